@@ -1,0 +1,343 @@
+"""What the TFDS builders of the three face parsing sets have in common."""
+
+import abc
+import contextlib
+import dataclasses
+import functools
+import itertools
+import pathlib
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+import tqdm
+from absl import logging
+from PIL import Image
+
+from data_builders import fingerprint, prepared_set, raw_images
+from data_builders.errors import DataError
+from data_builders.ordered_map import ordered_map
+from data_builders.raw_tree import RawExample, RawTree
+
+# TFDS holds a shard's examples in memory while it writes them, so this bounds the memory needed.
+_RAW_BYTES_PER_SHARD = 64 * 2**20
+
+Example = dict[str, Any]
+
+
+class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
+    """Reads a raw tree, checks every file, writes ArrayRecord files in the tree's order.
+
+    Shard by shard, not `GeneratorBasedBuilder`: that one shuffles through a buffer which needs
+    TensorFlow as soon as a set is larger than 1 GB. Shuffling is the reader's business.
+
+    A set remembers the tree it was made from, and `download_and_prepare` refuses to take it for
+    another one. `download_config.manual_dir` may be left out once the set is prepared.
+
+    Examples have the features
+        image: uint8 [H, W, 3], the original JPEG file.
+        label_map: uint8 [h, w, 1], value = class id; h/w is H/W, the sizes may differ.
+        id: the official id.
+        file_name: path of the image in the raw tree.
+
+    Attributes:
+        CLASS_NAMES: names of the classes; index = id.
+        OFFICIAL_COUNTS: number of images in each split of the official set.
+        MANUAL_DOWNLOAD_INSTRUCTIONS: what to download, from whom, where to unpack it.
+        num_workers: threads used in preparation; None: one a core.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    CLASS_NAMES: ClassVar[tuple[str, ...]]
+    OFFICIAL_COUNTS: ClassVar[Mapping[str, int]]
+    MANUAL_DOWNLOAD_INSTRUCTIONS: ClassVar[str]
+
+    num_workers: int | None = None
+
+    def __init__(self, *, file_format: str | None = None, **kwargs: Any) -> None:
+        # TFDS's own default is TFRecord, which needs TensorFlow.
+        super().__init__(file_format=file_format or "array_record", **kwargs)
+
+    @abc.abstractmethod
+    def index_raw_tree(self, manual_dir: pathlib.Path) -> RawTree:
+        """Finds the raw tree and lists its examples; reads lists, but no image.
+
+        Raises:
+            DataError: the layout is not the official one, or an image or a label is missing.
+        """
+
+    @abc.abstractmethod
+    def encode_labels(
+        self, paths: Sequence[pathlib.Path], contents: Sequence[bytes]
+    ) -> tuple[Example, raw_images.Size]:
+        """The features made from an example's label files, and the size of the label map.
+
+        Raises:
+            DataError: a file is not what it has to be.
+        """
+
+    def label_features(self) -> dict[str, tfds.features.FeatureConnector]:
+        """The features that `encode_labels` makes."""
+        return {
+            "label_map": tfds.features.Image(
+                shape=(None, None, 1),
+                encoding_format="png",
+                use_colormap=True,
+                doc="Class id of every pixel: " + ", ".join(self.CLASS_NAMES) + ".",
+            )
+        }
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(encoding_format="jpeg"),
+                    **self.label_features(),
+                    "id": tfds.features.Text(doc="Official id."),
+                    "file_name": tfds.features.Text(doc="Path of the image in the raw tree."),
+                }
+            )
+        )
+
+    def prepared_folder(self) -> pathlib.Path:
+        """Folder of this set, config and version, whether prepared or not."""
+        return pathlib.Path(self.data_dir)
+
+    def download_and_prepare(
+        self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
+    ) -> None:
+        """Prepares the set, or makes sure that the prepared one is the right one. Downloads
+        nothing.
+
+        Args:
+            download_config: `manual_dir` is the folder with the unpacked archive; may be None for a
+                set that is prepared. `download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS`
+                replaces a prepared set.
+            **kwargs: as in TFDS.
+
+        Raises:
+            DataError: no data, bad data, or a set prepared from another tree.
+        """
+        config = download_config or tfds.download.DownloadConfig()
+        rebuild = config.download_mode.overwrite_dataset
+        folder = self.prepared_folder()
+        tree = None
+        if config.manual_dir is not None:
+            manual_dir = pathlib.Path(config.manual_dir).expanduser().absolute()
+            tree = self.index_raw_tree(manual_dir)
+            if not tree.splits:
+                raise DataError(f"{tree.root}: every split is empty. {self._how_to_get_it()}")
+        if rebuild or not folder.exists():
+            if tree is None:
+                raise DataError(self._nothing_prepared(rebuild))
+            self._prepare(tree, config, kwargs, rebuild)
+        self._check_prepared(tree)
+        self._warn_of_counts()
+
+    def _prepare(
+        self,
+        tree: RawTree,
+        config: tfds.download.DownloadConfig,
+        kwargs: dict[str, Any],
+        rebuild: bool,
+    ) -> None:
+        folder = self.prepared_folder()
+        config = config.replace(
+            download_mode=tfds.GenerateMode.REUSE_DATASET_IF_EXISTS, try_download_gcs=False
+        )
+        with prepared_set.lock(folder):
+            if folder.exists() and not rebuild:  # Another process did it while this one waited.
+                self.info.read_from_directory(self.data_dir)
+                return
+            with prepared_set.set_aside(folder):
+                self._tree = tree
+                super().download_and_prepare(download_config=config, **kwargs)
+
+    def _log_download_bytes(self) -> None:
+        """Keeps TFDS from announcing a download on stdout."""
+
+    def _log_download_done(self) -> None:
+        """Keeps TFDS from announcing a download on stdout."""
+
+    def _download_and_prepare(
+        self,
+        dl_manager: tfds.download.DownloadManager,
+        download_config: tfds.download.DownloadConfig | None = None,
+    ) -> None:
+        """Writes all shards; TFDS calls it with `data_dir` set to a temporary folder."""
+        tree = self._tree
+        # Taken before anything is read: a file that changes meanwhile makes it stale, not the set.
+        stat_digest = fingerprint.stat_digest(tree)
+        self._digests: list[bytes] = []
+        bar = _progress_bar(tree, f"Preparing {self.name}")
+        encoded = ordered_map(
+            functools.partial(self._encode_example, tree), tree.examples(), self.num_workers
+        )
+        with bar, contextlib.closing(encoded), warnings.catch_warnings():
+            # raw_images makes an error of it.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            self._encoded = self._record_digests(encoded, bar)
+            super()._download_and_prepare(dl_manager, download_config)
+        prepared_set.write_origin(
+            pathlib.Path(self.data_dir),
+            prepared_set.Origin(
+                fingerprint=fingerprint.tree_fingerprint(self._identity(), tree, self._digests),
+                stat_digest=stat_digest,
+                manual_dir=str(tree.manual_dir),
+                prepared_at=prepared_set.now(),
+                counts=tree.counts(),
+            ),
+        )
+
+    def _shard_iterators_per_split(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, list[Callable[[], Iterator[tuple[str, Example]]]]]:
+        """Shards as slices of one stream, which TFDS takes one after the other, in this order."""
+        return {
+            split: [
+                functools.partial(itertools.islice, self._encoded, length)
+                for length in _shard_lengths(self._tree, examples)
+            ]
+            for split, examples in self._tree.splits.items()
+        }
+
+    def _record_digests(
+        self, encoded: Iterator[tuple[Example, bytes]], bar: tqdm.tqdm
+    ) -> Iterator[tuple[str, Example]]:
+        for example, digest in encoded:
+            self._digests.append(digest)
+            bar.update()
+            yield example["id"], example
+
+    def _encode_example(self, tree: RawTree, raw: RawExample) -> tuple[Example, bytes]:
+        """Reads, checks and encodes one example; also returns the digest of its files."""
+        files = (raw.image, *raw.labels)
+        contents = [tree.read(file) for file in files]
+        paths = [tree.root / file for file in files]
+        image, image_size = raw_images.check_photograph(contents[0], paths[0])
+        labels, label_size = self.encode_labels(paths[1:], contents[1:])
+        raw_images.check_same_shape(image_size, paths[0], label_size, paths[1])
+        example = {"image": image, **labels, "id": raw.id, "file_name": raw.image}
+        return example, fingerprint.content_digest(files, contents)
+
+    def _check_prepared(self, tree: RawTree | None) -> None:
+        """Raises DataError unless the set is whole and, where a tree is given, made from it."""
+        folder = self.prepared_folder()
+        origin = prepared_set.read_origin(folder)
+        if origin is None or not self._files_are_whole():
+            raise DataError(
+                f"{folder}: this prepared set is damaged, or was not made by this program. "
+                + self._how_to_rebuild(tree)
+            )
+        if tree is None:
+            return
+        stat_digest = fingerprint.stat_digest(tree)
+        if stat_digest == origin.stat_digest:
+            return
+        digests = ordered_map(
+            functools.partial(fingerprint.example_digest, tree), tree.examples(), self.num_workers
+        )
+        bar = _progress_bar(tree, f"Checking that {self.name} is unchanged", digests)
+        with contextlib.closing(digests), bar:
+            found = fingerprint.tree_fingerprint(self._identity(), tree, bar)
+        if found != origin.fingerprint:
+            raise DataError(
+                f"{folder} was prepared from other data: on {origin.prepared_at} from "
+                f"{origin.manual_dir} (fingerprint {origin.fingerprint[:12]}); {tree.root} has "
+                f"fingerprint {found[:12]}. " + self._how_to_rebuild(tree)
+            )
+        # A prepared set that may only be read is hashed again each time.
+        with contextlib.suppress(OSError):
+            prepared_set.write_origin(folder, dataclasses.replace(origin, stat_digest=stat_digest))
+
+    def _files_are_whole(self) -> bool:
+        """Whether the files of every split are there, in full length."""
+        try:
+            splits = self.info.splits.values()
+            return bool(splits) and all(
+                split.num_bytes == sum(path.stat().length for path in split.filepaths)
+                for split in splits
+            )
+        except OSError:
+            return False
+
+    def _warn_of_counts(self) -> None:
+        origin = prepared_set.read_origin(self.prepared_folder())
+        if origin is None or origin.counts == dict(self.OFFICIAL_COUNTS):
+            return
+        counts = ", ".join(
+            f"{split} {origin.counts[split]:,} of {official:,}"
+            + ("" if origin.counts[split] else " (missing or empty, skipped)")
+            for split, official in self.OFFICIAL_COUNTS.items()
+        )
+        _warn_once(
+            f"{self.name} in {self.prepared_folder()} is not the official set: {counts}. It is "
+            "used as it is; scores on it compare with nothing published, and results mark it as "
+            "incomplete."
+        )
+
+    def _identity(self) -> str:
+        config = self.builder_config.name if self.builder_config else ""
+        return f"{self.name}/{config}/{self.version}"
+
+    def _command(self, manual_dir: str) -> str:
+        command = f"python -m data_builders.prepare {self.name} --manual_dir={manual_dir}"
+        if self.builder_config and self.builder_config.name != self.default_builder_config.name:
+            command += f" --builder_config={self.builder_config.name}"
+        return f"{command} --data_dir={self.data_dir_root}"
+
+    def _how_to_get_it(self) -> str:
+        return f"{self.MANUAL_DOWNLOAD_INSTRUCTIONS} Then: {self._command('DIR')}"
+
+    def _nothing_prepared(self, rebuild: bool) -> str:
+        if rebuild:
+            return (
+                f"{self.name} cannot be rebuilt without the raw data: give its folder with "
+                "--manual_dir. " + self._how_to_get_it()
+            )
+        return (
+            f"{self.name} is not prepared in {self.data_dir_root}, and no manual_dir says where "
+            f"the raw data are. {self._how_to_get_it()}"
+        )
+
+    def _how_to_rebuild(self, tree: RawTree | None) -> str:
+        manual_dir = str(tree.manual_dir) if tree else "DIR"
+        return (
+            f"To replace it: {self._command(manual_dir)} --rebuild. To keep it, give another "
+            "--data_dir."
+        )
+
+
+def _progress_bar(
+    tree: RawTree, description: str, iterable: Iterable[Any] | None = None
+) -> tqdm.tqdm:
+    """A bar with images/s and time left; in a log file one line in ten seconds."""
+    return tqdm.tqdm(
+        iterable,
+        total=sum(tree.counts().values()),
+        desc=description,
+        unit=" images",
+        file=sys.stderr,
+        mininterval=0.2 if sys.stderr.isatty() else 10.0,
+    )
+
+
+def _shard_lengths(tree: RawTree, examples: Sequence[RawExample]) -> list[int]:
+    """Numbers of consecutive examples whose raw files together fill a shard."""
+    lengths, filled = [0], 0
+    for example in examples:
+        size = sum((tree.root / file).stat().st_size for file in (example.image, *example.labels))
+        if lengths[-1] and filled + size > _RAW_BYTES_PER_SHARD:
+            lengths.append(0)
+            filled = 0
+        lengths[-1] += 1
+        filled += size
+    return lengths
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    logging.warning("%s", message)

@@ -1,0 +1,47 @@
+"""Map over many items on all cores, in order, holding only a few results."""
+
+import collections
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def available_cores() -> int:
+    """Number of cores this process may use (at least 1)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], num_workers: int | None = None
+) -> Iterator[Result]:
+    """Yields `function(item)` for every item, in the order of the items.
+
+    Threads, not processes: Pillow and hashlib release the interpreter lock while they decode,
+    encode and hash. At most two results a worker are waiting at any moment, so that memory does not
+    grow with the number of items.
+
+    Args:
+        function: called in worker threads; its first exception is raised here, in the place of its
+            result.
+        items: read lazily.
+        num_workers: number of threads, by default one a core.
+    """
+    num_workers = num_workers or available_cores()
+    pending: collections.deque[futures.Future[Result]] = collections.deque()
+    with futures.ThreadPoolExecutor(num_workers) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > 2 * num_workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,161 @@
+"""Prepare a data set from its raw download.
+
+python -m data_builders.prepare NAME --manual_dir=DIR [--data_dir=DIR] [--builder_config=NAME]
+    [--num_workers=N] [--rebuild]
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import sys
+
+import tensorflow_datasets as tfds
+
+from data_builders import BUILDERS, prepared_set
+from data_builders.errors import DataError
+from data_builders.face_parsing_builder import FaceParsingBuilder
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedMetadata:
+    """What a prepared set is.
+
+    Attributes:
+        name: lapa, celebamask_hq or helen.
+        builder_config: the merge profile of CelebAMask-HQ, None for the other sets.
+        fingerprint: SHA-256 (64 hexadecimal digits) of the content of the raw tree, the builder's
+            name, config and version: equal fingerprints mean equal examples.
+        complete: whether every split has as many images as the official set.
+        counts: number of images in 'train', 'validation' and 'test', 0 where a split is missing.
+        official_counts: those of the official set.
+        class_names: index = id.
+    """
+
+    name: str
+    builder_config: str | None
+    fingerprint: str
+    complete: bool
+    counts: dict[str, int]
+    official_counts: dict[str, int]
+    class_names: tuple[str, ...]
+
+
+def prepare(
+    name: str,
+    *,
+    builder_config: str | None = None,
+    manual_dir: str | None = None,
+    data_dir: str | None = None,
+    num_workers: int | None = None,
+    rebuild: bool = False,
+) -> tfds.core.DatasetBuilder:
+    """Makes a prepared set, or makes sure that the one there is the right one.
+
+    Where several processes prepare the same set, one does and the others wait for it.
+
+    Args:
+        name: lapa, celebamask_hq or helen.
+        builder_config: merge profile of CelebAMask-HQ, `official` by default.
+        manual_dir: folder in which the download was unpacked; may be None where the set is
+            prepared.
+        data_dir: where prepared sets live, by default TFDS's own ($TFDS_DATA_DIR or
+            ~/tensorflow_datasets).
+        num_workers: threads, by default one a core.
+        rebuild: prepare anew and replace what is there.
+
+    Returns:
+        The builder of the prepared set.
+
+    Raises:
+        DataError: no data, bad data, a set prepared from another tree, or a folder that cannot be
+            written.
+    """
+    if num_workers is not None and num_workers < 1:
+        raise DataError(f"num_workers is {num_workers}; it has to be at least 1.")
+    builder = _builder(name, builder_config, data_dir)
+    builder.num_workers = num_workers
+    mode = (
+        tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
+        if rebuild
+        else tfds.GenerateMode.REUSE_DATASET_IF_EXISTS
+    )
+    try:
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=manual_dir, download_mode=mode, try_download_gcs=False
+            )
+        )
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or builder.prepared_folder()}: {error.strerror or error}. Correct "
+            "it, or give another --data_dir."
+        ) from error
+    return _builder(name, builder_config, data_dir)
+
+
+def metadata(builder: tfds.core.DatasetBuilder) -> PreparedMetadata:
+    """What a prepared set is, from the builder that `prepare` returned.
+
+    Raises:
+        DataError: it is not prepared.
+    """
+    origin = prepared_set.read_origin(pathlib.Path(builder.data_dir))
+    if origin is None:
+        raise DataError(
+            f"{builder.data_dir}: there is no prepared set. Run python -m data_builders.prepare "
+            f"{builder.name} --manual_dir=DIR."
+        )
+    official_counts = dict(builder.OFFICIAL_COUNTS)
+    return PreparedMetadata(
+        name=builder.name,
+        builder_config=builder.builder_config.name if builder.builder_config else None,
+        fingerprint=origin.fingerprint,
+        complete=origin.counts == official_counts,
+        counts=origin.counts,
+        official_counts=official_counts,
+        class_names=builder.CLASS_NAMES,
+    )
+
+
+def _builder(name: str, builder_config: str | None, data_dir: str | None) -> FaceParsingBuilder:
+    if name not in BUILDERS:
+        raise DataError(f"There is no data set {name!r}; there are {', '.join(BUILDERS)}.")
+    builder_class = BUILDERS[name]
+    if builder_config and builder_config not in builder_class.builder_configs:
+        configs = ", ".join(builder_class.builder_configs) or "none"
+        raise DataError(
+            f"Data set {name} has no builder_config {builder_config!r}; it has: {configs}."
+        )
+    return builder_class(
+        config=builder_config or None,
+        data_dir=os.path.abspath(os.path.expanduser(data_dir)) if data_dir else None,
+    )
+
+
+def main() -> int:
+    """The command line. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_builders.prepare",
+        description="Prepare a data set from its raw download, which is checked file by file.",
+    )
+    parser.add_argument("name", choices=list(BUILDERS), help="the data set")
+    parser.add_argument("--manual_dir", help="folder in which the download was unpacked")
+    parser.add_argument("--data_dir", help="where prepared sets live (default: TFDS's own)")
+    parser.add_argument("--builder_config", help="merge profile of celebamask_hq: official or farl")
+    parser.add_argument("--num_workers", type=int, help="threads (default: one a core)")
+    parser.add_argument("--rebuild", action="store_true", help="replace what is already prepared")
+    arguments = parser.parse_args()
+    try:
+        builder = prepare(**vars(arguments))
+        prepared = metadata(builder)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    counts = ", ".join(f"{split} {count:,}" for split, count in prepared.counts.items())
+    print(f"{builder.data_dir}: {counts}; fingerprint {prepared.fingerprint}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

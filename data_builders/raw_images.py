@@ -1,0 +1,193 @@
+"""Decode the photographs, label maps and masks of a raw download, and refuse what is not one.
+
+Every function takes the bytes of a file together with its path, which is used in messages only.
+"""
+
+import io
+import pathlib
+import struct
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from data_builders.errors import DataError
+
+Size = tuple[int, int]  # height, width
+
+_UNDECODABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOUR_TYPES = {
+    0: "greyscale",
+    2: "RGB",
+    3: "palette",
+    4: "greyscale with alpha",
+    6: "RGB with alpha",
+}
+
+
+def _decode(content: bytes, path: pathlib.Path, image_format: str) -> Image.Image:
+    """Decodes all pixels of a file that has to be of the given format ("JPEG" or "PNG")."""
+    if not content:
+        raise DataError(f"{path}: the file is empty. Unpack the archive again.")
+    try:
+        image = Image.open(io.BytesIO(content), formats=[image_format])
+        # Pillow itself only warns up to twice the limit.
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None and image.width * image.height > limit:
+            raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"{path}: the image claims to have more pixels than the {Image.MAX_IMAGE_PIXELS:,} "
+            f"that are decoded ({error}). No official file is that large: unpack the archive again."
+        ) from error
+    except _UNDECODABLE as error:
+        raise DataError(
+            f"{path}: this is not a {image_format} image. Replace it by the official file (unpack "
+            "the archive again)."
+        ) from error
+    try:
+        image.load()
+    except _UNDECODABLE as error:
+        raise DataError(
+            f"{path}: the {image_format} image is damaged or truncated ({error}). Unpack the "
+            "archive again; if the file stays broken, download the archive again."
+        ) from error
+    return image
+
+
+def check_photograph(content: bytes, path: pathlib.Path) -> tuple[bytes, Size]:
+    """Decodes a JPEG file in full and returns the bytes to store, with the image's size.
+
+    RGB files are stored as they are. Grey ones are stored as RGB PNG files, which keeps their
+    pixels, so that every stored image decodes to three channels.
+
+    Raises:
+        DataError: not a JPEG file, truncated, too large, or neither RGB nor greyscale.
+    """
+    image = _decode(content, path, "JPEG")
+    size = (image.height, image.width)
+    if image.mode == "RGB":
+        return content, size
+    if image.mode == "L":
+        return encode_png(np.asarray(image.convert("RGB"))), size
+    raise DataError(
+        f"{path}: the JPEG image is saved as {image.mode}; it has to be RGB. Replace it by the "
+        "official file, or convert it with an image editor."
+    )
+
+
+def _png_header(content: bytes) -> tuple[str, int]:
+    """Colour type in words and bit depth of a PNG file (from its IHDR chunk)."""
+    return _PNG_COLOUR_TYPES.get(content[25], f"colour type {content[25]}"), content[24]
+
+
+def _decode_png(
+    content: bytes, path: pathlib.Path, colours: Sequence[str], use: str
+) -> Image.Image:
+    """Decodes a PNG file of one of the given colour types and 8 bits a sample.
+
+    The header is read, not Pillow's mode: Pillow scales the samples of a 4-bit grey file to 8 bits.
+    """
+    if content and not content.startswith(_PNG_SIGNATURE):
+        raise DataError(
+            f"{path}: this is not a PNG image. Replace it by the official file (unpack the archive "
+            "again)."
+        )
+    image = _decode(content, path, "PNG")
+    colour, bits = _png_header(content)
+    if bits != 8 or colour not in colours:
+        raise DataError(f"{path}: the PNG is saved as {bits}-bit {colour}. {use}")
+    return image
+
+
+def check_label_map(content: bytes, path: pathlib.Path, class_names: Sequence[str]) -> Size:
+    """Checks a label map: 8-bit greyscale PNG, value = class id. Returns its size.
+
+    Raises:
+        DataError: another kind of file, truncated, or a value that is no class id.
+    """
+    use = (
+        "A label map has to be 8-bit greyscale with pixel value = class id. Restore the official "
+        "file; a palette file whose indices are the class ids can be converted with Pillow: "
+        "im = Image.open(path); Image.fromarray(numpy.array(im)).save(path)."
+    )
+    labels = np.asarray(_decode_png(content, path, ["greyscale"], use))
+    if labels.max() >= len(class_names):
+        y, x = np.argwhere(labels >= len(class_names))[0]
+        raise DataError(
+            f"{path}: label id {labels[y, x]} at row {y}, column {x} is out of range; ids are 0 "
+            f"({class_names[0]}) to {len(class_names) - 1} ({class_names[-1]}). Restore the "
+            "official file."
+        )
+    return labels.shape
+
+
+def decode_soft_mask(content: bytes, path: pathlib.Path) -> np.ndarray:
+    """Decodes an 8-bit greyscale PNG of probabilities: uint8 [H, W], 0 … 255 for 0 … 1.
+
+    Raises:
+        DataError: another kind of file, or truncated.
+    """
+    use = "A soft mask has to be 8-bit greyscale, 0 to 255. Restore the official file."
+    return np.asarray(_decode_png(content, path, ["greyscale"], use))
+
+
+def decode_binary_mask(content: bytes, path: pathlib.Path) -> np.ndarray:
+    """Decodes a mask saved as RGB (three equal channels) or grey: bool [H, W], true where not zero.
+
+    Raises:
+        DataError: another kind of file, truncated, or channels that differ.
+    """
+    use = "A mask has to be 8-bit RGB, black or white. Restore the official file."
+    image = _decode_png(content, path, ["RGB", "greyscale"], use)
+    if image.mode == "RGB":
+        red, green, blue = image.split()
+        for channel in (green, blue):
+            if ImageChops.difference(red, channel).getbbox() is not None:
+                raise DataError(f"{path}: the mask has colours. {use}")
+        image = red
+    return np.asarray(image) != 0
+
+
+def check_same_sizes(sizes: Sequence[Size], paths: Sequence[pathlib.Path]) -> None:
+    """Raises DataError, naming two files, unless all masks of an image have one size."""
+    for size, path in zip(sizes, paths, strict=True):
+        if size != sizes[0]:
+            raise DataError(
+                f"{path}: this mask is {size[1]} x {size[0]} pixels, but {paths[0]} of the same "
+                f"image is {sizes[0][1]} x {sizes[0][0]}. Restore the official files."
+            )
+
+
+def check_same_shape(
+    image_size: Size, image_path: pathlib.Path, label_size: Size, label_path: pathlib.Path
+) -> None:
+    """Raises DataError unless the label map is the image's size or a scaled version of it.
+
+    A side may be off by half a pixel, which is what rounding a scaled size does.
+    """
+    (height, width), (label_height, label_width) = image_size, label_size
+    off_in_height = abs(label_height - height * label_width / width)
+    off_in_width = abs(label_width - width * label_height / height)
+    if min(off_in_height, off_in_width) > 0.5:
+        raise DataError(
+            f"{image_path}: the image is {width} x {height} pixels and its label {label_path} "
+            f"{label_width} x {label_height}, another aspect ratio: one of the two was cropped, "
+            "turned or belongs to another image. Restore the official files."
+        )
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encodes uint8 [H, W] or [H, W, 3] as PNG, without loss."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, format="PNG")
+    return stream.getvalue()

@@ -1,0 +1,186 @@
+"""What lies in a raw download: its examples, and where its folder is."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from data_builders.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+
+_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
+
+@dataclasses.dataclass(frozen=True)
+class RawExample:
+    """One image and the files that label it; paths are relative to the tree's root, with `/`."""
+
+    id: str
+    image: str
+    labels: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class RawTree:
+    """The files of a raw download that make the set.
+
+    Attributes:
+        manual_dir: the folder that the person gave.
+        root: the data set's own folder, in it.
+        lists: files that say what belongs to which split; paths as in RawExample.
+        splits: the examples of each split that has any, in the set's order.
+    """
+
+    manual_dir: pathlib.Path
+    root: pathlib.Path
+    lists: tuple[str, ...]
+    splits: dict[str, list[RawExample]]
+
+    def examples(self) -> Iterator[RawExample]:
+        """All examples, split by split."""
+        for examples in self.splits.values():
+            yield from examples
+
+    def files(self) -> Iterator[str]:
+        """All files of the set, in a fixed order."""
+        yield from self.lists
+        for example in self.examples():
+            yield example.image
+            yield from example.labels
+
+    def counts(self) -> dict[str, int]:
+        """Number of examples in each split, 0 where it is missing."""
+        return {split: len(self.splits.get(split, ())) for split in SPLITS}
+
+    def read(self, path: str) -> bytes:
+        """The content of one file. Raises DataError where it cannot be read."""
+        return read_file(self.root / path)
+
+
+def read_file(path: pathlib.Path) -> bytes:
+    """The content of a file. Raises DataError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path}: the file cannot be read ({error.strerror}). Unpack the archive again, or "
+            "correct the permissions."
+        ) from error
+
+
+def read_rows(path: pathlib.Path) -> list[tuple[int, str]]:
+    """The lines of a list file that are not blank, stripped, with their numbers counted from 1."""
+    try:
+        text = read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: this is not a text file ({error}). Restore the official one."
+        ) from error
+    return [(n, line.strip()) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
+
+
+def folder_entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder, sorted by name, less hidden files; nothing if there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(f"{folder}: the folder cannot be read ({error.strerror}).") from error
+
+
+def image_stems(folder: pathlib.Path, suffix: str) -> list[str]:
+    """Names without ending of the image files of a folder, sorted.
+
+    Files that are no images are passed over (operating systems leave theirs everywhere).
+
+    Raises:
+        DataError: an image file with another ending than `suffix`.
+    """
+    stems = []
+    for entry in folder_entries(folder):
+        stem, ending = os.path.splitext(entry.name)
+        if ending == suffix:
+            stems.append(stem)
+        elif ending.lower() in _IMAGE_SUFFIXES:
+            raise DataError(
+                f"{entry.path}: images in this folder end in {suffix}. Restore the official file, "
+                "or remove this one if it does not belong to the set."
+            )
+    return stems
+
+
+def check_pairs(
+    root: pathlib.Path,
+    image_pattern: str,
+    label_pattern: str,
+    image_ids: Iterable[str],
+    label_ids: Iterable[str],
+) -> None:
+    """Raises DataError, naming the first one, where an image has no label or a label no image.
+
+    The patterns are paths under `root` with `{}` in the place of the id.
+    """
+    images, labels = set(image_ids), set(label_ids)
+    if images == labels:
+        return
+    odd_one = min(images ^ labels)
+    image, label = root / image_pattern.format(odd_one), root / label_pattern.format(odd_one)
+    there, missing = (image, label) if odd_one in images else (label, image)
+    raise DataError(
+        f"{there}: this {'image' if there == image else 'label'} has no counterpart {missing}. "
+        "Unpack the archive again, or remove the file."
+    )
+
+
+def find_root(
+    manual_dir: pathlib.Path, folder: str, markers: Sequence[str], archive: str, instructions: str
+) -> pathlib.Path:
+    """The folder `manual_dir/folder` of an unpacked archive.
+
+    Args:
+        manual_dir: what the person gave.
+        folder: name of the top folder in the archive.
+        markers: relative paths, any of which shows that a folder is the one looked for.
+        archive: file name of the download.
+        instructions: how to get the data.
+
+    Raises:
+        DataError: it is not there; the message says where it was found instead, if it was.
+    """
+
+    def is_root(path: pathlib.Path) -> bool:
+        return any((path / marker).exists() for marker in markers)
+
+    if not manual_dir.is_dir():
+        raise DataError(f"{manual_dir}: there is no such folder. {instructions}")
+    root = manual_dir / folder
+    if is_root(root):
+        return root
+    if is_root(manual_dir):
+        if manual_dir.name == folder:
+            raise DataError(
+                f"{manual_dir}: this is {folder} itself; give the folder that contains it: "
+                f"--manual_dir={manual_dir.parent}"
+            )
+        raise DataError(
+            f"{manual_dir}: the content of {folder} lies directly in this folder. Make the folder "
+            f"{root} and move it there."
+        )
+    for parent in [root, *(pathlib.Path(e.path) for e in folder_entries(manual_dir) if e.is_dir())]:
+        for candidate in (parent / folder, parent):
+            if is_root(candidate):
+                raise DataError(
+                    f"{candidate}: the archive was unpacked one level too deep, or under another "
+                    f"name. Move this folder so that it is {root}"
+                    + (f", or give --manual_dir={parent}." if candidate.name == folder else ".")
+                )
+    if (manual_dir / archive).exists():
+        raise DataError(
+            f"{manual_dir / archive}: the archive is not unpacked yet. Unpack it in {manual_dir}, "
+            f"so that there is a folder {root}."
+        )
+    missing = "there is no such folder" if not root.is_dir() else f"no {' or '.join(markers)} in it"
+    raise DataError(f"{root}: {missing}. {instructions}")

@@ -1,0 +1,73 @@
+"""Smooth curves through a few points, as polylines: float64 arrays [N, 2] of (x, y)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Points = np.ndarray | Sequence[Sequence[float]]
+
+
+def _catmull_rom(
+    before: np.ndarray, start: np.ndarray, end: np.ndarray, after: np.ndarray, samples: int
+) -> np.ndarray:
+    t = (np.arange(samples) / samples)[None, :, None]
+    p0, p1, p2, p3 = (p[:, None, :] for p in (before, start, end, after))
+    curve = 0.5 * (
+        2 * p1
+        + (p2 - p0) * t
+        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+        + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    )
+    return curve.reshape(-1, start.shape[-1])
+
+
+def closed_curve(points: Points, samples: int = 8) -> np.ndarray:
+    """Catmull-Rom curve through all `points` [N, D] and back to the first: [N * samples, D]."""
+    p = np.asarray(points, float)
+    return _catmull_rom(np.roll(p, 1, 0), p, np.roll(p, -1, 0), np.roll(p, -2, 0), samples)
+
+
+def open_curve(points: Points, samples: int = 8) -> np.ndarray:
+    """Catmull-Rom curve from the first to the last of `points` [N, D]: [(N-1) * samples + 1, D]."""
+    p = np.asarray(points, float)
+    padded = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
+    curve = _catmull_rom(padded[:-3], padded[1:-2], padded[2:-1], padded[3:], samples)
+    return np.concatenate([curve, p[-1:]])
+
+
+def mirrored(points: Points) -> np.ndarray:
+    """`points` followed by their mirror images about x = 0, in reverse order.
+
+    Points on the axis itself are not repeated.
+    """
+    p = np.asarray(points, float)
+    off_axis = p[np.abs(p[:, 0]) > 1e-9][::-1]
+    return np.concatenate([p, off_axis * np.array([-1.0] + [1.0] * (p.shape[1] - 1))])
+
+
+def ellipse(
+    centre: Sequence[float], radii: Sequence[float], angle: float = 0.0, samples: int = 40
+) -> np.ndarray:
+    """Ellipse turned by `angle` (radians): [samples, 2]."""
+    t = np.arange(samples) * (2 * np.pi / samples)
+    x, y = radii[0] * np.cos(t), radii[1] * np.sin(t)
+    c, s = np.cos(angle), np.sin(angle)
+    return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], -1)
+
+
+def ribbon(line: np.ndarray, widths: np.ndarray | float) -> np.ndarray:
+    """Outline of a stroke along `line` [N, 2], `widths` [N] across it: polygon [2N, 2]."""
+    tangent = np.empty_like(line)
+    tangent[1:-1] = line[2:] - line[:-2]
+    tangent[0], tangent[-1] = line[1] - line[0], line[-1] - line[-2]
+    tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
+    normal = np.stack([-tangent[:, 1], tangent[:, 0]], -1)
+    offset = normal * (np.broadcast_to(widths, line.shape[:1])[:, None] / 2)
+    return np.concatenate([line + offset, (line - offset)[::-1]])
+
+
+def resample(line: np.ndarray, count: int) -> np.ndarray:
+    """`count` points evenly spaced by arc length along the polyline `line` [N, 2]."""
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    at = np.linspace(0.0, length[-1], count)
+    return np.stack([np.interp(at, length, line[:, i]) for i in range(line.shape[1])], -1)

@@ -1,0 +1,229 @@
+"""Writes whole sets of drawn faces: checks, worker processes, and the one step that makes a set
+stand under its name only when it is complete."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+import data_builders
+from data_builders.errors import DataError
+from data_builders.ordered_map import available_cores
+from data_builders.prepared_set import lock, set_aside
+from data_builders.synthetic_faces.job import Job, draw_share
+from data_builders.synthetic_faces.layouts import LAYOUTS
+
+# Part of a set's settings: raise it with every change that alters a drawn byte.
+DRAWING_VERSION = 1
+SETTINGS_FILE = "synthetic_faces.json"
+_FEW_FACES = 24  # not worth the start of worker processes
+
+
+def write_dataset(
+    layout: str,
+    output_dir: str | os.PathLike[str],
+    num_train: int,
+    num_val: int,
+    num_test: int,
+    image_size: int = 256,
+    seed: int = 0,
+    num_workers: int | None = None,
+    mask_size: int | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Draws faces and writes them as the official archive of a data set unpacks.
+
+    The same arguments give the same bytes, whatever `num_workers`. A finished set with the same
+    settings is left as it is; one that this function wrote with other settings is replaced.
+
+    Args:
+        layout: 'lapa', 'celebamask_hq' or 'helen'.
+        output_dir: becomes the builders' `manual_dir`; the set is a folder in it.
+        num_train, num_val, num_test: faces in each split, 0 or more, not all 0.
+        image_size: pixels a side, 32 … 4096.
+        seed: 0 or more.
+        num_workers: processes; by default one a core.
+        mask_size: pixels a side of CelebAMask-HQ's masks; by default `image_size`.
+        overwrite: also replace a folder that this function did not write.
+    Returns:
+        The set's own folder, `output_dir/LaPa`, `…/CelebAMask-HQ` or
+        `…/SmithCVPR2013_dataset_resized`.
+    Raises:
+        DataError: an argument out of range, a folder in the way, a disk that is full or read-only.
+    """
+    if mask_size is None:
+        mask_size = image_size
+    job = Job(layout, num_train, num_val, num_test, image_size, mask_size, seed)
+    _check_job(job)
+    if num_workers is None:
+        num_workers = available_cores() if len(job.tasks()) > _FEW_FACES else 1
+    elif num_workers < 1:
+        raise DataError(f"num_workers={num_workers}: draw with at least one process.")
+    root = Path(output_dir).expanduser() / LAYOUTS[layout].folder
+    try:
+        with lock(root):
+            if overwrite or not _is_finished(root, job):
+                _refuse_foreign_folder(root, overwrite)
+                _draw(root, job, min(num_workers, len(job.tasks())))
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or root}: could not be written ({error.strerror or error}). Choose "
+            "another output_dir, or make room."
+        ) from error
+    return root
+
+
+def _check_job(job: Job) -> None:
+    if job.layout not in LAYOUTS:
+        raise DataError(f"layout={job.layout!r}: choose one of {', '.join(LAYOUTS)}.")
+    for split, count in job.counts.items():
+        most = LAYOUTS[job.layout].largest[split]
+        if not 0 <= count <= most:
+            raise DataError(
+                f"num_{split}={count}: the layout {job.layout} holds 0 to {most} faces there."
+            )
+    if not any(job.counts.values()):
+        raise DataError("num_train, num_val and num_test are all 0: ask for at least one face.")
+    for name, value in (("image_size", job.image_size), ("mask_size", job.mask_size)):
+        if not 32 <= value <= 4096:
+            raise DataError(f"{name}={value}: choose 32 to 4096 pixels.")
+    if job.mask_size != job.image_size and job.layout != "celebamask_hq":
+        raise DataError(
+            f"mask_size={job.mask_size}: only celebamask_hq has masks of another size than its "
+            "images. Leave mask_size out."
+        )
+    if job.seed < 0:
+        raise DataError(f"seed={job.seed}: choose 0 or more.")
+
+
+def _settings(job: Job) -> dict[str, str | int]:
+    return {**dataclasses.asdict(job), "drawing_version": DRAWING_VERSION}
+
+
+def _is_finished(root: Path, job: Job) -> bool:
+    try:
+        return json.loads((root / SETTINGS_FILE).read_text()) == _settings(job)
+    except (OSError, ValueError):
+        return False
+
+
+def _refuse_foreign_folder(root: Path, overwrite: bool) -> None:
+    if overwrite or not root.exists() or (root / SETTINGS_FILE).is_file():
+        return
+    if not root.is_dir() or any(root.iterdir()):
+        raise DataError(
+            f"{root}: this is there already and was not drawn by synthetic_faces. Choose another "
+            "output_dir, or pass --overwrite (overwrite=True) to delete it."
+        )
+
+
+def _draw(root: Path, job: Job, num_workers: int) -> None:
+    # The lock of the set removes what a killed drawing left under this name.
+    partial = root.parent / f"incomplete.drawn_{root.name}"
+    with _removed_after_failure(partial):
+        layout = LAYOUTS[job.layout]
+        for folder in layout.folders(job.counts):
+            (partial / folder).mkdir(parents=True)
+        total = len(job.tasks())
+        with tqdm(
+            total=total,
+            desc=f"drawing {root.name}",
+            unit=" faces",
+            file=sys.stderr,
+            mininterval=0.2 if sys.stderr.isatty() else 10.0,
+        ) as bar:
+            if num_workers == 1:
+                for _ in draw_share(job, partial, 0, 1):
+                    bar.update()
+            else:
+                for _ in _faces_of_workers(job, partial, num_workers):
+                    bar.update()
+        layout.write_lists(partial, job.tasks())
+        (partial / SETTINGS_FILE).write_text(json.dumps(_settings(job), indent=2) + "\n")
+        with set_aside(root):
+            partial.rename(root)
+
+
+@contextlib.contextmanager
+def _removed_after_failure(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _faces_of_workers(job: Job, root: Path, num_workers: int) -> Iterator[str]:
+    """Yields once for each face that one of `num_workers` processes has written."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(
+            None,
+            [str(Path(data_builders.__file__).parents[1]), os.environ.get("PYTHONPATH")],
+        )
+    )
+    order = {
+        "job": dataclasses.asdict(job),
+        "root": str(root.resolve()),
+        "num_workers": num_workers,
+    }
+    workers = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "data_builders.synthetic_faces.worker",
+                json.dumps(order | {"worker": worker}),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for worker in range(num_workers)
+    ]
+    # A thread for each worker passes its lines on, and in the end the worker itself.
+    lines: queue.SimpleQueue[str | subprocess.Popen[str]] = queue.SimpleQueue()
+
+    def pass_on(worker: subprocess.Popen[str]) -> None:
+        for line in worker.stdout:
+            lines.put(line)
+        lines.put(worker)
+
+    for worker in workers:
+        threading.Thread(target=pass_on, args=(worker,), daemon=True).start()
+    try:
+        running = num_workers
+        while running:
+            line = lines.get()
+            if isinstance(line, str):
+                yield line
+            else:
+                _check_success(line, root)
+                running -= 1
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+            worker.stdout.close()
+            worker.stderr.close()
+
+
+def _check_success(worker: subprocess.Popen[str], root: Path) -> None:
+    message = worker.stderr.read().strip()
+    if worker.wait() != 0:
+        reason = message.splitlines()[-1] if message else "killed, perhaps for want of memory"
+        raise DataError(
+            f"{root}: a drawing process ended with code {worker.returncode} ({reason}). Make room, "
+            "or run again with a smaller num_workers."
+        )

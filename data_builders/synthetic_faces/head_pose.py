@@ -1,0 +1,88 @@
+"""Where points of the head and the body fall in the picture.
+
+Head coordinates: x to the right of the picture, y down, z towards the viewer; the origin is the
+middle of the head at the height of the nose's root; one unit is half the width of the face. Eyes
+lie near y = -0.15, the mouth near 0.8, the chin near 1.4, the top of the skull near -1.6.
+"""
+
+import numpy as np
+
+from data_builders.synthetic_faces.curves import Points
+
+_DEPTH = 0.8  # of the head's front, in units
+_PERSPECTIVE = 0.07
+_NECK_BASE = (0.0, 1.62, -0.35)
+
+
+def surface_depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """z of the head's front, an ellipsoid, over head coordinates (x, y)."""
+    return _DEPTH * np.sqrt(np.maximum(0.04, 1 - (x / 1.1) ** 2 - ((y - 0.05) / 1.75) ** 2))
+
+
+class HeadPose:
+    """Turns head and body coordinates into pixels.
+
+    yaw (positive: towards the picture's right), pitch (positive: looking down), roll (positive:
+    clockwise): radians. centre: (x, y) pixels of the head's origin. unit: pixels in one unit.
+    """
+
+    def __init__(
+        self, yaw: float, pitch: float, roll: float, centre: tuple[float, float], unit: float
+    ) -> None:
+        self.yaw, self.pitch, self.roll, self.unit = yaw, pitch, roll, unit
+        self.centre = np.asarray(centre, float)
+        self._roll_matrix = self._rotation(roll)
+        self._body_matrix = self._rotation(0.25 * roll)
+        self._body_origin = self.at([_NECK_BASE])[0]
+
+    @staticmethod
+    def _rotation(angle: float) -> np.ndarray:
+        c, s = np.cos(angle), np.sin(angle)
+        return np.array([[c, s], [-s, c]])  # for row vectors, y down
+
+    def turned(self, points: Points) -> np.ndarray:
+        """Head points [N, 3] after yaw, pitch and perspective, before roll: units [N, 2]."""
+        x, y, z = np.asarray(points, float).T
+        x, z = (
+            x * np.cos(self.yaw) + z * np.sin(self.yaw),
+            z * np.cos(self.yaw) - x * np.sin(self.yaw),
+        )
+        y, z = (
+            y * np.cos(self.pitch) + z * np.sin(self.pitch),
+            z * np.cos(self.pitch) - y * np.sin(self.pitch),
+        )
+        return np.stack([x, y], -1) / (1 - _PERSPECTIVE * z)[:, None]
+
+    def placed(self, points: np.ndarray) -> np.ndarray:
+        """Turned points [N, 2] in units -> pixels [N, 2]."""
+        return self.centre + self.unit * (points @ self._roll_matrix)
+
+    def at(self, points: Points) -> np.ndarray:
+        """Head points [N, 3] -> pixels [N, 2]."""
+        return self.placed(self.turned(points))
+
+    def turned_on_face(self, points: Points, lift: float | np.ndarray = 0.0) -> np.ndarray:
+        """Points [N, 2] of the face's surface, raised by `lift`, before roll: units [N, 2]."""
+        p = np.asarray(points, float)
+        return self.turned(np.column_stack([p, surface_depth(p[:, 0], p[:, 1]) + lift]))
+
+    def on_face(self, points: Points, lift: float | np.ndarray = 0.0) -> np.ndarray:
+        """Points [N, 2] of the face's surface, raised by `lift`, in pixels [N, 2]."""
+        return self.placed(self.turned_on_face(points, lift))
+
+    def on_plane(self, points: Points, depth: float = 0.0) -> np.ndarray:
+        """Points [N, 2] of the plane z = `depth` of the head, in pixels [N, 2]."""
+        p = np.asarray(points, float)
+        return self.at(np.column_stack([p, np.full(len(p), depth)]))
+
+    def on_body(self, points: Points) -> np.ndarray:
+        """Points [N, 2] of the body, whose origin is the neck's base, in pixels [N, 2]."""
+        return self._body_origin + self.unit * (np.asarray(points, float) @ self._body_matrix)
+
+    def unplaced_grid(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pixel centres of a canvas in turned units: two float32 arrays [size, size] (x, y)."""
+        offset = np.arange(size, dtype=np.float32) + np.float32(0.5)
+        x = (offset - np.float32(self.centre[0])) / np.float32(self.unit)
+        y = (offset - np.float32(self.centre[1])) / np.float32(self.unit)
+        c, s = np.float32(np.cos(self.roll)), np.float32(np.sin(self.roll))
+        return c * x[None, :] + s * y[:, None], c * y[:, None] - s * x[None, :]

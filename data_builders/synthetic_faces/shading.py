@@ -1,0 +1,85 @@
+"""Light on the head: a relief of the face under one lamp and ambient light."""
+
+import numpy as np
+from PIL import Image
+
+from data_builders.synthetic_faces.head_pose import HeadPose
+from data_builders.synthetic_faces.person import Person
+
+_CELLS_PER_UNIT = 40
+_HALF_WIDTH, _HALF_HEIGHT = 1.7, 2.1  # units covered on either side of the head's origin
+
+# The face's relief over the ellipsoid: x, y, spread in x, spread in y, height (units).
+_BUMPS = np.array(
+    [
+        (0.00, -0.10, 0.08, 0.16, 0.07),  # nose
+        (0.00, 0.12, 0.09, 0.15, 0.12),
+        (0.00, 0.33, 0.12, 0.12, 0.17),
+        (-0.17, 0.42, 0.07, 0.07, 0.06),
+        (0.17, 0.42, 0.07, 0.07, 0.06),
+        (-0.43, -0.15, 0.21, 0.11, -0.075),  # eye sockets
+        (0.43, -0.15, 0.21, 0.11, -0.075),
+        (-0.45, -0.44, 0.26, 0.08, 0.035),  # brow ridge
+        (0.45, -0.44, 0.26, 0.08, 0.035),
+        (0.00, -0.75, 0.50, 0.25, 0.03),  # forehead
+        (-0.58, 0.28, 0.24, 0.20, 0.06),  # cheeks
+        (0.58, 0.28, 0.24, 0.20, 0.06),
+        (0.00, 0.85, 0.34, 0.20, 0.06),  # around the mouth
+        (0.00, 1.05, 0.18, 0.05, -0.035),
+        (0.00, 1.26, 0.19, 0.13, 0.07),  # chin
+        (0.00, 0.66, 0.04, 0.07, -0.02),  # philtrum
+    ]
+)
+
+
+def _gaussians(axis: np.ndarray, centres: np.ndarray, spreads: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * ((axis[None, :] - centres[:, None]) / spreads[:, None]) ** 2)
+
+
+def skin_colours(person: Person, pose: HeadPose, size: int) -> np.ndarray:
+    """The lit skin of the head: float32 [size, size, 3], meaningful where the head is."""
+    x = np.arange(-_HALF_WIDTH, _HALF_WIDTH, 1 / _CELLS_PER_UNIT) + 0.5 / _CELLS_PER_UNIT
+    y = np.arange(-_HALF_HEIGHT, _HALF_HEIGHT, 1 / _CELLS_PER_UNIT) + 0.5 / _CELLS_PER_UNIT
+    curve = 1 - (x[None, :] / 1.12) ** 2 - ((y[:, None] + 0.05) / 1.72) ** 2
+    height = 0.8 * np.sqrt(np.maximum(curve, 0.05))
+    bumps = _BUMPS.copy()
+    bumps[:5, 4] *= person.nose_height / 0.27
+    bumps[10:12, 4] *= 1 + 3 * max(person.smile, 0)
+    lift = np.where(np.arange(len(bumps)) < 5, bumps[:, 4] * 0.8, 0.0)
+    centres = pose.turned_on_face(bumps[:, :2], lift)
+    weights = _gaussians(y, centres[:, 1], bumps[:, 3]) * bumps[:, 4:5]
+    height += np.einsum("ky,kx->yx", weights, _gaussians(x, centres[:, 0], bumps[:, 2]))
+
+    slope_y, slope_x = np.gradient(height, 1 / _CELLS_PER_UNIT)
+    normal_z = 1 / np.sqrt(1 + slope_x**2 + slope_y**2)
+    c, s = np.cos(pose.roll), np.sin(pose.roll)
+    lx, ly, lz = person.light
+    lx, ly = c * lx + s * ly, c * ly - s * lx
+    facing = normal_z * (lz - slope_x * lx - slope_y * ly)
+    lit = person.ambient + (1 - person.ambient) * np.maximum(facing, 0) / 0.80
+    # Half-way vector between lamp and viewer: a soft sheen.
+    hx, hy, hz = np.array([lx, ly, lz + 1]) / np.linalg.norm([lx, ly, lz + 1])
+    sheen = np.maximum(normal_z * (hz - slope_x * hx - slope_y * hy), 0).astype(np.float32) ** 24
+
+    # Pixel centre -> cell of the relief: undo place and scale, then roll.
+    k = _CELLS_PER_UNIT / pose.unit
+    cx, cy = pose.centre
+    affine = (
+        k * c,
+        k * s,
+        _HALF_WIDTH * _CELLS_PER_UNIT - k * (c * cx + s * cy),
+        -k * s,
+        k * c,
+        _HALF_HEIGHT * _CELLS_PER_UNIT - k * (c * cy - s * cx),
+    )
+    field = np.empty((size, size, 3), np.float32)
+    lit = np.maximum(lit, 0.05).astype(np.float32)
+    for channel, (base, depth) in enumerate(zip(person.skin, (0.82, 1.08, 1.16), strict=True)):
+        # The blood under the skin keeps shadows red: red falls off more slowly than blue.
+        colour = base * lit ** np.float32(depth) + 0.10 * sheen
+        plane = Image.fromarray(colour.astype(np.float32))
+        plane = plane.transform(
+            (size, size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR
+        )
+        field[..., channel] = np.asarray(plane)
+    return np.clip(field, 0, 1, out=field)

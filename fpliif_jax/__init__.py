@@ -1,0 +1,1 @@
+"""FP-LIIF, face parsing with local implicit image functions, in JAX."""

@@ -1,0 +1,272 @@
+"""Checkpoints: the last and the best state of a run, written atomically by Orbax.
+
+    <workdir>/checkpoints/last/<step>   state and progress; from here a run goes on
+    <workdir>/checkpoints/best/<step>   the same at the best validation mean F1
+
+The state is a tree of arrays (tensorstore, never pickle); the progress is the checkpoint's JSON
+metadata.
+"""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import flax.serialization
+import jax
+import ml_collections
+import numpy as np
+from flax import traverse_util
+from orbax.checkpoint import v1 as ocp
+
+PyTree = Any
+# Fields of a config that may change between two sessions of one run: they say where things lie,
+# what is shown and what is evaluated, never what is learned.
+FREE_FIELDS = (
+    "data.manual_dir",
+    "data.data_dir",
+    "data.cache_dir",
+    "data.num_workers",
+    "eval",
+)
+
+
+class CheckpointError(Exception):
+    """A checkpoint is missing, damaged or of another run; the message says what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InferenceCheckpoint:
+    """What prediction and evaluation need of a run.
+
+    Attributes:
+      config: the run's settings.
+      variables: {'params': …[, 'batch_stats': …]}, float32 NumPy arrays.
+      class_names: names by label id.
+      step: training step of the checkpoint.
+      fingerprint: of the data it was trained on.
+    """
+
+    config: ml_collections.ConfigDict
+    variables: dict[str, PyTree]
+    class_names: tuple[str, ...]
+    step: int
+    fingerprint: str
+
+
+def directory(workdir: pathlib.Path | str, which: str) -> pathlib.Path:
+    """Folder that holds a run's checkpoints of one kind, 'last' or 'best'."""
+    return pathlib.Path(workdir).absolute() / "checkpoints" / which
+
+
+def saved_step(workdir: pathlib.Path | str, which: str) -> int | None:
+    """Step of the newest complete checkpoint of that kind; None where there is none."""
+    folder = directory(workdir, which)
+    if not folder.is_dir():
+        return None
+    with ocp.training.Checkpointer(folder) as checkpointer:
+        latest = checkpointer.latest
+    return None if latest is None else latest.step
+
+
+def save(
+    workdir: pathlib.Path | str, which: str, step: int, state: PyTree, progress: dict[str, Any]
+) -> None:
+    """Writes a checkpoint and then drops the older ones of its kind. Call it in every process.
+
+    A step that is already there is left alone: training is deterministic, so it is the same.
+
+    Args:
+      workdir: the run's folder.
+      which: 'last' or 'best'.
+      step: training steps taken.
+      state: tree of NumPy arrays.
+      progress: JSON-ready; what else is needed to go on.
+    """
+    with ocp.training.Checkpointer(
+        directory(workdir, which),
+        preservation_policy=ocp.training.preservation_policies.LatestN(1),
+        cleanup_tmp_directories=True,
+    ) as checkpointer:
+        if any(checkpoint.step == step for checkpoint in checkpointer.checkpoints):
+            return
+        checkpointer.save_checkpointables(
+            step, {"state": _arrays(state)}, custom_metadata=json.loads(json.dumps(progress))
+        )
+
+
+def restore(
+    workdir: pathlib.Path | str, which: str, like: PyTree
+) -> tuple[PyTree, dict[str, Any]] | None:
+    """Reads the newest checkpoint into the structure of `like`.
+
+    Returns:
+      (state, progress), or None where there is no checkpoint.
+
+    Raises:
+      CheckpointError: an entry is missing, unknown or of another shape or dtype, or the files are
+        damaged. The first difference is named.
+    """
+    found = _read(workdir, which)
+    if found is None:
+        return None
+    arrays, progress = found
+    check_same_arrays(arrays, _arrays(like), directory(workdir, which))
+    state = flax.serialization.from_state_dict(like, _with_empty_nodes(arrays, like))
+    return state, progress
+
+
+def read_progress(workdir: pathlib.Path | str, which: str) -> dict[str, Any] | None:
+    """The progress alone of the newest checkpoint; None where there is none."""
+    found = _read(workdir, which)
+    return None if found is None else found[1]
+
+
+def check_same_run(
+    progress: dict[str, Any], config: ml_collections.ConfigDict, fingerprint: str, workdir: object
+) -> None:
+    """Refuses to go on with a run whose settings or data are not those it was started with.
+
+    Raises:
+      CheckpointError: names the first field that differs, with both values.
+    """
+    advice = "use another --workdir, or delete this one to start afresh"
+    before = flatten_config(progress["config"])
+    now = flatten_config(json_config(config))
+    for field in sorted(before.keys() | now.keys()):
+        if any(field == free or field.startswith(f"{free}.") for free in FREE_FIELDS):
+            continue
+        if before.get(field) != now.get(field):
+            raise CheckpointError(
+                f"{workdir} holds a run with other settings: config.{field} was "
+                f"{before.get(field)!r} and is now {now.get(field)!r}; {advice}"
+            )
+    if progress["fingerprint"] != fingerprint:
+        raise CheckpointError(
+            f"{workdir} holds a run on other data: fingerprint {progress['fingerprint'][:16]}… "
+            f"then, {fingerprint[:16]}… now; {advice}"
+        )
+
+
+def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> InferenceCheckpoint:
+    """Reads the model of a run.
+
+    Args:
+      workdir: a run's folder.
+      which: 'best' or 'last'.
+
+    Raises:
+      CheckpointError: there is no such checkpoint, or it is damaged.
+    """
+    if which not in ("best", "last"):
+        raise CheckpointError(f"checkpoint is {which!r}; it must be 'best' or 'last'")
+    found = _read(workdir, which)
+    if found is None:
+        kinds = [kind for kind in ("best", "last") if saved_step(workdir, kind) is not None]
+        hint = f"; there is a {kinds[0]!r} one" if kinds else "; train first, or check --workdir"
+        raise CheckpointError(f"no {which!r} checkpoint in {workdir}{hint}")
+    state, progress = found
+    try:
+        variables = {"params": state["params"]}
+        if state.get("batch_stats"):
+            variables["batch_stats"] = state["batch_stats"]
+        config = ml_collections.ConfigDict(_lists_to_tuples(progress["config"]))
+        return InferenceCheckpoint(
+            config.lock(),
+            variables,
+            tuple(progress["class_names"]),
+            int(progress["step"]),
+            progress["fingerprint"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{directory(workdir, which)}: not a checkpoint of this program ({error!r})"
+        ) from error
+
+
+def json_config(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """A config as JSON-ready nested dicts: references resolved, tuples as lists."""
+    return json.loads(config.to_json())
+
+
+def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
+    """{'a': {'b': 1}} -> {'a.b': 1}."""
+    return traverse_util.flatten_dict(config, sep=".")
+
+
+def _read(workdir: pathlib.Path | str, which: str) -> tuple[PyTree, dict[str, Any]] | None:
+    step = saved_step(workdir, which)
+    if step is None:
+        return None
+    folder = directory(workdir, which)
+    try:
+        with ocp.training.Checkpointer(folder) as checkpointer:
+            metadata = checkpointer.checkpointables_metadata(step)
+            like = jax.tree.map(lambda leaf: np.zeros((), leaf.dtype), metadata.metadata["state"])
+            loaded = checkpointer.load_checkpointables(step, {"state": like})
+    except Exception as error:  # Orbax and tensorstore raise many kinds for damaged files
+        raise CheckpointError(
+            f"{folder / str(step)} cannot be read ({type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else ''}); "
+            "delete it to go on without it"
+        ) from error
+    return loaded["state"], metadata.custom_metadata
+
+
+def _arrays(state: PyTree) -> dict[str, Any]:
+    """Nested dicts of arrays alone: named tuples become dicts, empty nodes go."""
+    flat = traverse_util.flatten_dict(flax.serialization.to_state_dict(state))
+    return traverse_util.unflatten_dict({path: np.asarray(leaf) for path, leaf in flat.items()})
+
+
+def _with_empty_nodes(arrays: dict[str, Any], like: PyTree) -> dict[str, Any]:
+    """Puts back the empty nodes that `_arrays` drops, where `like` has them."""
+    template = traverse_util.flatten_dict(
+        flax.serialization.to_state_dict(like), keep_empty_nodes=True
+    )
+    flat = traverse_util.flatten_dict(arrays)
+    return traverse_util.unflatten_dict(
+        {
+            path: node if node is traverse_util.empty_node else flat[path]
+            for path, node in template.items()
+        }
+    )
+
+
+def check_same_arrays(found: PyTree, wanted: PyTree, folder: pathlib.Path) -> None:
+    """Compares names, shapes and dtypes of two trees of arrays.
+
+    Args:
+      found: nested dicts from a checkpoint.
+      wanted: nested dicts that the config asks for.
+      folder: named in the error.
+
+    Raises:
+      CheckpointError: names the first difference.
+    """
+    found, wanted = (traverse_util.flatten_dict(tree, sep="/") for tree in (found, wanted))
+    for name in sorted(found.keys() | wanted.keys()):
+        if name not in found:
+            problem = f"{name} is missing"
+        elif name not in wanted:
+            problem = f"{name} is in the checkpoint, not in the model of this config"
+        elif found[name].shape != wanted[name].shape or found[name].dtype != wanted[name].dtype:
+            problem = (
+                f"{name} is {found[name].dtype}{list(found[name].shape)} in the checkpoint, "
+                f"{wanted[name].dtype}{list(wanted[name].shape)} for this config"
+            )
+        else:
+            continue
+        raise CheckpointError(
+            f"{folder} does not fit the config: {problem}; "
+            "use the config it was trained with, or another --workdir"
+        )
+
+
+def _lists_to_tuples(node: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """JSON has no tuples; configs have no lists."""
+    if isinstance(node, dict):
+        return {key: _lists_to_tuples(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return tuple(_lists_to_tuples(value) for value in node)
+    return node

@@ -1,0 +1,68 @@
+"""Trains and evaluates a face parser: python -m fpliif_jax.main --config=configs/lapa.py."""
+
+import pathlib
+import sys
+
+import ml_collections
+from absl import app, flags, logging
+from data_builders.errors import DataError
+from ml_collections import config_flags
+
+from fpliif_jax import checkpoint, evaluate, input_pipeline, parallel, train
+from fpliif_jax.interruption import Interruption
+from fpliif_jax.settings import SettingsError, apply_to_jax, check_classes, check_settings
+
+_DEFAULT_CONFIG = str(pathlib.Path(__file__).parents[1] / "configs" / "synthetic.py")
+_CONFIG = config_flags.DEFINE_config_file("config", _DEFAULT_CONFIG, "Experiment file.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run's folder; none: runs/<config>/seed<seed>.")
+_MODE = flags.DEFINE_enum(
+    "mode", "train_and_eval", ["train", "eval", "train_and_eval"], "What to do."
+)
+_COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of process 0.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of a multi-host run.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
+_ERRORS = (
+    DataError,
+    SettingsError,
+    checkpoint.CheckpointError,
+    parallel.ParallelError,
+    train.TrainingError,
+)
+
+
+def main(argv: list[str]) -> None:
+    """Runs the chosen mode; errors a person can mend are one line and exit code 1."""
+    if len(argv) > 1:
+        sys.exit(f"error: unexpected argument {argv[1]!r}; settings are --config.FIELD=VALUE")
+    logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of every save
+    interruption = Interruption()
+    config = _CONFIG.value.lock()
+    name = pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
+    workdir = pathlib.Path(_WORKDIR.value or f"runs/{name}/seed{config.seed}").expanduser()
+    try:
+        apply_to_jax(config)
+        parallel.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+        check_settings(config)
+        run(config, workdir, interruption)
+    except _ERRORS as error:
+        sys.exit(f"error: {error}")
+    sys.exit(interruption.exit_code if interruption.requested else 0)
+
+
+def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interruption) -> None:
+    """Prepares the data, then trains and evaluates."""
+    dataset = input_pipeline.load_dataset(config.data)
+    check_classes(config, dataset)
+    workdir.mkdir(parents=True, exist_ok=True)
+    if _MODE.value != "eval":
+        train.train(config, workdir, dataset, stop)
+    if stop.requested:
+        print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
+    elif _MODE.value != "train":
+        results = evaluate.evaluate(config, workdir, dataset)
+        if parallel.is_main_process():
+            print(f"{evaluate.table(results)}\n{workdir / 'results.json'}")
+
+
+if __name__ == "__main__":
+    app.run(main)

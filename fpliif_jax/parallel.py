@@ -1,0 +1,118 @@
+"""Everything that knows there is more than one device or more than one host.
+
+The rest of the code sees a function of one shard of a batch and sums over shards. Moving from
+`jax.pmap` to `jax.shard_map` is a change to this file alone.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+AXIS = "devices"
+PyTree = Any
+
+
+class ParallelError(Exception):
+    """The processes of a run cannot work together; the message says why."""
+
+
+def initialize(
+    coordinator_address: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+) -> None:
+    """Joins the processes of a multi-host run; does nothing for a single process.
+
+    Args:
+      coordinator_address: host:port of process 0. On Slurm all three are found automatically.
+      num_processes: number of processes of the run.
+      process_id: index of this process, from 0.
+
+    Raises:
+      ParallelError: only some of the three are given, or the coordinator cannot be reached.
+    """
+    given = [coordinator_address is not None, num_processes is not None, process_id is not None]
+    if any(given) and not all(given):
+        raise ParallelError(
+            "a run over several hosts needs --coordinator_address, --num_processes and "
+            "--process_id together"
+        )
+    on_slurm = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
+    if not any(given) and not on_slurm:
+        return
+    if os.environ.get("JAX_PLATFORMS", "") == "cpu":
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(coordinator_address, num_processes, process_id)
+    except (RuntimeError, ValueError) as error:
+        raise ParallelError(f"the processes could not join: {error}") from error
+
+
+def is_main_process() -> bool:
+    """True in the one process that writes files and talks to the person."""
+    return jax.process_index() == 0
+
+
+def barrier(name: str) -> None:
+    """Waits until every process has come to the barrier of that name."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def pmap(function: Callable, *, donate_argnums: tuple[int, ...] = ()) -> Callable:
+    """Runs `function` on each device's shard; arguments and results have a leading device axis."""
+    return jax.pmap(function, axis_name=AXIS, donate_argnums=donate_argnums)
+
+
+def psum(tree: PyTree) -> PyTree:
+    """Sums every leaf over all devices of all hosts; inside `pmap` only."""
+    return jax.lax.psum(tree, AXIS)
+
+
+def all_gather(tree: PyTree) -> PyTree:
+    """Joins every leaf's leading axis over all devices, in batch order; inside `pmap` only."""
+    return jax.tree.map(lambda leaf: jax.lax.all_gather(leaf, AXIS, tiled=True), tree)
+
+
+def replicate(tree: PyTree) -> PyTree:
+    """Puts a copy of a host tree on every local device: leaves [...] -> [local devices, ...]."""
+    count = jax.local_device_count()
+    copies = jax.tree.map(
+        lambda leaf: np.broadcast_to(np.asarray(leaf), (count, *np.shape(leaf))), tree
+    )
+    return jax.pmap(lambda leaf: leaf, axis_name=AXIS)(copies)
+
+
+def unreplicate(tree: PyTree) -> PyTree:
+    """Brings the first local device's copy of a replicated tree to the host, as NumPy arrays."""
+    return jax.tree.map(lambda leaf: np.array(leaf.addressable_shards[0].data)[0], tree)
+
+
+def rows_per_device(batch_size: int, microbatch: int = 0) -> int:
+    """Rows that each device holds of a global batch, padding included.
+
+    Args:
+      batch_size: examples in the global batch.
+      microbatch: examples a device works on at once; 0 for all of its rows.
+    """
+    rows = -(-batch_size // jax.device_count())
+    if microbatch:
+        rows = -(-rows // microbatch) * microbatch
+    return rows
+
+
+def local_rows(batch_size: int, microbatch: int = 0) -> slice:
+    """Which rows of the padded global batch this process loads."""
+    count = rows_per_device(batch_size, microbatch) * jax.local_device_count()
+    first = jax.process_index() * count
+    return slice(first, first + count)
+
+
+def shard(batch: PyTree) -> PyTree:
+    """Splits this process's rows over its devices: leaves [N, ...] -> [local devices, N/devices, ...]."""
+    count = jax.local_device_count()
+    return jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)

@@ -1,0 +1,368 @@
+"""Labels photos with a trained model.
+
+    python -m fpliif_jax.predict --workdir=runs/lapa/seed0 --output_dir=D photo.jpg folder …
+
+For every photo D gets `<stem>_labels.png`, a palette picture whose pixel values are the class ids,
+and `<stem>_overlay.jpg`, the photo with the classes' colours laid over it. Folders are searched at
+any depth and keep their structure under D. Where two photos would get the same name (x.jpg and
+x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo that cannot be
+read is reported and passed over, and the exit code is 1 at the end.
+
+The network sees the whole photo, resized to the square it was trained with, and answers at the
+output size, whatever that is. Photos should be framed like those it was trained on: one face that
+fills most of them.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import contextlib
+import itertools
+import math
+import os
+import pathlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tqdm
+from PIL import Image
+
+from fpliif_jax import checkpoint, photos, pictures, preprocess
+from fpliif_jax.models import create_model
+
+LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
+LOGITS_BYTES = 2**30  # of one call; larger batches are cut down and larger outputs made in pieces
+MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
+
+
+class PredictError(Exception):
+    """The command cannot be carried out; the message says why and what to do."""
+
+
+class Task(NamedTuple):
+    """A photo and the start of its results' paths, to which the suffixes are added."""
+
+    photo: pathlib.Path
+    target: pathlib.Path
+
+
+class Labeller:
+    """A trained model, compiled to give label maps of any size.
+
+    Attributes:
+      config: the run's settings.
+      class_names: names by label id.
+    """
+
+    def __init__(self, trained: checkpoint.InferenceCheckpoint) -> None:
+        self.config = trained.config
+        self.class_names = trained.class_names
+        self._variables = jax.device_put(trained.variables)
+        self._model = create_model(self.config.model)
+        self._encode = jax.jit(self._latent)
+        self._decode = jax.jit(self._labels_of_grid, static_argnums=2)
+        self._decode_queries = jax.jit(self._labels_of_queries)
+
+    def network_input(self, photo: np.ndarray) -> np.ndarray:
+        """Resizes a photo, uint8 [H, W, 3], to the square that the model was trained with."""
+        side = self.config.data.image_size
+        return preprocess.resize_image(photo, (side, side), self.config.data.bicubic)
+
+    def label(self, inputs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Label maps of one size; what it needs is compiled once for each batch size and size.
+
+        Args:
+          inputs: uint8 [B, S, S, 3].
+          size: (height, width).
+
+        Returns:
+          uint8 [B, height, width].
+        """
+        with self._precision():
+            latent = self._encode(self._variables, inputs)
+            return np.asarray(self._decode(self._variables, latent, size))
+
+    def label_in_pieces(self, inputs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """The same as `label`, compiled once for all sizes and with bounded memory.
+
+        The centres of the pixels are decoded as query coordinates, in pieces of
+        config.model.query_chunk.
+
+        Args:
+          inputs: uint8 [1, S, S, 3].
+          size: (height, width).
+
+        Returns:
+          uint8 [1, height, width].
+        """
+        height, width = size
+        chunk = self.config.model.query_chunk
+        pieces = []
+        with self._precision():
+            latent = self._encode(self._variables, inputs)
+            for start in range(0, height * width, chunk):
+                # Past the end the last row is asked for again: every piece has the same shape.
+                pixels = np.arange(start, start + chunk)
+                y = (np.minimum(pixels // width, height - 1) + 0.5) / height * 2 - 1
+                x = (pixels % width + 0.5) / width * 2 - 1
+                coordinates = np.stack([y, x], axis=-1).astype(np.float32)[None]
+                pieces.append(self._decode_queries(self._variables, latent, coordinates))
+        labels = np.concatenate(jax.device_get(pieces), axis=1)
+        return labels[:, : height * width].reshape(1, height, width)
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        return jax.default_matmul_precision(self.config.matmul_precision)
+
+    def _latent(self, variables: dict[str, Any], inputs: jax.Array) -> Any:
+        images = inputs.astype(jnp.float32) / jnp.float32(255)
+        images = preprocess.normalise(images, self.config.data.input_scaling)
+        return self._model.apply(variables, images, method="encode")
+
+    def _labels_of_grid(
+        self,
+        variables: dict[str, Any],
+        latent: Any,
+        size: tuple[int, int],
+    ) -> jax.Array:
+        logits = self._model.apply(variables, latent, size, method="decode")
+        return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
+
+    def _labels_of_queries(
+        self,
+        variables: dict[str, Any],
+        latent: Any,
+        coordinates: jax.Array,
+    ) -> jax.Array:
+        logits = self._model.apply(
+            variables,
+            latent["latent_grid"],
+            coordinates,
+            # The module's own 'query' would encode the photo again for every piece.
+            method=lambda module, grid, queries: module.decoder.query(grid, queries),
+        )
+        return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
+
+
+def predict(
+    labeller: Labeller,
+    tasks: Sequence[Task],
+    output_size: tuple[int, int] | None,
+    batch_size: int,
+    report: Callable[[str], None],
+) -> int:
+    """Labels photos and writes the pictures.
+
+    Args:
+      labeller: the model.
+      tasks: photos and where their results go.
+      output_size: (height, width), or None for each photo's own.
+      batch_size: the most photos the network sees at once, where they have one output size.
+      report: is told of every photo that had to be passed over.
+
+    Returns:
+      the number of photos labelled.
+    """
+    in_pieces = labeller.config.model.decoder == "liif"
+    if output_size is None:
+        batch_size = 1
+    else:
+        bytes_of_one = math.prod(output_size) * len(labeller.class_names) * 4
+        in_pieces = in_pieces and bytes_of_one > LOGITS_BYTES
+        batch_size = max(min(batch_size, len(tasks), LOGITS_BYTES // bytes_of_one), 1)
+    label = labeller.label_in_pieces if in_pieces else labeller.label
+
+    def load(task: Task) -> tuple[np.ndarray, np.ndarray]:
+        photo = photos.read(task.photo)
+        background = photo if output_size is None else preprocess.resize_image(photo, output_size)
+        return labeller.network_input(photo), background
+
+    def write(task: Task, background: np.ndarray, labels: np.ndarray) -> None:
+        label_map = pictures.palette_image(labels, labeller.class_names)
+        pictures.save_image(label_map, f"{task.target}{LABELS_SUFFIX}")
+        coloured = pictures.overlay(background, labels, labeller.class_names)
+        pictures.save_image(Image.fromarray(coloured), f"{task.target}{OVERLAY_SUFFIX}")
+
+    num_labelled = 0
+    workers = min(os.cpu_count() or 1, MAX_WORKERS)
+    with (
+        concurrent.futures.ThreadPoolExecutor(workers) as pool,
+        tqdm.tqdm(total=len(tasks), unit="photo", file=sys.stderr) as progress,
+    ):
+        loading = _ahead(pool, load, tasks, batch_size + workers)
+        while True:
+            batch = list(itertools.islice(loading, batch_size))
+            if not batch:
+                return num_labelled
+            good = []
+            for task, loaded in batch:
+                try:
+                    good.append((task, *loaded.result()))
+                except photos.PhotoError as error:
+                    report(f"{task.photo}: {error}")
+            if good:
+                inputs = np.zeros((batch_size, *good[0][1].shape), np.uint8)
+                inputs[: len(good)] = [network_input for _, network_input, _ in good]
+                found = label(inputs, good[0][2].shape[:2])
+                written = [
+                    (task, pool.submit(write, task, background, labels))
+                    for (task, _, background), labels in zip(good, found, strict=False)
+                ]
+                for task, writing in written:
+                    try:
+                        writing.result()
+                        num_labelled += 1
+                    except OSError as error:
+                        report(f"{task.photo}: its result cannot be written: {error}")
+            progress.update(len(batch))
+
+
+def plan(
+    found: Sequence[tuple[pathlib.Path, pathlib.Path]], output_dir: pathlib.Path
+) -> list[Task]:
+    """Gives every photo its own place in the output folder.
+
+    Where a place is taken, by the results of an earlier photo of the list or by one of the photos
+    themselves, `_2`, `_3`, … is added.
+
+    Args:
+      found: of `photos.find`.
+      output_dir: where the results go.
+    """
+    inputs = {os.path.realpath(photo) for photo, _ in found}
+    taken = set()
+    tasks = []
+    for photo, relative in found:
+        for number in itertools.count(1):
+            stem = relative.stem if number == 1 else f"{relative.stem}_{number}"
+            target = output_dir / relative.parent / stem
+            results = {os.path.realpath(f"{target}{s}") for s in (LABELS_SUFFIX, OVERLAY_SUFFIX)}
+            # Lower case, for file systems that do not tell X.jpg from x.jpg.
+            if str(target).lower() not in taken and not results & inputs:
+                break
+        taken.add(str(target).lower())
+        tasks.append(Task(photo, target))
+    return tasks
+
+
+def parse_output_size(text: str) -> tuple[int, int] | None:
+    """'512' -> (512, 512), '300x400' -> (300, 400), 'native' -> None.
+
+    Raises:
+      PredictError: it is none of these, or of more than `photos.MAX_PIXELS` pixels.
+    """
+    if text == "native":
+        return None
+    sides = text.lower().split("x")
+    if len(sides) not in (1, 2) or not all(side.isascii() and side.isdigit() for side in sides):
+        raise PredictError(
+            f"--output_size={text}: give one number (512), HEIGHTxWIDTH (300x400) or native"
+        )
+    height, width = int(sides[0]), int(sides[-1])
+    if not 1 <= height * width <= photos.MAX_PIXELS:
+        raise PredictError(
+            f"--output_size={text}: must have 1 to {photos.MAX_PIXELS} pixels in all"
+        )
+    return height, width
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    parser = _parser()
+    flags = parser.parse_args(arguments)
+    try:
+        num_photos, num_labelled = _run(flags)
+    except (PredictError, checkpoint.CheckpointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0 if num_labelled == num_photos else 1
+
+
+def _run(flags: argparse.Namespace) -> tuple[int, int]:
+    """Returns how many photos there were and how many were labelled."""
+    started = time.monotonic()
+    output_size = parse_output_size(flags.output_size)
+    if flags.batch_size < 1:
+        raise PredictError(f"--batch_size={flags.batch_size}: must be at least 1")
+    output_dir = pathlib.Path(flags.output_dir).expanduser()
+    for argument in flags.photos:
+        if os.path.realpath(argument) == os.path.realpath(output_dir):
+            raise PredictError(
+                f"--output_dir={output_dir} is a folder of photos too, where the results would be "
+                "taken for photos the next time; choose another"
+            )
+    tasks = plan(photos.find(flags.photos, leave_out=output_dir), output_dir)
+    if not tasks:
+        raise PredictError(f"no photos in {', '.join(flags.photos)}")
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PredictError(f"--output_dir={output_dir}: {error.strerror or error}") from error
+    trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
+    # Photos up to `photos.MAX_PIXELS` are wanted; Pillow warns at half of that.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+    def report(message: str) -> None:
+        tqdm.tqdm.write(message, file=sys.stderr)
+
+    for task in tasks:
+        if task.target.name != task.photo.stem:
+            report(
+                f"{task.photo}: results are named {task.target.name}, {task.photo.stem} is taken"
+            )
+    num_labelled = predict(Labeller(trained), tasks, output_size, flags.batch_size, report)
+    skipped = len(tasks) - num_labelled
+    print(
+        f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "
+        f"with the {flags.checkpoint} checkpoint (step {trained.step}): {output_dir}"
+        + (f"; {skipped} passed over" if skipped else "")
+    )
+    return len(tasks), num_labelled
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m fpliif_jax.predict",
+        description="Labels photos with a trained model.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("photos", nargs="+", help="photos, and folders of photos at any depth")
+    parser.add_argument("--workdir", required=True, help="folder of a run")
+    parser.add_argument("--output_dir", required=True, help="folder for the results")
+    parser.add_argument(
+        "--output_size",
+        default="native",
+        help="512, HEIGHTxWIDTH, or native: each photo's own size (default)",
+    )
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    parser.add_argument(
+        "--batch_size",
+        type=int,
+        default=8,
+        help="most photos at once, where --output_size is not native (default: 8)",
+    )
+    return parser
+
+
+def _ahead(
+    pool: concurrent.futures.Executor,
+    function: Callable[[Task], Any],
+    tasks: Sequence[Task],
+    count: int,
+) -> Iterator[tuple[Task, concurrent.futures.Future]]:
+    """Starts `function` on the tasks in a pool, never more than `count` before they are taken."""
+    waiting: collections.deque[tuple[Task, concurrent.futures.Future]] = collections.deque()
+    for task in tasks:
+        waiting.append((task, pool.submit(function, task)))
+        if len(waiting) >= count:
+            yield waiting.popleft()
+    yield from waiting
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Resized images and label maps, made once and read through memory maps.
+
+    <cache_dir>/<set>-<merge profile>-<fingerprint>/<split>/ids.npy                      [N] str
+                                                            images-256-pillow.npy        [N, 256, 256, 3] uint8
+                                                            labels-256-class_bicubic-pillow.npy  [N, 256, 256] uint8
+
+A file bears its final name only once it is whole: an interrupted build is started again.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+
+@dataclasses.dataclass(frozen=True)
+class ResizedArray:
+    """One array of a split: what it is called, an example's shape, and how to make it.
+
+    Attributes:
+      file_name: name in the cache, which tells size and filter.
+      shape: of one example, uint8.
+      make: example of the data source -> array of that shape.
+    """
+
+    file_name: str
+    shape: tuple[int, ...]
+    make: Callable[[dict[str, Any]], np.ndarray]
+
+
+def open_or_build(
+    folder: pathlib.Path,
+    source: Sequence[dict[str, Any]],
+    arrays: Sequence[ResizedArray],
+    *,
+    description: str,
+    num_workers: int,
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Opens a split's arrays, making first those that are not there yet.
+
+    Args:
+      folder: of the split, keyed by data fingerprint.
+      source: the prepared split, random access; examples have an 'id'.
+      arrays: what is wanted.
+      description: label of the progress bar.
+      num_workers: threads; Pillow and NumPy release the interpreter's lock while they resize.
+
+    Returns:
+      (ids [N] str, read-only memory maps [N, *shape] uint8 in the order of `arrays`).
+
+    Raises:
+      OSError: the disk is full, or the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock"):
+        missing = [array for array in arrays if not (folder / array.file_name).exists()]
+        if missing or not (folder / "ids.npy").exists():
+            _build(folder, source, missing, description=description, num_workers=num_workers)
+    ids = np.load(folder / "ids.npy", allow_pickle=False)
+    maps = [
+        np.load(folder / array.file_name, mmap_mode="r", allow_pickle=False) for array in arrays
+    ]
+    return ids, maps
+
+
+def _build(
+    folder: pathlib.Path,
+    source: Sequence[dict[str, Any]],
+    arrays: Sequence[ResizedArray],
+    *,
+    description: str,
+    num_workers: int,
+) -> None:
+    count = len(source)
+    bytes_needed = count * sum(int(np.prod(array.shape)) for array in arrays)
+    bytes_free = shutil.disk_usage(folder).free
+    if bytes_needed > bytes_free:
+        raise OSError(
+            f"{folder} needs {bytes_needed / 2**30:.1f} GiB for resized images, "
+            f"{bytes_free / 2**30:.1f} GiB are free; set --config.data.cache_dir to another disk"
+        )
+    ids = [""] * count
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(_partial_npy(folder, array, count)) for array in arrays]
+
+        def make(position: int) -> None:
+            example = source[position]
+            identifier = example["id"]
+            ids[position] = (
+                identifier.decode("utf-8") if isinstance(identifier, bytes) else str(identifier)
+            )
+            for array, (descriptor, start) in zip(arrays, files, strict=True):
+                made = np.ascontiguousarray(array.make(example))
+                if made.shape != array.shape or made.dtype != np.uint8:
+                    raise AssertionError(f"{array.file_name}: got {made.dtype}{made.shape}")
+                # Not through a memory map: on a full disk that would be a bus error.
+                _write_fully(descriptor, made.tobytes(), start + position * made.nbytes)
+
+        pool = stack.enter_context(ThreadPoolExecutor(num_workers))
+        for _ in tqdm(
+            _map_bounded(pool, make, count, window=4 * num_workers),
+            total=count,
+            desc=description,
+            unit="image",
+        ):
+            pass
+        for descriptor, _ in files:
+            os.fsync(descriptor)
+    for array in arrays:
+        os.replace(folder / f"{array.file_name}.partial", folder / array.file_name)
+    with open(folder / "ids.npy.partial", "wb") as file:
+        np.save(file, np.array(ids, dtype=np.str_), allow_pickle=False)
+    os.replace(folder / "ids.npy.partial", folder / "ids.npy")
+
+
+@contextlib.contextmanager
+def _partial_npy(
+    folder: pathlib.Path, array: ResizedArray, count: int
+) -> Iterator[tuple[int, int]]:
+    """Opens <name>.partial as an empty .npy; gives its descriptor and where the data start."""
+    with open(folder / f"{array.file_name}.partial", "wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *array.shape)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.flush()
+        yield file.fileno(), file.tell()
+
+
+def _write_fully(descriptor: int, content: bytes, offset: int) -> None:
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _map_bounded(
+    pool: ThreadPoolExecutor, function: Callable[[int], None], count: int, window: int
+) -> Iterator[None]:
+    """Like `pool.map` over range(count), with at most `window` calls waiting: bounded memory."""
+    waiting = []
+    for position in range(count):
+        waiting.append(pool.submit(function, position))
+        if len(waiting) >= window:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
+
+
+@contextlib.contextmanager
+def locked(path: pathlib.Path) -> Iterator[None]:
+    """Lets one process of a machine or a shared disk in at a time; the lock goes with the process."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,154 @@
+"""What a run leaves beside its checkpoints: config, environment, metrics, results. All writes are atomic."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import jax
+import tensorboardX
+
+PACKAGES = (
+    "array_record",
+    "flax",
+    "fpliif_jax",
+    "grain",
+    "jax",
+    "jaxlib",
+    "ml_collections",
+    "numpy",
+    "optax",
+    "orbax-checkpoint",
+    "pillow",
+    "tensorflow-datasets",
+)
+
+
+def write_json(path: pathlib.Path, content: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Writes JSON so that the file is always either the old one or the new one, whole."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Replaces a text file in one step."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def environment(data_fingerprint: str) -> dict[str, Any]:
+    """Everything outside the config that a number may depend on."""
+    return {
+        "command": shlex.join(["python", *sys.orig_argv[1:]]),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "backend": jax.default_backend(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "process_count": jax.process_count(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "matmul_precision": jax.config.jax_default_matmul_precision or "default",
+        "threefry_partitionable": jax.config.jax_threefry_partitionable,
+        "git_commit": _git_commit(),
+        "data_fingerprint": data_fingerprint,
+    }
+
+
+class MetricsLog:
+    """Metrics as JSON lines and TensorBoard events.
+
+    Lines later than the step a run goes on from are dropped first: they are written again.
+    """
+
+    def __init__(self, workdir: pathlib.Path, first_step: int) -> None:
+        """Opens the log of a run that has taken `first_step` steps."""
+        self._path = workdir / "metrics.jsonl"
+        if self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _is_up_to(line, first_step)]
+            if kept != lines:
+                write_text(self._path, "".join(kept))
+        self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115 - open for the run
+        self._events = tensorboardX.SummaryWriter(
+            str(workdir / "tensorboard"), purge_step=first_step + 1
+        )
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Adds a record with 'step', 'split' and numbers; nested dicts are joined by '/'."""
+        self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.flush()
+        for name, value in _numbers(record):
+            self._events.add_scalar(f"{record['split']}/{name}", value, record["step"])
+
+    def flush(self) -> None:
+        """Brings all records to the disk; a checkpoint that follows relies on them."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._events.flush()
+
+    def close(self) -> None:
+        """Ends the log."""
+        self._file.close()
+        self._events.close()
+
+
+def _numbers(record: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    found = []
+    for name, value in record.items():
+        if isinstance(value, dict):
+            found += _numbers(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float) and name != "step":
+            found.append((prefix + name, value))
+    return found
+
+
+def _is_up_to(line: str, step: int) -> bool:
+    """False for later records, and for a line cut off by a kill."""
+    try:
+        return line.endswith("\n") and json.loads(line)["step"] <= step
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Commit of the code, with '+changes' where files differ from it; None outside a checkout."""
+    root = pathlib.Path(__file__).parent
+    try:
+        commit, status = (
+            subprocess.run(
+                ["git", "-C", str(root), *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=20,
+            ).stdout.strip()
+            for arguments in (
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "--untracked-files=no"],
+            )
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+changes" if status else "")

@@ -1,0 +1,119 @@
+"""Checks a config before anything long begins, and gives JAX the settings that are its own."""
+
+import os
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from fpliif_jax import evaluate, input_pipeline, losses, parallel, preprocess, train
+from fpliif_jax.models import create_model
+from fpliif_jax.stages import Stage, make_stages
+
+
+class SettingsError(Exception):
+    """A setting is impossible; the message names the field, its value and the choices."""
+
+
+def check_settings(config: ml_collections.ConfigDict) -> None:
+    """Tries every setting on shapes alone: nothing is computed.
+
+    Raises:
+      SettingsError: names the first impossible setting.
+    """
+    try:
+        _check_counts(config.train, ("batch_size", "epochs"))
+        _check_counts(
+            config.train, ("log_every_steps", "validate_every_epochs", "checkpoint_every_epochs")
+        )
+        _check_counts(config.eval, ("batch_size",))
+        _check_choice("matmul_precision", config.matmul_precision, ("default", "high", "highest"))
+        if config.train.microbatch and config.model.norm == "batch":
+            raise ValueError(
+                "config.train.microbatch cannot be used with config.model.norm='batch': batch "
+                "statistics of a part of the batch are not those of the batch; set it to 0"
+            )
+        for text in config.eval.rows:
+            evaluate.parse_row(text)
+        for name in config.eval.checkpoints:
+            _check_choice("eval.checkpoints", name, ("best", "last"))
+        for name in config.eval.splits:
+            _check_choice("eval.splits", name, ("train", "validation", "test"))
+        _check_choice("eval.upsampling", config.eval.upsampling, ("logits", "labels"))
+        train.make_optimizer(config.train, steps_per_epoch=1)
+        _try_preprocessing(config.data)
+        _try_training(config)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(str(error)) from error
+
+
+def check_classes(config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset) -> None:
+    """Refuses a model whose classes are not those of the data set.
+
+    Raises:
+      SettingsError: says how many classes the data set has.
+    """
+    found, names = config.model.num_classes, dataset.metadata.class_names
+    if found != len(names):
+        raise SettingsError(
+            f"config.model.num_classes is {found}; {dataset.metadata.name} has {len(names)} classes"
+        )
+
+
+def apply_to_jax(config: ml_collections.ConfigDict) -> None:
+    """Sets matrix precision and deterministic kernels; call it before JAX sees its devices."""
+    if config.deterministic:
+        flags = os.environ.get("XLA_FLAGS", "")
+        if "xla_gpu_deterministic_ops" not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    if config.matmul_precision != "default":
+        jax.config.update("jax_default_matmul_precision", config.matmul_precision)
+
+
+def _check_counts(settings: ml_collections.ConfigDict, names: tuple[str, ...]) -> None:
+    for name in names:
+        if settings[name] < 1:
+            raise ValueError(f"{name} is {settings[name]}; it must be at least 1")
+
+
+def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"config.{field} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+def _try_preprocessing(config: ml_collections.ConfigDict) -> None:
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    preprocess.resize_image(pixels, (1, 1), config.bicubic)
+    preprocess.resize_label_map(
+        pixels[..., 0], (1, 1), 2, method=config.label_resize, bicubic=config.bicubic
+    )
+    jax.eval_shape(
+        lambda images: preprocess.normalise(images, config.input_scaling),
+        jax.ShapeDtypeStruct((1, 1, 3), jnp.float32),
+    )
+
+
+def _try_training(config: ml_collections.ConfigDict) -> None:
+    """Traces the stages on one example."""
+    model = create_model(config.model, axis_name=parallel.AXIS)
+    size = config.data.image_size
+    batch = {
+        "images": jnp.zeros((1, size, size, 3), jnp.uint8),
+        "labels": jnp.zeros((1, size, size), jnp.uint8),
+        "example_ids": jnp.zeros(1, jnp.int32),
+        "epoch": jnp.zeros(1, jnp.int32),
+        "weights": jnp.ones(1, jnp.float32),
+    }
+    logits = jnp.zeros((1, size, size, config.model.num_classes), jnp.float32)
+    names = tuple(f"class {index}" for index in range(config.model.num_classes))
+    for stage in make_stages(config, model, names):
+
+        def prepare(batch: dict[str, jax.Array], stage: Stage = stage) -> None:
+            normalisers = stage.normalisers(stage.prepare(batch))
+            sums = losses.loss_sums(
+                logits, batch["labels"].astype(jnp.int32), batch["weights"], config.loss
+            )
+            stage.total(sums, normalisers)
+
+        jax.eval_shape(prepare, batch)

@@ -1,0 +1,116 @@
+"""What the training loop trains: a run is a list of stages, of which FP-LIIF has one.
+
+A stage turns a batch into inputs, and inputs into sums over examples. The loop adds the sums up
+over microbatches and devices and divides by normalisers that are summed over all devices first, so
+that neither changes the gradient.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from fpliif_jax import augment, losses, preprocess
+
+Array = jax.Array
+Arrays = dict[str, Array]
+Variables = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One stage of training.
+
+    Attributes:
+      name: shown to the person and kept in checkpoints.
+      settings: config.train.
+      label_size: side of the label maps in its batches.
+      prepare: a device's rows of a batch -> inputs, every leaf with the examples' axis first;
+        augmentation happens here.
+      normalisers: inputs -> sums that depend on labels and weights alone.
+      sums: (variables, inputs) -> (loss sums, new batch statistics).
+      total: (loss sums, normalisers) -> (loss, its parts).
+    """
+
+    name: str
+    settings: ml_collections.ConfigDict
+    label_size: int
+    prepare: Callable[[Arrays], Arrays]
+    normalisers: Callable[[Arrays], Arrays]
+    sums: Callable[[Variables, Arrays], tuple[Arrays, Any]]
+    total: Callable[[Arrays, Arrays], tuple[Array, Arrays]]
+
+
+def make_stages(
+    config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
+) -> list[Stage]:
+    """The stages of config.train.stages, in order.
+
+    Raises:
+      ValueError: a stage is unknown.
+    """
+    unknown = [name for name in config.train.stages if name != "parsing"]
+    if unknown or not config.train.stages:
+        raise ValueError(f"config.train.stages is {config.train.stages!r}; it must be ('parsing',)")
+    return [_parsing_stage(config, model, class_names)]
+
+
+def _parsing_stage(
+    config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
+) -> Stage:
+    """Trains the whole of FP-LIIF by cross-entropy and edge cross-entropy (eq. 3)."""
+    seed, size = config.seed, config.data.image_size
+    flip_classes = mirrored_classes(class_names)
+
+    def prepare(batch: Arrays) -> Arrays:
+        images = batch["images"].astype(jnp.float32) / jnp.float32(255)
+        labels = batch["labels"].astype(jnp.int32)
+        if config.augment.enabled:
+            images, labels = augment.augment_batch(
+                seed,
+                batch["epoch"],
+                batch["example_ids"],
+                images,
+                labels,
+                config.augment,
+                ignore_label=losses.IGNORE_LABEL,
+                flip_classes=flip_classes,
+            )
+        images = preprocess.normalise(images, config.data.input_scaling)
+        return {"images": images, "labels": labels, "weights": batch["weights"]}
+
+    def normalisers(inputs: Arrays) -> Arrays:
+        return losses.loss_normalisers(inputs["labels"], inputs["weights"], config.loss)
+
+    def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
+        logits, updated = model.apply(
+            variables,
+            inputs["images"],
+            output_size=(size, size),
+            train=True,
+            example_weights=inputs["weights"],
+            mutable=["batch_stats"],
+        )
+        found = losses.loss_sums(logits, inputs["labels"], inputs["weights"], config.loss)
+        return found, updated.get("batch_stats", {})
+
+    def total(found: Arrays, normaliser_sums: Arrays) -> tuple[Array, Arrays]:
+        return losses.total_loss(found, normaliser_sums, config.loss)
+
+    return Stage("parsing", config.train, size, prepare, normalisers, sums, total)
+
+
+def mirrored_classes(class_names: tuple[str, ...]) -> tuple[int, ...]:
+    """For each class id, the id of the same part on the other side of the face; else itself."""
+    swaps = (("left_", "right_"), ("right_", "left_"), ("l_", "r_"), ("r_", "l_"))
+    mirrored = []
+    for index, name in enumerate(class_names):
+        others = [new + name[len(old) :] for old, new in swaps if name.startswith(old)]
+        mirrored.append(
+            next((class_names.index(other) for other in others if other in class_names), index)
+        )
+    return tuple(mirrored)

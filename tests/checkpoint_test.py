@@ -1,0 +1,121 @@
+"""Tests of fpliif_jax.checkpoint."""
+
+import pathlib
+
+import jax
+import ml_collections
+import numpy as np
+import optax
+import pytest
+from fpliif_jax import checkpoint
+
+
+def _state(width: int = 4) -> dict:
+    params = {"head": {"kernel": np.arange(3 * width, dtype=np.float32).reshape(3, width)}}
+    optimizer = optax.adam(optax.constant_schedule(1e-3))
+    state = {"params": params, "batch_stats": {}, "opt_state": optimizer.init(params)}
+    return jax.tree.map(np.asarray, state)
+
+
+def _progress(step: int) -> dict:
+    config = {"model": {"num_classes": 11, "group_blocks": [1, 2]}, "eval": {"rows": ["256"]}}
+    return {
+        "step": step,
+        "config": config,
+        "fingerprint": "f" * 64,
+        "class_names": ["background", "skin"],
+        "exact": 0.1 + 0.2,
+    }
+
+
+def test_a_saved_state_comes_back_bit_for_bit(tmp_path: pathlib.Path) -> None:
+    state = _state()
+    checkpoint.save(tmp_path, "last", 7, state, _progress(7))
+    restored, progress = checkpoint.restore(tmp_path, "last", jax.tree.map(np.zeros_like, state))
+    assert jax.tree.structure(restored) == jax.tree.structure(state)
+    for found, wanted in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+    assert progress == _progress(7)
+
+
+def test_only_the_newest_of_a_kind_is_kept(tmp_path: pathlib.Path) -> None:
+    for step in (3, 9):
+        checkpoint.save(tmp_path, "last", step, _state(), _progress(step))
+    checkpoint.save(tmp_path, "best", 3, _state(), _progress(3))
+    assert checkpoint.saved_step(tmp_path, "last") == 9
+    assert checkpoint.saved_step(tmp_path, "best") == 3
+    assert [folder.name for folder in checkpoint.directory(tmp_path, "last").iterdir()] == ["9"]
+
+
+def test_an_unfinished_save_is_not_taken_for_a_checkpoint(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    folder = checkpoint.directory(tmp_path, "last")
+    (folder / "9.orbax-checkpoint-tmp").mkdir()
+    (folder / "9.orbax-checkpoint-tmp" / "state").mkdir()
+    assert checkpoint.saved_step(tmp_path, "last") == 3
+    checkpoint.save(tmp_path, "last", 9, _state(), _progress(9))
+    assert checkpoint.saved_step(tmp_path, "last") == 9
+
+
+def test_nothing_saved(tmp_path: pathlib.Path) -> None:
+    assert checkpoint.saved_step(tmp_path, "last") is None
+    assert checkpoint.restore(tmp_path, "last", _state()) is None
+    with pytest.raises(checkpoint.CheckpointError, match="no 'best' checkpoint.*train first"):
+        checkpoint.load_for_inference(tmp_path, "best")
+
+
+def test_the_other_kind_is_offered(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    with pytest.raises(checkpoint.CheckpointError, match="there is a 'last' one"):
+        checkpoint.load_for_inference(tmp_path, "best")
+
+
+def test_another_shape_is_refused_by_name(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    with pytest.raises(checkpoint.CheckpointError, match=r"head/kernel is float32\[3, 4\].*\[3, 5\]"):
+        checkpoint.restore(tmp_path, "last", _state(width=5))
+
+
+def test_missing_and_unknown_arrays_are_refused_by_name(tmp_path: pathlib.Path) -> None:
+    state = _state()
+    checkpoint.save(tmp_path, "last", 3, state, _progress(3))
+    more = {**state, "params": {**state["params"], "tail": {"bias": np.zeros(2, np.float32)}}}
+    with pytest.raises(checkpoint.CheckpointError, match="params/tail/bias is missing"):
+        checkpoint.restore(tmp_path, "last", more)
+    checkpoint.save(tmp_path / "more", "last", 3, more, _progress(3))
+    with pytest.raises(checkpoint.CheckpointError, match="params/tail/bias is in the checkpoint"):
+        checkpoint.restore(tmp_path / "more", "last", state)
+
+
+def test_damaged_files_are_told(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    for file in (checkpoint.directory(tmp_path, "last") / "3").rglob("*"):
+        if file.is_file() and "commit" not in file.name and "METADATA" not in file.name:
+            file.write_bytes(b"\x80\x04not a checkpoint")
+    with pytest.raises(checkpoint.CheckpointError, match="cannot be read"):
+        checkpoint.load_for_inference(tmp_path, "last")
+
+
+def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "best", 3, _state(), _progress(3))
+    loaded = checkpoint.load_for_inference(tmp_path)
+    assert loaded.config.model.group_blocks == (1, 2)
+    assert loaded.class_names == ("background", "skin")
+    assert loaded.step == 3
+    np.testing.assert_array_equal(
+        loaded.variables["params"]["head"]["kernel"], _state()["params"]["head"]["kernel"]
+    )
+
+
+def test_another_config_or_other_data_are_refused() -> None:
+    progress = _progress(3)
+    config = ml_collections.ConfigDict(progress["config"])
+    checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+    config.eval.rows = ("512",)  # what is evaluated may change
+    checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+    with pytest.raises(checkpoint.CheckpointError, match="other data"):
+        checkpoint.check_same_run(progress, config, "0" * 64, "runs/x")
+    config.model.num_classes = 19
+    with pytest.raises(checkpoint.CheckpointError, match="config.model.num_classes was 11 and is now 19"):
+        checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")

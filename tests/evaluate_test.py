@@ -1,0 +1,141 @@
+"""Tests of fpliif_jax.evaluate."""
+
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from data_builders.errors import DataError
+from fpliif_jax import checkpoint, evaluate, input_pipeline, metrics, parallel, train
+from fpliif_jax.models import create_model
+from ml_collections import ConfigDict
+from tiny_run import tiny_config
+
+
+@pytest.mark.parametrize(
+    ("text", "row"), [("256", (256, 256)), ("192->256", (192, 256)), ("64→256", (64, 256))]
+)
+def test_rows_are_read(text: str, row: tuple[int, int]) -> None:
+    assert evaluate.parse_row(text) == evaluate.Row(*row)
+
+
+@pytest.mark.parametrize("text", ["", "big", "256->", "->256", "0", "-4", "256->0", "256,512"])
+def test_other_rows_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a row is a size"):
+        evaluate.parse_row(text)
+
+
+def test_logits_are_enlarged_as_by_pytorch() -> None:
+    logits = np.random.default_rng(0).normal(size=(2, 6, 5, 7)).astype(np.float32)
+    found = evaluate.predict_labels(jnp.asarray(logits), (24, 15), "logits")
+    enlarged = torch.nn.functional.interpolate(
+        torch.from_numpy(logits).permute(0, 3, 1, 2), (24, 15), mode="bilinear"
+    )
+    np.testing.assert_array_equal(found, enlarged.argmax(dim=1).numpy())
+
+
+def test_label_maps_are_enlarged_by_nearest() -> None:
+    logits = jax.nn.one_hot(jnp.array([[[0, 1], [2, 1]]]), 3)
+    found = evaluate.predict_labels(logits, (4, 4), "labels")
+    np.testing.assert_array_equal(
+        found[0], [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 1, 1], [2, 2, 1, 1]]
+    )
+
+
+def _trained(config: ConfigDict, workdir: pathlib.Path) -> input_pipeline.Dataset:
+    """A run's folder with fresh parameters as its checkpoints: evaluation does not mind."""
+    dataset = input_pipeline.load_dataset(config.data)
+    state = train.init_variables(create_model(config.model), config)
+    progress = {
+        "config": checkpoint.json_config(config),
+        "class_names": list(dataset.metadata.class_names),
+        "step": 4,
+        "fingerprint": dataset.metadata.fingerprint,
+        "train": {"epochs": 1, "steps": 4, "images_per_second": 1.0, "seconds": 4.0},
+    }
+    checkpoint.save(workdir, "last", 4, state, progress)
+    return dataset
+
+
+def test_results_can_be_recomputed_from_the_matrices(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path)
+    evaluate.evaluate(config, tmp_path, dataset)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["parameters"] == sum(
+        leaf.size
+        for leaf in jax.tree.leaves(checkpoint.load_for_inference(tmp_path, "last").variables)
+    )
+    assert results["dataset"]["counts"] == {"train": 13, "validation": 5, "test": 5}
+    assert results["dataset"]["complete"] is False
+    assert results["notes"] == ["there is no 'best' checkpoint"]
+    assert [found["output_size"] for found in results["evaluations"]] == [32, 16]
+    for found in results["evaluations"]:
+        assert (found["split"], found["checkpoint"], found["images"]) == ("test", "last", 5)
+        row = evaluate.Row(found["output_size"], found["scored_at"])
+        with np.load(tmp_path / "evaluations" / f"test-last-{row.name}.npz") as file:
+            matrices, ids = file["confusion_matrices"], file["example_ids"]
+        assert matrices.shape == (5, 11, 11)
+        assert len(set(ids)) == 5
+        np.testing.assert_array_equal(matrices.sum(axis=(1, 2)), 32 * 32)
+        assert metrics.scores(matrices, dataset.metadata.class_names)["mean_f1"] == found["mean_f1"]
+    assert (tmp_path / "predictions.png").exists()
+
+
+def test_padding_and_batch_size_change_nothing(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = input_pipeline.load_dataset(config.data)
+    split = input_pipeline.load_split(dataset, "test", (32,))
+    model = create_model(config.model)
+    variables = parallel.replicate(train.init_variables(model, config))
+    rows = (evaluate.Row(32, 32),)
+    eval_step = evaluate.make_eval_step(model, config, rows)
+    found = [
+        evaluate.evaluate_split(eval_step, variables, split, rows, batch_size)[rows[0]]
+        for batch_size in (4, 5)  # 4: a full batch, then one example and padding
+    ]
+    np.testing.assert_array_equal(*found)
+    # The truth's histogram is that of the label maps, counted here without the model.
+    np.testing.assert_array_equal(
+        found[0].sum(axis=2), [np.bincount(label.ravel(), minlength=11) for label in split.labels[32]]
+    )
+
+
+def test_a_missing_test_split_is_replaced_and_told(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path)
+    dataset.metadata.counts["test"] = 0
+    results = evaluate.evaluate(config, tmp_path, dataset)
+    assert {found["split"] for found in results["evaluations"]} == {"validation"}
+    assert any("validation is evaluated instead" in note for note in results["notes"])
+    assert "validation is evaluated instead" in evaluate.table(results)
+    dataset.metadata.counts["validation"] = 0
+    with pytest.raises(DataError, match="no split to evaluate"):
+        evaluate.evaluate(config, tmp_path, dataset)
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path)
+    config.model.mlp_features = (8, 4)
+    with pytest.raises(checkpoint.CheckpointError, match="decoder/mlp_2/bias is float32"):
+        evaluate.evaluate(config, tmp_path, dataset)
+
+
+def test_nothing_to_evaluate(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    with pytest.raises(checkpoint.CheckpointError, match="train first"):
+        evaluate.evaluate(config, tmp_path, input_pipeline.load_dataset(config.data))

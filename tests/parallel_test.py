@@ -1,0 +1,43 @@
+"""Tests of fpliif_jax.parallel on four virtual devices."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from fpliif_jax import parallel
+
+
+def test_a_batch_comes_back_in_order() -> None:
+    assert jax.device_count() == 4
+    batch = {"x": np.arange(24, dtype=np.float32).reshape(8, 3)}
+    gathered = parallel.pmap(lambda shard: parallel.all_gather(shard))(parallel.shard(batch))
+    np.testing.assert_array_equal(parallel.unreplicate(gathered)["x"], batch["x"])
+
+
+def test_psum_adds_over_all_devices() -> None:
+    shards = parallel.shard(np.arange(8.0, dtype=np.float32))
+    total = parallel.pmap(lambda shard: parallel.psum(jnp.sum(shard)))(shards)
+    assert parallel.unreplicate(total) == 28
+
+
+def test_replicate_and_back_changes_nothing() -> None:
+    tree = {"a": np.float32(0.1), "b": {"c": np.arange(5, dtype=np.int32)}}
+    copies = parallel.replicate(tree)
+    assert copies["b"]["c"].shape == (4, 5)
+    back = parallel.unreplicate(copies)
+    assert back["a"] == tree["a"]
+    assert back["b"]["c"].dtype == np.int32
+    np.testing.assert_array_equal(back["b"]["c"], tree["b"]["c"])
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "microbatch", "rows"), [(33, 0, 9), (64, 0, 16), (33, 4, 12), (1, 0, 1)]
+)
+def test_padded_rows_per_device(batch_size: int, microbatch: int, rows: int) -> None:
+    assert parallel.rows_per_device(batch_size, microbatch) == rows
+    assert parallel.local_rows(batch_size, microbatch) == slice(0, 4 * rows)
+
+
+def test_half_a_cluster_address_is_refused() -> None:
+    with pytest.raises(parallel.ParallelError, match="together"):
+        parallel.initialize("localhost:1234", None, None)

@@ -1,0 +1,201 @@
+"""Tests of fpliif_jax/pictures.py: what a person or another program gets from the picture files."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fpliif_jax import pictures
+
+LAPA = [
+    "background",
+    "skin",
+    "left_brow",
+    "right_brow",
+    "left_eye",
+    "right_eye",
+    "nose",
+    "upper_lip",
+    "inner_mouth",
+    "lower_lip",
+    "hair",
+]
+CELEBAMASK_HQ = [
+    "background",
+    "skin",
+    "nose",
+    "eye_g",
+    "l_eye",
+    "r_eye",
+    "l_brow",
+    "r_brow",
+    "l_ear",
+    "r_ear",
+    "mouth",
+    "u_lip",
+    "l_lip",
+    "hair",
+    "hat",
+    "ear_r",
+    "neck_l",
+    "neck",
+    "cloth",
+]
+
+
+def cielab(colours: Sequence) -> np.ndarray:
+    """sRGB of 0…255 to CIE L*a*b* (D65)."""
+    srgb = np.asarray(colours) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    xyz = linear @ to_xyz.T / to_xyz.sum(axis=1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    x, y, z = np.moveaxis(f, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def colour_of(class_names: Sequence[str], name: str) -> tuple[int, ...]:
+    return tuple(pictures.class_colours(class_names)[class_names.index(name)].tolist())
+
+
+@pytest.mark.parametrize("class_names", [LAPA, CELEBAMASK_HQ, [f"part{i}" for i in range(19)]])
+def test_any_two_classes_can_be_told_apart(class_names: Sequence[str]) -> None:
+    colours = pictures.class_colours(class_names)
+    assert colours.shape == (len(class_names), 3) and colours.dtype == np.uint8
+    lab = cielab([*colours, pictures.NO_CLASS_COLOUR])
+    distances = np.linalg.norm(lab[:, None] - lab, axis=-1) + 1e3 * np.eye(len(lab))
+    assert distances.min() >= 20  # about 2 is just noticeable side by side
+
+
+@pytest.mark.parametrize(
+    ("lapa", "celebamask_hq"),
+    [
+        ("background", "background"),
+        ("skin", "skin"),
+        ("hair", "hair"),
+        ("nose", "nose"),
+        ("left_eye", "l_eye"),
+        ("right_eye", "r_eye"),
+        ("left_brow", "l_brow"),
+        ("right_brow", "r_brow"),
+        ("upper_lip", "u_lip"),
+        ("inner_mouth", "mouth"),
+        ("lower_lip", "l_lip"),
+    ],
+)
+def test_a_part_has_one_colour_in_every_data_set(lapa: str, celebamask_hq: str) -> None:
+    assert colour_of(LAPA, lapa) == colour_of(CELEBAMASK_HQ, celebamask_hq)
+
+
+def test_unknown_classes_get_colours_that_are_left_and_too_many_are_refused() -> None:
+    colours = pictures.class_colours(["background", "beard", "skin", "moustache"])
+    assert len(np.unique(colours, axis=0)) == 4
+    assert tuple(colours[2].tolist()) == colour_of(LAPA, "skin")
+    with pytest.raises(ValueError, match="20 classes.*part19"):
+        pictures.class_colours([f"part{i}" for i in range(20)])
+
+
+def test_the_value_of_a_palette_pixel_is_the_class_and_its_colour_the_classs(
+    tmp_path: pathlib.Path,
+) -> None:
+    labels = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    labels[3, 4] = 255  # ignored
+    pictures.save_image(pictures.palette_image(labels, CELEBAMASK_HQ), tmp_path / "labels.png")
+    with Image.open(tmp_path / "labels.png") as picture:
+        assert picture.mode == "P"
+        np.testing.assert_array_equal(picture, labels)
+        shown = np.asarray(picture.convert("RGB"))
+    np.testing.assert_array_equal(shown.reshape(20, 3)[:19], pictures.class_colours(CELEBAMASK_HQ))
+    assert tuple(shown[3, 4]) == pictures.NO_CLASS_COLOUR
+
+
+def test_overlay_blends_leaves_background_clear_and_marks_borders() -> None:
+    photo = np.full((8, 12, 3), (10, 120, 250), np.uint8)
+    labels = np.zeros((8, 12), np.uint8)
+    labels[2:6, 3:9] = 10
+    blended = pictures.overlay(photo, labels, LAPA, alpha=0.25)
+    assert blended.dtype == np.uint8 and blended.shape == photo.shape
+    np.testing.assert_array_equal(blended[:2], photo[:2])
+    hair = np.array(colour_of(LAPA, "hair"))
+    # A quarter in 8 bits, and a rounding of the result.
+    np.testing.assert_allclose(blended[4, 5], 0.75 * photo[0, 0] + 0.25 * hair, atol=1.5)
+    assert blended[2:6, 3].mean() > blended[2:6, 5].mean() + 20  # the light line
+    np.testing.assert_array_equal(pictures.overlay(photo, labels, LAPA, alpha=0), photo)
+    with pytest.raises(ValueError, match=r"photo \[8, 12, 3\].*\[8, 11\]"):
+        pictures.overlay(photo, labels[:, :-1], LAPA)
+    with pytest.raises(ValueError, match="alpha = 2"):
+        pictures.overlay(photo, labels, LAPA, alpha=2)
+
+
+def count(path: pathlib.Path, colour: Sequence[int]) -> int:
+    with Image.open(path) as picture:
+        return int((np.asarray(picture.convert("RGB")) == colour).all(axis=-1).sum())
+
+
+def test_sheet_shows_truth_prediction_differences_and_legend(tmp_path: pathlib.Path) -> None:
+    truth = np.zeros((64, 64), np.uint8)
+    truth[:, 32:] = 10
+    prediction = truth.copy()
+    prediction[:16] = 6  # a quarter of the pixels, all wrong
+    image = np.full((128, 128, 3), 200, np.uint8)  # twice the label maps' size, as CelebAMask-HQ
+    path = tmp_path / "made" / "sheet.png"
+    arguments = [image], [truth], [prediction], LAPA, path
+    pictures.prediction_sheet(*arguments, titles=["one"], tile_size=128)
+    tile = 128 * 128
+    # 1000: swatches of the legend and antialiased edges.
+    assert count(path, colour_of(LAPA, "hair")) == pytest.approx(tile * (1 / 2 + 3 / 8), abs=1000)
+    assert count(path, colour_of(LAPA, "nose")) == pytest.approx(tile / 4, abs=1000)
+    assert count(path, pictures.WRONG_COLOUR) == pytest.approx(tile / 4, abs=300)
+    for name in LAPA:
+        assert count(path, colour_of(LAPA, name)) >= 100  # a swatch at least
+
+    # What is ignored is no difference.
+    pictures.prediction_sheet(*arguments[:1], [np.where(prediction == 6, 255, truth).astype("u1")],
+                              *arguments[2:], tile_size=128)  # fmt: skip
+    assert count(path, pictures.WRONG_COLOUR) == 0
+    assert count(path, pictures.NO_CLASS_COLOUR) == pytest.approx(tile / 4, abs=1000)
+
+
+def test_sheet_keeps_proportions_and_cuts_long_titles(tmp_path: pathlib.Path) -> None:
+    images = [np.zeros((40, 20, 3), np.uint8), np.zeros((10, 90, 3), np.uint8)]
+    truths = [np.zeros((40, 20), np.uint8), np.zeros((10, 90), np.uint8)]
+    sizes = []
+    for titles in (None, ["x" * 5000, "第\n二"]):
+        path = tmp_path / "sheet.png"
+        pictures.prediction_sheet(images, truths, truths, LAPA, path, titles, tile_size=64)
+        sizes.append(Image.open(path).size)
+    assert sizes[0] == sizes[1]
+
+
+def test_sheet_refuses_what_does_not_belong_together(tmp_path: pathlib.Path) -> None:
+    image, labels = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
+    path = tmp_path / "sheet.png"
+    with pytest.raises(ValueError, match="1, 2, 1, 1"):
+        pictures.prediction_sheet([image], [labels] * 2, [labels], LAPA, path)
+    with pytest.raises(ValueError, match="at least one"):
+        pictures.prediction_sheet([], [], [], LAPA, path)
+    with pytest.raises(ValueError, match=r"prediction \[2, 4\].*truth's size \[4, 4\]"):
+        pictures.prediction_sheet([image], [labels], [labels[:2]], LAPA, path)
+    assert not path.exists()
+
+
+def test_saving_replaces_at_once_or_not_at_all(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture.png"
+    pictures.save_image(Image.new("RGB", (2, 2), "red"), path)
+    before = path.read_bytes()
+
+    def disk_full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", disk_full)
+    with pytest.raises(OSError, match="no space"):
+        pictures.save_image(Image.new("RGB", (2, 2), "blue"), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["picture.png"]

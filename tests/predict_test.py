@@ -1,0 +1,281 @@
+"""Tests of fpliif_jax/predict.py: the command as a person runs it, with a tiny untrained model."""
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs import fp_liif
+from fpliif_jax import checkpoint, photos, pictures, predict, preprocess
+from fpliif_jax.models import create_model
+
+Run = Callable[..., tuple[int, str, str]]
+CLASS_NAMES = ("background", "skin", "nose", "hair", "hat")
+
+
+def make_trained(**model_settings: object) -> checkpoint.InferenceCheckpoint:
+    config = fp_liif.get_config()
+    config.data.image_size = 32
+    config.data.input_scaling = "imagenet"
+    config.model.num_classes = len(CLASS_NAMES)
+    config.model.features = 8
+    config.model.group_blocks = (1, 1)
+    config.model.rcmlp_features = (16, 8)
+    config.model.mlp_features = (16, 16)
+    config.model.query_chunk = 1000
+    config.model.update(model_settings)
+    model = create_model(config.model)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    # Wider than any initialiser, or else every pixel would get the same class.
+    random = np.random.default_rng(2)
+    variables = jax.tree.map(
+        lambda leaf: random.normal(scale=0.3, size=leaf.shape).astype(leaf.dtype), shapes
+    )
+    return checkpoint.InferenceCheckpoint(config.lock(), variables, CLASS_NAMES, 7, "0" * 64)
+
+
+@pytest.fixture(scope="module")
+def trained() -> checkpoint.InferenceCheckpoint:
+    return make_trained()
+
+
+@pytest.fixture
+def run(
+    trained: checkpoint.InferenceCheckpoint,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs the command in an empty folder; returns its exit code, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr(
+        checkpoint, "load_for_inference", lambda *arguments: asked.append(arguments) or trained
+    )
+
+    def run_command(*arguments: object) -> tuple[int, str, str]:
+        code = predict.main(["--workdir=run", "--output_dir=out", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    run_command.asked = asked
+    return run_command
+
+
+def save_photo(path: pathlib.Path, height: int = 40, width: int = 30, seed: int = 0) -> None:
+    """A photo of coloured blotches, so that an untrained model gives several classes."""
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 6, 3)).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(path)
+
+
+def files_below(folder: pathlib.Path | str) -> list[str]:
+    return sorted(
+        os.path.relpath(os.path.join(place, name), folder)
+        for place, _, names in os.walk(folder)
+        for name in names
+    )
+
+
+def expected_logits(
+    trained: checkpoint.InferenceCheckpoint, path: pathlib.Path | str, size: tuple[int, int]
+) -> np.ndarray:
+    """float32 [*size, C], what the model says of a photo, written out step by step."""
+    config = trained.config
+    photo = np.asarray(Image.open(path).convert("RGB").resize((32, 32), Image.Resampling.BICUBIC))
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    images = ((photo / 255 - mean) / deviation).astype(np.float32)[None]
+    return np.asarray(apply(create_model(config.model), trained.variables, images, size))[0]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def apply(
+    model: nn.Module, variables: dict[str, Any], images: np.ndarray, size: tuple[int, int]
+) -> jax.Array:
+    return model.apply(variables, images, output_size=size)
+
+
+def check_labels(found: Image.Image, logits: np.ndarray) -> None:
+    """Equal to the argmax, except where two classes tie to within rounding."""
+    assert len(np.unique(logits.argmax(axis=-1))) >= 3  # the test would see a shift or a flip
+    chosen = np.take_along_axis(logits, np.asarray(found)[..., None].astype(int), axis=-1)[..., 0]
+    np.testing.assert_allclose(chosen, logits.max(axis=-1), atol=1e-3 * np.abs(logits).max())
+
+
+@pytest.mark.parametrize(
+    ("flag", "size"),
+    [("--output_size=48", (48, 48)), ("--output_size=20x51", (20, 51)), (None, (40, 30))],
+)
+def test_labels_are_the_models_at_any_output_size(
+    run: Run,
+    trained: checkpoint.InferenceCheckpoint,
+    tmp_path: pathlib.Path,
+    flag: str | None,
+    size: tuple[int, int],
+) -> None:
+    save_photo(tmp_path / "photo.png")
+    code, out, err = run(*filter(None, [flag]), "photo.png")
+    assert code == 0, err
+    assert run.asked == [("run", "best")]
+    assert files_below("out") == ["photo_labels.png", "photo_overlay.jpg"]
+    labels = Image.open("out/photo_labels.png")
+    assert labels.mode == "P"
+    check_labels(labels, expected_logits(trained, "photo.png", size))
+    overlay = Image.open("out/photo_overlay.jpg")
+    assert overlay.size == labels.size == size[::-1]
+    # The overlay shows the photo itself, at the output's size, under the colours.
+    photo = preprocess.resize_image(photos.read(tmp_path / "photo.png"), size)
+    drawn = pictures.overlay(photo, np.asarray(labels), CLASS_NAMES)
+    assert np.abs(np.asarray(overlay).astype(int) - drawn).mean() < 12  # JPEG
+    assert len(out.splitlines()) == 1 and "1 of 1 photos" in out and "step 7" in out
+
+
+def test_pieces_make_the_same_label_map_and_compile_once(
+    trained: checkpoint.InferenceCheckpoint,
+) -> None:
+    labeller = predict.Labeller(trained)
+    inputs = np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
+    for size in [(40, 50), (1, 7), (61, 43)]:  # of exactly 2 pieces, of 1, of 3
+        whole = labeller.label(inputs, size)
+        pieces = labeller.label_in_pieces(inputs, size)
+        assert pieces.shape == whole.shape == (1, *size) and pieces.dtype == np.uint8
+        assert (pieces != whole).mean() <= 2e-3  # ties within rounding
+    assert labeller._decode_queries._cache_size() == 1
+    assert labeller._encode._cache_size() == 1
+
+
+def test_the_unet_decoder_answers_too(
+    run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unet = make_trained(decoder="conv_unet", features=4)
+    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: unet)
+    save_photo(tmp_path / "photo.png", 40, 30)
+    assert run("photo.png")[0] == 0
+    found = Image.open("out/photo_labels.png")
+    check_labels(found, expected_logits(unet, "photo.png", (40, 30)))
+
+
+def test_an_output_too_large_for_one_call_is_made_in_pieces(
+    run: Run,
+    trained: checkpoint.InferenceCheckpoint,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for seed in range(3):
+        save_photo(tmp_path / f"{seed}.png", seed=seed)
+    bytes_of_one = 64 * 64 * len(CLASS_NAMES) * 4
+    for budget in (bytes_of_one - 1, 2 * bytes_of_one):  # in pieces; two photos a call
+        monkeypatch.setattr(predict, "LOGITS_BYTES", budget)
+        assert run("--output_size=64", *(f"{seed}.png" for seed in range(3)))[0] == 0
+        for seed in range(3):
+            logits = expected_logits(trained, f"{seed}.png", (64, 64))
+            check_labels(Image.open(f"out/{seed}_labels.png"), logits)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_batches_do_not_mix_photos_up(
+    run: Run, trained: checkpoint.InferenceCheckpoint, tmp_path: pathlib.Path, batch_size: int
+) -> None:
+    for seed in range(5):
+        save_photo(tmp_path / "photos" / f"{seed}.png", 30 + seed, 30, seed)
+    (tmp_path / "photos" / "1b.jpg").write_text("no photo")
+    code, out, err = run("--output_size=20", f"--batch_size={batch_size}", "photos")
+    assert code == 1 and "photos/1b.jpg: not a picture" in err
+    assert "5 of 6 photos" in out and "1 passed over" in out
+    for seed in range(5):
+        logits = expected_logits(trained, f"photos/{seed}.png", (20, 20))
+        check_labels(Image.open(f"out/{seed}_labels.png"), logits)
+
+
+def test_photos_of_one_name_do_not_overwrite_each_other(run: Run, tmp_path: pathlib.Path) -> None:
+    for path in ("a/x.png", "a/sub/x.png", "b/x.png", "x.png", "x.jpg"):
+        save_photo(tmp_path / path)
+    (tmp_path / "link.png").symlink_to("x.png")
+    code, out, err = run("--output_size=8", "a", "b/x.png", "x.png", "x.jpg", "link.png", "a/x.png")
+    assert code == 0 and "6 of 6" in out
+    assert [name for name in files_below("out") if "_labels" in name] == [
+        "link_labels.png", "sub/x_labels.png", "x_2_labels.png", "x_3_labels.png",
+        "x_4_labels.png", "x_labels.png",
+    ]  # fmt: skip
+    assert "b/x.png: results are named x_2" in err
+
+
+def test_a_photo_is_never_overwritten(tmp_path: pathlib.Path) -> None:
+    found = [(tmp_path / name, tmp_path / name) for name in ("x.png", "x_overlay.jpg")]
+    found = [(path, path.relative_to(tmp_path)) for path, _ in found]
+    targets = [task.target.name for task in predict.plan(found, tmp_path)]
+    assert targets == ["x_2", "x_overlay"]
+
+
+def test_results_of_an_earlier_run_are_not_taken_for_photos(
+    run: Run, tmp_path: pathlib.Path
+) -> None:
+    save_photo(tmp_path / "x.png")
+    for _ in range(2):
+        assert "1 of 1" in run("--output_size=8", ".")[1]
+    code, _, err = run("--output_size=8", "out")
+    assert code == 1 and err.startswith("error: --output_dir=out") and err.count("\n") == 1
+
+
+def test_unreadable_photos_are_reported_and_the_rest_is_done(
+    run: Run, tmp_path: pathlib.Path
+) -> None:
+    save_photo(tmp_path / "photos" / "good.jpg")
+    save_photo(tmp_path / "photos" / "cut.jpg", 300, 300)
+    cut = (tmp_path / "photos" / "cut.jpg").read_bytes()
+    (tmp_path / "photos" / "cut.jpg").write_bytes(cut[: len(cut) // 2])
+    code, out, err = run("photos", "gone.jpg")
+    assert code == 1 and "1 of 3 photos" in out
+    assert "photos/cut.jpg: image file is truncated" in err
+    assert "gone.jpg: no such file" in err
+    assert "Traceback" not in err
+    assert files_below("out") == ["good_labels.png", "good_overlay.jpg"]
+
+
+def test_a_result_that_cannot_be_written_is_reported(run: Run, tmp_path: pathlib.Path) -> None:
+    save_photo(tmp_path / "a.png")
+    save_photo(tmp_path / "b.png")
+    (tmp_path / "out" / "a_labels.png").mkdir(parents=True)
+    code, out, err = run("--output_size=8", "a.png", "b.png")
+    assert code == 1 and "1 of 2" in out and "a.png: its result cannot be written" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output_size=big", "x.png"], "--output_size=big"),
+        (["--output_size=5x", "x.png"], "--output_size=5x"),
+        (["--output_size=0", "x.png"], "--output_size=0"),
+        (["--output_size=-4", "x.png"], "--output_size=-4"),
+        (["--output_size=90000x90000", "x.png"], "--output_size=90000x90000"),
+        (["--batch_size=0", "x.png"], "--batch_size=0"),
+        (["--output_dir=x.png", "y.png"], "--output_dir=x.png"),
+        (["empty"], "no photos in empty"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_1(
+    run: Run, tmp_path: pathlib.Path, arguments: list[str], message: str
+) -> None:
+    save_photo(tmp_path / "x.png")
+    (tmp_path / "empty").mkdir()
+    code, out, err = run(*arguments)
+    assert code == 1 and not out
+    assert err.startswith(f"error: {message}") and err.count("\n") == 1
+
+
+def test_a_folder_that_is_no_run_is_one_line_too(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_photo(tmp_path / "x.png")
+    arguments = [f"--workdir={tmp_path / 'gone'}", f"--output_dir={tmp_path}/out"]
+    assert predict.main([*arguments, str(tmp_path / "x.png")]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and "gone" in err and err.count("\n") == 1
