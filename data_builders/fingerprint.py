@@ -39,6 +39,8 @@ def tree_fingerprint(identity: str, tree: RawTree, example_digests: Iterable[byt
         digest.update(f"\0{split}\0{len(examples)}\0".encode())
         for _ in examples:
             digest.update(next(digests))
+    if next(digests, None) is not None:
+        raise ValueError("there are more digests than examples")
     return digest.hexdigest()
 
 

@@ -90,16 +90,20 @@ def _check(config: ml_collections.ConfigDict) -> None:
             )
 
 
-def sample_geometry(key: jax.Array, config: ml_collections.ConfigDict) -> Geometry:
-    """Draws the parameters of one warp (§4.2; see the module's description)."""
+def sample_parameters(
+    key: jax.Array, config: ml_collections.ConfigDict
+) -> tuple[Geometry, jax.Array, jax.Array]:
+    """Draws one augmentation (§4.2): the warp, and factors float32 [4] and order int32 [4] for
+    `color_jitter`, each order as likely. See the module's description for the distributions."""
     # One call for all: each call of the generator adds to the time of compilation.
-    turn, slant, size, down, right, coin = jax.random.uniform(key, (6,), jnp.float32)
+    draws = jax.random.uniform(key, (14,), jnp.float32)
+    turn, slant, size, down, right, coin = draws[:6]
     reach = 1.0 if config.crop == "uniform" else 0.0
 
     def between(draw: jax.Array, low: float, high: float) -> jax.Array:
         return low + (high - low) * draw
 
-    return Geometry(
+    geometry = Geometry(
         rotation=jnp.deg2rad(between(turn, -config.rotation_degrees, config.rotation_degrees)),
         shear=jnp.deg2rad(between(slant, *config.shear_degrees)),
         scale=between(size, *config.scale),
@@ -107,14 +111,9 @@ def sample_geometry(key: jax.Array, config: ml_collections.ConfigDict) -> Geomet
         offset_x=between(right, -reach, reach),
         flip=(coin < (0.5 if config.horizontal_flip else 0.0)).astype(jnp.float32),
     )
-
-
-def sample_jitter(key: jax.Array, config: ml_collections.ConfigDict) -> tuple[jax.Array, jax.Array]:
-    """Draws factors float32 [4] and order int32 [4] for `color_jitter`, each order as likely."""
-    draws = jax.random.uniform(key, (8,), jnp.float32)
     ranges = [config.brightness, config.contrast, config.saturation, config.hue]
     low, high = jnp.asarray(ranges, jnp.float32).T
-    return low + (high - low) * draws[:4], jnp.argsort(draws[4:])
+    return geometry, low + (high - low) * draws[6:10], jnp.argsort(draws[10:])
 
 
 def source_positions(geometry: Geometry, size: int) -> tuple[jax.Array, jax.Array]:
@@ -243,13 +242,12 @@ def augment(
     if config.horizontal_flip and sorted(flip_classes) != list(range(len(flip_classes))):
         raise ValueError(f"flip_classes is {flip_classes}: it must be a permutation of the classes")
 
-    geometry_key, jitter_key = jax.random.split(key)
-    geometry = sample_geometry(geometry_key, config)
+    geometry, factors, order = sample_parameters(key, config)
     if config.horizontal_flip:
         labels = _swap_classes(labels, geometry.flip, flip_classes)
     fill_label = ignore_label if config.fill == "ignore" else 0
     planes, labels = warp(geometry, image, labels, fill_label)
-    planes = color_jitter(planes, *sample_jitter(jitter_key, config))
+    planes = color_jitter(planes, factors, order)
     return jnp.moveaxis(planes, 0, -1), labels
 
 

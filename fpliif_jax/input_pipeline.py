@@ -112,10 +112,13 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
         / f"{metadata.name}-{metadata.builder_config or 'default'}-{metadata.fingerprint[:16]}"
         / name
     )
+    # Helen's soft masks are not needed here, and eleven times as large as the label map.
+    skipped = {"soft_masks"} & set(dataset.builder.info.features)
+    decoders = {feature: tfds.decode.SkipDecoding() for feature in skipped}
     try:
         ids, (images, *labels) = resize_cache.open_or_build(
             folder,
-            dataset.builder.as_data_source(name),
+            dataset.builder.as_data_source(name, decoders=decoders or None),
             arrays,
             description=f"resizing {metadata.name} {name}",
             num_workers=config.num_workers or os.cpu_count() or 1,

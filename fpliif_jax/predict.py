@@ -287,7 +287,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     """Returns how many photos there were and how many were labelled."""
     started = time.monotonic()
     output_size = parse_output_size(flags.output_size)
-    if flags.batch_size < 1:
+    if flags.batch_size is not None and flags.batch_size < 1:
         raise PredictError(f"--batch_size={flags.batch_size}: must be at least 1")
     output_dir = pathlib.Path(flags.output_dir).expanduser()
     for argument in flags.photos:
@@ -299,11 +299,11 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     tasks = plan(photos.find(flags.photos, leave_out=output_dir), output_dir)
     if not tasks:
         raise PredictError(f"no photos in {', '.join(flags.photos)}")
+    trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PredictError(f"--output_dir={output_dir}: {error.strerror or error}") from error
-    trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
     # Photos up to `photos.MAX_PIXELS` are wanted; Pillow warns at half of that.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -315,7 +315,9 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
             report(
                 f"{task.photo}: results are named {task.target.name}, {task.photo.stem} is taken"
             )
-    num_labelled = predict(Labeller(trained), tasks, output_size, flags.batch_size, report)
+    # A CPU gains nothing from batches, and the progress bar would stand still for long.
+    batch_size = flags.batch_size or (1 if jax.default_backend() == "cpu" else 8)
+    num_labelled = predict(Labeller(trained), tasks, output_size, batch_size, report)
     skipped = len(tasks) - num_labelled
     print(
         f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "
@@ -343,8 +345,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--batch_size",
         type=int,
-        default=8,
-        help="most photos at once, where --output_size is not native (default: 8)",
+        help="most photos at once, where --output_size is not native (default: 8; on a CPU 1)",
     )
     return parser
 

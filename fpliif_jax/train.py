@@ -76,8 +76,10 @@ def make_optimizer(
 def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Fresh parameters from config.seed, as NumPy arrays: {'params'[, 'batch_stats']}."""
     size = config.data.image_size
-    images = jnp.zeros((1, size, size, 3), jnp.float32)
-    return jax.tree.map(np.asarray, dict(jax.jit(model.init)(jax.random.key(config.seed), images)))
+    images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    # Not under jit: compiling the generators of a hundred arrays at once takes longer.
+    variables = model.lazy_init(jax.random.key(config.seed), images)
+    return jax.tree.map(np.asarray, dict(variables))
 
 
 def loss_and_gradients(

@@ -331,9 +331,8 @@ def test_the_key_does_not_depend_on_the_default_generator() -> None:
 def test_parameters_are_uniform_over_their_ranges() -> None:
     config = augment_config(horizontal_flip=True)
     keys = jax.vmap(lambda i: augmentation.example_key(0, 0, i))(jnp.arange(2000))
-    keys = jax.vmap(jax.random.split)(keys)
-    drawn = jax.vmap(lambda key: augmentation.sample_geometry(key, config))(keys[:, 0])
-    factors, orders = jax.vmap(lambda key: augmentation.sample_jitter(key, config))(keys[:, 1])
+    sample = jax.vmap(lambda key: augmentation.sample_parameters(key, config))
+    drawn, factors, orders = sample(keys)
     columns = {
         "rotation": (np.rad2deg(drawn.rotation), -30, 30),
         "shear": (np.rad2deg(drawn.shear), 0, 20),
@@ -364,7 +363,7 @@ def test_parameters_are_uniform_over_their_ranges() -> None:
 def test_a_centred_window_has_no_offset_and_flip_is_off_by_default() -> None:
     config = augment_config(crop="centred")
     keys = jax.vmap(lambda i: augmentation.example_key(0, 0, i))(jnp.arange(50))
-    drawn = jax.vmap(lambda key: augmentation.sample_geometry(key, config))(keys)
+    drawn, _, _ = jax.vmap(lambda key: augmentation.sample_parameters(key, config))(keys)
     assert not np.any(drawn.offset_y) and not np.any(drawn.offset_x) and not np.any(drawn.flip)
 
 

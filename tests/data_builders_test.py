@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -103,8 +104,10 @@ WRITERS = {"lapa": write_lapa, "celebamask_hq": write_celebamask_hq, "helen": wr
 
 
 @pytest.fixture
-def folders(tmp_path: pathlib.Path) -> Folders:
+def folders(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
     """Where raw trees and prepared sets go in a test."""
+    # TFDS leaves an empty temporary folder for every builder of a set that is not prepared.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path / "manual", str(tmp_path / "data")
 
 

@@ -13,6 +13,7 @@ import pytest
 from fpliif_jax import checkpoint
 
 CONFIG = pathlib.Path(__file__).parent / "tiny_run.py"
+ROOT = pathlib.Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "XLA_FLAGS": ""}
 
 
@@ -20,6 +21,7 @@ def _start(*arguments: str, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "fpliif_jax.main", f"--config={CONFIG}", *arguments],
         env={**ENVIRONMENT, **environment},
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -174,7 +174,8 @@ def test_an_output_too_large_for_one_call_is_made_in_pieces(
     bytes_of_one = 64 * 64 * len(CLASS_NAMES) * 4
     for budget in (bytes_of_one - 1, 2 * bytes_of_one):  # in pieces; two photos a call
         monkeypatch.setattr(predict, "LOGITS_BYTES", budget)
-        assert run("--output_size=64", *(f"{seed}.png" for seed in range(3)))[0] == 0
+        names = [f"{seed}.png" for seed in range(3)]
+        assert run("--output_size=64", "--batch_size=8", *names)[0] == 0
         for seed in range(3):
             logits = expected_logits(trained, f"{seed}.png", (64, 64))
             check_labels(Image.open(f"out/{seed}_labels.png"), logits)

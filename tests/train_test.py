@@ -24,6 +24,7 @@ NAMES = ("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye
     "lower_lip",
     "hair",
 )
+ROOT = pathlib.Path(__file__).parents[1]
 CHILD = [sys.executable, "-m", "fpliif_jax.main"]
 
 
@@ -209,7 +210,12 @@ def _run(command: list[str], stop: tuple[pathlib.Path, int, signal.Signals] | No
     """Runs a command on one device; signals it once metrics.jsonl has that many lines."""
     environment = {**os.environ, "XLA_FLAGS": ""}
     child = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     if stop is not None:
         path, lines, number = stop

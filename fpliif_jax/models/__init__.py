@@ -40,7 +40,7 @@ def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None
     - query_chunk=65536: the most queries decoded at once, counted over all images of a call; it
       bounds the memory and leaves the result the same
     - remat=False (may be missing): compute the activations of the decoder again for the gradient
-      rather than keep them; less memory, more time, the same result
+      rather than keep them: less memory if there are several chunks, more time, the same result
     - dtype='float32' | 'bfloat16': of the activations. Parameters, coordinates, statistics of norms
       and logits are float32 always.
 

@@ -145,7 +145,8 @@ class LIIFDecoder(nn.Module):
       initializer: 'pytorch' or 'lecun_normal'.
       query_chunk: the most queries decoded at once, counted over all images of a call (but never
         less than one query of every image, or one row of a regular grid).
-      remat: compute the activations again for the gradient rather than keep them.
+      remat: compute the activations of a chunk again for the gradient rather than keep them; saves
+        memory where there is more than one chunk.
       dtype: of the activations.
     """
 
@@ -198,17 +199,18 @@ class LIIFDecoder(nn.Module):
         x = self._grid_axis(width, grid_width)
         x_share = x.position[..., None] * position_kernel[1]
 
-        # Axes: s, t shifts in y, in x; b images; y, x queries; i, j latent cells; f features.
+        # Axes: s, t shifts in y, in x; b images; y, x queries; i, j latent cells; f features. In the
+        # order txsybf the samples are the product of two matrices as it is: nothing is transposed.
         # Interpolating in less than float32 would amount to moving the queries.
         def decode_rows(rows: _GridAxis) -> Array:
-            sampled = jnp.einsum("syi,bijf->sbyjf", rows.matrix, projected, precision="highest")
-            sampled = jnp.einsum("txj,sbyjf->stbyxf", x.matrix, sampled, precision="highest")
+            sampled = jnp.einsum("syi,bijf->sybjf", rows.matrix, projected, precision="highest")
+            sampled = jnp.einsum("txj,sybjf->txsybf", x.matrix, sampled, precision="highest")
             y_share = rows.position[..., None] * position_kernel[0]
-            row_share = y_share[:, None] + per_image[:, None]
-            first = sampled.astype(jnp.float32) + row_share[:, None, :, :, None]
-            first += x_share[:, None, None]
-            areas = jnp.abs(rows.offset[:, None, :, None] * x.offset[:, None])
-            return self._mlp_after_first(first, areas[:, :, None], layers_after_first)
+            row_share = y_share[:, :, None] + per_image
+            first = sampled.astype(jnp.float32) + (row_share + x_share[:, :, None, None, None])
+            areas = jnp.abs(x.offset[:, :, None, None] * rows.offset)[..., None]
+            logits = self._mlp_after_first(first, areas, layers_after_first, ensemble_axes=(0, 2))
+            return logits.transpose(2, 1, 0, 3)
 
         # Rather chunks of equal size than a last one that is mostly padding.
         chunks = -(-height // max(1, self.query_chunk // (batch * width)))
@@ -255,7 +257,7 @@ class LIIFDecoder(nn.Module):
             first = sampled.astype(jnp.float32) + (y_share + per_image[:, None])[:, None]
             first += x_share
             areas = jnp.abs(y.offset[:, None] * x.offset)
-            return self._mlp_after_first(first, areas, layers_after_first)
+            return self._mlp_after_first(first, areas, layers_after_first, ensemble_axes=(0, 1))
 
         coordinates = coordinates.astype(jnp.float32)
         chunks = max(1, -(-num_queries // max(1, self.query_chunk // batch)))
@@ -303,17 +305,22 @@ class LIIFDecoder(nn.Module):
         return first[0][-2:], rest
 
     def _mlp_after_first(
-        self, first: Array, areas: Array, parameters: list[tuple[Array, Array]]
+        self,
+        first: Array,
+        areas: Array,
+        parameters: list[tuple[Array, Array]],
+        ensemble_axes: tuple[int, int],
     ) -> Array:
         """The MLP from its first activation on, and the ensemble.
 
         Args:
-          first: float32 [S, S, ..., f], the first layer of all ensemble members.
-          areas: float32 [S, S, ...], |relative y · relative x| to the cell of each member.
+          first: float32 [..., f], the first layer of all ensemble members.
+          areas: float32 [...], |relative y · relative x| to the cell of each member.
           parameters: kernels and biases.
+          ensemble_axes: axes of both arrays over the shifts in y and in x, in any order.
 
         Returns:
-          float32 [..., C].
+          float32 [..., C] without the ensemble axes.
         """
         hidden = nn.relu(first).astype(self.dtype)
         # The cast is in here so that gradients of chunks are summed in float32.
@@ -323,10 +330,11 @@ class LIIFDecoder(nn.Module):
         if self.ensemble == "area":
             # Every member counts with the area of the rectangle opposite to it (LIIF, eq. 4).
             areas = areas + 1e-9
-            weights = areas[::-1, ::-1] / jnp.sum(areas, axis=(0, 1))
-            mean = jnp.sum(hidden.astype(jnp.float32) * weights[..., None], axis=(0, 1))
+            opposite = jnp.flip(areas, ensemble_axes)
+            weights = opposite / jnp.sum(areas, axis=ensemble_axes, keepdims=True)
+            mean = jnp.sum(hidden.astype(jnp.float32) * weights[..., None], axis=ensemble_axes)
         else:
-            mean = jnp.mean(hidden, axis=(0, 1), dtype=jnp.float32)
+            mean = jnp.mean(hidden, axis=ensemble_axes, dtype=jnp.float32)
         kernel, bias = parameters[-1]
         return jnp.matmul(mean, kernel) + bias
 
