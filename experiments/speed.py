@@ -8,6 +8,7 @@ should be at least 3; of inference from pixels on the device to label maps, for 
 config.eval.rows and batch 1. The first call of each function, which compiles, is left out.
 """
 
+import functools
 import pathlib
 import sys
 import time
@@ -16,10 +17,11 @@ from collections.abc import Callable
 import jax
 import numpy as np
 from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
+
 from data_builders.errors import DataError
 from fpliif_jax import evaluate, input_pipeline, parallel, settings, stages, train
 from fpliif_jax.models import create_model
-from ml_collections import ConfigDict, config_flags
 
 _DEFAULT_CONFIG = str(pathlib.Path(__file__).parents[1] / "configs" / "synthetic.py")
 _CONFIG = config_flags.DEFINE_config_file("config", _DEFAULT_CONFIG, "Experiment file.")
@@ -83,22 +85,24 @@ def measure(config: ConfigDict) -> None:
     print(f"training step alone  {trained:10.1f} images/s   loader / step: {loader / trained:.1f}")
 
     inference = create_model(config.model)
+    size = config.data.image_size
+    images = jax.device_put(np.zeros((1, size, size, 3), np.float32))
+    on_device = jax.device_put(variables)
     for text in config.eval.rows:
         row = evaluate.parse_row(text)
         predict = jax.jit(
             lambda variables, images, row=row: evaluate.predict_labels(
-                inference.apply(
-                    variables, images, output_size=(row.output_size, row.output_size)
-                ),
+                inference.apply(variables, images, output_size=(row.output_size, row.output_size)),
                 (row.scored_at, row.scored_at),
                 config.eval.upsampling,
             )
         )
-        size = config.data.image_size
-        images = jax.device_put(np.zeros((1, size, size, 3), np.float32))
-        on_device = jax.device_put(variables)
-        rate = 1 / seconds_a_call(lambda f=predict: jax.block_until_ready(f(on_device, images)))
+        rate = 1 / seconds_a_call(functools.partial(_finish, predict, on_device, images))
         print(f"inference {text:>9}  {rate:10.1f} images/s")
+
+
+def _finish(predict: Callable[..., jax.Array], *arguments: object) -> None:
+    predict(*arguments).block_until_ready()
 
 
 def seconds_a_call(function: Callable[[], object]) -> float:

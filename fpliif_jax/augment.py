@@ -265,7 +265,9 @@ def augment_batch(
     """`augment` for a batch: epochs and example_ids integer [B], images [B, S, S, 3], labels
     [B, S, S]; each example is treated as if it were alone."""
 
-    def one(epoch: jax.Array, example_id: jax.Array, image: jax.Array, label_map: jax.Array):
+    def one(
+        epoch: jax.Array, example_id: jax.Array, image: jax.Array, label_map: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         return augment(
             example_key(seed, epoch, example_id),
             image,

@@ -263,7 +263,7 @@ def check_same_arrays(found: PyTree, wanted: PyTree, folder: pathlib.Path) -> No
         )
 
 
-def _lists_to_tuples(node: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _lists_to_tuples(node: Any) -> Any:
     """JSON has no tuples; configs have no lists."""
     if isinstance(node, dict):
         return {key: _lists_to_tuples(value) for key, value in node.items()}

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from absl import logging
-from data_builders.errors import DataError
 from tqdm import tqdm
 
+from data_builders.errors import DataError
 from fpliif_jax import checkpoint, input_pipeline, metrics, parallel, pictures, preprocess
 from fpliif_jax.models import create_model
 from fpliif_jax.run_record import write_json

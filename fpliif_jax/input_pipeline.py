@@ -6,14 +6,14 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-import data_builders.prepare
 import grain
 import ml_collections
 import numpy as np
 import tensorflow_datasets as tfds
+
+import data_builders.prepare
 from data_builders import synthetic_faces
 from data_builders.errors import DataError
-
 from fpliif_jax import preprocess, resize_cache
 
 Batch = dict[str, np.ndarray]
@@ -104,9 +104,7 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
         filters = "nearest"
     for size in label_sizes:
         make = functools.partial(_resized_labels, size, len(metadata.class_names), config)
-        arrays.append(
-            resize_cache.ResizedArray(f"labels-{size}-{filters}.npy", (size, size), make)
-        )
+        arrays.append(resize_cache.ResizedArray(f"labels-{size}-{filters}.npy", (size, size), make))
     folder = (
         _cache_dir(dataset)
         / f"{metadata.name}-{metadata.builder_config or 'default'}-{metadata.fingerprint[:16]}"
@@ -164,9 +162,7 @@ def train_batches(
     def load(step: int) -> Batch:
         epoch, index = divmod(step, per_epoch)
         first = index * batch_size
-        positions = [
-            order[epoch * count + i] for i in range(first, min(first + batch_size, count))
-        ]
+        positions = [order[epoch * count + i] for i in range(first, min(first + batch_size, count))]
         batch = _gather(split, label_size, positions, rows)
         batch["epoch"] = np.full(len(batch["weights"]), epoch, np.int32)
         return batch
@@ -259,17 +255,14 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     faces = f"{config.name}-{counts}-{wanted.image_size}px-seed{wanted.seed}"
     manual_dir = pathlib.Path(config.manual_dir).expanduser() / faces
     data_dir = pathlib.Path(config.data_dir).expanduser() / faces
-    manual_dir.parent.mkdir(parents=True, exist_ok=True)
-    with resize_cache.locked(manual_dir.parent / f".{faces}.lock"):
-        if not manual_dir.exists():
-            synthetic_faces.write_dataset(
-                config.name,
-                manual_dir,
-                num_train=wanted.num_train,
-                num_val=wanted.num_val,
-                num_test=wanted.num_test,
-                image_size=wanted.image_size,
-                seed=wanted.seed,
-                num_workers=config.num_workers or None,
-            )
+    synthetic_faces.write_dataset(
+        config.name,
+        manual_dir,
+        num_train=wanted.num_train,
+        num_val=wanted.num_val,
+        num_test=wanted.num_test,
+        image_size=wanted.image_size,
+        seed=wanted.seed,
+        num_workers=config.num_workers or None,
+    )
     return str(manual_dir), str(data_dir)

@@ -5,9 +5,9 @@ import sys
 
 import ml_collections
 from absl import app, flags, logging
-from data_builders.errors import DataError
 from ml_collections import config_flags
 
+from data_builders.errors import DataError
 from fpliif_jax import checkpoint, evaluate, input_pipeline, parallel, train
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.settings import SettingsError, apply_to_jax, check_classes, check_settings

@@ -9,7 +9,6 @@ A file bears its final name only once it is whole: an interrupted build is start
 
 import contextlib
 import dataclasses
-import fcntl
 import os
 import pathlib
 import shutil
@@ -19,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from tqdm import tqdm
+
+from data_builders import prepared_set
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +61,7 @@ def open_or_build(
       OSError: the disk is full, or the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / ".lock"):
+    with prepared_set.lock(folder):
         missing = [array for array in arrays if not (folder / array.file_name).exists()]
         if missing or not (folder / "ids.npy").exists():
             _build(folder, source, missing, description=description, num_workers=num_workers)
@@ -151,11 +152,3 @@ def _map_bounded(
             yield waiting.pop(0).result()
     for future in waiting:
         yield future.result()
-
-
-@contextlib.contextmanager
-def locked(path: pathlib.Path) -> Iterator[None]:
-    """Lets one process of a machine or a shared disk in at a time; the lock goes with the process."""
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

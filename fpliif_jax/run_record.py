@@ -30,7 +30,7 @@ PACKAGES = (
 )
 
 
-def write_json(path: pathlib.Path, content: Any) -> None:  # noqa: ANN401 - any JSON value
+def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes JSON so that the file is always either the old one or the new one, whole."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 

@@ -157,7 +157,7 @@ def make_train_step(
         }
         return new_state, {
             **values,
-            "gradient_norm": optax.global_norm(gradients),
+            "gradient_norm": optax.tree.norm(gradients),
             "stop": stop,
         }
 
@@ -431,9 +431,7 @@ class _StageRun:
                 }
             )
         mean_f1 = scores["mean_f1"]
-        if mean_f1 is not None and (
-            progress["best_f1"] is None or mean_f1 > progress["best_f1"]
-        ):
+        if mean_f1 is not None and (progress["best_f1"] is None or mean_f1 > progress["best_f1"]):
             progress["best_f1"] = mean_f1
             self._save("best")
 

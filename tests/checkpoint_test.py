@@ -7,6 +7,7 @@ import ml_collections
 import numpy as np
 import optax
 import pytest
+
 from fpliif_jax import checkpoint
 
 
@@ -73,7 +74,9 @@ def test_the_other_kind_is_offered(tmp_path: pathlib.Path) -> None:
 
 def test_another_shape_is_refused_by_name(tmp_path: pathlib.Path) -> None:
     checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
-    with pytest.raises(checkpoint.CheckpointError, match=r"head/kernel is float32\[3, 4\].*\[3, 5\]"):
+    with pytest.raises(
+        checkpoint.CheckpointError, match=r"head/kernel is float32\[3, 4\].*\[3, 5\]"
+    ):
         checkpoint.restore(tmp_path, "last", _state(width=5))
 
 
@@ -117,5 +120,7 @@ def test_another_config_or_other_data_are_refused() -> None:
     with pytest.raises(checkpoint.CheckpointError, match="other data"):
         checkpoint.check_same_run(progress, config, "0" * 64, "runs/x")
     config.model.num_classes = 19
-    with pytest.raises(checkpoint.CheckpointError, match="config.model.num_classes was 11 and is now 19"):
+    with pytest.raises(
+        checkpoint.CheckpointError, match="config.model.num_classes was 11 and is now 19"
+    ):
         checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")

@@ -4,8 +4,9 @@ import importlib
 import pathlib
 
 import pytest
-from fpliif_jax import settings
 from ml_collections import ConfigDict
+
+from fpliif_jax import settings
 
 NAMES = sorted(
     path.stem

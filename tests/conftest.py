@@ -10,6 +10,7 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import pytest
+
 from data_builders import synthetic_faces
 
 

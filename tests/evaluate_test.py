@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from ml_collections import ConfigDict
+from tiny_run import tiny_config
+
 from data_builders.errors import DataError
 from fpliif_jax import checkpoint, evaluate, input_pipeline, metrics, parallel, train
 from fpliif_jax.models import create_model
-from ml_collections import ConfigDict
-from tiny_run import tiny_config
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,8 @@ def test_padding_and_batch_size_change_nothing(
     np.testing.assert_array_equal(*found)
     # The truth's histogram is that of the label maps, counted here without the model.
     np.testing.assert_array_equal(
-        found[0].sum(axis=2), [np.bincount(label.ravel(), minlength=11) for label in split.labels[32]]
+        found[0].sum(axis=2),
+        [np.bincount(label.ravel(), minlength=11) for label in split.labels[32]],
     )
 
 

@@ -4,10 +4,11 @@ import pathlib
 
 import numpy as np
 import pytest
-from data_builders.errors import DataError
-from fpliif_jax import input_pipeline, preprocess
 from PIL import Image
 from tiny_run import tiny_config
+
+from data_builders.errors import DataError
+from fpliif_jax import input_pipeline, preprocess
 
 
 def _split(count: int = 10) -> input_pipeline.Split:

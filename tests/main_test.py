@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from fpliif_jax import checkpoint
 
 CONFIG = pathlib.Path(__file__).parent / "tiny_run.py"

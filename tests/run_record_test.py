@@ -4,8 +4,9 @@ import json
 import pathlib
 
 import pytest
-from fpliif_jax import run_record
 from tensorboardX.proto import event_pb2
+
+from fpliif_jax import run_record
 
 
 def _read(workdir: pathlib.Path) -> list[dict]:

@@ -2,8 +2,9 @@
 
 import ml_collections
 import pytest
-from fpliif_jax import settings
 from tiny_run import tiny_config
+
+from fpliif_jax import settings
 
 
 def test_possible_settings_pass() -> None:

@@ -3,6 +3,7 @@
 import pathlib
 
 import ml_collections
+
 from configs import fp_liif
 
 

@@ -13,10 +13,11 @@ import ml_collections
 import numpy as np
 import pytest
 from flax import traverse_util
+from tiny_run import tiny_config
+
 from fpliif_jax import checkpoint, input_pipeline, parallel, stages, train
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import create_model
-from tiny_run import tiny_config
 
 NAMES = ("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "nose") + (
     "upper_lip",
@@ -136,8 +137,7 @@ def _records(workdir: pathlib.Path) -> list[dict]:
     """metrics.jsonl less timings."""
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
     return [
-        {key: value for key, value in json.loads(line).items() if key != "timing"}
-        for line in lines
+        {key: value for key, value in json.loads(line).items() if key != "timing"} for line in lines
     ]
 
 
@@ -178,7 +178,9 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_ids(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     config.train.learning_rate = 1e30
-    with pytest.raises(train.TrainingError, match=r"at step \d+ .*epoch 1.*no earlier.*batch ids: \w+"):
+    with pytest.raises(
+        train.TrainingError, match=r"at step \d+ .*epoch 1.*no earlier.*batch ids: \w+"
+    ):
         _train(config, tmp_path)
     assert checkpoint.saved_step(tmp_path, "last") is None
 
@@ -190,7 +192,9 @@ def test_another_config_in_the_same_folder_is_refused(
     config.train.epochs = 1
     _train(config, tmp_path)
     config.model.features = 4
-    with pytest.raises(checkpoint.CheckpointError, match="config.model.features was 8 and is now 4"):
+    with pytest.raises(
+        checkpoint.CheckpointError, match="config.model.features was 8 and is now 4"
+    ):
         _train(config, tmp_path)
 
 

@@ -84,7 +84,7 @@ class ResBlockGroup(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Image to latent grid: groups of residual blocks, a strided convolution between them (§3.2)."""
+    """Image to latent grid: groups of residual blocks, strided convolutions between them (§3.2)."""
 
     features: int
     group_blocks: tuple[int, ...]
@@ -199,8 +199,8 @@ class LIIFDecoder(nn.Module):
         x = self._grid_axis(width, grid_width)
         x_share = x.position[..., None] * position_kernel[1]
 
-        # Axes: s, t shifts in y, in x; b images; y, x queries; i, j latent cells; f features. In the
-        # order txsybf the samples are the product of two matrices as it is: nothing is transposed.
+        # Axes: s, t shifts in y, in x; b images; y, x queries; i, j latent cells; f features.
+        # In the order txsybf the samples are a product of two matrices that needs no transposing.
         # Interpolating in less than float32 would amount to moving the queries.
         def decode_rows(rows: _GridAxis) -> Array:
             sampled = jnp.einsum("syi,bijf->sybjf", rows.matrix, projected, precision="highest")
