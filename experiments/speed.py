@@ -9,7 +9,6 @@ config.eval.rows and batch 1. The first call of each function, which compiles, i
 """
 
 import functools
-import pathlib
 import sys
 import time
 from collections.abc import Callable
@@ -17,14 +16,13 @@ from collections.abc import Callable
 import jax
 import numpy as np
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from data_builders.errors import DataError
 from fpliif_jax import evaluate, input_pipeline, parallel, settings, stages, train
 from fpliif_jax.models import create_model
 
-_DEFAULT_CONFIG = str(pathlib.Path(__file__).parents[1] / "configs" / "synthetic.py")
-_CONFIG = config_flags.DEFINE_config_file("config", _DEFAULT_CONFIG, "Experiment file.")
+_CONFIG = settings.define_config_flag()
 _SECONDS = flags.DEFINE_float("seconds", 10.0, "How long each measurement lasts, at least.")
 
 
@@ -32,7 +30,7 @@ def main(argv: list[str]) -> None:
     """Measures and prints a table."""
     del argv
     logging.set_verbosity(logging.WARNING)
-    config = _CONFIG.value.lock()
+    config = _CONFIG.value
     try:
         settings.apply_to_jax(config)
         settings.check_settings(config)
@@ -116,4 +114,4 @@ def seconds_a_call(function: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=settings.parse_flags)

@@ -10,10 +10,16 @@ from ml_collections import config_flags
 from data_builders.errors import DataError
 from fpliif_jax import checkpoint, evaluate, input_pipeline, parallel, train
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.settings import SettingsError, apply_to_jax, check_classes, check_settings
+from fpliif_jax.settings import (
+    SettingsError,
+    apply_to_jax,
+    check_classes,
+    check_settings,
+    define_config_flag,
+    parse_flags,
+)
 
-_DEFAULT_CONFIG = str(pathlib.Path(__file__).parents[1] / "configs" / "synthetic.py")
-_CONFIG = config_flags.DEFINE_config_file("config", _DEFAULT_CONFIG, "Experiment file.")
+_CONFIG = define_config_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run's folder; none: runs/<config>/seed<seed>.")
 _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train", "eval", "train_and_eval"], "What to do."
@@ -36,7 +42,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: unexpected argument {argv[1]!r}; settings are --config.FIELD=VALUE")
     logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of every save
     interruption = Interruption()
-    config = _CONFIG.value.lock()
+    config = _CONFIG.value
     name = pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
     workdir = pathlib.Path(_WORKDIR.value or f"runs/{name}/seed{config.seed}").expanduser()
     try:
@@ -65,4 +71,4 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interrup
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

@@ -1,11 +1,17 @@
 """Checks a config before anything long begins, and gives JAX the settings that are its own."""
 
+import contextlib
 import os
+import pathlib
+import sys
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
+from absl import app, flags
+from ml_collections import config_flags
 
 from fpliif_jax import evaluate, input_pipeline, losses, parallel, preprocess, train
 from fpliif_jax.models import create_model
@@ -14,6 +20,42 @@ from fpliif_jax.stages import Stage, make_stages
 
 class SettingsError(Exception):
     """A setting is impossible; the message names the field, its value and the choices."""
+
+
+def define_config_flag() -> flags.FlagHolder[ml_collections.ConfigDict]:
+    """Defines --config and, for every field of it, --config.FIELD; default: the synthetic faces.
+
+    Fields given on the command line are looked up in the default already here, so a misspelt one
+    is one line and exit code 1 here as in `parse_flags`.
+    """
+    default = pathlib.Path(__file__).parents[1] / "configs" / "synthetic.py"
+    with _told_in_one_line():
+        return config_flags.DEFINE_config_file("config", str(default), "Experiment file.")
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """For `app.run`: a misspelt field or an unreadable config file is one line and exit code 1."""
+    with _told_in_one_line():
+        rest = app.parse_flags_with_usage(argv)
+        flags.FLAGS["config"].value.lock()  # a file that could not be loaded says so when used
+        return rest
+
+
+@contextlib.contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, OSError) as error:
+        chain = [error, error.__context__, getattr(error.__context__, "__context__", None)]
+        messages = [_message(link) for link in chain if link is not None]
+        told = next((text for text in messages if "Did you mean" in text), messages[0])
+        sys.exit("error: --config: " + "; ".join(line.strip() for line in told.splitlines()))
+
+
+def _message(error: BaseException) -> str:
+    """A KeyError's text is the repr of its message, and such texts are nested."""
+    message = error.args[0] if error.args else error
+    return _message(message) if isinstance(message, BaseException) else str(message)
 
 
 def check_settings(config: ml_collections.ConfigDict) -> None:

@@ -47,6 +47,7 @@ def test_a_misspelt_field_is_told_with_the_right_one() -> None:
     [
         (["--config.train.schedule=linear"], "error: config.train.schedule is 'linear'"),
         (["--config.train.epochs=many"], "epochs"),
+        (["--config=configs/nowhere.py"], "nowhere.py"),
         (["--mode=test"], "mode"),
         (["extra"], "error: unexpected argument 'extra'"),
         (["--num_processes=2"], "error: a run over several hosts needs"),

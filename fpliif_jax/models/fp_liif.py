@@ -208,8 +208,8 @@ class LIIFDecoder(nn.Module):
             y_share = rows.position[..., None] * position_kernel[0]
             row_share = y_share[:, :, None] + per_image
             first = sampled.astype(jnp.float32) + (row_share + x_share[:, :, None, None, None])
-            areas = jnp.abs(x.offset[:, :, None, None] * rows.offset)[..., None]
-            logits = self._mlp_after_first(first, areas, layers_after_first, ensemble_axes=(0, 2))
+            weights = (x.weight[:, :, None, None] * rows.weight)[..., None]
+            logits = self._mlp_after_first(first, weights, layers_after_first, ensemble_axes=(0, 2))
             return logits.transpose(2, 1, 0, 3)
 
         # Rather chunks of equal size than a last one that is mostly padding.
@@ -256,8 +256,8 @@ class LIIFDecoder(nn.Module):
             x_share = x.position[..., None] * position_kernel[1]
             first = sampled.astype(jnp.float32) + (y_share + per_image[:, None])[:, None]
             first += x_share
-            areas = jnp.abs(y.offset[:, None] * x.offset)
-            return self._mlp_after_first(first, areas, layers_after_first, ensemble_axes=(0, 1))
+            weights = y.weight[:, None] * x.weight
+            return self._mlp_after_first(first, weights, layers_after_first, ensemble_axes=(0, 1))
 
         coordinates = coordinates.astype(jnp.float32)
         chunks = max(1, -(-num_queries // max(1, self.query_chunk // batch)))
@@ -307,7 +307,7 @@ class LIIFDecoder(nn.Module):
     def _mlp_after_first(
         self,
         first: Array,
-        areas: Array,
+        weights: Array,
         parameters: list[tuple[Array, Array]],
         ensemble_axes: tuple[int, int],
     ) -> Array:
@@ -315,7 +315,7 @@ class LIIFDecoder(nn.Module):
 
         Args:
           first: float32 [..., f], the first layer of all ensemble members.
-          areas: float32 [...], |relative y · relative x| to the cell of each member.
+          weights: float32 [...], of the members; over the ensemble axes their sum is one.
           parameters: kernels and biases.
           ensemble_axes: axes of both arrays over the shifts in y and in x, in any order.
 
@@ -327,14 +327,8 @@ class LIIFDecoder(nn.Module):
         for kernel, bias in parameters[:-1]:
             hidden = jnp.matmul(hidden, kernel.astype(self.dtype)) + bias.astype(self.dtype)
             hidden = nn.relu(hidden)
-        if self.ensemble == "area":
-            # Every member counts with the area of the rectangle opposite to it (LIIF, eq. 4).
-            areas = areas + 1e-9
-            opposite = jnp.flip(areas, ensemble_axes)
-            weights = opposite / jnp.sum(areas, axis=ensemble_axes, keepdims=True)
-            mean = jnp.sum(hidden.astype(jnp.float32) * weights[..., None], axis=ensemble_axes)
-        else:
-            mean = jnp.mean(hidden, axis=ensemble_axes, dtype=jnp.float32)
+        weighted = hidden.astype(jnp.float32) * weights[..., None]
+        mean = jnp.sum(weighted, axis=ensemble_axes)
         kernel, bias = parameters[-1]
         return jnp.matmul(mean, kernel) + bias
 
@@ -350,14 +344,28 @@ class LIIFDecoder(nn.Module):
         return _GridAxis(
             matrix=matrix.astype(self.dtype),
             position=position.astype(np.float32),
-            offset=offset.astype(np.float32),
+            weight=self._weights(offset).astype(np.float32),
         )
 
     def _scattered_axis(self, coordinates: Array, cells: int) -> "_ScatteredAxis":
         shifted = jnp.stack([layers.shifted(coordinates, shift) for shift in self._shifts(cells)])
         offset = (coordinates - layers.nearest_centre(shifted, cells)) * cells
         position = coordinates[None] if self.position == "absolute" else offset
-        return _ScatteredAxis(shifted=shifted, position=position, offset=offset)
+        return _ScatteredAxis(shifted=shifted, position=position, weight=self._weights(offset))
+
+    def _weights(self, offset: Any) -> Any:
+        """What one axis contributes to the weights of the ensemble members.
+
+        LIIF weighs a member with the area |offset_y · offset_x| of the rectangle opposite to it,
+        divided by the sum of the four areas. That is a product of one factor for each axis. LIIF
+        adds 1e-9 to every area against 0 / 0, which comes up where both shifts end in one cell at
+        the border and the query is at its centre; there the result hangs on rounding errors. Added
+        to each factor instead it is the limit, and elsewhere makes no difference.
+        """
+        if self.ensemble != "area":
+            return np.full(offset.shape, 1 / len(offset), np.float32)
+        length = abs(offset) + 1e-9
+        return length[::-1] / length.sum(axis=0)
 
 
 class _GridAxis(NamedTuple):
@@ -365,7 +373,7 @@ class _GridAxis(NamedTuple):
 
     matrix: np.ndarray  # [S, queries, cells], samples the latent grid
     position: np.ndarray  # [S or 1, queries], what the MLP is told
-    offset: np.ndarray  # [S, queries], from v*, in half cells
+    weight: np.ndarray  # [S, queries]
 
 
 class _ScatteredAxis(NamedTuple):
@@ -373,7 +381,7 @@ class _ScatteredAxis(NamedTuple):
 
     shifted: Array  # [S, B, Q]
     position: Array  # [S or 1, B, Q], what the MLP is told
-    offset: Array  # [S, B, Q], from v*, in half cells
+    weight: Array  # [S, B, Q]
 
 
 class FPLIIF(nn.Module):
