@@ -197,20 +197,23 @@ class LIIFDecoder(nn.Module):
         position_kernel, layers_after_first = self._rest_of_parameters()
         y = self._grid_axis(height, grid_height)
         x = self._grid_axis(width, grid_width)
-        x_share = x.position[..., None] * position_kernel[1]
 
-        # Axes: s, t shifts in y, in x; b images; y, x queries; i, j latent cells; f features.
-        # In the order txsybf the samples are a product of two matrices that needs no transposing.
-        # Interpolating in less than float32 would amount to moving the queries.
+        # Axes: b images; y, x queries; i, j latent cells; f features. In the order xybf the samples
+        # are a product of two matrices that needs no transposing. One ensemble member after the
+        # other takes less time and memory than all at once. Interpolating in less than float32
+        # would amount to moving the queries.
         def decode_rows(rows: _GridAxis) -> Array:
-            sampled = jnp.einsum("syi,bijf->sybjf", rows.matrix, projected, precision="highest")
-            sampled = jnp.einsum("txj,sybjf->txsybf", x.matrix, sampled, precision="highest")
-            y_share = rows.position[..., None] * position_kernel[0]
-            row_share = y_share[:, :, None] + per_image
-            first = sampled.astype(jnp.float32) + (row_share + x_share[:, :, None, None, None])
-            weights = (x.weight[:, :, None, None] * rows.weight)[..., None]
-            logits = self._mlp_after_first(first, weights, layers_after_first, ensemble_axes=(0, 2))
-            return logits.transpose(2, 1, 0, 3)
+            mean = jnp.zeros((), jnp.float32)
+            for y_matrix, y_position, y_weight in zip(*rows, strict=True):
+                row = jnp.einsum("yi,bijf->ybjf", y_matrix, projected, precision="highest")
+                row_share = y_position[:, None, None] * position_kernel[0] + per_image
+                for x_matrix, x_position, x_weight in zip(*x, strict=True):
+                    sampled = jnp.einsum("xj,ybjf->xybf", x_matrix, row, precision="highest")
+                    x_share = x_position[:, None] * position_kernel[1]
+                    first = sampled.astype(jnp.float32) + (row_share + x_share[:, None, None])
+                    weight = (x_weight[:, None] * y_weight)[..., None, None]
+                    mean += self._hidden(first, layers_after_first) * weight
+            return self._last_layer(mean, layers_after_first).transpose(2, 1, 0, 3)
 
         # Rather chunks of equal size than a last one that is mostly padding.
         chunks = -(-height // max(1, self.query_chunk // (batch * width)))
@@ -243,21 +246,20 @@ class LIIFDecoder(nn.Module):
         projected, per_image = self._first_layer_on_grid(latent_grid)
         position_kernel, layers_after_first = self._rest_of_parameters()
 
-        # Axes: s, t shifts in y, in x; b images; q queries; f features.
         def decode_queries(coordinates: Array) -> Array:
-            y = self._scattered_axis(coordinates[..., 0], grid_height)
             x = self._scattered_axis(coordinates[..., 1], grid_width)
-            sampled = jnp.stack([
-                jnp.stack([layers.sample_at(projected, y_t, x_t, self.sampling)
-                           for x_t in x.shifted])
-                for y_t in y.shifted
-            ])  # fmt: skip
-            y_share = y.position[..., None] * position_kernel[0]
-            x_share = x.position[..., None] * position_kernel[1]
-            first = sampled.astype(jnp.float32) + (y_share + per_image[:, None])[:, None]
-            first += x_share
-            weights = y.weight[:, None] * x.weight
-            return self._mlp_after_first(first, weights, layers_after_first, ensemble_axes=(0, 1))
+            mean = jnp.zeros((), jnp.float32)
+            for y_shifted, y_position, y_weight in zip(
+                *self._scattered_axis(coordinates[..., 0], grid_height), strict=True
+            ):
+                y_share = y_position[..., None] * position_kernel[0] + per_image[:, None]
+                for x_shifted, x_position, x_weight in zip(*x, strict=True):
+                    sampled = layers.sample_at(projected, y_shifted, x_shifted, self.sampling)
+                    x_share = x_position[..., None] * position_kernel[1]
+                    first = sampled.astype(jnp.float32) + (y_share + x_share)
+                    weight = (y_weight * x_weight)[..., None]
+                    mean += self._hidden(first, layers_after_first) * weight
+            return self._last_layer(mean, layers_after_first)
 
         coordinates = coordinates.astype(jnp.float32)
         chunks = max(1, -(-num_queries // max(1, self.query_chunk // batch)))
@@ -304,32 +306,18 @@ class LIIFDecoder(nn.Module):
         first, *rest = [layer() for layer in self.mlp.values()]
         return first[0][-2:], rest
 
-    def _mlp_after_first(
-        self,
-        first: Array,
-        weights: Array,
-        parameters: list[tuple[Array, Array]],
-        ensemble_axes: tuple[int, int],
-    ) -> Array:
-        """The MLP from its first activation on, and the ensemble.
-
-        Args:
-          first: float32 [..., f], the first layer of all ensemble members.
-          weights: float32 [...], of the members; over the ensemble axes their sum is one.
-          parameters: kernels and biases.
-          ensemble_axes: axes of both arrays over the shifts in y and in x, in any order.
-
-        Returns:
-          float32 [..., C] without the ensemble axes.
-        """
+    def _hidden(self, first: Array, layers_after_first: list[tuple[Array, Array]]) -> Array:
+        """The last hidden activations, float32 [..., f], from the first layer, float32 [..., f]."""
         hidden = nn.relu(first).astype(self.dtype)
-        # The cast is in here so that gradients of chunks are summed in float32.
-        for kernel, bias in parameters[:-1]:
+        for kernel, bias in layers_after_first[:-1]:
+            # The cast is in here so that the gradients of chunks are summed in float32.
             hidden = jnp.matmul(hidden, kernel.astype(self.dtype)) + bias.astype(self.dtype)
             hidden = nn.relu(hidden)
-        weighted = hidden.astype(jnp.float32) * weights[..., None]
-        mean = jnp.sum(weighted, axis=ensemble_axes)
-        kernel, bias = parameters[-1]
+        return hidden.astype(jnp.float32)
+
+    def _last_layer(self, mean: Array, layers_after_first: list[tuple[Array, Array]]) -> Array:
+        """Logits, float32 [..., C], from the mean of the members' hidden activations."""
+        kernel, bias = layers_after_first[-1]
         return jnp.matmul(mean, kernel) + bias
 
     def _shifts(self, cells: int) -> tuple[float, ...]:
@@ -339,7 +327,8 @@ class LIIFDecoder(nn.Module):
         coordinates = layers.cell_centres(queries)
         shifted = np.stack([layers.shifted(coordinates, shift) for shift in self._shifts(cells)])
         offset = (coordinates - layers.nearest_centre(shifted, cells)) * cells
-        position = coordinates[None] if self.position == "absolute" else offset
+        absolute = np.broadcast_to(coordinates, shifted.shape)
+        position = absolute if self.position == "absolute" else offset
         matrix = layers.interpolation_matrix(shifted, cells, self.sampling)
         return _GridAxis(
             matrix=matrix.astype(self.dtype),
@@ -350,7 +339,8 @@ class LIIFDecoder(nn.Module):
     def _scattered_axis(self, coordinates: Array, cells: int) -> "_ScatteredAxis":
         shifted = jnp.stack([layers.shifted(coordinates, shift) for shift in self._shifts(cells)])
         offset = (coordinates - layers.nearest_centre(shifted, cells)) * cells
-        position = coordinates[None] if self.position == "absolute" else offset
+        absolute = jnp.broadcast_to(coordinates, shifted.shape)
+        position = absolute if self.position == "absolute" else offset
         return _ScatteredAxis(shifted=shifted, position=position, weight=self._weights(offset))
 
     def _weights(self, offset: Any) -> Any:
@@ -372,7 +362,7 @@ class _GridAxis(NamedTuple):
     """One axis of a regular grid of queries, for the S shifts of the ensemble."""
 
     matrix: np.ndarray  # [S, queries, cells], samples the latent grid
-    position: np.ndarray  # [S or 1, queries], what the MLP is told
+    position: np.ndarray  # [S, queries], what the MLP is told
     weight: np.ndarray  # [S, queries]
 
 
@@ -380,7 +370,7 @@ class _ScatteredAxis(NamedTuple):
     """One coordinate of scattered queries, for the S shifts of the ensemble."""
 
     shifted: Array  # [S, B, Q]
-    position: Array  # [S or 1, B, Q], what the MLP is told
+    position: Array  # [S, B, Q], what the MLP is told
     weight: Array  # [S, B, Q]
 
 
