@@ -28,7 +28,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.augment.saturation = (0.7, 1.3)
     config.augment.hue = (-0.05, 0.05)
     config.train.batch_size = 8
-    config.train.epochs = 5
+    config.train.epochs = 7
     config.train.learning_rate = 3e-3
     config.train.schedule = "cosine"
     config.eval.rows = ("64", "128", "48->64", "32->64")
