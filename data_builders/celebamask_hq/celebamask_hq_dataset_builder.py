@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_builders import raw_images, raw_tree
+from data_builders.class_names import CELEBAMASK_HQ
 from data_builders.errors import DataError
 from data_builders.face_parsing_builder import Example, FaceParsingBuilder
 from data_builders.raw_tree import RawExample, RawTree
@@ -22,27 +23,6 @@ _IMAGES_PER_MASK_FOLDER = 2000
 # validation.
 _FIRST_VALIDATION, _FIRST_TEST = 162_770, 182_637
 
-_CLASS_NAMES = (
-    "background",
-    "skin",
-    "nose",
-    "eye_g",
-    "l_eye",
-    "r_eye",
-    "l_brow",
-    "r_brow",
-    "l_ear",
-    "r_ear",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "hair",
-    "hat",
-    "ear_r",
-    "neck_l",
-    "neck",
-    "cloth",
-)
 _FARL_ORDER = (
     "neck",
     "skin",
@@ -83,7 +63,7 @@ class Builder(FaceParsingBuilder):
         MergeConfig(
             name="official",
             description="Masks painted in the order of the ids, as the data set's own script does.",
-            order=_CLASS_NAMES[1:],
+            order=CELEBAMASK_HQ[1:],
         ),
         MergeConfig(
             name="farl",
@@ -93,7 +73,7 @@ class Builder(FaceParsingBuilder):
     ]
     DEFAULT_BUILDER_CONFIG_NAME = "official"
 
-    CLASS_NAMES = _CLASS_NAMES
+    CLASS_NAMES = CELEBAMASK_HQ
     OFFICIAL_COUNTS = {"train": 24_183, "validation": 2_993, "test": 2_824}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Download CelebAMask-HQ.zip by the link on "
@@ -180,7 +160,7 @@ def merge_masks(masks: dict[str, np.ndarray], order: Sequence[str]) -> np.ndarra
     label_map = np.zeros(next(iter(masks.values())).shape, np.uint8)
     for part in order:
         if part in masks:
-            label_map[masks[part]] = _CLASS_NAMES.index(part)
+            label_map[masks[part]] = CELEBAMASK_HQ.index(part)
     return label_map
 
 
@@ -193,7 +173,7 @@ def _part(file_name: str) -> str:
 
 
 def _raw_example(number: int, parts: Sequence[str]) -> RawExample:
-    in_order_of_ids = sorted(parts, key=_CLASS_NAMES.index)
+    in_order_of_ids = sorted(parts, key=CELEBAMASK_HQ.index)
     return RawExample(
         str(number),
         f"{_IMAGES}/{number}.jpg",
@@ -222,10 +202,10 @@ def _index_masks(root: pathlib.Path) -> dict[int, list[str]]:
         for stem in raw_tree.image_stems(pathlib.Path(folder.path), ".png"):
             path = f"{folder.path}/{stem}.png"
             number, _, part = stem.partition("_")
-            if part not in _CLASS_NAMES[1:] or not re.fullmatch(r"[0-9]{5,9}", number):
+            if part not in CELEBAMASK_HQ[1:] or not re.fullmatch(r"[0-9]{5,9}", number):
                 raise DataError(
                     f"{path}: masks are named <five digits>_<part>.png, where part is one of "
-                    f"{' '.join(_CLASS_NAMES[1:])}. Restore the official name, or remove the file."
+                    f"{' '.join(CELEBAMASK_HQ[1:])}. Restore the official name, or remove the file."
                 )
             if f"{folder.name}/{stem}.png" != _mask_file(int(number), part):
                 raise DataError(

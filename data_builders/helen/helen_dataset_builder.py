@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_builders import raw_images, raw_tree
+from data_builders.class_names import LAPA_AND_HELEN
 from data_builders.errors import DataError
 from data_builders.face_parsing_builder import Example, FaceParsingBuilder
 from data_builders.raw_tree import RawExample, RawTree
@@ -28,19 +29,7 @@ class Builder(FaceParsingBuilder):
             other, in the order of the ids; reshape to [11, H, W].
     """
 
-    CLASS_NAMES = (
-        "background",
-        "skin",
-        "left_brow",
-        "right_brow",
-        "left_eye",
-        "right_eye",
-        "nose",
-        "upper_lip",
-        "inner_mouth",
-        "lower_lip",
-        "hair",
-    )
+    CLASS_NAMES = LAPA_AND_HELEN
     OFFICIAL_COUNTS = {"train": 2_000, "validation": 230, "test": 100}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f"Download {_FOLDER}.zip from http://www.cs.wisc.edu/~lizhang/projects/face-parsing/ "

@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Sequence
 
 from data_builders import raw_images, raw_tree
+from data_builders.class_names import LAPA_AND_HELEN
 from data_builders.errors import DataError
 from data_builders.face_parsing_builder import Example, FaceParsingBuilder
 from data_builders.raw_tree import RawExample, RawTree
@@ -17,19 +18,7 @@ class Builder(FaceParsingBuilder):
     Raw layout `LaPa/{train,val,test}/{images/<id>.jpg,labels/<id>.png}`; landmarks are not read.
     """
 
-    CLASS_NAMES = (
-        "background",
-        "skin",
-        "left_brow",
-        "right_brow",
-        "left_eye",
-        "right_eye",
-        "nose",
-        "upper_lip",
-        "inner_mouth",
-        "lower_lip",
-        "hair",
-    )
+    CLASS_NAMES = LAPA_AND_HELEN
     OFFICIAL_COUNTS = {"train": 18_176, "validation": 2_000, "test": 2_000}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Download LaPa.tar.gz by the link on https://github.com/jd-opensource/lapa-dataset (JD AI "

@@ -6,6 +6,8 @@ of CelebAMask-HQ. The same convention is used for the 11 classes.
 
 import numpy as np
 
+from data_builders.class_names import CELEBAMASK_HQ
+
 BACKGROUND = 0
 SKIN = 1
 NOSE = 2
@@ -27,27 +29,8 @@ NECK = 17
 CLOTH = 18
 NUM_CLASSES = 19
 
-# Parts of CelebAMask-HQ in the order in which its own script merges them; the id is index + 1.
-CELEBAMASK_HQ_PARTS = (
-    "skin",
-    "nose",
-    "eye_g",
-    "l_eye",
-    "r_eye",
-    "l_brow",
-    "r_brow",
-    "l_ear",
-    "r_ear",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "hair",
-    "hat",
-    "ear_r",
-    "neck_l",
-    "neck",
-    "cloth",
-)
+# In the order in which the set's own script merges them; the id is index + 1.
+CELEBAMASK_HQ_PARTS = CELEBAMASK_HQ[1:]
 
 LAPA_BACKGROUND = 0
 LAPA_SKIN = 1
