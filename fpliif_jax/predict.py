@@ -139,13 +139,7 @@ class Labeller:
         latent: Any,
         coordinates: jax.Array,
     ) -> jax.Array:
-        logits = self._model.apply(
-            variables,
-            latent["latent_grid"],
-            coordinates,
-            # The module's own 'query' would encode the photo again for every piece.
-            method=lambda module, grid, queries: module.decoder.query(grid, queries),
-        )
+        logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
         return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
 
 

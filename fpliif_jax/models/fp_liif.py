@@ -261,7 +261,6 @@ class LIIFDecoder(nn.Module):
                     mean += self._hidden(first, layers_after_first) * weight
             return self._last_layer(mean, layers_after_first)
 
-        coordinates = coordinates.astype(jnp.float32)
         chunks = max(1, -(-num_queries // max(1, self.query_chunk // batch)))
         if chunks == 1:
             return self._rematerialised(decode_queries)(coordinates)
@@ -506,9 +505,18 @@ class FPLIIF(nn.Module):
           float32 [B, Q, C].
         """
         latent = self.encode(images, train, example_weights)
+        return self.decode_queries(latent, coordinates, train, example_weights)
+
+    def decode_queries(
+        self,
+        latent: Latent,
+        coordinates: Array,
+        train: bool = False,
+        example_weights: Array | None = None,
+    ) -> Array:
+        """Logits at coordinates [B, Q, 2], float32 [B, Q, C], from what `encode` returns."""
+        coordinates = coordinates.astype(jnp.float32)
         if self.decoder_type == "conv_unet":
             logits = self.decoder(**latent, train=train, example_weights=example_weights)
-            coordinates = coordinates.astype(jnp.float32)
-            y, x = coordinates[..., 0], coordinates[..., 1]
-            return layers.sample_at(logits, y, x, "bilinear")
+            return layers.sample_at(logits, coordinates[..., 0], coordinates[..., 1], "bilinear")
         return self.decoder.query(latent["latent_grid"], coordinates)
