@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 import os
 import pathlib
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import grain
 import ml_collections
 import numpy as np
 import tensorflow_datasets as tfds
+from PIL import Image
 
 import data_builders.prepare
 from data_builders import synthetic_faces
@@ -110,20 +112,42 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
         / f"{metadata.name}-{metadata.builder_config or 'default'}-{metadata.fingerprint[:16]}"
         / name
     )
-    # Helen's soft masks are not needed here, and eleven times as large as the label map.
-    skipped = {"soft_masks"} & set(dataset.builder.info.features)
-    decoders = {feature: tfds.decode.SkipDecoding() for feature in skipped}
     try:
         ids, (images, *labels) = resize_cache.open_or_build(
             folder,
-            dataset.builder.as_data_source(name, decoders=decoders or None),
+            _DecodedByPillow(dataset.builder, name),
             arrays,
             description=f"resizing {metadata.name} {name}",
-            num_workers=config.num_workers or os.cpu_count() or 1,
+            num_workers=config.num_workers or None,
         )
     except OSError as error:
         raise DataError(f"resized images cannot be written: {error}") from error
     return Split(ids, images, dict(zip(label_sizes, labels, strict=True)))
+
+
+class _DecodedByPillow:
+    """Examples of a prepared split: 'id', 'image' and 'label_map'.
+
+    TFDS would decode with OpenCV where that is installed, and a JPEG's pixels depend on the decoder.
+    Helen's soft masks, eleven times as large as its label map, are left alone.
+    """
+
+    def __init__(self, builder: tfds.core.DatasetBuilder, split: str) -> None:
+        encoded = {"image", "label_map", "soft_masks"} & set(builder.info.features)
+        self._source = builder.as_data_source(
+            split, decoders={name: tfds.decode.SkipDecoding() for name in encoded}
+        )
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, position: int) -> dict[str, bytes | np.ndarray]:
+        example = self._source[position]
+        with Image.open(io.BytesIO(example["image"])) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        with Image.open(io.BytesIO(example["label_map"])) as label_map:
+            labels = np.asarray(label_map)
+        return {"id": example["id"], "image": pixels, "label_map": labels}
 
 
 def steps_per_epoch(split_size: int, batch_size: int) -> int:
@@ -221,7 +245,7 @@ def _resized_labels(
     size: int, num_classes: int, config: ml_collections.ConfigDict, example: dict[str, np.ndarray]
 ) -> np.ndarray:
     return preprocess.resize_label_map(
-        example["label_map"][..., 0],
+        example["label_map"],
         (size, size),
         num_classes,
         method=config.label_resize,

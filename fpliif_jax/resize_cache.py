@@ -13,13 +13,13 @@ import os
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from data_builders import prepared_set
+from data_builders.ordered_map import ordered_map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ def open_or_build(
     arrays: Sequence[ResizedArray],
     *,
     description: str,
-    num_workers: int,
+    num_workers: int | None,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Opens a split's arrays, making first those that are not there yet.
 
@@ -52,7 +52,7 @@ def open_or_build(
       source: the prepared split, random access; examples have an 'id'.
       arrays: what is wanted.
       description: label of the progress bar.
-      num_workers: threads; Pillow and NumPy release the interpreter's lock while they resize.
+      num_workers: threads, by default one a core; Pillow and NumPy release the interpreter's lock while they resize.
 
     Returns:
       (ids [N] str, read-only memory maps [N, *shape] uint8 in the order of `arrays`).
@@ -78,7 +78,7 @@ def _build(
     arrays: Sequence[ResizedArray],
     *,
     description: str,
-    num_workers: int,
+    num_workers: int | None,
 ) -> None:
     count = len(source)
     bytes_needed = count * sum(int(np.prod(array.shape)) for array in arrays)
@@ -105,13 +105,8 @@ def _build(
                 # Not through a memory map: on a full disk that would be a bus error.
                 _write_fully(descriptor, made.tobytes(), start + position * made.nbytes)
 
-        pool = stack.enter_context(ThreadPoolExecutor(num_workers))
-        for _ in tqdm(
-            _map_bounded(pool, make, count, window=4 * num_workers),
-            total=count,
-            desc=description,
-            unit="image",
-        ):
+        made = ordered_map(make, range(count), num_workers)
+        for _ in tqdm(made, total=count, desc=description, unit="image"):
             pass
         for descriptor, _ in files:
             os.fsync(descriptor)
@@ -139,16 +134,3 @@ def _write_fully(descriptor: int, content: bytes, offset: int) -> None:
     while view:
         written = os.pwrite(descriptor, view, offset)
         view, offset = view[written:], offset + written
-
-
-def _map_bounded(
-    pool: ThreadPoolExecutor, function: Callable[[int], None], count: int, window: int
-) -> Iterator[None]:
-    """Like `pool.map` over range(count), with at most `window` calls waiting: bounded memory."""
-    waiting = []
-    for position in range(count):
-        waiting.append(pool.submit(function, position))
-        if len(waiting) >= window:
-            yield waiting.pop(0).result()
-    for future in waiting:
-        yield future.result()
