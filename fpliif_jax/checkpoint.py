@@ -29,6 +29,7 @@ FREE_FIELDS = (
     "data.num_workers",
     "eval",
 )
+_OTHER_RUN = "give it the same value, use another --workdir, or delete this one to start afresh"
 
 
 class CheckpointError(Exception):
@@ -130,22 +131,40 @@ def check_same_run(
     Raises:
       CheckpointError: names the first field that differs, with both values.
     """
-    advice = "use another --workdir, or delete this one to start afresh"
-    before = flatten_config(progress["config"])
-    now = flatten_config(json_config(config))
-    for field in sorted(before.keys() | now.keys()):
-        if any(field == free or field.startswith(f"{free}.") for free in FREE_FIELDS):
-            continue
-        if before.get(field) != now.get(field):
-            raise CheckpointError(
-                f"{workdir} holds a run with other settings: config.{field} was "
-                f"{before.get(field)!r} and is now {now.get(field)!r}; {advice}"
-            )
+    fields = tuple(flatten_config(progress["config"]).keys() | flatten_config(json_config(config)))
+    fields = tuple(field for field in fields if not _is_within(field, FREE_FIELDS))
+    check_same_fields(progress["config"], config, fields, workdir)
     if progress["fingerprint"] != fingerprint:
         raise CheckpointError(
             f"{workdir} holds a run on other data: fingerprint {progress['fingerprint'][:16]}… "
-            f"then, {fingerprint[:16]}… now; {advice}"
+            f"then, {fingerprint[:16]}… now; {_OTHER_RUN}"
         )
+
+
+def check_same_fields(
+    saved: dict[str, Any],
+    config: ml_collections.ConfigDict,
+    fields: tuple[str, ...],
+    workdir: object,
+) -> None:
+    """Compares some fields of a run's config with those of another.
+
+    Args:
+      saved: the config kept with the run's checkpoint.
+      config: the one given now.
+      fields: their names, or those of groups of fields ('model').
+      workdir: named in the error.
+
+    Raises:
+      CheckpointError: names the first field that differs, with both values.
+    """
+    before, now = flatten_config(saved), flatten_config(json_config(config))
+    for field in sorted(before.keys() | now.keys()):
+        if _is_within(field, fields) and before.get(field) != now.get(field):
+            raise CheckpointError(
+                f"{workdir} holds a run with other settings: config.{field} was "
+                f"{before.get(field)!r} and is now {now.get(field)!r}; {_OTHER_RUN}"
+            )
 
 
 def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> InferenceCheckpoint:
@@ -192,6 +211,10 @@ def json_config(config: ml_collections.ConfigDict) -> dict[str, Any]:
 def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
     """{'a': {'b': 1}} -> {'a.b': 1}."""
     return traverse_util.flatten_dict(config, sep=".")
+
+
+def _is_within(field: str, groups: tuple[str, ...]) -> bool:
+    return any(field == group or field.startswith(f"{group}.") for group in groups)
 
 
 def _read(workdir: pathlib.Path | str, which: str) -> tuple[PyTree, dict[str, Any]] | None:

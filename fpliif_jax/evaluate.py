@@ -273,11 +273,16 @@ def check_same_model(
     model: nn.Module,
     workdir: pathlib.Path,
 ) -> None:
-    """Refuses a checkpoint whose arrays are not those of the config's model.
+    """Refuses a checkpoint that would be another function under this config.
 
     Raises:
-      CheckpointError: names the first array that differs.
+      CheckpointError: names the first setting or array that differs.
     """
+    costs = ("query_chunk", "remat", "dtype")  # memory, time and rounding; not the function
+    fields = tuple(f"model.{name}" for name in config.model if name not in costs)
+    checkpoint.check_same_fields(
+        checkpoint.json_config(state.config), config, (*fields, "data.input_scaling"), workdir
+    )
     size = config.data.image_size
     wanted = jax.eval_shape(
         lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, 3), jnp.float32))

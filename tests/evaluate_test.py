@@ -130,9 +130,21 @@ def test_a_checkpoint_of_another_model_is_refused(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     dataset = _trained(config, tmp_path)
-    config.model.mlp_features = (8, 4)
-    with pytest.raises(checkpoint.CheckpointError, match="decoder/mlp_2/bias is float32"):
+    config.model.ensemble = "area"  # the same arrays, another function
+    with pytest.raises(checkpoint.CheckpointError, match="config.model.ensemble was 'average'"):
         evaluate.evaluate(config, tmp_path, dataset)
+
+
+def test_checkpoint_arrays_that_do_not_fit_are_refused(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    model = create_model(config.model)
+    variables = train.init_variables(model, config)
+    variables["params"]["decoder"]["mlp_2"]["bias"] = np.zeros(4, np.float32)
+    state = checkpoint.InferenceCheckpoint(config, variables, (), 4, "")
+    with pytest.raises(checkpoint.CheckpointError, match=r"mlp_2/bias is float32\[4\].*\[8\]"):
+        evaluate.check_same_model(state, config, model, tmp_path)
 
 
 def test_nothing_to_evaluate(
