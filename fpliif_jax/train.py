@@ -17,6 +17,7 @@ import optax
 from absl import logging
 from tqdm import tqdm
 
+from data_builders.errors import DataError
 from fpliif_jax import checkpoint, evaluate, input_pipeline, metrics, parallel
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import create_model
@@ -186,6 +187,11 @@ def train(
       DataError: there is no training split.
       TrainingError: the loss is not finite.
     """
+    if "train" in dataset.missing_splits:
+        raise DataError(
+            f"{dataset.metadata.name} was prepared without a training split; add it to the raw "
+            "download and prepare it again with --rebuild"
+        )
     progress = checkpoint.read_progress(workdir, "last")
     if progress is None:
         progress = {

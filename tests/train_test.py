@@ -15,6 +15,7 @@ import pytest
 from flax import traverse_util
 from tiny_run import tiny_config
 
+from data_builders.errors import DataError
 from fpliif_jax import checkpoint, input_pipeline, parallel, stages, train
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import create_model
@@ -212,6 +213,28 @@ def test_another_config_in_the_same_folder_is_refused(
         checkpoint.CheckpointError, match="config.model.features was 8 and is now 4"
     ):
         _train(config, tmp_path)
+
+
+def test_without_a_training_split_nothing_is_trained(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = input_pipeline.load_dataset(config.data)
+    dataset.metadata.counts["train"] = 0
+    with pytest.raises(DataError, match="without a training split"):
+        train.train(config, tmp_path, dataset, Interruption())
+
+
+def test_without_validation_the_last_state_is_all_there_is(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    config.train.epochs = 1
+    dataset = input_pipeline.load_dataset(config.data)
+    dataset.metadata.counts["validation"] = 0
+    assert train.train(config, tmp_path, dataset, Interruption())
+    assert checkpoint.saved_step(tmp_path, "last") == 4
+    assert checkpoint.saved_step(tmp_path, "best") is None
 
 
 def _command(workdir: pathlib.Path, manual_dir: pathlib.Path, data_dir: pathlib.Path) -> list[str]:
