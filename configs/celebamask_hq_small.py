@@ -2,7 +2,7 @@
 
 Scores are those of a small model at 64² after few epochs: never to be compared with Table 2.
 Run:      python -m fpliif_jax.main --config=configs/celebamask_hq_small.py --config.data.manual_dir=DOWNLOADS
-Time:     about 15 minutes on two CPU cores for 4,000 training images.
+Time:     10 to 18 minutes on two CPU cores for 4,000 training images.
 """
 
 import ml_collections

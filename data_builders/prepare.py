@@ -152,6 +152,9 @@ def main() -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; nothing was prepared", file=sys.stderr)
+        return 130
     counts = ", ".join(f"{split} {count:,}" for split, count in prepared.counts.items())
     print(f"{builder.data_dir}: {counts}; fingerprint {prepared.fingerprint}")
     return 0

@@ -178,12 +178,15 @@ def evaluate(
     model = create_model(config.model)
     eval_step = make_eval_step(model, config, rows)
     class_names = dataset.metadata.class_names
-    notes, evaluations = [], []
+    checkpoints = checkpoints_to_evaluate(config, workdir)
+    missing = [which for which in config.eval.checkpoints if which not in checkpoints]
+    notes = [f"there is no {which!r} checkpoint" for which in missing]
+    evaluations = []
     pictured = False
     for split_name in _splits_to_evaluate(config, dataset, notes):
         sizes = tuple(dict.fromkeys(row.scored_at for row in rows))
         split = input_pipeline.load_split(dataset, split_name, sizes)
-        for which in _checkpoints_to_evaluate(config, workdir, notes):
+        for which in checkpoints:
             state = checkpoint.load_for_inference(workdir, which)
             check_same_model(state, config, model, workdir)
             matrices = evaluate_split(
@@ -292,6 +295,24 @@ def check_same_model(
     )
 
 
+def checkpoints_to_evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> list[str]:
+    """Those of config.eval.checkpoints that the run has.
+
+    Raises:
+      CheckpointError: it has none.
+    """
+    there = [
+        which
+        for which in config.eval.checkpoints
+        if checkpoint.saved_step(workdir, which) is not None
+    ]
+    if not there:
+        raise checkpoint.CheckpointError(
+            f"no checkpoint to evaluate in {workdir}; train first, or check --workdir"
+        )
+    return there
+
+
 def _splits_to_evaluate(
     config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset, notes: list[str]
 ) -> list[str]:
@@ -312,25 +333,6 @@ def _splits_to_evaluate(
             "choose others with --config.eval.splits"
         )
     return list(dict.fromkeys(splits))
-
-
-def _checkpoints_to_evaluate(
-    config: ml_collections.ConfigDict, workdir: pathlib.Path, notes: list[str]
-) -> list[str]:
-    there = [
-        which
-        for which in config.eval.checkpoints
-        if checkpoint.saved_step(workdir, which) is not None
-    ]
-    if not there:
-        raise checkpoint.CheckpointError(
-            f"no checkpoint to evaluate in {workdir}; train first, or check --workdir"
-        )
-    for which in config.eval.checkpoints:
-        note = f"there is no {which!r} checkpoint"
-        if which not in there and note not in notes:
-            notes.append(note)
-    return there
 
 
 def _write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:

@@ -36,4 +36,5 @@ class Interruption:
         repeated = self.requested and number == signal.SIGINT
         self.requested, self._signal = True, number
         if not self._is_deferred or repeated:
+            print("interrupted: the same command goes on", file=sys.stderr)
             sys.exit(self.exit_code)

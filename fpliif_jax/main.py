@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+from logging import Formatter
 
 import ml_collections
 from absl import app, flags, logging
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         sys.exit(f"error: unexpected argument {argv[1]!r}; settings are --config.FIELD=VALUE")
     logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of every save
+    logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
     interruption = Interruption()
     config = _CONFIG.value
     name = pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
@@ -57,6 +59,8 @@ def main(argv: list[str]) -> None:
 
 def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interruption) -> None:
     """Prepares the data, then trains and evaluates."""
+    if _MODE.value == "eval":
+        evaluate.checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once
     dataset = input_pipeline.load_dataset(config.data)
     check_classes(config, dataset)
     workdir.mkdir(parents=True, exist_ok=True)

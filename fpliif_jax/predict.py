@@ -274,6 +274,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PredictError, checkpoint.CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the photos labelled so far are there", file=sys.stderr)
+        return 130
     return 0 if num_labelled == num_photos else 1
 
 
@@ -307,7 +310,8 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     for task in tasks:
         if task.target.name != task.photo.stem:
             report(
-                f"{task.photo}: results are named {task.target.name}, {task.photo.stem} is taken"
+                f"{task.photo}: its results are called {task.target.name}, for there are others "
+                f"called {task.photo.stem}"
             )
     # A CPU gains nothing from batches, and the progress bar would stand still for long.
     batch_size = flags.batch_size or (1 if jax.default_backend() == "cpu" else 8)

@@ -17,7 +17,6 @@ import tensorboardX
 PACKAGES = (
     "array_record",
     "flax",
-    "fpliif_jax",
     "grain",
     "jax",
     "jaxlib",

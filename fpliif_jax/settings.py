@@ -49,7 +49,10 @@ def _told_in_one_line() -> Iterator[None]:
         chain = [error, error.__context__, getattr(error.__context__, "__context__", None)]
         messages = [_message(link) for link in chain if link is not None]
         told = next((text for text in messages if "Did you mean" in text), messages[0])
-        sys.exit("error: --config: " + "; ".join(line.strip() for line in told.splitlines()))
+        lines = [line.strip() for line in told.splitlines()]
+        if lines[0].startswith("Configuration is not available"):
+            lines = lines[-1:]  # of all that was tried, what the last attempt ran into
+        sys.exit("error: --config: " + "; ".join(lines))
 
 
 def _message(error: BaseException) -> str:
@@ -65,11 +68,11 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
       SettingsError: names the first impossible setting.
     """
     try:
-        _check_counts(config.train, ("batch_size", "epochs"))
-        _check_counts(
-            config.train, ("log_every_steps", "validate_every_epochs", "checkpoint_every_epochs")
-        )
-        _check_counts(config.eval, ("batch_size",))
+        for name in ("batch_size", "epochs", "log_every_steps"):
+            _check_count(f"train.{name}", config.train[name])
+        for name in ("validate_every_epochs", "checkpoint_every_epochs"):
+            _check_count(f"train.{name}", config.train[name])
+        _check_count("eval.batch_size", config.eval.batch_size)
         _check_choice("matmul_precision", config.matmul_precision, ("default", "high", "highest"))
         if config.train.microbatch and config.model.norm == "batch":
             raise ValueError(
@@ -113,10 +116,9 @@ def apply_to_jax(config: ml_collections.ConfigDict) -> None:
         jax.config.update("jax_default_matmul_precision", config.matmul_precision)
 
 
-def _check_counts(settings: ml_collections.ConfigDict, names: tuple[str, ...]) -> None:
-    for name in names:
-        if settings[name] < 1:
-            raise ValueError(f"{name} is {settings[name]}; it must be at least 1")
+def _check_count(field: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"config.{field} is {value}; it must be at least 1")
 
 
 def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:

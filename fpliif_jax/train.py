@@ -459,5 +459,4 @@ class _StageRun:
             desc=f"training {self._stage.name}",
             unit="step",
             disable=not parallel.is_main_process(),
-            smoothing=0.05,
         )
