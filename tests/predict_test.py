@@ -206,7 +206,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(run: Run, tmp_path: path
         "link_labels.png", "sub/x_labels.png", "x_2_labels.png", "x_3_labels.png",
         "x_4_labels.png", "x_labels.png",
     ]  # fmt: skip
-    assert "b/x.png: results are named x_2" in err
+    assert "b/x.png: its results are called x_2" in err
 
 
 def test_a_photo_is_never_overwritten(tmp_path: pathlib.Path) -> None:
