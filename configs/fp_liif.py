@@ -18,9 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     data = config.data = ml_collections.ConfigDict()
     data.name = "lapa"  # lapa | celebamask_hq | helen
-    data.builder_config = (
-        "default"  # celebamask_hq: official | farl (order in which masks are merged)
-    )
+    data.builder_config = "default"  # celebamask_hq: official | farl (order of merging masks)
     data.manual_dir = config_dict.placeholder(str)  # where the raw download is unpacked
     data.data_dir = config_dict.placeholder(str)  # where prepared sets live; none: TFDS's own
     data.cache_dir = config_dict.placeholder(str)  # of resized images; none: <data_dir>/resized
@@ -55,18 +53,14 @@ def get_config() -> ml_collections.ConfigDict:
     model.sampling = "bilinear"  # bilinear (§3.3) | nearest (LIIF)
     model.position = "absolute"  # absolute (§3.3) | relative (eq. 2, LIIF)
     model.query_chunk = 65536  # most queries decoded at once
-    model.remat = (
-        False  # recompute the decoder in the backward pass: less memory, the same gradient
-    )
+    model.remat = False  # recompute the decoder for the gradient: same values, less memory
     model.dtype = config.get_ref("dtype")
 
     loss = config.loss = ml_collections.ConfigDict()
     loss.temperature = 0.5  # §4.2
     loss.temperature_mode = "divide"  # divide | multiply | none
     loss.edge_weight = 40.0  # λ of eq. 3; §4.2: 40 for LaPa, 10 for CelebAMask-HQ
-    loss.edge_width = (
-        1  # pixels whose label differs from one of 8 neighbours; k > 1 dilates k - 1 times
-    )
+    loss.edge_width = 1  # 1: a label of 8 neighbours differs; k > 1 dilates k - 1 times
     loss.edge_reduction = "edge_pixels"  # edge_pixels | all_pixels
 
     augment = config.augment = ml_collections.ConfigDict()  # §4.2
@@ -99,9 +93,7 @@ def get_config() -> ml_collections.ConfigDict:
     evaluation = config.eval = ml_collections.ConfigDict()
     evaluation.batch_size = 16
     evaluation.rows = ("256", "512", "192->256", "128->256", "96->256", "64->256")  # Tables 1, 2
-    evaluation.upsampling = (
-        "logits"  # of "192->256": logits (bilinear, then argmax) | labels (nearest)
-    )
+    evaluation.upsampling = "logits"  # of "192->256": logits (bilinear) | labels (nearest)
     evaluation.splits = ("test",)  # a missing one is replaced by validation, and the results say so
     evaluation.checkpoints = ("best", "last")
     evaluation.num_pictures = 8  # examples drawn in predictions.png

@@ -66,13 +66,8 @@ def measure(config: ConfigDict) -> None:
     optimizer = train.make_optimizer(config.train, per_epoch)
     step = train.make_train_step(stage, optimizer, config.train.microbatch)
     variables = train.init_variables(model, config)
-    state = {
-        "params": variables["params"],
-        "batch_stats": variables.get("batch_stats", {}),
-        "opt_state": optimizer.init(variables["params"]),
-    }
     shards = parallel.shard({**batch, "stop": np.zeros(len(batch["weights"]), np.float32)})
-    replicated = parallel.replicate(state)
+    replicated = parallel.replicate(train.init_state(variables, optimizer))
 
     def one_step() -> None:
         nonlocal replicated

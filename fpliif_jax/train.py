@@ -1,7 +1,6 @@
 """Training: the step, and the loop that goes through the stages of a run."""
 
 import contextlib
-import json
 import math
 import pathlib
 import time
@@ -81,6 +80,16 @@ def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> dict[
     # Not under jit: compiling the generators of a hundred arrays at once takes longer.
     variables = model.lazy_init(jax.random.key(config.seed), images)
     return jax.tree.map(np.asarray, dict(variables))
+
+
+def init_state(variables: dict[str, Any], optimizer: optax.GradientTransformation) -> State:
+    """The state before the first step, as NumPy arrays."""
+    state = {
+        "params": variables["params"],
+        "batch_stats": variables.get("batch_stats", {}),
+        "opt_state": optimizer.init(variables["params"]),
+    }
+    return jax.tree.map(np.asarray, state)
 
 
 def loss_and_gradients(
@@ -204,7 +213,7 @@ def train(
             "best_f1": None,
             "interval": {"steps": 0, "sums": {}},
             "train": {"epochs": 0, "steps": 0, "images_per_second": None, "seconds": 0.0},
-            "timed": {"images": 0, "seconds": 0.0},
+            "timed_images": 0,
         }
     else:
         checkpoint.check_same_run(progress, config, dataset.metadata.fingerprint, workdir)
@@ -259,13 +268,7 @@ class _StageRun:
         self._schedule = learning_rate_schedule(settings, self._per_epoch)
         optimizer = make_optimizer(settings, self._per_epoch)
         self._step_function = make_train_step(stage, optimizer, settings.microbatch)
-        variables = init_variables(model, config)
-        state = {
-            "params": variables["params"],
-            "batch_stats": variables.get("batch_stats", {}),
-            "opt_state": optimizer.init(variables["params"]),
-        }
-        state = jax.tree.map(np.asarray, state)
+        state = init_state(init_variables(model, config), optimizer)
         restored = checkpoint.restore(workdir, "last", state)
         if restored is not None:
             state = restored[0]
@@ -370,16 +373,19 @@ class _StageRun:
 
     def _count_in(self, stage_step: int) -> None:
         """Adds a step to the run's totals: validation and checkpoints are not training time."""
-        train, timed = self._progress["train"], self._progress["timed"]
+        train = self._progress["train"]
         now = time.monotonic()
         train["steps"] += 1
         if self._started is not None:
             train["seconds"] += now - self._started
             index = (stage_step - 1) % self._per_epoch
             batch_size = self._stage.settings.batch_size
-            timed["images"] += min(batch_size, len(self._train_split) - index * batch_size)
-            timed["seconds"] += now - self._started
-            train["images_per_second"] = timed["images"] / max(timed["seconds"], 1e-9)
+            self._progress["timed_images"] += min(
+                batch_size, len(self._train_split) - index * batch_size
+            )
+            train["images_per_second"] = self._progress["timed_images"] / max(
+                train["seconds"], 1e-9
+            )
         self._started = now
 
     def _log_interval(self, bar: tqdm) -> None:
@@ -449,7 +455,7 @@ class _StageRun:
             which,
             self._progress["step"],
             parallel.unreplicate(self._state),
-            json.loads(json.dumps(self._progress)),
+            self._progress,
         )
 
     def _progress_bar(self) -> tqdm:

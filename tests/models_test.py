@@ -13,6 +13,7 @@ import pytest
 import torch
 from flax import traverse_util
 
+from configs import fp_liif
 from fpliif_jax.models import create_model, layers
 
 STATE_DICT = pathlib.Path(__file__).parent / "data" / "fp_liif_state_dict.txt"
@@ -27,29 +28,7 @@ def strict_promotion() -> Iterator[None]:
 
 
 def paper_config(**changes: Any) -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict(
-        {
-            "name": "fp_liif",
-            "num_classes": 11,
-            "features": 64,
-            "group_blocks": (2, 6, 16),
-            "norm": "instance",
-            "norm_affine": False,
-            "norm_epsilon": 1e-5,
-            "initializer": "pytorch",
-            "decoder": "liif",
-            "unfold": True,
-            "rcmlp": True,
-            "global_feature": True,
-            "rcmlp_features": (256, 64),
-            "mlp_features": (256, 256, 256, 256),
-            "ensemble": "average",
-            "sampling": "bilinear",
-            "position": "absolute",
-            "query_chunk": 65536,
-            "dtype": "float32",
-        }
-    )
+    config = fp_liif.get_config().model
     config.update(changes)
     return config
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from literal_fp_liif import LiteralFPLIIF, make_coordinates
 
+from configs import fp_liif
 from fpliif_jax.models import create_model
 
 # Both sides compute in float32 and sum in different orders. A sum of k terms of size one is off by
@@ -21,29 +22,9 @@ TOLERANCE = 5e-6
 
 
 def model_config(**changes: Any) -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict(
-        {
-            "name": "fp_liif",
-            "num_classes": 5,
-            "features": 8,
-            "group_blocks": (1, 2, 1),
-            "norm": "instance",
-            "norm_affine": False,
-            "norm_epsilon": 1e-5,
-            "initializer": "pytorch",
-            "decoder": "liif",
-            "unfold": True,
-            "rcmlp": True,
-            "global_feature": True,
-            "rcmlp_features": (16, 6),
-            "mlp_features": (12, 10),
-            "ensemble": "average",
-            "sampling": "bilinear",
-            "position": "absolute",
-            "query_chunk": 65536,
-            "dtype": "float32",
-        }
-    )
+    config = fp_liif.get_config().model
+    config.num_classes, config.features, config.group_blocks = 5, 8, (1, 2, 1)
+    config.rcmlp_features, config.mlp_features = (16, 6), (12, 10)
     config.update(changes)
     return config
 
