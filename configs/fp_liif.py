@@ -1,38 +1,20 @@
 """FP-LIIF as published (Sarkar et al., CVPR 2023): every setting, with the paper's value as default.
 
-The experiment files beside this one start from here and change what differs. Where the paper is silent or
-contradicts itself, the field has an alternative and an entry in docs/reproduction.md.
+It starts from shared.py, whose values are the paper's too unless changed here; the experiment files beside
+this one start from here and change what differs. Where the paper is silent or contradicts itself,
+the field has an alternative and an entry in docs/reproduction.md.
 """
 
 import ml_collections
-from ml_collections import config_dict
+
+from configs import shared
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Returns the settings common to all FP-LIIF experiments."""
-    config = ml_collections.ConfigDict()
-    config.seed = 0
-    config.dtype = "float32"  # of activations: float32 | bfloat16; parameters are always float32
-    config.matmul_precision = "default"  # default (TF32 on NVIDIA GPUs) | high | highest
-    config.deterministic = True  # asks XLA for deterministic GPU kernels
-
-    data = config.data = ml_collections.ConfigDict()
-    data.name = "lapa"  # lapa | celebamask_hq | helen
-    data.builder_config = "default"  # celebamask_hq: official | farl (order of merging masks)
-    data.manual_dir = config_dict.placeholder(str)  # where the raw download is unpacked
-    data.data_dir = config_dict.placeholder(str)  # where prepared sets live; none: TFDS's own
-    data.cache_dir = config_dict.placeholder(str)  # of resized images; none: <data_dir>/resized
-    data.num_workers = 0  # threads for preparation and resizing; 0: one a core
-    data.image_size = 256  # §4.2
-    data.bicubic = "pillow"  # pillow (antialiased) | pytorch (not antialiased)
-    data.label_resize = "class_bicubic"  # class_bicubic | nearest
-    data.input_scaling = "half"  # half: (x - .5) / .5 | imagenet | unit
-    data.synthetic = ml_collections.ConfigDict()  # faces drawn into manual_dir when num_train > 0
-    data.synthetic.num_train = 0
-    data.synthetic.num_val = 0
-    data.synthetic.num_test = 0
-    data.synthetic.image_size = 256
-    data.synthetic.seed = 0
+    config = shared.get_config()
+    config.data.image_size = 256  # §4.2
+    config.data.input_scaling = "half"  # half: (x - .5) / .5 | imagenet | unit
 
     model = config.model = ml_collections.ConfigDict()
     model.name = "fp_liif"
@@ -76,25 +58,16 @@ def get_config() -> ml_collections.ConfigDict:
     augment.hue = (-0.3, 0.3)
     augment.horizontal_flip = False  # swaps left and right classes
 
-    train = config.train = ml_collections.ConfigDict()
+    train = config.train
     train.stages = ("parsing",)
-    train.batch_size = 64  # global, over all devices of all hosts
-    train.microbatch = 0  # examples at once on a device; 0: all of its share
+    train.batch_size = 64
     train.epochs = 400
-    train.optimizer = "adam"
     train.learning_rate = 5e-4
-    train.schedule = "step"  # step | cosine | constant
+    train.schedule = "step"
     train.decay_factor = 0.1
     train.decay_every_epochs = 20
-    train.log_every_steps = 50
-    train.validate_every_epochs = 1
-    train.checkpoint_every_epochs = 1
 
-    evaluation = config.eval = ml_collections.ConfigDict()
-    evaluation.batch_size = 16
+    evaluation = config.eval
     evaluation.rows = ("256", "512", "192->256", "128->256", "96->256", "64->256")  # Tables 1, 2
     evaluation.upsampling = "logits"  # of "192->256": logits (bilinear) | labels (nearest)
-    evaluation.splits = ("test",)  # a missing one is replaced by validation, and the results say so
-    evaluation.checkpoints = ("best", "last")
-    evaluation.num_pictures = 8  # examples drawn in predictions.png
     return config

@@ -36,3 +36,27 @@ CELEBAMASK_HQ = (
     "neck",
     "cloth",
 )
+
+# Helen's parts of the face: what STN-iCNN tells apart, everything else being background.
+FACIAL_PARTS = (
+    "background",
+    "left_brow",
+    "right_brow",
+    "left_eye",
+    "right_eye",
+    "nose",
+    "upper_lip",
+    "inner_mouth",
+    "lower_lip",
+)
+
+# CelebAMask-HQ's names of them where they differ; its l_lip is the lower lip, not a left one.
+CELEBAMASK_HQ_FACIAL_PARTS = {
+    "l_brow": "left_brow",
+    "r_brow": "right_brow",
+    "l_eye": "left_eye",
+    "r_eye": "right_eye",
+    "u_lip": "upper_lip",
+    "mouth": "inner_mouth",
+    "l_lip": "lower_lip",
+}

@@ -1,28 +1,53 @@
-"""Measures what bounds training: loader, training step and inference, each alone.
+"""Measures what bounds training and inference: loader, training step, one image, each alone.
 
     python -m experiments.speed --config=configs/celebamask_hq_small.py --config.data.manual_dir=DOWNLOADS
+    python -m experiments.speed --config=configs/stn_icnn_helen.py --config.data.manual_dir=DOWNLOADS
 
 Prints images per second: of the loader alone (batches from the memory-mapped cache, shuffled), of the
-training step alone (the same batch again and again, augmentation included), and their ratio, which
-should be at least 3; of inference from pixels on the device to label maps, for each row of
-config.eval.rows and batch 1. The first call of each function, which compiles, is left out.
+training step of each stage alone (the same batch again and again, augmentation included), and their
+ratio, which should be at least 3. The first call of each function, which compiles, is left out.
+
+FP-LIIF: inference from pixels on the device to label maps, for each row of config.eval.rows and batch 1.
+
+STN-iCNN: one face, from the photo (uint8 on the host) to its label map (uint8 on the host), as
+`fpliif_jax.predict` does it, median in milliseconds; then its steps, each with its input on the device already.
+All of the network is one jitted call, with no way back to the host in between; so its steps, which can
+only be measured by calling them one by one, may add up to more than the whole. The baseline with the
+centroid cropper comes after it. The paper (§3.1) has 80 ms for STN-iCNN and 86 ms for the baseline on
+a GTX 1080 Ti. Weights are untrained: they do not change the work.
 """
 
 import functools
+import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
 from data_builders.errors import DataError
-from fpliif_jax import evaluate, input_pipeline, parallel, settings, stages, train
-from fpliif_jax.models import create_model
+from fpliif_jax import (
+    checkpoint,
+    fp_liif_rows,
+    framing,
+    input_pipeline,
+    labellers,
+    parallel,
+    preprocess,
+    settings,
+    stages,
+    train,
+)
+from fpliif_jax.models import create_model, stn_icnn_settings
+from fpliif_jax.stage import Stage
 
 _CONFIG = settings.define_config_flag()
+_TRAINING = flags.DEFINE_bool("training", True, "Measure loader and training; --notraining: not.")
 _SECONDS = flags.DEFINE_float("seconds", 10.0, "How long each measurement lasts, at least.")
 
 
@@ -40,62 +65,184 @@ def main(argv: list[str]) -> None:
 
 
 def measure(config: ConfigDict) -> None:
-    """Prints images per second of loader, step and inference."""
+    """Prints images per second of loader and steps, and what inference takes."""
     device = jax.devices()[0]
     print(f"{jax.device_count()} × {device.device_kind} ({device.platform})")
     dataset = input_pipeline.load_dataset(config.data)
     split = input_pipeline.load_split(dataset, "train", (config.data.image_size,))
-    batch_size = config.train.batch_size
-    rows = parallel.local_rows(batch_size, config.train.microbatch)
-    per_epoch = input_pipeline.steps_per_epoch(len(split), batch_size)
-    batches = input_pipeline.train_batches(
-        split,
-        label_size=config.data.image_size,
-        batch_size=batch_size,
-        rows=rows,
-        seed=config.seed,
-        first_step=0,
-        last_step=1_000_000 * per_epoch,
-    )
-    batch = next(batches)
-    loader = len(split) / per_epoch / seconds_a_call(lambda: next(batches))
-    print(f"loader alone         {loader:10.1f} images/s")
-
     model = create_model(config.model, axis_name=parallel.AXIS)
-    stage = stages.make_stages(config, model, dataset.metadata.class_names)[0]
-    optimizer = train.make_optimizer(config.train, per_epoch)
-    step = train.make_train_step(stage, optimizer, config.train.microbatch)
     variables = train.init_variables(model, config)
+    if _TRAINING.value:
+        measure_training(
+            config, stages.make_stages(config, model, dataset.class_names), split, variables
+        )
+    if config.model.name == "stn_icnn":
+        size = tuple(map(int, split.image_sizes[0]))
+        photo = np.asarray(split.images[0])[preprocess.canvas_window(config.data.image_size, size)]
+        for cropper in dict.fromkeys((config.model.cropper, "centroid")):
+            measure_one_face(config, cropper, photo, dataset.class_names)
+    else:
+        measure_rows(config, variables)
+
+
+def measure_training(
+    config: ConfigDict,
+    trained: list[Stage],
+    split: input_pipeline.Split,
+    variables: dict[str, Any],
+) -> None:
+    """Prints images per second of the loader, and of the step of each stage."""
+    width = 21 if len(trained) == 1 else 28
+    loader = None
+    for stage in trained:
+        per_epoch = input_pipeline.steps_per_epoch(
+            len(split), stage.settings.batch_size, stage.copies
+        )
+        batches = _batches(config, split, stage, per_epoch)
+        batch = next(batches)
+        if loader is None:  # it is the same for all stages
+            images = len(split) * stage.copies / per_epoch
+            loader = images / seconds_a_call(lambda batches=batches: next(batches))
+            print(f"{'loader alone':<{width}}{loader:10.1f} images/s")
+        rate = images_per_second_of_step(stage, variables, batch, per_epoch)
+        name = "alone" if len(trained) == 1 else stage.name
+        print(
+            f"{f'training step {name}':<{width}}{rate:10.1f} images/s   "
+            f"loader / step: {loader / rate:.1f}"
+        )
+
+
+def images_per_second_of_step(
+    stage: Stage, variables: dict[str, Any], batch: input_pipeline.Batch, steps_per_epoch: int
+) -> float:
+    """Training with one batch again and again."""
+    own = stage.settings
+    optimizer = train.make_optimizer(own, stage.learning_rates, steps_per_epoch)
+    step = train.make_train_step(stage, optimizer, own.microbatch)
     shards = parallel.shard({**batch, "stop": np.zeros(len(batch["weights"]), np.float32)})
-    replicated = parallel.replicate(train.init_state(variables, optimizer))
+    replicated = parallel.replicate(train.init_state(variables, stage, optimizer))
 
     def one_step() -> None:
         nonlocal replicated
         replicated, metrics = step(replicated, shards)
         parallel.unreplicate(metrics)
 
-    trained = batch_size / seconds_a_call(one_step)
-    print(f"training step alone  {trained:10.1f} images/s   loader / step: {loader / trained:.1f}")
+    return own.batch_size / seconds_a_call(one_step)
 
+
+def measure_rows(config: ConfigDict, variables: dict[str, Any]) -> None:
+    """Prints images per second of FP-LIIF, for each row and batch 1."""
     inference = create_model(config.model)
     size = config.data.image_size
     images = jax.device_put(np.zeros((1, size, size, 3), np.float32))
     on_device = jax.device_put(variables)
     for text in config.eval.rows:
-        row = evaluate.parse_row(text)
+        output_size, scored_at = (value for _, value in fp_liif_rows.parse_row(text).facts)
         predict = jax.jit(
-            lambda variables, images, row=row: evaluate.predict_labels(
-                inference.apply(variables, images, output_size=(row.output_size, row.output_size)),
-                (row.scored_at, row.scored_at),
-                config.eval.upsampling,
+            lambda variables, images, output_size=output_size, scored_at=scored_at: (
+                fp_liif_rows.predict_labels(
+                    inference.apply(variables, images, output_size=(output_size, output_size)),
+                    (scored_at, scored_at),
+                    config.eval.upsampling,
+                )
             )
         )
         rate = 1 / seconds_a_call(functools.partial(_finish, predict, on_device, images))
         print(f"inference {text:>9}  {rate:10.1f} images/s")
 
 
-def _finish(predict: Callable[..., jax.Array], *arguments: object) -> None:
-    predict(*arguments).block_until_ready()
+def measure_one_face(
+    config: ConfigDict, cropper: str, photo: np.ndarray, class_names: tuple[str, ...]
+) -> None:
+    """Prints milliseconds of STN-iCNN for one photo, uint8 [H, W, 3], in all and by step."""
+    config = config.copy_and_resolve_references()
+    with config.unlocked():
+        config.model.cropper = cropper
+    model = create_model(config.model)
+    variables = train.init_variables(model, config)
+    labeller = labellers.STNICNNLabeller(
+        checkpoint.InferenceCheckpoint(config, variables, class_names, 0, None)
+    )
+
+    def from_photo_to_label_map() -> None:
+        inputs = {name: leaf[None] for name, leaf in labeller.network_input(photo).items()}
+        labeller.label(inputs, photo.shape[:2])
+
+    name = {"stn": "STN-iCNN", "centroid": "baseline"}[cropper]
+    height, width = photo.shape[:2]
+    side = config.data.image_size
+    whole = median_milliseconds(from_photo_to_label_map)
+    print(f"one face {name}: {whole:.1f} ms ({height} × {width} pixels on a canvas of {side}²)")
+
+    own = stn_icnn_settings.resolve(config.model)
+    on_device = jax.device_put(variables)
+    inputs = labeller.network_input(photo)
+    canvas = jax.device_put(inputs["images"][None].astype(np.float32) / np.float32(255))
+    sizes = jax.device_put(inputs["image_sizes"][None])
+
+    @jax.jit
+    def locate(variables: dict[str, Any], canvas: jax.Array, sizes: jax.Array) -> jax.Array:
+        resized = framing.coarse_images(
+            canvas, sizes, own.coarse_size, own.coarse_alignment, own.coarse_from
+        )
+        logits = model.apply(variables, resized, method="label_coarsely")
+        shown = sizes if own.coarse_from == "image" else None
+        return model.apply(variables, logits, side, shown, method="localise")
+
+    @jax.jit
+    def label_parts(
+        variables: dict[str, Any], canvas: jax.Array, theta: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        parts = model.apply(variables, canvas, theta, method="crop")
+        return model.apply(variables, parts, method="label_parts")
+
+    @jax.jit
+    def join(
+        variables: dict[str, Any], part_logits: tuple[jax.Array, ...], theta: jax.Array
+    ) -> jax.Array:
+        probabilities = model.apply(variables, part_logits, theta, side, method="join")
+        return jnp.argmax(probabilities, axis=-1).astype(jnp.uint8)
+
+    theta = locate(on_device, canvas, sizes)
+    part_logits = label_parts(on_device, canvas, theta)
+    for step, function, arguments in (
+        ("coarse mask and windows", locate, (canvas, sizes)),
+        ("crops and their labels", label_parts, (canvas, theta)),
+        ("map-back", join, (part_logits, theta)),
+    ):
+        taken = median_milliseconds(functools.partial(_finish, function, on_device, *arguments))
+        print(f"  {step:<24}{taken:8.1f} ms")
+
+
+def _batches(
+    config: ConfigDict, split: input_pipeline.Split, stage: Stage, steps_per_epoch: int
+) -> Iterator[input_pipeline.Batch]:
+    own = stage.settings
+    return input_pipeline.train_batches(
+        split,
+        label_size=stage.label_size,
+        batch_size=own.batch_size,
+        rows=parallel.local_rows(own.batch_size, own.microbatch),
+        seed=config.seed,
+        first_step=0,
+        last_step=1_000_000 * steps_per_epoch,
+        copies=stage.copies,
+    )
+
+
+def _finish(function: Callable[..., Any], *arguments: object) -> None:
+    jax.block_until_ready(function(*arguments))
+
+
+def median_milliseconds(function: Callable[[], object]) -> float:
+    """Of single calls, one after the other; the first is left out."""
+    function()
+    taken, started = [], time.perf_counter()
+    while time.perf_counter() - started < _SECONDS.value or len(taken) < 5:
+        before = time.perf_counter()
+        function()
+        taken.append(time.perf_counter() - before)
+    return 1000 * statistics.median(taken)
 
 
 def seconds_a_call(function: Callable[[], object]) -> float:

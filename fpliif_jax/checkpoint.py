@@ -1,7 +1,9 @@
 """Checkpoints: the last and the best state of a run, written atomically by Orbax.
 
     <workdir>/checkpoints/last/<step>   state and progress; from here a run goes on
-    <workdir>/checkpoints/best/<step>   the same at the best validation mean F1
+    <workdir>/checkpoints/best/<step>   the same at the best validation score of the stage
+    <workdir>/checkpoints/after_<stage>/<step>   of a run of several stages: the networks alone, as
+                                                 the next stage took them over
 
 The state is a tree of arrays (tensorstore, never pickle); the progress is the checkpoint's JSON
 metadata.
@@ -10,6 +12,7 @@ metadata.
 import dataclasses
 import json
 import pathlib
+import re
 from typing import Any
 
 import flax.serialization
@@ -45,18 +48,23 @@ class InferenceCheckpoint:
       variables: {'params': …[, 'batch_stats': …]}, float32 NumPy arrays.
       class_names: names by label id.
       step: training step of the checkpoint.
-      fingerprint: of the data it was trained on.
+      fingerprint: of the data it was trained on; None where that is not known.
     """
 
     config: ml_collections.ConfigDict
     variables: dict[str, PyTree]
     class_names: tuple[str, ...]
     step: int
-    fingerprint: str
+    fingerprint: str | None
+
+
+def is_kind(which: str) -> bool:
+    """Whether that is what a kind of checkpoint can be called."""
+    return which in ("best", "last") or re.fullmatch(r"after_\w+", which) is not None
 
 
 def directory(workdir: pathlib.Path | str, which: str) -> pathlib.Path:
-    """Folder that holds a run's checkpoints of one kind, 'last' or 'best'."""
+    """Folder that holds a run's checkpoints of one kind: 'last', 'best' or 'after_<stage>'."""
     return pathlib.Path(workdir).absolute() / "checkpoints" / which
 
 
@@ -79,7 +87,7 @@ def save(
 
     Args:
       workdir: the run's folder.
-      which: 'last' or 'best'.
+      which: 'last', 'best' or 'after_<stage>'.
       step: training steps taken.
       state: tree of NumPy arrays.
       progress: JSON-ready; what else is needed to go on.
@@ -172,13 +180,15 @@ def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> Infe
 
     Args:
       workdir: a run's folder.
-      which: 'best' or 'last'.
+      which: 'best', 'last' or 'after_<stage>'.
 
     Raises:
       CheckpointError: there is no such checkpoint, or it is damaged.
     """
-    if which not in ("best", "last"):
-        raise CheckpointError(f"checkpoint is {which!r}; it must be 'best' or 'last'")
+    if not is_kind(which):
+        raise CheckpointError(
+            f"checkpoint is {which!r}; it must be 'best', 'last' or 'after_STAGE'"
+        )
     found = _read(workdir, which)
     if found is None:
         kinds = [kind for kind in ("best", "last") if saved_step(workdir, kind) is not None]

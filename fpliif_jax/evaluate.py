@@ -1,11 +1,11 @@
 """Evaluates checkpoints as the paper does and writes results.json."""
 
-import dataclasses
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -16,112 +16,103 @@ from absl import logging
 from tqdm import tqdm
 
 from data_builders.errors import DataError
-from fpliif_jax import checkpoint, input_pipeline, metrics, parallel, pictures, preprocess
-from fpliif_jax.models import create_model
+from fpliif_jax import (
+    checkpoint,
+    fp_liif_rows,
+    icnn_rows,
+    input_pipeline,
+    metrics,
+    parallel,
+    pictures,
+)
+from fpliif_jax.models import create_model, input_shapes
+from fpliif_jax.models.stn_icnn import PART_NAMES
+from fpliif_jax.rows import Prediction, Row
 from fpliif_jax.run_record import write_json
 
 Variables = dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One row of a results table.
+class Found(NamedTuple):
+    """What a row found in a split.
 
     Attributes:
-      output_size: side of the square grid the decoder answers on.
-      scored_at: side of the ground truth; logits are brought to it.
+      matrices: int32 [N, C, C], the confusion matrix of every image.
+      measures: by name, float32 [N, …].
     """
 
-    output_size: int
-    scored_at: int
-
-    @property
-    def name(self) -> str:
-        """For file names: '192to256', or '256' where both sizes are the same."""
-        if self.output_size == self.scored_at:
-            return str(self.output_size)
-        return f"{self.output_size}to{self.scored_at}"
+    matrices: np.ndarray
+    measures: dict[str, np.ndarray]
 
 
-def parse_row(text: str) -> Row:
-    """Reads '512' or '192->256'.
+def parse_rows(
+    config: ml_collections.ConfigDict, names: tuple[str, ...] | None = None
+) -> tuple[Row, ...]:
+    """The rows of config.eval.rows, or of these names.
 
     Raises:
-      ValueError: it is neither.
+      ValueError: one of them is no row of the model, or is named twice.
     """
-    output_size, arrow, scored_at = str(text).replace("→", "->").partition("->")
-    try:
-        row = Row(int(output_size), int(scored_at if arrow else output_size))
-    except ValueError:
-        row = Row(0, 0)
-    if min(row.output_size, row.scored_at) < 1:
-        raise ValueError(
-            f"config.eval.rows has {text!r}; a row is a size such as '512', or '192->256'"
-        )
-    return row
+    texts = tuple(config.eval.rows if names is None else names)
+    if config.model.name == "stn_icnn":
+        rows = tuple(icnn_rows.parse_row(text, config) for text in texts)
+    else:
+        rows = tuple(fp_liif_rows.parse_row(text) for text in texts)
+    if not rows:
+        raise ValueError("config.eval.rows is empty; name at least one row")
+    return tuple(dict.fromkeys(rows))
+
+
+def label_sizes(rows: tuple[Row, ...]) -> tuple[int, ...]:
+    """The sides of the label maps that rows need."""
+    return tuple(dict.fromkeys(row.label_size for row in rows))
+
+
+def make_predictor(
+    model: nn.Module, config: ml_collections.ConfigDict, rows: tuple[Row, ...]
+) -> Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]:
+    """Builds a function of (variables, batch) that gives each row's prediction by its name.
+
+    Raises:
+      ValueError: a setting of config.eval is unknown.
+    """
+    if config.model.name == "stn_icnn":
+        return icnn_rows.make_predictor(model, config, rows)
+    return fp_liif_rows.make_predictor(model, config, rows)
 
 
 def make_eval_step(
     model: nn.Module, config: ml_collections.ConfigDict, rows: tuple[Row, ...]
-) -> Callable[[Variables, input_pipeline.Batch], dict[str, jax.Array]]:
-    """Builds the pmapped step: replicated variables, a sharded batch -> confusion matrices.
+) -> Callable[[Variables, input_pipeline.Batch], dict[str, tuple]]:
+    """Builds the pmapped step: replicated variables, a sharded batch -> what each row finds.
 
     Returns:
-      A function whose result has, for each row's name, int32 [devices, N, C, C], the matrices of
-      the whole global batch on every device; those of padding are zero.
-
-    Raises:
-      ValueError: config.eval.upsampling is unknown.
+      A function whose result has, for each row's name, (int32 [devices, N, C, C], measures), of the
+      whole global batch on every device; the matrices of padding are zero.
     """
-    upsampling = config.eval.upsampling
-    if upsampling not in ("logits", "labels"):
-        raise ValueError(
-            f"config.eval.upsampling is {upsampling!r}; it must be 'logits' or 'labels'"
-        )
+    predict = make_predictor(model, config, rows)
+    classes = config.model.num_classes
 
-    def step(variables: Variables, batch: input_pipeline.Batch) -> dict[str, jax.Array]:
-        images = batch["images"].astype(jnp.float32) / jnp.float32(255)
-        images = preprocess.normalise(images, config.data.input_scaling)
-        latent = model.apply(variables, images, method="encode")
+    def step(variables: Variables, batch: input_pipeline.Batch) -> dict[str, tuple]:
         found = {}
-        for row in rows:
-            size = (row.output_size, row.output_size)
-            logits = model.apply(variables, latent, size, method="decode")
-            predictions = predict_labels(logits, (row.scored_at, row.scored_at), upsampling)
-            labels = batch[f"labels_{row.scored_at}"].astype(jnp.int32)
-            matrices = metrics.confusion_matrices(labels, predictions, logits.shape[-1])
-            found[row.name] = matrices * batch["weights"].astype(jnp.int32)[:, None, None]
+        for name, predicted in predict(variables, batch).items():
+            matrices = metrics.confusion_matrices(predicted.truth, predicted.labels, classes)
+            counted = matrices * batch["weights"].astype(jnp.int32)[:, None, None]
+            found[name] = (counted, predicted.measures)
         return parallel.all_gather(found)
 
     return parallel.pmap(step)
 
 
-def predict_labels(logits: jax.Array, size: tuple[int, int], upsampling: str) -> jax.Array:
-    """Class ids of logits [B, h, w, C] at another size: [B, *size] int32 (§5.2).
-
-    'logits': bilinear (half-pixel centres), then argmax; 'labels': argmax, then nearest.
-    """
-    batch, height, width, classes = logits.shape
-    if (height, width) == size:
-        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    if upsampling == "logits":
-        resized = jax.image.resize(
-            logits, (batch, *size, classes), "linear", antialias=False, precision="highest"
-        )
-        return jnp.argmax(resized, axis=-1).astype(jnp.int32)
-    labels = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    return jax.image.resize(labels, (batch, *size), "nearest")
-
-
 def evaluate_split(
-    eval_step: Callable[..., dict[str, jax.Array]],
+    eval_step: Callable[..., dict[str, tuple]],
     variables: Variables,
     split: input_pipeline.Split,
     rows: tuple[Row, ...],
     batch_size: int,
     description: str | None = None,
-) -> dict[Row, np.ndarray]:
-    """Confusion matrices of every image of a split: for each row int32 [N, C, C].
+) -> dict[Row, Found]:
+    """Evaluates every image of a split, for each row.
 
     Args:
       eval_step: of `make_eval_step`, for the same rows.
@@ -131,8 +122,7 @@ def evaluate_split(
       batch_size: global.
       description: label of the progress bar; None for no bar.
     """
-    sizes = tuple(dict.fromkeys(row.scored_at for row in rows))
-    found: dict[Row, list[np.ndarray]] = {row: [] for row in rows}
+    found: dict[Row, list[tuple]] = {row: [] for row in rows}
     bar = tqdm(
         total=len(split),
         desc=description,
@@ -144,28 +134,59 @@ def evaluate_split(
     with bar:
         for batch in input_pipeline.evaluation_batches(
             split,
-            label_sizes=sizes,
+            label_sizes=label_sizes(rows),
             batch_size=batch_size,
             rows=parallel.local_rows(batch_size),
         ):
-            matrices = eval_step(variables, parallel.shard(batch))
+            results = eval_step(variables, parallel.shard(batch))
             count = min(batch_size, remaining)
             for row in rows:
-                found[row].append(parallel.unreplicate(matrices[row.name])[:count])
+                gathered = parallel.unreplicate(results[row.name])
+                found[row].append(jax.tree.map(lambda leaf, n=count: leaf[:n], gathered))
             remaining -= count
             bar.update(count)
-    return {row: np.concatenate(parts) for row, parts in found.items()}
+    return {
+        row: Found(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts))
+        for row, parts in found.items()
+    }
+
+
+def row_scores(found: Found, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """All scores of a row, ready for JSON: `metrics.scores`, and the means of its measures.
+
+    A measure [N, 6] is one of the six parts: {'mean': over images and parts, 'brow1': …}, in pixels, None
+    where no image has the part.
+    """
+    scores = metrics.scores(found.matrices, class_names)
+    for name, values in found.measures.items():
+        means = {"mean": _defined_mean(values)}
+        for part, column in zip(PART_NAMES, values.T, strict=True):
+            means[part] = _defined_mean(column)
+        scores[name] = means
+    return scores
+
+
+def _defined_mean(values: np.ndarray) -> float | None:
+    defined = values[~np.isnan(values)].astype(np.float64)
+    return float(defined.mean()) if defined.size else None
 
 
 def evaluate(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
     dataset: input_pipeline.Dataset,
+    given: checkpoint.InferenceCheckpoint | None = None,
 ) -> dict[str, Any]:
     """Evaluates every checkpoint, split and row of config.eval and writes what a study needs.
 
-    Leaves evaluations/<split>-<checkpoint>-<row>.npz (ids [N] and confusion matrices [N, C, C]),
+    Leaves evaluations/<split>-<checkpoint>-<row>.npz (ids [N], confusion matrices [N, C, C], measures),
     predictions.png and, last, results.json.
+
+    Args:
+      config: the run's settings.
+      workdir: where the results go, and the checkpoints are.
+      dataset: prepared.
+      given: a model from elsewhere, to evaluate instead of the run's checkpoints; its name is 'given'.
 
     Returns:
       The content of results.json.
@@ -174,22 +195,25 @@ def evaluate(
       CheckpointError: there is no checkpoint, or it is of another model.
       DataError: there is no split to evaluate.
     """
-    rows = tuple(parse_row(text) for text in config.eval.rows)
+    rows = parse_rows(config)
     model = create_model(config.model)
     eval_step = make_eval_step(model, config, rows)
-    class_names = dataset.metadata.class_names
-    checkpoints = checkpoints_to_evaluate(config, workdir)
-    missing = [which for which in config.eval.checkpoints if which not in checkpoints]
-    notes = [f"there is no {which!r} checkpoint" for which in missing]
+    class_names = dataset.class_names
+    notes: list[str] = []
+    if given is None:
+        checkpoints = checkpoints_to_evaluate(config, workdir)
+        missing = [which for which in config.eval.checkpoints if which not in checkpoints]
+        notes += [f"there is no {which!r} checkpoint" for which in missing]
+    else:
+        checkpoints = ["given"]
     evaluations = []
     pictured = False
     for split_name in _splits_to_evaluate(config, dataset, notes):
-        sizes = tuple(dict.fromkeys(row.scored_at for row in rows))
-        split = input_pipeline.load_split(dataset, split_name, sizes)
+        split = input_pipeline.load_split(dataset, split_name, label_sizes(rows))
         for which in checkpoints:
-            state = checkpoint.load_for_inference(workdir, which)
+            state = given or checkpoint.load_for_inference(workdir, which)
             check_same_model(state, config, model, workdir)
-            matrices = evaluate_split(
+            found_by_row = evaluate_split(
                 eval_step,
                 parallel.replicate(state.variables),
                 split,
@@ -197,16 +221,16 @@ def evaluate(
                 config.eval.batch_size,
                 description=f"evaluating {which} on {split_name}",
             )
-            for row, found in matrices.items():
+            for row, found in found_by_row.items():
                 evaluations.append(
                     {
                         "split": split_name,
                         "checkpoint": which,
                         "step": state.step,
+                        "row": row.name,
                         "input_size": config.data.image_size,
-                        "output_size": row.output_size,
-                        "scored_at": row.scored_at,
-                        **metrics.scores(found, class_names),
+                        **dict(row.facts),
+                        **row_scores(found, class_names),
                     }
                 )
                 if parallel.is_main_process():
@@ -214,16 +238,18 @@ def evaluate(
                     _write_npz(
                         workdir / "evaluations" / name,
                         example_ids=split.ids,
-                        confusion_matrices=found,
+                        confusion_matrices=found.matrices,
                         class_names=np.array(class_names),
+                        **found.measures,
                     )
             if not pictured and parallel.is_main_process() and config.eval.num_pictures:
+                matrices = found_by_row[rows[0]].matrices
                 _draw_predictions(
-                    config, workdir, model, state, split, rows[0], matrices[rows[0]], class_names
+                    config, workdir, model, state, split, rows[0], matrices, class_names
                 )
                 pictured = True
-            trained_on_other_data = state.fingerprint != dataset.metadata.fingerprint
-    if trained_on_other_data:
+            is_of_other_data = state.fingerprint not in (None, dataset.metadata.fingerprint)
+    if is_of_other_data:
         notes.append(f"trained on other data (fingerprint {state.fingerprint})")
     trained = checkpoint.read_progress(workdir, "last") or {"train": None}
     results = {
@@ -235,7 +261,7 @@ def evaluate(
             "name": dataset.metadata.name,
             "builder_config": dataset.metadata.builder_config,
             "complete": dataset.metadata.complete,
-            "counts": dataset.metadata.counts,
+            "counts": dataset.counts,
             "fingerprint": dataset.metadata.fingerprint,
         },
         "evaluations": evaluations,
@@ -251,15 +277,15 @@ def evaluate(
 def table(results: dict[str, Any]) -> str:
     """The evaluations of results.json as text, scores in percent as in the paper's tables."""
     lines = [
-        f"{'split':<11}{'checkpoint':<11}{'row':>9}{'mean F1':>9}{'mIoU':>8}{'per image':>10}"
+        f"{'split':<11}{'checkpoint':<19}{'row':>17}{'mean F1':>9}{'mIoU':>8}{'per image':>10}"
         f"{'images':>8}"
     ]
     for found in results["evaluations"]:
-        row = Row(found["output_size"], found["scored_at"]).name.replace("to", "→")
+        row = re.sub(r"(?<=\d)to(?=\d)", "→", found["row"])
         percents = [found["mean_f1"], found["miou"], found["per_image_mean_f1"]]
         f1, miou, per_image = ("–" if p is None else f"{100 * p:.2f}" for p in percents)
         lines.append(
-            f"{found['split']:<11}{found['checkpoint']:<11}{row:>9}{f1:>9}{miou:>8}"
+            f"{found['split']:<11}{found['checkpoint']:<19}{row:>17}{f1:>9}{miou:>8}"
             f"{per_image:>10}{found['images']:>8}"
         )
     return "\n".join(lines + [f"note: {note}" for note in results["notes"]])
@@ -286,10 +312,8 @@ def check_same_model(
     checkpoint.check_same_fields(
         checkpoint.json_config(state.config), config, (*fields, "data.input_scaling"), workdir
     )
-    size = config.data.image_size
-    wanted = jax.eval_shape(
-        lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, 3), jnp.float32))
-    )
+    shapes = input_shapes(config.model, config.data.image_size)
+    wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     checkpoint.check_same_arrays(
         state.variables, wanted, checkpoint.directory(workdir, "best").parent
     )
@@ -359,24 +383,22 @@ def _draw_predictions(
     per_image = np.nan_to_num([np.nanmean(metrics.class_f1(found)[1:]) for found in matrices])
     ranked = np.argsort(per_image, kind="stable")
     chosen = ranked[np.linspace(0, len(ranked) - 1, count).round().astype(int)]
-    images = np.stack([split.images[index] for index in chosen])
-
-    @jax.jit
-    def predict(variables: Variables, pixels: jax.Array) -> jax.Array:
-        inputs = preprocess.normalise(
-            pixels.astype(jnp.float32) / jnp.float32(255), config.data.input_scaling
-        )
-        logits = model.apply(
-            variables, inputs[None], output_size=(row.output_size, row.output_size)
-        )
-        return predict_labels(logits, (row.scored_at, row.scored_at), config.eval.upsampling)[0]
-
-    predictions = np.stack([np.asarray(predict(state.variables, image)) for image in images])
-    predictions = predictions.astype(np.uint8)
+    predict = jax.jit(make_predictor(model, config, (row,)))
+    predictions, truths = [], []
+    for index in chosen:
+        one = slice(index, index + 1)
+        batch = {
+            "images": split.images[one],
+            f"labels_{row.label_size}": split.labels[row.label_size][one],
+            "image_sizes": split.image_sizes[one],
+        }
+        predicted = predict(state.variables, batch)[row.name]
+        predictions.append(np.asarray(predicted.labels[0], np.uint8))
+        truths.append(np.asarray(predicted.truth[0], np.uint8))
     pictures.prediction_sheet(
-        images,
-        np.stack([split.labels[row.scored_at][index] for index in chosen]),
-        predictions,
+        np.stack([split.images[index] for index in chosen]),
+        np.stack(truths),
+        np.stack(predictions),
         class_names,
         workdir / "predictions.png",
         titles=[f"{split.ids[index]}  F1 {100 * per_image[index]:.1f}" for index in chosen],

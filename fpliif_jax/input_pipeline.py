@@ -1,11 +1,23 @@
-"""From a prepared data set to batches: TFDS source -> resized arrays -> grain -> batches."""
+"""From a prepared data set to batches: TFDS source -> resized arrays -> grain -> batches.
+
+**Splits.** config.data.split = 'official' takes those of the data set. 'random' joins them all and
+sorts the examples by the SHA-256 of "<split_seed> <id>": the first split_fractions[0] of them,
+rounded down, are for training, the next split_fractions[1], rounded down, for validation, the rest
+for testing. STN-iCNN divides CelebAMask-HQ 6:2:2 (section 3.1) without saying how. With
+train_subset = n, training has only the n images whose "subset <split_seed> <id>" hash lowest. Ids
+alone decide, so the same images are chosen on every machine, however the set was prepared.
+"""
 
 import dataclasses
+import fractions
 import functools
+import hashlib
 import io
+import math
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import grain
 import ml_collections
@@ -14,11 +26,15 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import data_builders.prepare
-from data_builders import synthetic_faces
+from data_builders import class_names, synthetic_faces
 from data_builders.errors import DataError
 from fpliif_jax import preprocess, resize_cache
 
 Batch = dict[str, np.ndarray]
+
+LABELS = ("all", "facial_parts")
+SPLITS = ("official", "random")
+_SPLIT_NAMES = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +52,24 @@ class Dataset:
     config: ml_collections.ConfigDict
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in label maps; index = id."""
+        if self.config.labels == "facial_parts":
+            return class_names.FACIAL_PARTS
+        return self.metadata.class_names
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Examples by split as config.data divides the set, 0 where a split is missing."""
+        counts = _counts_without_subset(self)
+        if self.config.train_subset and counts["train"]:
+            counts["train"] = self.config.train_subset
+        return counts
+
+    @property
     def missing_splits(self) -> tuple[str, ...]:
-        """Splits that the raw download lacks."""
-        return tuple(split for split, count in self.metadata.counts.items() if not count)
+        """Splits without examples."""
+        return tuple(split for split, count in self.counts.items() if not count)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +80,14 @@ class Split:
       ids: [N] str, the official ids.
       images: [N, S, S, 3] uint8, S = config.data.image_size.
       labels: by size s: [N, s, s] uint8.
+      image_sizes: [N, 2] int32, height and width of the picture inside its S × S frame; S and S
+        unless framed on a canvas.
     """
 
     ids: np.ndarray
     images: np.ndarray
     labels: dict[int, np.ndarray]
+    image_sizes: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -66,8 +100,11 @@ def load_dataset(config: ml_collections.ConfigDict) -> Dataset:
       config: config.data.
 
     Raises:
-      DataError: the raw files are missing, damaged, or not those the prepared set was made of.
+      ValueError: as `check_settings`.
+      DataError: the raw files are missing, damaged, or not those the prepared set was made of; or
+        they have fewer training images than config.train_subset.
     """
+    check_settings(config)
     manual_dir, data_dir = config.manual_dir or None, config.data_dir or None
     if config.synthetic.num_train > 0:
         manual_dir, data_dir = _draw(config)
@@ -78,7 +115,60 @@ def load_dataset(config: ml_collections.ConfigDict) -> Dataset:
         data_dir=data_dir,
         num_workers=config.num_workers or None,
     )
-    return Dataset(builder, data_builders.prepare.metadata(builder), config)
+    dataset = Dataset(builder, data_builders.prepare.metadata(builder), config)
+    available = _counts_without_subset(dataset)["train"]
+    # Without training images a set can still be evaluated.
+    if available and config.train_subset > available:
+        raise DataError(
+            f"config.data.train_subset is {config.train_subset}, and {config.name} has {available} "
+            "training images: choose at most that many, or 0 for all"
+        )
+    return dataset
+
+
+def check_settings(config: ml_collections.ConfigDict) -> None:
+    """Checks how images are framed, named and divided.
+
+    Args:
+      config: config.data.
+
+    Raises:
+      ValueError: names the impossible field, its value and what it may be.
+    """
+    preprocess.check_choice("data.framing", config.framing, preprocess.FRAMINGS)
+    preprocess.check_choice("data.labels", config.labels, LABELS)
+    preprocess.check_choice("data.split", config.split, SPLITS)
+    shares = tuple(config.split_fractions)
+    if len(shares) != 3 or not min(shares) >= 0 or not math.isclose(sum(shares), 1):
+        raise ValueError(
+            f"data.split_fractions = {shares}: it must be three numbers, none below 0, whose sum "
+            "is 1, for training, validation and test"
+        )
+    if config.train_subset < 0:
+        raise ValueError(f"data.train_subset = {config.train_subset}: it must be 0 (all) or more")
+
+
+def facial_parts_table(names: tuple[str, ...]) -> np.ndarray:
+    """Which of `class_names.FACIAL_PARTS` each class of a data set is.
+
+    Args:
+      names: the data set's; index = id.
+
+    Returns:
+      uint8 [len(names)]: the part's id, 0 (background) for what is none.
+
+    Raises:
+      ValueError: a part is missing.
+    """
+    parts = class_names.FACIAL_PARTS
+    named = [class_names.CELEBAMASK_HQ_FACIAL_PARTS.get(name, name) for name in names]
+    missing = [part for part in parts if part not in named]
+    if missing:
+        raise ValueError(
+            f"data.labels = 'facial_parts': the data set has no {', '.join(missing)} among its "
+            f"classes {', '.join(names)}; choose 'all'"
+        )
+    return np.array([parts.index(name) if name in parts else 0 for name in named], np.uint8)
 
 
 def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Split:
@@ -87,42 +177,101 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
     Args:
       dataset: a prepared set.
       name: 'train', 'validation' or 'test'.
-      label_sizes: sides of the square label maps wanted.
+      label_sizes: sides of the square label maps wanted; on a canvas only config.data.image_size.
 
     Raises:
       DataError: the disk is full or the cache cannot be written.
+      ValueError: a label size that a canvas does not have.
     """
     config, metadata = dataset.config, dataset.metadata
-    image_size = (config.image_size, config.image_size)
-    arrays = [
-        resize_cache.ResizedArray(
-            f"images-{config.image_size}-{config.bicubic}.npy",
-            (*image_size, 3),
-            lambda example: preprocess.resize_image(example["image"], image_size, config.bicubic),
+    if config.framing == "canvas" and set(label_sizes) - {config.image_size}:
+        raise ValueError(
+            f"label maps of {label_sizes} pixels: with data.framing = 'canvas' they are of "
+            f"data.image_size = {config.image_size} pixels"
         )
-    ]
-    filters = f"{config.label_resize}-{config.bicubic}"
-    if config.label_resize == "nearest":
-        filters = "nearest"
-    for size in label_sizes:
-        make = functools.partial(_resized_labels, size, len(metadata.class_names), config)
-        arrays.append(resize_cache.ResizedArray(f"labels-{size}-{filters}.npy", (size, size), make))
-    folder = (
-        _cache_dir(dataset)
-        / f"{metadata.name}-{metadata.builder_config or 'default'}-{metadata.fingerprint[:16]}"
-        / name
-    )
+    arrays = [_images(config), *(_labels(dataset, size) for size in label_sizes)]
+    if config.framing == "canvas":
+        arrays.append(_sizes(config))
     try:
-        ids, (images, *labels) = resize_cache.open_or_build(
-            folder,
-            _DecodedByPillow(dataset.builder, name),
+        ids, (images, *others) = resize_cache.open_or_build(
+            _set_folder(dataset) / _folder_name(dataset, name),
+            _open_source(dataset, name),
             arrays,
             description=f"resizing {metadata.name} {name}",
             num_workers=config.num_workers or None,
         )
     except OSError as error:
         raise DataError(f"resized images cannot be written: {error}") from error
-    return Split(ids, images, dict(zip(label_sizes, labels, strict=True)))
+    image_sizes = np.full((len(ids), 2), config.image_size, np.int32)
+    if config.framing == "canvas":
+        image_sizes = others.pop()
+    return Split(ids, images, dict(zip(label_sizes, others, strict=True)), image_sizes)
+
+
+def _images(config: ml_collections.ConfigDict) -> resize_cache.ResizedArray:
+    size, bicubic = config.image_size, config.bicubic
+    if config.framing == "canvas":
+        return resize_cache.ResizedArray(
+            f"canvas-{size}-{bicubic}.npy",
+            (size, size, 3),
+            lambda example: preprocess.place_on_canvas(example["image"], size, bicubic)[0],
+        )
+    return resize_cache.ResizedArray(
+        f"images-{size}-{bicubic}.npy",
+        (size, size, 3),
+        lambda example: preprocess.resize_image(example["image"], (size, size), bicubic),
+    )
+
+
+def _labels(dataset: Dataset, size: int) -> resize_cache.ResizedArray:
+    config, num_classes = dataset.config, len(dataset.class_names)
+    parts = config.labels == "facial_parts"
+    table = facial_parts_table(dataset.metadata.class_names) if parts else None
+    filters = f"{config.label_resize}-{config.bicubic}"
+    if config.label_resize == "nearest":
+        filters = "nearest"
+    prefix = "canvas-" if config.framing == "canvas" else ""
+    return resize_cache.ResizedArray(
+        f"{prefix}{'facial_parts' if parts else 'labels'}-{size}-{filters}.npy",
+        (size, size),
+        functools.partial(_framed_labels, size, num_classes, table, config),
+    )
+
+
+def _sizes(config: ml_collections.ConfigDict) -> resize_cache.ResizedArray:
+    def make(example: dict[str, np.ndarray]) -> np.ndarray:
+        size = preprocess.canvas_size(example["image"].shape[:2], config.image_size)
+        return np.array(size, np.int32)
+
+    return resize_cache.ResizedArray(
+        f"canvas-sizes-{config.image_size}.npy", (2,), make, np.dtype(np.int32)
+    )
+
+
+class _Member(NamedTuple):
+    """An example: which one of which official split."""
+
+    split: str
+    position: int
+    id: str
+
+
+class _Chosen:
+    """Examples chosen from several official splits, in the order of `members`."""
+
+    def __init__(self, builder: tfds.core.DatasetBuilder, members: list[_Member]) -> None:
+        self._members = members
+        self._sources = {
+            split: _DecodedByPillow(builder, split)
+            for split in sorted({member.split for member in members})
+        }
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, position: int) -> dict[str, bytes | np.ndarray]:
+        member = self._members[position]
+        return self._sources[member.split][member.position]
 
 
 class _DecodedByPillow:
@@ -133,10 +282,7 @@ class _DecodedByPillow:
     """
 
     def __init__(self, builder: tfds.core.DatasetBuilder, split: str) -> None:
-        encoded = {"image", "label_map", "soft_masks"} & set(builder.info.features)
-        self._source = builder.as_data_source(
-            split, decoders={name: tfds.decode.SkipDecoding() for name in encoded}
-        )
+        self._source = _encoded_examples(builder, split)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -150,9 +296,19 @@ class _DecodedByPillow:
         return {"id": example["id"], "image": pixels, "label_map": labels}
 
 
-def steps_per_epoch(split_size: int, batch_size: int) -> int:
-    """Batches in an epoch, the last, smaller one included."""
-    return -(-split_size // batch_size)
+def _encoded_examples(
+    builder: tfds.core.DatasetBuilder, split: str
+) -> Sequence[dict[str, bytes | np.ndarray]]:
+    """Examples of an official split, their images still compressed."""
+    encoded = {"image", "label_map", "soft_masks"} & set(builder.info.features)
+    return builder.as_data_source(
+        split, decoders={name: tfds.decode.SkipDecoding() for name in encoded}
+    )
+
+
+def steps_per_epoch(split_size: int, batch_size: int, copies: int = 1) -> int:
+    """Batches in an epoch of `copies` of every example, the last, smaller one included."""
+    return -(-split_size * copies // batch_size)
 
 
 def train_batches(
@@ -164,8 +320,12 @@ def train_batches(
     seed: int,
     first_step: int,
     last_step: int,
+    copies: int = 1,
+    first_epoch: int = 0,
 ) -> Iterator[Batch]:
     """Shuffled training batches; any step can be the first, so a run goes on where it stopped.
+
+    An epoch has every example once for each copy number 0 … copies − 1, all shuffled together.
 
     Args:
       split: the training split.
@@ -175,19 +335,26 @@ def train_batches(
       seed: the order of every epoch depends on it alone.
       first_step: training step to begin with.
       last_step: where to stop, not included.
+      copies: how often an epoch has each example.
+      first_epoch: the epoch that step 0 belongs to.
 
     Yields:
-      images [n, S, S, 3] uint8, labels [n, s, s] uint8, example_ids [n] int32 (position in the
-      split; -1 for padding), weights [n] float32 (0 for padding), epoch [n] int32.
+      images [n, S, S, 3] uint8, labels [n, s, s] uint8, image_sizes [n, 2] int32 (0 for padding),
+      example_ids [n] int32 (position in the split; -1 for padding), copy [n] int32 (0 for padding),
+      weights [n] float32 (0 for padding), epoch [n] int32.
     """
-    count, per_epoch = len(split), steps_per_epoch(len(split), batch_size)
+    count, per_epoch = len(split) * copies, steps_per_epoch(len(split), batch_size, copies)
     order = grain.MapDataset.range(count).seed(seed).shuffle()
 
     def load(step: int) -> Batch:
         epoch, index = divmod(step, per_epoch)
+        epoch += first_epoch
         first = index * batch_size
-        positions = [order[epoch * count + i] for i in range(first, min(first + batch_size, count))]
-        batch = _gather(split, label_size, positions, rows)
+        drawn = [order[epoch * count + i] for i in range(first, min(first + batch_size, count))]
+        batch = _gather(split, label_size, [number // copies for number in drawn], rows)
+        mine = [number % copies for number in drawn[rows]]
+        batch["copy"] = np.zeros(len(batch["weights"]), np.int32)
+        batch["copy"][: len(mine)] = mine
         batch["epoch"] = np.full(len(batch["weights"]), epoch, np.int32)
         return batch
 
@@ -202,8 +369,8 @@ def evaluation_batches(
     """All examples of a split once, in order; the last batch is padded, never dropped.
 
     Yields:
-      images [n, S, S, 3] uint8, 'labels_<s>' [n, s, s] uint8 for each size, example_ids [n] int32,
-      weights [n] float32.
+      images [n, S, S, 3] uint8, 'labels_<s>' [n, s, s] uint8 for each size, image_sizes [n, 2]
+      int32, example_ids [n] int32, weights [n] float32.
     """
 
     def load(index: int) -> Batch:
@@ -227,6 +394,7 @@ def _gather(split: Split, label_size: int, positions: list[int], rows: slice) ->
     return {
         "images": _take(split.images, example_ids),
         "labels": _take(split.labels[label_size], example_ids),
+        "image_sizes": _take(split.image_sizes, example_ids),
         "example_ids": example_ids,
         "weights": (example_ids >= 0).astype(np.float32),
     }
@@ -241,16 +409,100 @@ def _take(array: np.ndarray, example_ids: np.ndarray) -> np.ndarray:
     return taken
 
 
-def _resized_labels(
-    size: int, num_classes: int, config: ml_collections.ConfigDict, example: dict[str, np.ndarray]
+def _framed_labels(
+    size: int,
+    num_classes: int,
+    table: np.ndarray | None,
+    config: ml_collections.ConfigDict,
+    example: dict[str, np.ndarray],
 ) -> np.ndarray:
-    return preprocess.resize_label_map(
-        example["label_map"],
-        (size, size),
-        num_classes,
-        method=config.label_resize,
-        bicubic=config.bicubic,
+    labels = example["label_map"]
+    if table is not None:
+        labels = table[labels]
+    options = {"method": config.label_resize, "bicubic": config.bicubic}
+    if config.framing == "canvas":
+        picture = preprocess.canvas_size(example["image"].shape[:2], size)
+        return preprocess.place_labels_on_canvas(labels, size, picture, num_classes, **options)
+    return preprocess.resize_label_map(labels, (size, size), num_classes, **options)
+
+
+def _counts_without_subset(dataset: Dataset) -> dict[str, int]:
+    """Examples by split before config.data.train_subset takes some of the training images."""
+    counts = dict(dataset.metadata.counts)
+    if dataset.config.split == "official":
+        return counts
+    total = sum(counts.values())
+    # As the decimal fraction that it was written as: int(0.29 * 100) would be 28.
+    train, validation = (
+        int(fractions.Fraction(str(share)) * total) for share in dataset.config.split_fractions[:2]
     )
+    return dict(zip(_SPLIT_NAMES, (train, validation, total - train - validation), strict=True))
+
+
+def _open_source(dataset: Dataset, name: str) -> Sequence[dict[str, bytes | np.ndarray]]:
+    """The decoded examples of a split as config.data divides the set."""
+    config = dataset.config
+    if config.split == "official" and not (name == "train" and config.train_subset):
+        return _DecodedByPillow(dataset.builder, name)
+    return _Chosen(dataset.builder, _members(dataset, name))
+
+
+def _members(dataset: Dataset, name: str) -> list[_Member]:
+    """Which examples a random split or a subset has, in order."""
+    config = dataset.config
+    random = config.split == "random"
+    members = [
+        _Member(split, position, identifier)
+        for split in (_SPLIT_NAMES if random else (name,))
+        for position, identifier in enumerate(_official_ids(dataset, split))
+    ]
+    if random:
+        members.sort(key=lambda member: _hash(f"{config.split_seed} {member.id}"))
+        counts = _counts_without_subset(dataset)
+        start = sum(counts[other] for other in _SPLIT_NAMES[: _SPLIT_NAMES.index(name)])
+        members = members[start : start + counts[name]]
+    if name == "train" and config.train_subset:
+        hashes = [_hash(f"subset {config.split_seed} {member.id}") for member in members]
+        lowest = sorted(range(len(members)), key=hashes.__getitem__)[: config.train_subset]
+        members = [members[position] for position in sorted(lowest)]
+    return members
+
+
+def _official_ids(dataset: Dataset, split: str) -> list[str]:
+    """The ids of an official split, from the cache once they were read; empty if it is missing."""
+    if not dataset.metadata.counts[split]:
+        return []
+    ids, _ = resize_cache.open_or_build(
+        _set_folder(dataset) / split,
+        _encoded_examples(dataset.builder, split),
+        [],
+        description=f"listing {dataset.metadata.name} {split}",
+        num_workers=dataset.config.num_workers or None,
+    )
+    return ids.tolist()
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8")).digest()
+
+
+def _set_folder(dataset: Dataset) -> pathlib.Path:
+    metadata = dataset.metadata
+    profile = metadata.builder_config or "default"
+    return _cache_dir(dataset) / f"{metadata.name}-{profile}-{metadata.fingerprint[:16]}"
+
+
+def _folder_name(dataset: Dataset, name: str) -> str:
+    """Of a split in the cache; tells which examples it has and in which order."""
+    config = dataset.config
+    parts = [name]
+    if config.split == "random":
+        parts += ["random", *(str(float(share)) for share in config.split_fractions)]
+    if name == "train" and config.train_subset:
+        parts.append(f"subset{config.train_subset}")
+    if len(parts) > 1:
+        parts.append(f"seed{config.split_seed}")
+    return "-".join(parts)
 
 
 def _cache_dir(dataset: Dataset) -> pathlib.Path:

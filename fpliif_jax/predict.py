@@ -8,17 +8,16 @@ any depth and keep their structure under D. Where two photos would get the same 
 x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo that cannot be
 read is reported and passed over, and the exit code is 1 at the end.
 
-The network sees the whole photo, resized to the square it was trained with, and answers at the
-output size, whatever that is. Photos should be framed like those it was trained on: one face that
+FP-LIIF sees the whole photo, resized to the square it was trained with, and answers at the output
+size, whatever that is. STN-iCNN sees it on its canvas, reduced where it is larger, and its label map is
+resized to the output size. Photos should be framed like those it was trained on: one face that
 fills most of them.
 """
 
 import argparse
 import collections
 import concurrent.futures
-import contextlib
 import itertools
-import math
 import os
 import pathlib
 import sys
@@ -28,16 +27,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import tqdm
 from PIL import Image
 
-from fpliif_jax import checkpoint, photos, pictures, preprocess
-from fpliif_jax.models import create_model
+from fpliif_jax import checkpoint, labellers, photos, pictures, preprocess
 
 LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
-LOGITS_BYTES = 2**30  # of one call; larger batches are cut down and larger outputs made in pieces
 MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
 
 
@@ -52,99 +48,8 @@ class Task(NamedTuple):
     target: pathlib.Path
 
 
-class Labeller:
-    """A trained model, compiled to give label maps of any size.
-
-    Attributes:
-      config: the run's settings.
-      class_names: names by label id.
-    """
-
-    def __init__(self, trained: checkpoint.InferenceCheckpoint) -> None:
-        self.config = trained.config
-        self.class_names = trained.class_names
-        self._variables = jax.device_put(trained.variables)
-        self._model = create_model(self.config.model)
-        self._encode = jax.jit(self._latent)
-        self._decode = jax.jit(self._labels_of_grid, static_argnums=2)
-        self._decode_queries = jax.jit(self._labels_of_queries)
-
-    def network_input(self, photo: np.ndarray) -> np.ndarray:
-        """Resizes a photo, uint8 [H, W, 3], to the square that the model was trained with."""
-        side = self.config.data.image_size
-        return preprocess.resize_image(photo, (side, side), self.config.data.bicubic)
-
-    def label(self, inputs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Label maps of one size; what it needs is compiled once for each batch size and size.
-
-        Args:
-          inputs: uint8 [B, S, S, 3].
-          size: (height, width).
-
-        Returns:
-          uint8 [B, height, width].
-        """
-        with self._precision():
-            latent = self._encode(self._variables, inputs)
-            return np.asarray(self._decode(self._variables, latent, size))
-
-    def label_in_pieces(self, inputs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """The same as `label`, compiled once for all sizes and with bounded memory.
-
-        The centres of the pixels are decoded as query coordinates, in pieces of
-        config.model.query_chunk.
-
-        Args:
-          inputs: uint8 [1, S, S, 3].
-          size: (height, width).
-
-        Returns:
-          uint8 [1, height, width].
-        """
-        height, width = size
-        chunk = self.config.model.query_chunk
-        pieces = []
-        with self._precision():
-            latent = self._encode(self._variables, inputs)
-            for start in range(0, height * width, chunk):
-                # Past the end the last row is asked for again: every piece has the same shape.
-                pixels = np.arange(start, start + chunk)
-                y = (np.minimum(pixels // width, height - 1) + 0.5) / height * 2 - 1
-                x = (pixels % width + 0.5) / width * 2 - 1
-                coordinates = np.stack([y, x], axis=-1).astype(np.float32)[None]
-                pieces.append(self._decode_queries(self._variables, latent, coordinates))
-        labels = np.concatenate(jax.device_get(pieces), axis=1)
-        return labels[:, : height * width].reshape(1, height, width)
-
-    def _precision(self) -> contextlib.AbstractContextManager[None]:
-        return jax.default_matmul_precision(self.config.matmul_precision)
-
-    def _latent(self, variables: dict[str, Any], inputs: jax.Array) -> Any:
-        images = inputs.astype(jnp.float32) / jnp.float32(255)
-        images = preprocess.normalise(images, self.config.data.input_scaling)
-        return self._model.apply(variables, images, method="encode")
-
-    def _labels_of_grid(
-        self,
-        variables: dict[str, Any],
-        latent: Any,
-        size: tuple[int, int],
-    ) -> jax.Array:
-        logits = self._model.apply(variables, latent, size, method="decode")
-        return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
-
-    def _labels_of_queries(
-        self,
-        variables: dict[str, Any],
-        latent: Any,
-        coordinates: jax.Array,
-    ) -> jax.Array:
-        logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
-        return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
-
-
 def predict(
-    labeller: Labeller,
+    labeller: labellers.FPLIIFLabeller | labellers.STNICNNLabeller,
     tasks: Sequence[Task],
     output_size: tuple[int, int] | None,
     batch_size: int,
@@ -162,16 +67,9 @@ def predict(
     Returns:
       the number of photos labelled.
     """
-    in_pieces = labeller.config.model.decoder == "liif"
-    if output_size is None:
-        batch_size = 1
-    else:
-        bytes_of_one = math.prod(output_size) * len(labeller.class_names) * 4
-        in_pieces = in_pieces and bytes_of_one > LOGITS_BYTES
-        batch_size = max(min(batch_size, len(tasks), LOGITS_BYTES // bytes_of_one), 1)
-    label = labeller.label_in_pieces if in_pieces else labeller.label
+    label, batch_size = labeller.plan(output_size, min(batch_size, len(tasks)))
 
-    def load(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    def load(task: Task) -> tuple[labellers.Inputs, np.ndarray]:
         photo = photos.read(task.photo)
         background = photo if output_size is None else preprocess.resize_image(photo, output_size)
         return labeller.network_input(photo), background
@@ -200,8 +98,9 @@ def predict(
                 except photos.PhotoError as error:
                     report(f"{task.photo}: {error}")
             if good:
-                inputs = np.zeros((batch_size, *good[0][1].shape), np.uint8)
-                inputs[: len(good)] = [network_input for _, network_input, _ in good]
+                inputs = jax.tree.map(
+                    lambda *photos: _stacked(photos, batch_size), *(found for _, found, _ in good)
+                )
                 found = label(inputs, good[0][2].shape[:2])
                 written = [
                     (task, pool.submit(write, task, background, labels))
@@ -214,6 +113,13 @@ def predict(
                     except OSError as error:
                         report(f"{task.photo}: its result cannot be written: {error}")
             progress.update(len(batch))
+
+
+def _stacked(arrays: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """[count, ...], with zeros after the arrays."""
+    stacked = np.zeros((count, *arrays[0].shape), arrays[0].dtype)
+    stacked[: len(arrays)] = arrays
+    return stacked
 
 
 def plan(
@@ -315,7 +221,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
             )
     # A CPU gains nothing from batches, and the progress bar would stand still for long.
     batch_size = flags.batch_size or (1 if jax.default_backend() == "cpu" else 8)
-    num_labelled = predict(Labeller(trained), tasks, output_size, batch_size, report)
+    num_labelled = predict(labellers.make_labeller(trained), tasks, output_size, batch_size, report)
     skipped = len(tasks) - num_labelled
     print(
         f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "

@@ -3,6 +3,8 @@
     <cache_dir>/<set>-<merge profile>-<fingerprint>/<split>/ids.npy                      [N] str
                                                             images-256-pillow.npy        [N, 256, 256, 3] uint8
                                                             labels-256-class_bicubic-pillow.npy  [N, 256, 256] uint8
+                                                            canvas-512-pillow.npy        [N, 512, 512, 3] uint8
+                                                            canvas-sizes-512.npy         [N, 2] int32
 
 A file bears its final name only once it is whole: an interrupted build is started again.
 """
@@ -27,14 +29,16 @@ class ResizedArray:
     """One array of a split: what it is called, an example's shape, and how to make it.
 
     Attributes:
-      file_name: name in the cache, which tells size and filter.
-      shape: of one example, uint8.
-      make: example of the data source -> array of that shape.
+      file_name: name in the cache, which tells framing, size and filter.
+      shape: of one example.
+      make: example of the data source -> array of that shape and dtype.
+      dtype: of the array.
     """
 
     file_name: str
     shape: tuple[int, ...]
     make: Callable[[dict[str, Any]], np.ndarray]
+    dtype: np.dtype = np.dtype(np.uint8)
 
 
 def open_or_build(
@@ -55,7 +59,7 @@ def open_or_build(
       num_workers: threads, by default one a core; Pillow and NumPy release the interpreter's lock while they resize.
 
     Returns:
-      (ids [N] str, read-only memory maps [N, *shape] uint8 in the order of `arrays`).
+      (ids [N] str, read-only memory maps [N, *shape] in the order of `arrays`).
 
     Raises:
       OSError: the disk is full, or the folder cannot be written.
@@ -81,7 +85,7 @@ def _build(
     num_workers: int | None,
 ) -> None:
     count = len(source)
-    bytes_needed = count * sum(int(np.prod(array.shape)) for array in arrays)
+    bytes_needed = count * sum(int(np.prod(array.shape)) * array.dtype.itemsize for array in arrays)
     bytes_free = shutil.disk_usage(folder).free
     if bytes_needed > bytes_free:
         raise OSError(
@@ -100,7 +104,7 @@ def _build(
             )
             for array, (descriptor, start) in zip(arrays, files, strict=True):
                 made = np.ascontiguousarray(array.make(example))
-                if made.shape != array.shape or made.dtype != np.uint8:
+                if made.shape != array.shape or made.dtype != array.dtype:
                     raise AssertionError(f"{array.file_name}: got {made.dtype}{made.shape}")
                 # Not through a memory map: on a full disk that would be a bus error.
                 _write_fully(descriptor, made.tobytes(), start + position * made.nbytes)
@@ -123,7 +127,11 @@ def _partial_npy(
 ) -> Iterator[tuple[int, int]]:
     """Opens <name>.partial as an empty .npy; gives its descriptor and where the data start."""
     with open(folder / f"{array.file_name}.partial", "wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *array.shape)}
+        header = {
+            "descr": np.lib.format.dtype_to_descr(array.dtype),
+            "fortran_order": False,
+            "shape": (count, *array.shape),
+        }
         np.lib.format.write_array_header_1_0(file, header)
         file.flush()
         yield file.fileno(), file.tell()

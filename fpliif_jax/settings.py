@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,10 @@ import numpy as np
 from absl import app, flags
 from ml_collections import config_flags
 
-from fpliif_jax import evaluate, input_pipeline, losses, parallel, preprocess, train
-from fpliif_jax.models import create_model
-from fpliif_jax.stages import Stage, make_stages
+from fpliif_jax import checkpoint, evaluate, input_pipeline, preprocess, train
+from fpliif_jax.models import create_model, input_shapes
+from fpliif_jax.stage import Stage
+from fpliif_jax.stages import make_stages
 
 
 class SettingsError(Exception):
@@ -74,19 +76,22 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
             _check_count(f"train.{name}", config.train[name])
         _check_count("eval.batch_size", config.eval.batch_size)
         _check_choice("matmul_precision", config.matmul_precision, ("default", "high", "highest"))
-        if config.train.microbatch and config.model.norm == "batch":
+        if config.train.microbatch and config.model.get("norm", "batch") == "batch":
             raise ValueError(
-                "config.train.microbatch cannot be used with config.model.norm='batch': batch "
-                "statistics of a part of the batch are not those of the batch; set it to 0"
+                "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
+                "of the batch are not those of the batch; set it to 0"
             )
-        for text in config.eval.rows:
-            evaluate.parse_row(text)
+        evaluate.make_predictor(create_model(config.model), config, evaluate.parse_rows(config))
         for name in config.eval.checkpoints:
-            _check_choice("eval.checkpoints", name, ("best", "last"))
+            if not checkpoint.is_kind(name):
+                raise ValueError(
+                    f"config.eval.checkpoints is {name!r}; it must be 'best', 'last' or 'after_STAGE'"
+                )
         for name in config.eval.splits:
             _check_choice("eval.splits", name, ("train", "validation", "test"))
-        _check_choice("eval.upsampling", config.eval.upsampling, ("logits", "labels"))
-        train.make_optimizer(config.train, steps_per_epoch=1)
+        input_pipeline.check_settings(config.data)
+        _check_framing(config)
+        train.make_optimizer(config.train, 0.0, steps_per_epoch=1)
         _try_preprocessing(config.data)
         _try_training(config)
     except (ValueError, TypeError) as error:
@@ -99,7 +104,7 @@ def check_classes(config: ml_collections.ConfigDict, dataset: input_pipeline.Dat
     Raises:
       SettingsError: says how many classes the data set has.
     """
-    found, names = config.model.num_classes, dataset.metadata.class_names
+    found, names = config.model.num_classes, dataset.class_names
     if found != len(names):
         raise SettingsError(
             f"config.model.num_classes is {found}; {dataset.metadata.name} has {len(names)} classes"
@@ -126,38 +131,57 @@ def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"config.{field} is {value!r}; it must be one of {', '.join(choices)}")
 
 
+def _check_framing(config: ml_collections.ConfigDict) -> None:
+    """Each system takes its images in its own way."""
+    wanted = {"framing": "square"}
+    if config.model.name == "stn_icnn":
+        wanted = {"framing": "canvas", "labels": "facial_parts"}
+    for field, value in wanted.items():
+        if config.data[field] != value:
+            raise ValueError(
+                f"config.data.{field} is {config.data[field]!r}; config.model.name="
+                f"{config.model.name!r} needs {value!r}"
+            )
+
+
 def _try_preprocessing(config: ml_collections.ConfigDict) -> None:
     pixels = np.zeros((2, 2, 3), np.uint8)
     preprocess.resize_image(pixels, (1, 1), config.bicubic)
     preprocess.resize_label_map(
         pixels[..., 0], (1, 1), 2, method=config.label_resize, bicubic=config.bicubic
     )
-    jax.eval_shape(
-        lambda images: preprocess.normalise(images, config.input_scaling),
-        jax.ShapeDtypeStruct((1, 1, 3), jnp.float32),
-    )
+    if "input_scaling" in config:
+        jax.eval_shape(
+            lambda images: preprocess.normalise(images, config.input_scaling),
+            jax.ShapeDtypeStruct((1, 1, 3), jnp.float32),
+        )
 
 
 def _try_training(config: ml_collections.ConfigDict) -> None:
-    """Traces the stages on one example."""
-    model = create_model(config.model, axis_name=parallel.AXIS)
+    """Traces the loss of every stage on one example."""
+    model = create_model(config.model)
     size = config.data.image_size
     batch = {
         "images": jnp.zeros((1, size, size, 3), jnp.uint8),
         "labels": jnp.zeros((1, size, size), jnp.uint8),
+        "image_sizes": jnp.full((1, 2), size, jnp.int32),
         "example_ids": jnp.zeros(1, jnp.int32),
+        "copy": jnp.zeros(1, jnp.int32),
         "epoch": jnp.zeros(1, jnp.int32),
         "weights": jnp.ones(1, jnp.float32),
     }
-    logits = jnp.zeros((1, size, size, config.model.num_classes), jnp.float32)
     names = tuple(f"class {index}" for index in range(config.model.num_classes))
-    for stage in make_stages(config, model, names):
+    stages = make_stages(config, model, names)
+    shapes = input_shapes(config.model, size)
+    variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
+    for stage in stages:
+        evaluate.parse_rows(config, (stage.validation_row,))
 
-        def prepare(batch: dict[str, jax.Array], stage: Stage = stage) -> None:
-            normalisers = stage.normalisers(stage.prepare(batch))
-            sums = losses.loss_sums(
-                logits, batch["labels"].astype(jnp.int32), batch["weights"], config.loss
-            )
-            stage.total(sums, normalisers)
+        def loss(
+            variables: dict[str, Any], batch: dict[str, jax.Array], stage: Stage = stage
+        ) -> jax.Array:
+            inputs = stage.prepare(batch)
+            found, _ = stage.sums(variables, inputs)
+            return stage.total(found, stage.normalisers(inputs))[0]
 
-        jax.eval_shape(prepare, batch)
+        jax.eval_shape(loss, variables, batch)

@@ -1,48 +1,14 @@
-"""What the training loop trains: a run is a list of stages, of which FP-LIIF has one.
+"""The stages of a run: FP-LIIF has one, STN-iCNN several."""
 
-A stage turns a batch into inputs, and inputs into sums over examples. The loop adds the sums up
-over microbatches and devices and divides by normalisers that are summed over all devices first, so
-that neither changes the gradient.
-"""
-
-import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax import augment, losses, preprocess
-
-Array = jax.Array
-Arrays = dict[str, Array]
-Variables = dict[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """One stage of training.
-
-    Attributes:
-      name: shown to the person and kept in checkpoints.
-      settings: config.train.
-      label_size: side of the label maps in its batches.
-      prepare: a device's rows of a batch -> inputs, every leaf with the examples' axis first;
-        augmentation happens here.
-      normalisers: inputs -> sums that depend on labels and weights alone.
-      sums: (variables, inputs) -> (loss sums, new batch statistics).
-      total: (loss sums, normalisers) -> (loss, its parts).
-    """
-
-    name: str
-    settings: ml_collections.ConfigDict
-    label_size: int
-    prepare: Callable[[Arrays], Arrays]
-    normalisers: Callable[[Arrays], Arrays]
-    sums: Callable[[Variables, Arrays], tuple[Arrays, Any]]
-    total: Callable[[Arrays, Arrays], tuple[Array, Arrays]]
+from fpliif_jax.icnn_stages import make_icnn_stages
+from fpliif_jax.stage import Array, Arrays, Stage, Variables
 
 
 def make_stages(
@@ -53,6 +19,8 @@ def make_stages(
     Raises:
       ValueError: a stage is unknown.
     """
+    if config.model.name == "stn_icnn":
+        return make_icnn_stages(config, model)
     unknown = [name for name in config.train.stages if name != "parsing"]
     if unknown or not config.train.stages:
         raise ValueError(f"config.train.stages is {config.train.stages!r}; it must be ('parsing',)")
@@ -101,7 +69,17 @@ def _parsing_stage(
     def total(found: Arrays, normaliser_sums: Arrays) -> tuple[Array, Arrays]:
         return losses.total_loss(found, normaliser_sums, config.loss)
 
-    return Stage("parsing", config.train, size, prepare, normalisers, sums, total)
+    return Stage(
+        name="parsing",
+        settings=config.train,
+        learning_rates=config.train.learning_rate,
+        label_size=size,
+        prepare=prepare,
+        normalisers=normalisers,
+        sums=sums,
+        total=total,
+        validation_row=str(size),
+    )
 
 
 def mirrored_classes(class_names: tuple[str, ...]) -> tuple[int, ...]:

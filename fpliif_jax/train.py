@@ -17,11 +17,12 @@ from absl import logging
 from tqdm import tqdm
 
 from data_builders.errors import DataError
-from fpliif_jax import checkpoint, evaluate, input_pipeline, metrics, parallel
+from fpliif_jax import checkpoint, evaluate, input_pipeline, parallel
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.models import create_model
+from fpliif_jax.models import create_model, input_shapes
 from fpliif_jax.run_record import MetricsLog, environment, write_json
-from fpliif_jax.stages import Stage, make_stages
+from fpliif_jax.stage import Stage
+from fpliif_jax.stages import make_stages
 
 State = dict[str, Any]  # 'params', 'batch_stats', 'opt_state'
 
@@ -31,18 +32,20 @@ class TrainingError(Exception):
 
 
 def learning_rate_schedule(
-    settings: ml_collections.ConfigDict, steps_per_epoch: int
+    settings: ml_collections.ConfigDict, rate: float, steps_per_epoch: int
 ) -> optax.Schedule:
-    """Learning rate by step of a stage (§4.2: divided by 10 after every 20 epochs).
+    """Learning rate by step of a stage.
+
+    FP-LIIF §4.2: divided by 10 after every 20 epochs; STN-iCNN §2.5.2: halved every 5.
 
     Args:
       settings: config.train.
+      rate: at the first step.
       steps_per_epoch: batches in an epoch.
 
     Raises:
       ValueError: settings.schedule is unknown.
     """
-    rate = settings.learning_rate
     if settings.schedule == "step":
 
         def step_schedule(step: jax.Array) -> jax.Array:
@@ -61,35 +64,59 @@ def learning_rate_schedule(
 
 
 def make_optimizer(
-    settings: ml_collections.ConfigDict, steps_per_epoch: int
+    settings: ml_collections.ConfigDict,
+    learning_rates: float | dict[str, float],
+    steps_per_epoch: int,
 ) -> optax.GradientTransformation:
-    """Adam as in §4.2, with PyTorch's defaults (β 0.9 and 0.999, ε 1e-8), which optax shares.
+    """Adam as in both papers, with PyTorch's defaults (β 0.9 and 0.999, ε 1e-8), which optax shares.
+
+    Args:
+      settings: config.train.
+      learning_rates: of all parameters, or by network: then for parameters under these keys.
+      steps_per_epoch: batches in an epoch.
 
     Raises:
       ValueError: settings.optimizer is unknown.
     """
     if settings.optimizer != "adam":
         raise ValueError(f"config.train.optimizer is {settings.optimizer!r}; it must be 'adam'")
-    return optax.adam(learning_rate_schedule(settings, steps_per_epoch))
+
+    def adam(rate: float) -> optax.GradientTransformation:
+        return optax.adam(learning_rate_schedule(settings, rate, steps_per_epoch))
+
+    if not isinstance(learning_rates, dict):
+        return adam(learning_rates)
+    return optax.partition(
+        {network: adam(rate) for network, rate in learning_rates.items()},
+        lambda params: {
+            network: jax.tree.map(lambda _, network=network: network, subtree)
+            for network, subtree in params.items()
+        },
+    )
 
 
 def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Fresh parameters from config.seed, as NumPy arrays: {'params'[, 'batch_stats']}."""
-    size = config.data.image_size
-    images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    shapes = input_shapes(config.model, config.data.image_size)
     # Not under jit: compiling the generators of a hundred arrays at once takes longer.
-    variables = model.lazy_init(jax.random.key(config.seed), images)
+    variables = model.lazy_init(jax.random.key(config.seed), *shapes)
     return jax.tree.map(np.asarray, dict(variables))
 
 
-def init_state(variables: dict[str, Any], optimizer: optax.GradientTransformation) -> State:
-    """The state before the first step, as NumPy arrays."""
+def init_state(
+    variables: dict[str, Any], stage: Stage, optimizer: optax.GradientTransformation
+) -> State:
+    """The state before the first step of a stage, as NumPy arrays."""
     state = {
         "params": variables["params"],
         "batch_stats": variables.get("batch_stats", {}),
-        "opt_state": optimizer.init(variables["params"]),
+        "opt_state": optimizer.init(_trained(stage, variables["params"])),
     }
     return jax.tree.map(np.asarray, state)
+
+
+def _trained(stage: Stage, params: dict[str, Any]) -> dict[str, Any]:
+    return {network: tree for network, tree in params.items() if stage.is_trained(network)}
 
 
 def loss_and_gradients(
@@ -102,7 +129,7 @@ def loss_and_gradients(
 
     Args:
       stage: what is trained.
-      params: parameters.
+      params: parameters; the gradient is with respect to those that the stage trains.
       batch_stats: running statistics of batch norm, or {}.
       batch: this device's rows.
       microbatch: rows worked on at once; 0 for all.
@@ -113,8 +140,8 @@ def loss_and_gradients(
     inputs = stage.prepare(batch)
     normalisers = parallel.psum(stage.normalisers(inputs))
 
-    def device_loss(params: Any, rows: dict[str, jax.Array]) -> tuple[jax.Array, Any]:
-        variables = {"params": params}
+    def device_loss(trained: Any, rows: dict[str, jax.Array]) -> tuple[jax.Array, Any]:
+        variables = {"params": {**params, **trained}}
         if batch_stats:
             variables["batch_stats"] = batch_stats
         sums, new_batch_stats = stage.sums(variables, rows)
@@ -122,6 +149,7 @@ def loss_and_gradients(
         return loss, ({"loss": loss, **parts}, new_batch_stats)
 
     gradient = jax.grad(device_loss, has_aux=True)
+    trained = _trained(stage, params)
     count = len(batch["weights"])
     if microbatch and microbatch < count:
         chunks = jax.tree.map(
@@ -129,18 +157,18 @@ def loss_and_gradients(
         )
 
         def accumulate(totals: Any, rows: dict[str, jax.Array]) -> tuple[Any, None]:
-            gradients, (values, _) = gradient(params, rows)
+            gradients, (values, _) = gradient(trained, rows)
             return jax.tree.map(jnp.add, totals, (gradients, values)), None
 
         first = jax.tree.map(lambda leaf: leaf[0], chunks)
-        shapes = jax.eval_shape(lambda: gradient(params, first))
+        shapes = jax.eval_shape(lambda: gradient(trained, first))
         zeros = jax.tree.map(
             lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (shapes[0], shapes[1][0])
         )
         (gradients, values), _ = jax.lax.scan(accumulate, zeros, chunks)
         new_batch_stats = batch_stats
     else:
-        gradients, (values, new_batch_stats) = gradient(params, inputs)
+        gradients, (values, new_batch_stats) = gradient(trained, inputs)
     return parallel.psum(values), parallel.psum(gradients), new_batch_stats
 
 
@@ -159,9 +187,10 @@ def make_train_step(
         values, gradients, batch_stats = loss_and_gradients(
             stage, state["params"], state["batch_stats"], batch, microbatch
         )
-        updates, opt_state = optimizer.update(gradients, state["opt_state"], state["params"])
+        trained = _trained(stage, state["params"])
+        updates, opt_state = optimizer.update(gradients, state["opt_state"], trained)
         new_state = {
-            "params": optax.apply_updates(state["params"], updates),
+            "params": {**state["params"], **optax.apply_updates(trained, updates)},
             "batch_stats": batch_stats,
             "opt_state": opt_state,
         }
@@ -206,11 +235,11 @@ def train(
         progress = {
             "config": checkpoint.json_config(config),
             "fingerprint": dataset.metadata.fingerprint,
-            "class_names": list(dataset.metadata.class_names),
+            "class_names": list(dataset.class_names),
             "step": 0,
             "stage": 0,
             "stage_step": 0,
-            "best_f1": None,
+            "best_score": None,
             "interval": {"steps": 0, "sums": {}},
             "train": {"epochs": 0, "steps": 0, "images_per_second": None, "seconds": 0.0},
             "timed_images": 0,
@@ -218,7 +247,7 @@ def train(
     else:
         checkpoint.check_same_run(progress, config, dataset.metadata.fingerprint, workdir)
     model = create_model(config.model, axis_name=parallel.AXIS)
-    stages = make_stages(config, model, dataset.metadata.class_names)
+    stages = make_stages(config, model, dataset.class_names)
     if progress["stage"] == len(stages):
         return True
     log = None
@@ -228,9 +257,11 @@ def train(
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress["step"])
     with contextlib.closing(log) if log else contextlib.nullcontext():
-        for stage in stages[progress["stage"] :]:
-            run = _StageRun(config, workdir, dataset, model, stage, progress, log)
-            if not run.train(interruption):
+        while progress["stage"] < len(stages):
+            stage = stages[progress["stage"]]
+            run = _StageRun(config, workdir, dataset, model, stages, progress, log)
+            is_interrupted = run.train(interruption)
+            if is_interrupted and progress["stage"] < len(stages):
                 return False
             if parallel.is_main_process():
                 logging.info("stage %s is trained", stage.name)
@@ -246,36 +277,44 @@ class _StageRun:
         workdir: pathlib.Path,
         dataset: input_pipeline.Dataset,
         model: nn.Module,
-        stage: Stage,
+        stages: list[Stage],
         progress: dict[str, Any],
         log: MetricsLog | None,
     ) -> None:
-        self._config, self._workdir, self._stage = config, workdir, stage
-        self._model, self._progress, self._log = model, progress, log
-        settings = stage.settings
+        index = progress["stage"]
+        self._config, self._workdir, self._stage = config, workdir, stages[index]
+        self._progress, self._log = progress, log
+        self._is_last_stage = index == len(stages) - 1
+        # Epochs are counted through the run: each stage has its own order and augmentations.
+        self._first_epoch = sum(stage.settings.epochs for stage in stages[:index])
+        stage, settings = self._stage, self._stage.settings
         self._train_split = input_pipeline.load_split(dataset, "train", (stage.label_size,))
-        self._class_names = dataset.metadata.class_names
+        self._class_names = dataset.class_names
         self._per_epoch = input_pipeline.steps_per_epoch(
-            len(self._train_split), settings.batch_size
+            len(self._train_split), settings.batch_size, stage.copies
         )
         self._last_step = self._per_epoch * settings.epochs
-        size = config.data.image_size
         self._validation = None
         if "validation" not in dataset.missing_splits:
-            self._validation = input_pipeline.load_split(dataset, "validation", (size,))
-            self._validation_row = evaluate.Row(size, size)
-            self._eval_step = evaluate.make_eval_step(model, config, (self._validation_row,))
-        self._schedule = learning_rate_schedule(settings, self._per_epoch)
-        optimizer = make_optimizer(settings, self._per_epoch)
+            rows = evaluate.parse_rows(config, (stage.validation_row,))
+            sizes = evaluate.label_sizes(rows)
+            self._validation = input_pipeline.load_split(dataset, "validation", sizes)
+            self._validation_rows = rows
+            self._eval_step = evaluate.make_eval_step(model, config, rows)
+        optimizer = make_optimizer(settings, stage.learning_rates, self._per_epoch)
         self._step_function = make_train_step(stage, optimizer, settings.microbatch)
-        state = init_state(init_variables(model, config), optimizer)
-        restored = checkpoint.restore(workdir, "last", state)
-        if restored is not None:
-            state = restored[0]
+        variables = init_variables(model, config)
+        if progress["stage_step"] > 0:
+            state = init_state(variables, stage, optimizer)
+            state, _ = checkpoint.restore(workdir, "last", state)
+        else:
+            before = stages[index - 1].name if index else None
+            variables = _variables_to_start_from(config, workdir, variables, before, stage.fresh)
+            state = init_state(variables, stage, optimizer)
         self._state = parallel.replicate(state)
 
     def train(self, interruption: Interruption) -> bool:
-        """Runs the stage to its end; False when interrupted."""
+        """Runs the stage to its end or to an interruption; True when there was one."""
         progress, settings = self._progress, self._stage.settings
         pending = None  # the step before, whose metrics are fetched while the devices work on
         interrupted = False
@@ -306,8 +345,8 @@ class _StageRun:
                 if interrupted and not ends_stage:
                     if ends_epoch:
                         self._save("last")
-                    return False
-        return True
+                    break
+        return interrupted
 
     def _end_epoch(self, ends_stage: bool) -> None:
         progress, settings = self._progress, self._stage.settings
@@ -317,6 +356,9 @@ class _StageRun:
         if ends_stage or epoch % settings.validate_every_epochs == 0:
             self._validate(epoch)
         if ends_stage:
+            if not self._is_last_stage:
+                self._save_for_next_stage()
+                progress["best_score"] = None
             progress["stage"] += 1
             progress["stage_step"] = 0
         if ends_stage or epoch % settings.checkpoint_every_epochs == 0:
@@ -333,6 +375,8 @@ class _StageRun:
             seed=self._config.seed,
             first_step=first_step,
             last_step=self._last_step,
+            copies=self._stage.copies,
+            first_epoch=self._first_epoch,
         )
 
     def _finish_step(
@@ -378,10 +422,10 @@ class _StageRun:
         train["steps"] += 1
         if self._started is not None:
             train["seconds"] += now - self._started
-            index = (stage_step - 1) % self._per_epoch
-            batch_size = self._stage.settings.batch_size
+            first = (stage_step - 1) % self._per_epoch * self._stage.settings.batch_size
+            per_epoch = len(self._train_split) * self._stage.copies
             self._progress["timed_images"] += min(
-                batch_size, len(self._train_split) - index * batch_size
+                self._stage.settings.batch_size, per_epoch - first
             )
             train["images_per_second"] = self._progress["timed_images"] / max(
                 train["seconds"], 1e-9
@@ -405,7 +449,7 @@ class _StageRun:
                     "stage": self._stage.name,
                     "epoch": (progress["stage_step"] - 1) // self._per_epoch + 1,
                     **means,
-                    "learning_rate": float(self._schedule(jnp.int32(progress["stage_step"] - 1))),
+                    "learning_rate": self._learning_rates(progress["stage_step"] - 1),
                     "timing": {
                         "seconds": train["seconds"],
                         "images_per_second": rate,
@@ -413,6 +457,13 @@ class _StageRun:
                 }
             )
         progress["interval"] = {"steps": 0, "sums": {}}
+
+    def _learning_rates(self, stage_step: int) -> float | dict[str, float]:
+        def at_step(rate: float) -> float:
+            schedule = learning_rate_schedule(self._stage.settings, rate, self._per_epoch)
+            return float(schedule(jnp.int32(stage_step)))
+
+        return jax.tree.map(at_step, self._stage.learning_rates)
 
     def _validate(self, epoch: int) -> None:
         """Scores the validation split and keeps the state when it is the best so far."""
@@ -422,30 +473,49 @@ class _StageRun:
         variables = {"params": self._state["params"]}
         if self._state["batch_stats"]:
             variables["batch_stats"] = self._state["batch_stats"]
-        matrices = evaluate.evaluate_split(
+        (found,) = evaluate.evaluate_split(
             self._eval_step,
             variables,
             self._validation,
-            (self._validation_row,),
+            self._validation_rows,
             self._config.eval.batch_size,
             description="validating",
-        )
-        scores = metrics.scores(matrices[self._validation_row], self._class_names)
+        ).values()
+        scores = evaluate.row_scores(found, self._class_names)
+        kept = ("mean_f1", "miou", "class_f1", "window_error")
         if self._log:
-            scored = {name: scores[name] for name in ("mean_f1", "miou", "class_f1")}
             self._log.write(
                 {
                     "step": progress["step"],
                     "split": "validation",
                     "stage": self._stage.name,
                     "epoch": epoch,
-                    **scored,
+                    **{name: scores[name] for name in kept if name in scores},
                 }
             )
-        mean_f1 = scores["mean_f1"]
-        if mean_f1 is not None and (progress["best_f1"] is None or mean_f1 > progress["best_f1"]):
-            progress["best_f1"] = mean_f1
+        if self._stage.score == "window_error":
+            score = scores["window_error"]["mean"]
+            score = None if score is None else -score
+        else:
+            score = scores[self._stage.score]
+        if score is not None and (progress["best_score"] is None or score > progress["best_score"]):
+            progress["best_score"] = score
             self._save("best")
+
+    def _save_for_next_stage(self) -> None:
+        """Keeps the networks that the next stage starts from as checkpoint 'after_<stage>'."""
+        progress = self._progress
+        state, step = parallel.unreplicate(self._state), progress["step"]
+        if self._stage.settings.next_stage_from == "best" and progress["best_score"] is not None:
+            best = checkpoint.load_for_inference(self._workdir, "best")
+            state, step = best.variables, best.step
+        checkpoint.save(
+            self._workdir,
+            f"after_{self._stage.name}",
+            step,
+            {name: state[name] for name in ("params", "batch_stats") if name in state},
+            {**progress, "step": step},
+        )
 
     def _save(self, which: str) -> None:
         if self._log:
@@ -466,3 +536,32 @@ class _StageRun:
             unit="step",
             disable=not parallel.is_main_process(),
         )
+
+
+def _variables_to_start_from(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    initial: dict[str, Any],
+    stage_before: str | None,
+    fresh: tuple[str, ...],
+) -> dict[str, Any]:
+    """The networks as the stage before left them, or another run; `fresh` ones as they are initially.
+
+    Raises:
+      CheckpointError: the other run has no such checkpoint, or other networks.
+    """
+    if stage_before is not None:
+        loaded = checkpoint.load_for_inference(workdir, f"after_{stage_before}").variables
+    elif config.train.get("init_from", ""):
+        folder = pathlib.Path(config.train.init_from).expanduser()
+        loaded = checkpoint.load_for_inference(folder, config.train.init_checkpoint).variables
+        checkpoint.check_same_arrays(loaded, initial, folder)
+    else:
+        return initial
+    return {
+        collection: {
+            network: tree if network in fresh else loaded[collection][network]
+            for network, tree in networks.items()
+        }
+        for collection, networks in initial.items()
+    }

@@ -1,4 +1,4 @@
-"""Augmentation against SciPy and PyTorch warps, colorsys and formulas written out by hand."""
+"""FP-LIIF's augmentation: what is drawn, what becomes of an example; colours against colorsys."""
 
 import colorsys
 import functools
@@ -10,21 +10,16 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-import torch
 from scipy import ndimage
 
 from fpliif_jax import augment as augmentation
 from fpliif_jax import color_jitter
-from fpliif_jax.augment import Geometry
+from fpliif_jax.warp import example_key
 
 IGNORE = 255
 CLASSES = 11
 # LaPa's left and right brows and eyes.
 FLIP = (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)
-
-# Source positions are rounded to 2**-17 pixels after coefficients of 2**-16: below .002 pixels at
-# 64², and neighbouring pixels differ by at most 1.
-POSITION = 0.002
 
 
 @pytest.fixture(autouse=True)
@@ -99,47 +94,6 @@ def run(
     return np.asarray(result[0]), np.asarray(result[1])
 
 
-def geometry(
-    rotation: float = 0.0,
-    shear: float = 0.0,
-    scale: float = 1.0,
-    offset: tuple[float, float] = (0.0, 0.0),
-    flip: float = 0.0,
-) -> Geometry:
-    """Degrees, and the offset (y, x) in [-1, 1]."""
-    values = (np.deg2rad(rotation), np.deg2rad(shear), scale, *offset, flip)
-    return Geometry(*(jnp.float32(value) for value in values))
-
-
-def forward_matrix(g: Geometry, size: int) -> np.ndarray:
-    """The composition as homogeneous 3×3 matrices on (x, y) in pixels from the upper left corner,
-    mapping source to output."""
-
-    def translation(x: float, y: float) -> np.ndarray:
-        return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], float)
-
-    rotation, shear, scale, offset_y, offset_x, flip = (float(value) for value in g)
-    cos, sin = np.cos(rotation), np.sin(rotation)
-    rotate = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    shear_x = np.array([[1, -np.tan(shear), 0], [0, 1, 0], [0, 0, 1]])
-    reach = abs(scale - 1) * size / 2
-    window = translation(-offset_x * reach, -offset_y * reach)
-    mirror = np.diag([1 - 2 * flip, 1, 1])
-    centre = translation(size / 2, size / 2)
-    resize = np.diag([scale, scale, 1])
-    return centre @ window @ rotate @ resize @ shear_x @ mirror @ np.linalg.inv(centre)
-
-
-WARPS = [
-    geometry(rotation=17.0),
-    geometry(shear=20.0),
-    geometry(scale=2.3, offset=(0.7, -0.4)),
-    geometry(scale=0.57, offset=(-0.93, 0.61)),
-    geometry(rotation=-30.0, shear=12.0, scale=0.8, offset=(0.3, 0.9)),
-    geometry(rotation=25.0, shear=7.0, scale=3.0, offset=(-0.5, -0.8), flip=1.0),
-]
-
-
 def test_neutral_parameters_give_back_the_input() -> None:
     images, labels = batch(33, 3)
     new_images, new_labels = run(augment_config(**NEUTRAL), images, labels, [0, 1, 2])
@@ -152,92 +106,6 @@ def test_disabled_gives_back_the_input() -> None:
     new_images, new_labels = run(augment_config(enabled=False), images, labels, [0, 1])
     np.testing.assert_array_equal(new_images, images)
     np.testing.assert_array_equal(new_labels, labels)
-
-
-@pytest.mark.parametrize("size", [32, 33])
-def test_a_right_angle_turns_clockwise(size: int) -> None:
-    image, labels = example(size=size)
-    planes, turned = augmentation.warp(geometry(rotation=90.0), image, labels, 0)
-    np.testing.assert_array_equal(turned, np.rot90(labels, -1))
-    np.testing.assert_array_equal(planes, np.rot90(image, -1).transpose(2, 0, 1))
-
-
-def test_shear_moves_the_upper_half_to_the_right() -> None:
-    labels = jnp.zeros((32, 32), jnp.int32).at[:, 16].set(1)
-    _, sheared = augmentation.warp(geometry(shear=20.0), jnp.zeros((32, 32, 3)), labels, 0)
-    columns = np.asarray(sheared).argmax(axis=1)
-    assert columns[0] == 16 + round(15.5 * np.tan(np.deg2rad(20)))
-    assert columns[31] == 16 - round(15.5 * np.tan(np.deg2rad(20)))
-
-
-def test_doubling_repeats_the_pixels_of_a_corner() -> None:
-    image, labels = example()
-    _, corner = augmentation.warp(geometry(scale=2.0, offset=(-1.0, 1.0)), image, labels, 0)
-    expected = np.repeat(np.repeat(labels[:16, 16:], 2, axis=0), 2, axis=1)
-    np.testing.assert_array_equal(corner, expected)
-
-
-@pytest.mark.parametrize("offset", [(-1.0, -1.0), (1.0, -1.0), (0.0, 1.0)])
-def test_halving_keeps_the_whole_canvas_in_the_window(offset: tuple[float, float]) -> None:
-    labels = jnp.full((32, 32), 4, jnp.int32)
-    _, small = augmentation.warp(
-        geometry(scale=0.5, offset=offset), jnp.ones((32, 32, 3)), labels, 9
-    )
-    rows, columns = np.nonzero(np.asarray(small) == 4)
-    top, left = (round(8 - 8 * o) for o in offset)
-    assert (rows.min(), rows.max() + 1) == (top, top + 16)
-    assert (columns.min(), columns.max() + 1) == (left, left + 16)
-    assert (np.asarray(small) == 9).sum() == 32 * 32 - 16 * 16
-
-
-@pytest.mark.parametrize("g", WARPS)
-def test_positions_match_the_matrix_composition(g: Geometry) -> None:
-    size = 64
-    y, x = (np.asarray(p) / 2**17 for p in augmentation.source_positions(g, size))
-    inverse = np.linalg.inv(forward_matrix(g, size))
-    rows, columns = np.mgrid[:size, :size] + 0.5
-    expected = np.einsum("ij,jyx->iyx", inverse, np.stack([columns, rows, np.ones_like(rows)]))
-    np.testing.assert_allclose(x, expected[0] - 0.5, atol=POSITION)
-    np.testing.assert_allclose(y, expected[1] - 0.5, atol=POSITION)
-
-
-@pytest.mark.parametrize("g", WARPS)
-def test_warps_match_pytorch_grid_sampling(g: Geometry) -> None:
-    size = 64
-    image, labels = example(size=size)
-    planes, new_labels = augmentation.warp(g, image, labels, 0)
-    # PyTorch's theta maps output to source, both in [-1, 1] over the pixels' outer borders.
-    to_unit = np.array([[2 / size, 0, -1], [0, 2 / size, -1], [0, 0, 1]])
-    theta = to_unit @ np.linalg.inv(forward_matrix(g, size)) @ np.linalg.inv(to_unit)
-    theta = torch.from_numpy(theta[None, :2])
-    grid = torch.nn.functional.affine_grid(theta, [1, 1, size, size], align_corners=False)
-
-    def sample(source: np.ndarray, mode: str) -> np.ndarray:
-        planar = torch.from_numpy(np.array(source, np.float64))[None]
-        return torch.nn.functional.grid_sample(
-            planar, grid, mode, padding_mode="zeros", align_corners=False
-        )[0].numpy()
-
-    expected = sample(np.moveaxis(image, -1, 0), "bilinear")
-    # Bilinear values move by at most one unit a pixel, in y and in x.
-    np.testing.assert_allclose(planes, expected, atol=2 * POSITION)
-    differing = np.asarray(new_labels) != sample(np.asarray(labels)[None], "nearest")[0]
-    # Only within POSITION of the middle between two pixels, in y or in x: 4 · POSITION of them.
-    assert differing.mean() < 4 * POSITION
-
-
-@pytest.mark.parametrize("g", WARPS)
-def test_label_maps_match_scipy(g: Geometry) -> None:
-    size = 64
-    _, labels = example(size=size)
-    _, result = augmentation.warp(g, jnp.zeros((size, size, 3)), labels, IGNORE)
-    swap = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]])  # SciPy's order is (row, column)
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # and its integers are pixel centres
-    to_centre = np.linalg.inv(half) @ swap @ np.linalg.inv(forward_matrix(g, size)) @ swap @ half
-    expected = ndimage.affine_transform(
-        np.asarray(labels), to_centre, order=0, mode="grid-constant", cval=IGNORE
-    )
-    assert (np.asarray(result) != expected).mean() < 4 * POSITION
 
 
 def test_outside_is_black_and_background_or_ignored() -> None:
@@ -297,7 +165,7 @@ def test_an_example_does_not_depend_on_its_batch() -> None:
     )
     for i, example_id in enumerate(ids):
         alone = run(config, images[i : i + 1], labels[i : i + 1], [example_id], epoch=4)
-        unbatched = single(augmentation.example_key(0, 4, example_id), images[i], labels[i])
+        unbatched = single(example_key(0, 4, example_id), images[i], labels[i])
         for image, label_map in ((alone[0][0], alone[1][0]), unbatched):
             np.testing.assert_array_equal(label_map, together[1][i])
             np.testing.assert_allclose(image, together[0][i], atol=1e-5)
@@ -320,25 +188,18 @@ def test_seed_epoch_and_example_each_change_the_result() -> None:
         assert np.abs(first[0][0] - other).mean() > 0.01
 
 
-def test_the_key_does_not_depend_on_the_default_generator() -> None:
-    expected = jax.random.key_data(augmentation.example_key(3, 1, 2))
-    with jax.default_prng_impl("rbg"):
-        np.testing.assert_array_equal(
-            jax.random.key_data(augmentation.example_key(3, 1, 2)), expected
-        )
-
-
 def test_parameters_are_uniform_over_their_ranges() -> None:
     config = augment_config(horizontal_flip=True)
-    keys = jax.vmap(lambda i: augmentation.example_key(0, 0, i))(jnp.arange(2000))
-    sample = jax.vmap(lambda key: augmentation.sample_parameters(key, config))
+    keys = jax.vmap(lambda i: example_key(0, 0, i))(jnp.arange(2000))
+    sample = jax.vmap(lambda key: augmentation.sample_parameters(key, 64, config))
     drawn, factors, orders = sample(keys)
+    reach = jnp.abs(drawn.scale - 1) * 32  # how far the window can lie from the canvas's centre
     columns = {
         "rotation": (np.rad2deg(drawn.rotation), -30, 30),
         "shear": (np.rad2deg(drawn.shear), 0, 20),
         "scale": (drawn.scale, 0.5, 3),
-        "offset_y": (drawn.offset_y, -1, 1),
-        "offset_x": (drawn.offset_x, -1, 1),
+        "offset_y": (drawn.offset_y / reach, -1, 1),
+        "offset_x": (drawn.offset_x / reach, -1, 1),
         "brightness": (factors[:, 0], 0.5, 1.5),
         "contrast": (factors[:, 1], 0, 2),
         "saturation": (factors[:, 2], 0.5, 1.5),
@@ -362,8 +223,8 @@ def test_parameters_are_uniform_over_their_ranges() -> None:
 
 def test_a_centred_window_has_no_offset_and_flip_is_off_by_default() -> None:
     config = augment_config(crop="centred")
-    keys = jax.vmap(lambda i: augmentation.example_key(0, 0, i))(jnp.arange(50))
-    drawn, _, _ = jax.vmap(lambda key: augmentation.sample_parameters(key, config))(keys)
+    keys = jax.vmap(lambda i: example_key(0, 0, i))(jnp.arange(50))
+    drawn, _, _ = jax.vmap(lambda key: augmentation.sample_parameters(key, 64, config))(keys)
     assert not np.any(drawn.offset_y) and not np.any(drawn.offset_x) and not np.any(drawn.flip)
 
 
@@ -470,7 +331,7 @@ def test_a_wrong_setting_is_named(changes: dict[str, object], message: str) -> N
 
 
 def test_wrong_shapes_and_flips_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = augmentation.example_key(0, 0, 0)
+    key = example_key(0, 0, 0)
     image, labels = example(size=8)
     options = {"ignore_label": IGNORE, "flip_classes": FLIP}
     with pytest.raises(ValueError, match=r"\(8, 6, 3\)"):

@@ -12,7 +12,15 @@ from ml_collections import ConfigDict
 from tiny_run import tiny_config
 
 from data_builders.errors import DataError
-from fpliif_jax import checkpoint, evaluate, input_pipeline, metrics, parallel, train
+from fpliif_jax import (
+    checkpoint,
+    evaluate,
+    fp_liif_rows,
+    input_pipeline,
+    metrics,
+    parallel,
+    train,
+)
 from fpliif_jax.models import create_model
 
 
@@ -20,18 +28,20 @@ from fpliif_jax.models import create_model
     ("text", "row"), [("256", (256, 256)), ("192->256", (192, 256)), ("64→256", (64, 256))]
 )
 def test_rows_are_read(text: str, row: tuple[int, int]) -> None:
-    assert evaluate.parse_row(text) == evaluate.Row(*row)
+    found = fp_liif_rows.parse_row(text)
+    assert dict(found.facts) == {"output_size": row[0], "scored_at": row[1]}
+    assert found.label_size == row[1]
 
 
 @pytest.mark.parametrize("text", ["", "big", "256->", "->256", "0", "-4", "256->0", "256,512"])
 def test_other_rows_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a row is a size"):
-        evaluate.parse_row(text)
+        fp_liif_rows.parse_row(text)
 
 
 def test_logits_are_enlarged_as_by_pytorch() -> None:
     logits = np.random.default_rng(0).normal(size=(2, 6, 5, 7)).astype(np.float32)
-    found = evaluate.predict_labels(jnp.asarray(logits), (24, 15), "logits")
+    found = fp_liif_rows.predict_labels(jnp.asarray(logits), (24, 15), "logits")
     enlarged = torch.nn.functional.interpolate(
         torch.from_numpy(logits).permute(0, 3, 1, 2), (24, 15), mode="bilinear"
     )
@@ -40,7 +50,7 @@ def test_logits_are_enlarged_as_by_pytorch() -> None:
 
 def test_label_maps_are_enlarged_by_nearest() -> None:
     logits = jax.nn.one_hot(jnp.array([[[0, 1], [2, 1]]]), 3)
-    found = evaluate.predict_labels(logits, (4, 4), "labels")
+    found = fp_liif_rows.predict_labels(logits, (4, 4), "labels")
     np.testing.assert_array_equal(
         found[0], [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 1, 1], [2, 2, 1, 1]]
     )
@@ -52,7 +62,7 @@ def _trained(config: ConfigDict, workdir: pathlib.Path) -> input_pipeline.Datase
     state = train.init_variables(create_model(config.model), config)
     progress = {
         "config": checkpoint.json_config(config),
-        "class_names": list(dataset.metadata.class_names),
+        "class_names": list(dataset.class_names),
         "step": 4,
         "fingerprint": dataset.metadata.fingerprint,
         "train": {"epochs": 1, "steps": 4, "images_per_second": 1.0, "seconds": 4.0},
@@ -78,13 +88,12 @@ def test_results_can_be_recomputed_from_the_matrices(
     assert [found["output_size"] for found in results["evaluations"]] == [32, 16]
     for found in results["evaluations"]:
         assert (found["split"], found["checkpoint"], found["images"]) == ("test", "last", 5)
-        row = evaluate.Row(found["output_size"], found["scored_at"])
-        with np.load(tmp_path / "evaluations" / f"test-last-{row.name}.npz") as file:
+        with np.load(tmp_path / "evaluations" / f"test-last-{found['row']}.npz") as file:
             matrices, ids = file["confusion_matrices"], file["example_ids"]
         assert matrices.shape == (5, 11, 11)
         assert len(set(ids)) == 5
         np.testing.assert_array_equal(matrices.sum(axis=(1, 2)), 32 * 32)
-        assert metrics.scores(matrices, dataset.metadata.class_names)["mean_f1"] == found["mean_f1"]
+        assert metrics.scores(matrices, dataset.class_names)["mean_f1"] == found["mean_f1"]
     assert (tmp_path / "predictions.png").exists()
 
 
@@ -96,10 +105,10 @@ def test_padding_and_batch_size_change_nothing(
     split = input_pipeline.load_split(dataset, "test", (32,))
     model = create_model(config.model)
     variables = parallel.replicate(train.init_variables(model, config))
-    rows = (evaluate.Row(32, 32),)
+    rows = evaluate.parse_rows(config, ("32",))
     eval_step = evaluate.make_eval_step(model, config, rows)
     found = [
-        evaluate.evaluate_split(eval_step, variables, split, rows, batch_size)[rows[0]]
+        evaluate.evaluate_split(eval_step, variables, split, rows, batch_size)[rows[0]].matrices
         for batch_size in (4, 5)  # 4: a full batch, then one example and padding
     ]
     np.testing.assert_array_equal(*found)

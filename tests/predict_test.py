@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax/predict.py: the command as a person runs it, with a tiny untrained model."""
+"""Tests of fpliif_jax/predict.py: the command as a person runs it, with tiny untrained models."""
 
 import functools
 import os
@@ -13,12 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import fp_liif
-from fpliif_jax import checkpoint, photos, pictures, predict, preprocess
-from fpliif_jax.models import create_model
+from configs import fp_liif, stn_icnn
+from fpliif_jax import checkpoint, labellers, photos, pictures, predict, preprocess
+from fpliif_jax.models import create_model, input_shapes
 
 Run = Callable[..., tuple[int, str, str]]
 CLASS_NAMES = ("background", "skin", "nose", "hair", "hat")
+PARTS = (
+    "background", "left_brow", "right_brow", "left_eye", "right_eye", "nose", "upper_lip",
+    "inner_mouth", "lower_lip",
+)  # fmt: skip
+CANVAS, COARSE = 48, 32
 
 
 def make_trained(**model_settings: object) -> checkpoint.InferenceCheckpoint:
@@ -141,8 +146,8 @@ def test_labels_are_the_models_at_any_output_size(
 def test_pieces_make_the_same_label_map_and_compile_once(
     trained: checkpoint.InferenceCheckpoint,
 ) -> None:
-    labeller = predict.Labeller(trained)
-    inputs = np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
+    labeller = labellers.FPLIIFLabeller(trained)
+    inputs = {"images": np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3), np.uint8)}
     for size in [(40, 50), (1, 7), (61, 43)]:  # of exactly 2 pieces, of 1, of 3
         whole = labeller.label(inputs, size)
         pieces = labeller.label_in_pieces(inputs, size)
@@ -173,7 +178,7 @@ def test_an_output_too_large_for_one_call_is_made_in_pieces(
         save_photo(tmp_path / f"{seed}.png", seed=seed)
     bytes_of_one = 64 * 64 * len(CLASS_NAMES) * 4
     for budget in (bytes_of_one - 1, 2 * bytes_of_one):  # in pieces; two photos a call
-        monkeypatch.setattr(predict, "LOGITS_BYTES", budget)
+        monkeypatch.setattr(labellers, "LOGITS_BYTES", budget)
         names = [f"{seed}.png" for seed in range(3)]
         assert run("--output_size=64", "--batch_size=8", *names)[0] == 0
         for seed in range(3):
@@ -194,6 +199,116 @@ def test_batches_do_not_mix_photos_up(
     for seed in range(5):
         logits = expected_logits(trained, f"photos/{seed}.png", (20, 20))
         check_labels(Image.open(f"out/{seed}_labels.png"), logits)
+
+
+@pytest.fixture(scope="module")
+def trained_stn_icnn() -> checkpoint.InferenceCheckpoint:
+    config = stn_icnn.get_config()
+    config.data.image_size = CANVAS
+    config.model.update(coarse_size=COARSE, crop_size=9, row_features=(2, 2))
+    config.model.localisation_features = (2, 2, 2, 2)
+    model = create_model(config.model)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), *input_shapes(config.model, CANVAS))
+    # Not the initialisers' values: each pixel of a window would get the same label. Variances above 0.
+    random = np.random.default_rng(5)
+    variables = jax.tree.map(
+        lambda leaf: np.abs(random.normal(scale=0.5, size=leaf.shape)).astype(np.float32), shapes
+    )
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables["params"]):
+        if path[-1].key == "kernel":
+            leaf[:] = random.normal(scale=0.5, size=leaf.shape)
+    # Windows of a third of the canvas in two rows of three, each moved by what the network sees.
+    theta = np.zeros((6, 2, 3), np.float32)
+    theta[:, 0, 0] = theta[:, 1, 1] = 0.31
+    theta[:, 0, 2] = (-0.63, 0.02, 0.61) * 2
+    theta[:, 1, 2] = (-0.35,) * 3 + (0.37,) * 3
+    dense = variables["params"]["localisation"]["dense"]
+    dense["bias"][:] = theta.ravel()
+    dense["kernel"][:] = random.normal(scale=0.1, size=dense["kernel"].shape)
+    return checkpoint.InferenceCheckpoint(config.lock(), variables, PARTS, 7, "0" * 64)
+
+
+def expected_stn_icnn_labels(
+    trained: checkpoint.InferenceCheckpoint, path: pathlib.Path | str, size: tuple[int, int]
+) -> np.ndarray:
+    """uint8 [*size], what the model says of a photo, written out step by step."""
+    photo = Image.open(path).convert("RGB")
+    if max(photo.size) > CANVAS:
+        scale = CANVAS / max(photo.size)
+        width, height = (int(side * scale + 0.5) for side in photo.size)
+        photo = photo.resize((width, height), Image.Resampling.BICUBIC)
+    picture = np.asarray(photo, np.float32) / 255
+    top, left = (CANVAS - picture.shape[0]) // 2, (CANVAS - picture.shape[1]) // 2
+    window = np.s_[top : top + picture.shape[0], left : left + picture.shape[1]]
+    canvas = np.zeros((1, CANVAS, CANVAS, 3), np.float32)
+    canvas[0][window] = picture
+    squeezed = jax.image.resize(picture, (COARSE, COARSE, 3), "linear", antialias=False)[None]
+    found = apply_stn_icnn(create_model(trained.config.model), trained.variables, squeezed, canvas)
+    labels = np.asarray(found).argmax(axis=-1)[0][window].astype(np.uint8)
+    assert len(np.unique(labels)) >= 4  # the test would see a shift or a flip
+    return preprocess.resize_label_map(labels, size, len(PARTS))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def apply_stn_icnn(
+    model: nn.Module, variables: dict[str, Any], squeezed: jax.Array, canvas: np.ndarray
+) -> jax.Array:
+    return model.apply(variables, squeezed, canvas)["label_probabilities"]
+
+
+def check_label_map(path: pathlib.Path | str, expected: np.ndarray) -> None:
+    """Equal but for pixels on the borders of classes, where rounding decides."""
+    found = np.asarray(Image.open(path))
+    assert found.shape == expected.shape
+    assert (found != expected).mean() <= 4e-3
+
+
+def test_stn_icnn_labels_photos_of_every_size_at_their_own(
+    run: Run,
+    trained_stn_icnn: checkpoint.InferenceCheckpoint,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained_stn_icnn)
+    # Smaller than the canvas, as large, larger, larger one way; odd margins.
+    sizes = [(40, 30), (31, 45), (48, 48), (97, 131), (60, 33), (150, 90)]
+    for number, size in enumerate(sizes):
+        save_photo(tmp_path / "photos" / f"{number}.png", *size, seed=number)
+    code, out, err = run("photos")
+    assert code == 0, err
+    assert "6 of 6 photos" in out
+    answers = []
+    for number, size in enumerate(sizes):
+        expected = expected_stn_icnn_labels(trained_stn_icnn, f"photos/{number}.png", size)
+        check_label_map(f"out/{number}_labels.png", expected)
+        answers.append(np.bincount(expected.ravel(), minlength=9) / expected.size)
+    assert np.ptp(answers, axis=0).max() > 0.02  # the photos do not all get the same answer
+    overlay = Image.open("out/3_overlay.jpg")
+    assert overlay.size == (131, 97)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "flag", "size"), [(1, "20", (20, 20)), (3, "70x51", (70, 51))]
+)
+def test_stn_icnn_takes_photos_of_unequal_sizes_in_one_batch(
+    run: Run,
+    trained_stn_icnn: checkpoint.InferenceCheckpoint,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    batch_size: int,
+    flag: str,
+    size: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained_stn_icnn)
+    for seed in range(5):  # the last batch of three is padded
+        save_photo(tmp_path / "photos" / f"{seed}.png", 25 + 13 * seed, 61 - 7 * seed, seed)
+    (tmp_path / "photos" / "1b.jpg").write_text("no photo")
+    code, out, err = run(f"--output_size={flag}", f"--batch_size={batch_size}", "photos")
+    assert code == 1 and "photos/1b.jpg: not a picture" in err
+    assert "5 of 6 photos" in out
+    for seed in range(5):
+        expected = expected_stn_icnn_labels(trained_stn_icnn, f"photos/{seed}.png", size)
+        check_label_map(f"out/{seed}_labels.png", expected)
 
 
 def test_photos_of_one_name_do_not_overwrite_each_other(run: Run, tmp_path: pathlib.Path) -> None:

@@ -139,6 +139,57 @@ def test_no_new_label_appears(method: str, bicubic: str) -> None:
     assert set(np.unique(resized)) <= {2, 18}
 
 
+@pytest.mark.parametrize(
+    ("size", "side", "expected"),
+    [
+        ((30, 40), 64, (30, 40)),  # never enlarged
+        ((64, 64), 64, (64, 64)),
+        ((1, 64), 64, (1, 64)),
+        ((128, 128), 64, (64, 64)),
+        ((65, 64), 64, (64, 63)),  # 63.02
+        ((5, 128), 64, (3, 64)),  # 2.5: half up, not to even
+        ((128, 3), 64, (64, 2)),  # 1.5
+        ((3, 1000), 64, (1, 64)),  # 0.19: at least a pixel
+        ((700, 1024), 512, (350, 512)),
+    ],
+)
+def test_a_picture_larger_than_the_canvas_is_reduced_in_proportion(
+    size: tuple[int, int], side: int, expected: tuple[int, int]
+) -> None:
+    assert preprocess.canvas_size(size, side) == expected
+
+
+def test_a_picture_is_centred_on_black_as_it_is() -> None:
+    image, labels = noise_image((5, 6)), noise_labels((5, 6), 9)
+    canvas, size = preprocess.place_on_canvas(image, 8)
+    assert size == (5, 6)
+    by_hand = np.zeros((8, 8, 3), np.uint8)
+    by_hand[1:6, 1:7] = image  # margins 1 and 2, 1 and 1
+    np.testing.assert_array_equal(canvas, by_hand)
+    by_hand = np.zeros((8, 8), np.uint8)
+    by_hand[1:6, 1:7] = labels
+    np.testing.assert_array_equal(preprocess.place_labels_on_canvas(labels, 8, size, 9), by_hand)
+    rows, columns = preprocess.canvas_window(8, size)
+    assert (rows, columns) == (slice(1, 6), slice(1, 7))
+
+
+@pytest.mark.parametrize("bicubic", preprocess.BICUBIC_FILTERS)
+def test_a_reduced_picture_and_its_smaller_labels_lie_on_each_other(bicubic: str) -> None:
+    image, labels = noise_image((60, 90)), noise_labels((30, 45))
+    canvas, size = preprocess.place_on_canvas(image, 50, bicubic)
+    assert size == (33, 50)
+    window = preprocess.canvas_window(50, size)
+    assert window == (slice(8, 41), slice(0, 50))
+    np.testing.assert_array_equal(canvas[window], preprocess.resize_image(image, (33, 50), bicubic))
+    assert canvas.sum() == canvas[window].sum(dtype=int)
+    for method in preprocess.LABEL_METHODS:
+        placed = preprocess.place_labels_on_canvas(labels, 50, size, 19, method, bicubic)
+        np.testing.assert_array_equal(
+            placed[window], preprocess.resize_label_map(labels, (33, 50), 19, method, bicubic)
+        )
+        assert placed.dtype == np.uint8 and placed.sum() == placed[window].sum(dtype=int)
+
+
 def test_normalise_scales_as_named_and_keeps_the_dtype() -> None:
     images = np.random.default_rng(0).random((2, 4, 5, 3)).astype(np.float32)
     half = preprocess.normalise(jnp.asarray(images), "half")
@@ -167,6 +218,11 @@ def test_normalise_scales_as_named_and_keeps_the_dtype() -> None:
         (lambda: preprocess.resize_image(noise_labels((4, 4)), (2, 2)), r"\[H, W, 3\]"),
         (lambda: preprocess.resize_image(noise_image((4, 4)), (0, 2)), "at least 1"),
         (lambda: preprocess.resize_label_map(np.zeros((4, 4), int), (2, 2), 19), "uint8"),
+        (lambda: preprocess.canvas_window(8, (9, 4)), r"9 x 4 is larger than a canvas of 8"),
+        (lambda: preprocess.canvas_window(8, (0, 4)), "at least 1"),
+        (lambda: preprocess.place_on_canvas(noise_image((4, 4)), 0), "at least 1"),
+        (lambda: preprocess.place_on_canvas(noise_labels((4, 4)), 8), r"\[H, W, 3\]"),
+        (lambda: preprocess.place_on_canvas(noise_image((4, 4)), 8, "pil"), "bicubic = 'pil'"),
         (
             lambda: preprocess.resize_label_map(np.full((4, 4), 255, np.uint8), (2, 2), 19),
             "label 255 is none of the 19 classes",

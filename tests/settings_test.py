@@ -35,6 +35,7 @@ def test_possible_settings_pass() -> None:
         ("eval.rows", ("256-512",), "'256-512'; a row is a size"),
         ("eval.upsampling", "cubic", "config.eval.upsampling is 'cubic'"),
         ("eval.checkpoints", ("first",), "config.eval.checkpoints is 'first'"),
+        ("data.framing", "canvas", "config.data.framing is 'canvas'"),
         ("eval.splits", ("val",), "config.eval.splits is 'val'"),
     ],
 )

@@ -135,8 +135,7 @@ def test_golden_loss_of_one_step(
 
 def test_learning_rate_is_divided_by_ten_after_every_twenty_epochs(tmp_path: pathlib.Path) -> None:
     settings = tiny_config(tmp_path, tmp_path).train
-    settings.learning_rate = 5e-4
-    schedule = train.learning_rate_schedule(settings, steps_per_epoch=7)
+    schedule = train.learning_rate_schedule(settings, 5e-4, steps_per_epoch=7)
     found = [float(schedule(jax.numpy.int32(7 * epoch))) for epoch in (0, 19, 20, 40)]
     np.testing.assert_allclose(found, [5e-4, 5e-4, 5e-5, 5e-6], rtol=1e-6)
     assert float(schedule(jax.numpy.int32(7 * 20 - 1))) == pytest.approx(5e-4)
@@ -174,7 +173,7 @@ def test_a_run_leaves_checkpoints_and_metrics(
     assert checkpoint.saved_step(tmp_path, "last") == 12
     best = max(validated, key=lambda record: record["mean_f1"])
     assert checkpoint.saved_step(tmp_path, "best") == best["step"]
-    assert progress["best_f1"] == best["mean_f1"]
+    assert progress["best_score"] == best["mean_f1"]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(

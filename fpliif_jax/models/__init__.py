@@ -1,92 +1,39 @@
 """Models: images in, logits out. No loss, no input or output, no reading of files."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax.models.fp_liif import FPLIIF
-
-_CHOICES = {
-    "name": ("fp_liif",),
-    "norm": ("instance", "batch", "none"),
-    "initializer": ("pytorch", "lecun_normal"),
-    "decoder": ("liif", "conv_unet"),
-    "ensemble": ("average", "area", "none"),
-    "sampling": ("bilinear", "nearest"),
-    "position": ("absolute", "relative"),
-    "dtype": ("float32", "bfloat16"),
-}
+from fpliif_jax.models import fp_liif_settings, stn_icnn_settings
 
 
 def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> nn.Module:
     """The model that `config.model` describes.
 
-    Fields, with the paper's values; where the paper leaves a choice open the value is the nearest
-    reading of its text:
-
-    - name='fp_liif'
-    - num_classes=11
-    - features=64: channels of the encoder and of the latent grid
-    - group_blocks=(2, 6, 16): residual blocks of each group; strided convolutions between them
-    - norm='instance' | 'batch' | 'none'; norm_affine=False, with learned scale and bias or not;
-      norm_epsilon=1e-5
-    - initializer='pytorch' | 'lecun_normal'
-    - decoder='liif' | 'conv_unet'. The fields from here to `remat` mean nothing to the latter.
-    - unfold, rcmlp, global_feature=True: parts of the decoder to leave out for ablations
-    - rcmlp_features=(256, 64), mlp_features=(256, 256, 256, 256): widths
-    - ensemble='average' | 'area' | 'none'
-    - sampling='bilinear' | 'nearest'
-    - position='absolute' | 'relative'
-    - query_chunk=65536: the most queries decoded at once, counted over all images of a call; it
-      bounds the memory and leaves the result the same
-    - remat=False (may be missing): compute the activations of the decoder again for the gradient
-      rather than keep them: less memory if there are several chunks, more time, the same result
-    - dtype='float32' | 'bfloat16': of the activations. Parameters, coordinates, statistics of norms
-      and logits are float32 always.
-
     Args:
-      config: `config.model`.
+      config: `config.model`; its fields are described in `fp_liif_settings` and `stn_icnn_settings`.
       axis_name: name of the mapped axis (`jax.pmap`) over whose devices batch norm is synchronised.
 
     Returns:
-      A Linen module, see `FPLIIF.__call__`: `model.apply({'params': params}, images, (h, w))`
-      gives logits; methods 'encode', 'decode' and 'query'.
+      A Linen module, `FPLIIF` for name='fp_liif', `STNICNN` for name='stn_icnn'.
 
     Raises:
       ValueError: a field has a value that is none of its choices.
     """
-    for field, choices in _CHOICES.items():
-        if config[field] not in choices:
-            allowed = ", ".join(repr(choice) for choice in choices)
-            raise ValueError(f"model.{field} is {config[field]!r}; it must be one of {allowed}")
-    for field in ("num_classes", "features", "query_chunk"):
-        if config[field] < 1:
-            raise ValueError(f"model.{field} is {config[field]}; it must be at least 1")
-    for field in ("group_blocks", "rcmlp_features", "mlp_features"):
-        if not config[field] or min(config[field]) < 1:
-            raise ValueError(
-                f"model.{field} is {tuple(config[field])}; it must be a list of numbers, each at "
-                "least 1"
-            )
-    return FPLIIF(
-        num_classes=config.num_classes,
-        features=config.features,
-        group_blocks=tuple(config.group_blocks),
-        norm=config.norm,
-        norm_affine=config.norm_affine,
-        norm_epsilon=config.norm_epsilon,
-        initializer=config.initializer,
-        decoder_type=config.decoder,
-        unfold=config.unfold,
-        rcmlp=config.rcmlp,
-        global_feature=config.global_feature,
-        rcmlp_features=tuple(config.rcmlp_features),
-        mlp_features=tuple(config.mlp_features),
-        ensemble=config.ensemble,
-        sampling=config.sampling,
-        position=config.position,
-        query_chunk=config.query_chunk,
-        remat=config.get("remat", False),
-        dtype=jnp.dtype(config.dtype),
-        axis_name=axis_name,
-    )
+    systems = {"fp_liif": fp_liif_settings.create, "stn_icnn": stn_icnn_settings.create}
+    if config.name not in systems:
+        allowed = ", ".join(map(repr, systems))
+        raise ValueError(f"model.name is {config.name!r}; it must be one of {allowed}")
+    return systems[config.name](config, axis_name)
+
+
+def input_shapes(
+    config: ml_collections.ConfigDict, image_size: int
+) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """What the model that `config.model` describes is initialised with, for images of that side."""
+    images = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
+    if config.name != "stn_icnn":
+        return (images,)
+    size = config.coarse_size
+    return jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32), images

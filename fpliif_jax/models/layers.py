@@ -3,6 +3,7 @@
 Arrays are laid out [batch, height, width, channels]; of two spatial axes y comes before x.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -28,23 +29,50 @@ def kernel_initializer(name: str) -> Initializer:
     """Initialiser of convolution and dense kernels (input axes first, outputs last).
 
     'pytorch' is the default of `torch.nn.Conv2d` and `torch.nn.Linear`, U(-b, b) with
-    b = 1 / sqrt(fan_in); 'lecun_normal' is Flax's default.
+    b = 1 / sqrt(fan_in); 'lecun_normal' is Flax's default; 'kaiming_normal' is N(0, 2 / fan_out), of
+    ResNets (arXiv:1512.03385).
     """
-    if name == "pytorch":
-        return nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-    return nn.initializers.lecun_normal()
+    if name == "lecun_normal":
+        return nn.initializers.lecun_normal()
+
+    def initialise(key: Array, shape: tuple[int, ...], dtype: Dtype = jnp.float32) -> Array:
+        window = math.prod(shape[:-2])
+        # In the result's own precision, as `nn.initializers.variance_scaling` does it.
+        if name == "kaiming_normal":
+            variance, draw = np.asarray(2 / (window * shape[-1]), dtype), jax.random.normal
+        else:
+            variance = 3 * np.asarray(1 / 3 / (window * shape[-2]), dtype)
+            draw = partial(jax.random.uniform, minval=-1.0)
+        return _drawn(draw, key, shape, dtype) * np.sqrt(variance)
+
+    return initialise
 
 
 def bias_initializer(name: str, fan_in: int) -> Initializer:
     """Initialiser of biases: 'pytorch' U(-b, b) with b = 1 / sqrt(fan_in), 'lecun_normal' zeros."""
     if name == "pytorch":
         bound = fan_in**-0.5
+        draw = partial(jax.random.uniform, minval=-bound, maxval=bound)
 
         def uniform(key: Array, shape: tuple[int, ...], dtype: Dtype = jnp.float32) -> Array:
-            return jax.random.uniform(key, shape, dtype, -bound, bound)
+            return _drawn(draw, key, shape, dtype)
 
         return uniform
     return nn.initializers.zeros_init()
+
+
+def _drawn(draw: Callable[..., Array], key: Array, shape: tuple[int, ...], dtype: Dtype) -> Any:
+    """`draw(key, shape, dtype)`, compiled for a few sizes instead of every shape.
+
+    Outside of a compiled function each new shape would take the compiler a quarter of a second, and
+    models have a hundred. JAX draws entry i from the key and i alone, so a longer vector begins with the
+    same numbers.
+    """
+    if isinstance(key, jax.core.Tracer) or not jax.config.jax_threefry_partitionable:
+        return draw(key, shape, dtype)
+    count = math.prod(shape)
+    longer = max(1024, 1 << (count - 1).bit_length())
+    return np.asarray(draw(key, (longer,), dtype))[:count].reshape(shape)
 
 
 # ------------------------------------------------------------------------ linear transformations
@@ -58,6 +86,8 @@ def convolution(
     dtype: Dtype,
     kernel_size: int = 3,
     stride: int = 1,
+    use_bias: bool = True,
+    name: str | None = None,
 ) -> nn.Conv:
     """A convolution padded like PyTorch's `padding=kernel_size // 2`: equally on every side.
 
@@ -72,6 +102,8 @@ def convolution(
         dtype=dtype,
         kernel_init=kernel_initializer(initializer),
         bias_init=bias_initializer(initializer, in_features * kernel_size**2),
+        use_bias=use_bias,
+        name=name,
     )
 
 

@@ -1,0 +1,60 @@
+"""What FP-LIIF and STN-iCNN have in common: how a run goes, where its data are, how it is evaluated.
+
+Not an experiment: it has no model. Each system's own file starts from here.
+"""
+
+import ml_collections
+from ml_collections import config_dict
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the settings that mean the same in both systems."""
+    config = ml_collections.ConfigDict()
+    config.seed = 0
+    config.dtype = "float32"  # of activations: float32 | bfloat16; parameters are always float32
+    config.matmul_precision = "default"  # default (TF32 on NVIDIA GPUs) | high | highest
+    config.deterministic = True  # asks XLA for deterministic GPU kernels
+
+    data = config.data = ml_collections.ConfigDict()
+    data.name = "lapa"  # lapa | celebamask_hq | helen
+    data.builder_config = "default"  # celebamask_hq: official | farl (order of merging masks)
+    data.manual_dir = config_dict.placeholder(str)  # where the raw download is unpacked
+    data.data_dir = config_dict.placeholder(str)  # where prepared sets live; none: TFDS's own
+    data.cache_dir = config_dict.placeholder(str)  # of resized images; none: <data_dir>/resized
+    data.num_workers = 0  # threads for preparation and resizing; 0: one a core
+    data.image_size = 256
+    # square: squeezed to image_size² | canvas: centred on an image_size² canvas, zero padding
+    data.framing = "square"
+    data.bicubic = "pillow"  # pillow (antialiased) | pytorch (not antialiased)
+    data.label_resize = "class_bicubic"  # class_bicubic | nearest
+    # all | facial_parts (Helen's nine: background, brows, eyes, nose, lips, inner mouth)
+    data.labels = "all"
+    data.split = "official"  # official | random
+    data.split_fractions = (0.6, 0.2, 0.2)  # of a random split: train, validation, test
+    data.split_seed = 0  # of a random split and of train_subset
+    data.train_subset = 0  # training images used, chosen by hash from all; 0: all
+    data.synthetic = ml_collections.ConfigDict()  # faces drawn into manual_dir when num_train > 0
+    data.synthetic.num_train = 0
+    data.synthetic.num_val = 0
+    data.synthetic.num_test = 0
+    data.synthetic.image_size = 256
+    data.synthetic.seed = 0
+
+    train = config.train = ml_collections.ConfigDict()
+    train.batch_size = 64  # global, over all devices of all hosts
+    train.microbatch = 0  # examples at once on a device; 0: all of its share
+    train.epochs = 400
+    train.optimizer = "adam"
+    train.schedule = "step"  # step | cosine | constant
+    train.decay_factor = 0.1
+    train.decay_every_epochs = 20
+    train.log_every_steps = 50
+    train.validate_every_epochs = 1
+    train.checkpoint_every_epochs = 1
+
+    evaluation = config.eval = ml_collections.ConfigDict()
+    evaluation.batch_size = 16
+    evaluation.splits = ("test",)  # a missing one is replaced by validation, and the results say so
+    evaluation.checkpoints = ("best", "last")
+    evaluation.num_pictures = 8  # examples drawn in predictions.png
+    return config

@@ -1,0 +1,58 @@
+"""What the training loop trains: a run is a list of stages.
+
+A stage turns a batch into inputs, and inputs into sums over examples. The loop adds the sums up
+over microbatches and devices and divides by normalisers that are summed over all devices first, so
+that neither changes the gradient.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import ml_collections
+
+Array = jax.Array
+Arrays = dict[str, Any]
+Variables = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One stage of training.
+
+    Attributes:
+      name: shown to the person and kept in checkpoints.
+      settings: config.train, with the stage's own batch size and epochs.
+      learning_rates: of all parameters; or by network, the first key of the parameters: those that
+        are missing or have a rate of 0 are frozen.
+      label_size: side of the label maps in its batches.
+      prepare: a device's rows of a batch -> inputs, every leaf with the examples' axis first;
+        augmentation happens here.
+      normalisers: inputs -> sums that depend on labels and weights alone.
+      sums: (variables, inputs) -> (loss sums, new batch statistics).
+      total: (loss sums, normalisers) -> (loss, its parts).
+      validation_row: of the evaluation, by which the best state is chosen.
+      score: of that row: 'mean_f1', or 'window_error', of which the smallest is the best.
+      copies: how many times an epoch shows each image.
+      fresh: networks that start from new parameters.
+    """
+
+    name: str
+    settings: ml_collections.ConfigDict
+    learning_rates: float | dict[str, float]
+    label_size: int
+    prepare: Callable[[Arrays], Arrays]
+    normalisers: Callable[[Arrays], Arrays]
+    sums: Callable[[Variables, Arrays], tuple[Arrays, Any]]
+    total: Callable[[Arrays, Arrays], tuple[Array, Arrays]]
+    validation_row: str
+    score: str = "mean_f1"
+    copies: int = 1
+    fresh: tuple[str, ...] = ()
+
+    def is_trained(self, network: str) -> bool:
+        """Whether the parameters under that first key change."""
+        if isinstance(self.learning_rates, dict):
+            return self.learning_rates.get(network, 0.0) > 0
+        return True

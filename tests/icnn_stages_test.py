@@ -1,0 +1,241 @@
+"""Tests of fpliif_jax.icnn_stages: what each stage of STN-iCNN trains, on how many devices."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+from flax import traverse_util
+from scipy import ndimage
+from tiny_icnn_run import tiny_icnn_config
+
+from data_builders.class_names import FACIAL_PARTS
+from fpliif_jax import icnn_stages, parallel, stages, train
+from fpliif_jax.models import create_model, stn_icnn_settings
+from fpliif_jax.stage import Stage
+
+NETWORKS = {
+    "coarse": {"coarse"},
+    "localisation": {"localisation"},
+    "end_to_end": {"coarse", "localisation", "fine"},
+}
+# Of a network's gradient as a whole. Where an activation is 0 but for rounding, ReLU lets a gradient through in
+# one order of summation and not in the other; the windows multiply such differences by the slopes of noise.
+TOLERANCE = 2e-3
+
+
+def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
+    """The same random examples, padded to `rows` (at most 8) as the loader does."""
+    random = np.random.default_rng(0)
+    side = 48
+    labels = np.zeros((8, side, side), np.uint8)
+    for label in range(1, 9):  # blocks where a face has its parts, jittered
+        for index in range(8):
+            y, x = (8 + 4 * label + random.integers(-2, 3), random.integers(8, 36))
+            labels[index, y : y + 4, x : x + 7] = label
+    batch = {
+        "images": random.integers(0, 256, (8, side, side, 3), dtype=np.uint8)[:rows],
+        "labels": labels[:rows],
+        "image_sizes": np.full((rows, 2), side, np.int32),
+        "example_ids": np.arange(rows, dtype=np.int32),
+        "copy": np.zeros(rows, np.int32),
+        "epoch": np.zeros(rows, np.int32),
+        "weights": np.ones(rows, np.float32),
+    }
+    for name in ("images", "labels", "image_sizes", "weights"):
+        batch[name][examples:] = 0
+    batch["example_ids"][examples:] = -1
+    return batch
+
+
+def _stage(config: ml_collections.ConfigDict, name: str, axis: str | None = None) -> Stage:
+    config.train.stages = (name,)
+    (stage,) = stages.make_stages(config, create_model(config.model, axis), FACIAL_PARTS)
+    return stage
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, Any]:
+    config = tiny_icnn_config()
+    found = train.init_variables(create_model(config.model), config)
+    # Windows of a size that shows something: at initialisation θ is nearly 0.
+    bias = found["params"]["localisation"]["dense"]["bias"].reshape(6, 2, 3).copy()
+    bias[:, 0, 0] = bias[:, 1, 1] = 0.3
+    found["params"]["localisation"]["dense"]["bias"] = bias.reshape(-1)
+    return found
+
+
+Result = tuple[dict, dict, dict]  # losses, gradients, batch statistics
+
+
+@pytest.fixture(scope="module")
+def gradients(variables: dict[str, Any]) -> Callable[..., Result]:
+    """Computes each case once: nearly all of the time goes into compiling."""
+    found: dict[tuple, Result] = {}
+
+    def compute(name: str, devices: int = 1, **joint: object) -> Result:
+        case = (name, devices, *joint.items())
+        if case not in found:
+            config = tiny_icnn_config()
+            config.update_from_flattened_dict(joint)
+            found[case] = _gradients(config, name, variables, devices)
+        return found[case]
+
+    return compute
+
+
+def _gradients(
+    config: ml_collections.ConfigDict, name: str, variables: dict[str, Any], devices: int
+) -> Result:
+    stage = _stage(config, name, parallel.AXIS)
+    batch = _batch(5, 5 if devices == 1 else 8)
+    shards = jax.tree.map(lambda leaf: leaf.reshape(devices, -1, *leaf.shape[1:]), batch)
+    step = jax.pmap(
+        lambda variables, batch: train.loss_and_gradients(
+            stage, variables["params"], variables["batch_stats"], batch, microbatch=0
+        ),
+        axis_name=parallel.AXIS,
+        in_axes=(None, 0),
+        devices=jax.devices()[:devices],
+    )
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[0], step(variables, shards))
+
+
+@pytest.mark.parametrize("name", ["coarse", "localisation", "end_to_end"])
+def test_one_and_four_devices_give_the_same_gradient(
+    name: str, gradients: Callable[..., Result]
+) -> None:
+    # The four devices hold 2, 2, 1 and 0 examples; the last one has only padding.
+    alone, spread = gradients(name), gradients(name, devices=4)
+    for found, wanted in zip(spread, alone, strict=True):
+        assert jax.tree.structure(found) == jax.tree.structure(wanted)
+        found, wanted = (traverse_util.flatten_dict(tree) for tree in (found, wanted))
+        for network in {path[0] for path in wanted}:
+            pair = [
+                np.concatenate([leaf.ravel() for path, leaf in tree.items() if path[0] == network])
+                for tree in (found, wanted)
+            ]
+            difference = np.linalg.norm(pair[0] - pair[1]) / np.linalg.norm(pair[1])
+            assert difference < TOLERANCE, (network, difference)
+
+
+@pytest.mark.parametrize("name", ["coarse", "localisation", "end_to_end"])
+def test_only_the_networks_of_a_stage_have_gradients_and_new_statistics(
+    name: str, variables: dict[str, Any], gradients: Callable[..., Result]
+) -> None:
+    _, found, batch_stats = gradients(name)
+    assert set(found) == NETWORKS[name]
+    for network in NETWORKS[name]:
+        assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(found[network])) > 0
+    assert _changed(variables["batch_stats"], batch_stats) == NETWORKS[name]
+
+
+def test_a_rate_of_zero_freezes_a_network_and_its_statistics(
+    variables: dict[str, Any], gradients: Callable[..., Result]
+) -> None:
+    frozen = {"train.end_to_end.fine_learning_rate": 0.0}
+    _, found, batch_stats = gradients("end_to_end", **frozen)
+    assert set(found) == {"coarse", "localisation"}
+    assert _changed(variables["batch_stats"], batch_stats) == {"coarse", "localisation"}
+
+
+def test_frozen_statistics_can_go_on_changing_as_in_the_authors_loop(
+    variables: dict[str, Any], gradients: Callable[..., Result]
+) -> None:
+    _, found, batch_stats = gradients("localisation", **{"train.frozen_batch_norm": "training"})
+    assert set(found) == {"localisation"}
+    assert _changed(variables["batch_stats"], batch_stats) == {"coarse", "localisation"}
+
+
+def _changed(before: dict, after: dict) -> set[str]:
+    """Networks of which any statistics differ."""
+    return {
+        network
+        for network, tree in before.items()
+        if not jax.tree.all(jax.tree.map(np.array_equal, tree, after[network]))
+    }
+
+
+def test_true_windows_are_centred_on_the_parts() -> None:
+    settings = stn_icnn_settings.resolve(tiny_icnn_config().model)
+    labels = _batch(3, 3)["labels"].astype(np.int32)
+    labels[1][labels[1] == 2] = 0
+    labels[2][labels[2] == 7] = 0  # a closed mouth
+    theta, present = icnn_stages.true_windows(jnp.asarray(labels), settings)
+    np.testing.assert_array_equal(present, [[1] * 6, [1, 0, 1, 1, 1, 1], [1] * 6])
+    for index in range(3):
+        for part, own in enumerate([(1,), (2,), (3,), (4,), (5,), (6, 7, 8)]):
+            own = [label for label in own if (labels[index] == label).any()]
+            if own:
+                found = ndimage.center_of_mass(np.ones((48, 48)), labels[index], own)
+                centre = np.floor(np.mean(found, axis=0))
+                shift = (np.asarray(theta)[index, part, ::-1, 2] + 1) / 2 * 47
+                np.testing.assert_allclose(shift, centre, atol=1e-5)
+    np.testing.assert_allclose(theta[..., 0, 0], 12 / 47, rtol=1e-6)
+    with settings.unlocked():
+        settings.absent_part = "image_centre"
+    theta, present = icnn_stages.true_windows(jnp.asarray(labels), settings)
+    assert present.all()
+    assert float((theta[1, 1, 0, 2] + 1) / 2 * 47) == pytest.approx(23, abs=1e-5)
+
+
+def test_an_absent_part_is_no_target(variables: dict[str, Any]) -> None:
+    """Whatever stands where a part is missing, stages 2 and 'fine' do not learn from it."""
+    batch = _batch(2, 2)
+    batch["labels"][:, :][batch["labels"] == 3] = 0
+    for name in ("localisation", "fine"):
+        stage = _stage(tiny_icnn_config(), name)
+        weights = stage.prepare(batch)["part_weights"]
+        np.testing.assert_array_equal(weights, [[1, 1, 0, 1, 1, 1]] * 2)
+    inputs = stage.prepare(batch)
+    found, _ = stage.sums(variables, inputs)
+    assert float(found["eye1"]) == 0
+    loss, losses = stage.total(found, stage.normalisers(inputs))
+    assert float(losses["eye1"]) == 0
+    assert np.isfinite(loss)
+
+
+def test_losses_of_parts_are_averaged_or_added() -> None:
+    config = tiny_icnn_config()
+    sums = {name: jnp.float32(value) for value, name in enumerate(icnn_stages.PART_NAMES)}
+    counts = {name: jnp.float32(2) for name in icnn_stages.PART_NAMES}
+    assert float(_stage(config, "fine").total(sums, counts)[0]) == pytest.approx(15 / 2 / 6)
+    config.loss.part_reduction = "sum"
+    assert float(_stage(config, "fine").total(sums, counts)[0]) == pytest.approx(15 / 2)
+
+
+def test_epochs_and_batches_of_a_stage_are_its_own_or_the_runs() -> None:
+    config = tiny_icnn_config()
+    config.train.stages = icnn_stages.STAGES
+    config.train.epochs = 7
+    config.train.fine.epochs = 2
+    config.train.end_to_end.batch_size = 3
+    found = stages.make_stages(config, create_model(config.model), FACIAL_PARTS)
+    assert [stage.settings.epochs for stage in found] == [7, 7, 2, 7]
+    assert [stage.settings.batch_size for stage in found] == [8, 8, 8, 3]
+    assert {stage.copies for stage in found} == {2}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"train.stages": ("coarse", "refine")}, "config.train.stages"),
+        ({"train.stages": ("coarse", "coarse")}, "config.train.stages"),
+        ({"train.stages": ()}, "config.train.stages"),
+        ({"model.cropper": "centroid"}, r"use \('coarse', 'fine'\)"),
+        ({"loss.part_reduction": "max"}, "config.loss.part_reduction is 'max'"),
+        ({"train.next_stage_from": "first"}, "config.train.next_stage_from is 'first'"),
+        ({"train.frozen_batch_norm": "off"}, "config.train.frozen_batch_norm is 'off'"),
+        ({"train.coarse.learning_rate": -1.0}, "none may be below 0"),
+        ({"train.coarse.learning_rate": 0.0}, "not all 0"),
+        ({"train.coarse.epochs": 0}, "config.train.coarse.epochs is 0"),
+    ],
+)
+def test_impossible_stages_are_refused(fields: dict[str, object], message: str) -> None:
+    config = tiny_icnn_config()
+    config.update_from_flattened_dict(fields)
+    with pytest.raises(ValueError, match=message):
+        stages.make_stages(config, create_model(config.model), FACIAL_PARTS)

@@ -1,0 +1,36 @@
+"""Settings of an STN-iCNN run that takes seconds, shared by several tests."""
+
+import pathlib
+
+import ml_collections
+
+from configs import stn_icnn
+
+
+def tiny_icnn_config(
+    manual_dir: pathlib.Path | str = "", data_dir: pathlib.Path | str = ""
+) -> ml_collections.ConfigDict:
+    """Networks of two rows on a 48² canvas; two copies of 9 images make 3 batches of 8 an epoch."""
+    config = stn_icnn.get_config()
+    config.data.manual_dir = str(manual_dir)
+    config.data.data_dir = str(data_dir)
+    config.data.image_size = 48
+    config.data.num_workers = 2
+    config.model.coarse_size = 32
+    config.model.crop_size = 13
+    config.model.row_features = (3, 4)
+    config.model.localisation_features = (2, 3, 3, 4)
+    config.augment.copies = 2
+    config.augment.scale = (0.8, 1.2)
+    config.train.batch_size = 8
+    config.train.epochs = 1
+    config.train.log_every_steps = 2
+    config.train.end_to_end.fine_learning_rate = 1e-3
+    config.eval.batch_size = 4
+    config.eval.num_pictures = 2
+    return config.lock()
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The same as an experiment file, for tests that run the command."""
+    return tiny_icnn_config()
