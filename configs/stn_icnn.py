@@ -33,6 +33,7 @@ def get_config() -> ml_collections.ConfigDict:
     model.floor_centroids = True
     model.absent_part = config_dict.placeholder(str)  # skip | image_centre
     model.row_features = (8, 16, 24, 32)
+    model.interlinked_layers = 3  # Fig. 2
     model.pool_size = 3  # 3 (padding 1) | 2
     model.kernel_size = config_dict.placeholder(int)  # 3 (Fig. 2) | 5
     model.last_kernel_size = config_dict.placeholder(int)  # 3 (Fig. 2) | 9

@@ -49,6 +49,7 @@ class InferenceCheckpoint:
       class_names: names by label id.
       step: training step of the checkpoint.
       fingerprint: of the data it was trained on; None where that is not known.
+      note: where it comes from, if not from a run.
     """
 
     config: ml_collections.ConfigDict
@@ -56,6 +57,7 @@ class InferenceCheckpoint:
     class_names: tuple[str, ...]
     step: int
     fingerprint: str | None
+    note: str | None = None
 
 
 def is_kind(which: str) -> bool:

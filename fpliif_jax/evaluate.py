@@ -206,6 +206,7 @@ def evaluate(
         notes += [f"there is no {which!r} checkpoint" for which in missing]
     else:
         checkpoints = ["given"]
+        notes += [given.note] if given.note else []
     evaluations = []
     pictured = False
     for split_name in _splits_to_evaluate(config, dataset, notes):
@@ -251,7 +252,7 @@ def evaluate(
             is_of_other_data = state.fingerprint not in (None, dataset.metadata.fingerprint)
     if is_of_other_data:
         notes.append(f"trained on other data (fingerprint {state.fingerprint})")
-    trained = checkpoint.read_progress(workdir, "last") or {"train": None}
+    progress = checkpoint.read_progress(workdir, "last") if given is None else None
     results = {
         "config": checkpoint.json_config(config),
         "seed": config.seed,
@@ -265,7 +266,7 @@ def evaluate(
             "fingerprint": dataset.metadata.fingerprint,
         },
         "evaluations": evaluations,
-        "train": trained["train"],
+        "train": progress["train"] if progress else None,
         "notes": notes,
     }
     if parallel.is_main_process():

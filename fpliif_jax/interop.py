@@ -4,6 +4,7 @@ Nothing of the other side runs: state dicts are plain mappings from names to arr
 files are read without executing the code that a pickle can carry.
 """
 
+import hashlib
 import os
 import pathlib
 import pickle
@@ -11,8 +12,14 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
+import ml_collections
 import numpy as np
 from flax import traverse_util
+
+from data_builders.class_names import FACIAL_PARTS
+from fpliif_jax import checkpoint
+from fpliif_jax.models import create_model, input_shapes
 
 # Files of STN-iCNN are below 0.3 GB, the state of three optimisers included.
 LARGEST_CHECKPOINT = 4 * 2**30  # bytes
@@ -383,6 +390,38 @@ def load_torch_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InteropError(f"{path} holds a {type(content).__name__}, not a dictionary of weights")
     return content
+
+
+def read_stn_icnn(
+    path: str | os.PathLike[str], config: ml_collections.ConfigDict
+) -> checkpoint.InferenceCheckpoint:
+    """The model in a file of STN-iCNN's authors, for evaluation.
+
+    Args:
+      path: of a `.pth` or `.pth.tar` file with all networks.
+      config: of the run; its model must be the one in the file (model.variant='official').
+
+    Raises:
+      InteropError: the file cannot be read or holds other entries, or the config is of FP-LIIF.
+      CheckpointError: its networks are not those of the config.
+    """
+    if config.model.name != "stn_icnn":
+        raise InteropError(
+            f"{path}: only files of STN-iCNN's authors can be read; config.model.name is "
+            f"{config.model.name!r}: use --config=configs/stn_icnn_helen_official.py"
+        )
+    content = load_torch_checkpoint(path)
+    try:
+        variables = stn_icnn_from_torch(content)
+    except InteropError as error:
+        raise InteropError(f"{path}: {error}") from error
+    shapes = input_shapes(config.model, config.data.image_size)
+    wanted = jax.eval_shape(create_model(config.model).init, jax.random.key(0), *shapes)
+    checkpoint.check_same_arrays(variables, wanted, pathlib.Path(path))
+    digest = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+    return checkpoint.InferenceCheckpoint(
+        config, variables, FACIAL_PARTS, 0, None, f"weights of {path} (sha256 {digest[:16]}…)"
+    )
 
 
 def _unpacked_size(path: pathlib.Path) -> int:

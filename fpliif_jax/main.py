@@ -9,7 +9,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from data_builders.errors import DataError
-from fpliif_jax import checkpoint, evaluate, input_pipeline, parallel, train
+from fpliif_jax import checkpoint, evaluate, input_pipeline, interop, parallel, train
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.settings import (
     SettingsError,
@@ -25,16 +25,12 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Run's folder; none: runs/<confi
 _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train", "eval", "train_and_eval"], "What to do."
 )
+_TORCH = flags.DEFINE_string("torch_checkpoint", None, "STN-iCNN authors' file to evaluate.")
 _COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of a multi-host run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
-_ERRORS = (
-    DataError,
-    SettingsError,
-    checkpoint.CheckpointError,
-    parallel.ParallelError,
-    train.TrainingError,
-)
+_ERRORS = (DataError, SettingsError, checkpoint.CheckpointError, interop.InteropError)
+_ERRORS += (parallel.ParallelError, train.TrainingError)
 
 
 def main(argv: list[str]) -> None:
@@ -45,8 +41,11 @@ def main(argv: list[str]) -> None:
     logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
     interruption = Interruption()
     config = _CONFIG.value
+    if _TORCH.value and _MODE.value != "eval":
+        sys.exit("error: --torch_checkpoint is for --mode=eval")
     name = pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
-    workdir = pathlib.Path(_WORKDIR.value or f"runs/{name}/seed{config.seed}").expanduser()
+    run_name = f"torch-{pathlib.Path(_TORCH.value).name}" if _TORCH.value else f"seed{config.seed}"
+    workdir = pathlib.Path(_WORKDIR.value or f"runs/{name}/{run_name}").expanduser()
     try:
         apply_to_jax(config)
         parallel.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
@@ -59,7 +58,8 @@ def main(argv: list[str]) -> None:
 
 def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interruption) -> None:
     """Prepares the data, then trains and evaluates."""
-    if _MODE.value == "eval":
+    given = interop.read_stn_icnn(_TORCH.value, config) if _TORCH.value else None
+    if _MODE.value == "eval" and given is None:
         evaluate.checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once
     dataset = input_pipeline.load_dataset(config.data)
     check_classes(config, dataset)
@@ -69,7 +69,7 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interrup
     if stop.requested:
         print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
     elif _MODE.value != "train":
-        results = evaluate.evaluate(config, workdir, dataset)
+        results = evaluate.evaluate(config, workdir, dataset, given)
         if parallel.is_main_process():
             print(f"{evaluate.table(results)}\n{workdir / 'results.json'}")
 

@@ -245,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
         default="native",
         help="512, HEIGHTxWIDTH, or native: each photo's own size (default)",
     )
-    parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    parser.add_argument("--checkpoint", default="best", help="best (default), last or after_STAGE")
     parser.add_argument(
         "--batch_size",
         type=int,

@@ -10,7 +10,7 @@ from configs import stn_icnn
 def tiny_icnn_config(
     manual_dir: pathlib.Path | str = "", data_dir: pathlib.Path | str = ""
 ) -> ml_collections.ConfigDict:
-    """Networks of two rows on a 48² canvas; two copies of 9 images make 3 batches of 8 an epoch."""
+    """Networks of two rows and one interlinked layer on a 48² canvas; batches of 8, two copies."""
     config = stn_icnn.get_config()
     config.data.manual_dir = str(manual_dir)
     config.data.data_dir = str(data_dir)
@@ -19,6 +19,7 @@ def tiny_icnn_config(
     config.model.coarse_size = 32
     config.model.crop_size = 13
     config.model.row_features = (3, 4)
+    config.model.interlinked_layers = 1
     config.model.localisation_features = (2, 3, 3, 4)
     config.augment.copies = 2
     config.augment.scale = (0.8, 1.2)

@@ -16,7 +16,6 @@ from fpliif_jax.models.layers import BatchNorm, convolution
 
 Array = jax.Array
 
-INTERLINKED_LAYERS = 3
 _ACTIVATIONS = {"relu": nn.relu, "tanh": jnp.tanh, "none": lambda features: features}
 
 
@@ -57,6 +56,7 @@ class ICNN(nn.Module):
     Attributes:
       num_labels: L.
       row_features: channels of the rows, from fine to coarse.
+      interlinked_layers: how many.
       kernel_size: of all convolutions but the last; odd.
       last_kernel_size: of the last convolution; odd.
       pool_size: 2, or 3 with a padding of 1; the stride is 2.
@@ -68,6 +68,7 @@ class ICNN(nn.Module):
 
     num_labels: int
     row_features: tuple[int, ...]
+    interlinked_layers: int
     kernel_size: int
     last_kernel_size: int
     pool_size: int
@@ -117,7 +118,7 @@ class ICNN(nn.Module):
             block(image, count, self.input_activation, f"input_{row}")
             for row, (image, count) in enumerate(zip(pyramid, self.row_features, strict=True))
         ]
-        for layer in range(INTERLINKED_LAYERS):
+        for layer in range(self.interlinked_layers):
             rows = [
                 self._interlink(block, rows, row, f"interlink_{layer}_{row}")
                 for row in range(len(rows))

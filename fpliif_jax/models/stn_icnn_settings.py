@@ -71,7 +71,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     - theta_form='align_corners' | 'eq21'; floor_centroids=True: whole pixels as centres of true
       windows; absent_part='skip', 'image_centre': a part that an image lacks has no true window
       and does not count, or it is sought in the middle
-    - row_features=(8, 16, 24, 32), kernel_size=3, 5, last_kernel_size=3, 9, pool_size=3 | 2,
+    - row_features=(8, 16, 24, 32), interlinked_layers=3, kernel_size=3, 5, last_kernel_size=3, 9, pool_size=3 | 2,
       input_activation='relu', 'tanh', interlink_convs=1, 2, integration_activation='relu', 'tanh',
       head_activation='relu', 'tanh', head_norms=2, 1: see `ICNN`
     - localisation='vgg9', 'resnet18' | 'conv15', localisation_features=(64, 128, 256, 512): see
@@ -94,7 +94,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     for field in ("kernel_size", "last_kernel_size"):
         if resolved[field] < 1 or resolved[field] % 2 == 0:
             raise ValueError(f"model.{field} is {resolved[field]}; it must be odd")
-    for field, lowest in (("crop_size", 8), ("coarse_size", 8)):
+    for field, lowest in (("crop_size", 8), ("coarse_size", 8), ("interlinked_layers", 1)):
         if resolved[field] < lowest:
             raise ValueError(f"model.{field} is {resolved[field]}; it must be at least {lowest}")
     if resolved.num_classes != 9:
@@ -118,6 +118,7 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> S
         return ICNN(
             num_labels=num_labels,
             row_features=tuple(config.row_features),
+            interlinked_layers=config.interlinked_layers,
             kernel_size=config.kernel_size,
             last_kernel_size=config.last_kernel_size,
             pool_size=config.pool_size,
