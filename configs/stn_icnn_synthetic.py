@@ -42,4 +42,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.train.end_to_end.localisation_learning_rate = 1e-6
     config.train.end_to_end.fine_learning_rate = 1e-3
     config.eval.checkpoints = ("best", "last", "after_fine")
+    config.eval.splits = ("validation", "test")
     return config
