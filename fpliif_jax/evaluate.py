@@ -167,8 +167,9 @@ def row_scores(found: Found, class_names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _defined_mean(values: np.ndarray) -> float | None:
+    """None where there is nothing to average, or a window that went to infinity."""
     defined = values[~np.isnan(values)].astype(np.float64)
-    return float(defined.mean()) if defined.size else None
+    return float(defined.mean()) if defined.size and np.isfinite(defined).all() else None
 
 
 def evaluate(

@@ -54,6 +54,51 @@ def test_paper_settings(
     assert config.eval.rows == ("256", "512", "192->256", "128->256", "96->256", "64->256")
 
 
+def test_paper_settings_of_stn_icnn() -> None:
+    helen, celebamask_hq = _config("stn_icnn_helen"), _config("stn_icnn_celebamask_hq")
+    for config in (helen, celebamask_hq):
+        assert config.model.variant == "paper"
+        assert config.model.coarse_size == 128  # §2.2
+        assert config.train.stages == ("coarse", "localisation", "end_to_end")  # §2.5.2
+        assert config.train.end_to_end.fresh_fine
+        assert config.train.epochs == 25  # Table 1, from here to the batch size
+        assert (config.train.decay_factor, config.train.decay_every_epochs) == (0.5, 5)
+        assert config.loss.segmentation == "binary_cross_entropy"  # eq. 16
+        assert config.augment.copies == 5  # §2.5.1
+        assert (config.augment.rotation_degrees, config.augment.shift) == (15, 0.2)
+        assert config.augment.scale == (0.2, 1.2)
+    assert (helen.train.batch_size, celebamask_hq.train.batch_size) == (32, 64)
+    assert (helen.model.crop_size, celebamask_hq.model.crop_size) == (81, 127)  # §3.3
+    assert (helen.data.image_size, celebamask_hq.data.image_size) == (1024, 512)
+    for config, rates in (
+        (helen, (0.0023, 0.0017, 1e-4, 1e-4, 1e-2)),
+        (celebamask_hq, (1e-3, 1e-3, 1e-6, 1e-6, 1e-3)),
+    ):
+        joint = config.train.end_to_end
+        assert rates == (
+            config.train.coarse.learning_rate,
+            config.train.localisation.learning_rate,
+            joint.coarse_learning_rate,
+            joint.localisation_learning_rate,
+            joint.fine_learning_rate,
+        )
+    assert celebamask_hq.data.split_fractions == (0.6, 0.2, 0.2)  # §3.1
+    assert _config("stn_icnn_celebamask_hq_finetune").data.train_subset == 2000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model.cropper": "centroid", "train.stages": ("coarse", "fine")},  # the baseline
+        {"train.stages": ("coarse", "localisation", "fine")},  # STN-iCNN*
+    ],
+)
+def test_the_other_systems_of_table_2_are_possible(fields: dict[str, object]) -> None:
+    config = _config("stn_icnn_helen")
+    config.update_from_flattened_dict(fields)
+    settings.check_settings(config)
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("fp_liif", "stn_icnn")])
 def test_headers_tell_the_command(name: str) -> None:
     header = importlib.import_module(f"configs.{name}").__doc__
