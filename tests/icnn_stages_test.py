@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from flax import traverse_util
+from jax.flatten_util import ravel_pytree
 from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
@@ -22,9 +22,6 @@ NETWORKS = {
     "localisation": {"localisation"},
     "end_to_end": {"coarse", "localisation", "fine"},
 }
-# Of a network's gradient as a whole. Where an activation is 0 but for rounding, ReLU lets a gradient through in
-# one order of summation and not in the other; the windows multiply such differences by the slopes of noise.
-TOLERANCE = 2e-3
 
 
 def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
@@ -36,8 +33,11 @@ def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
         for index in range(8):
             y, x = (8 + 4 * label + random.integers(-2, 3), random.integers(8, 36))
             labels[index, y : y + 4, x : x + 7] = label
+    # Smooth, as photographs are: the slopes of noise would multiply the rounding errors of θ.
+    images = ndimage.gaussian_filter(random.random((8, side, side, 3)), (0, 3, 3, 0))
+    images = (images - images.min()) / (images.max() - images.min())
     batch = {
-        "images": random.integers(0, 256, (8, side, side, 3), dtype=np.uint8)[:rows],
+        "images": (255 * images).astype(np.uint8)[:rows],
         "labels": labels[:rows],
         "image_sizes": np.full((rows, 2), side, np.int32),
         "example_ids": np.arange(rows, dtype=np.int32),
@@ -76,12 +76,13 @@ def gradients(variables: dict[str, Any]) -> Callable[..., Result]:
     """Computes each case once: nearly all of the time goes into compiling."""
     found: dict[tuple, Result] = {}
 
-    def compute(name: str, devices: int = 1, **joint: object) -> Result:
-        case = (name, devices, *joint.items())
+    def compute(name: str, devices: int = 1, perturbed: bool = False, **fields: object) -> Result:
+        case = (name, devices, perturbed, *fields.items())
         if case not in found:
             config = tiny_icnn_config()
-            config.update_from_flattened_dict(joint)
-            found[case] = _gradients(config, name, variables, devices)
+            config.update_from_flattened_dict(fields)
+            chosen = _rounded_otherwise(variables) if perturbed else variables
+            found[case] = _gradients(config, name, chosen, devices)
         return found[case]
 
     return compute
@@ -104,22 +105,40 @@ def _gradients(
     return jax.tree.map(lambda leaf: np.asarray(leaf)[0], step(variables, shards))
 
 
+def _rounded_otherwise(variables: dict[str, Any]) -> dict[str, Any]:
+    """The same variables but for float32 rounding, 1e-7 of each."""
+    random = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda leaf: (leaf * (1 + 1e-7 * random.standard_normal(leaf.shape))).astype(np.float32),
+        variables,
+    )
+
+
 @pytest.mark.parametrize("name", ["coarse", "localisation", "end_to_end"])
 def test_one_and_four_devices_give_the_same_gradient(
     name: str, gradients: Callable[..., Result]
 ) -> None:
     # The four devices hold 2, 2, 1 and 0 examples; the last one has only padding.
     alone, spread = gradients(name), gradients(name, devices=4)
-    for found, wanted in zip(spread, alone, strict=True):
-        assert jax.tree.structure(found) == jax.tree.structure(wanted)
-        found, wanted = (traverse_util.flatten_dict(tree) for tree in (found, wanted))
-        for network in {path[0] for path in wanted}:
-            pair = [
-                np.concatenate([leaf.ravel() for path, leaf in tree.items() if path[0] == network])
-                for tree in (found, wanted)
-            ]
-            difference = np.linalg.norm(pair[0] - pair[1]) / np.linalg.norm(pair[1])
-            assert difference < TOLERANCE, (network, difference)
+    for found, wanted in ((spread[0], alone[0]), (spread[2], alone[2])):  # losses, statistics
+        jax.tree.map(
+            lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6),
+            found,
+            wanted,
+        )
+    # The gradient jumps where an activation is 0 or a window's row meets a pixel's border, so that rounding alone
+    # changes it: by as much as it does for parameters that are rounded otherwise, on one device.
+    rounded = gradients(name, perturbed=True)
+    for network in NETWORKS[name]:
+        scale, _ = ravel_pytree(alone[1][network])
+        difference, change = (
+            float(
+                np.linalg.norm(ravel_pytree(other[1][network])[0] - scale) / np.linalg.norm(scale)
+            )
+            for other in (spread, rounded)
+        )
+        assert change < 0.1, "rounding changes so much that nothing can be said"
+        assert difference < 1e-4 + 3 * change, (network, difference, change)
 
 
 @pytest.mark.parametrize("name", ["coarse", "localisation", "end_to_end"])
@@ -185,15 +204,19 @@ def test_true_windows_are_centred_on_the_parts() -> None:
 def test_an_absent_part_is_no_target(variables: dict[str, Any]) -> None:
     """Whatever stands where a part is missing, stages 2 and 'fine' do not learn from it."""
     batch = _batch(2, 2)
-    batch["labels"][:, :][batch["labels"] == 3] = 0
+    batch["labels"][batch["labels"] == 3] = 0
     for name in ("localisation", "fine"):
         stage = _stage(tiny_icnn_config(), name)
         weights = stage.prepare(batch)["part_weights"]
         np.testing.assert_array_equal(weights, [[1, 1, 0, 1, 1, 1]] * 2)
-    inputs = stage.prepare(batch)
-    found, _ = stage.sums(variables, inputs)
+
+    def compute(variables: dict[str, Any], batch: dict[str, Any]) -> tuple:
+        inputs = stage.prepare(batch)
+        found, _ = stage.sums(variables, inputs)
+        return found, *stage.total(found, stage.normalisers(inputs))
+
+    found, loss, losses = jax.jit(compute)(variables, batch)
     assert float(found["eye1"]) == 0
-    loss, losses = stage.total(found, stage.normalisers(inputs))
     assert float(losses["eye1"]) == 0
     assert np.isfinite(loss)
 
