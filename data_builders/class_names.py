@@ -38,17 +38,7 @@ CELEBAMASK_HQ = (
 )
 
 # Helen's parts of the face: what STN-iCNN tells apart, everything else being background.
-FACIAL_PARTS = (
-    "background",
-    "left_brow",
-    "right_brow",
-    "left_eye",
-    "right_eye",
-    "nose",
-    "upper_lip",
-    "inner_mouth",
-    "lower_lip",
-)
+FACIAL_PARTS = tuple(name for name in LAPA_AND_HELEN if name not in ("skin", "hair"))
 
 # CelebAMask-HQ's names of them where they differ; its l_lip is the lower lip, not a left one.
 CELEBAMASK_HQ_FACIAL_PARTS = {

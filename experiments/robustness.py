@@ -103,14 +103,8 @@ def make_locate(trained: checkpoint.InferenceCheckpoint) -> Locate:
         variables: dict[str, Any], canvases: jax.Array, sizes: jax.Array
     ) -> dict[str, jax.Array]:
         side = canvases.shape[1]
-        resized = framing.coarse_images(
-            canvases.astype(jnp.float32) / jnp.float32(255),
-            sizes,
-            settings.coarse_size,
-            settings.coarse_alignment,
-            settings.coarse_from,
-        )
-        shown = sizes if settings.coarse_from == "image" else None
+        pixels = canvases.astype(jnp.float32) / jnp.float32(255)
+        resized, shown = framing.coarse_view(pixels, sizes, settings)
         logits = model.apply(variables, resized, method="label_coarsely")
         mask = jnp.argmax(logits, axis=-1)
         return {

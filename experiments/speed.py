@@ -182,11 +182,8 @@ def measure_one_face(
 
     @jax.jit
     def locate(variables: dict[str, Any], canvas: jax.Array, sizes: jax.Array) -> jax.Array:
-        resized = framing.coarse_images(
-            canvas, sizes, own.coarse_size, own.coarse_alignment, own.coarse_from
-        )
+        resized, shown = framing.coarse_view(canvas, sizes, own)
         logits = model.apply(variables, resized, method="label_coarsely")
-        shown = sizes if own.coarse_from == "image" else None
         return model.apply(variables, logits, side, shown, method="localise")
 
     @jax.jit

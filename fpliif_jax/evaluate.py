@@ -51,7 +51,7 @@ def parse_rows(
     """The rows of config.eval.rows, or of these names.
 
     Raises:
-      ValueError: one of them is no row of the model, or is named twice.
+      ValueError: one of them is no row of the model, or there are none.
     """
     texts = tuple(config.eval.rows if names is None else names)
     if config.model.name == "stn_icnn":

@@ -6,8 +6,29 @@ An image of h × w pixels lies in the middle of an S × S canvas, at row (S − 
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 
 Array = jax.Array
+
+
+def coarse_view(
+    canvas: Array, image_sizes: Array, settings: ml_collections.ConfigDict
+) -> tuple[Array, Array | None]:
+    """What the coarse network is fed, and what of the canvas that is.
+
+    Args:
+      canvas: float32 [B, S, S, 3].
+      image_sizes: int32 [B, 2], height and width of each image.
+      settings: config.model of STN-iCNN, resolved.
+
+    Returns:
+      (float32 [B, coarse_size, coarse_size, 3], the `image_sizes` that `STNICNN.__call__` is given with
+      it: None where it shows all of the canvas).
+    """
+    source = settings.coarse_from
+    size, alignment = settings.coarse_size, settings.coarse_alignment
+    resized = coarse_images(canvas, image_sizes, size, alignment, source)
+    return resized, image_sizes if source == "image" else None
 
 
 def coarse_images(

@@ -54,10 +54,7 @@ def make_predictor(
         canvas = batch["images"].astype(jnp.float32) / jnp.float32(255)
         truth = batch[f"labels_{side}"].astype(jnp.int32)
         sizes = batch["image_sizes"]
-        resized = framing.coarse_images(
-            canvas, sizes, settings.coarse_size, settings.coarse_alignment, settings.coarse_from
-        )
-        shown = sizes if settings.coarse_from == "image" else jnp.full_like(sizes, side)
+        resized, shown = framing.coarse_view(canvas, sizes, settings)
         coarse_logits = model.apply(variables, resized, method="label_coarsely")
         mask = jnp.argmax(coarse_logits, axis=-1).astype(jnp.int32)
         theta = model.apply(variables, coarse_logits, side, shown, method="localise")

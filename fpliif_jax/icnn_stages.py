@@ -84,7 +84,7 @@ def _coarse_stage(
     def prepare(batch: Arrays) -> Arrays:
         canvas, labels = _augmented(config, batch)
         return {
-            "resized": _resized(canvas, batch, settings),
+            "resized": framing.coarse_view(canvas, batch["image_sizes"], settings)[0],
             "labels": framing.coarse_labels(
                 labels, batch["image_sizes"], settings.coarse_size, settings.coarse_from
             ),
@@ -125,7 +125,7 @@ def _localisation_stage(
         canvas, labels = _augmented(config, batch)
         theta, present = true_windows(labels, settings)
         return {
-            "resized": _resized(canvas, batch, settings),
+            "resized": framing.coarse_view(canvas, batch["image_sizes"], settings)[0],
             "image_sizes": batch["image_sizes"],
             "theta": theta,
             "part_weights": present * batch["weights"][:, None],
@@ -204,7 +204,7 @@ def _end_to_end_stage(
         return {
             "canvas": canvas,
             "labels": labels,
-            "resized": _resized(canvas, batch, settings),
+            "resized": framing.coarse_view(canvas, batch["image_sizes"], settings)[0],
             "weights": batch["weights"],
         }
 
@@ -293,16 +293,6 @@ def _augmented(config: ml_collections.ConfigDict, batch: Arrays) -> tuple[Array,
         labels,
         batch["image_sizes"],
         config.augment,
-    )
-
-
-def _resized(canvas: Array, batch: Arrays, settings: ml_collections.ConfigDict) -> Array:
-    return framing.coarse_images(
-        canvas,
-        batch["image_sizes"],
-        settings.coarse_size,
-        settings.coarse_alignment,
-        settings.coarse_from,
     )
 
 

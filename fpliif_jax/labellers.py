@@ -176,14 +176,7 @@ class STNICNNLabeller:
     def _labels_of_canvas(self, variables: dict[str, Any], inputs: Inputs) -> jax.Array:
         settings = stn_icnn_settings.resolve(self._config.model)
         canvas = inputs["images"].astype(jnp.float32) / jnp.float32(255)
-        resized = framing.coarse_images(
-            canvas,
-            inputs["image_sizes"],
-            settings.coarse_size,
-            settings.coarse_alignment,
-            settings.coarse_from,
-        )
-        shown = inputs["image_sizes"] if settings.coarse_from == "image" else None
+        resized, shown = framing.coarse_view(canvas, inputs["image_sizes"], settings)
         found = self._model.apply(variables, resized, canvas, shown)
         return jnp.argmax(found["label_probabilities"], axis=-1).astype(jnp.uint8)
 
