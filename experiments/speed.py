@@ -220,7 +220,7 @@ def _batches(
         label_size=stage.label_size,
         batch_size=own.batch_size,
         rows=parallel.local_rows(own.batch_size, own.microbatch),
-        seed=config.seed,
+        seed=config.seeds.data_order,
         first_step=0,
         last_step=1_000_000 * steps_per_epoch,
         copies=stage.copies,

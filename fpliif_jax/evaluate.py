@@ -1,9 +1,7 @@
 """Evaluates checkpoints as the paper does and writes results.json."""
 
-import os
 import pathlib
 import re
-import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,17 +16,17 @@ from tqdm import tqdm
 from data_builders.errors import DataError
 from fpliif_jax import (
     checkpoint,
+    examples,
     fp_liif_rows,
     icnn_rows,
     input_pipeline,
     metrics,
     parallel,
-    pictures,
 )
 from fpliif_jax.models import create_model, input_shapes
 from fpliif_jax.models.stn_icnn import PART_NAMES
 from fpliif_jax.rows import Prediction, Row
-from fpliif_jax.run_record import write_json
+from fpliif_jax.run_record import write_json, write_npz
 
 Variables = dict[str, Any]
 
@@ -181,7 +179,7 @@ def evaluate(
     """Evaluates every checkpoint, split and row of config.eval and writes what a study needs.
 
     Leaves evaluations/<split>-<checkpoint>-<row>.npz (ids [N], confusion matrices [N, C, C], measures),
-    predictions.png and, last, results.json.
+    examples.npz, predictions.png and, last, results.json.
 
     Args:
       config: the run's settings.
@@ -237,7 +235,7 @@ def evaluate(
                 )
                 if parallel.is_main_process():
                     name = f"{split_name}-{which}-{row.name}.npz"
-                    _write_npz(
+                    write_npz(
                         workdir / "evaluations" / name,
                         example_ids=split.ids,
                         confusion_matrices=found.matrices,
@@ -245,9 +243,17 @@ def evaluate(
                         **found.measures,
                     )
             if not pictured and parallel.is_main_process() and config.eval.num_pictures:
-                matrices = found_by_row[rows[0]].matrices
-                _draw_predictions(
-                    config, workdir, model, state, split, rows[0], matrices, class_names
+                examples.write_examples(
+                    workdir,
+                    make_predictor(model, config, rows),
+                    state.variables,
+                    split,
+                    split_name,
+                    which,
+                    rows,
+                    examples.Ranking.of(found_by_row[rows[0]].matrices),
+                    class_names,
+                    config.eval.num_pictures,
                 )
                 pictured = True
             is_of_other_data = state.fingerprint not in (None, dataset.metadata.fingerprint)
@@ -359,49 +365,3 @@ def _splits_to_evaluate(
             "choose others with --config.eval.splits"
         )
     return list(dict.fromkeys(splits))
-
-
-def _write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
-
-
-def _draw_predictions(
-    config: ml_collections.ConfigDict,
-    workdir: pathlib.Path,
-    model: nn.Module,
-    state: checkpoint.InferenceCheckpoint,
-    split: input_pipeline.Split,
-    row: Row,
-    matrices: np.ndarray,
-    class_names: tuple[str, ...],
-) -> None:
-    """Draws examples from the worst to the best, evenly spaced by per-image F1: no cherry-picking."""
-    count = min(config.eval.num_pictures, len(split))
-    per_image = np.nan_to_num([np.nanmean(metrics.class_f1(found)[1:]) for found in matrices])
-    ranked = np.argsort(per_image, kind="stable")
-    chosen = ranked[np.linspace(0, len(ranked) - 1, count).round().astype(int)]
-    predict = jax.jit(make_predictor(model, config, (row,)))
-    predictions, truths = [], []
-    for index in chosen:
-        one = slice(index, index + 1)
-        batch = {
-            "images": split.images[one],
-            f"labels_{row.label_size}": split.labels[row.label_size][one],
-            "image_sizes": split.image_sizes[one],
-        }
-        predicted = predict(state.variables, batch)[row.name]
-        predictions.append(np.asarray(predicted.labels[0], np.uint8))
-        truths.append(np.asarray(predicted.truth[0], np.uint8))
-    pictures.prediction_sheet(
-        np.stack([split.images[index] for index in chosen]),
-        np.stack(truths),
-        np.stack(predictions),
-        class_names,
-        workdir / "predictions.png",
-        titles=[f"{split.ids[index]}  F1 {100 * per_image[index]:.1f}" for index in chosen],
-    )

@@ -12,6 +12,7 @@ import tempfile
 from typing import Any
 
 import jax
+import numpy as np
 import tensorboardX
 
 PACKAGES = (
@@ -42,6 +43,20 @@ def write_text(path: pathlib.Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:
+    """Replaces a file of arrays in one step; no pickles."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

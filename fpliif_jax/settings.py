@@ -81,6 +81,11 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
                 "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
                 "of the batch are not those of the batch; set it to 0"
             )
+        if not config.study.equivalence_margin > 0:
+            raise ValueError(
+                f"config.study.equivalence_margin is {config.study.equivalence_margin}; it must be "
+                "above 0 F1 points"
+            )
         evaluate.make_predictor(create_model(config.model), config, evaluate.parse_rows(config))
         for name in config.eval.checkpoints:
             if not checkpoint.is_kind(name):

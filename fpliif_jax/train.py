@@ -96,10 +96,10 @@ def make_optimizer(
 
 
 def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """Fresh parameters from config.seed, as NumPy arrays: {'params'[, 'batch_stats']}."""
+    """Fresh parameters from config.seeds.initialisation, as NumPy arrays: {'params'[, 'batch_stats']}."""
     shapes = input_shapes(config.model, config.data.image_size)
     # Not under jit: compiling the generators of a hundred arrays at once takes longer.
-    variables = model.lazy_init(jax.random.key(config.seed), *shapes)
+    variables = model.lazy_init(jax.random.key(config.seeds.initialisation), *shapes)
     return jax.tree.map(np.asarray, dict(variables))
 
 
@@ -372,7 +372,7 @@ class _StageRun:
             label_size=self._stage.label_size,
             batch_size=settings.batch_size,
             rows=parallel.local_rows(settings.batch_size, settings.microbatch),
-            seed=self._config.seed,
+            seed=self._config.seeds.data_order,
             first_step=first_step,
             last_step=self._last_step,
             copies=self._stage.copies,

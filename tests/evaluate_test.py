@@ -15,6 +15,7 @@ from data_builders.errors import DataError
 from fpliif_jax import (
     checkpoint,
     evaluate,
+    examples,
     fp_liif_rows,
     input_pipeline,
     metrics,
@@ -95,6 +96,43 @@ def test_results_can_be_recomputed_from_the_matrices(
         np.testing.assert_array_equal(matrices.sum(axis=(1, 2)), 32 * 32)
         assert metrics.scores(matrices, dataset.class_names)["mean_f1"] == found["mean_f1"]
     assert (tmp_path / "predictions.png").exists()
+    _check_examples(tmp_path, results, dataset)
+
+
+def _check_examples(run: pathlib.Path, results: dict, dataset: input_pipeline.Dataset) -> None:
+    """All five images of the split, worst first, with predictions whose matrices are those scored."""
+    with np.load(run / "examples.npz", allow_pickle=False) as file:
+        kept = dict(file)
+    split = input_pipeline.load_split(dataset, "test", (32,))
+    np.testing.assert_array_equal(kept["rank"], np.arange(5))
+    assert kept["split_size"] == 5
+    assert np.all(np.diff(kept["per_image_f1"]) >= 0)
+    assert list(kept["rows"]) == [found["row"] for found in results["evaluations"]]
+    positions = [list(split.ids).index(identifier) for identifier in kept["ids"]]
+    np.testing.assert_array_equal(kept["images"], split.images[positions])
+    for index, row in enumerate(kept["rows"]):
+        truths = kept[f"truth_{index}"]
+        np.testing.assert_array_equal(truths, split.labels[32][positions])
+        with np.load(run / "evaluations" / f"test-last-{row}.npz") as file:
+            matrices = file["confusion_matrices"][positions]
+        for truth, prediction, matrix in zip(
+            truths, kept[f"prediction_{index}"], matrices, strict=True
+        ):
+            counted = np.bincount(truth.ravel() * 11 + prediction.ravel(), minlength=121)
+            np.testing.assert_array_equal(counted.reshape(11, 11), matrix)
+
+
+@pytest.mark.parametrize(
+    ("total", "wanted"),
+    [
+        (1, [0]),
+        (5, [0, 1, 2, 3, 4]),
+        (8, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (101, [0, 1, 2, 49, 50, 51, 98, 99, 100]),
+    ],
+)
+def test_worst_median_and_best_are_chosen(total: int, wanted: list[int]) -> None:
+    assert list(examples.worst_median_best(total)) == wanted
 
 
 def test_padding_and_batch_size_change_nothing(

@@ -36,6 +36,7 @@ def test_possible_settings_pass() -> None:
         ("eval.upsampling", "cubic", "config.eval.upsampling is 'cubic'"),
         ("eval.checkpoints", ("first",), "config.eval.checkpoints is 'first'"),
         ("data.framing", "canvas", "config.data.framing is 'canvas'"),
+        ("study.equivalence_margin", 0.0, "equivalence_margin is 0.0; it must be above 0"),
         ("eval.splits", ("val",), "config.eval.splits is 'val'"),
     ],
 )
