@@ -18,6 +18,7 @@ a GTX 1080 Ti. Weights are untrained: they do not change the work.
 """
 
 import functools
+import pathlib
 import statistics
 import sys
 import time
@@ -44,10 +45,12 @@ from fpliif_jax import (
     train,
 )
 from fpliif_jax.models import create_model, stn_icnn_settings
+from fpliif_jax.run_record import write_json
 from fpliif_jax.stage import Stage
 
 _CONFIG = settings.define_config_flag()
 _TRAINING = flags.DEFINE_bool("training", True, "Measure loader and training; --notraining: not.")
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file to write as well.")
 _SECONDS = flags.DEFINE_float("seconds", 10.0, "How long each measurement lasts, at least.")
 
 
@@ -65,24 +68,34 @@ def main(argv: list[str]) -> None:
 
 
 def measure(config: ConfigDict) -> None:
-    """Prints images per second of loader and steps, and what inference takes."""
+    """Prints images per second of loader and steps, and what inference takes; writes --output."""
     device = jax.devices()[0]
     print(f"{jax.device_count()} × {device.device_kind} ({device.platform})")
-    dataset = input_pipeline.load_dataset(config.data)
-    split = input_pipeline.load_split(dataset, "train", (config.data.image_size,))
     model = create_model(config.model, axis_name=parallel.AXIS)
     variables = train.init_variables(model, config)
+    found: dict[str, Any] = {
+        "config": checkpoint.json_config(config),
+        "device": device.device_kind,
+        "devices": jax.device_count(),
+        "backend": device.platform,
+    }
+    if _TRAINING.value or config.model.name == "stn_icnn":
+        dataset = input_pipeline.load_dataset(config.data)
+        split = input_pipeline.load_split(dataset, "train", (config.data.image_size,))
     if _TRAINING.value:
-        measure_training(
-            config, stages.make_stages(config, model, dataset.class_names), split, variables
-        )
+        trained = stages.make_stages(config, model, dataset.class_names)
+        found["training"] = measure_training(config, trained, split, variables)
     if config.model.name == "stn_icnn":
         size = tuple(map(int, split.image_sizes[0]))
         photo = np.asarray(split.images[0])[preprocess.canvas_window(config.data.image_size, size)]
-        for cropper in dict.fromkeys((config.model.cropper, "centroid")):
-            measure_one_face(config, cropper, photo, dataset.class_names)
+        found["milliseconds"] = {
+            cropper: measure_one_face(config, cropper, photo, dataset.class_names)
+            for cropper in dict.fromkeys((config.model.cropper, "centroid"))
+        }
     else:
-        measure_rows(config, variables)
+        found["rows"] = measure_rows(config, variables)
+    if _OUTPUT.value:
+        write_json(pathlib.Path(_OUTPUT.value), found)
 
 
 def measure_training(
@@ -90,8 +103,9 @@ def measure_training(
     trained: list[Stage],
     split: input_pipeline.Split,
     variables: dict[str, Any],
-) -> None:
-    """Prints images per second of the loader, and of the step of each stage."""
+) -> dict[str, float]:
+    """Images per second of the loader ('loader'), and of the step of each stage; printed as well."""
+    rates: dict[str, float] = {}
     width = 21 if len(trained) == 1 else 28
     loader = None
     for stage in trained:
@@ -103,13 +117,16 @@ def measure_training(
         if loader is None:  # it is the same for all stages
             images = len(split) * stage.copies / per_epoch
             loader = images / seconds_a_call(lambda batches=batches: next(batches))
+            rates["loader"] = loader
             print(f"{'loader alone':<{width}}{loader:10.1f} images/s")
         rate = images_per_second_of_step(stage, variables, batch, per_epoch)
+        rates[stage.name] = rate
         name = "alone" if len(trained) == 1 else stage.name
         print(
             f"{f'training step {name}':<{width}}{rate:10.1f} images/s   "
             f"loader / step: {loader / rate:.1f}"
         )
+    return rates
 
 
 def images_per_second_of_step(
@@ -130,8 +147,9 @@ def images_per_second_of_step(
     return own.batch_size / seconds_a_call(one_step)
 
 
-def measure_rows(config: ConfigDict, variables: dict[str, Any]) -> None:
-    """Prints images per second of FP-LIIF, for each row and batch 1."""
+def measure_rows(config: ConfigDict, variables: dict[str, Any]) -> list[dict[str, Any]]:
+    """Images per second of FP-LIIF for each row and batch 1, with its sizes; printed as well."""
+    rows = []
     inference = create_model(config.model)
     size = config.data.image_size
     images = jax.device_put(np.zeros((1, size, size, 3), np.float32))
@@ -149,12 +167,14 @@ def measure_rows(config: ConfigDict, variables: dict[str, Any]) -> None:
         )
         rate = 1 / seconds_a_call(functools.partial(_finish, predict, on_device, images))
         print(f"inference {text:>9}  {rate:10.1f} images/s")
+        rows.append({"output_size": output_size, "scored_at": scored_at, "images_per_second": rate})
+    return rows
 
 
 def measure_one_face(
     config: ConfigDict, cropper: str, photo: np.ndarray, class_names: tuple[str, ...]
-) -> None:
-    """Prints milliseconds of STN-iCNN for one photo, uint8 [H, W, 3], in all and by step."""
+) -> dict[str, float]:
+    """Milliseconds of STN-iCNN for one photo, uint8 [H, W, 3], in all ('whole') and by step; printed as well."""
     config = config.copy_and_resolve_references()
     with config.unlocked():
         config.model.cropper = cropper
@@ -202,6 +222,7 @@ def measure_one_face(
 
     theta = locate(on_device, canvas, sizes)
     part_logits = label_parts(on_device, canvas, theta)
+    milliseconds = {"whole": whole}
     for step, function, arguments in (
         ("coarse mask and windows", locate, (canvas, sizes)),
         ("crops and their labels", label_parts, (canvas, theta)),
@@ -209,6 +230,8 @@ def measure_one_face(
     ):
         taken = median_milliseconds(functools.partial(_finish, function, on_device, *arguments))
         print(f"  {step:<24}{taken:8.1f} ms")
+        milliseconds[step] = taken
+    return milliseconds
 
 
 def _batches(

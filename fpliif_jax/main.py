@@ -9,7 +9,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from data_builders.errors import DataError
-from fpliif_jax import checkpoint, evaluate, input_pipeline, interop, parallel, train
+from fpliif_jax import checkpoint, evaluate, input_pipeline, interop, parallel, run_lock, train
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.settings import (
     SettingsError,
@@ -30,7 +30,7 @@ _COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of pr
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of a multi-host run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
 _ERRORS = (DataError, SettingsError, checkpoint.CheckpointError, interop.InteropError)
-_ERRORS += (parallel.ParallelError, train.TrainingError)
+_ERRORS += (parallel.ParallelError, run_lock.RunLockError, train.TrainingError)
 
 
 def main(argv: list[str]) -> None:
@@ -64,14 +64,15 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interrup
     dataset = input_pipeline.load_dataset(config.data)
     check_classes(config, dataset)
     workdir.mkdir(parents=True, exist_ok=True)
-    if _MODE.value != "eval":
-        train.train(config, workdir, dataset, stop)
-    if stop.requested:
-        print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
-    elif _MODE.value != "train":
-        results = evaluate.evaluate(config, workdir, dataset, given)
-        if parallel.is_main_process():
-            print(f"{evaluate.table(results)}\n{workdir / 'results.json'}")
+    with run_lock.locked(workdir, parallel.is_main_process()):
+        if _MODE.value != "eval":
+            train.train(config, workdir, dataset, stop)
+        if stop.requested:
+            print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
+        elif _MODE.value != "train":
+            results = evaluate.evaluate(config, workdir, dataset, given)
+            if parallel.is_main_process():
+                print(f"{evaluate.table(results)}\n{workdir / 'results.json'}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import contextlib
 import os
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,8 @@ from fpliif_jax.models import create_model, input_shapes
 from fpliif_jax.stage import Stage
 from fpliif_jax.stages import make_stages
 
+_DEFAULT = pathlib.Path(__file__).parents[1] / "configs" / "synthetic.py"
+
 
 class SettingsError(Exception):
     """A setting is impossible; the message names the field, its value and the choices."""
@@ -30,9 +32,22 @@ def define_config_flag() -> flags.FlagHolder[ml_collections.ConfigDict]:
     Fields given on the command line are looked up in the default already here, so a misspelt one
     is one line and exit code 1 here as in `parse_flags`.
     """
-    default = pathlib.Path(__file__).parents[1] / "configs" / "synthetic.py"
     with _told_in_one_line():
-        return config_flags.DEFINE_config_file("config", str(default), "Experiment file.")
+        return config_flags.DEFINE_config_file("config", str(_DEFAULT), "Experiment file.")
+
+
+def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
+    """The config that the command gets from these arguments: --config=FILE, --config.FIELD=VALUE.
+
+    A misspelt field or an unreadable file is one line and exit code 1, as in `parse_flags`.
+    """
+    values, command = flags.FlagValues(), ["", *arguments]
+    with _told_in_one_line():
+        config = config_flags.DEFINE_config_file(
+            "config", str(_DEFAULT), flag_values=values, sys_argv=command
+        )
+        values(command)
+        return config.value.lock()
 
 
 def parse_flags(argv: list[str]) -> list[str]:

@@ -1,0 +1,364 @@
+"""Published against measured: the rows of a table, their verdicts, and differences between its lines.
+
+All scores are in percent points. What is not a score (parameters, operations, frames per second) keeps its unit.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from experiments import deviations, seed_statistics, verdicts
+from experiments.measured import MeasuredGroup, Score, described
+from experiments.published import PublishedValue, published_values
+from experiments.tables import Claim, Variant
+
+_SCORE_METRICS = ("f1", "mean_f1", "group_f1", "miou")
+MAIN_CLASSES = ("mean", "overall")
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A variant of a table and the runs that were made for it.
+
+    Attributes:
+      identifier: of the group in the report.
+      label: in tables and figures.
+      measured: its runs.
+      variant: as published; None where the papers have no such experiment.
+    """
+
+    identifier: str
+    label: str
+    measured: MeasuredGroup
+    variant: Variant | None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Of the first run, with its seed."""
+        return self.measured.results["config"]
+
+    def deviations(self) -> list[deviations.Deviation]:
+        """From the published experiment."""
+        return deviations.deviations(self.config, self.variant) if self.variant else []
+
+    def obstacles(self) -> list[str]:
+        """Why no verdict can be given."""
+        if self.variant is None:
+            return ["the papers have no such experiment"]
+        found = deviations.obstacles(
+            self.measured.results["dataset"], self.deviations(), self.variant
+        )
+        main = self.measured.main
+        if main is not None and main[0] != "test":
+            found.append(f"scored on the {main[0]} split, not on the test split")
+        return found
+
+    @property
+    def margin(self) -> float:
+        """Of equivalence, in points, as it was fixed before the runs."""
+        return float(self.config.get("study", {}).get("equivalence_margin", 0.5))
+
+
+def rows_of(line: Line, external: Sequence[PublishedValue] = ()) -> list[dict[str, Any]]:
+    """The rows of a line: one for each published number of its claims, or its main score alone.
+
+    Args:
+      line: of the table.
+      external: numbers measured elsewhere; those about a claim follow its row, a row a system.
+    """
+    claims = line.variant.claims if line.variant else ()
+    rows = []
+    for claim in claims:
+        for published in _published(claim, line.variant):
+            row = _row(line, _label(claim, line, published), claim_row(claim, line), published)
+            rows += [row, *_external_rows(row, claim, line, external)]
+    if rows or line.measured.main is None:
+        return rows
+    _, _, name, metric, class_name = line.measured.main
+    return [_row(line, line.label, name, None, metric, class_name)]
+
+
+def claim_row(claim: Claim, line: Line) -> str:
+    """The row of the line's evaluation that stands for the paper's, as results.json names it.
+
+    At a quarter of the paper's image size, its '192->256' is '48to64'.
+    """
+    sizes = claim.row.split("->")
+    if not all(size.isdecimal() for size in sizes):
+        return claim.row
+    own = line.config["data"]["image_size"]
+    return "to".join(str(int(size) * own // 256) for size in sizes)
+
+
+def measured_elsewhere(
+    external: Sequence[PublishedValue],
+) -> dict[tuple[str, ...], dict[int, float]]:
+    """External scores in percent by (system, dataset, protocol, class, metric), by seed.
+
+    Values without a seed are numbered from −1 downwards: they are runs of unknown seed.
+    """
+    found: dict[tuple[str, ...], dict[int, float]] = {}
+    for value in external:
+        if value.metric not in _SCORE_METRICS:
+            continue
+        key = (value.system, value.dataset, value.protocol, value.class_name, value.metric)
+        runs = found.setdefault(key, {})
+        unknown = -1 - sum(seed < 0 for seed in runs)
+        runs[unknown if value.seed is None else value.seed] = value.percent
+    return found
+
+
+def compare(
+    first: tuple[str, Mapping[int, float]],
+    second: tuple[str, Mapping[int, float]],
+    metric: str,
+    class_name: str,
+    margin: float,
+    paired: bool,
+) -> dict[str, Any] | None:
+    """A difference between two sets of runs, as one entry of the report; None with too few runs.
+
+    Args:
+      first: label, and percent by seed.
+      second: what it is compared with.
+      metric: of both.
+      class_name: of both.
+      margin: of equivalence, in points.
+      paired: by the seeds that both have; else by Welch's test.
+    """
+    (label, ours), (other_label, others) = first, second
+    if paired:
+        test = seed_statistics.paired_t(ours, others)
+        equivalence = seed_statistics.paired_equivalence(ours, others, margin)
+    else:
+        mine, theirs = list(ours.values()), list(others.values())
+        test = seed_statistics.welch_between(mine, theirs)
+        equivalence = seed_statistics.welch_equivalence_between(mine, theirs, margin)
+    if test is None:
+        return None
+    return {
+        "a": label,
+        "b": other_label,
+        "metric": metric,
+        "class": class_name,
+        "difference": test.difference,
+        "interval": [test.low, test.high],
+        "test": "paired t" if paired else "Welch t",
+        "n": test.n,
+        "p": test.p,
+        "p_holm": None,
+        "equivalent_p": None if equivalence is None else equivalence.p,
+        "margin": margin,
+    }
+
+
+def compare_lines(lines: Sequence[Line], baseline: Line) -> list[dict[str, Any]]:
+    """Every line's main score against the baseline's: paired where two seeds match, p-values adjusted by Holm."""
+    found = []
+    score = _main_score(baseline)
+    for line in lines:
+        own = _main_score(line)
+        if line is baseline or own is None or score is None or own.key[3:] != score.key[3:]:
+            continue
+        paired = len(own.values.keys() & score.values.keys()) >= 2
+        found.append(
+            compare(
+                (line.label, own.values),
+                (baseline.label, score.values),
+                own.metric,
+                own.class_name,
+                line.margin,
+                paired,
+            )
+        )
+    return adjusted([one for one in found if one is not None])
+
+
+def compare_external(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows measured elsewhere against ours of the same number: Welch, and paired where two seeds match."""
+    found = []
+    for row in rows:
+        if row["system"] == "ours" or row["against"] is None:
+            continue
+        ours = rows[row["against"]]
+        sides = [
+            (side["label"], {int(seed): value for seed, value in side["values"].items()})
+            for side in (ours, row)
+        ]
+        same = {seed for seed in sides[0][1].keys() & sides[1][1].keys() if seed >= 0}
+        for paired in (False, True):
+            if paired and len(same) < 2:
+                continue
+            found.append(compare(*sides, row["metric"], row["class"], ours["margin"], paired))
+    return adjusted([one for one in found if one is not None])
+
+
+def adjusted(comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same with Holm's p-values over all of them."""
+    p_values = seed_statistics.holm([one["p"] for one in comparisons])
+    return [{**one, "p_holm": p} for one, p in zip(comparisons, p_values, strict=True)]
+
+
+def _published(claim: Claim, variant: Variant) -> Iterator[PublishedValue]:
+    for value in _of_claim(claim, variant):
+        if value.metric in _SCORE_METRICS:
+            yield value
+
+
+def _of_claim(claim: Claim, variant: Variant) -> list[PublishedValue]:
+    dataset = deviations.dataset_of(variant)
+    return [
+        value
+        for value in published_values()
+        if (value.source, value.system, value.protocol)
+        == (claim.source, claim.system, claim.protocol)
+        and value.dataset == dataset
+    ]
+
+
+def _spread(claim: Claim, line: Line, value: PublishedValue) -> tuple[float | None, int | None]:
+    """SD and number of runs that the paper gives with a number."""
+    beside = _of_claim(claim, line.variant)
+    sd = [v.percent for v in beside if v.metric == f"{value.metric}_sd"]
+    runs = [int(v.value) for v in beside if v.metric == "count"]
+    return (sd[0] if sd else None), (runs[0] if runs else None)
+
+
+def _label(claim: Claim, line: Line, published: PublishedValue) -> str:
+    label = claim.label or line.label
+    if published.class_name in MAIN_CLASSES:
+        return label
+    return f"{label}: {published.class_name.replace('_', ' ')}"
+
+
+def _row(
+    line: Line,
+    label: str,
+    row_name: str,
+    published: PublishedValue | None,
+    metric: str = "",
+    class_name: str = "",
+) -> dict[str, Any]:
+    if published is not None:
+        metric, class_name = published.metric, published.class_name
+    score = line.measured.find(row_name, metric, class_name)
+    split, checkpoint = line.measured.main[:2] if line.measured.main else ("", "")
+    values = score.values if score else {}
+    row = {
+        "group": line.identifier,
+        "label": label,
+        "system": "ours",
+        "split": split,
+        "checkpoint": checkpoint,
+        "row": row_name,
+        "metric": metric,
+        "class": class_name,
+        "published": None,
+        "margin": line.margin,
+        "against": None,
+        **described(values, line.measured.images(score) if score else None),
+        "tests": [],
+        "verdict": None,
+        "reason": "",
+    }
+    if score is None:
+        row["reason"] = f"the runs have no row {row_name} with this score"
+    if published is None:
+        return row
+    claim = next(c for c in line.variant.claims if _is_of(published, c))
+    sd, runs = _spread(claim, line, published)
+    row["published"] = {
+        "value": published.percent,
+        "printed": published.printed,
+        "decimals": published.decimals,
+        "sd": sd,
+        "n": runs,
+        "source": published.source,
+        "unit": published.unit,
+    }
+    if score is not None:
+        obstacles = _in_short(line.obstacles())
+        found = verdicts.verdict(
+            list(values.values()), published.percent, line.margin, sd, runs, obstacles
+        )
+        row["verdict"], row["reason"] = found.word, found.reason
+        if obstacles is None:
+            row["tests"] = _tests(list(values.values()), published.percent, line.margin, sd, runs)
+    return row
+
+
+def _in_short(obstacles: Sequence[str]) -> str | None:
+    """The first reason, and how many more the report has; None where there is none."""
+    if not obstacles:
+        return None
+    more = len(obstacles) - 1
+    return obstacles[0] + (f" (and {more} more reason{'s' if more > 1 else ''})" if more else "")
+
+
+def _is_of(published: PublishedValue, claim: Claim) -> bool:
+    return (published.source, published.system, published.protocol) == (
+        claim.source,
+        claim.system,
+        claim.protocol,
+    )
+
+
+def _tests(
+    values: list[float], published: float, margin: float, sd: float | None, runs: int | None
+) -> list[dict[str, Any]]:
+    """Every test that the numbers allow, ready for JSON."""
+    found: list[Any] = [
+        seed_statistics.one_sample_t(values, published),
+        seed_statistics.equivalence(values, published, margin),
+    ]
+    if sd is not None:
+        counts = (runs,) if runs else seed_statistics.UNKNOWN_COUNTS
+        found += [seed_statistics.welch(values, published, sd, n) for n in counts]
+    tests = []
+    for test in found:
+        if test is None:
+            continue
+        tests.append(
+            {
+                "name": test.method,
+                "statistic": getattr(test, "statistic", None),
+                "df": test.df,
+                "p": test.p,
+                "published_n": getattr(test, "other_n", None),
+                "assumes": getattr(test, "assumption", f"margin ±{margin:g} points"),
+            }
+        )
+    return tests
+
+
+def _external_rows(
+    ours: dict[str, Any], claim: Claim, line: Line, external: Sequence[PublishedValue]
+) -> list[dict[str, Any]]:
+    dataset = line.measured.results["dataset"]["name"]
+    protocols = {claim.protocol, claim.row, ours["row"], ours["row"].replace("to", "->")}
+    rows = []
+    for key, values in measured_elsewhere(external).items():
+        system, where, protocol, class_name, metric = key
+        if (where, class_name, metric) != (dataset, ours["class"], ours["metric"]):
+            continue
+        if protocol not in protocols:
+            continue
+        rows.append(
+            {
+                **ours,
+                "group": None,
+                "label": f"{system}: {ours['label']}",
+                "system": system,
+                "against": 0,  # filled in by the table, which knows the places of its rows
+                **described(values),
+                "tests": [],
+                "verdict": None,
+                "reason": "measured elsewhere, with settings that are not known here",
+            }
+        )
+    return rows
+
+
+def _main_score(line: Line) -> Score | None:
+    main = line.measured.main
+    return None if main is None else line.measured.scores[main]

@@ -1,0 +1,145 @@
+"""Tables of cost and speed: what `experiments.cost` and `experiments.speed` left, beside the published numbers.
+
+Operations and parameters are counted, not measured: they are reproduced if they agree in all printed digits. Speed
+depends on the device, so it is compared on the paper's kind of device alone, and roughly.
+"""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
+from experiments.measured import described
+from experiments.published import PublishedValue, published_values
+from experiments.studies import Study
+from experiments.tables import Variant
+
+_LIMIT = MEBIBYTE
+_PAPER_DEVICE = "A100"
+_SPEED_MARGIN = 0.1  # between two programs on one kind of device, clocks and drivers included
+_UNITS = {"parameters": "million", "gmacs": "GMACs", "fps": "images/s"}
+_MILLION = 1e6
+
+
+def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[dict[str, Any]]:
+    """A table for each study that measured cost or speed; files that cannot be read leave gaps with a reason."""
+    made = []
+    for study in studies:
+        variants = [v for v in study.table.variants if not v.trains] if study.table else []
+        rows = [row for variant in variants for row in _rows(root, study, variant)]
+        if rows:
+            made.append(
+                {
+                    "id": study.table.name,
+                    "title": study.table.title,
+                    "unit": "",
+                    "rows": rows,
+                    "comparisons": [],
+                }
+            )
+    return made
+
+
+def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[dict[str, Any]]:
+    folder = root / study.folder / variant.name
+    cost, cost_problem = _read(folder / "cost.json", root)
+    speed, speed_problem = _read(folder / "speed.json", root)
+    rows = []
+    for claim in variant.claims:
+        for value in published_values():
+            if (value.source, value.system, value.protocol) != (
+                claim.source,
+                claim.system,
+                claim.protocol,
+            ) or value.metric not in _UNITS:
+                continue
+            if value.metric == "fps":
+                found, problem = _frames_per_second(speed, claim.protocol), speed_problem
+                reason = _other_device(speed)
+            else:
+                found, problem = _counted(cost, value.metric, claim.protocol), cost_problem
+                reason = "" if study.scale == "paper" else "another model than the paper's"
+            rows.append(_row(claim.label, value, found, problem, reason))
+    return rows
+
+
+def _row(
+    label: str, published: PublishedValue, found: float | None, problem: str, not_comparable: str
+) -> dict[str, Any]:
+    verdict, reason = None, problem or "the files do not have this number"
+    if found is not None and not_comparable:
+        verdict, reason = "not comparable", f"{not_comparable}."
+    elif found is not None and published.metric == "fps":
+        agrees = abs(found / published.value - 1) <= _SPEED_MARGIN
+        verdict = "reproduced within margin" if agrees else "not reproduced"
+        reason = f"{found:.0f} against {published.printed}; the margin is {_SPEED_MARGIN:.0%}."
+    elif found is not None:
+        agrees = round(found, published.decimals) == published.value
+        verdict = "reproduced" if agrees else "not reproduced"
+        reason = (
+            f"{found:.{published.decimals + 2}f} against the printed {published.printed}: "
+            f"{'the same' if agrees else 'not the same'} in its printed digits."
+        )
+    unit = _UNITS[published.metric]
+    return {
+        "group": None,
+        "label": f"{label}, {published.metric} ({unit})",
+        "system": "ours",
+        "split": "",
+        "checkpoint": "",
+        "row": published.protocol,
+        "metric": published.metric,
+        "class": "",
+        "published": {
+            "value": published.value,
+            "printed": published.printed,
+            "decimals": published.decimals,
+            "sd": None,
+            "n": None,
+            "source": published.source,
+            "unit": unit,
+        },
+        "margin": None,
+        "against": None,
+        **described({} if found is None else {0: found}),
+        "tests": [],
+        "verdict": verdict,
+        "reason": reason,
+    }
+
+
+def _read(path: pathlib.Path, root: pathlib.Path) -> tuple[dict[str, Any], str]:
+    try:
+        content = parse_json(read_bytes(path, root, _LIMIT), path.name)
+    except UnreadableError as error:
+        return {}, f"{error}"
+    return (content, "") if isinstance(content, dict) else ({}, f"{path.name} is no JSON object")
+
+
+def _counted(cost: dict[str, Any], metric: str, size: str) -> float | None:
+    if metric == "parameters":
+        count = cost.get("parameters")
+        return count / _MILLION if _is_number(count) else None
+    return _of_size(cost.get("rows"), size, "gmacs")
+
+
+def _frames_per_second(speed: dict[str, Any], size: str) -> float | None:
+    return _of_size(speed.get("rows"), size, "images_per_second")
+
+
+def _of_size(rows: Any, size: str, field: str) -> float | None:
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and row.get("output_size") == int(size):
+            return row[field] if _is_number(row.get(field)) else None
+    return None
+
+
+def _other_device(speed: dict[str, Any]) -> str:
+    device = speed.get("device")
+    if isinstance(device, str) and _PAPER_DEVICE in device:
+        return ""
+    return f"measured on {device}; the paper's is an {_PAPER_DEVICE}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,219 @@
+"""How much a score owes to the images of the test set: the bootstrap over images, and over runs and images.
+
+A test set of N images is one draw from the faces there are. Drawing N of its images with replacement, again and again,
+shows how far a score would move with another draw; the matrices of the images are enough for that, no model is
+needed. Every resample takes the same images for all runs, since all runs were scored on the same ones.
+
+Scores are in percent, the rest of the statistics in F1 (or IoU) points.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from experiments.runs import Matrices, RunError
+from fpliif_jax import metrics
+
+# From summed matrices [..., C, C] to scores [...] in percent, NaN where undefined.
+Score = Callable[[np.ndarray], np.ndarray]
+
+_CHUNK_BYTES = 2**25
+_EXACT = 2**53  # float64 counts exactly up to here
+
+
+@dataclasses.dataclass(frozen=True)
+class Resampled:
+    """A score and how it varies between resamples.
+
+    Attributes:
+      estimate: of all images, in percent.
+      sd: standard deviation over resamples.
+      low, high: percentile interval.
+      level: its level as a fraction.
+      undefined: resamples in which the score was undefined; they are left out.
+    """
+
+    estimate: float
+    sd: float
+    low: float
+    high: float
+    level: float
+    undefined: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageBootstrap:
+    """Where the variance of a score comes from.
+
+    Attributes:
+      per_seed: for each run, images resampled; None where the run's score is undefined.
+      mean: the mean over runs, images resampled.
+      crossed: the mean over runs, runs and images resampled independently; None for one run. The part of the runs
+        is too small by the factor (S − 1) / S of its variance, as in every bootstrap of S values.
+      seed_sd: SD (ddof = 1) of the runs' scores on all images; None for less than two.
+      images, seeds, resamples: how many.
+    """
+
+    per_seed: tuple[Resampled | None, ...]
+    mean: Resampled | None
+    crossed: Resampled | None
+    seed_sd: float | None
+    images: int
+    seeds: int
+    resamples: int
+
+
+def mean_f1(matrices: np.ndarray) -> np.ndarray:
+    """Mean of F1 over the defined classes c ≥ 1, in percent: [..., C, C] → [...]."""
+    return _mean_of_defined(metrics.class_f1(matrices)[..., 1:])
+
+
+def class_f1(index: int) -> Score:
+    """F1 of the class with this index, in percent."""
+
+    def score(matrices: np.ndarray) -> np.ndarray:
+        return 100 * metrics.class_f1(matrices)[..., index]
+
+    return score
+
+
+def group_f1(group: Sequence[int]) -> Score:
+    """F1 of a set of classes taken as one, in percent: confusion among them counts as correct."""
+
+    def score(matrices: np.ndarray) -> np.ndarray:
+        # With all classes of the group merged into class 1 and all others into 0, it is the F1 of class 1.
+        member = np.zeros((2, matrices.shape[-1]), np.int64)
+        member[0] = 1
+        member[:, list(group)] = [[0], [1]]
+        return 100 * metrics.class_f1(member @ matrices @ member.T)[..., 1]
+
+    return score
+
+
+def miou(matrices: np.ndarray) -> np.ndarray:
+    """Mean of IoU over the defined classes c ≥ 1, in percent: [..., C, C] → [...]."""
+    return _mean_of_defined(metrics.class_iou(matrices)[..., 1:])
+
+
+def stack(evaluations: Sequence[Matrices]) -> np.ndarray:
+    """Matrices of several runs as int64 [S, N, C, C], images in the order of the first run.
+
+    Raises:
+      RunError: the runs were evaluated on other images, or have other classes.
+    """
+    first = evaluations[0]
+    stacked = []
+    for found in evaluations:
+        if found.class_names != first.class_names:
+            raise RunError("the runs have different classes")
+        place = {example: index for index, example in enumerate(found.example_ids)}
+        if place.keys() != set(first.example_ids):
+            raise RunError("the runs were evaluated on different images")
+        stacked.append(found.confusion_matrices[[place[example] for example in first.example_ids]])
+    return np.stack(stacked)
+
+
+def image_bootstrap(
+    matrices: np.ndarray,
+    score: Score = mean_f1,
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> ImageBootstrap | None:
+    """Resamples the images of a split, and the runs.
+
+    Args:
+      matrices: integer [S runs, N images, C, C], of the same images in the same order.
+      score: one of this module's.
+      level: of the intervals.
+      seed: of the resamples (PCG64); the same seed gives the same numbers.
+      resamples: how many.
+
+    Returns:
+      None for less than two images.
+
+    Raises:
+      ValueError: the matrices have another shape or type, or no run.
+    """
+    matrices = np.asarray(matrices)
+    if matrices.ndim != 4 or matrices.shape[2] != matrices.shape[3] or not len(matrices):
+        raise ValueError(f"matrices are {matrices.shape}; expected [runs, images, C, C]")
+    if matrices.dtype.kind not in "iu" or (matrices.size and matrices.min() < 0):
+        raise ValueError("matrices are no counts")
+    seeds, images, classes, _ = matrices.shape
+    if images < 2:
+        return None
+    totals = matrices.sum(axis=1, dtype=np.int64)
+    # No image can be drawn more often than N times.
+    if int(matrices.max()) * images >= _EXACT:
+        raise ValueError("matrices have counts too large to be summed exactly")
+    of_images, of_seeds = np.random.SeedSequence(seed).spawn(2)
+    flat = np.moveaxis(matrices, 0, 1).reshape(images, -1).astype(np.float64)
+    found = _resample(flat, (seeds, classes, classes), score, of_images, resamples)
+    estimates = np.asarray(score(totals), np.float64)
+
+    crossed = None
+    if seeds > 1:
+        generator = np.random.Generator(np.random.PCG64(of_seeds))
+        weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
+        crossed = _describe(_mean(estimates), _mean(found, weights), level)
+    defined = estimates[~np.isnan(estimates)]
+    return ImageBootstrap(
+        tuple(_describe(estimates[run], found[:, run], level) for run in range(seeds)),
+        _describe(_mean(estimates), _mean(found), level),
+        crossed,
+        float(defined.std(ddof=1)) if len(defined) > 1 else None,
+        images,
+        seeds,
+        resamples,
+    )
+
+
+def _resample(
+    flat: np.ndarray,
+    shape: tuple[int, int, int],
+    score: Score,
+    source: np.random.SeedSequence,
+    resamples: int,
+) -> np.ndarray:
+    """Scores [resamples, S] of matrices float64 [N, S · C · C], a few resamples at a time."""
+    images = len(flat)
+    generator = np.random.Generator(np.random.PCG64(source))
+    chunk = max(1, _CHUNK_BYTES // (8 * (images + flat.shape[1])))
+    parts = []
+    for first in range(0, resamples, chunk):
+        count = min(chunk, resamples - first)
+        weights = generator.multinomial(images, np.full(images, 1 / images), size=count)
+        # As float64, since NumPy multiplies integer matrices slowly; sums below 2**53 are exact.
+        sums = (weights.astype(np.float64) @ flat).astype(np.int64)
+        parts.append(score(sums.reshape(count, *shape)))
+    return np.concatenate(parts)
+
+
+def _mean_of_defined(values: np.ndarray) -> np.ndarray:
+    return 100 * _mean(values)
+
+
+def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean over the last axis of what is not NaN, weighted; NaN where nothing is left."""
+    weights = np.where(np.isnan(values), 0, 1 if weights is None else weights)
+    total = weights.sum(axis=-1)
+    sums = (np.nan_to_num(values) * weights).sum(axis=-1)
+    return np.divide(sums, total, out=np.full(np.shape(total), np.nan), where=total > 0)
+
+
+def _describe(estimate: float, values: np.ndarray, level: float) -> Resampled | None:
+    defined = values[~np.isnan(values)]
+    if np.isnan(estimate) or not defined.size:
+        return None
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Resampled(
+        float(estimate),
+        float(defined.std(ddof=1)) if len(defined) > 1 else 0.0,
+        float(low),
+        float(high),
+        level,
+        len(values) - len(defined),
+    )

@@ -1,0 +1,123 @@
+"""What a study has to run: jobs of one folder each, made of commands that leave a file when they are finished."""
+
+import dataclasses
+import json
+import pathlib
+import re
+import shlex
+import sys
+from typing import Any
+
+from fpliif_jax import checkpoint
+
+_TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# Where data lie, what is shown: a finished run stands whatever these are now.
+_FIELDS_THAT_CHANGE_NO_RESULT = (
+    "data.manual_dir",
+    "data.data_dir",
+    "data.cache_dir",
+    "data.num_workers",
+    "eval.batch_size",
+    "eval.num_pictures",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One command of a job: python -m MODULE ARGUMENTS.
+
+    Attributes:
+      module: 'fpliif_jax.main'.
+      arguments: its own.
+      output: name of the file in the job's folder that is there only when the step is finished.
+      config: what the output must say of itself under 'config'; None: it is not asked.
+    """
+
+    module: str
+    arguments: tuple[str, ...]
+    output: str
+    config: dict[str, Any] | None = None
+
+    @property
+    def command(self) -> list[str]:
+        """With the interpreter that runs this."""
+        return [sys.executable, "-m", self.module, *self.arguments]
+
+    def __str__(self) -> str:
+        return shlex.join(["python", "-m", self.module, *self.arguments])
+
+    def is_finished(self, workdir: pathlib.Path) -> bool:
+        """Whether its output is there, and of this config."""
+        path = workdir / self.output
+        if self.config is None or not path.is_file():
+            return path.is_file()
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))["config"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return isinstance(found, dict) and _compared(found) == _compared(self.config)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Steps in one folder, one after the other.
+
+    Attributes:
+      name: for the person, unique in a study.
+      workdir: the folder; run.log there has what the steps print.
+      steps: in order.
+      needs: name of a job that must be finished first.
+    """
+
+    name: str
+    workdir: pathlib.Path
+    steps: tuple[Step, ...]
+    needs: str | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return all(step.is_finished(self.workdir) for step in self.steps)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+      job: the job.
+      status: 'finished', 'skipped' (it was finished before), 'interrupted' (saved, the same command goes on),
+        'failed' or 'blocked' (what it needs is not finished).
+      problem: one line; None where all is well.
+      seconds: how long it ran now.
+    """
+
+    job: Job
+    status: str
+    problem: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the job's files are there."""
+        return self.status in ("finished", "skipped")
+
+
+def last_words(log: pathlib.Path, size: int = 4096) -> str:
+    """The last line of a log that says something, after its last command; bars write several on one line."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - size))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    text = _TERMINAL_CODES.sub("", text).replace("\r", "\n")
+    lines = [line.strip() for line in text.splitlines()]
+    return next((line for line in reversed(lines) if line and not line.startswith("$ ")), "")
+
+
+def _compared(config: dict[str, Any]) -> dict[str, Any]:
+    flat = checkpoint.flatten_config(config)
+    return {
+        field: value for field, value in flat.items() if field not in _FIELDS_THAT_CHANGE_NO_RESULT
+    }

@@ -1,0 +1,104 @@
+"""How the jobs of a study are launched: the command-line options that all studies share, and the end of it."""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from experiments import launch_local, launch_slurm
+from experiments.jobs import Job, Outcome
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """--jobs, --launcher and what Slurm is told."""
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs at the same time; GPUs are shared out among them"
+    )
+    parser.add_argument("--launcher", choices=("local", "slurm"), default="local")
+    parser.add_argument(
+        "--slurm",
+        default="",
+        metavar="NAME=VALUE,…",
+        help="for submitit: slurm_partition=gpu,gpus_per_node=4,timeout_min=600",
+    )
+    parser.add_argument(
+        "--slurm_cluster",
+        choices=("slurm", "local"),
+        default="slurm",
+        help="local: the array as processes of this machine",
+    )
+
+
+def check_options(flags: argparse.Namespace) -> None:
+    """Refuses impossible options.
+
+    Raises:
+      ValueError: names the option.
+    """
+    if flags.jobs < 1:
+        raise ValueError(f"--jobs is {flags.jobs}; it must be at least 1")
+    if flags.launcher == "slurm" and flags.jobs != 1:
+        raise ValueError(
+            "--jobs is for --launcher=local; Slurm runs as many tasks as it has room for"
+        )
+    _slurm_parameters(flags.slurm)
+
+
+def read_seeds(text: str) -> list[int]:
+    """'0,1,2' or '0-4' as whole numbers from 0, each once.
+
+    Raises:
+      ValueError: it is neither.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"--seeds is {text!r}; it must be like 0,1,2 or 0-4")
+        seeds += range(int(first), int(last if dash else first) + 1)
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(f"--seeds is {text!r}; it must name at least one seed, and each once")
+    return seeds
+
+
+def run(jobs: Sequence[Job], flags: argparse.Namespace, folder: pathlib.Path) -> list[Outcome]:
+    """Runs all jobs as the options say.
+
+    Args:
+      jobs: of the study.
+      flags: with the options of `add_options`.
+      folder: of the study.
+
+    Raises:
+      SlurmError: they cannot be submitted.
+    """
+    if flags.launcher == "slurm":
+        parameters = _slurm_parameters(flags.slurm)
+        return launch_slurm.run(jobs, folder / "slurm", parameters, flags.slurm_cluster)
+    return launch_local.run(jobs, flags.jobs)
+
+
+def finish(outcomes: Sequence[Outcome]) -> None:
+    """Tells how many jobs ended how, and exits with code 1 unless all are finished."""
+    kinds = ("finished", "skipped", "interrupted", "failed", "blocked")
+    counts = {kind: [outcome for outcome in outcomes if outcome.status == kind] for kind in kinds}
+    told = ", ".join(f"{len(found)} {kind}" for kind, found in counts.items() if found)
+    print(told.replace("skipped", "finished before"))
+    bad = [outcome for outcome in outcomes if not outcome.is_well]
+    for outcome in bad:
+        print(f"{outcome.status}: {outcome.job.name}: {outcome.problem}", file=sys.stderr)
+    if bad:
+        print("the same command goes on with what is not finished", file=sys.stderr)
+        sys.exit(1)
+
+
+def _slurm_parameters(text: str) -> dict[str, Any]:
+    """'slurm_partition=gpu,timeout_min=600' as a dict; what is a whole number becomes one."""
+    parameters: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals or not name or not value:
+            raise ValueError(f"--slurm has {part!r}; it must be NAME=VALUE,NAME=VALUE")
+        parameters[name] = int(value) if value.isdecimal() else value
+    return parameters

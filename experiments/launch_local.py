@@ -1,0 +1,217 @@
+"""Runs jobs on this machine, several at once if wanted, with its GPUs shared out among them.
+
+On CPUs the processes of several jobs are not pinned to cores: how many cores a process sees decides how XLA
+splits its sums, so a pinned run would not be bit-identical to one that runs alone.
+"""
+
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Mapping, Sequence
+
+from tqdm import tqdm
+
+from experiments.jobs import Job, Outcome, Step, last_words
+
+_POLL_SECONDS = 0.2
+_MEMORY_SHARE = 0.9  # of a GPU's memory that all its jobs may have together
+
+
+def visible_gpus(environment: Mapping[str, str]) -> list[str]:
+    """Names of the GPUs that processes may use, as CUDA_VISIBLE_DEVICES has them.
+
+    JAX is not asked: this process would take their memory for itself.
+    """
+    if environment.get("JAX_PLATFORMS", "").startswith("cpu"):
+        return []
+    chosen = environment.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    gpus = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(index) for index in range(len(gpus))]
+
+
+def shares(slots: int, gpus: Sequence[str]) -> list[dict[str, str]]:
+    """Environment variables by slot that divide GPUs among jobs that run at the same time.
+
+    Every slot has as many GPUs as any other; where there are fewer GPUs than slots, several slots have the
+    same one and each a part of its memory.
+    """
+    if not gpus:
+        return [{} for _ in range(slots)]
+    if slots <= len(gpus):
+        each = len(gpus) // slots
+        return [
+            {"CUDA_VISIBLE_DEVICES": ",".join(gpus[slot * each : (slot + 1) * each])}
+            for slot in range(slots)
+        ]
+    jobs_on_a_gpu = -(-slots // len(gpus))
+    fraction = f"{_MEMORY_SHARE / jobs_on_a_gpu:.3f}"
+    return [
+        {
+            "CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)],
+            "XLA_PYTHON_CLIENT_MEM_FRACTION": fraction,
+        }
+        for slot in range(slots)
+    ]
+
+
+def run(jobs: Sequence[Job], slots: int) -> list[Outcome]:
+    """Runs jobs, at most `slots` at once, and returns how each ended, in their order.
+
+    A job that fails does not stop the others. SIGTERM and Ctrl-C are handed on to the running jobs, which save; no
+    new one is started then.
+    """
+    return _Pool(jobs, slots).run()
+
+
+@dataclasses.dataclass
+class _Running:
+    """A job at work."""
+
+    job: Job
+    steps: list[Step]  # left, the one at work first
+    process: subprocess.Popen
+    started: float
+
+
+class _Pool:
+    """Jobs waiting, at work and ended."""
+
+    def __init__(self, jobs: Sequence[Job], slots: int) -> None:
+        self._jobs = list(jobs)
+        self._outcomes = {job.name: Outcome(job, "skipped") for job in jobs if job.is_finished}
+        self._waiting = [job for job in jobs if job.name not in self._outcomes]
+        gpus = visible_gpus(os.environ)
+        self._environments = shares(min(slots, max(1, len(self._waiting))), gpus)
+        self._running: dict[int, _Running] = {}
+        self._stopping: int | None = None
+
+    def run(self) -> list[Outcome]:
+        """Until nothing is waiting or at work."""
+        previous = {
+            number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            with tqdm(total=len(self._waiting), unit="run", desc="study", leave=False) as bar:
+                while self._waiting or self._running:
+                    self._end_the_blocked(bar)
+                    self._start_the_ready(bar)
+                    time.sleep(_POLL_SECONDS)
+                    self._collect(bar)
+                    if sys.stderr.isatty():  # elsewhere every look would be a line of its own
+                        bar.set_postfix_str(self._doing())
+        finally:
+            for running in self._running.values():
+                running.process.terminate()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        return [self._outcomes[job.name] for job in self._jobs]
+
+    def _stop(self, number: int, frame: types.FrameType | None) -> None:
+        """Hands the signal on as SIGTERM, which saves; a second Ctrl-C as itself, which ends at once."""
+        repeated = self._stopping is not None and number == signal.SIGINT
+        self._stopping = number
+        for running in self._running.values():
+            running.process.send_signal(signal.SIGINT if repeated else signal.SIGTERM)
+
+    def _end_the_blocked(self, bar: tqdm) -> None:
+        for job in list(self._waiting):
+            needed = self._outcomes.get(job.needs) if job.needs else None
+            if self._stopping is not None:
+                outcome = Outcome(job, "interrupted", "not started")
+            elif needed is not None and not needed.is_well:
+                outcome = Outcome(job, "blocked", f"it needs {job.needs}, which is {needed.status}")
+            else:
+                continue
+            self._waiting.remove(job)
+            self._end(outcome, bar)
+
+    def _start_the_ready(self, bar: tqdm) -> None:
+        for slot, environment in enumerate(self._environments):
+            if slot in self._running:
+                continue
+            ready = [
+                job for job in self._waiting if job.needs is None or job.needs in self._outcomes
+            ]
+            if not ready:
+                return
+            self._waiting.remove(ready[0])
+            steps = [step for step in ready[0].steps if not step.is_finished(ready[0].workdir)]
+            try:
+                process = start(steps[0], ready[0].workdir, environment)
+            except OSError as error:
+                self._end(Outcome(ready[0], "failed", f"cannot be started: {error}"), bar)
+                continue
+            self._running[slot] = _Running(ready[0], steps, process, time.monotonic())
+
+    def _collect(self, bar: tqdm) -> None:
+        for slot, running in list(self._running.items()):
+            code = running.process.poll()
+            if code is None:
+                continue
+            step, seconds = running.steps[0], time.monotonic() - running.started
+            problem = unfinished(step, running.job.workdir, code)
+            if problem is not None:
+                stopped = self._stopping is not None or code == 0
+                status = "interrupted" if stopped else "failed"
+                self._end(Outcome(running.job, status, problem, seconds), bar)
+                del self._running[slot]
+            elif len(running.steps) == 1:
+                self._end(Outcome(running.job, "finished", None, seconds), bar)
+                del self._running[slot]
+            else:
+                running.steps.pop(0)
+                running.process = start(
+                    running.steps[0], running.job.workdir, self._environments[slot]
+                )
+
+    def _end(self, outcome: Outcome, bar: tqdm) -> None:
+        self._outcomes[outcome.job.name] = outcome
+        bar.update()
+        if not outcome.is_well:
+            bar.write(f"{outcome.job.name}: {outcome.status}: {outcome.problem}")
+
+    def _doing(self) -> str:
+        said = [
+            f"{running.job.name}: {last_words(running.job.workdir / 'run.log')[:60]}"
+            for running in self._running.values()
+        ]
+        return " | ".join(said)
+
+
+def start(step: Step, workdir: pathlib.Path, environment: Mapping[str, str]) -> subprocess.Popen:
+    """Starts a step; what it prints is added to run.log, after the command."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    # Bars redraw ten times a second, which fills a log that nobody watches.
+    calm = {"TQDM_MININTERVAL": os.environ.get("TQDM_MININTERVAL", "2")}
+    with open(workdir / "run.log", "a", encoding="utf-8") as log:
+        log.write(f"$ {step}\n")
+        log.flush()
+        return subprocess.Popen(
+            step.command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **calm, **environment},
+        )
+
+
+def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
+    """Why a step that ended with this exit code is not finished; None where it is."""
+    if code == 0 and step.is_finished(workdir):
+        return None
+    said = last_words(workdir / "run.log")
+    ended = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"{said or 'it said nothing'} ({ended}; {workdir / 'run.log'})"

@@ -1,0 +1,116 @@
+"""Runs one config with several seeds, each in a folder of its own, and prints mean and SD.
+
+    python -m experiments.multi_seed --config=configs/lapa.py --seeds=0,1,2,3,4 --workdir=runs/lapa
+
+Every other argument goes to `fpliif_jax.main`: --config.FIELD=VALUE. The run of seed 3 is in WORKDIR/seed3, with all
+that the process printed in run.log. Runs that are finished with the same settings are skipped, interrupted ones
+go on. A run that fails is told at the end, with exit code 1, and does not stop the others.
+
+A seed varies the initial parameters, the order of the data and the augmentations. Fix any of them with
+--config.seeds.initialisation=0, --config.seeds.data_order=0 or --config.seeds.augmentation=0.
+
+--jobs=N runs N at a time and shares the GPUs out among them; --launcher=slurm submits an array with one task a seed
+(submitit; --slurm=slurm_partition=gpu,gpus_per_node=4,timeout_min=600).
+"""
+
+import argparse
+import json
+import pathlib
+import shlex
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+
+import jax
+
+from experiments import launch, seed_statistics, studies
+from experiments.jobs import Job, Step
+from experiments.launch_slurm import SlurmError
+from fpliif_jax import checkpoint, settings
+
+_SHOWN = ("mean_f1", "miou")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs what is not finished and prints the table; errors a person can mend are one line."""
+    flags, passed_on = _parse(arguments)
+    # Looking at settings must not take the memory of a GPU that the runs are to have.
+    jax.config.update("jax_platforms", "cpu")
+    try:
+        launch.check_options(flags)
+        seeds = launch.read_seeds(flags.seeds)
+        config = settings.config_of(passed_on)
+        settings.check_settings(config)
+        workdir = pathlib.Path(flags.workdir).expanduser()
+        jobs = [seed_job(passed_on, workdir / f"seed{seed}", seed) for seed in seeds]
+        typed = sys.argv[1:] if arguments is None else arguments
+        command = shlex.join(["python", "-m", "experiments.multi_seed", *typed])
+        studies.write_study(workdir, command, [job.name for job in jobs])
+        outcomes = launch.run(jobs, flags, workdir)
+    except (ValueError, settings.SettingsError, SlurmError) as error:
+        sys.exit(f"error: {error}")
+    print(table([outcome.job.workdir for outcome in outcomes if outcome.is_well]))
+    print(f"report: python -m experiments.report --runs={workdir} --output={workdir}/report")
+    launch.finish(outcomes)
+
+
+def seed_job(passed_on: Sequence[str], workdir: pathlib.Path, seed: int) -> Job:
+    """Trains and evaluates one seed of a config.
+
+    Args:
+      passed_on: --config=FILE and --config.FIELD=VALUE.
+      workdir: of the run.
+      seed: of the run.
+    """
+    arguments = (*passed_on, f"--config.seed={seed}")
+    config = checkpoint.json_config(settings.config_of(arguments))
+    step = Step("fpliif_jax.main", (*arguments, f"--workdir={workdir}"), "results.json", config)
+    return Job(f"seed{seed}", workdir, (step,))
+
+
+def table(workdirs: Sequence[pathlib.Path]) -> str:
+    """Mean and SD over runs of each evaluation, in percent, with every run's value."""
+    values: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for workdir in workdirs:
+        results = json.loads((workdir / "results.json").read_text(encoding="utf-8"))
+        for found in results["evaluations"]:
+            for metric in _SHOWN:
+                if found[metric] is not None:
+                    key = (found["split"], found["checkpoint"], found["row"], metric)
+                    values[key].append(100 * found[metric])
+    lines = [
+        f"{'split':<11}{'checkpoint':<12}{'row':>17} {'metric':<8}{'mean':>7}{'SD':>7}{'n':>3}  each run"
+    ]
+    for (split, which, row, metric), percents in values.items():
+        found = seed_statistics.summary(percents)
+        sd = "–" if found.sd is None else f"{found.sd:.2f}"
+        each = " ".join(f"{percent:.2f}" for percent in percents)
+        lines.append(
+            f"{split:<11}{which:<12}{row:>17} {metric:<8}{found.mean:>7.2f}{sd:>7}{found.n:>3}  {each}"
+        )
+    return "\n".join(lines)
+
+
+def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Own options, and what is passed on to the runs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.multi_seed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", required=True, help="experiment file")
+    parser.add_argument("--seeds", default="0-4", help="0,1,2 or 0-4 (the default)")
+    parser.add_argument("--workdir", required=True, help="folder of the study")
+    launch.add_options(parser)
+    flags, rest = parser.parse_known_args(arguments)
+    wrong = [argument for argument in rest if not argument.startswith("--config.")]
+    if wrong:
+        parser.error(f"unknown argument {wrong[0]!r}; settings are --config.FIELD=VALUE")
+    if any(argument.startswith("--config.seed=") for argument in rest):
+        parser.error("--config.seed is what --seeds is for")
+    return flags, [f"--config={flags.config}", *rest]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The published numbers as data, and numbers measured elsewhere in the same format.
+
+`experiments/published/*.csv` hold every number of the two papers' tables (see the README there). A
+file of the same format, made by another program, is read by `read_values` too:
+
+    system,dataset,protocol,class,metric,value,unit,source,seed
+    PyTorch port,lapa,256,mean,mean_f1,92.31,percent,our cluster,0
+"""
+
+import csv
+import dataclasses
+import decimal
+import functools
+import math
+import pathlib
+
+FOLDER = pathlib.Path(__file__).parent / "published"
+
+_REQUIRED = ("system", "dataset", "protocol", "class", "metric", "value", "source")
+_OPTIONAL = ("unit", "seed")
+_UNITS = (
+    "percent",
+    "fraction",
+    "millions",
+    "gmacs",
+    "frames_per_second",
+    "milliseconds",
+    "hours",
+    "times",
+    "count",
+    "none",
+)
+_LARGEST = {"percent": 100.0, "fraction": 1.0}  # of either sign: differences are shares too
+_AS_PERCENT = {"percent": 0, "fraction": 2}  # how far the point moves
+
+
+class PublishedError(Exception):
+    """A file of published or external numbers cannot be read; the message names file and line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedValue:
+    """One printed number.
+
+    Attributes:
+      system: 'FP-LIIF', 'DML-CSR', 'STN-iCNN', 'STN-iCNN*', 'iCNN', …
+      dataset: 'lapa', 'celebamask_hq', 'helen', 'cityscapes', or '' where it is about none.
+      protocol: what the row or column is about: '256', '192->256', 'lambda=10', 'runs', 'unet', …
+      class_name: a name of `data_builders.class_names`, 'mean', 'overall', 'eyes', 'brows', 'mouth'
+        or ''.
+      metric: 'f1' of a class, 'mean_f1', 'group_f1', 'mean_f1_sd', 'parameters', 'gmacs', …
+      value: the number, in `unit`.
+      printed: its text, so that '92.0' and '92' differ in their last digit.
+      unit: 'percent', 'fraction', 'millions', 'gmacs', 'frames_per_second', 'milliseconds', 'hours',
+        'times', 'count' or 'none'.
+      source: 'FP-LIIF Table 1', 'STN-iCNN README', …; any text for external numbers.
+      seed: of an external run, or None.
+    """
+
+    system: str
+    dataset: str
+    protocol: str
+    class_name: str
+    metric: str
+    value: float
+    printed: str
+    unit: str
+    source: str
+    seed: int | None = None
+
+    @property
+    def percent(self) -> float:
+        """The value in percent points.
+
+        Raises:
+          ValueError: the unit is neither 'percent' nor 'fraction'.
+        """
+        if self.unit not in _AS_PERCENT:
+            raise ValueError(f"{self.metric} of {self.system} ({self.source}) is in {self.unit}")
+        # By decimals: .893 is 89.3 and not 89.3 and some 1e-14.
+        return float(decimal.Decimal(self.printed).scaleb(_AS_PERCENT[self.unit]))
+
+    @property
+    def decimals(self) -> int:
+        """Printed digits after the point, of percent points where the value is a share."""
+        exponent = decimal.Decimal(self.printed).as_tuple().exponent
+        return max(0, -int(exponent) - _AS_PERCENT.get(self.unit, 0))
+
+
+@functools.cache
+def published_values() -> tuple[PublishedValue, ...]:
+    """All numbers of the papers, in the order of the files and of their lines."""
+    return tuple(value for path in sorted(FOLDER.glob("*.csv")) for value in read_values(path))
+
+
+def read_values(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
+    """The numbers of one CSV file.
+
+    Args:
+      path: UTF-8, with a header; columns in any order. `unit` (default: percent) and `seed` (default:
+        none) may be missing or empty.
+
+    Raises:
+      PublishedError: names the file, the line and what is wrong with it.
+    """
+    path = pathlib.Path(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            _check_header(path, reader.fieldnames)
+            return tuple(_value(path, reader.line_num, row) for row in reader)
+    except OSError as error:
+        raise PublishedError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PublishedError(f"{path}: not a CSV file in UTF-8: {error}") from error
+
+
+def _check_header(path: pathlib.Path, found: list[str] | None) -> None:
+    found = list(found or ())
+    columns = ",".join((*_REQUIRED, *_OPTIONAL))
+    for name in _REQUIRED:
+        if name not in found:
+            raise PublishedError(
+                f"{path}, line 1: no column {name!r}; the header should be {columns}"
+            )
+    for name in found:
+        if name not in _REQUIRED + _OPTIONAL:
+            raise PublishedError(
+                f"{path}, line 1: unknown column {name!r}; the header should be {columns}"
+            )
+        if found.count(name) > 1:
+            raise PublishedError(f"{path}, line 1: column {name!r} is there twice")
+
+
+def _value(path: pathlib.Path, line: int, row: dict[str | None, str | None]) -> PublishedValue:
+    def wrong(what: str) -> PublishedError:
+        return PublishedError(f"{path}, line {line}: {what}")
+
+    if None in row or None in row.values():
+        raise wrong("not as many fields as the header has")
+    fields = {name: text.strip() for name, text in row.items()}
+    for name in ("system", "metric", "value", "source"):
+        if not fields[name]:
+            raise wrong(f"{name} is empty")
+    try:
+        value = float(decimal.Decimal(fields["value"]))
+    except (decimal.InvalidOperation, ValueError):  # the latter of a signalling NaN
+        raise wrong(f"value {fields['value']!r} is not a number") from None
+    if not math.isfinite(value):
+        raise wrong(f"value {fields['value']!r} is not finite")
+    unit = fields.get("unit") or "percent"
+    if unit not in _UNITS:
+        raise wrong(f"unit {unit!r} is none of {', '.join(_UNITS)}")
+    if abs(value) > _LARGEST.get(unit, math.inf):
+        raise wrong(f"value {fields['value']} is impossible in {unit}; set the column unit")
+    seed = fields.get("seed", "")
+    if seed and not seed.isdecimal():
+        raise wrong(f"seed {seed!r} is not a whole number")
+    return PublishedValue(
+        system=fields["system"],
+        dataset=fields["dataset"],
+        protocol=fields["protocol"],
+        class_name=fields["class"],
+        metric=fields["metric"],
+        value=value,
+        printed=fields["value"],
+        unit=unit,
+        source=fields["source"],
+        seed=int(seed) if seed else None,
+    )

@@ -1,0 +1,161 @@
+"""What the JSON files of a run must contain for a study to use them: numbers are finite already."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from experiments.bounded_files import UnreadableError
+
+SEED_SOURCES = ("initialisation", "data_order", "augmentation")
+
+_SPLITS = ("train", "validation", "test")
+# They become parts of file names.
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_SCORES = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
+
+
+def check_config(config: Any, name: str = "config.json") -> None:
+    """Refuses what is no config of a run.
+
+    Raises:
+      UnreadableError: names the first field that is missing or impossible.
+    """
+    _require(isinstance(config, dict), name, "is not a JSON object")
+    _field(config, "seed", name, _is_integer, "an integer")
+    for group, text in (("data", "name"), ("model", "name"), ("train", None), ("eval", None)):
+        _field(config, group, name, _is_object, "an object")
+        if text is not None:
+            _field(config[group], text, f"{name}: {group}", _is_text, "a text")
+    seeds = config.get("seeds", {})
+    _require(_is_object(seeds), name, "seeds is not an object")
+    for source in SEED_SOURCES:
+        seed = seeds.get(source)
+        _require(seed is None or _is_integer(seed), name, f"seeds.{source} is not an integer")
+    study = config.get("study", {})
+    _require(_is_object(study), name, "study is not an object")
+    margin = study.get("equivalence_margin", 1.0)
+    _require(
+        _is_number(margin) and 0 < margin <= 100,
+        name,
+        "study.equivalence_margin is not a number of F1 points above 0",
+    )
+
+
+def check_environment(environment: Any, name: str = "environment.json") -> None:
+    """Refuses what is no environment of a run.
+
+    Raises:
+      UnreadableError: names the first field that is missing or impossible.
+    """
+    _require(isinstance(environment, dict), name, "is not a JSON object")
+    fingerprint = environment.get("data_fingerprint")
+    _require(_is_text_or_none(fingerprint), name, "data_fingerprint is not a text")
+    versions = environment.get("versions", {})
+    fits = _is_object(versions) and all(_is_text_or_none(text) for text in versions.values())
+    _require(fits, name, "versions is not an object of texts")
+
+
+def check_results(results: Any, name: str = "results.json") -> None:
+    """Refuses what is no results of a run.
+
+    Raises:
+      UnreadableError: names the first field that is missing or impossible.
+    """
+    _require(isinstance(results, dict), name, "is not a JSON object")
+    _field(results, "seed", name, _is_integer, "an integer")
+    _field(results, "model", name, _is_text, "a text")
+    _field(results, "parameters", name, _is_count, "a count")
+    _field(results, "dataset", name, _is_object, "an object")
+    _check_dataset(results["dataset"], f"{name}: dataset")
+    check_config(results.get("config"), f"{name}: config")
+    notes = results.get("notes")
+    fits = isinstance(notes, list) and all(_is_text(note) for note in notes)
+    _require(fits, name, "notes is not a list of texts")
+    train = results.get("train")
+    _require(train is None or _is_object(train), name, "train is not an object")
+    evaluations = results.get("evaluations")
+    fits = isinstance(evaluations, list) and bool(evaluations)
+    _require(fits, name, "evaluations is not a list with at least one evaluation")
+    seen = set()
+    for index, evaluation in enumerate(evaluations):
+        where = f"{name}: evaluations[{index}]"
+        _check_evaluation(evaluation, where)
+        key = tuple(evaluation[part] for part in ("split", "checkpoint", "row"))
+        _require(key not in seen, where, f"is a second one of {' '.join(key)}")
+        seen.add(key)
+
+
+def check_record(record: Any) -> bool:
+    """Whether a line of metrics.jsonl is a record: an object with 'step' and 'split'."""
+    return _is_object(record) and _is_count(record.get("step")) and _is_text(record.get("split"))
+
+
+def _check_dataset(dataset: dict[str, Any], name: str) -> None:
+    _field(dataset, "name", name, _is_text, "a text")
+    _field(dataset, "complete", name, lambda value: isinstance(value, bool), "true or false")
+    _field(dataset, "counts", name, _is_object, "an object")
+    fits = all(_is_count(count) for count in dataset["counts"].values())
+    _require(fits, name, "counts has something other than counts")
+    for text in ("builder_config", "fingerprint"):
+        _require(_is_text_or_none(dataset.get(text)), name, f"{text} is not a text")
+
+
+def _check_evaluation(evaluation: Any, name: str) -> None:
+    _require(_is_object(evaluation), name, "is not an object")
+    _field(evaluation, "split", name, lambda value: value in _SPLITS, f"one of {_SPLITS}")
+    for part in ("checkpoint", "row"):
+        _field(evaluation, part, name, _is_safe_name, "a short name of letters and digits")
+    step = evaluation.get("step")
+    _require(step is None or _is_count(step), name, "step is not a count")
+    _field(evaluation, "images", name, _is_count, "a count")
+    score = "a number from 0 to 1, or null"
+    for part in _SCORES:
+        _field(evaluation, part, name, _is_score, score)
+    for part in ("class_f1", "group_f1"):
+        _field(evaluation, part, name, _is_object, "an object")
+        for label in evaluation[part]:
+            _field(evaluation[part], label, f"{name}: {part}", _is_score, score)
+
+
+def _field(
+    content: dict[str, Any], field: str, name: str, fits: Callable[[Any], bool], wanted: str
+) -> None:
+    _require(field in content, name, f"has no {field!r}")
+    _require(fits(content[field]), name, f"{field!r} is not {wanted}")
+
+
+def _require(fits: bool, name: str, problem: str) -> None:
+    if not fits:
+        raise UnreadableError(f"{name}: {problem}")
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_integer(value) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return _is_integer(value) or isinstance(value, float)
+
+
+def _is_score(value: Any) -> bool:
+    return value is None or (_is_number(value) and 0 <= value <= 1)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or _is_text(value)
+
+
+def _is_safe_name(value: Any) -> bool:
+    return isinstance(value, str) and _SAFE_NAME.fullmatch(value) is not None
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)

@@ -1,0 +1,543 @@
+"""Finds runs and reads what they left; runs that differ in the seed alone make a group.
+
+Files come from anywhere, so nothing in them is believed before it is checked, and whatever is wrong with a
+run is told in a line of its own instead of stopping the reader.
+"""
+
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.bounded_files import (
+    MEBIBYTE,
+    UnreadableError,
+    parse_json,
+    read_arrays,
+    read_bytes,
+)
+from experiments.run_checks import (
+    SEED_SOURCES,
+    check_config,
+    check_environment,
+    check_record,
+    check_results,
+)
+from fpliif_jax import metrics
+
+_JSON_LIMIT = 16 * MEBIBYTE
+_LOG_LIMIT = 16 * MEBIBYTE
+_ARRAYS_LIMIT = 512 * MEBIBYTE
+_MOST_BAD_LINES = 1000
+_NOT_RUNS = ("checkpoints", "tensorboard", "evaluations")
+# Where data lie and how many threads read them does not change a run; nor how many pictures it leaves.
+_PLACES = ("data.manual_dir", "data.data_dir", "data.cache_dir", "data.num_workers")
+_LEFT_OUT = (*_PLACES, "eval.num_pictures")
+_FOLLOWS = "follows"
+_SAME_SCORE = 1e-9
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+class RunError(Exception):
+    """Files of a run cannot be used; the message names the file and says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run's folder.
+
+    Attributes:
+      path: the folder.
+      name: its path relative to where runs were looked for, with '/'.
+      status: 'finished' | 'unfinished' (it has no results.json) | 'broken'.
+      problem: one line when it is not finished: what is missing or wrong, and how far it came.
+      config: config.json, or that of results.json where the folder has none; checked. None if unusable.
+      results: results.json, checked: every score is None or in [0, 1].
+      environment: environment.json.
+      metrics: the records of metrics.jsonl that are whole, each with 'step' and 'split'.
+    """
+
+    path: pathlib.Path
+    name: str
+    status: str
+    problem: str | None
+    config: dict[str, Any] | None
+    results: dict[str, Any] | None
+    environment: dict[str, Any] | None
+    metrics: tuple[dict[str, Any], ...]
+
+    @property
+    def seed(self) -> int | None:
+        """config.seed."""
+        return None if self.config is None else self.config["seed"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Matrices:
+    """What an evaluation counted in every image.
+
+    Attributes:
+      example_ids: N official ids, all different.
+      confusion_matrices: int64 [N, C, C], rows truth, columns prediction.
+      class_names: C names, the background first.
+    """
+
+    example_ids: tuple[str, ...]
+    confusion_matrices: np.ndarray
+    class_names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """The examples of a run that people look at, from the worst to the best.
+
+    Attributes:
+      images: uint8 [K, H, W, 3].
+      ids: K official ids.
+      per_image_f1: float64 [K], fractions, by the first row.
+      rank: int64 [K], 0 for the worst of the split.
+      split_size: images in the split.
+      split, checkpoint: what was predicted, and by which.
+      rows: R names.
+      truths, predictions: R arrays, uint8 [K, h, w]; truth may be 255 where nothing counts.
+      class_names: C names, the background first.
+    """
+
+    images: np.ndarray
+    ids: tuple[str, ...]
+    per_image_f1: np.ndarray
+    rank: np.ndarray
+    split_size: int
+    split: str
+    checkpoint: str
+    rows: tuple[str, ...]
+    truths: tuple[np.ndarray, ...]
+    predictions: tuple[np.ndarray, ...]
+    class_names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Runs of one experiment: the same config and data, other seeds.
+
+    Attributes:
+      name: the longest folder that its runs have in common, or the run's own name.
+      config: what they share: without the seed, without where data lie; each of seeds.* is 'follows' or the
+        value that it is fixed at.
+      runs: all that belong to it, finished or not, in their order.
+    """
+
+    name: str
+    config: dict[str, Any]
+    runs: list[Run]
+
+    @property
+    def finished(self) -> list[Run]:
+        """The runs with results: those that may be pooled."""
+        return [run for run in self.runs if run.status == "finished"]
+
+    @property
+    def duplicates(self) -> tuple[int, ...]:
+        """Seeds of more than one finished run: they are no independent values."""
+        counts = Counter(run.seed for run in self.finished)
+        return tuple(sorted(seed for seed, count in counts.items() if count > 1))
+
+
+def read_runs(root: pathlib.Path | str) -> list[Run]:
+    """Reads every folder under root, itself included, that has config.json or results.json.
+
+    Folders that are links are not followed, but told where they hold a run. Broken runs are part of the list.
+
+    Raises:
+      RunError: root is not a folder.
+    """
+    root = pathlib.Path(root)
+    if not root.is_dir():
+        raise RunError(f"{root} is not a folder; give the one that holds the runs")
+    found = []
+    for folder, problem in _run_folders(root):
+        inside = root.resolve().name if folder == root else folder.relative_to(root).as_posix()
+        name = _printable(inside)
+        found.append(_read_run(folder, name) if problem is None else _broken(folder, name, problem))
+    return sorted(found, key=lambda run: _natural(run.name))
+
+
+def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
+    """Reads the confusion matrices of one of the evaluations in run.results.
+
+    Raises:
+      RunError: the file is missing or damaged, or its scores are not those of the evaluation.
+    """
+    name = "{split}-{checkpoint}-{row}.npz".format(**evaluation)
+    wanted = ("example_ids", "confusion_matrices", "class_names")
+    arrays = _load(run, pathlib.Path("evaluations", name), wanted)
+    if arrays is None:
+        raise RunError(f"{run.name}: evaluations/{name} is missing; evaluate the run again")
+
+    def require(fits: bool, problem: str) -> None:
+        if not fits:
+            raise RunError(f"{run.name}: evaluations/{name}: {problem}")
+
+    ids, class_names = (_texts(arrays[key]) for key in ("example_ids", "class_names"))
+    counted = arrays["confusion_matrices"]
+    require(ids is not None, "example_ids are not a list of different texts")
+    require(class_names is not None, "class_names are not a list of different texts")
+    require(counted.dtype.kind in "iu", f"confusion_matrices are {counted.dtype}, not integers")
+    shape = (len(ids), len(class_names), len(class_names))
+    require(counted.shape == shape, f"confusion_matrices are {counted.shape}, not {shape}")
+    is_count = not counted.size or (counted.min() >= 0 and counted.max() < 2**40)
+    require(bool(is_count), "confusion_matrices have values that are no counts")
+    counted = counted.astype(np.int64)
+    scores = metrics.scores(counted, class_names)
+    different = "results.json has {} {}, these matrices {}: they are of different evaluations"
+    for field in ("images", "mean_f1"):
+        told, computed = evaluation[field], scores[field]
+        require(_same(told, computed), different.format(field, told, computed))
+    told, computed = evaluation["class_f1"], scores["class_f1"]
+    require(list(told) == list(computed), different.format("classes", list(told), list(computed)))
+    for label in told:
+        text = different.format(f"F1 of {label}", told[label], computed[label])
+        require(_same(told[label], computed[label]), text)
+    return Matrices(ids, counted, class_names)
+
+
+def load_examples(run: Run) -> Examples | None:
+    """Reads examples.npz; None where the run has none.
+
+    Raises:
+      RunError: the file is damaged, or its arrays do not fit together.
+    """
+    arrays = _load(run, pathlib.Path("examples.npz"), None)
+    if arrays is None:
+        return None
+
+    def require(fits: bool, problem: str) -> None:
+        if not fits:
+            raise RunError(f"{run.name}: examples.npz: {problem}")
+
+    def take(key: str, kinds: str, ndim: int) -> np.ndarray:
+        require(key in arrays, f"has no array {key!r}")
+        array = arrays[key]
+        require(
+            array.dtype.kind in kinds and array.ndim == ndim,
+            f"{key} is {array.dtype} {array.shape}, not what it should be",
+        )
+        return array
+
+    names = {key: _texts(take(key, "U", 1)) for key in ("ids", "rows", "class_names")}
+    for key, texts in names.items():
+        require(bool(texts), f"{key} are not a list of different texts")
+    ids, rows, class_names = (names[key] for key in ("ids", "rows", "class_names"))
+    images = take("images", "u", 4)
+    require(images.dtype == np.uint8 and images.shape[3] == 3, "images are not uint8 [K, H, W, 3]")
+    f1, rank = take("per_image_f1", "f", 1).astype(np.float64), take("rank", "iu", 1)
+    for key, array in (("images", images), ("per_image_f1", f1), ("rank", rank)):
+        require(len(array) == len(ids), f"{key} has {len(array)} examples, ids {len(ids)}")
+    require(images.size > 0, "images are empty")
+    require(bool(((f1 >= 0) & (f1 <= 1)).all()), "per_image_f1 is not between 0 and 1")
+    size = int(take("split_size", "iu", 0))
+    fits = len(set(rank.tolist())) == len(rank) and rank.min() >= 0 and rank.max() < size
+    require(bool(fits), "rank is not a place in the split")
+    truths, predictions = [], []
+    for index in range(len(rows)):
+        truth = take(f"truth_{index}", "u", 3)
+        prediction = take(f"prediction_{index}", "u", 3)
+        for key, labels in (("truth", truth), ("prediction", prediction)):
+            fits = labels.dtype == np.uint8 and labels.shape == truth.shape and labels.size > 0
+            require(fits and len(labels) == len(ids), f"{key}_{index} is not uint8 [K, h, w]")
+            known = labels < len(class_names)
+            if key == "truth":
+                known |= labels == 255
+            require(bool(known.all()), f"{key}_{index} has classes without a name")
+        truths.append(truth)
+        predictions.append(prediction)
+    split, checkpoint = (str(take(key, "U", 0)) for key in ("split", "checkpoint"))
+    order = np.argsort(rank)
+    return Examples(
+        images[order],
+        tuple(ids[index] for index in order),
+        f1[order],
+        rank[order].astype(np.int64),
+        size,
+        split,
+        checkpoint,
+        rows,
+        tuple(truth[order] for truth in truths),
+        tuple(prediction[order] for prediction in predictions),
+        class_names,
+    )
+
+
+def group_runs(runs: Sequence[Run]) -> list[Group]:
+    """Puts together the runs of one experiment, in the order of their first runs.
+
+    Two runs belong together if their configs differ in nothing but the seed, what follows it, where data lie,
+    the number of threads and of pictures; and if they were trained and evaluated on the same data
+    (by fingerprint) and have as many parameters. An unfinished run joins the finished ones where there is only one
+    such group. Runs without a usable config are in no group.
+    """
+    by_config: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.config is not None:
+            by_config.setdefault(json.dumps(_without_seeds(run.config), sort_keys=True), []).append(
+                run
+            )
+    grouped = []
+    for same in by_config.values():
+        sources = _seed_sources(same)
+        by_sources: dict[tuple, list[Run]] = {}
+        for run in same:
+            by_sources.setdefault(sources[run.path], []).append(run)
+        for pattern, members in by_sources.items():
+            config = _without_seeds(members[0].config) | {
+                "seeds": dict(zip(SEED_SOURCES, pattern, strict=True))
+            }
+            grouped += [(config, part) for part in _same_data(members)]
+    order = {run.path: index for index, run in enumerate(runs)}
+    grouped.sort(key=lambda pair: order[pair[1][0].path])
+    return [Group(_common_name(members), config, members) for config, members in grouped]
+
+
+def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key not in ("seed", "seeds")}
+    for field in _LEFT_OUT:
+        section, _, name = field.partition(".")
+        kept[section] = {key: value for key, value in kept[section].items() if key != name}
+    return kept
+
+
+def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
+    """For each run (by path) and source of variation: 'follows' the seed, or the value it is fixed at.
+
+    A single run cannot tell: with seed 0 and a source at 0, both are possible. So of what is possible each takes
+    what most other runs can share, first those beside it, then all; and 'follows' where that is equal.
+    """
+    possible = {}
+    for run in runs:
+        seeds = run.config.get("seeds", {})
+        choices = []
+        for source in SEED_SOURCES:
+            value = seeds.get(source)
+            if value is None:  # a run made before sources could be fixed
+                choices.append((_FOLLOWS,))
+            else:
+                choices.append((_FOLLOWS, value) if value == run.seed else (value,))
+        possible[run.path] = list(itertools.product(*choices))
+    everywhere = Counter(itertools.chain.from_iterable(possible.values()))
+    beside: dict[pathlib.Path, Counter] = {}
+    for path, patterns in possible.items():
+        beside.setdefault(path.parent, Counter()).update(patterns)
+    return {
+        path: max(
+            patterns,
+            key=lambda pattern, near=beside[path.parent]: (
+                near[pattern],
+                everywhere[pattern],
+                pattern.count(_FOLLOWS),
+            ),
+        )
+        for path, patterns in possible.items()
+    }
+
+
+def _same_data(runs: list[Run]) -> list[list[Run]]:
+    finished: dict[tuple, list[Run]] = {}
+    others: dict[str | None, list[Run]] = {}
+    for run in runs:
+        trained = (run.environment or {}).get("data_fingerprint")
+        if run.status == "finished":
+            key = (trained, run.results["dataset"].get("fingerprint"), run.results["parameters"])
+            finished.setdefault(key, []).append(run)
+        else:
+            others.setdefault(trained, []).append(run)
+    parts = list(finished.values())
+    for trained, unfinished in others.items():
+        fitting = [part for key, part in finished.items() if trained in (None, key[0])]
+        if len(fitting) == 1:
+            fitting[0].extend(unfinished)
+        else:
+            parts.append(unfinished)
+    order = {run.path: index for index, run in enumerate(runs)}
+    return [sorted(part, key=lambda run: order[run.path]) for part in parts]
+
+
+def _common_name(runs: list[Run]) -> str:
+    if len(runs) == 1:
+        return runs[0].name
+    parts = [run.name.split("/") for run in runs]
+    shared = itertools.takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
+    return "/".join(level[0] for level in shared) or runs[0].path.parent.resolve().name
+
+
+def _run_folders(root: pathlib.Path) -> Iterator[tuple[pathlib.Path, str | None]]:
+    """Folders of runs, and of those that cannot be looked into why."""
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(listing)
+        except OSError as error:
+            yield folder, f"the folder cannot be read: {error.strerror or error}"
+            continue
+        if any(entry.name in ("config.json", "results.json") for entry in entries):
+            yield folder, None
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name.startswith(".") or entry.name in _NOT_RUNS:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path)
+            elif entry.is_symlink() and _holds_run(path):
+                yield path, "the folder is a link, which is not followed; copy or mount it instead"
+
+
+def _holds_run(path: pathlib.Path) -> bool:
+    return any(os.path.lexists(path / name) for name in ("config.json", "results.json"))
+
+
+def _broken(folder: pathlib.Path, name: str, problem: str) -> Run:
+    return Run(folder, name, "broken", problem, None, None, None, ())
+
+
+def _read_run(folder: pathlib.Path, name: str) -> Run:
+    problems: list[str] = []
+
+    def read(file_name: str, check: Callable[[Any], None]) -> dict[str, Any] | None:
+        try:
+            content = parse_json(read_bytes(folder / file_name, folder, _JSON_LIMIT), file_name)
+            check(content)
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            problems.append(_printable(error))
+            return None
+        return content
+
+    config = read("config.json", check_config)
+    results = read("results.json", check_results)
+    environment = read("environment.json", check_environment)
+    records: tuple[dict[str, Any], ...] = ()
+    try:
+        records = _read_records(folder)
+    except UnreadableError as error:
+        problems.append(_printable(error))
+    if config is None and results is not None:
+        config = results["config"]  # evaluated without being trained here
+    if config is not None and results is not None and config["seed"] != results["seed"]:
+        problems.append(
+            f"config.json has seed {config['seed']}, results.json seed {results['seed']}: "
+            "they are of different runs"
+        )
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        status, problem = "broken", problems[0] + more
+    elif results is None:
+        status, problem = "unfinished", _how_far(folder, config, records)
+    else:
+        status, problem = "finished", None
+    return Run(folder, name, status, problem, config, results, environment, records)
+
+
+def _read_records(folder: pathlib.Path) -> tuple[dict[str, Any], ...]:
+    try:
+        content = read_bytes(folder / "metrics.jsonl", folder, _LOG_LIMIT)
+    except FileNotFoundError:
+        return ()
+    records, bad_lines = [], 0
+    for line in content.splitlines():
+        try:
+            record = parse_json(line, "metrics.jsonl")
+        except UnreadableError:  # a line cut off by a kill
+            record = None
+        if check_record(record):
+            records.append(record)
+            continue
+        bad_lines += 1
+        if bad_lines > _MOST_BAD_LINES:
+            raise UnreadableError(f"metrics.jsonl has more than {_MOST_BAD_LINES} damaged lines")
+    return tuple(records)
+
+
+def _how_far(
+    folder: pathlib.Path, config: dict[str, Any] | None, records: Sequence[dict[str, Any]]
+) -> str:
+    parts = ["no results.json: not finished"]
+    if records:
+        last = max(records, key=lambda record: record["step"])
+        total = _total_steps(config, records)
+        place = f"step {last['step']}" + (f" of {total}" if total else "")
+        stage = last.get("stage")
+        parts.append(f"came to {place}" + (f", stage {stage}" if isinstance(stage, str) else ""))
+    else:
+        parts.append("no step recorded")
+    error = _last_error(folder)
+    if error:
+        parts.append(f"run.log ends with '{error}'")
+    return _printable("; ".join(parts))
+
+
+def _total_steps(config: dict[str, Any] | None, records: Sequence[dict[str, Any]]) -> int | None:
+    """Steps of a run of one stage, from the first validation, which ends an epoch; None if unknown."""
+    train = (config or {}).get("train", {})
+    stages, epochs = train.get("stages"), train.get("epochs")
+    if not (isinstance(stages, list) and len(stages) == 1 and isinstance(epochs, int)):
+        return None
+    for record in records:
+        epoch = record.get("epoch")
+        if record["split"] == "validation" and isinstance(epoch, int) and epoch > 0:
+            return record["step"] * epochs // epoch
+    return None
+
+
+def _last_error(folder: pathlib.Path) -> str | None:
+    try:
+        content = read_bytes(folder / "run.log", folder, _LOG_LIMIT)
+    except (FileNotFoundError, UnreadableError):
+        return None  # a log is a help, never a must
+    lines = content[-8192:].decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].strip()[:300] if lines and lines[-1].startswith("error: ") else None
+
+
+def _load(
+    run: Run, file: pathlib.Path, names: Sequence[str] | None
+) -> dict[str, np.ndarray] | None:
+    """Arrays of a file of the run; None if there is no such file."""
+    try:
+        return read_arrays(run.path / file, run.path, names, _ARRAYS_LIMIT)
+    except FileNotFoundError:
+        return None
+    except UnreadableError as error:
+        raise RunError(_printable(f"{run.name}: {error}")) from error
+
+
+def _texts(array: np.ndarray) -> tuple[str, ...] | None:
+    """None if it is not a list of texts, each different."""
+    if array.ndim != 1 or array.dtype.kind != "U":
+        return None
+    texts = tuple(array.tolist())
+    return texts if len(set(texts)) == len(texts) else None
+
+
+def _same(told: float | None, computed: float | None) -> bool:
+    if told is None or computed is None:
+        return told is computed
+    return abs(told - computed) <= _SAME_SCORE
+
+
+def _natural(name: str) -> list[str | int]:
+    """seed2 before seed10. Texts and numbers alternate, so that they are never compared."""
+    return [int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(name))]
+
+
+def _printable(text: object) -> str:
+    """One line of UTF-8: names of files may hold anything."""
+    whole = str(text).encode("utf-8", "replace").decode("utf-8")
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in whole)

@@ -1,0 +1,246 @@
+"""Tests of experiments.analysis and what it is made of: measured, comparison, studies, costs."""
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+from made_runs import LAPA, config_of, write_run, write_seeds
+
+from experiments import studies
+from experiments.analysis import analyse
+from experiments.tables import table_named
+
+# Their mean is 92.4, their SD √(0.02 / 4) = 0.0707; the paper has 92.41.
+NEAR = [92.4, 92.5, 92.3, 92.4, 92.4]
+
+
+def _analysed(root: pathlib.Path, *external: pathlib.Path) -> dict[str, Any]:
+    study, _ = analyse(root, external)
+    json.dumps(study, allow_nan=False)
+    return study
+
+
+def _table(study: dict[str, Any], identifier: str) -> dict[str, Any]:
+    return next(table for table in study["tables"] if table["id"] == identifier)
+
+
+def test_published_runs_get_a_verdict(tmp_path: pathlib.Path) -> None:
+    write_seeds(tmp_path, config_of(), NEAR)
+    study = _analysed(tmp_path)
+    table = _table(study, "table1")
+    row = table["rows"][0]
+    assert (row["label"], row["row"], row["published"]["value"]) == ("FP-LIIF, 256", "256", 92.41)
+    assert row["values"] == {str(seed): pytest.approx(v) for seed, v in enumerate(NEAR)}
+    assert row["summary"]["mean"] == pytest.approx(92.4)
+    assert row["summary"]["sd"] == pytest.approx(0.02**0.5 / 2)
+    # t(4, 97.5 %) = 2.7764: ± 2.7764 · 0.0707 / √5.
+    assert row["t_interval"] == pytest.approx([92.4 - 0.0878, 92.4 + 0.0878], abs=1e-3)
+    assert row["verdict"] == "reproduced"
+    assert [test["name"] for test in row["tests"]][0] == "one-sample t-test"
+    missing = next(row for row in table["rows"] if row["row"] == "512")
+    assert (missing["values"], missing["verdict"]) == ({}, None)
+    assert "no row 512" in missing["reason"]
+    classes = {
+        row["class"]: row for row in _table(study, "table1-classes")["rows"] if row["row"] == "256"
+    }
+    assert classes["hair"]["published"]["value"] == 96.0
+    assert classes["hair"]["verdict"] == "not reproduced"
+    assert classes["left_eye"]["verdict"] == "reproduced within margin"
+    assert study["groups"][0]["comparable"] is True
+    assert study["groups"][0]["deviations"] == []
+    assert study["incomplete_runs"] == []
+
+
+def test_drawn_faces_are_never_beside_a_verdict(tmp_path: pathlib.Path) -> None:
+    write_seeds(tmp_path, config_of(), NEAR, complete=False)
+    study = _analysed(tmp_path)
+    rows = [row for table in study["tables"] for row in table["rows"] if row["values"]]
+    assert {row["verdict"] for row in rows} == {"not comparable"}
+    assert all(row["tests"] == [] for row in rows)
+    assert study["groups"][0]["comparable"] is False
+    assert any("Nothing here can be held against a paper" in text for text in study["summary"])
+
+
+def test_another_reading_keeps_its_verdict_and_is_named(tmp_path: pathlib.Path) -> None:
+    write_seeds(tmp_path, config_of(model__ensemble="area"), NEAR)
+    study = _analysed(tmp_path)
+    assert _table(study, "table1")["rows"][0]["verdict"] == "reproduced"
+    (deviation,) = study["groups"][0]["deviations"]
+    assert deviation["field"] == "model.ensemble"
+    assert deviation["kind"] == "reading"
+
+
+def test_the_margin_is_that_of_the_config(tmp_path: pathlib.Path) -> None:
+    write_seeds(tmp_path, config_of(study__equivalence_margin=0.05), NEAR)
+    study = _analysed(tmp_path)
+    assert study["margin"] == 0.05
+    assert _table(study, "table1")["rows"][0]["verdict"] == "inconclusive"
+
+
+def test_validation_scores_are_not_the_papers(tmp_path: pathlib.Path) -> None:
+    run = write_run(tmp_path / "seed0", config_of(), {"256": 92.4})
+    results = json.loads((run / "results.json").read_text())
+    results["evaluations"][0]["split"] = "validation"
+    (run / "results.json").write_text(json.dumps(results))
+    (run / "evaluations" / "test-best-256.npz").rename(
+        run / "evaluations" / "validation-best-256.npz"
+    )
+    row = _table(_analysed(tmp_path), "table1")["rows"][0]
+    assert row["verdict"] == "not comparable"
+    assert "validation" in row["reason"]
+
+
+def test_lines_of_a_table_are_compared_with_its_baseline(tmp_path: pathlib.Path) -> None:
+    table = table_named("table5")
+    variants = {variant.name: variant for variant in table.variants}
+    percents = {
+        "lambda=0": [91.6, 91.9, 91.5, 91.7, 91.8],  # 0.7 ± 0.1581 below, seed by seed
+        "lambda=30": [92.5, 92.4, 92.4, 92.3, 92.4],  # no difference on the mean
+        "lambda=40": [92.4, 92.5, 92.3, 92.4, 92.4],
+    }
+    for name, values in percents.items():
+        write_seeds(tmp_path / "t5" / name, config_of(variants[name]), values)
+    jobs = [f"{name}/seed{seed}" for name in (*percents, "lambda=20") for seed in range(5)]
+    studies.write_study(
+        tmp_path / "t5", "python -m experiments.run table5", jobs, "table5", "paper"
+    )
+    study = _analysed(tmp_path)
+    found = _table(study, "table5")
+    assert [row["label"] for row in found["rows"]] == ["λ = 0", "λ = 30", "λ = 40"]
+    # The paper's 91.73, 92.34 and 92.4.
+    assert [row["verdict"] for row in found["rows"]] == ["reproduced"] * 3
+    first, second = found["comparisons"]
+    assert (first["a"], first["b"], first["test"], first["n"]) == ("λ = 0", "λ = 40", "paired t", 5)
+    assert first["difference"] == pytest.approx(-0.7)
+    # differences −.8 −.6 −.8 −.7 −.6: SD 0.1; t = −0.7 / (0.1 / √5) = −15.65, p = 9.7e-5.
+    assert first["p"] == pytest.approx(9.7e-5, rel=0.02)
+    assert first["p_holm"] == pytest.approx(2 * first["p"])
+    assert second["difference"] == pytest.approx(0.0)
+    assert "python -m experiments.run table5" in study["commands"]
+    missing = [run for run in study["incomplete_runs"] if run["status"] == "not started"]
+    assert [run["name"] for run in missing] == [f"t5/lambda=20/seed{seed}" for seed in range(5)]
+    differing = {group["name"]: group["settings"] for group in study["groups"]}
+    assert differing["t5/lambda=0"] == {"loss.edge_weight": 0.0}
+
+
+def test_numbers_measured_elsewhere_are_tested_against_ours(tmp_path: pathlib.Path) -> None:
+    write_seeds(tmp_path / "runs", config_of(), NEAR)
+    lines = ["system,dataset,protocol,class,metric,value,source,seed"]
+    for seed, value in enumerate([92.2, 92.2, 92.1, 92.3, 92.1]):
+        lines.append(f"PyTorch port,lapa,256,mean,mean_f1,{value},our cluster,{seed}")
+    lines.append("Other,helen,256,overall,group_f1,91.0,a blog,")
+    path = tmp_path / "pytorch.csv"
+    path.write_text("\n".join(lines) + "\n")
+    study = _analysed(tmp_path / "runs", path)
+    table = _table(study, "table1")
+    place = next(i for i, row in enumerate(table["rows"]) if row["system"] == "PyTorch port")
+    row = table["rows"][place]
+    assert row["verdict"] is None
+    assert row["summary"]["mean"] == pytest.approx(92.18)
+    assert table["rows"][row["against"]]["label"] == "FP-LIIF, 256"
+    welch, paired = table["comparisons"]
+    assert (welch["test"], paired["test"]) == ("Welch t", "paired t")
+    assert [one["difference"] for one in (welch, paired)] == pytest.approx([0.22, 0.22])
+    # differences .2 .3 .2 .1 .3: SD 0.08367, t = 0.22 / (0.08367 / √5) = 5.880.
+    assert paired["p"] == pytest.approx(0.00417, rel=0.01)
+    (rest,) = _table(study, "external")["rows"]
+    assert (rest["system"], rest["verdict"]) == ("Other", None)
+    assert study["external"] == ["pytorch.csv"]
+
+
+def test_one_run_is_inconclusive_and_a_doubled_seed_is_told(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path / "a" / "seed0", config_of(), {"256": 92.4})
+    write_run(tmp_path / "a" / "again", config_of(), {"256": 92.4})
+    study = _analysed(tmp_path)
+    row = _table(study, "table1")["rows"][0]
+    assert (row["verdict"], row["t_interval"]) == ("inconclusive", None)
+    (told,) = study["incomplete_runs"]
+    assert told["status"] == "duplicate"
+
+
+def test_what_is_broken_is_listed_and_hides_nothing(tmp_path: pathlib.Path) -> None:
+    write_seeds(tmp_path, config_of(), NEAR[:3])
+    (tmp_path / "seed1" / "results.json").write_text("{")
+    (tmp_path / "seed2" / "evaluations" / "test-best-256.npz").write_bytes(b"not an archive")
+    unfinished = write_run(tmp_path / "seed3", config_of(seed=3), {"256": 92.0})
+    (unfinished / "results.json").unlink()
+    (tmp_path / "study.json").write_text('{"table": "none"}')
+    study = _analysed(tmp_path)
+    told = {(entry["name"], entry["status"]) for entry in study["incomplete_runs"]}
+    assert ("seed1", "broken") in told
+    assert ("seed3", "unfinished") in told
+    assert ("study.json", "broken") in told
+    assert any(status == "evaluation" for _, status in told)
+    row = _table(study, "table1")["rows"][0]
+    assert list(row["values"]) == ["0", "2"]  # what results.json says stands without the images
+    assert row["image_interval"] is None
+
+
+def test_nothing_at_all_is_a_report_too(tmp_path: pathlib.Path) -> None:
+    study = _analysed(tmp_path)
+    assert study["summary"] == ["There is no finished run here."]
+    assert study["tables"] == []
+
+
+def test_curves_confusion_and_environments(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path / "seed0", config_of(), {"256": 90.0})
+    write_run(tmp_path / "seed1", config_of(seed=1), {"256": 90.0}, environment={"backend": "gpu"})
+    study = _analysed(tmp_path)
+    group = study["groups"][0]
+    (stage,) = group["curves"]["stages"]
+    assert stage["loss"][0] == {"seed": 0, "steps": [10, 20], "values": [3.5, 2.5]}
+    assert stage["validation"][1] == {"seed": 1, "steps": [10], "values": [80.0]}
+    matrix = group["confusion"]["matrix"]
+    assert matrix[1][1] == pytest.approx(0.9)
+    assert matrix[1][2] == pytest.approx(0.1)
+    assert all(sum(line) == pytest.approx(1) for line in matrix)
+    environments = study["environments"]
+    assert environments["common"]["versions.jax"] == "0.10.2"
+    (difference,) = environments["differences"]
+    assert difference == {"field": "backend", "values": {"seed0": "cpu", "seed1": "gpu"}}
+
+
+def test_counted_costs_are_reproduced_in_their_printed_digits(tmp_path: pathlib.Path) -> None:
+    studies.write_study(tmp_path, "python -m experiments.run table6", ["cost"], "table6", "paper")
+    (tmp_path / "cost").mkdir()
+    gmacs = {64: 27.443, 96: 32.251, 128: 38.99, 192: 58.241, 256: 85.4}
+    rows = [{"output_size": size, "gmacs": value} for size, value in gmacs.items()]
+    cost = {"parameters": 2285075, "rows": rows}
+    (tmp_path / "cost" / "cost.json").write_text(json.dumps(cost))
+    rates = [
+        {"output_size": 64, "images_per_second": 450.0},
+        {"output_size": 96, "images_per_second": 500.0},
+    ]
+    speed = {"device": "NVIDIA A100-SXM4-40GB", "rows": rates}
+    (tmp_path / "cost" / "speed.json").write_text(json.dumps(speed))
+
+    def verdicts() -> dict[tuple[str, str], str | None]:
+        table = _table(_analysed(tmp_path), "table6")
+        return {(row["metric"], row["row"]): row["verdict"] for row in table["rows"]}
+
+    found = verdicts()
+    # Printed: 27.44, 32.25, 39, 58.24, 85.2.
+    assert [found["gmacs", str(size)] for size in gmacs] == ["reproduced"] * 4 + ["not reproduced"]
+    # 445 and 332 in the paper.
+    assert found["fps", "64"] == "reproduced within margin"
+    assert found["fps", "96"] == "not reproduced"
+    assert found["fps", "256"] is None
+    speed["device"] = "cpu"
+    (tmp_path / "cost" / "speed.json").write_text(json.dumps(speed))
+    assert verdicts()["fps", "64"] == "not comparable"
+    (tmp_path / "cost" / "cost.json").write_text("[]")
+    assert verdicts()["gmacs", "64"] is None
+
+
+def test_the_main_row_of_a_smaller_experiment_is_the_same_share_of_its_images(
+    tmp_path: pathlib.Path,
+) -> None:
+    small = config_of(LAPA, data__image_size=64)
+    write_run(tmp_path / "seed0", small, {"64": 80.0, "48to64": 70.0})
+    rows = _table(_analysed(tmp_path), "table1")["rows"]
+    means = {row["label"]: row["summary"]["mean"] for row in rows if row["values"]}
+    assert means == {
+        "FP-LIIF, 256": pytest.approx(80.0),
+        "FP-LIIF, 192 → 256": pytest.approx(70.0),
+    }

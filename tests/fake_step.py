@@ -1,0 +1,42 @@
+"""A step of a job without JAX, for tests of launching: python -m fake_step WHAT FOLDER …"""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+
+
+def main(what: str, folder: str, *rest: str) -> None:
+    """Does one thing in a folder.
+
+    write NAME: leaves a file with the GPUs that it sees. fail: as a program with an error for the person does.
+    meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved', exit code 0.
+    """
+    path = pathlib.Path(folder)
+    with open(path / "starts", "a", encoding="utf-8") as file:
+        file.write(f"{what} {' '.join(rest)}\n")
+    if what == "fail":
+        sys.exit("error: it is broken; mend it")
+    if what == "meet":
+        (path / "here").touch()
+        deadline = time.monotonic() + 20
+        while not (path.parent / rest[1] / "here").exists():
+            if time.monotonic() > deadline:
+                sys.exit("error: the other one did not come")
+            time.sleep(0.02)
+    if what == "save":
+        signal.signal(signal.SIGTERM, lambda *_: _save(path))
+        (path / "ready").touch()
+        time.sleep(60)
+    seen = [os.environ.get(name, "-") for name in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS")]
+    (path / rest[0]).write_text(" ".join(seen), encoding="utf-8")
+
+
+def _save(path: pathlib.Path) -> None:
+    (path / "saved").touch()
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

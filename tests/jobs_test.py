@@ -1,0 +1,78 @@
+"""Tests of experiments.jobs: what counts as finished, and what a log says last."""
+
+import copy
+import json
+import pathlib
+from typing import Any
+
+import pytest
+from tiny_run import tiny_config
+
+from experiments.jobs import Job, Step, last_words
+from fpliif_jax import checkpoint
+
+CONFIG = checkpoint.json_config(tiny_config())
+
+
+def _step(config: dict[str, Any] | None = CONFIG) -> Step:
+    return Step("some.module", ("--flag",), "results.json", config)
+
+
+def _changed(field: str, value: Any) -> dict[str, Any]:
+    config = copy.deepcopy(CONFIG)
+    node = config
+    *groups, name = field.split(".")
+    for group in groups:
+        node = node[group]
+    node[name] = value
+    return config
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "is_finished"),
+    [
+        ("seed", 1, False),
+        ("train.epochs", 9, False),
+        ("eval.rows", ["32"], False),  # other rows have to be evaluated
+        ("data.manual_dir", "elsewhere", True),
+        ("data.num_workers", 7, True),
+        ("eval.num_pictures", 0, True),
+    ],
+)
+def test_a_run_of_other_settings_is_not_finished(
+    tmp_path: pathlib.Path, field: str, value: Any, is_finished: bool
+) -> None:
+    (tmp_path / "results.json").write_text(json.dumps({"config": _changed(field, value)}))
+    assert _step().is_finished(tmp_path) is is_finished
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"config": 3}', '{"config": {"a": 1', "null"])
+def test_half_a_file_is_not_finished(tmp_path: pathlib.Path, text: str) -> None:
+    (tmp_path / "results.json").write_text(text)
+    assert not _step().is_finished(tmp_path)
+
+
+def test_a_job_is_finished_when_all_its_steps_are(tmp_path: pathlib.Path) -> None:
+    job = Job("a", tmp_path, (_step(), Step("other", (), "robustness.json")))
+    assert not job.is_finished
+    (tmp_path / "results.json").write_text(json.dumps({"config": CONFIG}))
+    assert not job.is_finished
+    (tmp_path / "robustness.json").write_text("anything")
+    assert job.is_finished
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("one\ntwo\n\n", "two"),
+        ("training:  10%\rtraining: 100%\r\x1b[A\r", "training: 100%"),
+        ("error: bad\n$ python -m again\n", "error: bad"),
+        ("x" * 9000 + "\nend", "end"),
+        ("", ""),
+    ],
+)
+def test_last_words(tmp_path: pathlib.Path, written: str, said: str) -> None:
+    log = tmp_path / "run.log"
+    log.write_text(written)
+    assert last_words(log) == said
+    assert last_words(tmp_path / "missing.log") == ""

@@ -1,0 +1,216 @@
+"""Tests of experiments.launch, launch_local and launch_slurm with steps that take no time."""
+
+import argparse
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import pytest
+
+from experiments import launch, launch_local, launch_slurm
+from experiments.jobs import Job, Outcome, Step
+
+
+@pytest.fixture(autouse=True)
+def _steps_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parent))
+
+
+def _job(root: pathlib.Path, name: str, *steps: tuple[str, ...], needs: str | None = None) -> Job:
+    folder = root / name
+    made = tuple(
+        Step("fake_step", (what, str(folder), *rest), rest[0] if rest else "never")
+        for what, *rest in steps
+    )
+    return Job(name, folder, made, needs)
+
+
+def _ends(outcomes: list[Outcome]) -> dict[str, str]:
+    return {outcome.job.name: outcome.status for outcome in outcomes}
+
+
+def test_a_failure_stops_no_other_and_says_why(tmp_path: pathlib.Path) -> None:
+    jobs = [
+        _job(tmp_path, "a", ("write", "done")),
+        _job(tmp_path, "b", ("fail",)),
+        _job(tmp_path, "c", ("write", "done")),
+    ]
+    outcomes = launch_local.run(jobs, 1)
+    assert _ends(outcomes) == {"a": "finished", "b": "failed", "c": "finished"}
+    assert "error: it is broken; mend it (exit code 1; " in outcomes[1].problem
+    log = (tmp_path / "b" / "run.log").read_text()
+    assert log.startswith("$ python -m fake_step fail ")
+    again = launch_local.run(jobs, 1)
+    assert _ends(again) == {"a": "skipped", "b": "failed", "c": "skipped"}
+    assert (tmp_path / "a" / "starts").read_text().count("write") == 1
+
+
+def test_steps_follow_each_other_and_finished_ones_are_not_repeated(
+    tmp_path: pathlib.Path,
+) -> None:
+    job = _job(tmp_path, "a", ("write", "first"), ("write", "second"))
+    assert _ends(launch_local.run([job], 1)) == {"a": "finished"}
+    (tmp_path / "a" / "second").unlink()
+    assert _ends(launch_local.run([job], 1)) == {"a": "finished"}
+    starts = (tmp_path / "a" / "starts").read_text().split("\n")
+    assert starts == ["write first", "write second", "write second", ""]
+
+
+def test_what_needs_a_failed_job_is_blocked_and_what_needs_another_waits(
+    tmp_path: pathlib.Path,
+) -> None:
+    jobs = [
+        _job(tmp_path, "after", ("write", "done"), needs="before"),
+        _job(tmp_path, "stuck", ("write", "done"), needs="broken"),
+        _job(tmp_path, "broken", ("fail",)),
+        _job(tmp_path, "before", ("write", "done")),
+    ]
+    outcomes = launch_local.run(jobs, 2)
+    assert _ends(outcomes) == {
+        "after": "finished",
+        "stuck": "blocked",
+        "broken": "failed",
+        "before": "finished",
+    }
+    assert "needs broken" in outcomes[1].problem
+    assert not (tmp_path / "stuck").exists()
+
+
+def test_jobs_run_at_the_same_time(tmp_path: pathlib.Path) -> None:
+    jobs = [
+        _job(tmp_path, "a", ("meet", "done", "b")),
+        _job(tmp_path, "b", ("meet", "done", "a")),
+    ]
+    assert set(_ends(launch_local.run(jobs, 2)).values()) == {"finished"}
+
+
+def test_a_folder_that_cannot_be_made_is_a_failure_of_that_job_alone(
+    tmp_path: pathlib.Path,
+) -> None:
+    (tmp_path / "a").write_text("a file is in the way")
+    jobs = [_job(tmp_path, "a", ("write", "done")), _job(tmp_path, "b", ("write", "done"))]
+    outcomes = launch_local.run(jobs, 1)
+    assert _ends(outcomes) == {"a": "failed", "b": "finished"}
+    assert "cannot be started" in outcomes[0].problem
+
+
+def test_sigterm_is_handed_on_and_nothing_new_starts(tmp_path: pathlib.Path) -> None:
+    jobs = [_job(tmp_path, "a", ("save", "done")), _job(tmp_path, "b", ("write", "done"))]
+
+    def interrupt() -> None:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "a" / "ready").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=interrupt).start()
+    before = signal.getsignal(signal.SIGTERM)
+    outcomes = launch_local.run(jobs, 1)
+    assert _ends(outcomes) == {"a": "interrupted", "b": "interrupted"}
+    assert (tmp_path / "a" / "saved").exists()
+    assert not (tmp_path / "b").exists()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("slots", "gpus", "visible", "fraction"),
+    [
+        (1, ["0", "1", "2", "3"], ["0,1,2,3"], None),
+        (2, ["0", "1", "2", "3"], ["0,1", "2,3"], None),
+        (3, ["4", "5", "6", "7"], ["4", "5", "6"], None),
+        (4, ["2", "7"], ["2", "7", "2", "7"], "0.450"),
+        (3, ["0"], ["0", "0", "0"], "0.300"),
+    ],
+)
+def test_gpus_are_shared_out(
+    slots: int, gpus: list[str], visible: list[str], fraction: str | None
+) -> None:
+    found = launch_local.shares(slots, gpus)
+    assert [share["CUDA_VISIBLE_DEVICES"] for share in found] == visible
+    assert {share.get("XLA_PYTHON_CLIENT_MEM_FRACTION") for share in found} == {fraction}
+
+
+def test_without_gpus_nothing_is_set_and_the_choice_of_the_person_holds() -> None:
+    assert launch_local.shares(2, []) == [{}, {}]
+    assert launch_local.visible_gpus({"CUDA_VISIBLE_DEVICES": "3, 5"}) == ["3", "5"]
+    assert launch_local.visible_gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == []
+    assert launch_local.visible_gpus({"CUDA_VISIBLE_DEVICES": "0", "JAX_PLATFORMS": "cpu"}) == []
+
+
+def test_a_step_sees_its_share(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6,7")
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    jobs = [_job(tmp_path, name, ("meet", "done", other)) for name, other in ("ab", "ba")]
+    launch_local.run(jobs, 2)
+    assert {(tmp_path / name / "done").read_text() for name in "ab"} == {"6 -", "7 -"}
+
+
+def test_slurm_submits_an_array_and_tells_each_end(tmp_path: pathlib.Path) -> None:
+    jobs = [
+        _job(tmp_path, "a", ("write", "done")),
+        _job(tmp_path, "b", ("fail",)),
+        _job(tmp_path, "c", ("write", "done"), needs="a"),
+        _job(tmp_path, "d", ("write", "done"), needs="b"),
+    ]
+    outcomes = launch_slurm.run(jobs, tmp_path / "slurm", {"timeout_min": 5}, "local")
+    assert _ends(outcomes) == {"a": "finished", "b": "failed", "c": "finished", "d": "blocked"}
+    assert "error: it is broken" in outcomes[1].problem
+    again = launch_slurm.run(jobs[:1], tmp_path / "slurm", {"timeout_min": 5}, "local")
+    assert _ends(again) == {"a": "skipped"}
+
+
+def test_slurm_refuses_unknown_parameters_and_a_machine_without_slurm(
+    tmp_path: pathlib.Path,
+) -> None:
+    jobs = [_job(tmp_path, "a", ("write", "done"))]
+    with pytest.raises(launch_slurm.SlurmError, match="submitit"):
+        launch_slurm.run(jobs, tmp_path / "slurm", {"colour": "red"}, "local")
+    with pytest.raises(launch_slurm.SlurmError, match="submitit"):
+        launch_slurm.run(jobs, tmp_path / "slurm", {}, "slurm")
+
+
+def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -> None:
+    job = _job(tmp_path, "a", ("save", "done"))
+    task = launch_slurm.JobTask()
+    ended: list[tuple] = []
+    thread = threading.Thread(target=lambda: ended.append(task(job)))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "a" / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    again = task.checkpoint(job)
+    thread.join()
+    assert (tmp_path / "a" / "saved").exists()
+    assert ended[0][0] == "interrupted"
+    assert again.args == (job,)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("0,1,2", [0, 1, 2]), ("0-4", [0, 1, 2, 3, 4]), ("7", [7]), ("0-1,5", [0, 1, 5])],
+)
+def test_seeds_are_read(text: str, seeds: list[int]) -> None:
+    assert launch.read_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1"])
+def test_other_seeds_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="--seeds is"):
+        launch.read_seeds(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--jobs=0"], "--jobs is 0"),
+        (["--launcher=slurm", "--jobs=2"], "--jobs is for"),
+        (["--slurm=gpu"], "it must be NAME=VALUE"),
+    ],
+)
+def test_impossible_options_are_refused(arguments: list[str], message: str) -> None:
+    parser = argparse.ArgumentParser()
+    launch.add_options(parser)
+    with pytest.raises(ValueError, match=message):
+        launch.check_options(parser.parse_args(arguments))

@@ -1,0 +1,94 @@
+"""Tests of experiments.multi_seed: real runs of a tiny model."""
+
+import json
+import pathlib
+
+import pytest
+
+from experiments import multi_seed
+from experiments.analysis import analyse
+from experiments.jobs import Job, Outcome
+
+TINY = str(pathlib.Path(__file__).parent / "tiny_run.py")
+
+
+def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    workdir = tmp_path / "study"
+    workdir.mkdir()
+    (workdir / "seed0").write_text("a file where the run's folder should be")
+    command = [
+        f"--config={TINY}",
+        "--seeds=0,1,2",
+        f"--workdir={workdir}",
+        f"--config.data.manual_dir={lapa_download}",
+        f"--config.data.data_dir={data_dir}",
+        "--config.train.epochs=1",
+        "--config.seeds.augmentation=9",
+    ]
+    with pytest.raises(SystemExit) as ended:
+        multi_seed.main(command)
+    assert ended.value.code == 1
+    told = capsys.readouterr()
+    assert "2 finished, 1 failed" in told.out
+    assert "failed: seed0: cannot be started" in told.err
+    scores = []
+    for seed in (1, 2):
+        results = json.loads((workdir / f"seed{seed}" / "results.json").read_text())
+        assert results["seed"] == seed
+        assert results["config"]["seeds"] == {
+            "initialisation": seed,
+            "data_order": seed,
+            "augmentation": 9,
+        }
+        scores.append(results["evaluations"][0]["mean_f1"])
+    assert scores[0] != scores[1]
+    line = next(
+        line for line in told.out.splitlines() if line.split()[1:4] == ["best", "32", "mean_f1"]
+    )
+    assert float(line.split()[4]) == pytest.approx(50 * sum(scores), abs=0.006)
+    # The report of what there is.
+    study, examples = analyse(workdir)
+    (group,) = study["groups"]
+    assert group["seeds"] == [1, 2]
+    assert group["fixed_seeds"] == {"augmentation": 9}
+    assert examples["g0"].seed == 1
+    assert [run["name"] for run in study["incomplete_runs"]] == ["seed0"]
+    # The same command starts nothing that is finished.
+    (workdir / "seed0").unlink()
+    written = (workdir / "seed1" / "results.json").stat().st_mtime_ns
+    multi_seed.main(command[:1] + ["--seeds=1-2"] + command[2:])
+    assert "2 finished before" in capsys.readouterr().out
+    assert (workdir / "seed1" / "results.json").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--seeds=0,0"], "error: --seeds is '0,0'"),
+        (["--config.model.norm=layer"], "error: .*norm"),
+        (["--config.train.epoch=3"], 'error: --config: .*Did you mean "epochs"'),
+    ],
+)
+def test_mistakes_are_one_line(
+    tmp_path: pathlib.Path, flags: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        multi_seed.launch, "run", lambda *_: [Outcome(Job("x", tmp_path, ()), "failed", "it ran")]
+    )
+    with pytest.raises(SystemExit, match=message):
+        multi_seed.main([f"--config={TINY}", f"--workdir={tmp_path}", *flags])
+
+
+@pytest.mark.parametrize("flag", ["--config.seed=3", "--wordkir=x", "extra"])
+def test_flags_that_are_none_are_refused(
+    tmp_path: pathlib.Path, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        multi_seed.main([f"--config={TINY}", f"--workdir={tmp_path}", flag])
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
