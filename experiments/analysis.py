@@ -141,6 +141,7 @@ def _table(
                 row["against"] = place
                 used.add(row["system"])
             rows.append(row)
+    rows += comparison.peers(lines)
     baseline = None
     if table is not None and table.baseline is not None:
         baseline = next((line for line in lines if line.variant.name == table.baseline), None)

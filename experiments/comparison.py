@@ -78,6 +78,45 @@ def rows_of(line: Line, external: Sequence[PublishedValue] = ()) -> list[dict[st
     return [_row(line, line.label, name, None, metric, class_name)]
 
 
+def peers(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """What the same tables print for other systems: means and overall scores, beside nothing of ours."""
+    claims = [
+        (claim, deviations.dataset_of(line.variant))
+        for line in lines
+        if line.variant
+        for claim in line.variant.claims
+    ]
+    own = {claim.system for claim, _ in claims}
+    rows = []
+    for value in published_values():
+        is_beside = any(
+            (claim.source, dataset) == (value.source, value.dataset) for claim, dataset in claims
+        )
+        if is_beside and value.system not in own and value.class_name in MAIN_CLASSES:
+            if value.metric not in _SCORE_METRICS:
+                continue
+            rows.append(
+                {
+                    "group": None,
+                    "label": value.system,
+                    "system": value.system,
+                    "split": "",
+                    "checkpoint": "",
+                    "row": value.protocol,
+                    "metric": value.metric,
+                    "class": value.class_name,
+                    "published": _as_published(value, None, None),
+                    "margin": None,
+                    "against": None,
+                    **described({}),
+                    "tests": [],
+                    "verdict": None,
+                    "reason": "another system, as the paper has it",
+                }
+            )
+    return rows
+
+
 def claim_row(claim: Claim, line: Line) -> str:
     """The row of the line's evaluation that stands for the paper's, as results.json names it.
 
@@ -267,15 +306,7 @@ def _row(
         return row
     claim = next(c for c in line.variant.claims if _is_of(published, c))
     sd, runs = _spread(claim, line, published)
-    row["published"] = {
-        "value": published.percent,
-        "printed": published.printed,
-        "decimals": published.decimals,
-        "sd": sd,
-        "n": runs,
-        "source": published.source,
-        "unit": published.unit,
-    }
+    row["published"] = _as_published(published, sd, runs)
     if score is not None:
         obstacles = _in_short(line.obstacles())
         found = verdicts.verdict(
@@ -285,6 +316,18 @@ def _row(
         if obstacles is None:
             row["tests"] = _tests(list(values.values()), published.percent, line.margin, sd, runs)
     return row
+
+
+def _as_published(value: PublishedValue, sd: float | None, runs: int | None) -> dict[str, Any]:
+    return {
+        "value": value.percent,
+        "printed": value.printed,
+        "decimals": value.decimals,
+        "sd": sd,
+        "n": runs,
+        "source": value.source,
+        "unit": value.unit,
+    }
 
 
 def _in_short(obstacles: Sequence[str]) -> str | None:

@@ -13,6 +13,7 @@ SCALES = ("smoke", "small", "paper")
 DEFAULT_SEEDS = {"smoke": "0-1", "small": "0-4", "paper": "0-4"}
 _PAPER_SIZE = 256  # of FP-LIIF's images: its rows are named after sizes
 _PAPER_EPOCHS = 400
+_PAPER_BATCH = 64
 
 _FP_LIIF_SMALL = "configs/synthetic.py"
 _STN_SMALL = "configs/stn_icnn_synthetic.py"
@@ -91,6 +92,7 @@ _SMOKE: dict[str, dict[str, Any]] = {
 }
 _IMAGE_SIZE = {"smoke": 32, "small": 64, "paper": 256}  # of FP-LIIF
 _EPOCHS = {"smoke": 1, "small": 10, "paper": 400}
+_BATCH = {"smoke": 6, "small": 8, "paper": 64}  # of FP-LIIF
 _COARSE_FACTOR = {"smoke": 0.5, "small": 0.5, "paper": 1.0}  # of K's input, 128 in the paper
 
 
@@ -131,9 +133,11 @@ def as_arguments(file: str, fields: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _scaled_value(field: str, value: Any, scale: str) -> Any:
-    """Epochs and sizes of the paper shrink with the scale."""
+    """Epochs, batches and sizes of the paper shrink with the scale."""
     if field == "train.decay_every_epochs":
         return max(1, round(value * _EPOCHS[scale] / _PAPER_EPOCHS))
+    if field == "train.batch_size":
+        return max(1, round(value * _BATCH[scale] / _PAPER_BATCH))
     if field == "model.coarse_size":
         return int(value * _COARSE_FACTOR[scale])
     return value

@@ -247,6 +247,45 @@ TABLES = (
         baseline="default",
     ),
     Table(
+        "open_upsampling",
+        "What FP-LIIF leaves open: how a 64² output is enlarged to 256², LaPa",
+        (
+            Variant("logits", "logits, bilinear", "configs/lapa.py", rows=("64->256",)),
+            Variant(
+                "labels",
+                "label map, nearest",
+                "configs/lapa.py",
+                (("eval.upsampling", "labels"),),
+                rows=("64->256",),
+            ),
+        ),
+        baseline="logits",
+    ),
+    Table(
+        "open_helen",
+        "What FP-LIIF does not give for Helen: λ and batch",
+        (
+            Variant("lambda=40,batch=64", "λ = 40, batch 64, as LaPa", "configs/helen.py"),
+            Variant("lambda=10", "λ = 10", "configs/helen.py", (("loss.edge_weight", 10.0),)),
+            Variant("batch=33", "batch 33", "configs/helen.py", (("train.batch_size", 33),)),
+        ),
+        baseline="lambda=40,batch=64",
+    ),
+    Table(
+        "open_batch",
+        "What FP-LIIF leaves open: is the batch of 33 on four GPUs global? CelebAMask-HQ",
+        (
+            Variant("global", "33 over all GPUs", "configs/celebamask_hq.py"),
+            Variant(
+                "each",
+                "33 on each of four GPUs",
+                "configs/celebamask_hq.py",
+                (("train.batch_size", 132),),
+            ),
+        ),
+        baseline="global",
+    ),
+    Table(
         "stn_table2",
         "STN-iCNN Table 2: Helen",
         (

@@ -47,6 +47,9 @@ def test_published_runs_get_a_verdict(tmp_path: pathlib.Path) -> None:
     assert classes["hair"]["published"]["value"] == 96.0
     assert classes["hair"]["verdict"] == "not reproduced"
     assert classes["left_eye"]["verdict"] == "reproduced within margin"
+    peers = {row["label"]: row for row in table["rows"] if row["system"] != "ours"}
+    assert peers["DML-CSR"]["published"]["value"] == 92.38
+    assert peers["DML-CSR"]["verdict"] is None
     assert study["groups"][0]["comparable"] is True
     assert study["groups"][0]["deviations"] == []
     assert study["incomplete_runs"] == []

@@ -1,0 +1,115 @@
+"""What the audit finds, and how its checks look the papers' numbers up."""
+
+import dataclasses
+import decimal
+from collections.abc import Iterable, Sequence
+
+from experiments.published import PublishedValue
+
+STATUSES = ("contradiction", "rounding", "cannot be recomputed", "agrees")
+# What hangs on it, most first: the paper's main results; another claim; what someone who reproduces it has to do
+# or may expect; how a number is printed.
+CONSEQUENCES = ("main result", "claim", "recipe", "print")
+
+SET_NAMES = {"lapa": "LaPa", "celebamask_hq": "CelebAMask-HQ", "helen": "Helen"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was recomputed.
+
+    Attributes:
+      id: short and stable, as 'fp-liif-tie'.
+      title: what was looked at, not what came out.
+      says: what the paper says, with where it says so.
+      recomputed: what the numbers or the code give.
+      size: of the difference, with its unit.
+      meaning: one plain sentence.
+      status: of `STATUSES`.
+      consequence: of `CONSEQUENCES`.
+      table: lines of cells, the first a header; or empty.
+    """
+
+    id: str
+    title: str
+    says: str
+    recomputed: str
+    size: str
+    meaning: str
+    status: str
+    consequence: str
+    table: tuple[tuple[str, ...], ...] = ()
+
+
+class Tables:
+    """The published values, looked up by what they are about."""
+
+    def __init__(self, values: Iterable[PublishedValue]) -> None:
+        self._values = tuple(values)
+
+    def all(self, **fields: str) -> list[PublishedValue]:
+        """Those whose fields have these values, in the order of the files."""
+        return [
+            value
+            for value in self._values
+            if all(getattr(value, name) == wanted for name, wanted in fields.items())
+        ]
+
+    def one(self, **fields: str) -> PublishedValue:
+        """The only one.
+
+        Raises:
+          LookupError: there is none, or there are several.
+        """
+        found = self.all(**fields)
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} published values have {fields}, not one")
+        return found[0]
+
+    def sources(self) -> set[str]:
+        """Everything that values come from."""
+        return {value.source for value in self._values}
+
+    def row(self, source: str, system: str, protocol: str) -> dict[str, PublishedValue]:
+        """A line of a table, by class, with its mean or overall score."""
+        found = self.all(source=source, system=system, protocol=protocol)
+        return {value.class_name: value for value in found}
+
+    def rows(self, source: str) -> dict[tuple[str, str], dict[str, PublishedValue]]:
+        """All lines of a table, by system and protocol."""
+        keys = dict.fromkeys((v.system, v.protocol) for v in self.all(source=source))
+        return {key: self.row(source, *key) for key in keys}
+
+
+def exact_mean(values: Sequence[PublishedValue]) -> decimal.Decimal:
+    """Of printed percentages, without binary rounding."""
+    return sum(decimal.Decimal(value.printed) for value in values) / len(values)
+
+
+def rounded(value: decimal.Decimal, decimals: int) -> decimal.Decimal:
+    """To so many digits after the point, halves upwards, as papers round."""
+    return value.quantize(decimal.Decimal(1).scaleb(-decimals), decimal.ROUND_HALF_UP)
+
+
+def truncated(value: decimal.Decimal, decimals: int) -> decimal.Decimal:
+    """Cut after so many digits behind the point."""
+    return value.quantize(decimal.Decimal(1).scaleb(-decimals), decimal.ROUND_DOWN)
+
+
+def same_digits(value: float, printed: PublishedValue) -> bool:
+    """Whether a recomputed value, in the unit of the printed one, rounds to the printed digits."""
+    digits = len(printed.printed.partition(".")[2])
+    return rounded(decimal.Decimal(value), digits) == decimal.Decimal(printed.printed)
+
+
+def listed(parts: Iterable[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def label(system: str, protocol: str) -> str:
+    """A line of a table in words: 'FP-LIIF 192→256'; 256, the size of the images, goes without saying."""
+    if protocol in ("", "256"):
+        return system
+    return f"{system} {protocol.replace('->', '→')}"
