@@ -24,8 +24,6 @@ from experiments.studies import Study, read_studies
 from experiments.tables import TABLES, Table
 from fpliif_jax import checkpoint
 
-_SEED_FIELDS = ("seed", "seeds")
-
 
 def analyse(
     root: pathlib.Path, external: Sequence[pathlib.Path] = ()
@@ -141,6 +139,7 @@ def _table(
                 row["against"] = place
                 used.add(row["system"])
             rows.append(row)
+    _tell_apart(rows, lines)
     rows += comparison.peers(lines)
     baseline = None
     if table is not None and table.baseline is not None:
@@ -153,6 +152,17 @@ def _table(
         "rows": rows,
         "comparisons": found + comparison.compare_external(rows),
     }
+
+
+def _tell_apart(rows: Sequence[dict[str, Any]], lines: Sequence[Line]) -> None:
+    """Names the group in labels that several groups have."""
+    names = {line.identifier: line.label for line in lines}
+    groups: dict[str, set[str]] = {}
+    for row in rows:
+        groups.setdefault(row["label"], set()).add(row["group"])
+    for row in rows:
+        if len(groups[row["label"]]) > 1 and row["group"] in names:
+            row["label"] = f"{names[row['group']]}: {row['label']}"
 
 
 def _split(table: dict[str, Any]) -> list[dict[str, Any]]:
@@ -288,7 +298,7 @@ def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
         {
             field: value
             for field, value in checkpoint.flatten_config(other.config).items()
-            if field.split(".")[0] not in _SEED_FIELDS
+            if not deviations.is_immaterial(field)
         }
         for other in lines
     ]

@@ -114,7 +114,7 @@ def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
     readings = READINGS + _READINGS_ON.get((paper["model.name"], paper["data.name"]), ())
     found = []
     for field in sorted(here.keys() | paper.keys()):
-        if _is_within(field, _IMMATERIAL) or here.get(field) == paper.get(field):
+        if is_immaterial(field) or here.get(field) == paper.get(field):
             continue
         kind = "reading" if field in readings else "scale"
         found.append(Deviation(field, here.get(field), paper.get(field), kind))
@@ -162,11 +162,26 @@ def variant_of(config: dict[str, Any]) -> Variant | None:
         ("stn_icnn", "celebamask_hq"): "stn_table3",
     }
     name = chosen.get((config["model"]["name"], config["data"]["name"]))
-    candidates = [variant for table in TABLES if table.name == name for variant in table.variants]
-    if not candidates:
-        return None
-    # The one that it differs least from: the baseline, STN-iCNN* and STN-iCNN differ in a field or two.
-    return min(candidates, key=lambda variant: len(deviations(config, variant)))
+    tables = sorted(TABLES, key=lambda table: table.name != name)
+    candidates = [
+        variant
+        for table in tables
+        for variant in table.variants
+        if name and variant.claims and variant.trains and _is_about(variant, config)
+    ]
+    # The one that it differs least from, the main tables first: ablations differ in a field or two.
+    return min(candidates, key=lambda variant: len(deviations(config, variant)), default=None)
+
+
+def is_immaterial(field: str) -> bool:
+    """Whether a field changes neither what is learnt nor what is scored, or is looked at by itself."""
+    return _is_within(field, _IMMATERIAL)
+
+
+def _is_about(variant: Variant, config: dict[str, Any]) -> bool:
+    published = _published_config(variant)
+    wanted = (published["model.name"], published["data.name"])
+    return wanted == (config["model"]["name"], config["data"]["name"])
 
 
 def dataset_of(variant: Variant) -> str:

@@ -310,6 +310,10 @@ def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
     for field in _LEFT_OUT:
         section, _, name = field.partition(".")
         kept[section] = {key: value for key, value in kept[section].items() if key != name}
+    start = kept["train"].get("init_from")
+    if isinstance(start, str):  # a run that goes on from another one goes on from that of its seed
+        own = re.sub(rf"\bseed{config['seed']}\b", "seed*", start)
+        kept["train"] = {**kept["train"], "init_from": own}
     return kept
 
 

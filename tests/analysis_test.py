@@ -247,3 +247,13 @@ def test_the_main_row_of_a_smaller_experiment_is_the_same_share_of_its_images(
         "FP-LIIF, 256": pytest.approx(80.0),
         "FP-LIIF, 192 → 256": pytest.approx(70.0),
     }
+
+
+def test_two_groups_about_the_same_number_are_told_apart(tmp_path: pathlib.Path) -> None:
+    write_seeds(tmp_path / "bilinear", config_of(), NEAR[:2])
+    write_seeds(tmp_path / "nearest", config_of(model__sampling="nearest"), NEAR[:2])
+    rows = [row for row in _table(_analysed(tmp_path), "table1")["rows"] if row["values"]]
+    assert [row["label"] for row in rows] == [
+        "bilinear: FP-LIIF, 256",
+        "nearest: FP-LIIF, 256",
+    ]

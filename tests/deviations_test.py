@@ -75,6 +75,8 @@ def test_other_data_are_an_obstacle() -> None:
     [
         ("table1", "lapa"),
         ("table2", "celebamask_hq"),
+        ("table5", "lambda=0"),
+        ("ablations", "unet"),
         ("stn_table2", "icnn"),
         ("stn_table2", "stn_icnn_apart"),
         ("stn_table2", "official"),

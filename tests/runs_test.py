@@ -610,3 +610,12 @@ def test_broken_runs_without_a_config_are_in_no_group(tmp_path: pathlib.Path) ->
     write_run(tmp_path / "seed0", config_of(0))
     write_run(tmp_path / "seed1", {"seed": 1}, results=None)
     assert grouped(tmp_path) == {"seed0": ["seed0"]}
+
+
+def test_runs_that_go_on_from_the_run_of_their_own_seed_are_one_group(
+    tmp_path: pathlib.Path,
+) -> None:
+    for seed, start in ((0, "helen/seed0"), (1, "helen/seed1"), (2, "helen/seed0")):
+        write_run(tmp_path / f"seed{seed}", config_of(seed, train__init_from=start))
+    groups = runs.group_runs(runs.read_runs(tmp_path))
+    assert [[run.seed for run in group.runs] for group in groups] == [[0, 1], [2]]

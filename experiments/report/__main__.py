@@ -1,0 +1,72 @@
+"""Writes the report of a study: python -m experiments.report --runs=D --output=R.
+
+Reads every run under D, finished or not, and writes into R: report.md, report.html (one file, no server),
+report.json, and a CSV, LaTeX and JSON file for each table. Published numbers stand beside ours with interval and
+verdict; runs that cannot be compared are shown, never beside a verdict of "reproduced"; broken and half-finished
+runs are listed.
+
+    python -m experiments.report --runs=runs/lapa --output=report
+    python -m experiments.report --runs=runs/lapa --output=report --external=pytorch.csv
+    python -m experiments.report --runs=runs/lapa --output=report --nophotos
+
+--external adds numbers measured elsewhere, in the format of experiments/published with a column for the seed;
+--nophotos leaves out photographs, to publish a report on data whose licence forbids them.
+"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from experiments.analysis import analyse
+from experiments.published import PublishedError
+from experiments.report import ReportError, write_report
+from experiments.runs import Examples, Run, RunError, load_examples
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Writes the report; errors a person can mend are one line and exit code 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--runs", type=pathlib.Path, required=True, help="folder of the runs")
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="folder to write into")
+    parser.add_argument(
+        "--external",
+        type=pathlib.Path,
+        action="append",
+        default=[],
+        help="CSV file of numbers measured elsewhere; may be given several times",
+    )
+    parser.add_argument("--nophotos", action="store_true", help="leave out the photographs")
+    flags = parser.parse_args(arguments)
+    try:
+        study, shown = analyse(flags.runs, flags.external)
+        examples = _examples(shown, study)
+        write_report(study, examples, flags.output, photos=not flags.nophotos)
+    except (RunError, PublishedError, ReportError) as error:
+        sys.exit(f"error: {error}")
+    print("\n".join(study["summary"]))
+    print(flags.output / "report.html")
+
+
+def _examples(shown: dict[str, Run], study: dict) -> dict[str, Examples]:
+    """The pictures of each group; a file that cannot be used is told in the report."""
+    found = {}
+    for identifier, run in shown.items():
+        try:
+            examples = load_examples(run)
+        except RunError as error:
+            entry = {"name": run.name, "status": "pictures", "problem": str(error)}
+            study["incomplete_runs"].append(entry)
+            continue
+        if examples is not None:
+            found[identifier] = examples
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The report's terms in plain words."""
+
+
+def terms(margin: float) -> tuple[tuple[str, str], ...]:
+    """(term, explanation) in the order in which a reader meets them."""
+    points = f"{margin:g} F1 points"
+    return (
+        (
+            "seed",
+            "One complete training from scratch. A seed changes the initial weights, the order of the images "
+            "and their augmentation, unless a setting fixes one of these. Every seed that was run is shown; "
+            "none is chosen.",
+        ),
+        (
+            "mean ± SD, n",
+            "Mean over the seeds and their standard deviation (with n − 1 in the denominator), which tells how "
+            "much a single training varies. It is not the uncertainty of the mean: that is the interval.",
+        ),
+        (
+            "95 % interval of the mean",
+            "Student's t-interval over seeds: where the mean of very many seeds would lie. It takes the seeds' "
+            "scores for roughly normal. The bootstrap interval makes no such assumption, but with few seeds it "
+            "is too narrow.",
+        ),
+        (
+            "interval over test images",
+            "Seeds are one source of variation, the choice of test images is another. Here the test images are "
+            "drawn again and again with replacement, and the score is recomputed. A gain smaller than this "
+            "interval may not hold on other faces.",
+        ),
+        (
+            "prediction interval",
+            "Where the score of one more run would fall with 95 % probability: mean ± t · SD · √(1 + 1/n). A "
+            "single published number is itself one run, so this is what it is held against.",
+        ),
+        (
+            "margin",
+            f"Differences below {points} are taken for practically the same. The margin was fixed in the config "
+            "before anything was run.",
+        ),
+        (
+            "reproduced",
+            "The difference from the published number is shown to be smaller than the margin (two one-sided "
+            "tests at 5 %), and the published number is what such runs give: it lies in the prediction interval, "
+            "or, where the paper gives a standard deviation, Welch's test finds no difference.",
+        ),
+        (
+            "reproduced within margin",
+            "The difference is shown to be smaller than the margin, but there is one.",
+        ),
+        (
+            "not reproduced",
+            "The whole 95 % interval of the difference lies outside the margin.",
+        ),
+        (
+            "inconclusive",
+            "The runs can show neither: there are too few, or they vary too much for this margin.",
+        ),
+        (
+            "not comparable",
+            "Other data, an incomplete set or another protocol. The numbers are shown, but no verdict is given; "
+            "the reasons stand beside them.",
+        ),
+        (
+            "p, Holm's p, p of equivalence",
+            "p is the probability of a difference at least as large if there were none. Where several "
+            "comparisons are made, Holm's p allows for their number. The p of equivalence is that of two "
+            "one-sided tests against the margin: if it is small, the two are practically the same. A large p "
+            "alone never shows that.",
+        ),
+        (
+            "deviation",
+            "A setting that differs from the paper's. A reading settles what the paper leaves open or "
+            "contradicts itself about; a scale makes the experiment smaller than the paper's.",
+        ),
+        (
+            "row, such as 48 → 64",
+            "The model is asked for labels on a grid of 48 × 48 and scored at 64 × 64. A single number means "
+            "that both are the same.",
+        ),
+        (
+            "per-image F1",
+            "Mean F1 over the classes of one image. The gallery is ranked by it; nothing in it is picked by "
+            "hand.",
+        ),
+    )

@@ -1,0 +1,17 @@
+"""The classes' colours as text."""
+
+from collections.abc import Sequence
+
+from fpliif_jax import pictures
+
+
+def hex_colours(class_names: Sequence[str]) -> dict[str, str]:
+    """'#rrggbb' by class name; empty where there are more classes than colours."""
+    try:
+        colours = pictures.class_colours(class_names)
+    except ValueError:
+        return {}
+    return {
+        name: "#" + bytes(colour.tolist()).hex()
+        for name, colour in zip(class_names, colours, strict=True)
+    }

@@ -1,0 +1,231 @@
+"""The study as the pages show it: tables and scores with their numbers as text."""
+
+import dataclasses
+from collections import Counter
+from typing import Any
+
+from experiments.report import table_rows, wording
+from experiments.report.study_checks import VERDICTS
+
+_FIELDS = ("split", "checkpoint", "row", "metric", "class")
+_INTERVALS = {
+    "mean": "t_interval",
+    "next run": "prediction_interval",
+    "bootstrap": "bootstrap_interval",
+    "test images": "image_interval",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RowView:
+    """A row of a table. Texts are not escaped."""
+
+    anchor: str
+    label: str
+    detail: str
+    published: str
+    published_note: str
+    measured: str
+    was_run: bool
+    runs: str
+    difference: str
+    intervals: tuple[tuple[str, str], ...]
+    seeds: tuple[tuple[str, str], ...]
+    verdict: str | None
+    reason: str
+    tests: tuple[dict[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TableView:
+    """A table: what was measured, apart from it what cannot be compared, and what was only published.
+
+    source and reason_apart are what all published values and all rows apart have in common; rows leave it out.
+    """
+
+    anchor: str
+    table_id: str
+    title: str
+    unit: str
+    common: str
+    source: str
+    reason_apart: str
+    rows: tuple[RowView, ...]
+    rows_apart: tuple[RowView, ...]
+    rows_not_run: tuple[RowView, ...]
+    comparisons: tuple[dict[str, str], ...]
+
+
+def table_view(table: dict[str, Any], index: int) -> TableView:
+    """A table of the study; index makes its anchor."""
+    anchor = f"table-{index}"
+    views = [
+        _row_view(table, row, f"{anchor}-row-{position}")
+        for position, row in enumerate(table["rows"])
+    ]
+    apart = [view for view in views if view.verdict == "not comparable"]
+    source = _shared([view.published_note for view in views if view.published != wording.MISSING])
+    if source:
+        views = [dataclasses.replace(view, published_note="") for view in views]
+    reason = _shared([view.reason for view in apart])
+    apart = [view for view in views if view.verdict == "not comparable"]
+    if reason:
+        apart = [dataclasses.replace(view, reason="") for view in apart]
+    return TableView(
+        anchor=anchor,
+        table_id=str(table["id"]),
+        title=str(table["title"]),
+        unit=str(table["unit"]),
+        common=table_rows.common_text(table),
+        source=source,
+        reason_apart=reason,
+        rows=tuple(view for view in views if view.verdict != "not comparable" and view.was_run),
+        rows_apart=tuple(apart),
+        rows_not_run=tuple(
+            view for view in views if view.verdict != "not comparable" and not view.was_run
+        ),
+        comparisons=tuple(_comparison_view(item) for item in table["comparisons"]),
+    )
+
+
+def verdict_counts(tables: list[dict[str, Any]]) -> dict[str, int]:
+    """How many rows have each verdict, in the order of the verdicts; those of none are left out."""
+    counts = Counter(row["verdict"] for table in tables for row in table["rows"])
+    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+
+
+def score_views(group: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """A group's scores but for the single classes, by split, checkpoint and row."""
+    by_place: dict[str, list[dict[str, Any]]] = {}
+    for score in group["scores"]:
+        if score["metric"] == "f1":
+            continue
+        view = {
+            "metric": wording.metric_name(score["metric"], score["class"]),
+            "measured": wording.mean_sd(score["summary"]),
+            "t_interval": wording.interval(score["t_interval"]),
+            "image_interval": wording.interval(score["image_interval"]),
+            "seeds": seeds(score["values"]),
+        }
+        by_place.setdefault(wording.score_place(score), []).append(view)
+    return by_place
+
+
+def main_score(group: dict[str, Any]) -> dict[str, Any] | None:
+    """The score that stands for a group."""
+    main = group["main"]
+    for score in group["scores"]:
+        if main is not None and all(score[field] == main[field] for field in _FIELDS):
+            return score
+    return None
+
+
+def deviation_views(study: dict[str, Any]) -> list[dict[str, str]]:
+    """Deviations from the paper, those that several groups share once."""
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    for group in study["groups"]:
+        for item in group["deviations"]:
+            key = (
+                wording.plain(item["field"]),
+                wording.plain(item["here"]),
+                wording.plain(item["paper"]),
+                wording.plain(item["kind"]),
+            )
+            groups.setdefault(key, []).append(group["name"])
+    everyone = sum(bool(group["deviations"]) for group in study["groups"])
+    return [
+        {
+            "field": field,
+            "here": here,
+            "paper": paper,
+            "kind": kind,
+            "groups": "all" if len(names) == everyone > 1 else ", ".join(names),
+        }
+        for (field, here, paper, kind), names in sorted(
+            groups.items(), key=lambda item: item[0][3] != "reading"
+        )
+    ]
+
+
+def dataset_text(dataset: dict[str, Any] | None) -> str:
+    """'lapa, 18,176 / 2,000 / 2,000 images'."""
+    if dataset is None:
+        return "data unknown"
+    counts = dataset.get("counts") or {}
+    text = " / ".join(f"{count:,} {split}" for split, count in counts.items())
+    parts = [wording.plain(dataset.get("name")), text]
+    if dataset.get("complete") is False:
+        parts.append("not the complete official set")
+    return ", ".join(part for part in parts if part)
+
+
+def by_value(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """(value, runs that have it), for a field in which environments differ."""
+    found: dict[str, list[str]] = {}
+    for name, value in values.items():
+        found.setdefault(wording.plain(value), []).append(name)
+    return list(found.items())
+
+
+def seeds(values: dict[str, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
+    """(seed, score) of every run."""
+    return tuple((seed, wording.number(value, decimals)) for seed, value in values.items())
+
+
+def _shared(texts: list[str]) -> str:
+    """What several texts all say, so that it can be said once; '' if they differ."""
+    return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
+
+
+def _row_view(table: dict[str, Any], row: dict[str, Any], anchor: str) -> RowView:
+    decimals = wording.decimals_of(row)
+    published = row["published"]
+    is_judged = row["verdict"] not in (None, "not comparable") and table_rows.has_values(row)
+    return RowView(
+        anchor=anchor,
+        label=str(row["label"]),
+        detail=table_rows.detail(table, row),
+        published=wording.published(published),
+        published_note=wording.published_note(published),
+        measured=wording.mean_sd(row["summary"], decimals),
+        was_run=table_rows.has_values(row),
+        runs=wording.count(row["summary"]["n"], "run") if table_rows.has_values(row) else "not run",
+        difference=wording.difference(row["summary"]["mean"] - published["value"], decimals)
+        if is_judged
+        else wording.MISSING,
+        intervals=tuple(
+            (name, wording.interval(row[field], decimals))
+            for name, field in _INTERVALS.items()
+            if row[field] is not None
+        ),
+        seeds=seeds(row["values"], decimals),
+        verdict=row["verdict"],
+        reason=str(row["reason"] or ""),
+        tests=tuple(_test_view(test) for test in row["tests"]),
+    )
+
+
+def _test_view(test: dict[str, Any]) -> dict[str, str]:
+    df = test.get("df")
+    return {
+        "name": str(test["name"]),
+        "statistic": wording.number(test.get("statistic")),
+        "df": wording.MISSING if df is None else f"{df:.4g}",
+        "p": wording.p_value(test.get("p")),
+        "assumes": str(test.get("assumes") or ""),
+    }
+
+
+def _comparison_view(item: dict[str, Any]) -> dict[str, str]:
+    return {
+        "a": str(item["a"]),
+        "b": str(item["b"]),
+        "metric": wording.metric_name(item["metric"], item["class"]),
+        "difference": wording.difference(item["difference"]),
+        "interval": wording.interval(item["interval"], signed=True),
+        "test": f"{item['test']}, n = {wording.plain(item['n'])}",
+        "p": wording.p_value(item["p"]),
+        "p_holm": wording.p_value(item["p_holm"]),
+        "equivalent_p": wording.p_value(item["equivalent_p"]),
+        "margin": wording.plain(item["margin"]),
+    }

@@ -1,0 +1,183 @@
+"""Numbers and names as people read them. What is undefined is a dash, never a zero."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from fpliif_jax import pictures
+
+MISSING = "–"
+MINUS = "\N{MINUS SIGN}"
+_SIZES = re.compile(r"(\d+)(?:->|to)?(\d+)?")
+_ICNN_ROWS = {
+    "image": "the whole system, scored on the image",
+    "canvas": "the whole system, scored with the padding",
+    "true_windows": "fine networks on windows around the true centroids",
+    "centroid_windows": "fine networks on windows around the coarse mask's centroids",
+    "coarse": "the coarse network alone",
+}
+_METRICS = {
+    "mean_f1": "mean F1",
+    "f1": "F1",
+    "group_f1": "group F1",
+    "miou": "mIoU",
+    "miou_with_background": "mIoU with background",
+    "per_image_mean_f1": "per-image mean F1",
+}
+_MODELS = {"fp_liif": "FP-LIIF", "stn_icnn": "STN-iCNN"}
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    """Fixed point with a real minus; large counts with thousands apart; a dash for None."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if abs(value) >= 1e4:
+        decimals = 0
+    text = f"{value:,.{decimals}f}" if abs(value) >= 1e4 else f"{value:.{decimals}f}"
+    return text.replace("-", MINUS)
+
+
+def difference(value: float | None, decimals: int = 2) -> str:
+    """As `number`, with its sign always shown."""
+    text = number(value, decimals)
+    return text if text == MISSING or value < 0 else f"+{text}"
+
+
+def interval(bounds: Sequence[float] | None, decimals: int = 2, signed: bool = False) -> str:
+    """'[78.10, 79.02]', or a dash for None."""
+    if bounds is None or any(bound is None for bound in bounds):
+        return MISSING
+    form = difference if signed else number
+    return f"[{', '.join(form(bound, decimals) for bound in bounds)}]"
+
+
+def p_value(p: float | None) -> str:
+    """Three decimals, or '< 0.001'; a dash for None."""
+    if p is None or not math.isfinite(p):
+        return MISSING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def mean_sd(summary: dict[str, Any] | None, decimals: int = 2) -> str:
+    """'78.37 ± 0.41'; the mean alone where one run has no SD."""
+    if summary is None or summary["mean"] is None:
+        return MISSING
+    text = number(summary["mean"], decimals)
+    sd = summary.get("sd")
+    return text if sd is None else f"{text} ± {number(sd, decimals)}"
+
+
+def published(value: dict[str, Any] | None) -> str:
+    """As printed, but fractions in percent like all scores; with the published SD where there is one."""
+    if value is None:
+        return MISSING
+    text = str(value["printed"])
+    if value.get("unit") == "fraction":
+        text = number(value["value"], value.get("decimals") or 0)
+    if value.get("sd") is not None:
+        text += f" ± {value['sd']:g}"
+    return text
+
+
+def published_note(value: dict[str, Any] | None) -> str:
+    """How many runs are behind a published SD, where it was published, and how it was printed."""
+    if value is None:
+        return ""
+    parts = []
+    if value.get("n") is not None:
+        parts.append(count(value["n"], "run"))
+    elif value.get("sd") is not None:
+        parts.append("number of runs not given")
+    if value.get("source"):
+        parts.append(str(value["source"]))
+    if value.get("unit") == "fraction":
+        parts.append(f"printed as {value['printed']}")
+    return ", ".join(parts)
+
+
+def decimals_of(row: dict[str, Any]) -> int:
+    """Digits to show for a row of a table: at least as many as were printed."""
+    printed = (row.get("published") or {}).get("decimals")
+    return max(2, printed or 0)
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """'1 run', '2 runs'."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def row_title(name: str) -> str:
+    """'48to64' as '48 → 64'; other rows by their words."""
+    match = _SIZES.fullmatch(str(name))
+    if match and match[2]:
+        return f"{match[1]} → {match[2]}"
+    return str(name).replace("_", " ")
+
+
+def row_meaning(name: str) -> str:
+    """'decoded at 48², scored at 64²'; for STN-iCNN what the row is; '' where the name tells nothing."""
+    match = _SIZES.fullmatch(str(name))
+    if not match:
+        return _ICNN_ROWS.get(str(name), "")
+    if match[2] and match[2] != match[1]:
+        return f"decoded at {match[1]}², scored at {match[2]}²"
+    return f"decoded and scored at {match[1]}²"
+
+
+def row_order(name: str) -> tuple[int, int]:
+    """Sorts rows by the size they are decoded at, then scored at; rows without a size stay in place, last."""
+    match = _SIZES.fullmatch(str(name))
+    if not match:
+        return (2**31, 0)
+    return int(match[1]), int(match[2] or match[1])
+
+
+def metric_name(metric: str, class_name: str | None = None) -> str:
+    """'F1 of skin', 'mean F1', 'group F1 of eyes'."""
+    text = _METRICS.get(metric, str(metric).replace("_", " "))
+    if class_name in (None, "", "mean"):
+        return text
+    return f"{text} of {class_title(class_name)}"
+
+
+def model_name(model: str) -> str:
+    """The paper's name of a model."""
+    return _MODELS.get(model, str(model))
+
+
+def class_title(name: str) -> str:
+    """In words: CelebAMask-HQ's 'l_lip' is the lower lip, its 'ear_r' an earring."""
+    return pictures.PART_OF_ALIAS.get(name, str(name)).replace("_", " ")
+
+
+def plain(value: Any) -> str:
+    """Any value of a config or environment on one line."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items()) or MISSING
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value) or MISSING
+    return " ".join(str(value).split()) or MISSING
+
+
+def score_place(item: dict[str, Any]) -> str:
+    """'test, best checkpoint, row 48 → 64', of whatever is told of them."""
+    parts = []
+    if item.get("split"):
+        parts.append(f"{item['split']} split")
+    if item.get("checkpoint"):
+        parts.append(f"{item['checkpoint']} checkpoint")
+    if item.get("row"):
+        parts.append(f"row {row_title(item['row'])}")
+    return ", ".join(parts)
+
+
+def settings_text(group: dict[str, Any]) -> str:
+    """The fields in which a group differs from the others of its study."""
+    return ", ".join(f"{key} = {plain(value)}" for key, value in group["settings"].items())

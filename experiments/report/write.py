@@ -1,0 +1,132 @@
+"""Writes a report: everything is rendered first, then put in place file by file, report.html last."""
+
+import hashlib
+import json
+import os
+import pathlib
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.report.figure_svg import with_paper
+from experiments.report.figures import draw_figures
+from experiments.report.file_names import FileNames
+from experiments.report.gallery import make_gallery
+from experiments.report.html import render_html
+from experiments.report.latex import render_latex
+from experiments.report.markdown import render_markdown
+from experiments.report.study_checks import ReportError, check_study
+from experiments.report.table_rows import with_group_names
+from experiments.report.tables_csv import render_csv
+from experiments.runs import Examples
+
+_LIST = "report_files.json"
+_PAGE = "report.html"
+_OWN_NAMES = ("report.md", _PAGE, "report.json", _LIST)
+
+
+def write_report(
+    study: dict[str, Any],
+    examples: Mapping[str, Examples],
+    output: pathlib.Path | str,
+    photos: bool = True,
+) -> None:
+    """Writes report.md, report.html, report.json, figures as SVG and each table as CSV, LaTeX and JSON.
+
+    Nothing is written if anything cannot be rendered. Files of an older report that this one does not have are
+    removed if nobody changed them; other files are left alone.
+
+    Args:
+      study: of `experiments.analysis.analyse`.
+      examples: images of a run, by group id.
+      output: folder; made if need be.
+      photos: False leaves out all photographs, also those under the differences.
+
+    Raises:
+      ReportError: the study contradicts itself, or a file cannot be written.
+    """
+    check_study(study)
+    files = _rendered(study, examples, photos)
+    output = pathlib.Path(output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        _put_in_place(files, output)
+    except OSError as error:
+        path = error.filename or output
+        raise ReportError(
+            f"the report cannot be written: {path}: {error.strerror or error}; "
+            "name a folder that can be written to"
+        ) from error
+
+
+def _rendered(
+    study: dict[str, Any], examples: Mapping[str, Examples], photos: bool
+) -> dict[str, str]:
+    """Content by file name."""
+    names = FileNames(_OWN_NAMES)
+    files = {"report.json": _json(study)}
+    stems = {}
+    shown = with_group_names(study)
+    for table, shown_table in zip(study["tables"], shown["tables"], strict=True):
+        stem = names.take(str(table["id"]), ".csv", ".tex", ".json")
+        stems[table["id"]] = stem
+        files |= {
+            f"{stem}.csv": render_csv(table),
+            f"{stem}.tex": render_latex(shown_table),
+            f"{stem}.json": _json(table),
+        }
+    figures = draw_figures(shown, names)
+    files |= {f"{figure.name}.svg": with_paper(figure.svg) for figure in figures}
+    galleries = [
+        gallery
+        for group in study["groups"]
+        if group["id"] in examples
+        and (gallery := make_gallery(group, examples[group["id"]], photos)) is not None
+    ]
+    files["report.md"] = render_markdown(shown, figures, stems)
+    files[_PAGE] = render_html(shown, figures, galleries, stems)
+    return files
+
+
+def _put_in_place(files: dict[str, str], output: pathlib.Path) -> None:
+    contents = {name: text.encode("utf-8") for name, text in files.items()}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    contents[_LIST] = _json(hashes).encode("utf-8")
+    older = _older_files(output)
+    temporaries: dict[str, pathlib.Path] = {}
+    try:
+        for name, content in contents.items():
+            temporaries[name] = output / f".{uuid.uuid4().hex}"
+            temporaries[name].write_bytes(content)
+        for name in sorted(contents, key=lambda name: name == _PAGE):
+            os.replace(temporaries[name], output / name)
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+    for name, written in older.items():
+        path = output / name
+        is_stale = name not in contents and path.is_file() and not path.is_symlink()
+        if is_stale and hashlib.sha256(path.read_bytes()).hexdigest() == written:
+            path.unlink()
+
+
+def _older_files(output: pathlib.Path) -> dict[str, str]:
+    """SHA-256 by name of what the report that stands there wrote; empty if there is none."""
+    try:
+        listed = json.loads((output / _LIST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(listed, dict):
+        return {}
+    return {
+        name: value
+        for name, value in listed.items()
+        if isinstance(value, str) and name == pathlib.PurePath(name).name
+    }
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise ReportError(f"the study has numbers that JSON does not know: {error}") from error
