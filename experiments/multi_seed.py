@@ -23,9 +23,11 @@ from collections.abc import Sequence
 
 import jax
 
-from experiments import launch, seed_statistics, studies
-from experiments.jobs import Job, Step
-from experiments.launch_slurm import SlurmError
+from experiments.launching import launch
+from experiments.launching.jobs import Job, Step
+from experiments.launching.slurm import SlurmError
+from experiments.stats import seed_statistics
+from experiments.study import studies
 from fpliif_jax import checkpoint, settings
 
 _SHOWN = ("mean_f1", "miou")

@@ -22,9 +22,10 @@ from collections.abc import Sequence
 import jax
 from tqdm import tqdm
 
-from experiments import launch, scales, studies, tables
-from experiments.jobs import Job, Step
-from experiments.launch_slurm import SlurmError
+from experiments.launching import launch
+from experiments.launching.jobs import Job, Step
+from experiments.launching.slurm import SlurmError
+from experiments.study import scales, studies, tables
 from fpliif_jax import checkpoint, settings
 
 
@@ -74,8 +75,8 @@ def make_jobs(
     A variant that is at this scale the same as another is left out, and said so.
 
     Args:
-      table: of `experiments.tables`.
-      scale: of `experiments.scales`.
+      table: of `experiments.study.tables`.
+      scale: of `experiments.study.scales`.
       seeds: of the runs; what is not trained is done once.
       workdir: of the study.
       passed_on: --config.FIELD=VALUE for all.

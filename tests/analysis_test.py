@@ -1,4 +1,4 @@
-"""Tests of experiments.analysis and what it is made of: measured, comparison, studies, costs."""
+"""Tests of experiments.study.analysis and what it is made of: measured, comparison, studies, costs."""
 
 import json
 import pathlib
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from made_runs import LAPA, config_of, write_run, write_seeds
 
-from experiments import studies
-from experiments.analysis import analyse
-from experiments.tables import table_named
+from experiments.study import studies
+from experiments.study.analysis import analyse
+from experiments.study.tables import table_named
 
 # Their mean is 92.4, their SD √(0.02 / 4) = 0.0707; the paper has 92.41.
 NEAR = [92.4, 92.5, 92.3, 92.4, 92.4]

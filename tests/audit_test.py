@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from experiments import audit_noise, audit_recipe, audit_report, audit_scores, audit_stn_icnn
-from experiments.audit_finding import CONSEQUENCES, STATUSES, Finding, Tables
+from experiments.audit import layout, noise, recipe, scores, stn_icnn
+from experiments.audit.finding import CONSEQUENCES, STATUSES, Finding, Tables
 from experiments.published import PublishedValue, published_values
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 @functools.cache
 def findings() -> dict[str, Finding]:
-    return {finding.id: finding for finding in audit_report.audit()}
+    return {finding.id: finding for finding in layout.audit()}
 
 
 def changed(printed: str, **fields: str) -> Tables:
@@ -91,9 +91,7 @@ def test_noise() -> None:
 
 
 def test_the_best_of_three_is_the_textbooks() -> None:
-    assert audit_noise._expected_best(3) == pytest.approx(
-        1.5 / 3.141592653589793**0.5
-    )  # 3 / (2 √π)
+    assert noise._expected_best(3) == pytest.approx(1.5 / 3.141592653589793**0.5)  # 3 / (2 √π)
 
 
 def test_mean_iou_follows_from_f1() -> None:
@@ -107,7 +105,7 @@ def test_mean_iou_follows_from_f1() -> None:
 
 
 def test_a_total_that_adds_up_agrees() -> None:
-    check = functools.partial(audit_recipe.split_counts, source="FP-LIIF §4.1", dataset="lapa")
+    check = functools.partial(recipe.split_counts, source="FP-LIIF §4.1", dataset="lapa")
     fields = {"source": "FP-LIIF §4.1", "dataset": "lapa"}
     assert check(changed("22176", protocol="images", **fields)).status == "agrees"
     assert check(changed("18000", protocol="train", **fields)).size == "-168 images"
@@ -115,119 +113,119 @@ def test_a_total_that_adds_up_agrees() -> None:
 
 def test_the_tie_is_about_the_row_at_256() -> None:
     tables = changed("90.0", source="FP-LIIF Table 2", protocol="512", class_name="mean")
-    assert audit_scores._tie(tables) == findings()["fp-liif-tie"]
+    assert scores._tie(tables) == findings()["fp-liif-tie"]
 
 
 def test_a_printed_lead_that_the_classes_do_not_show_is_none() -> None:
     fields = {"source": "FP-LIIF Table 2", "system": "FP-LIIF", "protocol": "256"}
     tables = changed("86.17", class_name="mean", **fields)
-    assert audit_scores._tie(tables).status == "contradiction"
+    assert scores._tie(tables).status == "contradiction"
     earrings = changed("68.9", class_name="ear_r", **fields)  # 2 / 18 points more
-    assert audit_scores._tie(earrings).size == "+0.1056 points"
+    assert scores._tie(earrings).size == "+0.1056 points"
 
 
 @pytest.mark.parametrize(
     ("check", "printed", "fields", "status"),
     [
         (
-            audit_noise._single_runs,
+            noise._single_runs,
             "92.20",
             {"source": "FP-LIIF Table 7", "dataset": "lapa", "metric": "mean_f1"},
             "contradiction",  # 3.5 SD from the printed run
         ),
         (
-            audit_scores._sfnet,
+            scores._sfnet,
             "87.8",
             {"source": "FP-LIIF Fig. 9", "system": "SFNet", "class_name": "nose"},
             "contradiction",
         ),
         (
-            audit_scores._marginal_gap,
+            scores._marginal_gap,
             "71.0",
             {"source": "FP-LIIF Table 2", "protocol": "256", "class_name": "ear_r"},
             "contradiction",  # the mouth's gap takes its place
         ),
         (
-            audit_recipe._speed,
+            recipe._speed,
             "110",
             {"source": "FP-LIIF §6.1", "protocol": "256"},
             "agrees",
         ),
         (
-            audit_recipe._unet,
+            recipe._unet,
             "4",
             {"source": "FP-LIIF §5.1", "metric": "parameter_ratio"},
             "agrees",
         ),
         (
-            audit_recipe._learning_rate,
+            recipe._learning_rate,
             "200",
             {"source": "FP-LIIF §4.2", "metric": "decay_every_epochs"},
             "agrees",
         ),
         (
-            audit_recipe._batch,
+            recipe._batch,
             "32",
             {"source": "FP-LIIF §4.2", "dataset": "celebamask_hq", "metric": "batch_size"},
             "agrees",
         ),
         (
-            audit_recipe._table_6,
+            recipe._table_6,
             "38.9",
             {"source": "FP-LIIF Table 6", "protocol": "128", "metric": "gmacs"},
             "contradiction",
         ),
         (
-            audit_recipe._parameters,
+            recipe._parameters,
             "2.31",
             {"source": "FP-LIIF Table 4", "system": "FP-LIIF", "metric": "parameters"},
             "contradiction",
         ),
         (
-            audit_recipe._ratios,
+            recipe._ratios,
             "66",
             {"source": "FP-LIIF Table 4", "system": "FaRL", "metric": "parameter_ratio"},
             "agrees",
         ),
         (
-            audit_stn_icnn._true_windows,
+            stn_icnn._true_windows,
             "0.900",
             {"source": "STN-iCNN Table 2", "system": "STN-iCNN", "class_name": "overall"},
             "agrees",
         ),
         (
-            audit_stn_icnn._joint_gain,
+            stn_icnn._joint_gain,
             "0.9104",
             {"source": "STN-iCNN notebooks", "system": "STN-iCNN", "protocol": ""},
             "agrees",
         ),
         (
-            audit_stn_icnn._bold,
+            stn_icnn._bold,
             "0.910",
             {"source": "STN-iCNN Table 4", "system": "Smith et al. (2013)", "class_name": "brows"},
             "contradiction",
         ),
         (
-            audit_stn_icnn._repeated_rows,
+            stn_icnn._repeated_rows,
             "0.896",
             {"source": "STN-iCNN Table 4", "system": "STN-iCNN", "class_name": "eyes"},
             "contradiction",
         ),
         (
-            audit_stn_icnn._ratio,
+            stn_icnn._ratio,
             "17000",
             {"source": "STN-iCNN §3.1", "dataset": "celebamask_hq", "protocol": "train",
              "metric": "count"},
             "contradiction",
         ),
         (
-            audit_stn_icnn._zhou,
+            stn_icnn._zhou,
             "0.763",
             {"source": "STN-iCNN Table 4", "system": "iCNN (Zhou et al.)", "class_name": "brows"},
             "agrees",
         ),
         (
-            audit_stn_icnn._pooled,
+            stn_icnn._pooled,
             "0.990",
             {"source": "STN-iCNN Table 3", "system": "STN-iCNN", "class_name": "overall"},
             "contradiction",
@@ -244,7 +242,7 @@ def test_a_mean_beyond_its_classes_is_a_contradiction() -> None:
     fields = {"source": "FP-LIIF Table 1", "system": "DML-CSR", "class_name": "mean"}
 
     def status(tables: Tables) -> str:
-        return audit_scores._class_means(tables, "FP-LIIF Table 1").status
+        return scores._class_means(tables, "FP-LIIF Table 1").status
 
     assert status(Tables(published_values())) == "rounding"
     assert status(changed("92.43", **fields)) == "rounding"  # .05 off: classes are printed to .1
@@ -254,7 +252,7 @@ def test_a_mean_beyond_its_classes_is_a_contradiction() -> None:
 def test_a_missing_value_is_told() -> None:
     values = [v for v in published_values() if v.source != "FP-LIIF Table 7"]
     with pytest.raises((LookupError, ValueError)):
-        audit_report.audit(values)
+        layout.audit(values)
 
 
 def test_equation_21_by_hand() -> None:
@@ -265,26 +263,24 @@ def test_equation_21_by_hand() -> None:
     for position in range(size):
         looked_at = (scale * (2 * position / (size - 1) - 1) + shift + 1) / 2 * (side - 1)
         worst = max(worst, abs(looked_at - (centre - size // 2 + position)))
-    grey, pixels = audit_stn_icnn._crop_errors()["eq21"]
+    grey, pixels = stn_icnn._crop_errors()["eq21"]
     assert pixels == pytest.approx(worst, abs=2e-3) and grey > 0.5
-    assert audit_stn_icnn._crop_errors()["align_corners"][0] < 1 / 255
+    assert stn_icnn._crop_errors()["align_corners"][0] < 1 / 255
 
 
 # ---------------------------------------------------------------------------------- the report
 
 
 def test_worst_first() -> None:
-    order = [
-        (STATUSES.index(f.status), CONSEQUENCES.index(f.consequence)) for f in audit_report.audit()
-    ]
+    order = [(STATUSES.index(f.status), CONSEQUENCES.index(f.consequence)) for f in layout.audit()]
     assert order == sorted(order)
-    assert len(findings()) == len(audit_report.audit())  # ids are unique
+    assert len(findings()) == len(layout.audit())  # ids are unique
     for finding in findings().values():
         assert finding.says and finding.recomputed and finding.size and finding.meaning
 
 
 def test_text_fits_a_terminal_of_100_columns() -> None:
-    lines = audit_report.to_text(audit_report.audit()).splitlines()
+    lines = layout.to_text(layout.audit()).splitlines()
     assert max(map(len, lines)) <= 100
     assert lines.index("CONTRADICTIONS, LARGEST CONSEQUENCE FIRST (24)") < lines.index(
         "AGREES (17)"
@@ -292,7 +288,7 @@ def test_text_fits_a_terminal_of_100_columns() -> None:
 
 
 def test_json() -> None:
-    content = json.loads(audit_report.to_json(audit_report.audit()))
+    content = json.loads(layout.to_json(layout.audit()))
     assert content["counts"]["contradiction"] == 24
     assert sum(content["counts"].values()) == len(content["findings"])
     assert {"id", "title", "says", "recomputed", "size", "meaning", "status", "consequence",
@@ -301,7 +297,7 @@ def test_json() -> None:
 
 def test_the_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
-    assert page == audit_report.to_markdown(audit_report.audit()), (
+    assert page == layout.to_markdown(layout.audit()), (
         "run python -m experiments.audit --format=markdown --output=docs/audit.md"
     )
 
@@ -332,6 +328,6 @@ def test_what_cannot_be_written_is_one_line(
 
 def test_published_values_are_not_changed_by_an_audit() -> None:
     before = published_values()
-    audit_report.audit()
+    layout.audit()
     assert all(isinstance(value, PublishedValue) for value in before)
     assert before == published_values()

@@ -1,12 +1,12 @@
-"""Tests of experiments.deviations: what may be held against the papers."""
+"""Tests of experiments.study.deviations: what may be held against the papers."""
 
 import pathlib
 from typing import Any
 
 import pytest
 
-from experiments import deviations, scales
-from experiments.tables import Variant, table_named
+from experiments.study import deviations, scales
+from experiments.study.tables import Variant, table_named
 from fpliif_jax import checkpoint, settings
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"

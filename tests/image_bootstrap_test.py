@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from experiments import image_bootstrap as bootstrap
-from experiments import runs
+from experiments.stats import image_bootstrap as bootstrap
+from experiments.study import runs
 from fpliif_jax import metrics
 
 

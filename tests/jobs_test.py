@@ -1,4 +1,4 @@
-"""Tests of experiments.jobs: what counts as finished, and what a log says last."""
+"""Tests of experiments.launching.jobs: what counts as finished, and what a log says last."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tiny_run import tiny_config
 
-from experiments.jobs import Job, Step, last_words
+from experiments.launching.jobs import Job, Step, last_words
 from fpliif_jax import checkpoint
 
 CONFIG = checkpoint.json_config(tiny_config())

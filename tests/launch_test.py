@@ -1,4 +1,4 @@
-"""Tests of experiments.launch, launch_local and launch_slurm with steps that take no time."""
+"""Tests of experiments.launching with steps that take no time."""
 
 import argparse
 import os
@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from experiments import launch, launch_local, launch_slurm
-from experiments.jobs import Job, Outcome, Step
+from experiments.launching import launch, local, slurm
+from experiments.launching.jobs import Job, Outcome, Step
 
 
 @pytest.fixture(autouse=True)
@@ -37,12 +37,12 @@ def test_a_failure_stops_no_other_and_says_why(tmp_path: pathlib.Path) -> None:
         _job(tmp_path, "b", ("fail",)),
         _job(tmp_path, "c", ("write", "done")),
     ]
-    outcomes = launch_local.run(jobs, 1)
+    outcomes = local.run(jobs, 1)
     assert _ends(outcomes) == {"a": "finished", "b": "failed", "c": "finished"}
     assert "error: it is broken; mend it (exit code 1; " in outcomes[1].problem
     log = (tmp_path / "b" / "run.log").read_text()
     assert log.startswith("$ python -m fake_step fail ")
-    again = launch_local.run(jobs, 1)
+    again = local.run(jobs, 1)
     assert _ends(again) == {"a": "skipped", "b": "failed", "c": "skipped"}
     assert (tmp_path / "a" / "starts").read_text().count("write") == 1
 
@@ -51,9 +51,9 @@ def test_steps_follow_each_other_and_finished_ones_are_not_repeated(
     tmp_path: pathlib.Path,
 ) -> None:
     job = _job(tmp_path, "a", ("write", "first"), ("write", "second"))
-    assert _ends(launch_local.run([job], 1)) == {"a": "finished"}
+    assert _ends(local.run([job], 1)) == {"a": "finished"}
     (tmp_path / "a" / "second").unlink()
-    assert _ends(launch_local.run([job], 1)) == {"a": "finished"}
+    assert _ends(local.run([job], 1)) == {"a": "finished"}
     starts = (tmp_path / "a" / "starts").read_text().split("\n")
     assert starts == ["write first", "write second", "write second", ""]
 
@@ -67,7 +67,7 @@ def test_what_needs_a_failed_job_is_blocked_and_what_needs_another_waits(
         _job(tmp_path, "broken", ("fail",)),
         _job(tmp_path, "before", ("write", "done")),
     ]
-    outcomes = launch_local.run(jobs, 2)
+    outcomes = local.run(jobs, 2)
     assert _ends(outcomes) == {
         "after": "finished",
         "stuck": "blocked",
@@ -83,7 +83,7 @@ def test_jobs_run_at_the_same_time(tmp_path: pathlib.Path) -> None:
         _job(tmp_path, "a", ("meet", "done", "b")),
         _job(tmp_path, "b", ("meet", "done", "a")),
     ]
-    assert set(_ends(launch_local.run(jobs, 2)).values()) == {"finished"}
+    assert set(_ends(local.run(jobs, 2)).values()) == {"finished"}
 
 
 def test_a_folder_that_cannot_be_made_is_a_failure_of_that_job_alone(
@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_made_is_a_failure_of_that_job_alone(
 ) -> None:
     (tmp_path / "a").write_text("a file is in the way")
     jobs = [_job(tmp_path, "a", ("write", "done")), _job(tmp_path, "b", ("write", "done"))]
-    outcomes = launch_local.run(jobs, 1)
+    outcomes = local.run(jobs, 1)
     assert _ends(outcomes) == {"a": "failed", "b": "finished"}
     assert "cannot be started" in outcomes[0].problem
 
@@ -107,7 +107,7 @@ def test_sigterm_is_handed_on_and_nothing_new_starts(tmp_path: pathlib.Path) -> 
 
     threading.Thread(target=interrupt).start()
     before = signal.getsignal(signal.SIGTERM)
-    outcomes = launch_local.run(jobs, 1)
+    outcomes = local.run(jobs, 1)
     assert _ends(outcomes) == {"a": "interrupted", "b": "interrupted"}
     assert (tmp_path / "a" / "saved").exists()
     assert not (tmp_path / "b").exists()
@@ -127,23 +127,23 @@ def test_sigterm_is_handed_on_and_nothing_new_starts(tmp_path: pathlib.Path) -> 
 def test_gpus_are_shared_out(
     slots: int, gpus: list[str], visible: list[str], fraction: str | None
 ) -> None:
-    found = launch_local.shares(slots, gpus)
+    found = local.shares(slots, gpus)
     assert [share["CUDA_VISIBLE_DEVICES"] for share in found] == visible
     assert {share.get("XLA_PYTHON_CLIENT_MEM_FRACTION") for share in found} == {fraction}
 
 
 def test_without_gpus_nothing_is_set_and_the_choice_of_the_person_holds() -> None:
-    assert launch_local.shares(2, []) == [{}, {}]
-    assert launch_local.visible_gpus({"CUDA_VISIBLE_DEVICES": "3, 5"}) == ["3", "5"]
-    assert launch_local.visible_gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == []
-    assert launch_local.visible_gpus({"CUDA_VISIBLE_DEVICES": "0", "JAX_PLATFORMS": "cpu"}) == []
+    assert local.shares(2, []) == [{}, {}]
+    assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "3, 5"}) == ["3", "5"]
+    assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == []
+    assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "0", "JAX_PLATFORMS": "cpu"}) == []
 
 
 def test_a_step_sees_its_share(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6,7")
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     jobs = [_job(tmp_path, name, ("meet", "done", other)) for name, other in ("ab", "ba")]
-    launch_local.run(jobs, 2)
+    local.run(jobs, 2)
     assert {(tmp_path / name / "done").read_text() for name in "ab"} == {"6 -", "7 -"}
 
 
@@ -154,10 +154,10 @@ def test_slurm_submits_an_array_and_tells_each_end(tmp_path: pathlib.Path) -> No
         _job(tmp_path, "c", ("write", "done"), needs="a"),
         _job(tmp_path, "d", ("write", "done"), needs="b"),
     ]
-    outcomes = launch_slurm.run(jobs, tmp_path / "slurm", {"timeout_min": 5}, "local")
+    outcomes = slurm.run(jobs, tmp_path / "slurm", {"timeout_min": 5}, "local")
     assert _ends(outcomes) == {"a": "finished", "b": "failed", "c": "finished", "d": "blocked"}
     assert "error: it is broken" in outcomes[1].problem
-    again = launch_slurm.run(jobs[:1], tmp_path / "slurm", {"timeout_min": 5}, "local")
+    again = slurm.run(jobs[:1], tmp_path / "slurm", {"timeout_min": 5}, "local")
     assert _ends(again) == {"a": "skipped"}
 
 
@@ -165,15 +165,15 @@ def test_slurm_refuses_unknown_parameters_and_a_machine_without_slurm(
     tmp_path: pathlib.Path,
 ) -> None:
     jobs = [_job(tmp_path, "a", ("write", "done"))]
-    with pytest.raises(launch_slurm.SlurmError, match="submitit"):
-        launch_slurm.run(jobs, tmp_path / "slurm", {"colour": "red"}, "local")
-    with pytest.raises(launch_slurm.SlurmError, match="submitit"):
-        launch_slurm.run(jobs, tmp_path / "slurm", {}, "slurm")
+    with pytest.raises(slurm.SlurmError, match="submitit"):
+        slurm.run(jobs, tmp_path / "slurm", {"colour": "red"}, "local")
+    with pytest.raises(slurm.SlurmError, match="submitit"):
+        slurm.run(jobs, tmp_path / "slurm", {}, "slurm")
 
 
 def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -> None:
     job = _job(tmp_path, "a", ("save", "done"))
-    task = launch_slurm.JobTask()
+    task = slurm.JobTask()
     ended: list[tuple] = []
     thread = threading.Thread(target=lambda: ended.append(task(job)))
     thread.start()

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from data_builders.class_names import LAPA_AND_HELEN
-from experiments import scales
-from experiments.tables import Variant, table_named
+from experiments.study import scales
+from experiments.study.tables import Variant, table_named
 from fpliif_jax import checkpoint, metrics, settings
 
 LAPA = table_named("table1").variants[0]

@@ -6,8 +6,8 @@ import pathlib
 import pytest
 
 from experiments import multi_seed
-from experiments.analysis import analyse
-from experiments.jobs import Job, Outcome
+from experiments.launching.jobs import Job, Outcome
+from experiments.study.analysis import analyse
 
 TINY = str(pathlib.Path(__file__).parent / "tiny_run.py")
 

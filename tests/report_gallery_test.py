@@ -14,7 +14,7 @@ from PIL import Image
 from data_builders.class_names import LAPA_AND_HELEN
 from experiments.report import write, write_report
 from experiments.report.gallery import Card, Gallery, make_gallery
-from experiments.runs import Examples
+from experiments.study.runs import Examples
 from fpliif_jax import pictures
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
-from experiments.runs import Examples
+from experiments.study.runs import Examples
 
 SEEDS = range(5)
 HOSTILE = '<script>alert("x")</script> | 100% & a_b $x$ #1'

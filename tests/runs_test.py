@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import bounded_files, runs
+from experiments.study import bounded_files, runs
 
 CLASSES = ("background", "skin", "nose")
 # Two images; of class 1: 6 + 2 right, 1 + 0 missed, 2 + 1 too many; of class 2: 3 + 0 right, 2 + 1 missed,

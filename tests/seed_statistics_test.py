@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from experiments import seed_statistics as stats
+from experiments.stats import seed_statistics as stats
 
 # By hand: mean 92, deviations −2 −1 0 1 2, SD √(10 / 4), SEM √(10 / 4 / 5) = √0.5.
 FIVE = [90.0, 91.0, 92.0, 93.0, 94.0]

@@ -1,12 +1,14 @@
-"""Tests of experiments.tables, scales and run: what a table's one command starts."""
+"""Tests of experiments.run and what it is made of: tables and scales: what a table's one command starts."""
 
 import pathlib
 
 import pytest
 
-from experiments import launch_local, run, scales, tables
-from experiments.deviations import dataset_of
+from experiments import run
+from experiments.launching import local
 from experiments.published import published_values
+from experiments.study import scales, tables
+from experiments.study.deviations import dataset_of
 from fpliif_jax import checkpoint, settings
 
 ALL = [pytest.param(table, id=table.name) for table in tables.TABLES]
@@ -129,7 +131,7 @@ def test_cost_is_counted_once_whatever_the_seeds() -> None:
 def test_an_impossible_setting_is_told_before_anything_runs(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch_local, "run", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(local, "run", lambda *_: pytest.fail("it ran"))
     flags = ["table5", "--scale=smoke", f"--workdir={tmp_path}", "--config.model.ensemble=max"]
     with pytest.raises(SystemExit, match="error: .*ensemble"):
         run.main(flags)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from experiments import seed_statistics, verdicts
-from experiments.verdicts import verdict
+from experiments.stats import seed_statistics, verdicts
+from experiments.stats.verdicts import verdict
 
 
 @pytest.fixture(autouse=True)

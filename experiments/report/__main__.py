@@ -18,10 +18,10 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from experiments.analysis import analyse
 from experiments.published import PublishedError
 from experiments.report import ReportError, write_report
-from experiments.runs import Examples, Run, RunError, load_examples
+from experiments.study.analysis import analyse
+from experiments.study.runs import Examples, Run, RunError, load_examples
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from experiments.report import wording
 from experiments.report.swatches import hex_colours
-from experiments.runs import Examples
+from experiments.study.runs import Examples
 from fpliif_jax import pictures
 
 _OF_EACH = 3

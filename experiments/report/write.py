@@ -18,7 +18,7 @@ from experiments.report.markdown import render_markdown
 from experiments.report.study_checks import ReportError, check_study
 from experiments.report.table_rows import with_group_names
 from experiments.report.tables_csv import render_csv
-from experiments.runs import Examples
+from experiments.study.runs import Examples
 
 _LIST = "report_files.json"
 _PAGE = "report.html"
@@ -37,7 +37,7 @@ def write_report(
     removed if nobody changed them; other files are left alone.
 
     Args:
-      study: of `experiments.analysis.analyse`.
+      study: of `experiments.study.analysis.analyse`.
       examples: images of a run, by group id.
       output: folder; made if need be.
       photos: False leaves out all photographs, also those under the differences.

@@ -14,7 +14,7 @@ import functools
 import math
 import pathlib
 
-FOLDER = pathlib.Path(__file__).parent / "published"
+FOLDER = pathlib.Path(__file__).parent
 
 _REQUIRED = ("system", "dataset", "protocol", "class", "metric", "value", "source")
 _OPTIONAL = ("unit", "seed")

@@ -15,13 +15,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import comparison, costs, deviations
-from experiments.comparison import Line
-from experiments.measured import Key, MeasuredGroup, described
 from experiments.published import PublishedValue, read_values
-from experiments.runs import Run, group_runs, read_runs
-from experiments.studies import Study, read_studies
-from experiments.tables import TABLES, Table
+from experiments.study import comparison, costs, deviations
+from experiments.study.comparison import Line
+from experiments.study.measured import Key, MeasuredGroup, described
+from experiments.study.runs import Run, group_runs, read_runs
+from experiments.study.studies import Study, read_studies
+from experiments.study.tables import TABLES, Table
 from fpliif_jax import checkpoint
 
 

@@ -5,8 +5,8 @@ import json
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from experiments import audit_noise, audit_recipe, audit_scores, audit_stn_icnn
-from experiments.audit_finding import CONSEQUENCES, STATUSES, Finding, Tables
+from experiments.audit import noise, recipe, scores, stn_icnn
+from experiments.audit.finding import CONSEQUENCES, STATUSES, Finding, Tables
 from experiments.published import PublishedValue, published_values
 
 _WIDTH = 98
@@ -44,9 +44,7 @@ def audit(values: Iterable[PublishedValue] | None = None) -> list[Finding]:
     """
     tables = Tables(published_values() if values is None else values)
     findings = [
-        finding
-        for part in (audit_noise, audit_scores, audit_stn_icnn, audit_recipe)
-        for finding in part.check(tables)
+        finding for part in (noise, scores, stn_icnn, recipe) for finding in part.check(tables)
     ]
     return sorted(
         findings,

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments import image_bootstrap, seed_statistics
-from experiments.runs import Group, Matrices, Run, RunError, load_matrices
+from experiments.stats import image_bootstrap, seed_statistics
+from experiments.study.runs import Group, Matrices, Run, RunError, load_matrices
 from fpliif_jax import metrics
 
 Key = tuple[str, str, str, str, str]  # split, checkpoint, row, metric, class

@@ -8,14 +8,14 @@ import numpy as np
 
 from configs import stn_icnn_helen
 from experiments import multiply_accumulates
-from experiments.audit_finding import (
+from experiments.audit.finding import (
     SET_NAMES,
     Finding,
     Tables,
     listed,
     same_digits,
 )
-from experiments.audit_recipe import rates_by_epoch, split_counts
+from experiments.audit.recipe import rates_by_epoch, split_counts
 from fpliif_jax.models import grid_transformer
 
 HELEN, CELEBAMASK_HQ, RIVALS = ("STN-iCNN Table 2", "STN-iCNN Table 3", "STN-iCNN Table 4")

@@ -1,6 +1,6 @@
 """The papers' tables as lists of variants: a config, what differs from it, and where its published numbers are.
 
-A variant is written down as the paper has it; `experiments.scales` makes it smaller.
+A variant is written down as the paper has it; `experiments.study.scales` makes it smaller.
 """
 
 import dataclasses

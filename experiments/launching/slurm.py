@@ -15,8 +15,8 @@ from typing import Any
 import submitit
 from tqdm import tqdm
 
-from experiments import launch_local
-from experiments.jobs import Job, Outcome
+from experiments.launching import local
+from experiments.launching.jobs import Job, Outcome
 
 _POLL_SECONDS = 2.0
 
@@ -43,9 +43,9 @@ class JobTask:
         for step in job.steps:
             if step.is_finished(job.workdir):
                 continue
-            self._process = launch_local.start(step, job.workdir, {})
+            self._process = local.start(step, job.workdir, {})
             code = self._process.wait()
-            problem = launch_local.unfinished(step, job.workdir, code)
+            problem = local.unfinished(step, job.workdir, code)
             if problem is not None:
                 status = "interrupted" if code == 0 else "failed"
                 return status, problem, time.monotonic() - started

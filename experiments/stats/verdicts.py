@@ -25,7 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.stats
 
-from experiments import seed_statistics
+from experiments.stats import seed_statistics
 
 WORDS = (
     "reproduced",

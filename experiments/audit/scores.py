@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from experiments.audit_finding import (
+from experiments.audit.finding import (
     SET_NAMES,
     Finding,
     Tables,

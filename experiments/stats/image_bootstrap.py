@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from experiments.runs import Matrices, RunError
+from experiments.study.runs import Matrices, RunError
 from fpliif_jax import metrics
 
 # From summed matrices [..., C, C] to scores [...] in percent, NaN where undefined.

@@ -7,10 +7,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments import deviations, seed_statistics, verdicts
-from experiments.measured import MeasuredGroup, Score, described
 from experiments.published import PublishedValue, published_values
-from experiments.tables import Claim, Variant
+from experiments.stats import seed_statistics, verdicts
+from experiments.study import deviations
+from experiments.study.measured import MeasuredGroup, Score, described
+from experiments.study.tables import Claim, Variant
 
 _SCORE_METRICS = ("f1", "mean_f1", "group_f1", "miou")
 MAIN_CLASSES = ("mean", "overall")

@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from experiments.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
-from experiments.tables import TABLES, Table, Variant
+from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
+from experiments.study.tables import TABLES, Table, Variant
 from fpliif_jax.run_record import write_json
 
 _NAME = "study.json"

@@ -8,11 +8,11 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
-from experiments.measured import described
 from experiments.published import PublishedValue, published_values
-from experiments.studies import Study
-from experiments.tables import Variant
+from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
+from experiments.study.measured import described
+from experiments.study.studies import Study
+from experiments.study.tables import Variant
 
 _LIMIT = MEBIBYTE
 _PAPER_DEVICE = "A100"

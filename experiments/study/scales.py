@@ -7,7 +7,7 @@ smoke   seconds a run: shows that every command works; the scores mean nothing
 
 from typing import Any
 
-from experiments.tables import Variant
+from experiments.study.tables import Variant
 
 SCALES = ("smoke", "small", "paper")
 DEFAULT_SEEDS = {"smoke": "0-1", "small": "0-4", "paper": "0-4"}

@@ -10,8 +10,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import scales
-from experiments.tables import TABLES, Variant
+from experiments.study import scales
+from experiments.study.tables import TABLES, Variant
 from fpliif_jax import checkpoint, settings
 
 # Fields that docs/reproduction.md and docs/reproduction_stn_icnn.md list as open questions, and those that decide

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.bounded_files import (
+from experiments.study.bounded_files import (
     MEBIBYTE,
     UnreadableError,
     parse_json,
     read_arrays,
     read_bytes,
 )
-from experiments.run_checks import (
+from experiments.study.run_checks import (
     SEED_SOURCES,
     check_config,
     check_environment,

@@ -13,16 +13,16 @@ import sys
 
 from absl import app, flags
 
-from experiments import audit_report
+from experiments.audit import layout
 from experiments.published import PublishedError
 
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "markdown", "json"], "How to print.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write instead of the standard output.")
 
 _RENDER = {
-    "text": audit_report.to_text,
-    "markdown": audit_report.to_markdown,
-    "json": audit_report.to_json,
+    "text": layout.to_text,
+    "markdown": layout.to_markdown,
+    "json": layout.to_json,
 }
 
 
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> None:
     if path is not None and not path.parent.is_dir():
         sys.exit(f"error: --output={path}: there is no folder {path.parent}; make it first")
     try:
-        content = _RENDER[_FORMAT.value](audit_report.audit())
+        content = _RENDER[_FORMAT.value](layout.audit())
     except (PublishedError, LookupError) as error:
         sys.exit(f"error: {error}")
     if path is None:

@@ -11,7 +11,7 @@ import numpy as np
 from configs import celebamask_hq, fp_liif, helen, lapa
 from data_builders import BUILDERS, class_names
 from experiments import model_cost, multiply_accumulates
-from experiments.audit_finding import SET_NAMES, Finding, Tables, listed, same_digits
+from experiments.audit.finding import SET_NAMES, Finding, Tables, listed, same_digits
 from fpliif_jax import train
 
 _CLASSES = {

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import launch_local, launch_slurm
-from experiments.jobs import Job, Outcome
+from experiments.launching import local, slurm
+from experiments.launching.jobs import Job, Outcome
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -75,8 +75,8 @@ def run(jobs: Sequence[Job], flags: argparse.Namespace, folder: pathlib.Path) ->
     """
     if flags.launcher == "slurm":
         parameters = _slurm_parameters(flags.slurm)
-        return launch_slurm.run(jobs, folder / "slurm", parameters, flags.slurm_cluster)
-    return launch_local.run(jobs, flags.jobs)
+        return slurm.run(jobs, folder / "slurm", parameters, flags.slurm_cluster)
+    return local.run(jobs, flags.jobs)
 
 
 def finish(outcomes: Sequence[Outcome]) -> None:

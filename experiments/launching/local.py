@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from experiments.jobs import Job, Outcome, Step, last_words
+from experiments.launching.jobs import Job, Outcome, Step, last_words
 
 _POLL_SECONDS = 0.2
 _MEMORY_SHARE = 0.9  # of a GPU's memory that all its jobs may have together

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from experiments.bounded_files import UnreadableError
+from experiments.study.bounded_files import UnreadableError
 
 SEED_SOURCES = ("initialisation", "data_order", "augmentation")
 
