@@ -105,12 +105,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
     parser.add_argument("--seeds", default="0-4", help="0,1,2 or 0-4 (the default)")
     parser.add_argument("--workdir", required=True, help="folder of the study")
     launch.add_options(parser)
-    flags, rest = parser.parse_known_args(arguments)
-    wrong = [argument for argument in rest if not argument.startswith("--config.")]
-    if wrong:
-        parser.error(f"unknown argument {wrong[0]!r}; settings are --config.FIELD=VALUE")
-    if any(argument.startswith("--config.seed=") for argument in rest):
-        parser.error("--config.seed is what --seeds is for")
+    flags, rest = launch.parse(parser, arguments)
     return flags, [f"--config={flags.config}", *rest]
 
 

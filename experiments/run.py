@@ -161,11 +161,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
     parser.add_argument("--seeds", help="0,1,2 or 0-4 (the default; at scale smoke 0-1)")
     parser.add_argument("--workdir", help="folder of the study; none: runs/TABLE[-SCALE]")
     launch.add_options(parser)
-    flags, rest = parser.parse_known_args(arguments)
-    wrong = [argument for argument in rest if not argument.startswith("--config.")]
-    if wrong:
-        parser.error(f"unknown argument {wrong[0]!r}; settings are --config.FIELD=VALUE")
-    return flags, rest
+    return launch.parse(parser, arguments)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def parse(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> tuple[argparse.Namespace, list[str]]:
+    """The parser's own options, and --config.FIELD=VALUE for the runs; anything else is an error."""
+    flags, rest = parser.parse_known_args(arguments)
+    wrong = [argument for argument in rest if not argument.startswith("--config.")]
+    if wrong:
+        parser.error(f"unknown argument {wrong[0]!r}; settings are --config.FIELD=VALUE")
+    if any(argument.startswith("--config.seed=") for argument in rest):
+        parser.error("--config.seed is what --seeds is for")
+    return flags, rest
+
+
 def check_options(flags: argparse.Namespace) -> None:
     """Refuses impossible options.
 
