@@ -123,7 +123,7 @@ def test_lines_of_a_table_are_compared_with_its_baseline(tmp_path: pathlib.Path)
     assert "python -m experiments.run table5" in study["commands"]
     missing = [run for run in study["incomplete_runs"] if run["status"] == "not started"]
     assert [run["name"] for run in missing] == [f"t5/lambda=20/seed{seed}" for seed in range(5)]
-    differing = {group["name"]: group["settings"] for group in study["groups"]}
+    differing = {group["folder"]: group["settings"] for group in study["groups"]}
     assert differing["t5/lambda=0"] == {"loss.edge_weight": 0.0}
 
 
@@ -150,6 +150,37 @@ def test_numbers_measured_elsewhere_are_tested_against_ours(tmp_path: pathlib.Pa
     (rest,) = _table(study, "external")["rows"]
     assert (rest["system"], rest["verdict"]) == ("Other", None)
     assert study["external"] == ["pytorch.csv"]
+
+
+@pytest.mark.parametrize(
+    ("system", "protocol", "label"),
+    [
+        ("PyTorch port", "lambda=40", "λ = 40"),
+        ("PyTorch port", "256", None),  # which λ?
+        ("FP-LIIF in PyTorch", "lambda=0", "λ = 0"),
+        ("iCNN", "lambda=0", None),
+    ],
+)
+def test_what_was_measured_elsewhere_finds_its_line_or_stands_alone(
+    tmp_path: pathlib.Path, system: str, protocol: str, label: str | None
+) -> None:
+    variants = {variant.name: variant for variant in table_named("table5").variants}
+    for name in ("lambda=0", "lambda=40"):
+        write_run(tmp_path / "t" / name / "seed0", config_of(variants[name]), {"256": 92.0})
+    studies.write_study(tmp_path / "t", "", [], "table5", "paper")
+    path = tmp_path / "other.csv"
+    path.write_text(
+        "system,dataset,protocol,class,metric,value,source,seed\n"
+        f"{system},lapa,{protocol},mean,mean_f1,92.1,here,0\n"
+    )
+    study = _analysed(tmp_path / "t", path)
+    found = [row for table in study["tables"] for row in table["rows"] if row["system"] == system]
+    assert len(found) == 1
+    if label is None:
+        assert found[0]["against"] is None
+    else:
+        ours = _table(study, "table5")["rows"][found[0]["against"]]
+        assert ours["label"] == label
 
 
 def test_one_run_is_inconclusive_and_a_doubled_seed_is_told(tmp_path: pathlib.Path) -> None:
@@ -257,3 +288,24 @@ def test_two_groups_about_the_same_number_are_told_apart(tmp_path: pathlib.Path)
         "bilinear: FP-LIIF, 256",
         "nearest: FP-LIIF, 256",
     ]
+
+
+def test_hidden_parts_stand_beside_each_other_by_seed(tmp_path: pathlib.Path) -> None:
+    studies.write_study(tmp_path, "", [], "stn_fig5", "small")
+    for seed, (stn, centroid) in enumerate([(3.0, 17.0), (4.0, 16.0)]):
+        folder = tmp_path / "stn_icnn" / f"seed{seed}" / "robustness"
+        folder.mkdir(parents=True)
+        overall = {
+            "stn": {"distance_before": {"mean": 1.5}, "distance_after": {"mean": stn}},
+            "centroid": {"distance_before": {"mean": None}, "distance_after": {"mean": centroid}},
+        }
+        (folder / "robustness.json").write_text(json.dumps({"overall": overall}))
+    (tmp_path / "stn_icnn" / "seed2" / "robustness").mkdir(parents=True)
+    (tmp_path / "stn_icnn" / "seed2" / "robustness" / "robustness.json").write_text("[1]")
+    (table,) = _analysed(tmp_path)["tables"]
+    values = {row["label"]: row["values"] for row in table["rows"]}
+    assert values == {
+        "STN-iCNN: STN, before": {"0": 1.5, "1": 1.5},
+        "STN-iCNN: STN, hidden": {"0": 3.0, "1": 4.0},
+        "STN-iCNN: centroids, hidden": {"0": 17.0, "1": 16.0},
+    }

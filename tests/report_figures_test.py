@@ -216,3 +216,11 @@ def test_file_names_are_plain_and_all_different() -> None:
     assert names.take("../a/b c", ".svg") == "a-b-c"
     assert names.take("A/B/C", ".svg") == "A-B-C-2"
     assert names.take("人", ".svg") == "unnamed"
+
+
+def test_a_loss_over_several_powers_of_ten_has_plain_numbers_at_its_axis() -> None:
+    values = [1.0, 0.1, 0.01, 0.001]
+    curve = {"seed": 0, "steps": [1, 2, 3, 4], "values": values}
+    svg = curves.curves({"name": "localisation", "loss": [curve], "validation": []})
+    assert {"0.1", "0.01", "0.001"} <= set(texts(svg))
+    assert not any("$" in text or "{" in text for text in texts(svg))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from experiments.report import wording
 from experiments.report.figure_svg import (
@@ -88,6 +88,9 @@ def _draw(axes: Axes, series: list[tuple[np.ndarray, np.ndarray]]) -> None:
     everything = np.concatenate([values for _, values in series])
     if everything.min() > 0 and everything.max() > 20 * everything.min():
         axes.set_yscale("log")
+        # Plain numbers: powers are set as mathematics, which figures with bare text do not have.
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.grid(axis="y", color=COLOURS["rule"], linewidth=0.6)

@@ -134,7 +134,9 @@ def row_order(name: str) -> tuple[int, int]:
 
 
 def metric_name(metric: str, class_name: str | None = None) -> str:
-    """'F1 of skin', 'mean F1', 'group F1 of eyes'."""
+    """'F1 of skin', 'mean F1', 'group F1 of eyes', 'overall F1'."""
+    if (metric, class_name) == ("group_f1", "overall"):
+        return "overall F1"
     text = _METRICS.get(metric, str(metric).replace("_", " "))
     if class_name in (None, "", "mean"):
         return text

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.published import PublishedValue, read_values
-from experiments.study import comparison, costs, deviations
+from experiments.study import comparison, costs, deviations, hidden_parts
 from experiments.study.comparison import Line
 from experiments.study.measured import Key, MeasuredGroup, described
 from experiments.study.runs import Run, group_runs, read_runs
@@ -49,7 +49,7 @@ def analyse(
         for index, group in enumerate(found for found in group_runs(runs) if found.finished)
     ]
     tables = _tables(lines, studies, elsewhere)
-    tables += costs.tables(root, studies)
+    tables += costs.tables(root, studies) + hidden_parts.tables(root, studies)
     groups = [_group(line, lines) for line in lines]
     incomplete = _incomplete(runs, studies, problems, lines)
     margins = [line.margin for line in lines]
@@ -252,8 +252,8 @@ def _group(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
     confusion = measured.confusion()
     return {
         "id": line.identifier,
-        "name": measured.group.name,
-        "label": line.label,
+        "name": _name(line, lines),
+        "folder": measured.group.name,
         "model": results["model"],
         "dataset": results["dataset"],
         "parameters": results["parameters"],
@@ -281,6 +281,12 @@ def _group(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
         "reasons": obstacles,
         "problems": list(dict.fromkeys(measured.problems)),
     }
+
+
+def _name(line: Line, lines: Sequence[Line]) -> str:
+    """The line's label in its table, with its folder where several have it."""
+    is_unique = sum(other.label == line.label for other in lines) == 1
+    return line.label if is_unique else f"{line.label} ({line.measured.group.name})"
 
 
 def _deserves_images(key: Key, main: Key | None) -> bool:
@@ -412,10 +418,11 @@ def _summary(
     verdicts = Counter(
         row["verdict"] for table in tables for row in table["rows"] if row["verdict"]
     )
-    if verdicts:
+    can_be_compared = not all(line.obstacles() for line in lines)
+    if verdicts and can_be_compared:
         told = ", ".join(f"{number} {word}" for word, number in verdicts.items())
         sentences.append(f"Of {sum(verdicts.values())} published numbers: {told}.")
-    if all(line.obstacles() for line in lines):
+    if not can_be_compared:
         reason = lines[0].obstacles()[0]
         sentences.append(f"Nothing here can be held against a paper: {reason}.")
     sentences += _spreads(lines)

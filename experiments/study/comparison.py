@@ -11,9 +11,10 @@ from experiments.published import PublishedValue, published_values
 from experiments.stats import seed_statistics, verdicts
 from experiments.study import deviations
 from experiments.study.measured import MeasuredGroup, Score, described
-from experiments.study.tables import Claim, Variant
+from experiments.study.tables import TABLES, Claim, Variant
 
 _SCORE_METRICS = ("f1", "mean_f1", "group_f1", "miou")
+_WHOLE_SYSTEMS = ("FP-LIIF", "STN-iCNN")
 MAIN_CLASSES = ("mean", "overall")
 
 
@@ -379,13 +380,15 @@ def _external_rows(
     ours: dict[str, Any], claim: Claim, line: Line, external: Sequence[PublishedValue]
 ) -> list[dict[str, Any]]:
     dataset = line.measured.results["dataset"]["name"]
-    protocols = {claim.protocol, claim.row, ours["row"], ours["row"].replace("to", "->")}
+    protocols = {claim.protocol}
+    if claim.protocol in ("", claim.row):  # it names no experiment but a row, ours or the paper's
+        protocols |= {claim.row, ours["row"], ours["row"].replace("to", "->")}
     rows = []
     for key, values in measured_elsewhere(external).items():
         system, where, protocol, class_name, metric = key
         if (where, class_name, metric) != (dataset, ours["class"], ours["metric"]):
             continue
-        if protocol not in protocols:
+        if protocol not in protocols or not _is_about(system, claim):
             continue
         rows.append(
             {
@@ -401,6 +404,16 @@ def _external_rows(
             }
         )
     return rows
+
+
+def _is_about(system: str, claim: Claim) -> bool:
+    """Whether a system measured elsewhere is the claim's: the longest published name in its own decides.
+
+    'iCNN in PyTorch' is the baseline, 'STN-iCNN* in PyTorch' is trained apart; 'PyTorch port' is the whole system.
+    """
+    systems = {other.system for table in TABLES for v in table.variants for other in v.claims}
+    named = max((name for name in systems if name in system), key=len, default=None)
+    return claim.system == named or (named is None and claim.system in _WHOLE_SYSTEMS)
 
 
 def _main_score(line: Line) -> Score | None:
