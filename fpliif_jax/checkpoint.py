@@ -10,6 +10,7 @@ metadata.
 """
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import re
@@ -218,6 +219,11 @@ def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> Infe
 def json_config(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """A config as JSON-ready nested dicts: references resolved, tuples as lists."""
     return json.loads(config.to_json())
+
+
+def config_fingerprint(config: dict[str, Any]) -> str:
+    """SHA-256 of a config as JSON, whatever the order of its fields: equal for equal settings alone."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def flatten_config(config: dict[str, Any]) -> dict[str, Any]:

@@ -262,6 +262,7 @@ def evaluate(
     progress = checkpoint.read_progress(workdir, "last") if given is None else None
     results = {
         "config": checkpoint.json_config(config),
+        "config_fingerprint": checkpoint.config_fingerprint(checkpoint.json_config(config)),
         "seed": config.seed,
         "model": config.model.name,
         "parameters": count_parameters(state.variables),

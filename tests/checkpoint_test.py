@@ -124,3 +124,11 @@ def test_another_config_or_other_data_are_refused() -> None:
         checkpoint.CheckpointError, match="config.model.num_classes was 11 and is now 19"
     ):
         checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+
+
+def test_the_fingerprint_of_a_config_is_of_its_values_alone() -> None:
+    config = {"a": {"b": 1, "c": [0.1, "x"]}, "d": None}
+    same = {"d": None, "a": {"c": [0.1, "x"], "b": 1}}
+    other = {"d": None, "a": {"c": [0.1, "x"], "b": 2}}
+    assert checkpoint.config_fingerprint(config) == checkpoint.config_fingerprint(same)
+    assert checkpoint.config_fingerprint(config) != checkpoint.config_fingerprint(other)
