@@ -57,6 +57,7 @@ class MeasuredGroup:
         self.results: dict[str, Any] = first.results
         self.problems: list[str] = []  # files of evaluations that could not be used
         self._matrices: dict[tuple[str, str, str], list[Matrices] | None] = {}
+        self._images: dict[Key, image_bootstrap.ImageBootstrap | None] = {}
 
     @functools.cached_property
     def scores(self) -> dict[Key, Score]:
@@ -90,6 +91,11 @@ class MeasuredGroup:
 
     def images(self, score: Score) -> image_bootstrap.ImageBootstrap | None:
         """How much a score owes to its images; None where the matrices are not there or fit no such score."""
+        if score.key not in self._images:
+            self._images[score.key] = self._resampled(score)
+        return self._images[score.key]
+
+    def _resampled(self, score: Score) -> image_bootstrap.ImageBootstrap | None:
         matrices = self._stack((score.split, score.checkpoint, score.row))
         statistic = None if matrices is None else _statistic(score, matrices[0].class_names)
         if statistic is None:
