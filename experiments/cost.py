@@ -16,7 +16,7 @@ import json
 import pathlib
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from experiments import model_cost
 from fpliif_jax import checkpoint, settings
@@ -29,6 +29,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write as well, with 
 
 def main(argv: list[str]) -> None:
     """Prints the cost of the model that --config describes."""
+    logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     del argv
     config = _CONFIG.value
     try:

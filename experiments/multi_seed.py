@@ -23,14 +23,16 @@ from collections.abc import Sequence
 
 import jax
 
+from data_builders.errors import DataError
 from experiments.launching import launch
 from experiments.launching.jobs import Job, Step
 from experiments.launching.slurm import SlurmError
 from experiments.stats import seed_statistics
-from experiments.study import studies
-from fpliif_jax import checkpoint, settings
+from experiments.study.studies import Study
+from fpliif_jax import checkpoint, evaluate, settings
 
 _SHOWN = ("mean_f1", "miou")
+_ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,13 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         jobs = [seed_job(passed_on, workdir / f"seed{seed}", seed) for seed in seeds]
         typed = sys.argv[1:] if arguments is None else arguments
         command = shlex.join(["python", "-m", "experiments.multi_seed", *typed])
-        studies.write_study(workdir, command, [job.name for job in jobs])
-        outcomes = launch.run(jobs, flags, workdir)
-    except (ValueError, settings.SettingsError, SlurmError) as error:
+        study = Study(str(workdir), None, "", command, tuple(job.name for job in jobs))
+        outcomes = launch.start(jobs, flags, study, [config])
+    except _ERRORS as error:
         sys.exit(f"error: {error}")
     print(table([outcome.job.workdir for outcome in outcomes if outcome.is_well]))
-    print(f"report: python -m experiments.report --runs={workdir} --output={workdir}/report")
-    launch.finish(outcomes)
+    launch.finish(outcomes, workdir)
 
 
 def seed_job(passed_on: Sequence[str], workdir: pathlib.Path, seed: int) -> Job:
@@ -88,7 +89,7 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
         sd = "–" if found.sd is None else f"{found.sd:.2f}"
         each = " ".join(f"{percent:.2f}" for percent in percents)
         lines.append(
-            f"{split:<11}{which:<12}{row:>17} {metric:<8}{found.mean:>7.2f}{sd:>7}{found.n:>3}  {each}"
+            f"{split:<11}{which:<12}{evaluate.shown_row(row):>17} {metric:<8}{found.mean:>7.2f}{sd:>7}{found.n:>3}  {each}"
         )
     return "\n".join(lines)
 

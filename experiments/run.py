@@ -22,11 +22,15 @@ from collections.abc import Sequence
 import jax
 from tqdm import tqdm
 
+from data_builders.errors import DataError
 from experiments.launching import launch
 from experiments.launching.jobs import Job, Step
 from experiments.launching.slurm import SlurmError
-from experiments.study import scales, studies, tables
+from experiments.study import scales, tables
+from experiments.study.studies import Study
 from fpliif_jax import checkpoint, settings
+
+_ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,13 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         jobs = make_jobs(table, flags.scale, seeds, workdir, passed_on)
         typed = sys.argv[1:] if arguments is None else arguments
         command = shlex.join(["python", "-m", "experiments.run", *typed])
-        names = [job.name for job in jobs]
-        studies.write_study(workdir, command, names, table.name, flags.scale)
-        outcomes = launch.run(jobs, flags, workdir)
-    except (ValueError, settings.SettingsError, SlurmError) as error:
+        names = tuple(job.name for job in jobs)
+        study = Study(str(workdir), table, flags.scale, command, names)
+        trained = [variant for variant in table.variants if variant.trains]
+        configs = [
+            settings.config_of((*_arguments(variant, flags.scale), *passed_on))
+            for variant in trained
+        ]
+        outcomes = launch.start(jobs, flags, study, configs)
+    except _ERRORS as error:
         sys.exit(f"error: {error}")
-    print(f"report: python -m experiments.report --runs={workdir} --output={workdir}/report")
-    launch.finish(outcomes)
+    launch.finish(outcomes, workdir)
 
 
 def listing() -> str:

@@ -290,14 +290,18 @@ def table(results: dict[str, Any]) -> str:
         f"{'images':>8}"
     ]
     for found in results["evaluations"]:
-        row = re.sub(r"(?<=\d)to(?=\d)", "→", found["row"])
         percents = [found["mean_f1"], found["miou"], found["per_image_mean_f1"]]
         f1, miou, per_image = ("–" if p is None else f"{100 * p:.2f}" for p in percents)
         lines.append(
-            f"{found['split']:<11}{found['checkpoint']:<19}{row:>17}{f1:>9}{miou:>8}"
+            f"{found['split']:<11}{found['checkpoint']:<19}{shown_row(found['row']):>17}{f1:>9}{miou:>8}"
             f"{per_image:>10}{found['images']:>8}"
         )
     return "\n".join(lines + [f"note: {note}" for note in results["notes"]])
+
+
+def shown_row(name: str) -> str:
+    """A row's name for the eye: '192to256' is 192→256."""
+    return re.sub(r"(?<=\d)to(?=\d)", "→", name)
 
 
 def count_parameters(variables: Variables) -> int:

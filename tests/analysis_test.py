@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +20,13 @@ def _analysed(root: pathlib.Path, *external: pathlib.Path) -> dict[str, Any]:
     study, _ = analyse(root, external)
     json.dumps(study, allow_nan=False)
     return study
+
+
+def _note(folder: pathlib.Path, table: str, scale: str, jobs: Sequence[str] = ()) -> None:
+    command = f"python -m experiments.run {table}"
+    studies.write_study(
+        folder, studies.Study(str(folder), table_named(table), scale, command, tuple(jobs))
+    )
 
 
 def _table(study: dict[str, Any], identifier: str) -> dict[str, Any]:
@@ -105,9 +113,7 @@ def test_lines_of_a_table_are_compared_with_its_baseline(tmp_path: pathlib.Path)
     for name, values in percents.items():
         write_seeds(tmp_path / "t5" / name, config_of(variants[name]), values)
     jobs = [f"{name}/seed{seed}" for name in (*percents, "lambda=20") for seed in range(5)]
-    studies.write_study(
-        tmp_path / "t5", "python -m experiments.run table5", jobs, "table5", "paper"
-    )
+    _note(tmp_path / "t5", "table5", "paper", jobs)
     study = _analysed(tmp_path)
     found = _table(study, "table5")
     assert [row["label"] for row in found["rows"]] == ["λ = 0", "λ = 30", "λ = 40"]
@@ -167,7 +173,7 @@ def test_what_was_measured_elsewhere_finds_its_line_or_stands_alone(
     variants = {variant.name: variant for variant in table_named("table5").variants}
     for name in ("lambda=0", "lambda=40"):
         write_run(tmp_path / "t" / name / "seed0", config_of(variants[name]), {"256": 92.0})
-    studies.write_study(tmp_path / "t", "", [], "table5", "paper")
+    _note(tmp_path / "t", "table5", "paper")
     path = tmp_path / "other.csv"
     path.write_text(
         "system,dataset,protocol,class,metric,value,source,seed\n"
@@ -236,7 +242,7 @@ def test_curves_confusion_and_environments(tmp_path: pathlib.Path) -> None:
 
 
 def test_counted_costs_are_reproduced_in_their_printed_digits(tmp_path: pathlib.Path) -> None:
-    studies.write_study(tmp_path, "python -m experiments.run table6", ["cost"], "table6", "paper")
+    _note(tmp_path, "table6", "paper", ["cost"])
     (tmp_path / "cost").mkdir()
     gmacs = {64: 27.443, 96: 32.251, 128: 38.99, 192: 58.241, 256: 85.4}
     rows = [{"output_size": size, "gmacs": value} for size, value in gmacs.items()]
@@ -291,7 +297,7 @@ def test_two_groups_about_the_same_number_are_told_apart(tmp_path: pathlib.Path)
 
 
 def test_hidden_parts_stand_beside_each_other_by_seed(tmp_path: pathlib.Path) -> None:
-    studies.write_study(tmp_path, "", [], "stn_fig5", "small")
+    _note(tmp_path, "stn_fig5", "small")
     for seed, (stn, centroid) in enumerate([(3.0, 17.0), (4.0, 16.0)]):
         folder = tmp_path / "stn_icnn" / f"seed{seed}" / "robustness"
         folder.mkdir(parents=True)

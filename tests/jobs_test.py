@@ -76,3 +76,18 @@ def test_last_words(tmp_path: pathlib.Path, written: str, said: str) -> None:
     log.write_text(written)
     assert last_words(log) == said
     assert last_words(tmp_path / "missing.log") == ""
+
+
+def test_a_run_of_other_settings_is_in_the_way_and_moved_data_are_not(
+    tmp_path: pathlib.Path,
+) -> None:
+    config = _changed("train.epochs", 9)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert "config.train.epochs was 9 and is now 3" in _step().conflict(tmp_path)
+    config = _changed("data.manual_dir", "elsewhere")
+    config["eval"]["rows"] = ["32"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert _step().conflict(tmp_path) is None
+    (tmp_path / "config.json").write_text("{")
+    assert "cannot be read" in _step().conflict(tmp_path)
+    assert _step().conflict(tmp_path / "nothing there") is None

@@ -108,7 +108,7 @@ def test_sigterm_is_handed_on_and_nothing_new_starts(tmp_path: pathlib.Path) -> 
     threading.Thread(target=interrupt).start()
     before = signal.getsignal(signal.SIGTERM)
     outcomes = local.run(jobs, 1)
-    assert _ends(outcomes) == {"a": "interrupted", "b": "interrupted"}
+    assert _ends(outcomes) == {"a": "interrupted", "b": "not started"}
     assert (tmp_path / "a" / "saved").exists()
     assert not (tmp_path / "b").exists()
     assert signal.getsignal(signal.SIGTERM) == before
@@ -214,3 +214,14 @@ def test_impossible_options_are_refused(arguments: list[str], message: str) -> N
     launch.add_options(parser)
     with pytest.raises(ValueError, match=message):
         launch.check_options(parser.parse_args(arguments))
+
+
+def test_of_the_log_that_two_processes_write_the_own_error_is_told(tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "run.log"
+    log.write_text(
+        "$ python -m fake_step a\nerror: an old one\n"
+        "$ python -m fake_step b\ntraining: 16% 119/750error: another process is at work\n"
+        "\rtraining: 17% 120/750"
+    )
+    step = Step("fake_step", (), "never")
+    assert local.unfinished(step, tmp_path, 1).startswith("error: another process is at work (exit")

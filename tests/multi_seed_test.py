@@ -60,6 +60,9 @@ def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
     assert [run["name"] for run in study["incomplete_runs"]] == ["seed0"]
     # The same command starts nothing that is finished.
     (workdir / "seed0").unlink()
+    with pytest.raises(SystemExit, match="seed1: .*config.train.epochs was 1 and is now 2"):
+        multi_seed.main([*command, "--config.train.epochs=2"])
+    assert "epochs=2" not in (workdir / "study.json").read_text()
     written = (workdir / "seed1" / "results.json").stat().st_mtime_ns
     multi_seed.main(command[:1] + ["--seeds=1-2"] + command[2:])
     assert "2 finished before" in capsys.readouterr().out
@@ -78,7 +81,7 @@ def test_mistakes_are_one_line(
     tmp_path: pathlib.Path, flags: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        multi_seed.launch, "run", lambda *_: [Outcome(Job("x", tmp_path, ()), "failed", "it ran")]
+        multi_seed.launch, "start", lambda *_: [Outcome(Job("x", tmp_path, ()), "failed", "it ran")]
     )
     with pytest.raises(SystemExit, match=message):
         multi_seed.main([f"--config={TINY}", f"--workdir={tmp_path}", *flags])
@@ -92,3 +95,15 @@ def test_flags_that_are_none_are_refused(
         multi_seed.main([f"--config={TINY}", f"--workdir={tmp_path}", flag])
     assert ended.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+def test_missing_data_are_told_once_and_before_any_run(tmp_path: pathlib.Path) -> None:
+    command = [
+        f"--config={TINY}",
+        f"--workdir={tmp_path / 'study'}",
+        f"--config.data.manual_dir={tmp_path / 'nowhere'}",
+        f"--config.data.data_dir={tmp_path / 'prepared'}",
+    ]
+    with pytest.raises(SystemExit, match="error: .*nowhere"):
+        multi_seed.main(command)
+    assert not (tmp_path / "study").exists()

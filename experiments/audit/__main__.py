@@ -11,7 +11,7 @@ are no failures: the exit code is 0. docs/audit.md is this command's Markdown.
 import pathlib
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from experiments.audit import layout
 from experiments.published import PublishedError
@@ -28,6 +28,7 @@ _RENDER = {
 
 def main(argv: list[str]) -> None:
     """Prints or writes the audit."""
+    logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     if len(argv) > 1:
         sys.exit(f"error: unexpected argument {argv[1]!r}; the flags are --format and --output")
     path = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None

@@ -11,6 +11,8 @@ from typing import Any
 from fpliif_jax import checkpoint
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_ERROR = re.compile(r"error: .*")
+_TAIL_BYTES = 16384
 # Where data lie, what is shown: a finished run stands whatever these are now.
 _FIELDS_THAT_CHANGE_NO_RESULT = (
     "data.manual_dir",
@@ -45,6 +47,29 @@ class Step:
 
     def __str__(self) -> str:
         return shlex.join(["python", "-m", self.module, *self.arguments])
+
+    def conflict(self, workdir: pathlib.Path) -> str | None:
+        """What the folder holds that this step cannot go on with; None where nothing is in the way.
+
+        A run of other settings: data may have moved, and what is evaluated may change.
+        """
+        path = workdir / "config.json"
+        if self.config is None or not path.is_file():
+            return None
+        try:
+            found = checkpoint.flatten_config(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, AttributeError) as error:
+            return f"{path} cannot be read ({error}); delete the folder to start it afresh"
+        wanted = checkpoint.flatten_config(self.config)
+        for field in sorted(found.keys() | wanted.keys()):
+            if field.startswith(checkpoint.FREE_FIELDS) or found.get(field) == wanted.get(field):
+                continue
+            return (
+                f"{workdir} holds a run with other settings: config.{field} was "
+                f"{found.get(field)!r} and is now {wanted.get(field)!r}; give it the same value, or use "
+                "another --workdir"
+            )
+        return None
 
     def is_finished(self, workdir: pathlib.Path) -> bool:
         """Whether its output is there, and of this config."""
@@ -87,7 +112,7 @@ class Outcome:
     Attributes:
       job: the job.
       status: 'finished', 'skipped' (it was finished before), 'interrupted' (saved, the same command goes on),
-        'failed' or 'blocked' (what it needs is not finished).
+        'not started', 'failed' or 'blocked' (what it needs is not finished).
       problem: one line; None where all is well.
       seconds: how long it ran now.
     """
@@ -103,17 +128,30 @@ class Outcome:
         return self.status in ("finished", "skipped")
 
 
-def last_words(log: pathlib.Path, size: int = 4096) -> str:
-    """The last line of a log that says something, after its last command; bars write several on one line."""
+def last_words(log: pathlib.Path) -> str:
+    """The last line of a log that says something; bars write several on one line."""
+    lines = [line.strip() for line in _tail(log).splitlines()]
+    return next((line for line in reversed(lines) if line and not line.startswith("$ ")), "")
+
+
+def last_error(log: pathlib.Path) -> str:
+    """The last 'error: …' after the last command of a log; '' if there is none.
+
+    Another process may be writing its bars into the same log, before and after it on the same line.
+    """
+    _, _, since = _tail(log).rpartition("$ python -m ")
+    found = _ERROR.findall(since)
+    return found[-1].strip() if found else ""
+
+
+def _tail(log: pathlib.Path) -> str:
     try:
         with open(log, "rb") as file:
-            file.seek(max(0, file.seek(0, 2) - size))
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
-    text = _TERMINAL_CODES.sub("", text).replace("\r", "\n")
-    lines = [line.strip() for line in text.splitlines()]
-    return next((line for line in reversed(lines) if line and not line.startswith("$ ")), "")
+    return _TERMINAL_CODES.sub("", text).replace("\r", "\n")
 
 
 def _compared(config: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import ml_collections
+
 from experiments.launching import local, slurm
 from experiments.launching.jobs import Job, Outcome
+from experiments.study.studies import Study, write_study
+from fpliif_jax import input_pipeline
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -75,34 +79,63 @@ def read_seeds(text: str) -> list[int]:
     return seeds
 
 
-def run(jobs: Sequence[Job], flags: argparse.Namespace, folder: pathlib.Path) -> list[Outcome]:
-    """Runs all jobs as the options say.
+class StudyError(Exception):
+    """A study cannot be started; the message says why and what to do."""
+
+
+def start(
+    jobs: Sequence[Job],
+    flags: argparse.Namespace,
+    study: Study,
+    configs: Sequence[ml_collections.ConfigDict],
+) -> list[Outcome]:
+    """Sees to it that all jobs can run, notes what the study is, and runs them as the options say.
+
+    The data are prepared here, once: runs that start at the same time need not do it beside each other.
 
     Args:
       jobs: of the study.
       flags: with the options of `add_options`.
-      folder: of the study.
+      study: what study.json is to say; its folder is where it goes.
+      configs: of the jobs that need data.
 
     Raises:
-      SlurmError: they cannot be submitted.
+      StudyError: a folder holds a run of other settings; nothing has been changed then.
+      DataError: the data are not there.
+      SlurmError: the jobs cannot be submitted.
     """
+    for job in jobs:
+        for step in job.steps:
+            conflict = step.conflict(job.workdir)
+            if conflict is not None:
+                raise StudyError(f"{job.name}: {conflict}")
+    folder = pathlib.Path(study.folder)
+    if not all(job.is_finished for job in jobs):
+        for data in {
+            config.data.to_json(sort_keys=True): config.data for config in configs
+        }.values():
+            input_pipeline.load_dataset(data)
+    write_study(folder, study)
     if flags.launcher == "slurm":
         parameters = _slurm_parameters(flags.slurm)
         return slurm.run(jobs, folder / "slurm", parameters, flags.slurm_cluster)
     return local.run(jobs, flags.jobs)
 
 
-def finish(outcomes: Sequence[Outcome]) -> None:
+def finish(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
     """Tells how many jobs ended how, and exits with code 1 unless all are finished."""
-    kinds = ("finished", "skipped", "interrupted", "failed", "blocked")
+    kinds = ("finished", "skipped", "interrupted", "not started", "failed", "blocked")
     counts = {kind: [outcome for outcome in outcomes if outcome.status == kind] for kind in kinds}
+    if counts["finished"] or counts["skipped"]:
+        print(f"report: python -m experiments.report --runs={folder} --output={folder}/report")
     told = ", ".join(f"{len(found)} {kind}" for kind, found in counts.items() if found)
     print(told.replace("skipped", "finished before"))
     bad = [outcome for outcome in outcomes if not outcome.is_well]
     for outcome in bad:
         print(f"{outcome.status}: {outcome.job.name}: {outcome.problem}", file=sys.stderr)
     if bad:
-        print("the same command goes on with what is not finished", file=sys.stderr)
+        mended = "once that is mended, " if counts["failed"] else ""
+        print(f"{mended}the same command goes on with what is not finished", file=sys.stderr)
         sys.exit(1)
 
 

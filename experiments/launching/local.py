@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from experiments.launching.jobs import Job, Outcome, Step, last_words
+from experiments.launching.jobs import Job, Outcome, Step, last_error, last_words
 
 _POLL_SECONDS = 0.2
 _MEMORY_SHARE = 0.9  # of a GPU's memory that all its jobs may have together
@@ -130,7 +130,7 @@ class _Pool:
         for job in list(self._waiting):
             needed = self._outcomes.get(job.needs) if job.needs else None
             if self._stopping is not None:
-                outcome = Outcome(job, "interrupted", "not started")
+                outcome = Outcome(job, "not started", "the study was interrupted before")
             elif needed is not None and not needed.is_well:
                 outcome = Outcome(job, "blocked", f"it needs {job.needs}, which is {needed.status}")
             else:
@@ -212,6 +212,9 @@ def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
     """Why a step that ended with this exit code is not finished; None where it is."""
     if code == 0 and step.is_finished(workdir):
         return None
-    said = last_words(workdir / "run.log")
+    log = workdir / "run.log"
+    if code == 0:
+        return f"saved ({log})"
+    said = last_error(log) or last_words(log)
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"{said or 'it said nothing'} ({ended}; {workdir / 'run.log'})"
+    return f"{said or 'it said nothing'} ({ended}; {log})"

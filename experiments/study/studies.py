@@ -18,7 +18,8 @@ class Study:
     """What was started in a folder.
 
     Attributes:
-      folder: relative to where studies were looked for, '' for that folder itself.
+      folder: where it is; of a study that was read, relative to where studies were looked for, '' for that
+        folder itself.
       table: of the papers; None for seeds of one config.
       scale: 'smoke', 'small' or 'paper'; '' without a table.
       command: what the person typed.
@@ -42,12 +43,15 @@ class Study:
         return not self.folder or run_name.startswith(f"{self.folder}/")
 
 
-def write_study(
-    workdir: pathlib.Path, command: str, jobs: list[str], table: str = "", scale: str = ""
-) -> None:
+def write_study(workdir: pathlib.Path, study: Study) -> None:
     """Notes in WORKDIR/study.json what its runs are."""
     workdir.mkdir(parents=True, exist_ok=True)
-    content = {"table": table, "scale": scale, "command": command, "jobs": jobs}
+    content = {
+        "table": study.table.name if study.table else "",
+        "scale": study.scale,
+        "command": study.command,
+        "jobs": list(study.jobs),
+    }
     write_json(workdir / _NAME, content)
 
 

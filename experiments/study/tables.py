@@ -4,6 +4,7 @@ A variant is written down as the paper has it; `experiments.study.scales` makes 
 """
 
 import dataclasses
+import difflib
 from typing import Any
 
 FP_LIIF_ROWS = ("256", "512", "192->256", "128->256", "96->256", "64->256")
@@ -370,6 +371,8 @@ def table_named(name: str) -> Table:
     """
     found = [table for table in TABLES if table.name == name]
     if not found:
-        names = ", ".join(table.name for table in TABLES)
-        raise ValueError(f"there is no table {name!r}; there are {names}")
+        names = [table.name for table in TABLES]
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]!r}? There" if close else "there"
+        raise ValueError(f"there is no table {name!r}; {hint} are {', '.join(names)}")
     return found[0]
