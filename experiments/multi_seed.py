@@ -88,8 +88,9 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
         found = seed_statistics.summary(percents)
         sd = "–" if found.sd is None else f"{found.sd:.2f}"
         each = " ".join(f"{percent:.2f}" for percent in percents)
+        name = evaluate.shown_row(row)
         lines.append(
-            f"{split:<11}{which:<12}{evaluate.shown_row(row):>17} {metric:<8}{found.mean:>7.2f}{sd:>7}{found.n:>3}  {each}"
+            f"{split:<11}{which:<12}{name:>17} {metric:<8}{found.mean:>7.2f}{sd:>7}{found.n:>3}  {each}"
         )
     return "\n".join(lines)
 

@@ -256,8 +256,17 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(tmp_path: pathlib.
     (tmp_path / "cost" / "speed.json").write_text(json.dumps(speed))
 
     def verdicts() -> dict[tuple[str, str], str | None]:
-        table = _table(_analysed(tmp_path), "table6")
-        return {(row["metric"], row["row"]): row["verdict"] for row in table["rows"]}
+        study = _analysed(tmp_path)
+        assert [table["id"] for table in study["tables"]] == ["table6-gmacs", "table6-fps"]
+        rows = [row for table in study["tables"] for row in table["rows"]]
+        sizes = {row["label"].removeprefix("FP-LIIF, output ").rstrip("²") for row in rows}
+        assert sizes == {"64", "96", "128", "192", "256"}
+        return {
+            (row["metric"], row["label"].removeprefix("FP-LIIF, output ").rstrip("²")): row[
+                "verdict"
+            ]
+            for row in rows
+        }
 
     found = verdicts()
     # Printed: 27.44, 32.25, 39, 58.24, 85.2.

@@ -37,21 +37,21 @@ def test_the_published_settings_deviate_in_nothing(name: str) -> None:
         config = _config(variant, seed=3, data__manual_dir="/x", train__microbatch=4)
         assert deviations.deviations(config, variant) == []
         dataset = {**OFFICIAL, "name": deviations.dataset_of(variant)}
-        assert deviations.obstacles(dataset, [], variant) == []
+        assert deviations.obstacles(config, dataset, [], variant) == []
 
 
 def test_a_reading_is_named_and_is_no_obstacle() -> None:
     config = _config(LAPA, model__ensemble="area")
     found = deviations.deviations(config, LAPA)
     assert found == [deviations.Deviation("model.ensemble", "area", "average", "reading")]
-    assert deviations.obstacles(OFFICIAL, found, LAPA) == []
+    assert deviations.obstacles(config, OFFICIAL, found, LAPA) == []
 
 
 def test_another_experiment_is_an_obstacle() -> None:
     config = _config(LAPA, model__features=32, train__epochs=10, loss__edge_weight=10.0)
     found = deviations.deviations(config, LAPA)
     assert {one.field for one in found} == {"model.features", "train.epochs", "loss.edge_weight"}
-    (reason,) = deviations.obstacles(OFFICIAL, found, LAPA)
+    (reason,) = deviations.obstacles(config, OFFICIAL, found, LAPA)
     assert "model.features is 32, not 64" in reason
 
 
@@ -62,12 +62,17 @@ def test_lambda_is_open_on_helen_alone() -> None:
 
 
 def test_other_data_are_an_obstacle() -> None:
-    drawn = {**OFFICIAL, "complete": False, "counts": {"train": 600, "validation": 50, "test": 9}}
-    assert deviations.obstacles(drawn, [], LAPA) == [
+    config = _config(LAPA)
+    part = {**OFFICIAL, "complete": False, "counts": {"train": 600, "validation": 50, "test": 9}}
+    assert deviations.obstacles(config, part, [], LAPA) == [
         "the data are not the official set: 600 / 50 / 9 images"
     ]
     helen = {**OFFICIAL, "name": "helen"}
-    assert deviations.obstacles(helen, [], LAPA) == ["the data are helen, not lapa"]
+    assert deviations.obstacles(config, helen, [], LAPA) == ["the data are helen, not lapa"]
+    drawn = _config(LAPA, data__synthetic__num_train=600)
+    assert deviations.obstacles(drawn, part, [], LAPA) == [
+        "the faces are drawn, 600 / 50 / 9 of them"
+    ]
 
 
 @pytest.mark.parametrize(

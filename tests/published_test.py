@@ -272,3 +272,21 @@ def test_a_wrong_file_is_named(tmp_path: pathlib.Path) -> None:
 def test_all_files_of_the_folder_are_read() -> None:
     count = sum(len(read_values(path)) for path in published.FOLDER.glob("*.csv"))
     assert len(published_values()) == count > 600
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("Port,lapa,256,mean,mf1,92.1,here,0", "no metric 'mf1'"),
+        ("Port,lappa,256,mean,mean_f1,92.1,here,0", "no data set 'lappa'"),
+        ("Port,lapa,256,mean,mean_f1,0.921,here,0", "if it is a fraction"),
+        ("Port,lapa,256,mean,mean_f1,92.1,here,3\nPort,lapa,256,mean,mean_f1,92.2,here,3", "twice"),
+    ],
+)
+def test_mistakes_in_external_numbers_are_told(
+    tmp_path: pathlib.Path, line: str, message: str
+) -> None:
+    path = tmp_path / "port.csv"
+    path.write_text("system,dataset,protocol,class,metric,value,source,seed\n" + line + "\n")
+    with pytest.raises(published.PublishedError, match=message):
+        published.read_external(path)

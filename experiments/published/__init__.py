@@ -115,6 +115,46 @@ def read_values(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
         raise PublishedError(f"{path}: not a CSV file in UTF-8: {error}") from error
 
 
+def read_external(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
+    """The numbers of a file made elsewhere: as `read_values`, but mistakes that would go unnoticed are errors.
+
+    Raises:
+      PublishedError: a metric or data set that the papers do not have, the same run twice, or an F1 score below
+        1 percent, which is a fraction in most cases.
+    """
+    metrics = {value.metric for value in published_values()}
+    datasets = {value.dataset for value in published_values()}
+    seen: set[tuple] = set()
+    values = read_values(path)
+    for number, value in enumerate(values, start=1):
+        place = f"{path}, value {number} ({value.system})"
+        if value.metric not in metrics:
+            raise PublishedError(
+                f"{place}: there is no metric {value.metric!r}; mean_f1, f1, group_f1, …"
+            )
+        if value.dataset not in datasets:
+            known = ", ".join(sorted(filter(None, datasets)))
+            raise PublishedError(
+                f"{place}: there is no data set {value.dataset!r}; there are {known}"
+            )
+        if value.unit == "percent" and value.metric.endswith("f1") and 0 < value.value < 1:
+            raise PublishedError(
+                f"{place}: {value.printed} percent; if it is a fraction, say so in a column 'unit'"
+            )
+        key = (
+            value.system,
+            value.dataset,
+            value.protocol,
+            value.class_name,
+            value.metric,
+            value.seed,
+        )
+        if value.seed is not None and key in seen:
+            raise PublishedError(f"{place}: seed {value.seed} stands there twice")
+        seen.add(key)
+    return values
+
+
 def _check_header(path: pathlib.Path, found: list[str] | None) -> None:
     found = list(found or ())
     columns = ",".join((*_REQUIRED, *_OPTIONAL))

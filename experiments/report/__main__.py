@@ -45,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser.parse_args(arguments)
     try:
         study, shown = analyse(flags.runs, flags.external)
+        if not (study["groups"] or study["tables"] or study["incomplete_runs"]):
+            sys.exit(
+                f"error: there are no runs in {flags.runs}; make some with python -m "
+                "experiments.multi_seed or experiments.run, or check --runs"
+            )
         examples = _examples(shown, study)
         write_report(study, examples, flags.output, photos=not flags.nophotos)
     except (RunError, PublishedError, ReportError) as error:

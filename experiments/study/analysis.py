@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.published import PublishedValue, read_values
+from experiments.launching.jobs import last_error
+from experiments.published import PublishedValue, read_external
 from experiments.study import comparison, costs, deviations, hidden_parts
 from experiments.study.comparison import Line
 from experiments.study.measured import Key, MeasuredGroup, described
@@ -23,6 +24,8 @@ from experiments.study.runs import Run, group_runs, read_runs
 from experiments.study.studies import Study, read_studies
 from experiments.study.tables import TABLES, Table
 from fpliif_jax import checkpoint
+
+_CLASSES = "-classes"  # ends the name of a table by class
 
 
 def analyse(
@@ -43,7 +46,7 @@ def analyse(
     """
     runs = read_runs(root)
     studies, problems = read_studies(root)
-    elsewhere = [value for path in external for value in read_values(path)]
+    elsewhere = [value for path in external for value in read_external(path)]
     lines = [
         _line(f"g{index}", MeasuredGroup(group), studies)
         for index, group in enumerate(found for found in group_runs(runs) if found.finished)
@@ -51,7 +54,7 @@ def analyse(
     tables = _tables(lines, studies, elsewhere)
     tables += costs.tables(root, studies) + hidden_parts.tables(root, studies)
     groups = [_group(line, lines) for line in lines]
-    incomplete = _incomplete(runs, studies, problems, lines)
+    incomplete = _incomplete(root, runs, studies, problems, lines)
     margins = [line.margin for line in lines]
     study = {
         "title": _title(studies, lines, root),
@@ -169,7 +172,7 @@ def _split(table: dict[str, Any]) -> list[dict[str, Any]]:
     """Means and overall scores in a table of their own, before the classes."""
     rows, comparisons = table["rows"], table["comparisons"]
     parts = []
-    for is_main, suffix, title in ((True, "", ""), (False, "-classes", ", by class")):
+    for is_main, suffix, title in ((True, "", ""), (False, _CLASSES, ", by class")):
         own = [row for row in rows if (row["class"] in comparison.MAIN_CLASSES) == is_main]
         differences = [
             one for one in comparisons if (one["class"] in comparison.MAIN_CLASSES) == is_main
@@ -332,6 +335,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _incomplete(
+    root: pathlib.Path,
     runs: Sequence[Run],
     studies: Sequence[Study],
     problems: Sequence[str],
@@ -348,8 +352,10 @@ def _incomplete(
         for job in study.jobs:
             name = f"{study.folder}/{job}" if study.folder else job
             if name not in names and "/seed" in f"/{job}":
-                problem = "it has left nothing; the same command starts it"
-                found.append({"name": name, "status": "not started", "problem": problem})
+                error = last_error(root / name / "run.log")
+                problem = error or "it has left nothing; the same command starts it"
+                status = "failed" if error else "not started"
+                found.append({"name": name, "status": status, "problem": problem})
     for problem in problems:
         found.append({"name": problem.split(":")[0], "status": "broken", "problem": problem})
     for line in lines:
@@ -397,43 +403,72 @@ def _title(studies: Sequence[Study], lines: Sequence[Line], root: pathlib.Path) 
     titles = list(dict.fromkeys(study.table.title for study in studies if study.table))
     if len(titles) == 1:
         return titles[0]
-    datasets = list(dict.fromkeys(line.measured.results["dataset"]["name"] for line in lines))
-    return f"Reproducibility study: {', '.join(datasets) or root.resolve().name}"
+    told = [_about(line) for line in lines] or [root.resolve().name]
+    return f"Reproducibility study: {', '.join(dict.fromkeys(told))}"
+
+
+def _about(line: Line) -> str:
+    """'FP-LIIF, lapa', or '…, drawn faces in the layout of lapa'."""
+    system = {"fp_liif": "FP-LIIF", "stn_icnn": "STN-iCNN"}[line.config["model"]["name"]]
+    name = line.measured.results["dataset"]["name"]
+    drawn = line.config["data"].get("synthetic", {}).get("num_train")
+    return f"{system}, {f'drawn faces in the layout of {name}' if drawn else name}"
 
 
 def _summary(
     lines: Sequence[Line], tables: Sequence[dict[str, Any]], incomplete: Sequence[dict[str, Any]]
 ) -> list[str]:
     """What a reader should know first, in plain sentences."""
-    if not lines:
-        return ["There is no finished run here."]
-    count = sum(len(line.measured.runs) for line in lines)
-    settings_ = "one setting" if len(lines) == 1 else f"{len(lines)} settings"
-    sentences = [f"{count} finished run{'s' if count != 1 else ''} of {settings_}."]
+    sentences = []
+    if lines:
+        count = sum(len(line.measured.runs) for line in lines)
+        settings_ = "one setting" if len(lines) == 1 else f"{len(lines)} settings"
+        sentences.append(f"{count} finished run{'s' if count != 1 else ''} of {settings_}.")
+    elif not tables:
+        sentences.append("There is no finished run here.")
     if incomplete:
         noun = "thing is" if len(incomplete) == 1 else "things are"
         sentences.append(
             f"{len(incomplete)} {noun} unfinished, missing or broken: see the list below."
         )
-    verdicts = Counter(
-        row["verdict"] for table in tables for row in table["rows"] if row["verdict"]
-    )
-    can_be_compared = not all(line.obstacles() for line in lines)
-    if verdicts and can_be_compared:
-        told = ", ".join(f"{number} {word}" for word, number in verdicts.items())
-        sentences.append(f"Of {sum(verdicts.values())} published numbers: {told}.")
-    if not can_be_compared:
+    if lines and all(line.obstacles() for line in lines):
         reason = lines[0].obstacles()[0]
         sentences.append(f"Nothing here can be held against a paper: {reason}.")
-    sentences += _spreads(lines)
+    else:
+        sentences += _verdicts(tables)
+    if lines:
+        sentences += _spreads(lines)
     for table in tables:
         sentences += _differences(table)
     return sentences
 
 
+def _verdicts(tables: Sequence[dict[str, Any]]) -> list[str]:
+    """How many published numbers have which verdict: means and overall scores, then classes."""
+    sentences = []
+    for is_class, what in ((False, "means, overall scores and costs"), (True, "class scores")):
+        words = Counter(
+            row["verdict"]
+            for table in tables
+            for row in table["rows"]
+            if row["verdict"] and row["system"] == "ours"
+            if table["id"].endswith(_CLASSES) == is_class
+        )
+        if words:
+            told = ", ".join(f"{number} {word}" for word, number in words.items())
+            sentences.append(f"Of {sum(words.values())} published {what}: {told}.")
+    return sentences
+
+
 def _spreads(lines: Sequence[Line]) -> list[str]:
-    """How far seeds, and test images, move the main score of each setting; the largest setting speaks."""
-    line = max(lines, key=lambda one: len(one.measured.runs))
+    """How far seeds, and test images, move the main score: of the setting with most runs, the paper's first."""
+
+    def importance(line: Line) -> tuple[int, bool]:
+        table = _published_table(line)
+        is_baseline = table is not None and line.variant.name == table.baseline
+        return len(line.measured.runs), is_baseline
+
+    line = max(lines, key=importance)
     main = line.measured.main
     if main is None:
         return []
@@ -452,14 +487,21 @@ def _spreads(lines: Sequence[Line]) -> list[str]:
 
 
 def _differences(table: dict[str, Any]) -> list[str]:
-    """Which lines of a table differ from its baseline beyond doubt."""
-    comparisons = [one for one in table["comparisons"] if one["p_holm"] is not None]
-    if not comparisons:
-        return []
-    clear = [one for one in comparisons if one["p_holm"] < 0.05]
-    told = [f"{one['a']} ({one['difference']:+.2f} against {one['b']})" for one in clear]
-    if not told:
-        return [
-            f"{table['title']}: no difference between its lines stands out from the seeds' noise."
-        ]
-    return [f"{table['title']}: differs beyond the seeds' noise (Holm, 5 %): {'; '.join(told)}."]
+    """Which lines of a table differ from its baseline, and numbers from elsewhere from ours, beyond doubt."""
+    sentences = []
+    for kind, what in (
+        ("lines", "between its lines"),
+        ("elsewhere", "to what was measured elsewhere"),
+    ):
+        made = [one for one in table["comparisons"] if one["kind"] == kind]
+        clear = [one for one in made if one["p_holm"] < 0.05]
+        told = [f"{one['a']} − {one['b']}: {one['difference']:+.2f}" for one in clear]
+        if told:
+            sentences.append(
+                f"{table['title']}: differences beyond the seeds' noise (Holm, 5 %): {'; '.join(told)}."
+            )
+        elif made:
+            sentences.append(
+                f"{table['title']}: no difference {what} stands out from the seeds' noise."
+            )
+    return sentences

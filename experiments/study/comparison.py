@@ -10,7 +10,7 @@ from typing import Any
 from experiments.published import PublishedValue, published_values
 from experiments.stats import seed_statistics, verdicts
 from experiments.study import deviations
-from experiments.study.measured import MeasuredGroup, Score, described
+from experiments.study.measured import FEWEST_RUNS, MeasuredGroup, Score, described
 from experiments.study.tables import TABLES, Claim, Variant
 
 _SCORE_METRICS = ("f1", "mean_f1", "group_f1", "miou")
@@ -48,7 +48,7 @@ class Line:
         if self.variant is None:
             return ["the papers have no such experiment"]
         found = deviations.obstacles(
-            self.measured.results["dataset"], self.deviations(), self.variant
+            self.config, self.measured.results["dataset"], self.deviations(), self.variant
         )
         main = self.measured.main
         if main is not None and main[0] != "test":
@@ -156,6 +156,7 @@ def compare(
     class_name: str,
     margin: float,
     paired: bool,
+    is_elsewhere: bool = False,
 ) -> dict[str, Any] | None:
     """A difference between two sets of runs, as one entry of the report; None with too few runs.
 
@@ -166,6 +167,7 @@ def compare(
       class_name: of both.
       margin: of equivalence, in points.
       paired: by the seeds that both have; else by Welch's test.
+      is_elsewhere: one of them was measured elsewhere.
     """
     (label, ours), (other_label, others) = first, second
     if paired:
@@ -175,7 +177,7 @@ def compare(
         mine, theirs = list(ours.values()), list(others.values())
         test = seed_statistics.welch_between(mine, theirs)
         equivalence = seed_statistics.welch_equivalence_between(mine, theirs, margin)
-    if test is None:
+    if test is None or test.n < FEWEST_RUNS:
         return None
     return {
         "a": label,
@@ -190,6 +192,7 @@ def compare(
         "p_holm": None,
         "equivalent_p": None if equivalence is None else equivalence.p,
         "margin": margin,
+        "kind": "elsewhere" if is_elsewhere else "lines",
     }
 
 
@@ -230,7 +233,7 @@ def compare_external(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for paired in (False, True):
             if paired and len(same) < 2:
                 continue
-            found.append(compare(*sides, row["metric"], row["class"], ours["margin"], paired))
+            found.append(compare(*sides, row["metric"], row["class"], ours["margin"], paired, True))
     return adjusted([one for one in found if one is not None])
 
 
@@ -396,10 +399,13 @@ def _external_rows(
                 "group": None,
                 "label": f"{system}: {ours['label']}",
                 "system": system,
+                "row": protocol,
+                "published": None,
                 "against": 0,  # filled in by the table, which knows the places of its rows
                 **described(values),
                 "tests": [],
-                "verdict": None,
+                # It stands beside ours: where ours is not held against the paper, neither is it.
+                "verdict": "not comparable" if ours["verdict"] == "not comparable" else None,
                 "reason": "measured elsewhere, with settings that are not known here",
             }
         )

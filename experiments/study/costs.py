@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.published import PublishedValue, published_values
+from experiments.study import scales
 from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
 from experiments.study.measured import described
 from experiments.study.studies import Study
@@ -17,26 +18,35 @@ from experiments.study.tables import Variant
 _LIMIT = MEBIBYTE
 _PAPER_DEVICE = "A100"
 _SPEED_MARGIN = 0.1  # between two programs on one kind of device, clocks and drivers included
-_UNITS = {"parameters": "million", "gmacs": "GMACs", "fps": "images/s"}
+_METRICS = {
+    "parameters": ("parameters", "million"),
+    "gmacs": ("operations of one image", "GMACs"),
+    "fps": ("speed, batch 1", "images/s"),
+}
 _MILLION = 1e6
 
 
 def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[dict[str, Any]]:
-    """A table for each study that measured cost or speed; files that cannot be read leave gaps with a reason."""
+    """Tables of parameters, operations and speed for each study that measured them.
+
+    Files that cannot be read leave gaps with a reason.
+    """
     made = []
     for study in studies:
         variants = [v for v in study.table.variants if not v.trains] if study.table else []
         rows = [row for variant in variants for row in _rows(root, study, variant)]
-        if rows:
-            made.append(
-                {
-                    "id": study.table.name,
-                    "title": study.table.title,
-                    "unit": "",
-                    "rows": rows,
-                    "comparisons": [],
-                }
-            )
+        for metric, (title, unit) in _METRICS.items():
+            own = [row for row in rows if row["metric"] == metric]
+            if own:
+                made.append(
+                    {
+                        "id": f"{study.table.name}-{metric}",
+                        "title": f"{study.table.title}: {title}",
+                        "unit": unit,
+                        "rows": own,
+                        "comparisons": [],
+                    }
+                )
     return made
 
 
@@ -51,14 +61,15 @@ def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[dict[str, 
                 claim.source,
                 claim.system,
                 claim.protocol,
-            ) or value.metric not in _UNITS:
+            ) or value.metric not in _METRICS:
                 continue
             if value.metric == "fps":
-                found, problem = _frames_per_second(speed, claim.protocol), speed_problem
+                size = scales.scaled_row(claim.protocol, study.scale)
+                found, problem = _frames_per_second(speed, size), speed_problem
                 reason = _other_device(speed)
             else:
                 found, problem = _counted(cost, value.metric, claim.protocol), cost_problem
-                reason = "" if study.scale == "paper" else "another model than the paper's"
+                reason = "" if study.scale == "paper" else "Another model than the paper's"
             rows.append(_row(claim.label, value, found, problem, reason))
     return rows
 
@@ -80,14 +91,14 @@ def _row(
             f"{found:.{published.decimals + 2}f} against the printed {published.printed}: "
             f"{'the same' if agrees else 'not the same'} in its printed digits."
         )
-    unit = _UNITS[published.metric]
+    unit = _METRICS[published.metric][1]
     return {
         "group": None,
-        "label": f"{label}, {published.metric} ({unit})",
+        "label": label,
         "system": "ours",
         "split": "",
         "checkpoint": "",
-        "row": published.protocol,
+        "row": "",
         "metric": published.metric,
         "class": "",
         "published": {
@@ -138,7 +149,7 @@ def _other_device(speed: dict[str, Any]) -> str:
     device = speed.get("device")
     if isinstance(device, str) and _PAPER_DEVICE in device:
         return ""
-    return f"measured on {device}; the paper's is an {_PAPER_DEVICE}"
+    return f"Measured on {device}; the paper's is an {_PAPER_DEVICE}"
 
 
 def _is_number(value: Any) -> bool:

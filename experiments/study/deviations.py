@@ -81,6 +81,7 @@ _IMMATERIAL = (
     "data.data_dir",
     "data.cache_dir",
     "data.num_workers",
+    "data.synthetic",
     "train.log_every_steps",
     "train.checkpoint_every_epochs",
     "train.microbatch",
@@ -122,21 +123,27 @@ def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
 
 
 def obstacles(
-    dataset: dict[str, Any], differing: Sequence[Deviation], variant: Variant
+    config: dict[str, Any],
+    dataset: dict[str, Any],
+    differing: Sequence[Deviation],
+    variant: Variant,
 ) -> list[str]:
     """Why the scores of runs may not be held against the variant's published numbers; empty if they may.
 
     Args:
+      config: of the runs.
       dataset: of results.json.
       differing: of `deviations`.
       variant: as published.
     """
     reasons = []
     wanted = dataset_of(variant)
-    if dataset["name"] != wanted:
+    counts = " / ".join(f"{count:,}" for count in dataset["counts"].values())
+    if config["data"].get("synthetic", {}).get("num_train"):
+        reasons.append(f"the faces are drawn, {counts} of them")
+    elif dataset["name"] != wanted:
         reasons.append(f"the data are {dataset['name']}, not {wanted}")
     elif not dataset["complete"]:
-        counts = " / ".join(f"{count:,}" for count in dataset["counts"].values())
         reasons.append(f"the data are not the official set: {counts} images")
     of_scale = [one for one in differing if one.kind == "scale" and one.field != "data.name"]
     if of_scale:

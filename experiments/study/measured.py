@@ -17,6 +17,8 @@ from fpliif_jax import metrics
 Key = tuple[str, str, str, str, str]  # split, checkpoint, row, metric, class
 _OVERALL = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
 _RESAMPLES = 1000
+# With two runs t has one degree of freedom: intervals as wide as the scale, which say nothing.
+FEWEST_RUNS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,16 +180,17 @@ class MeasuredGroup:
 def described(
     values: Mapping[int, float], images: image_bootstrap.ImageBootstrap | None = None
 ) -> dict[str, Any]:
-    """Values by seed with their statistics, ready for JSON."""
+    """Values by seed with their statistics, ready for JSON; no intervals over fewer than three runs."""
     numbers = list(values.values())
+    enough = numbers if len(numbers) >= FEWEST_RUNS else []
     of_images = images.mean if images else None
     crossed = images.crossed if images else None
     return {
         "values": {str(seed): value for seed, value in values.items()},
         "summary": dataclasses.asdict(seed_statistics.summary(numbers)),
-        "t_interval": _ends(seed_statistics.t_interval(numbers)),
-        "bootstrap_interval": _ends(seed_statistics.bootstrap_interval(numbers)),
-        "prediction_interval": _ends(seed_statistics.prediction_interval(numbers)),
+        "t_interval": _ends(seed_statistics.t_interval(enough)),
+        "bootstrap_interval": _ends(seed_statistics.bootstrap_interval(enough)),
+        "prediction_interval": _ends(seed_statistics.prediction_interval(enough)),
         "image_interval": _ends(of_images),
         "image_sd": of_images.sd if of_images else None,
         "seed_and_image_interval": _ends(crossed),
