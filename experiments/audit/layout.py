@@ -99,7 +99,7 @@ def _text_of(number: int, finding: Finding) -> list[str]:
         ("paper", finding.says),
         ("recomputed", finding.recomputed),
         ("size", finding.size),
-        ("so", finding.meaning),
+        ("meaning", finding.meaning),
     ):
         lines += textwrap.wrap(
             text,

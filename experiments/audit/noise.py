@@ -134,9 +134,8 @@ def _ablations_against_noise(tables: Tables) -> Finding:
         says="“The slight improvement prompted us to use IN” (§5.1); F1 grows with λ step by step (Table 5).",
         recomputed="LaPa, one run a variant. " + _needed(tables, "lapa") + ".",
         size=f"{len(noise)} of {len(pairs)} differences are within the noise",
-        meaning=f"One run a variant shows no more than {listed(shown) if shown else 'nothing'}; what has “no” "
-        f"three times could "
-        "as well be the other way round."
+        meaning=f"One run a variant shows no more than {listed(shown) if shown else 'nothing'}; a difference "
+        "with three times “no” could as well have the other sign."
         if noise
         else "Every ablation is larger than the noise.",
         status="contradiction" if noise else "agrees",

@@ -17,6 +17,7 @@ from experiments.audit.finding import (
     truncated,
 )
 from experiments.published import PublishedValue
+from fpliif_jax.pictures import PART_OF_ALIAS
 
 OURS = ("FP-LIIF", "256")
 TABLES = {"lapa": "FP-LIIF Table 1", "celebamask_hq": "FP-LIIF Table 2"}
@@ -83,10 +84,11 @@ def _mean_iou(tables: Tables) -> Finding:
         says="State-of-the-art IoU on CelebAMask-HQ and LaPa (§1); “outperforms them on mean-F1 and mean-IoU” "
         "(§6); "
         "§4.3 announces mIoU for the comparison with DML-CSR.",
-        recomputed=f"The paper prints {len(printed)} mIoU of a face set. A class's IoU follows from its F1, "
+        recomputed=f"The paper prints {len(printed) or 'no'} mIoU of a face set. A class's IoU follows from its F1, "
         "F1 / (2 − F1), so Tables 1 and 2 give the means over classes without background, as exactly as their "
         "digits allow.",
-        size=f"{len(printed)} of 4 values printed" + (f"; {listed(behind)}" if behind else ""),
+        size=f"{len(printed)} of the 4 values behind the claim are printed"
+        + (f"; {listed(behind)}" if behind else ""),
         meaning="The lead in mIoU is claimed but shown nowhere"
         + (", and the paper's own class scores do not show it on every set." if behind else "."),
         status="contradiction" if not printed or behind else "agrees",
@@ -194,7 +196,10 @@ def _marginal_gap(tables: Tables) -> Finding:
         title="How far FP-LIIF is behind in its worst classes",
         says="“The gap between the best classwise scores and FP-LIIF's classwise scores is marginal” (§6.1).",
         recomputed="Largest gaps in Tables 1 and 2: "
-        + listed(f"{g:.1f} ({c} of {SET_NAMES[d]})" for g, d, c in largest)
+        + listed(
+            f"{g:.1f} ({PART_OF_ALIAS.get(c, c).replace('_', ' ')} of {SET_NAMES[d]})"
+            for g, d, c in largest
+        )
         + ".",
         size=f"{gap:.1f} points, {gap / sd:.0f} times the SD of a mean F1",
         meaning="In rare classes FP-LIIF is far behind; the mean over classes hides it."
