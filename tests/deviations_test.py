@@ -91,3 +91,12 @@ def test_other_data_are_an_obstacle() -> None:
 def test_runs_by_themselves_find_their_experiment(table: str, name: str) -> None:
     variant = next(v for v in table_named(table).variants if v.name == name)
     assert deviations.variant_of(_config(variant, seed=4)) == variant
+
+
+def test_what_is_published_does_not_depend_on_where_the_report_is_made(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _config(LAPA)
+    deviations._published_config.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    assert deviations.deviations(config, LAPA) == []

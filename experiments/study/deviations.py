@@ -7,9 +7,11 @@ another experiment, whose scores are shown but compared with nothing published.
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import configs
 from experiments.study import scales
 from experiments.study.tables import TABLES, Variant
 from fpliif_jax import checkpoint, settings
@@ -198,7 +200,10 @@ def dataset_of(variant: Variant) -> str:
 
 @functools.cache
 def _published_config(variant: Variant) -> dict[str, Any]:
-    arguments = scales.as_arguments(*scales.scaled(variant, "paper"))
+    file, fields = scales.scaled(variant, "paper")
+    # A report may be made from any folder.
+    file = str(pathlib.Path(configs.__file__).parent / pathlib.Path(file).name)
+    arguments = scales.as_arguments(file, fields)
     return checkpoint.flatten_config(checkpoint.json_config(settings.config_of(arguments)))
 
 
