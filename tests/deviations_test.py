@@ -70,9 +70,7 @@ def test_other_data_are_an_obstacle() -> None:
     helen = {**OFFICIAL, "name": "helen"}
     assert deviations.obstacles(config, helen, [], LAPA) == ["the data are helen, not lapa"]
     drawn = _config(LAPA, data__synthetic__num_train=600)
-    assert deviations.obstacles(drawn, part, [], LAPA) == [
-        "the faces are drawn, 600 / 50 / 9 of them"
-    ]
+    assert deviations.obstacles(drawn, part, [], LAPA) == ["the faces are drawn (600 / 50 / 9)"]
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,9 @@ def test_an_impossible_setting_is_told_before_anything_runs(
     flags = ["table5", "--scale=smoke", f"--workdir={tmp_path}", "--config.model.ensemble=max"]
     with pytest.raises(SystemExit, match="error: .*ensemble"):
         run.main(flags)
-    with pytest.raises(SystemExit, match="there is no table 'table9'; did you mean .* There are table1, "):
+    with pytest.raises(
+        SystemExit, match="there is no table 'table9'; did you mean .* There are table1, "
+    ):
         run.main(["table9", "--scale=smoke"])
 
 

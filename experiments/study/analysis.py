@@ -495,7 +495,9 @@ def _differences(table: dict[str, Any]) -> list[str]:
     ):
         made = [one for one in table["comparisons"] if one["kind"] == kind]
         clear = [one for one in made if one["p_holm"] < 0.05]
-        told = [f"{one['a']} − {one['b']}: {one['difference']:+.2f}" for one in clear]
+        told = [
+            f"{one['a']} − {one['b']}: {one['difference']:+.2f}".replace("-", "−") for one in clear
+        ]
         if told:
             sentences.append(
                 f"{table['title']}: differences beyond the seeds' noise (Holm, 5 %): {'; '.join(told)}."

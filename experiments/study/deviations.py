@@ -142,7 +142,7 @@ def obstacles(
     wanted = dataset_of(variant)
     counts = " / ".join(f"{count:,}" for count in dataset["counts"].values())
     if config["data"].get("synthetic", {}).get("num_train"):
-        reasons.append(f"the faces are drawn, {counts} of them")
+        reasons.append(f"the faces are drawn ({counts})")
     elif dataset["name"] != wanted:
         reasons.append(f"the data are {dataset['name']}, not {wanted}")
     elif not dataset["complete"]:
