@@ -30,6 +30,7 @@ from experiments.study import scales, tables
 from experiments.study.studies import Study
 from fpliif_jax import checkpoint, settings
 
+_EXTRA = {"experiments.speed": ("--notraining",)}  # what needs no data is measured without
 _ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
 
 
@@ -150,7 +151,12 @@ def _measuring_job(
     arguments = (*_arguments(variant, scale), *passed_on)
     config = checkpoint.json_config(settings.config_of(arguments))
     steps = tuple(
-        Step(module, (*arguments, f"--output={folder / output}"), output, config)
+        Step(
+            module,
+            (*arguments, *_EXTRA.get(module, ()), f"--output={folder / output}"),
+            output,
+            config,
+        )
         for module, output in variant.then
     )
     return Job(variant.name, folder, steps)

@@ -280,6 +280,8 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(tmp_path: pathlib.
     assert verdicts()["fps", "64"] == "not comparable"
     (tmp_path / "cost" / "cost.json").write_text("[]")
     assert verdicts()["gmacs", "64"] is None
+    (tmp_path / "cost" / "speed.json").unlink()
+    assert verdicts()["fps", "64"] is None
 
 
 def test_the_main_row_of_a_smaller_experiment_is_the_same_share_of_its_images(

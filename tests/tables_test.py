@@ -126,6 +126,7 @@ def test_cost_is_counted_once_whatever_the_seeds() -> None:
         "experiments.cost",
         "experiments.speed",
     ]
+    assert "--notraining" in jobs[0].steps[1].arguments  # at paper scale it must not ask for data
 
 
 def test_an_impossible_setting_is_told_before_anything_runs(

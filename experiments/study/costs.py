@@ -122,6 +122,8 @@ def _row(
 def _read(path: pathlib.Path, root: pathlib.Path) -> tuple[dict[str, Any], str]:
     try:
         content = parse_json(read_bytes(path, root, _LIMIT), path.name)
+    except FileNotFoundError:
+        return {}, f"{path.name} is missing"
     except UnreadableError as error:
         return {}, f"{error}"
     return (content, "") if isinstance(content, dict) else ({}, f"{path.name} is no JSON object")
