@@ -14,6 +14,7 @@ import hashlib
 import json
 import pathlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import flax.serialization
@@ -143,7 +144,7 @@ def check_same_run(
       CheckpointError: names the first field that differs, with both values.
     """
     fields = tuple(flatten_config(progress["config"]).keys() | flatten_config(json_config(config)))
-    fields = tuple(field for field in fields if not _is_within(field, FREE_FIELDS))
+    fields = tuple(field for field in fields if not is_within(field, FREE_FIELDS))
     check_same_fields(progress["config"], config, fields, workdir)
     if progress["fingerprint"] != fingerprint:
         raise CheckpointError(
@@ -171,7 +172,7 @@ def check_same_fields(
     """
     before, now = flatten_config(saved), flatten_config(json_config(config))
     for field in sorted(before.keys() | now.keys()):
-        if _is_within(field, fields) and before.get(field) != now.get(field):
+        if is_within(field, fields) and before.get(field) != now.get(field):
             raise CheckpointError(
                 f"{workdir} holds a run with other settings: config.{field} was "
                 f"{before.get(field)!r} and is now {now.get(field)!r}; {_OTHER_RUN}"
@@ -231,7 +232,8 @@ def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
     return traverse_util.flatten_dict(config, sep=".")
 
 
-def _is_within(field: str, groups: tuple[str, ...]) -> bool:
+def is_within(field: str, groups: Sequence[str]) -> bool:
+    """Whether a field of a config ('model.norm') is one of these, or of one of these groups ('model')."""
     return any(field == group or field.startswith(f"{group}.") for group in groups)
 
 

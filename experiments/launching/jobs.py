@@ -62,7 +62,8 @@ class Step:
             return f"{path} cannot be read ({error}); delete the folder to start it afresh"
         wanted = checkpoint.flatten_config(self.config)
         for field in sorted(found.keys() | wanted.keys()):
-            if field.startswith(checkpoint.FREE_FIELDS) or found.get(field) == wanted.get(field):
+            is_free = checkpoint.is_within(field, checkpoint.FREE_FIELDS)
+            if is_free or found.get(field) == wanted.get(field):
                 continue
             return (
                 f"{workdir} holds a run with other settings: config.{field} was "

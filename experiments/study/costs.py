@@ -12,6 +12,7 @@ from experiments.published import PublishedValue, published_values
 from experiments.study import scales
 from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
 from experiments.study.measured import described
+from experiments.study.run_checks import is_number
 from experiments.study.studies import Study
 from experiments.study.tables import Variant
 
@@ -132,7 +133,7 @@ def _read(path: pathlib.Path, root: pathlib.Path) -> tuple[dict[str, Any], str]:
 def _counted(cost: dict[str, Any], metric: str, size: str) -> float | None:
     if metric == "parameters":
         count = cost.get("parameters")
-        return count / _MILLION if _is_number(count) else None
+        return count / _MILLION if is_number(count) else None
     return _of_size(cost.get("rows"), size, "gmacs")
 
 
@@ -143,7 +144,7 @@ def _frames_per_second(speed: dict[str, Any], size: str) -> float | None:
 def _of_size(rows: Any, size: str, field: str) -> float | None:
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict) and row.get("output_size") == int(size):
-            return row[field] if _is_number(row.get(field)) else None
+            return row[field] if is_number(row.get(field)) else None
     return None
 
 
@@ -152,7 +153,3 @@ def _other_device(speed: dict[str, Any]) -> str:
     if isinstance(device, str) and _PAPER_DEVICE in device:
         return ""
     return f"Measured on {device}; the paper's is an {_PAPER_DEVICE}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

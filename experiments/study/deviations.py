@@ -184,7 +184,7 @@ def variant_of(config: dict[str, Any]) -> Variant | None:
 
 def is_immaterial(field: str) -> bool:
     """Whether a field changes neither what is learnt nor what is scored, or is looked at by itself."""
-    return _is_within(field, _IMMATERIAL)
+    return checkpoint.is_within(field, _IMMATERIAL)
 
 
 def _is_about(variant: Variant, config: dict[str, Any]) -> bool:
@@ -205,7 +205,3 @@ def _published_config(variant: Variant) -> dict[str, Any]:
     file = str(pathlib.Path(configs.__file__).parent / pathlib.Path(file).name)
     arguments = scales.as_arguments(file, fields)
     return checkpoint.flatten_config(checkpoint.json_config(settings.config_of(arguments)))
-
-
-def _is_within(field: str, groups: Sequence[str]) -> bool:
-    return any(field == group or field.startswith(f"{group}.") for group in groups)

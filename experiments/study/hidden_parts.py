@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
 from experiments.study.measured import described
+from experiments.study.run_checks import is_number
 from experiments.study.studies import Study
 from experiments.study.tables import Variant
 
@@ -66,8 +67,7 @@ def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[dict[str, 
 def _mean(content: Any, *path: str) -> float | None:
     for name in ("overall", *path, "mean"):
         content = content.get(name) if isinstance(content, dict) else None
-    is_number = isinstance(content, int | float) and not isinstance(content, bool)
-    return float(content) if is_number else None
+    return float(content) if is_number(content) else None
 
 
 def _row(label: str, moment: str, values: dict[int, float]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from experiments.stats import image_bootstrap, seed_statistics
+from experiments.study.run_checks import is_number
 from experiments.study.runs import Group, Matrices, Run, RunError, load_matrices
 from fpliif_jax import metrics
 
@@ -140,7 +141,7 @@ class MeasuredGroup:
         loss, validation = [], []
         for run in self.group.runs:
             records = [record for record in run.metrics if record.get("stage") == stage]
-            trained = [r for r in records if r["split"] == "train" and _is_number(r.get("loss"))]
+            trained = [r for r in records if r["split"] == "train" and is_number(r.get("loss"))]
             loss.append(_curve(run, [(r["step"], r["loss"]) for r in trained]))
             points = []
             for record in records:
@@ -228,9 +229,9 @@ def _statistic(score: Score, class_names: Sequence[str]) -> image_bootstrap.Scor
 def _validation_value(record: dict[str, Any], of_location: bool) -> float | None:
     if of_location:
         value = record.get("window_error", {}).get("mean")
-        return value if _is_number(value) else None
+        return value if is_number(value) else None
     value = record.get("mean_f1")
-    return 100 * value if _is_number(value) else None
+    return 100 * value if is_number(value) else None
 
 
 def _curve(run: Run, points: Sequence[tuple[int, float]]) -> dict[str, Any]:
@@ -239,7 +240,3 @@ def _curve(run: Run, points: Sequence[tuple[int, float]]) -> dict[str, Any]:
         "steps": [step for step, _ in points],
         "values": [value for _, value in points],
     }
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -35,7 +35,7 @@ def check_config(config: Any, name: str = "config.json") -> None:
     _require(_is_object(study), name, "study is not an object")
     margin = study.get("equivalence_margin", 1.0)
     _require(
-        _is_number(margin) and 0 < margin <= 100,
+        is_number(margin) and 0 < margin <= 100,
         name,
         "study.equivalence_margin is not a number of F1 points above 0",
     )
@@ -137,12 +137,13 @@ def _is_count(value: Any) -> bool:
     return _is_integer(value) and value >= 0
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number; true and false are none."""
     return _is_integer(value) or isinstance(value, float)
 
 
 def _is_score(value: Any) -> bool:
-    return value is None or (_is_number(value) and 0 <= value <= 1)
+    return value is None or (is_number(value) and 0 <= value <= 1)
 
 
 def _is_text(value: Any) -> bool:
