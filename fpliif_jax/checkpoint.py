@@ -210,6 +210,7 @@ def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> Infe
             tuple(progress["class_names"]),
             int(progress["step"]),
             progress["fingerprint"],
+            progress.get("note"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(

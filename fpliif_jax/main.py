@@ -25,7 +25,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Run's folder; none: runs/<confi
 _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train", "eval", "train_and_eval"], "What to do."
 )
-_TORCH = flags.DEFINE_string("torch_checkpoint", None, "STN-iCNN authors' file to evaluate.")
+_TORCH = flags.DEFINE_string("torch_checkpoint", None, "File of weights to evaluate.")
 _COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of a multi-host run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
 
 def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interruption) -> None:
     """Prepares the data, then trains and evaluates."""
-    given = interop.read_stn_icnn(_TORCH.value, config) if _TORCH.value else None
+    given = interop.read_weights(_TORCH.value, config) if _TORCH.value else None
     if _MODE.value == "eval" and given is None:
         evaluate.checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once
     dataset = input_pipeline.load_dataset(config.data)

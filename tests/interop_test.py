@@ -15,8 +15,20 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-import torch
-from literal_stn_icnn import (
+
+from configs import stn_icnn_helen_official
+from fpliif_jax.interop import (
+    InteropError,
+    load_torch_checkpoint,
+    stn_icnn_from_torch,
+    torch_files,
+)
+from fpliif_jax.models import create_model
+
+torch = pytest.importorskip(
+    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
+)
+from literal_stn_icnn import (  # noqa: E402 - it imports PyTorch
     FineNets,
     LocaliseConv15,
     LocaliseResNet18,
@@ -27,11 +39,6 @@ from literal_stn_icnn import (
     channels_last,
     randomise,
 )
-
-from configs import stn_icnn_helen_official
-from fpliif_jax import interop
-from fpliif_jax.interop import InteropError, load_torch_checkpoint, stn_icnn_from_torch
-from fpliif_jax.models import create_model
 
 SIDE = 176  # of the canvas
 KINDS = {"resnet18": LocaliseResNet18, "conv15": LocaliseConv15}
@@ -422,10 +429,10 @@ def test_absurd_sizes_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
             data = plain.read(entry)
             packed.writestr(entry.filename, bytes(2**20) if "data/0" in entry.filename else data)
     with monkeypatch.context() as patch:
-        patch.setattr(interop, "LARGEST_CHECKPOINT", 2**19)
+        patch.setattr(torch_files, "LARGEST_CHECKPOINT", 2**19)
         with pytest.raises(InteropError, match=r"packed\.pth unpacks to \d+ bytes, more than"):
             load_torch_checkpoint(bomb)
-        patch.setattr(interop, "LARGEST_CHECKPOINT", 10)
+        patch.setattr(torch_files, "LARGEST_CHECKPOINT", 10)
         with pytest.raises(InteropError, match="more than the 10"):
             load_torch_checkpoint(write(tmp_path / "old.pth", {}, "old format"))
 

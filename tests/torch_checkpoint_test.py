@@ -9,13 +9,16 @@ import sys
 import jax
 import numpy as np
 import pytest
-import torch
-from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise
 
 from configs import lapa, stn_icnn_helen_official
-from fpliif_jax import evaluate, icnn_rows, input_pipeline, interop
-from fpliif_jax.checkpoint import CheckpointError
+from data_builders.class_names import FACIAL_PARTS
+from fpliif_jax import checkpoint, evaluate, icnn_rows, input_pipeline, interop
 from fpliif_jax.models import create_model
+
+torch = pytest.importorskip(
+    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
+)
+from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise  # noqa: E402 - it imports PyTorch
 
 ROOT = pathlib.Path(__file__).parents[1]
 SIDE, CROP = 64, 25
@@ -90,7 +93,7 @@ def test_the_authors_file_is_evaluated(
     config.data.manual_dir, config.data.data_dir = str(helen_download), str(data_dir)
     config.data.image_size, config.model.crop_size = SIDE, CROP
     split = input_pipeline.load_split(input_pipeline.load_dataset(config.data), "test", (SIDE,))
-    variables = interop.read_stn_icnn(checkpoint_file, config).variables
+    variables = interop.read_weights(checkpoint_file, config).variables
     row = icnn_rows.parse_row("image", config)
     predict = jax.jit(evaluate.make_predictor(create_model(config.model), config, (row,)))
     batch = {
@@ -126,9 +129,24 @@ def test_a_file_that_is_none_is_told_in_one_line() -> None:
 def test_a_model_or_a_system_that_does_not_fit_is_named(checkpoint_file: pathlib.Path) -> None:
     config = stn_icnn_helen_official.get_config()
     config.model.localisation = "vgg9"
-    with pytest.raises(CheckpointError, match="does not fit the config: batch_stats/localisation/"):
-        interop.read_stn_icnn(checkpoint_file, config)
+    with pytest.raises(
+        checkpoint.CheckpointError, match="does not fit the config: batch_stats/localisation/"
+    ):
+        interop.read_weights(checkpoint_file, config)
     with pytest.raises(interop.InteropError, match="configs/stn_icnn_helen_official.py"):
-        interop.read_stn_icnn(checkpoint_file, lapa.get_config())
+        interop.read_weights(checkpoint_file, lapa.get_config())
     with pytest.raises(interop.InteropError, match="there is no file nowhere.pth"):
-        interop.read_stn_icnn("nowhere.pth", config)
+        interop.read_weights("nowhere.pth", config)
+
+
+def test_a_run_made_of_the_authors_file_holds_its_weights(
+    checkpoint_file: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    config = stn_icnn_helen_official.get_config()
+    interop.make_run(checkpoint_file, config, tmp_path / "new")
+    trained = checkpoint.load_for_inference(tmp_path / "new")
+    wanted = interop.stn_icnn_from_torch(interop.load_torch_checkpoint(checkpoint_file))
+    assert jax.tree.structure(trained.variables) == jax.tree.structure(wanted)
+    jax.tree.map(np.testing.assert_array_equal, trained.variables, wanted)
+    assert trained.class_names == FACIAL_PARTS
+    assert trained.config.model.variant == "official"

@@ -1,0 +1,75 @@
+"""Writes the weights of a run as a file, or makes a run of a file of weights.
+
+    python -m fpliif_jax.interop --workdir=RUN --output=model.safetensors
+    python -m fpliif_jax.interop --input=model.safetensors --config=configs/lapa.py --workdir=NEWRUN
+
+Files end with .safetensors, .pth, .pt or .pth.tar; the last three need PyTorch. Of a run of FP-LIIF the best checkpoint
+is written, or with --checkpoint=last the last. The other way the config must be the one the weights were
+trained with, as far as the model goes, and --config.FIELD=VALUE works as in training; the files of
+STN-iCNN's authors will do too. The new run can be evaluated and used for prediction as any other.
+"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import jax
+
+from fpliif_jax import checkpoint, run_lock, settings
+from fpliif_jax.interop import InteropError, make_run, write_weights
+
+_ERRORS = (InteropError, checkpoint.CheckpointError, run_lock.RunLockError, settings.SettingsError)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command; errors a person can mend are one line and exit code 1."""
+    flags, config_arguments = _parse(arguments)
+    # Copying weights must not take the memory of a GPU at which others are at work.
+    jax.config.update("jax_platforms", "cpu")
+    workdir = pathlib.Path(flags.workdir).expanduser()
+    try:
+        if flags.output:
+            output = pathlib.Path(flags.output).expanduser()
+            written = write_weights(workdir, flags.checkpoint or "best", output)
+            print(
+                f"{output}: {written.values:,} values of the {flags.checkpoint or 'best'} checkpoint "
+                f"(step {written.step}), sha256 {written.sha256}"
+            )
+        else:
+            config = settings.config_of(config_arguments)
+            settings.check_settings(config)
+            note = make_run(pathlib.Path(flags.input).expanduser(), config, workdir)
+            print(f"{workdir}: checkpoint best holds {note}")
+    except _ERRORS as error:
+        sys.exit(f"error: {error}")
+
+
+def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """The flags, and the arguments that are for the config."""
+    parser = argparse.ArgumentParser(
+        "python -m fpliif_jax.interop",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--workdir", required=True, help="folder of the run, or of the new one")
+    files = parser.add_mutually_exclusive_group(required=True)
+    files.add_argument("--output", help="file to write the weights of the run to")
+    files.add_argument("--input", help="file of weights to make a run of")
+    parser.add_argument("--checkpoint", choices=("best", "last"), help="to write; default: best")
+    flags, rest = parser.parse_known_args(arguments)
+    wrong = [argument for argument in rest if not argument.startswith("--config")]
+    if wrong:
+        sys.exit(f"error: unexpected argument {wrong[0]!r}; settings are --config.FIELD=VALUE")
+    if flags.output and rest:
+        sys.exit(f"error: {rest[0]} is for --input; the config of --output is that of the run")
+    if flags.input and not any(argument.startswith("--config=") for argument in rest):
+        sys.exit("error: --input needs --config=FILE, the experiment that the weights are of")
+    if flags.input and flags.checkpoint:
+        sys.exit("error: --checkpoint is for --output")
+    return flags, rest
+
+
+if __name__ == "__main__":
+    main()

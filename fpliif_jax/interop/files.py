@@ -1,0 +1,87 @@
+"""Files of weights, of the format that the end of their name tells."""
+
+import hashlib
+import os
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fpliif_jax.interop.entries import InteropError
+from fpliif_jax.interop.safetensors_files import load_safetensors, safetensors_bytes
+from fpliif_jax.interop.torch_files import load_torch_checkpoint, save_torch_checkpoint
+
+SAFETENSORS, TORCH = (".safetensors",), (".pth", ".pt", ".pth.tar")
+
+
+def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str | None]:
+    """Reads weights; what is not called `.safetensors` is taken for a file of `torch.save`.
+
+    Returns:
+      names to arrays or tensors, whatever the file holds; and the metadata that `write_file` was given,
+      None where there is none.
+
+    Raises:
+      InteropError: see `load_safetensors` and `load_torch_checkpoint`.
+    """
+    if _is_called(path, SAFETENSORS):
+        return load_safetensors(path)
+    return load_torch_checkpoint(path), None
+
+
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Refuses a name to write to that tells no format.
+
+    Raises:
+      InteropError: says which there are.
+    """
+    if not _is_called(path, SAFETENSORS + TORCH):
+        allowed = ", ".join(SAFETENSORS + TORCH)
+        raise InteropError(f"{path}: the name of a file of weights ends with one of {allowed}")
+
+
+def write_file(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metadata: str
+) -> None:
+    """Writes weights so that the file is always either the old one or the new one, whole.
+
+    Args:
+      path: its end tells the format. Folders that are missing are made.
+      arrays: contiguous, by name.
+      metadata: text that a `.safetensors` file keeps; others have no place for it.
+
+    Raises:
+      InteropError: the name tells no format, PyTorch is missing, or the file cannot be written.
+    """
+    check_name(path)
+    path = pathlib.Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                if _is_called(path, SAFETENSORS):
+                    file.write(safetensors_bytes(arrays, metadata))
+                else:
+                    save_torch_checkpoint(file, arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise InteropError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_called(path: str | os.PathLike[str], endings: tuple[str, ...]) -> bool:
+    return os.fspath(path).lower().endswith(endings)
