@@ -1,8 +1,9 @@
 """Evaluates checkpoints as the paper does and writes results.json."""
 
+import functools
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -41,6 +42,31 @@ class Found(NamedTuple):
 
     matrices: np.ndarray
     measures: dict[str, np.ndarray]
+
+
+Score = Callable[[input_pipeline.Batch], dict[str, Found]]
+
+
+class Candidate(NamedTuple):
+    """A trained model, as evaluation sees it, whatever framework it is in.
+
+    Attributes:
+      name: of the checkpoint: 'best', 'last', 'given' ….
+      step: training step of the checkpoint.
+      parameters: number of trained values.
+      fingerprint: of the data it was trained on; None where that is not known.
+      score: what each row finds in a batch, see `score_split`.
+      predict: each row's prediction by its name, from a batch of one image as `examples.write_examples` makes it.
+      note: where the model comes from, if not from a run.
+    """
+
+    name: str
+    step: int
+    parameters: int
+    fingerprint: str | None
+    score: Score
+    predict: Callable[[input_pipeline.Batch], dict[str, Prediction]]
+    note: str | None = None
 
 
 def parse_rows(
@@ -120,7 +146,36 @@ def evaluate_split(
       batch_size: global.
       description: label of the progress bar; None for no bar.
     """
-    found: dict[Row, list[tuple]] = {row: [] for row in rows}
+    score = _scorer(eval_step, variables)
+    return score_split(score, split, rows, batch_size, description)
+
+
+def _scorer(eval_step: Callable[..., dict[str, tuple]], variables: Variables) -> Score:
+    def score(batch: input_pipeline.Batch) -> dict[str, Found]:
+        results = eval_step(variables, parallel.shard(batch))
+        return {name: Found(*parallel.unreplicate(found)) for name, found in results.items()}
+
+    return score
+
+
+def score_split(
+    score: Score,
+    split: input_pipeline.Split,
+    rows: tuple[Row, ...],
+    batch_size: int,
+    description: str | None = None,
+) -> dict[Row, Found]:
+    """Scores every image of a split, for each row, whatever computes the scores.
+
+    Args:
+      score: what each row finds in the global batch, from this process's rows of it; what it says of padding
+        is dropped.
+      split: its label maps must have every row's size.
+      rows: what is scored.
+      batch_size: global.
+      description: label of the progress bar; None for no bar.
+    """
+    found: dict[Row, list[Found]] = {row: [] for row in rows}
     bar = tqdm(
         total=len(split),
         desc=description,
@@ -136,15 +191,15 @@ def evaluate_split(
             batch_size=batch_size,
             rows=parallel.local_rows(batch_size),
         ):
-            results = eval_step(variables, parallel.shard(batch))
+            results = score(batch)
             count = min(batch_size, remaining)
             for row in rows:
-                gathered = parallel.unreplicate(results[row.name])
-                found[row].append(jax.tree.map(lambda leaf, n=count: leaf[:n], gathered))
+                kept = jax.tree.map(lambda leaf, n=count: leaf[:n], results[row.name])
+                found[row].append(kept)
             remaining -= count
             bar.update(count)
     return {
-        row: Found(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts))
+        row: jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
         for row, parts in found.items()
     }
 
@@ -197,7 +252,7 @@ def evaluate(
     rows = parse_rows(config)
     model = create_model(config.model)
     eval_step = make_eval_step(model, config, rows)
-    class_names = dataset.class_names
+    predict = make_predictor(model, config, rows)
     notes: list[str] = []
     if given is None:
         checkpoints = checkpoints_to_evaluate(config, workdir)
@@ -205,17 +260,73 @@ def evaluate(
         notes += [f"there is no {which!r} checkpoint" for which in missing]
     else:
         checkpoints = ["given"]
-        notes += [given.note] if given.note else []
+
+    def load(which: str) -> Candidate:
+        state = given or checkpoint.load_for_inference(workdir, which)
+        check_same_model(state, config, model, workdir)
+        return Candidate(
+            which,
+            state.step,
+            count_parameters(state.variables),
+            state.fingerprint,
+            _scorer(eval_step, parallel.replicate(state.variables)),
+            functools.partial(jax.jit(predict), state.variables),
+            state.note,
+        )
+
+    progress = checkpoint.read_progress(workdir, "last") if given is None else None
+    return record(
+        config,
+        workdir,
+        dataset,
+        checkpoints,
+        load,
+        framework="jax",
+        train=progress["train"] if progress else None,
+        notes=notes,
+    )
+
+
+def record(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    dataset: input_pipeline.Dataset,
+    checkpoints: Sequence[str],
+    load: Callable[[str], Candidate],
+    *,
+    framework: str,
+    train: dict[str, Any] | None,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """Evaluates models of any framework on every split and row of config.eval and writes what `evaluate` leaves.
+
+    Args:
+      config: the run's settings.
+      workdir: where the results go.
+      dataset: prepared.
+      checkpoints: what to evaluate, at least one; the first is pictured.
+      load: reads one of them.
+      framework: 'jax' or 'pytorch'.
+      train: what training took, for results.json; None where that is not known.
+      notes: what the reader of the results should know.
+
+    Returns:
+      The content of results.json.
+
+    Raises:
+      DataError: there is no split to evaluate.
+    """
+    rows, class_names, notes = parse_rows(config), dataset.class_names, list(notes)
     evaluations = []
     pictured = False
     for split_name in _splits_to_evaluate(config, dataset, notes):
         split = input_pipeline.load_split(dataset, split_name, label_sizes(rows))
         for which in checkpoints:
-            state = given or checkpoint.load_for_inference(workdir, which)
-            check_same_model(state, config, model, workdir)
-            found_by_row = evaluate_split(
-                eval_step,
-                parallel.replicate(state.variables),
+            candidate = load(which)
+            if candidate.note and candidate.note not in notes:
+                notes.append(candidate.note)
+            found_by_row = score_split(
+                candidate.score,
                 split,
                 rows,
                 config.eval.batch_size,
@@ -226,7 +337,7 @@ def evaluate(
                     {
                         "split": split_name,
                         "checkpoint": which,
-                        "step": state.step,
+                        "step": candidate.step,
                         "row": row.name,
                         "input_size": config.data.image_size,
                         **dict(row.facts),
@@ -245,8 +356,7 @@ def evaluate(
             if not pictured and parallel.is_main_process() and config.eval.num_pictures:
                 examples.write_examples(
                     workdir,
-                    make_predictor(model, config, rows),
-                    state.variables,
+                    candidate.predict,
                     split,
                     split_name,
                     which,
@@ -256,16 +366,15 @@ def evaluate(
                     config.eval.num_pictures,
                 )
                 pictured = True
-            is_of_other_data = state.fingerprint not in (None, dataset.metadata.fingerprint)
-    if is_of_other_data:
-        notes.append(f"trained on other data (fingerprint {state.fingerprint})")
-    progress = checkpoint.read_progress(workdir, "last") if given is None else None
+    if candidate.fingerprint not in (None, dataset.metadata.fingerprint):
+        notes.append(f"trained on other data (fingerprint {candidate.fingerprint})")
     results = {
         "config": checkpoint.json_config(config),
         "config_fingerprint": checkpoint.config_fingerprint(checkpoint.json_config(config)),
         "seed": config.seed,
+        "framework": framework,
         "model": config.model.name,
-        "parameters": count_parameters(state.variables),
+        "parameters": candidate.parameters,
         "dataset": {
             "name": dataset.metadata.name,
             "builder_config": dataset.metadata.builder_config,
@@ -274,7 +383,7 @@ def evaluate(
             "fingerprint": dataset.metadata.fingerprint,
         },
         "evaluations": evaluations,
-        "train": progress["train"] if progress else None,
+        "train": train,
         "notes": notes,
     }
     if parallel.is_main_process():

@@ -8,7 +8,6 @@ import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from fpliif_jax import input_pipeline, metrics, pictures
@@ -51,8 +50,7 @@ def worst_median_best(total: int) -> np.ndarray:
 
 def write_examples(
     workdir: pathlib.Path,
-    predict: Callable[[Any, dict[str, Any]], dict[str, Prediction]],
-    variables: dict[str, Any],
+    predict: Callable[[dict[str, Any]], dict[str, Prediction]],
     split: input_pipeline.Split,
     split_name: str,
     which: str,
@@ -68,8 +66,8 @@ def write_examples(
 
     Args:
       workdir: the run's folder.
-      predict: of `evaluate.make_predictor`, for these rows.
-      variables: of the model.
+      predict: each row's prediction by its name, of a batch of one image with 'images', 'image_sizes' and, for
+        each size of label maps, 'labels_<size>'.
       split: with the label maps that the rows need.
       split_name: its name.
       which: checkpoint's name.
@@ -84,12 +82,11 @@ def write_examples(
     chosen = ranking.order[ranks]
     predictions: dict[str, list[np.ndarray]] = {row.name: [] for row in rows}
     truths: dict[str, list[np.ndarray]] = {row.name: [] for row in rows}
-    jitted = jax.jit(predict)
     for position in chosen:
         one = slice(position, position + 1)
         batch = {"images": split.images[one], "image_sizes": split.image_sizes[one]}
         batch |= {f"labels_{size}": labels[one] for size, labels in split.labels.items()}
-        for name, predicted in jitted(variables, batch).items():
+        for name, predicted in predict(batch).items():
             predictions[name].append(np.asarray(predicted.labels[0], np.uint8))
             truths[name].append(np.asarray(predicted.truth[0], np.uint8))
     images = np.stack([split.images[position] for position in chosen])

@@ -67,6 +67,7 @@ def write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:
 def environment(data_fingerprint: str) -> dict[str, Any]:
     """Everything outside the config that a number may depend on."""
     return {
+        "framework": "jax",
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
         "python": platform.python_version(),
         "platform": platform.platform(),

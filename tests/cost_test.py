@@ -14,12 +14,12 @@ import literal_stn_icnn
 import ml_collections
 import pytest
 import torch
-from literal_fp_liif import LiteralFPLIIF
 from torch import nn
 
 from configs import celebamask_hq, lapa, stn_icnn_helen, stn_icnn_helen_official
 from experiments import model_cost, multiply_accumulates
 from experiments.published import published_values
+from experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.models import create_model, input_shapes, layers
 
 
@@ -160,7 +160,7 @@ def test_literal_fp_liif_in_pytorch(
     changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = small(**changes).model
-    network = LiteralFPLIIF(config)
+    network = FPLIIF(config)
     counter = Counter(part_of_fp_liif, affine_norm=5)
     counter.watch(network)
     grid_sample = nn.functional.grid_sample

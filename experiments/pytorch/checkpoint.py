@@ -1,0 +1,54 @@
+"""Checkpoints of a PyTorch run: <workdir>/checkpoints/last.pt and best.pt, tensors and numbers alone."""
+
+import os
+import pathlib
+import pickle
+import tempfile
+from typing import Any
+
+import torch
+
+from fpliif_jax.checkpoint import CheckpointError
+
+
+def path_of(workdir: pathlib.Path, which: str) -> pathlib.Path:
+    """The file of the 'last' or the 'best' checkpoint."""
+    return workdir / "checkpoints" / f"{which}.pt"
+
+
+def save(workdir: pathlib.Path, which: str, content: dict[str, Any]) -> None:
+    """Writes a checkpoint: the file is always either the old one or the new one, whole."""
+    path = path_of(workdir, which)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(workdir: pathlib.Path, which: str) -> dict[str, Any] | None:
+    """Reads a checkpoint onto the CPU without executing what it may contain; None where there is none.
+
+    Raises:
+      CheckpointError: the file is damaged or something else.
+    """
+    path = path_of(workdir, which)
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        missing = {"model", "progress"} - content.keys()
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, AttributeError) as error:
+        missing = {str(error).splitlines()[0]} if str(error) else {type(error).__name__}
+    if missing:
+        raise CheckpointError(
+            f"{path} cannot be read ({', '.join(sorted(missing))}); delete it to go on without it"
+        )
+    return content

@@ -1,0 +1,62 @@
+"""Evaluates the checkpoints of a PyTorch run and writes what a run of JAX leaves, with the same code."""
+
+import pathlib
+from typing import Any
+
+import ml_collections
+import torch
+
+from experiments.pytorch import checkpoint
+from experiments.pytorch.fp_liif import FPLIIF
+from experiments.pytorch.rows import make_predictor, make_scorer
+from fpliif_jax import evaluate, input_pipeline
+from fpliif_jax.checkpoint import CheckpointError
+
+
+def evaluate_run(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    dataset: input_pipeline.Dataset,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluate.record`.
+
+    Returns:
+      The content of results.json.
+
+    Raises:
+      CheckpointError: there is no checkpoint.
+      DataError: there is no split to evaluate.
+    """
+    rows = evaluate.parse_rows(config)
+    wanted = list(config.eval.checkpoints)
+    there = [which for which in wanted if checkpoint.path_of(workdir, which).exists()]
+    if not there:
+        raise CheckpointError(f"no checkpoint to evaluate in {workdir}; train first")
+
+    def load(which: str) -> evaluate.Candidate:
+        saved = checkpoint.load(workdir, which)
+        model = FPLIIF(config.model)
+        model.load_state_dict(saved["model"])
+        model.to(device)
+        predict = make_predictor(model, config, rows, device)
+        return evaluate.Candidate(
+            which,
+            saved["progress"]["step"],
+            sum(parameter.numel() for parameter in model.parameters()),
+            saved["progress"]["fingerprint"],
+            make_scorer(predict, config.model.num_classes),
+            predict,
+        )
+
+    last = checkpoint.load(workdir, "last")
+    return evaluate.record(
+        config,
+        workdir,
+        dataset,
+        there,
+        load,
+        framework="pytorch",
+        train=last["progress"]["train"] if last else None,
+        notes=[f"there is no {which!r} checkpoint" for which in wanted if which not in there],
+    )

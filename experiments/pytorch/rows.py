@@ -1,0 +1,74 @@
+"""The rows of FP-LIIF's tables, predicted and scored by a PyTorch model."""
+
+from collections.abc import Callable
+
+import ml_collections
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from experiments.pytorch.fp_liif import FPLIIF
+from experiments.pytorch.step import Batch, autocast, normalise, to_images
+from fpliif_jax.evaluate import Found
+from fpliif_jax.losses import IGNORE_LABEL
+from fpliif_jax.rows import Prediction, Row
+
+
+def make_predictor(
+    model: FPLIIF, config: ml_collections.ConfigDict, rows: tuple[Row, ...], device: torch.device
+) -> Callable[[Batch], dict[str, Prediction]]:
+    """Builds a function of a batch that gives each row's prediction by its name, NumPy arrays."""
+
+    @torch.no_grad()
+    def predict(batch: Batch) -> dict[str, Prediction]:
+        model.eval()
+        images = normalise(to_images(batch["images"], device), config.data.input_scaling)
+        found = {}
+        with autocast(config, device):
+            groups = model.encode(images)
+            for row in rows:
+                output_size, scored_at = (value for _, value in row.facts)
+                logits = model.decode(groups, (output_size, output_size)).float()
+                labels = predict_labels(logits, scored_at, config.eval.upsampling)
+                truth = batch[f"labels_{row.label_size}"].astype(np.int32)
+                found[row.name] = Prediction(truth, labels.int().cpu().numpy(), {})
+        return found
+
+    return predict
+
+
+def predict_labels(logits: Tensor, size: int, upsampling: str) -> Tensor:
+    """Class ids int64 [B, size, size] of logits [B, C, h, w] (§5.2).
+
+    'logits': bilinear, then argmax; 'labels': argmax, then nearest.
+    """
+    if upsampling == "logits":
+        return functional.interpolate(logits, (size, size), mode="bilinear").argmax(dim=1)
+    labels = logits.argmax(dim=1, keepdim=True).float()
+    return functional.interpolate(labels, (size, size), mode="nearest-exact")[:, 0].long()
+
+
+def make_scorer(
+    predict: Callable[[Batch], dict[str, Prediction]], num_classes: int
+) -> Callable[[Batch], dict[str, Found]]:
+    """Builds a function of a batch that gives each row's confusion matrices by its name."""
+
+    def score(batch: Batch) -> dict[str, Found]:
+        return {
+            name: Found(confusion_matrices(found.truth, found.labels, num_classes), {})
+            for name, found in predict(batch).items()
+        }
+
+    return score
+
+
+def confusion_matrices(truth: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """int32 [B, C, C], rows truth and columns prediction, of label maps [B, h, w] each."""
+    matrices = []
+    for true, found in zip(torch.from_numpy(truth), torch.from_numpy(labels), strict=True):
+        counted = true != IGNORE_LABEL
+        pairs = true[counted].long() * num_classes + found[counted]
+        counts = torch.bincount(pairs, minlength=num_classes**2)
+        matrices.append(counts.view(num_classes, num_classes).int())
+    return torch.stack(matrices).numpy()
