@@ -1,10 +1,12 @@
 """Runs one config with several seeds, each in a folder of its own, and prints mean and SD.
 
     python -m experiments.multi_seed --config=configs/lapa.py --seeds=0,1,2,3,4 --workdir=runs/lapa
+    python -m experiments.multi_seed --config=configs/lapa.py --workdir=runs/lapa_torch --framework=pytorch
 
-Every other argument goes to `fpliif_jax.main`: --config.FIELD=VALUE. The run of seed 3 is in WORKDIR/seed3, with all
-that the process printed in run.log. Runs that are finished with the same settings are skipped, interrupted ones
-go on. A run that fails is told at the end, with exit code 1, and does not stop the others.
+Every other argument goes to `fpliif_jax.main`, or with --framework=pytorch to `experiments.pytorch.train`:
+--config.FIELD=VALUE. The run of seed 3 is in WORKDIR/seed3, with all that the process printed in run.log. Runs that
+are finished with the same settings are skipped, interrupted ones go on. A run that fails is told at the end, with
+exit code 1, and does not stop the others.
 
 A seed varies the initial parameters, the order of the data and the augmentations. Fix any of them with
 --config.seeds.initialisation=0, --config.seeds.data_order=0 or --config.seeds.augmentation=0.
@@ -14,6 +16,7 @@ A seed varies the initial parameters, the order of the data and the augmentation
 """
 
 import argparse
+import importlib.util
 import json
 import pathlib
 import shlex
@@ -22,6 +25,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import jax
+import ml_collections
 
 from data_builders.errors import DataError
 from experiments.launching import launch
@@ -32,6 +36,7 @@ from experiments.study.studies import Study
 from fpliif_jax import checkpoint, evaluate, settings
 
 _SHOWN = ("mean_f1", "miou")
+_TRAINERS = {"jax": "fpliif_jax.main", "pytorch": "experiments.pytorch.train"}
 _ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
 
 
@@ -45,8 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seeds = launch.read_seeds(flags.seeds)
         config = settings.config_of(passed_on)
         settings.check_settings(config)
+        _check_framework(flags.framework, config)
         workdir = pathlib.Path(flags.workdir).expanduser()
-        jobs = [seed_job(passed_on, workdir / f"seed{seed}", seed) for seed in seeds]
+        jobs = [
+            seed_job(passed_on, workdir / f"seed{seed}", seed, flags.framework) for seed in seeds
+        ]
         typed = sys.argv[1:] if arguments is None else arguments
         command = shlex.join(["python", "-m", "experiments.multi_seed", *typed])
         study = Study(str(workdir), None, "", command, tuple(job.name for job in jobs))
@@ -57,17 +65,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     launch.finish(outcomes, workdir)
 
 
-def seed_job(passed_on: Sequence[str], workdir: pathlib.Path, seed: int) -> Job:
+def _check_framework(framework: str, config: ml_collections.ConfigDict) -> None:
+    """Refuses what no run could be trained with.
+
+    Raises:
+      ValueError: says what is missing.
+    """
+    if framework != "pytorch":
+        return
+    if config.model.name != "fp_liif":
+        raise ValueError(
+            f"--framework=pytorch trains 'fp_liif' alone, and config.model.name is {config.model.name!r}"
+        )
+    if importlib.util.find_spec("torch") is None:
+        raise ValueError("--framework=pytorch needs PyTorch: pip install -r requirements-test.txt")
+
+
+def seed_job(
+    passed_on: Sequence[str], workdir: pathlib.Path, seed: int, framework: str = "jax"
+) -> Job:
     """Trains and evaluates one seed of a config.
 
     Args:
       passed_on: --config=FILE and --config.FIELD=VALUE.
       workdir: of the run.
       seed: of the run.
+      framework: 'jax' or 'pytorch', to train it with.
     """
     arguments = (*passed_on, f"--config.seed={seed}")
     config = checkpoint.json_config(settings.config_of(arguments))
-    step = Step("fpliif_jax.main", (*arguments, f"--workdir={workdir}"), "results.json", config)
+    arguments += (f"--workdir={workdir}",)
+    step = Step(_TRAINERS[framework], arguments, "results.json", config, framework)
     return Job(f"seed{seed}", workdir, (step,))
 
 
@@ -106,6 +134,12 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
     parser.add_argument("--config", required=True, help="experiment file")
     parser.add_argument("--seeds", default="0-4", help="0,1,2 or 0-4 (the default)")
     parser.add_argument("--workdir", required=True, help="folder of the study")
+    parser.add_argument(
+        "--framework",
+        choices=tuple(_TRAINERS),
+        default="jax",
+        help="what the runs are trained with",
+    )
     launch.add_options(parser)
     flags, rest = launch.parse(parser, arguments)
     return flags, [f"--config={flags.config}", *rest]

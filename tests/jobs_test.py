@@ -1,6 +1,7 @@
 """Tests of experiments.launching.jobs: what counts as finished, and what a log says last."""
 
 import copy
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -91,3 +92,23 @@ def test_a_run_of_other_settings_is_in_the_way_and_moved_data_are_not(
     (tmp_path / "config.json").write_text("{")
     assert "cannot be read" in _step().conflict(tmp_path)
     assert _step().conflict(tmp_path / "nothing there") is None
+
+
+def test_a_run_of_another_framework_is_neither_finished_nor_gone_on_with(
+    tmp_path: pathlib.Path,
+) -> None:
+    in_jax = _step()
+    in_pytorch = dataclasses.replace(in_jax, framework="pytorch")
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "environment.json").write_text("{}")
+    (tmp_path / "results.json").write_text(json.dumps({"config": CONFIG}))  # of an older run
+    assert in_jax.is_finished(tmp_path) and in_jax.conflict(tmp_path) is None
+    assert not in_pytorch.is_finished(tmp_path)
+    assert "'jax', and this one is of 'pytorch'" in in_pytorch.conflict(tmp_path)
+    for name in ("environment.json", "results.json"):
+        (tmp_path / name).write_text(json.dumps({"config": CONFIG, "framework": "pytorch"}))
+    assert in_pytorch.is_finished(tmp_path) and in_pytorch.conflict(tmp_path) is None
+    assert not in_jax.is_finished(tmp_path)
+    assert "'pytorch', and this one is of 'jax'" in in_jax.conflict(tmp_path)
+    (tmp_path / "environment.json").write_text("[")
+    assert "environment.json cannot be read" in in_jax.conflict(tmp_path)

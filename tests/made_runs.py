@@ -46,8 +46,10 @@ def write_run(
     percents: dict[str, float],
     complete: bool = True,
     environment: dict[str, Any] | None = None,
+    framework: str | None = None,
+    parameters: int = 2283019,
 ) -> pathlib.Path:
-    """A finished run whose classes all have the given F1, by row."""
+    """A finished run whose classes all have the given F1, by row; without a framework it does not say which."""
     folder.mkdir(parents=True)
     names = LAPA_AND_HELEN
     evaluations = []
@@ -66,7 +68,7 @@ def write_run(
         "config": config,
         "seed": config["seed"],
         "model": config["model"]["name"],
-        "parameters": 2283019,
+        "parameters": parameters,
         "dataset": {
             "name": config["data"]["name"],
             "builder_config": "default",
@@ -80,6 +82,8 @@ def write_run(
     }
     told = {"command": f"python -m fpliif_jax.main --workdir={folder.name}", "backend": "cpu"}
     told |= {"versions": {"jax": "0.10.2"}, "data_fingerprint": "f" * 64, **(environment or {})}
+    if framework is not None:
+        results["framework"] = told["framework"] = framework
     records = [
         {"step": 10, "split": "train", "stage": "parsing", "epoch": 1, "loss": 3.5},
         {"step": 10, "split": "validation", "stage": "parsing", "epoch": 1, "mean_f1": 0.8},

@@ -1,15 +1,19 @@
 """Tests of experiments.multi_seed: real runs of a tiny model."""
 
+import importlib.util
 import json
 import pathlib
+from typing import Any
 
 import pytest
+from made_runs import write_run
 
 from experiments import multi_seed
 from experiments.launching.jobs import Job, Outcome
 from experiments.study.analysis import analyse
 
 TINY = str(pathlib.Path(__file__).parent / "tiny_run.py")
+TINY_ICNN = str(pathlib.Path(__file__).parent / "tiny_icnn_run.py")
 
 
 def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
@@ -85,6 +89,54 @@ def test_mistakes_are_one_line(
     )
     with pytest.raises(SystemExit, match=message):
         multi_seed.main([f"--config={TINY}", f"--workdir={tmp_path}", *flags])
+
+
+def test_runs_of_pytorch_are_started_and_skipped_like_those_of_jax(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[Job] = []
+
+    def note(jobs: list[Job], *_: Any) -> list[Outcome]:
+        started.extend(jobs)
+        return [Outcome(job, "finished") for job in jobs]
+
+    def find(name: str) -> str:
+        assert name == "torch"
+        return "somewhere"
+
+    command = [f"--config={TINY}", f"--workdir={tmp_path}", "--seeds=0-2", "--framework=pytorch"]
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    for seed in range(3):
+        config = multi_seed.seed_job(command[:1], tmp_path, seed).steps[0].config
+        folder = tmp_path / f"seed{seed}"
+        write_run(folder, config, {"32": 60.0 + seed}, framework="jax" if seed == 1 else "pytorch")
+    with pytest.raises(SystemExit, match="seed1: .* holds a run of the framework 'jax'"):
+        multi_seed.main(command)
+    for name in ("results.json", "environment.json"):
+        path = tmp_path / "seed1" / name
+        path.write_text(path.read_text().replace('"framework": "jax"', '"framework": "pytorch"'))
+    multi_seed.main(command)
+    assert "3 finished before" in capsys.readouterr().out
+    assert "--framework=pytorch" in (tmp_path / "study.json").read_text()
+    monkeypatch.setattr(multi_seed.launch, "start", note)
+    multi_seed.main(command)
+    assert [str(job.steps[0]) for job in started] == [
+        f"python -m experiments.pytorch.train --config={TINY} --config.seed={seed} "
+        f"--workdir={tmp_path}/seed{seed}"
+        for seed in range(3)
+    ]
+
+
+def test_pytorch_must_be_there_and_know_the_model(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [f"--workdir={tmp_path / 'study'}", "--framework=pytorch"]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="error: --framework=pytorch needs PyTorch: pip"):
+        multi_seed.main([f"--config={TINY}", *command])
+    with pytest.raises(SystemExit, match="error: .*config.model.name is 'stn_icnn'"):
+        multi_seed.main([f"--config={TINY_ICNN}", *command])
+    assert not (tmp_path / "study").exists()
 
 
 @pytest.mark.parametrize("flag", ["--config.seed=3", "--wordkir=x", "extra"])

@@ -270,6 +270,7 @@ def _group(
         "id": group_id,
         "name": name,
         "model": model,
+        "framework": "jax",
         "dataset": {
             "name": "lapa",
             "builder_config": None,
@@ -318,6 +319,7 @@ def _bare_group() -> dict[str, Any]:
         "id": "g5",
         "name": "bare",
         "model": "fp_liif",
+        "framework": "jax",
         "dataset": {
             "name": "lapa",
             "builder_config": None,
@@ -420,6 +422,7 @@ def _row(
         "tests": tests if verdict not in (None, "not comparable") else [],
         "verdict": verdict,
         "reason": f"why it is {verdict}" if verdict else "",
+        "rests_on_runs": True,
     }
 
 
@@ -448,6 +451,7 @@ def _unrun_row(label: str, published: str) -> dict[str, Any]:
         "values": {},
         "tests": [],
         "reason": "",
+        "rests_on_runs": True,
     }
 
 

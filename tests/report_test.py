@@ -286,6 +286,21 @@ def test_contradictions_are_refused(
         write_report(study, {}, tmp_path)
 
 
+def test_only_what_needs_no_runs_may_have_a_verdict_without_them(
+    quick: None, tmp_path: pathlib.Path
+) -> None:
+    study = report_study.make_study()
+    row = study["tables"][0]["rows"][0]
+    row |= {"group": None, "metric": "fps"}
+    with pytest.raises(ReportError, match="table1"):
+        write_report(study, {}, tmp_path / "report")
+    row["rests_on_runs"] = False
+    write_report(study, {}, tmp_path / "report")
+    row["group"] = "g3"  # a group that may not be compared
+    with pytest.raises(ReportError, match="table1"):
+        write_report(study, {}, tmp_path / "other")
+
+
 def test_a_row_without_a_verdict_needs_its_group_too(quick: None, tmp_path: pathlib.Path) -> None:
     study = report_study.make_study()
     study["tables"][0]["rows"][3]["group"] = "g99"

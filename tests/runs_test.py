@@ -206,6 +206,9 @@ def _remove(*path: str | int) -> Any:
         (_change("seed", to=1.0), "'seed' is not an integer"),
         (_change("seed", to=9), "config.json has seed 0, results.json seed 9"),
         (_remove("config", "model"), "config: has no 'model'"),
+        (_change("framework", to="tensorflow"), "'framework' is not one of jax, pytorch"),
+        (_change("framework", to=["jax"]), "'framework' is not one of jax, pytorch"),
+        (_change("framework", to=None), "'framework' is not one of jax, pytorch"),
     ],
 )
 def test_results_of_another_form_are_broken(
@@ -619,3 +622,51 @@ def test_runs_that_go_on_from_the_run_of_their_own_seed_are_one_group(
         write_run(tmp_path / f"seed{seed}", config_of(seed, train__init_from=start))
     groups = runs.group_runs(runs.read_runs(tmp_path))
     assert [[run.seed for run in group.runs] for group in groups] == [[0, 1], [2]]
+
+
+def _state_framework(folder: pathlib.Path, file_name: str, framework: Any) -> None:
+    path = folder / file_name
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"framework": framework}))
+
+
+def test_runs_of_two_frameworks_are_two_groups(tmp_path: pathlib.Path) -> None:
+    for name in ("jax", "pytorch"):
+        for seed in range(3):
+            write_run(tmp_path / name / f"seed{seed}", _fixed(seed, initialisation=0))
+    for seed, file_name in enumerate(("results.json", "environment.json", "results.json")):
+        _state_framework(tmp_path / "pytorch" / f"seed{seed}", file_name, "pytorch")
+    unfinished = write_run(tmp_path / "pytorch" / "seed3", _fixed(3, initialisation=0), None)
+    _state_framework(unfinished, "environment.json", "pytorch")
+    groups = runs.group_runs(runs.read_runs(tmp_path))
+    assert [(group.name, group.framework) for group in groups] == [
+        ("jax", "jax"),
+        ("pytorch", "pytorch"),
+    ]
+    assert [len(group.runs) for group in groups] == [3, 4]
+    assert groups[0].config == groups[1].config
+    _state_framework(tmp_path / "jax" / "seed0", "results.json", "jax")  # as those that say nothing
+    assert len(runs.group_runs(runs.read_runs(tmp_path))) == 2
+
+
+def test_a_fixed_source_is_known_from_the_runs_of_the_other_framework(
+    tmp_path: pathlib.Path,
+) -> None:
+    for seed in range(3):
+        write_run(tmp_path / "jax" / f"seed{seed}", _fixed(seed, initialisation=0))
+    write_run(tmp_path / "pytorch" / "seed0", _fixed(0, initialisation=0))
+    _state_framework(tmp_path / "pytorch" / "seed0", "results.json", "pytorch")
+    first, second = runs.group_runs(runs.read_runs(tmp_path))
+    assert first.config == second.config
+
+
+def test_files_that_contradict_each_other_about_the_framework_are_broken(
+    tmp_path: pathlib.Path,
+) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    _state_framework(folder, "environment.json", "jax")
+    _state_framework(folder, "results.json", "pytorch")
+    run = only_run(tmp_path)
+    assert run.status == "broken"
+    assert "results.json has pytorch, environment.json has jax" in run.problem
+    _state_framework(folder, "environment.json", 3)
+    assert "environment.json: 'framework' is not one of jax, pytorch" in only_run(tmp_path).problem

@@ -33,12 +33,14 @@ class Step:
       arguments: its own.
       output: name of the file in the job's folder that is there only when the step is finished.
       config: what the output must say of itself under 'config'; None: it is not asked.
+      framework: likewise under 'framework'; what says nothing is of JAX.
     """
 
     module: str
     arguments: tuple[str, ...]
     output: str
     config: dict[str, Any] | None = None
+    framework: str = "jax"
 
     @property
     def command(self) -> list[str]:
@@ -51,15 +53,25 @@ class Step:
     def conflict(self, workdir: pathlib.Path) -> str | None:
         """What the folder holds that this step cannot go on with; None where nothing is in the way.
 
-        A run of other settings: data may have moved, and what is evaluated may change.
+        A run of other settings, or of another framework: data may have moved, and what is evaluated may change.
         """
-        path = workdir / "config.json"
-        if self.config is None or not path.is_file():
+        if self.config is None or not (workdir / "config.json").is_file():
             return None
         try:
+            path = workdir / "config.json"
             found = checkpoint.flatten_config(json.loads(path.read_text(encoding="utf-8")))
+            path = workdir / "environment.json"
+            told = {"framework": self.framework}
+            if path.is_file():
+                told = json.loads(path.read_text(encoding="utf-8"))
+            framework = told.get("framework", "jax")
         except (OSError, ValueError, AttributeError) as error:
             return f"{path} cannot be read ({error}); delete the folder to start it afresh"
+        if framework != self.framework:
+            return (
+                f"{workdir} holds a run of the framework {framework!r}, and this one is of {self.framework!r}; use "
+                "another --workdir"
+            )
         wanted = checkpoint.flatten_config(self.config)
         for field in sorted(found.keys() | wanted.keys()):
             is_free = checkpoint.is_within(field, checkpoint.FREE_FIELDS)
@@ -78,10 +90,12 @@ class Step:
         if self.config is None or not path.is_file():
             return path.is_file()
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))["config"]
-        except (OSError, ValueError, KeyError, TypeError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found, framework = content["config"], content.get("framework", "jax")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        return isinstance(found, dict) and _compared(found) == _compared(self.config)
+        is_same = isinstance(found, dict) and _compared(found) == _compared(self.config)
+        return is_same and framework == self.framework
 
 
 @dataclasses.dataclass(frozen=True)

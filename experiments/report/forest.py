@@ -1,7 +1,7 @@
 """Forest plot of a table: published values as lines, seeds as dots, intervals as bars."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -74,7 +74,10 @@ def forest(table: dict[str, Any], margin: float, width: float) -> str | None:
         for panel, height in zip(panels, heights, strict=True):
             _draw_panel(figure, table, panel, margin, layout, top)
             top += height
-        _draw_legend(figure, layout, top + _GAP, margin, any(p.as_differences for p in panels))
+        kinds = ["dot", "bar", "thin"]
+        kinds += ["line"] if table_rows.has_published(table) else []
+        kinds += ["band"] if any(panel.as_differences for panel in panels) else []
+        _draw_legend(figure, layout, top + _GAP, margin, kinds)
         return to_svg(figure)
 
 
@@ -101,7 +104,12 @@ def _panels(table: dict[str, Any]) -> list[_Panel]:
         _Panel(
             "Difference from the published value", measured(table_rows.judged(table)), True, None
         ),
-        _Panel("No published value", measured(table_rows.unjudged(table)), False, None),
+        _Panel(
+            "No published value" if table_rows.has_published(table) else "Measured",
+            measured(table_rows.unjudged(table)),
+            False,
+            None,
+        ),
         _Panel(
             "Not comparable: shown, not judged",
             measured(table_rows.set_apart(table)),
@@ -262,16 +270,15 @@ def _set_ticks(axes: Axes, most: int, signed: bool) -> None:
 
 
 def _draw_legend(
-    figure: Figure, layout: _Layout, top: float, margin: float, has_margin: bool
+    figure: Figure, layout: _Layout, top: float, margin: float, kinds: Sequence[str]
 ) -> None:
-    entries = [
-        ("dot", "one seed"),
-        ("bar", "mean, 95 % interval over seeds"),
-        ("thin", "the same over test images"),
-        ("line", "published value"),
-    ]
-    if has_margin:
-        entries.append(("band", f"± {margin:g}: margin"))
+    texts = {
+        "dot": "one seed",
+        "bar": "mean, 95 % interval over seeds",
+        "thin": "the same over test images",
+        "line": "published value",
+        "band": f"± {margin:g}: margin",
+    }
     full_width, full_height = (72 * side for side in figure.get_size_inches())
     axes = add_axes(figure, 0, 0, full_width, full_height)
     axes.set_axis_off()
@@ -281,7 +288,9 @@ def _draw_legend(
         lefts, lines = [0, 88, 326, 534, 684], [0] * 5
     else:
         lefts, lines = [0, 0, 0, 215, 215], [0, 1, 2, 0, 2]
-    for (kind, text), left, line in zip(entries, lefts, lines, strict=False):
+    for (kind, text), left, line in zip(texts.items(), lefts, lines, strict=True):
+        if kind not in kinds:
+            continue
         middle = top + 10 + 20 * line
         _draw_key(axes, kind, left, middle)
         write_at(figure, left + 24, middle, text, 300, size=SMALL, color=COLOURS["muted"])

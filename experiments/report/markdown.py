@@ -94,6 +94,8 @@ def _table(view: views.TableView, stem: str | None) -> list[str]:
         "95 % intervals",
         "every seed",
     )
+    # Verdict, published value and difference mean nothing in a table without anything published.
+    columns = range(len(head)) if view.is_beside_published else (0, 3, 4, 6, 7)
     apart = "Not comparable: shown, not judged."
     for title, rows in (
         ("", view.rows),
@@ -102,7 +104,8 @@ def _table(view: views.TableView, stem: str | None) -> list[str]:
     ):
         if rows:
             parts += [title] if title else []
-            parts.append(_grid(head, [_row(row) for row in rows]))
+            lines = [[cells[column] for column in columns] for cells in (head, *map(_row, rows))]
+            parts.append(_grid(lines[0], lines[1:]))
     return parts if len(parts) > 2 else [*parts, "Nothing to show."]
 
 

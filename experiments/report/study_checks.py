@@ -12,8 +12,6 @@ VERDICTS = (
     "not comparable",
 )
 
-_WITHOUT_RUNS = ("parameters", "gmacs", "fps")
-
 
 class ReportError(Exception):
     """The report cannot be written; the message says why and what to do."""
@@ -39,8 +37,8 @@ def check_study(study: dict[str, Any]) -> None:
                 raise ReportError(f"{where} has the unknown verdict {verdict!r}")
             if verdict != "inconclusive" and (row["published"] is None or not has_values(row)):
                 raise ReportError(f"{where} has a verdict ({verdict}) but nothing to compare")
-            # What is counted or timed rests on no runs; `study.costs` judges whether its model is the paper's.
-            if row["metric"] in _WITHOUT_RUNS and group is None:
+            # What is counted or timed needs no runs; `study.costs` judges whether its model is the paper's.
+            if group is None and not row["rests_on_runs"]:
                 continue
             if row["system"] == "ours" and not comparable.get(group, False):
                 raise ReportError(

@@ -71,6 +71,11 @@ def unjudged(table: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for row in table["rows"] if row["verdict"] is None]
 
 
+def has_published(table: dict[str, Any]) -> bool:
+    """Whether any row stands beside a published number."""
+    return any(row["published"] is not None for row in table["rows"])
+
+
 def published_in_points(row: dict[str, Any]) -> bool:
     """Whether the margin of equivalence, in F1 points, means anything for a row."""
     return (row["published"] or {}).get("unit") in ("percent", "fraction")

@@ -41,6 +41,7 @@ class TableView:
     """A table: what was measured, apart from it what cannot be compared, and what was only published.
 
     source and reason_apart are what all published values and all rows apart have in common; rows leave it out.
+    is_beside_published is False where no row has anything published, a verdict or a reason.
     """
 
     anchor: str
@@ -50,6 +51,7 @@ class TableView:
     common: str
     source: str
     reason_apart: str
+    is_beside_published: bool
     rows: tuple[RowView, ...]
     rows_apart: tuple[RowView, ...]
     rows_not_run: tuple[RowView, ...]
@@ -79,6 +81,9 @@ def table_view(table: dict[str, Any], index: int) -> TableView:
         common=table_rows.common_text(table),
         source=source,
         reason_apart=reason,
+        is_beside_published=any(
+            row["published"] or row["verdict"] or row["reason"] for row in table["rows"]
+        ),
         rows=tuple(view for view in views if view.verdict != "not comparable" and view.was_run),
         rows_apart=tuple(apart),
         rows_not_run=tuple(

@@ -3,62 +3,20 @@
 All scores are in percent points. What is not a score (parameters, operations, frames per second) keeps its unit.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.published import PublishedValue, published_values
 from experiments.stats import seed_statistics, verdicts
 from experiments.study import deviations
-from experiments.study.measured import FEWEST_RUNS, MeasuredGroup, Score, described
+from experiments.study.lines import Line
+from experiments.study.measured import FEWEST_RUNS, Score, described
+from experiments.study.table_row import as_published, table_row
 from experiments.study.tables import TABLES, Claim, Variant
 
 _SCORE_METRICS = ("f1", "mean_f1", "group_f1", "miou")
 _WHOLE_SYSTEMS = ("FP-LIIF", "STN-iCNN")
 MAIN_CLASSES = ("mean", "overall")
-
-
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """A variant of a table and the runs that were made for it.
-
-    Attributes:
-      identifier: of the group in the report.
-      label: in tables and figures.
-      measured: its runs.
-      variant: as published; None where the papers have no such experiment.
-    """
-
-    identifier: str
-    label: str
-    measured: MeasuredGroup
-    variant: Variant | None
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Of the first run, with its seed."""
-        return self.measured.results["config"]
-
-    def deviations(self) -> list[deviations.Deviation]:
-        """From the published experiment."""
-        return deviations.deviations(self.config, self.variant) if self.variant else []
-
-    def obstacles(self) -> list[str]:
-        """Why no verdict can be given."""
-        if self.variant is None:
-            return ["the papers have no such experiment"]
-        found = deviations.obstacles(
-            self.config, self.measured.results["dataset"], self.deviations(), self.variant
-        )
-        main = self.measured.main
-        if main is not None and main[0] != "test":
-            found.append(f"scored on the {main[0]} split, not on the test split")
-        return found
-
-    @property
-    def margin(self) -> float:
-        """Of equivalence, in points, as it was fixed before the runs."""
-        return float(self.config.get("study", {}).get("equivalence_margin", 0.5))
 
 
 def rows_of(line: Line, external: Sequence[PublishedValue] = ()) -> list[dict[str, Any]]:
@@ -98,23 +56,15 @@ def peers(lines: Sequence[Line]) -> list[dict[str, Any]]:
             if value.metric not in _SCORE_METRICS:
                 continue
             rows.append(
-                {
-                    "group": None,
-                    "label": value.system,
-                    "system": value.system,
-                    "split": "",
-                    "checkpoint": "",
-                    "row": value.protocol,
-                    "metric": value.metric,
-                    "class": value.class_name,
-                    "published": _as_published(value, None, None),
-                    "margin": None,
-                    "against": None,
-                    **described({}),
-                    "tests": [],
-                    "verdict": None,
-                    "reason": "another system, as the paper has it",
-                }
+                table_row(
+                    value.system,
+                    value.metric,
+                    value.class_name,
+                    system=value.system,
+                    row=value.protocol,
+                    published=as_published(value, value.percent, value.unit),
+                    reason="another system, as the paper has it",
+                )
             )
     return rows
 
@@ -156,7 +106,7 @@ def compare(
     class_name: str,
     margin: float,
     paired: bool,
-    is_elsewhere: bool = False,
+    kind: str = "lines",
 ) -> dict[str, Any] | None:
     """A difference between two sets of runs, as one entry of the report; None with too few runs.
 
@@ -167,7 +117,7 @@ def compare(
       class_name: of both.
       margin: of equivalence, in points.
       paired: by the seeds that both have; else by Welch's test.
-      is_elsewhere: one of them was measured elsewhere.
+      kind: 'lines' of a table, 'elsewhere' (one of them was measured elsewhere) or 'frameworks'.
     """
     (label, ours), (other_label, others) = first, second
     if paired:
@@ -192,30 +142,37 @@ def compare(
         "p_holm": None,
         "equivalent_p": None if equivalence is None else equivalence.p,
         "margin": margin,
-        "kind": "elsewhere" if is_elsewhere else "lines",
+        "kind": kind,
     }
 
 
 def compare_lines(lines: Sequence[Line], baseline: Line) -> list[dict[str, Any]]:
-    """Every line's main score against the baseline's: paired where two seeds match, p-values adjusted by Holm."""
+    """Every line's main score against the baseline's, without Holm's p-values."""
     found = []
-    score = _main_score(baseline)
+    score = baseline.main_score
     for line in lines:
-        own = _main_score(line)
+        own = line.main_score
         if line is baseline or own is None or score is None or own.key[3:] != score.key[3:]:
             continue
-        paired = len(own.values.keys() & score.values.keys()) >= 2
-        found.append(
-            compare(
-                (line.label, own.values),
-                (baseline.label, score.values),
-                own.metric,
-                own.class_name,
-                line.margin,
-                paired,
-            )
-        )
-    return adjusted([one for one in found if one is not None])
+        found.append(compare_scores((line.label, own), (baseline.label, score), line.margin))
+    return [one for one in found if one is not None]
+
+
+def compare_scores(
+    first: tuple[str, Score], second: tuple[str, Score], margin: float, kind: str = "lines"
+) -> dict[str, Any] | None:
+    """A difference between two groups in one score, as `compare`: paired where two seeds match, else by Welch."""
+    (label, own), (other_label, other) = first, second
+    paired = len(own.values.keys() & other.values.keys()) >= 2
+    return compare(
+        (label, own.values),
+        (other_label, other.values),
+        own.metric,
+        own.class_name,
+        margin,
+        paired,
+        kind,
+    )
 
 
 def compare_external(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -233,7 +190,9 @@ def compare_external(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for paired in (False, True):
             if paired and len(same) < 2:
                 continue
-            found.append(compare(*sides, row["metric"], row["class"], ours["margin"], paired, True))
+            found.append(
+                compare(*sides, row["metric"], row["class"], ours["margin"], paired, "elsewhere")
+            )
     return adjusted([one for one in found if one is not None])
 
 
@@ -288,30 +247,25 @@ def _row(
     score = line.measured.find(row_name, metric, class_name)
     split, checkpoint = line.measured.main[:2] if line.measured.main else ("", "")
     values = score.values if score else {}
-    row = {
-        "group": line.identifier,
-        "label": label,
-        "system": "ours",
-        "split": split,
-        "checkpoint": checkpoint,
-        "row": row_name,
-        "metric": metric,
-        "class": class_name,
-        "published": None,
-        "margin": line.margin,
-        "against": None,
-        **described(values, line.measured.images(score) if score else None),
-        "tests": [],
-        "verdict": None,
-        "reason": "",
-    }
+    row = table_row(
+        label,
+        metric,
+        class_name,
+        group=line.identifier,
+        split=split,
+        checkpoint=checkpoint,
+        row=row_name,
+        margin=line.margin,
+        values=values,
+        images=line.measured.images(score) if score else None,
+    )
     if score is None:
         row["reason"] = f"the runs have no row {row_name} with this score"
     if published is None:
         return row
     claim = next(c for c in line.variant.claims if _is_of(published, c))
     sd, runs = _spread(claim, line, published)
-    row["published"] = _as_published(published, sd, runs)
+    row["published"] = as_published(published, published.percent, published.unit, sd, runs)
     if score is not None:
         obstacles = _in_short(line.obstacles())
         found = verdicts.verdict(
@@ -321,18 +275,6 @@ def _row(
         if obstacles is None:
             row["tests"] = _tests(list(values.values()), published.percent, line.margin, sd, runs)
     return row
-
-
-def _as_published(value: PublishedValue, sd: float | None, runs: int | None) -> dict[str, Any]:
-    return {
-        "value": value.percent,
-        "printed": value.printed,
-        "decimals": value.decimals,
-        "sd": sd,
-        "n": runs,
-        "source": value.source,
-        "unit": value.unit,
-    }
 
 
 def _in_short(obstacles: Sequence[str]) -> str | None:
@@ -420,8 +362,3 @@ def _is_about(system: str, claim: Claim) -> bool:
     systems = {other.system for table in TABLES for v in table.variants for other in v.claims}
     named = max((name for name in systems if name in system), key=len, default=None)
     return claim.system == named or (named is None and claim.system in _WHOLE_SYSTEMS)
-
-
-def _main_score(line: Line) -> Score | None:
-    main = line.measured.main
-    return None if main is None else line.measured.scores[main]

@@ -1,4 +1,4 @@
-"""Tables of cost and speed: what `experiments.cost` and `experiments.speed` left, beside the published numbers.
+"""Tables of cost and speed: what `experiments.cost` and `experiments.benchmark` left, beside the published numbers.
 
 Operations and parameters are counted, not measured: they are reproduced if they agree in all printed digits. Speed
 depends on the device, so it is compared on the paper's kind of device alone, and roughly.
@@ -11,9 +11,9 @@ from typing import Any
 from experiments.published import PublishedValue, published_values
 from experiments.study import scales
 from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
-from experiments.study.measured import described
 from experiments.study.run_checks import is_number
 from experiments.study.studies import Study
+from experiments.study.table_row import as_published, table_row
 from experiments.study.tables import Variant
 
 _LIMIT = MEBIBYTE
@@ -54,7 +54,7 @@ def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[dict[str, Any]]
 def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[dict[str, Any]]:
     folder = root / study.folder / variant.name
     cost, cost_problem = _read(folder / "cost.json", root)
-    speed, speed_problem = _read(folder / "speed.json", root)
+    speed, speed_problem = _read(folder / "benchmark.json", root)
     rows = []
     for claim in variant.claims:
         for value in published_values():
@@ -92,32 +92,16 @@ def _row(
             f"{found:.{published.decimals + 2}f} against the printed {published.printed}: "
             f"{'the same' if agrees else 'not the same'} in its printed digits."
         )
-    unit = _METRICS[published.metric][1]
-    return {
-        "group": None,
-        "label": label,
-        "system": "ours",
-        "split": "",
-        "checkpoint": "",
-        "row": "",
-        "metric": published.metric,
-        "class": "",
-        "published": {
-            "value": published.value,
-            "printed": published.printed,
-            "decimals": published.decimals,
-            "sd": None,
-            "n": None,
-            "source": published.source,
-            "unit": unit,
-        },
-        "margin": None,
-        "against": None,
-        **described({} if found is None else {0: found}),
-        "tests": [],
-        "verdict": verdict,
-        "reason": reason,
-    }
+    return table_row(
+        label,
+        published.metric,
+        "",
+        published=as_published(published, published.value, _METRICS[published.metric][1]),
+        values={} if found is None else {0: found},
+        verdict=verdict,
+        reason=reason,
+        rests_on_runs=False,
+    )
 
 
 def _read(path: pathlib.Path, root: pathlib.Path) -> tuple[dict[str, Any], str]:
@@ -138,7 +122,15 @@ def _counted(cost: dict[str, Any], metric: str, size: str) -> float | None:
 
 
 def _frames_per_second(speed: dict[str, Any], size: str) -> float | None:
-    return _of_size(speed.get("rows"), size, "images_per_second")
+    """Of our forward pass, one image at a time, in float32."""
+    wanted = {"part": "latency", "candidate": "JAX", "dtype": "float32"}
+    entries = speed.get("measurements")
+    rows = [
+        entry
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and all(entry.get(name) == wanted[name] for name in wanted)
+    ]
+    return _of_size(rows, size, "images_per_second")
 
 
 def _of_size(rows: Any, size: str, field: str) -> float | None:
@@ -149,7 +141,8 @@ def _of_size(rows: Any, size: str, field: str) -> float | None:
 
 
 def _other_device(speed: dict[str, Any]) -> str:
-    device = speed.get("device")
+    environment = speed.get("environment")
+    device = environment.get("device") if isinstance(environment, dict) else None
     if isinstance(device, str) and _PAPER_DEVICE in device:
         return ""
     return f"Measured on {device}; the paper's is an {_PAPER_DEVICE}"

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
-from experiments.study.measured import described
 from experiments.study.run_checks import is_number
 from experiments.study.studies import Study
+from experiments.study.table_row import table_row
 from experiments.study.tables import Variant
 
 FILE = "robustness/robustness.json"
@@ -60,7 +60,16 @@ def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[dict[str, 
             }
             if values:
                 label = f"{variant.label}: {cropper_label}, {moment_label}"
-                rows.append(_row(label, moment, values))
+                rows.append(
+                    table_row(
+                        label,
+                        moment,
+                        "mean",
+                        checkpoint="best",
+                        values=values,
+                        reason="the paper has a picture and no numbers",
+                    )
+                )
     return rows
 
 
@@ -68,23 +77,3 @@ def _mean(content: Any, *path: str) -> float | None:
     for name in ("overall", *path, "mean"):
         content = content.get(name) if isinstance(content, dict) else None
     return float(content) if is_number(content) else None
-
-
-def _row(label: str, moment: str, values: dict[int, float]) -> dict[str, Any]:
-    return {
-        "group": None,
-        "label": label,
-        "system": "ours",
-        "split": "",
-        "checkpoint": "best",
-        "row": "",
-        "metric": moment,
-        "class": "mean",
-        "published": None,
-        "margin": None,
-        "against": None,
-        **described(values),
-        "tests": [],
-        "verdict": None,
-        "reason": "the paper has a picture and no numbers",
-    }

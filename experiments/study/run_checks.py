@@ -7,6 +7,8 @@ from typing import Any
 from experiments.study.bounded_files import UnreadableError
 
 SEED_SOURCES = ("initialisation", "data_order", "augmentation")
+# With which a run may have been trained, and their names for people. Older files do not say it: they are of JAX.
+FRAMEWORKS = {"jax": "JAX", "pytorch": "PyTorch"}
 
 _SPLITS = ("train", "validation", "test")
 # They become parts of file names.
@@ -53,6 +55,7 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
     versions = environment.get("versions", {})
     fits = _is_object(versions) and all(_is_text_or_none(text) for text in versions.values())
     _require(fits, name, "versions is not an object of texts")
+    _check_framework(environment, name)
 
 
 def check_results(results: Any, name: str = "results.json") -> None:
@@ -73,6 +76,7 @@ def check_results(results: Any, name: str = "results.json") -> None:
     _require(fits, name, "notes is not a list of texts")
     train = results.get("train")
     _require(train is None or _is_object(train), name, "train is not an object")
+    _check_framework(results, name)
     evaluations = results.get("evaluations")
     fits = isinstance(evaluations, list) and bool(evaluations)
     _require(fits, name, "evaluations is not a list with at least one evaluation")
@@ -88,6 +92,12 @@ def check_results(results: Any, name: str = "results.json") -> None:
 def check_record(record: Any) -> bool:
     """Whether a line of metrics.jsonl is a record: an object with 'step' and 'split'."""
     return _is_object(record) and _is_count(record.get("step")) and _is_text(record.get("split"))
+
+
+def _check_framework(content: dict[str, Any], name: str) -> None:
+    framework = content.get("framework", "jax")
+    known = _is_text(framework) and framework in FRAMEWORKS
+    _require(known, name, f"'framework' is not one of {', '.join(FRAMEWORKS)}")
 
 
 def _check_dataset(dataset: dict[str, Any], name: str) -> None:

@@ -78,6 +78,13 @@ class Run:
         """config.seed."""
         return None if self.config is None else self.config["seed"]
 
+    @property
+    def framework(self) -> str:
+        """'jax' or 'pytorch': what it was trained with."""
+        return next(
+            (framework for _, framework in _frameworks(self.results, self.environment)), "jax"
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Matrices:
@@ -125,17 +132,19 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Runs of one experiment: the same config and data, other seeds.
+    """Runs of one experiment: the same config, data and framework, other seeds.
 
     Attributes:
       name: the longest folder that its runs have in common, or the run's own name.
       config: what they share: without the seed, without where data lie; each of seeds.* is 'follows' or the
         value that it is fixed at.
+      framework: 'jax' or 'pytorch'.
       runs: all that belong to it, finished or not, in their order.
     """
 
     name: str
     config: dict[str, Any]
+    framework: str
     runs: list[Run]
 
     @property
@@ -279,9 +288,9 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     """Puts together the runs of one experiment, in the order of their first runs.
 
     Two runs belong together if their configs differ in nothing but the seed, what follows it, where data lie,
-    the number of threads and of pictures; and if they were trained and evaluated on the same data
-    (by fingerprint) and have as many parameters. An unfinished run joins the finished ones where there is only one
-    such group. Runs without a usable config are in no group.
+    the number of threads and of pictures; and if they were trained in the same framework, trained and evaluated on
+    the same data (by fingerprint) and have as many parameters. An unfinished run joins the finished ones where
+    there is only one such group. Runs without a usable config are in no group.
     """
     by_config: dict[str, list[Run]] = {}
     for run in runs:
@@ -294,15 +303,18 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
         sources = _seed_sources(same)
         by_sources: dict[tuple, list[Run]] = {}
         for run in same:
-            by_sources.setdefault(sources[run.path], []).append(run)
-        for pattern, members in by_sources.items():
+            by_sources.setdefault((sources[run.path], run.framework), []).append(run)
+        for (pattern, _), members in by_sources.items():
             config = _without_seeds(members[0].config) | {
                 "seeds": dict(zip(SEED_SOURCES, pattern, strict=True))
             }
             grouped += [(config, part) for part in _same_data(members)]
     order = {run.path: index for index, run in enumerate(runs)}
     grouped.sort(key=lambda pair: order[pair[1][0].path])
-    return [Group(_common_name(members), config, members) for config, members in grouped]
+    return [
+        Group(_common_name(members), config, members[0].framework, members)
+        for config, members in grouped
+    ]
 
 
 def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
@@ -440,6 +452,10 @@ def _read_run(folder: pathlib.Path, name: str) -> Run:
             f"config.json has seed {config['seed']}, results.json seed {results['seed']}: "
             "they are of different runs"
         )
+    stated = _frameworks(results, environment)
+    if len({framework for _, framework in stated}) > 1:
+        told = ", ".join(f"{file_name} has {framework}" for file_name, framework in stated)
+        problems.append(f"the framework is not clear: {told}")
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         status, problem = "broken", problems[0] + more
@@ -448,6 +464,18 @@ def _read_run(folder: pathlib.Path, name: str) -> Run:
     else:
         status, problem = "finished", None
     return Run(folder, name, status, problem, config, results, environment, records)
+
+
+def _frameworks(
+    results: dict[str, Any] | None, environment: dict[str, Any] | None
+) -> list[tuple[str, str]]:
+    """What the files of a run that say it say of their framework: (file, framework)."""
+    files = (("results.json", results), ("environment.json", environment))
+    return [
+        (name, content["framework"])
+        for name, content in files
+        if content and "framework" in content
+    ]
 
 
 def _read_records(folder: pathlib.Path) -> tuple[dict[str, Any], ...]:

@@ -107,7 +107,7 @@ def _cost(name: str, label: str, protocols: tuple[str, ...], source: str) -> Var
         Claim(source, "FP-LIIF", protocol, protocol, f"FP-LIIF, output {protocol}²")
         for protocol in protocols
     )
-    then = (("experiments.cost", "cost.json"), ("experiments.speed", "speed.json"))
+    then = (("experiments.cost", "cost.json"), ("experiments.benchmark", "benchmark.json"))
     return Variant(
         name, label, "configs/celebamask_hq.py", (), claims, protocols, then=then, trains=False
     )
