@@ -33,7 +33,7 @@ from tqdm import tqdm
 
 from data_builders.errors import DataError
 from experiments import hiding, robustness_sheet
-from fpliif_jax import checkpoint, framing, input_pipeline, preprocess
+from fpliif_jax import checkpoint, compilation_cache, framing, input_pipeline, preprocess
 from fpliif_jax.models import create_model, grid_transformer, stn_icnn_settings
 from fpliif_jax.models.grid_transformer import PART_LABELS
 from fpliif_jax.models.stn_icnn import PART_NAMES
@@ -203,6 +203,7 @@ def table(results: dict[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     flags = _parser().parse_args(arguments)
+    compilation_cache.enable()
     try:
         _run(flags)
     except (RobustnessError, checkpoint.CheckpointError, DataError) as error:

@@ -139,7 +139,7 @@ def augment(
 
 
 def augment_batch(
-    seed: int,
+    seeds: jax.Array,
     epochs: jax.Array,
     example_ids: jax.Array,
     images: jax.Array,
@@ -149,11 +149,16 @@ def augment_batch(
     ignore_label: int,
     flip_classes: tuple[int, ...],
 ) -> tuple[jax.Array, jax.Array]:
-    """`augment` for a batch: epochs and example_ids integer [B], images [B, S, S, 3], labels
-    [B, S, S]; each example is treated as if it were alone."""
+    """`augment` for a batch: seeds, epochs and example_ids integer [B], images [B, S, S, 3], labels
+    [B, S, S]; each example is treated as if it were alone. Seeds are arguments rather than constants so
+    that a function compiled for one run serves the runs of all seeds."""
 
     def one(
-        epoch: jax.Array, example_id: jax.Array, image: jax.Array, label_map: jax.Array
+        seed: jax.Array,
+        epoch: jax.Array,
+        example_id: jax.Array,
+        image: jax.Array,
+        label_map: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
         return augment(
             example_key(seed, epoch, example_id),
@@ -164,4 +169,4 @@ def augment_batch(
             flip_classes=flip_classes,
         )
 
-    return jax.vmap(one)(epochs, example_ids, images, labels)
+    return jax.vmap(one)(seeds, epochs, example_ids, images, labels)

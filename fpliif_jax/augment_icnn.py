@@ -157,7 +157,7 @@ def augment(
 
 
 def augment_batch(
-    seed: int,
+    seeds: jax.Array,
     epochs: jax.Array,
     example_ids: jax.Array,
     copies: jax.Array,
@@ -171,7 +171,7 @@ def augment_batch(
     An example's key is that of `warp.example_key`, with its copy number folded in.
 
     Args:
-        seed: of the run.
+        seeds: integer [B], of the run.
         epochs: integer [B].
         example_ids: integer [B].
         copies: int32 [B], the copy numbers.
@@ -188,6 +188,7 @@ def augment_batch(
     """
 
     def one(
+        seed: jax.Array,
         epoch: jax.Array,
         example_id: jax.Array,
         copy: jax.Array,
@@ -198,4 +199,4 @@ def augment_batch(
         key = jax.random.fold_in(warp.example_key(seed, epoch, example_id), copy)
         return augment(key, copy, image, label_map, image_size, config)
 
-    return jax.vmap(one)(epochs, example_ids, copies, images, labels, image_sizes)
+    return jax.vmap(one)(seeds, epochs, example_ids, copies, images, labels, image_sizes)

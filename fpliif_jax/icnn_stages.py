@@ -285,7 +285,7 @@ def _augmented(config: ml_collections.ConfigDict, batch: Arrays) -> tuple[Array,
     if not config.augment.enabled:
         return canvas, labels
     return augment_icnn.augment_batch(
-        config.seeds.augmentation,
+        batch["seed"],
         batch["epoch"],
         batch["example_ids"],
         batch["copy"],

@@ -322,6 +322,7 @@ def train_batches(
     last_step: int,
     copies: int = 1,
     first_epoch: int = 0,
+    augmentation_seed: int | None = None,
 ) -> Iterator[Batch]:
     """Shuffled training batches; any step can be the first, so a run goes on where it stopped.
 
@@ -337,12 +338,14 @@ def train_batches(
       last_step: where to stop, not included.
       copies: how often an epoch has each example.
       first_epoch: the epoch that step 0 belongs to.
+      augmentation_seed: handed on with every example; None: `seed`.
 
     Yields:
       images [n, S, S, 3] uint8, labels [n, s, s] uint8, image_sizes [n, 2] int32 (0 for padding),
       example_ids [n] int32 (position in the split; -1 for padding), copy [n] int32 (0 for padding),
-      weights [n] float32 (0 for padding), epoch [n] int32.
+      weights [n] float32 (0 for padding), epoch [n] int32, seed [n] int32 (augmentation_seed).
     """
+    augmentation_seed = seed if augmentation_seed is None else augmentation_seed
     count, per_epoch = len(split) * copies, steps_per_epoch(len(split), batch_size, copies)
     order = grain.MapDataset.range(count).seed(seed).shuffle()
 
@@ -356,6 +359,7 @@ def train_batches(
         batch["copy"] = np.zeros(len(batch["weights"]), np.int32)
         batch["copy"][: len(mine)] = mine
         batch["epoch"] = np.full(len(batch["weights"]), epoch, np.int32)
+        batch["seed"] = np.full(len(batch["weights"]), augmentation_seed, np.int32)
         return batch
 
     steps = grain.MapDataset.range(first_step, last_step).map(load)

@@ -31,7 +31,14 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from fpliif_jax import checkpoint, labellers, photos, pictures, preprocess
+from fpliif_jax import (
+    checkpoint,
+    compilation_cache,
+    labellers,
+    photos,
+    pictures,
+    preprocess,
+)
 
 LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
 MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
@@ -175,6 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     parser = _parser()
     flags = parser.parse_args(arguments)
+    compilation_cache.enable()
     try:
         num_photos, num_labelled = _run(flags)
     except (PredictError, checkpoint.CheckpointError) as error:

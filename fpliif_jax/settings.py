@@ -14,7 +14,14 @@ import numpy as np
 from absl import app, flags
 from ml_collections import config_flags
 
-from fpliif_jax import checkpoint, evaluate, input_pipeline, preprocess, train
+from fpliif_jax import (
+    checkpoint,
+    compilation_cache,
+    evaluate,
+    input_pipeline,
+    preprocess,
+    train,
+)
 from fpliif_jax.models import create_model, input_shapes
 from fpliif_jax.stage import Stage
 from fpliif_jax.stages import make_stages
@@ -132,7 +139,11 @@ def check_classes(config: ml_collections.ConfigDict, dataset: input_pipeline.Dat
 
 
 def apply_to_jax(config: ml_collections.ConfigDict) -> None:
-    """Sets matrix precision and deterministic kernels; call it before JAX sees its devices."""
+    """Sets matrix precision, deterministic kernels and where compiled functions are kept.
+
+    Call it before JAX sees its devices.
+    """
+    compilation_cache.enable()
     if config.deterministic:
         flags = os.environ.get("XLA_FLAGS", "")
         if "xla_gpu_deterministic_ops" not in flags:
@@ -188,6 +199,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
         "example_ids": jnp.zeros(1, jnp.int32),
         "copy": jnp.zeros(1, jnp.int32),
         "epoch": jnp.zeros(1, jnp.int32),
+        "seed": jnp.zeros(1, jnp.int32),
         "weights": jnp.ones(1, jnp.float32),
     }
     names = tuple(f"class {index}" for index in range(config.model.num_classes))

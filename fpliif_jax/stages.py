@@ -31,7 +31,7 @@ def _parsing_stage(
     config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
 ) -> Stage:
     """Trains the whole of FP-LIIF by cross-entropy and edge cross-entropy (eq. 3)."""
-    seed, size = config.seeds.augmentation, config.data.image_size
+    size = config.data.image_size
     flip_classes = mirrored_classes(class_names)
 
     def prepare(batch: Arrays) -> Arrays:
@@ -39,7 +39,7 @@ def _parsing_stage(
         labels = batch["labels"].astype(jnp.int32)
         if config.augment.enabled:
             images, labels = augment.augment_batch(
-                seed,
+                batch["seed"],
                 batch["epoch"],
                 batch["example_ids"],
                 images,

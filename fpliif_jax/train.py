@@ -377,6 +377,7 @@ class _StageRun:
             last_step=self._last_step,
             copies=self._stage.copies,
             first_epoch=self._first_epoch,
+            augmentation_seed=self._config.seeds.augmentation,
         )
 
     def _finish_step(

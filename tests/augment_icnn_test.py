@@ -49,11 +49,9 @@ def canvas(size: tuple[int, int], side: int = 32, seed: int = 0) -> tuple[np.nda
 
 
 @functools.cache
-def compiled(config_json: str, seed: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
+def compiled(config_json: str) -> Callable[..., tuple[jax.Array, jax.Array]]:
     config = ml_collections.ConfigDict(json.loads(config_json))
-    return jax.jit(
-        lambda *arrays: augment_icnn.augment_batch(seed, *arrays, config),
-    )
+    return jax.jit(lambda *arrays: augment_icnn.augment_batch(*arrays, config))
 
 
 def run(
@@ -66,8 +64,10 @@ def run(
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     images, labels = (jnp.asarray(np.stack(part)) for part in zip(*examples, strict=True))
-    numbers = (jnp.asarray(values, jnp.int32) for values in ([epoch] * len(ids), ids, copies))
-    augment = compiled(config.to_json(), seed)
+    count = len(ids)
+    values = ([seed] * count, [epoch] * count, ids, copies)
+    numbers = (jnp.asarray(row, jnp.int32) for row in values)
+    augment = compiled(config.to_json())
     result = augment(*numbers, images, labels, jnp.asarray(sizes, jnp.int32))
     return np.asarray(result[0]), np.asarray(result[1])
 

@@ -70,13 +70,11 @@ def batch(size: int, count: int) -> tuple[jax.Array, jax.Array]:
 
 
 @functools.cache
-def compiled(config_json: str, seed: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
+def compiled(config_json: str) -> Callable[..., tuple[jax.Array, jax.Array]]:
     config = ml_collections.ConfigDict(json.loads(config_json))
     options = {"ignore_label": IGNORE, "flip_classes": FLIP}
     return jax.jit(
-        lambda epochs, ids, images, labels: augmentation.augment_batch(
-            seed, epochs, ids, images, labels, config, **options
-        )
+        lambda *arrays: augmentation.augment_batch(*arrays, config, **options),
     )
 
 
@@ -88,9 +86,9 @@ def run(
     epoch: int = 0,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    augment = compiled(config.to_json(), seed)
-    epochs = jnp.full(len(ids), epoch, jnp.int32)
-    result = augment(epochs, jnp.asarray(ids, jnp.int32), images, labels)
+    augment = compiled(config.to_json())
+    seeds, epochs = (jnp.full(len(ids), value, jnp.int32) for value in (seed, epoch))
+    result = augment(seeds, epochs, jnp.asarray(ids, jnp.int32), images, labels)
     return np.asarray(result[0]), np.asarray(result[1])
 
 

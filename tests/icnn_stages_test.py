@@ -43,6 +43,7 @@ def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
         "example_ids": np.arange(rows, dtype=np.int32),
         "copy": np.zeros(rows, np.int32),
         "epoch": np.zeros(rows, np.int32),
+        "seed": np.zeros(rows, np.int32),
         "weights": np.ones(rows, np.float32),
     }
     for name in ("images", "labels", "image_sizes", "weights"):

@@ -51,6 +51,7 @@ def _batch(count: int) -> dict[str, np.ndarray]:
         "labels": random.integers(0, 11, (count, 32, 32), dtype=np.uint8),
         "example_ids": np.arange(count, dtype=np.int32),
         "epoch": np.zeros(count, np.int32),
+        "seed": np.zeros(count, np.int32),
         "weights": np.ones(count, np.float32),
     }
 

@@ -39,6 +39,7 @@ def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
         "labels": random.integers(0, 11, (8, 16, 16), dtype=np.uint8)[:rows],
         "example_ids": np.arange(rows, dtype=np.int32),
         "epoch": np.zeros(rows, np.int32),
+        "seed": np.zeros(rows, np.int32),
         "weights": np.ones(rows, np.float32),
     }
     batch["images"][examples:] = batch["labels"][examples:] = 0

@@ -8,6 +8,8 @@ The decoder computes what §3.3 describes in an order that costs less. All of it
   position the sum of a vector a row and a vector a column of the output.
 - The last layer of the MLP is linear, so it is applied once to the (weighted) mean of the hidden
   activations of the four ensemble members.
+- What is the same all along a row of the output is added before the columns are interpolated: the rows
+  of an interpolation matrix sum to one. So its gradient is a sum over latent cells, not over queries.
 - A regular output grid is sampled separably, rows then columns, by small dense interpolation
   matrices: their gradient is a matrix product too, where that of a gather is a scatter-add, whose
   order of summation on a GPU is not reproducible.
@@ -207,10 +209,11 @@ class LIIFDecoder(nn.Module):
             for y_matrix, y_position, y_weight in zip(*rows, strict=True):
                 row = jnp.einsum("yi,bijf->ybjf", y_matrix, projected, precision="highest")
                 row_share = y_position[:, None, None] * position_kernel[0] + per_image
+                row += row_share[:, :, None].astype(self.dtype)
                 for x_matrix, x_position, x_weight in zip(*x, strict=True):
                     sampled = jnp.einsum("xj,ybjf->xybf", x_matrix, row, precision="highest")
                     x_share = x_position[:, None] * position_kernel[1]
-                    first = sampled.astype(jnp.float32) + (row_share + x_share[:, None, None])
+                    first = sampled.astype(jnp.float32) + x_share[:, None, None]
                     weight = (x_weight[:, None] * y_weight)[..., None, None]
                     mean += self._hidden(first, layers_after_first) * weight
             return self._last_layer(mean, layers_after_first).transpose(2, 1, 0, 3)

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fpliif_jax.models import convolution_gradient
+
 Array = jax.Array
 Dtype = Any
 Initializer = Callable[..., Array]
@@ -94,6 +96,7 @@ def convolution(
     (Flax's 'SAME' pads a strided convolution at the bottom and right only.)
     """
     padding = kernel_size // 2
+    is_plain = kernel_size == 3 and stride == 1
     return nn.Conv(
         features,
         (kernel_size, kernel_size),
@@ -104,7 +107,13 @@ def convolution(
         bias_init=bias_initializer(initializer, in_features * kernel_size**2),
         use_bias=use_bias,
         name=name,
+        conv_general_dilated=_plain_convolution if is_plain else None,
     )
+
+
+def _plain_convolution(images: Array, kernel: Array, *_: Any, **__: Any) -> Array:
+    """What `nn.Conv` calls instead of `lax.conv_general_dilated`; the rest of its arguments is implied."""
+    return convolution_gradient.convolve(images, kernel)
 
 
 class DenseParameters(nn.Module):
@@ -140,9 +149,7 @@ def apply_to_unfolded(grid: Array, kernel: Array) -> Array:
     """
     channels = grid.shape[-1]
     kernel = kernel.reshape(channels, 3, 3, -1).transpose(1, 2, 0, 3)
-    return jax.lax.conv_general_dilated(
-        grid, kernel, (1, 1), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    return convolution_gradient.convolve(grid, kernel)
 
 
 # -------------------------------------------------------------------------------- normalisation

@@ -1,0 +1,47 @@
+"""Keeps compiled functions on the disk, so that a second start of any command need not compile again."""
+
+import hashlib
+import os
+import pathlib
+import platform
+
+import jax
+
+# Below this, reading a file takes about as long as compiling.
+_WORTH_KEEPING = 0.5  # seconds of compilation
+
+
+def enable() -> None:
+    """Sets JAX's persistent compilation cache, unless the person has set or disabled it.
+
+    The folder is `$XDG_CACHE_HOME/fpliif_jax/compiled/<processor>`, by default under ~/.cache. JAX's own variables
+    have precedence: JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=false turns the
+    cache off. An entry is found by the program, its shapes and constants, the versions, flags and devices; it may be
+    deleted at any time. Call it before anything is compiled.
+    """
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(folder()))
+    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING)
+
+
+def folder() -> pathlib.Path:
+    """Where compiled functions are kept.
+
+    The name ends in a digest of the processor's features: JAX's keys do not contain them, and code compiled for
+    one machine of a cluster with a common home may use instructions that another lacks.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    features = hashlib.sha256(_processor().encode()).hexdigest()[:12]
+    name = f"{platform.machine() or 'unknown'}-{features}"
+    return pathlib.Path(home).expanduser() / "fpliif_jax" / "compiled" / name
+
+
+def _processor() -> str:
+    """The processor's model and features as Linux tells them; elsewhere what Python knows."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return platform.processor()
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))

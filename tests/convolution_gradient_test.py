@@ -1,0 +1,75 @@
+"""The 3×3 convolution and its gradients, against PyTorch and SciPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import signal
+
+from fpliif_jax.models import convolution_gradient
+
+# Float32 sums of up to 2**14 products of size one: rounding is about 1e-7 times the root of their number,
+# 1e-5 of a sum that is itself about 2**7. A pixel or a tap left out would change it by 1.
+TOLERANCE = 2e-4
+
+
+def _arrays(batch: int, height: int, width: int, inputs: int, outputs: int) -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    shapes = (
+        (batch, height, width, inputs),
+        (3, 3, inputs, outputs),
+        (batch, height, width, outputs),
+    )
+    return [random.normal(size=shape).astype(np.float32) for shape in shapes]
+
+
+@pytest.mark.parametrize("size", [(2, 5, 7), (1, 12, 2000), (1, 31, 700), (3, 64, 48)])
+def test_the_gradient_in_pieces_is_the_correlation(size: tuple[int, int, int]) -> None:
+    """Also where rows are longer than a piece, and where their number is a prime."""
+    images, _, gradient = _arrays(*size, 2, 3)
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    expected = sum(
+        np.stack([
+            np.stack([signal.correlate(image[..., c], wanted[..., f], "valid") for f in range(3)], -1)
+            for c in range(2)
+        ], -2)
+        for image, wanted in zip(padded.astype(float), gradient.astype(float), strict=True)
+    )  # fmt: skip
+    found = convolution_gradient.kernel_gradient_in_pieces(images, gradient)
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE * np.abs(expected).max())
+
+
+def test_large_convolutions_have_the_gradients_of_pytorch() -> None:
+    """Large enough for the gradient in pieces to be what runs."""
+    torch = pytest.importorskip(
+        "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
+    )
+    images, kernel, weights = _arrays(1, 128, 128, 64, 4)
+    assert images[..., 0].size >= convolution_gradient._MANY_PIXELS
+
+    def loss(images: jax.Array, kernel: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.tanh(convolution_gradient.convolve(images, kernel) / 24) * weights)
+
+    compiled = jax.jit(jax.value_and_grad(loss, (0, 1)))
+    assert "while" in compiled.lower(images, kernel).as_text(), "not in pieces"
+    value, gradients = compiled(images, kernel)
+    inputs = torch.from_numpy(images).permute(0, 3, 1, 2).requires_grad_()
+    weight = torch.from_numpy(kernel).permute(3, 2, 0, 1).requires_grad_()
+    output = torch.nn.functional.conv2d(inputs, weight, padding=1).permute(0, 2, 3, 1)
+    expected = torch.sum(torch.tanh(output / 24) * torch.from_numpy(weights))
+    expected.backward()
+    np.testing.assert_allclose(value, expected.item(), rtol=1e-4)
+    for found, wanted in (
+        (gradients[0], inputs.grad.permute(0, 2, 3, 1).numpy()),
+        (gradients[1], weight.grad.permute(2, 3, 1, 0).numpy()),
+    ):
+        np.testing.assert_allclose(found, wanted, atol=TOLERANCE * np.abs(wanted).max())
+
+
+def test_bfloat16_gradients_are_summed_in_float32() -> None:
+    """2**14 ones: sums in bfloat16 would stop at 256."""
+    ones = jnp.ones((1, 128, 128, 1), jnp.bfloat16)
+    found = convolution_gradient.kernel_gradient_in_pieces(ones, ones)
+    assert found.dtype == jnp.bfloat16
+    assert found[1, 1, 0, 0] == 128**2
