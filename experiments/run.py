@@ -30,7 +30,9 @@ from experiments.study import scales, tables
 from experiments.study.studies import Study
 from fpliif_jax import checkpoint, settings
 
-_EXTRA = {"experiments.speed": ("--notraining",)}  # what needs no data is measured without
+# Its output is a folder; what needs no data is measured without.
+_BENCHMARK = "experiments.benchmark"
+_BENCHMARK_FLAGS = ("--parts=latency", "--sizes=rows", "--dtypes=float32")
 _ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
 
 
@@ -153,7 +155,9 @@ def _measuring_job(
     steps = tuple(
         Step(
             module,
-            (*arguments, *_EXTRA.get(module, ()), f"--output={folder / output}"),
+            (*arguments, *_BENCHMARK_FLAGS, f"--output={folder}")
+            if module == _BENCHMARK
+            else (*arguments, f"--output={folder / output}"),
             output,
             config,
         )

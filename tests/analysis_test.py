@@ -249,12 +249,18 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(tmp_path: pathlib.
     rows = [{"output_size": size, "gmacs": value} for size, value in gmacs.items()]
     cost = {"parameters": 2285075, "rows": rows}
     (tmp_path / "cost" / "cost.json").write_text(json.dumps(cost))
-    rates = [
-        {"output_size": 64, "images_per_second": 450.0},
-        {"output_size": 96, "images_per_second": 500.0},
+    ours = {"part": "latency", "candidate": "JAX", "dtype": "float32"}
+    measurements = [
+        {**ours, "output_size": 64, "dtype": "bfloat16", "images_per_second": 900.0},
+        {**ours, "output_size": 64, "candidate": "PyTorch eager", "images_per_second": 300.0},
+        {**ours, "output_size": 64, "part": "throughput", "images_per_second": 2000.0},
+        {**ours, "output_size": 64, "images_per_second": 450.0},
+        {**ours, "output_size": 96, "images_per_second": 500.0},
+        {**ours, "output_size": 128, "not_measured": "out of memory"},
     ]
-    speed = {"device": "NVIDIA A100-SXM4-40GB", "rows": rates}
-    (tmp_path / "cost" / "speed.json").write_text(json.dumps(speed))
+    environment = {"device": "NVIDIA A100-SXM4-40GB"}
+    speed = {"environment": environment, "measurements": measurements}
+    (tmp_path / "cost" / "benchmark.json").write_text(json.dumps(speed))
 
     def verdicts() -> dict[tuple[str, str], str | None]:
         study = _analysed(tmp_path)
@@ -277,13 +283,14 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(tmp_path: pathlib.
     # 445 and 332 in the paper.
     assert found["fps", "64"] == "reproduced within margin"
     assert found["fps", "96"] == "not reproduced"
+    assert found["fps", "128"] is None
     assert found["fps", "256"] is None
-    speed["device"] = "cpu"
-    (tmp_path / "cost" / "speed.json").write_text(json.dumps(speed))
+    environment["device"] = "cpu"
+    (tmp_path / "cost" / "benchmark.json").write_text(json.dumps(speed))
     assert verdicts()["fps", "64"] == "not comparable"
     (tmp_path / "cost" / "cost.json").write_text("[]")
     assert verdicts()["gmacs", "64"] is None
-    (tmp_path / "cost" / "speed.json").unlink()
+    (tmp_path / "cost" / "benchmark.json").unlink()
     assert verdicts()["fps", "64"] is None
 
 

@@ -26,6 +26,9 @@ _FIRST = (
     "icnn_stages_test",
     "train_test",
     "main_test",
+    "pytorch_train_test",
+    "benchmark_test",
+    "parity_test",
     "stn_icnn_test",
     "multi_seed_test",
 )

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from experiments import run
+from experiments.benchmark.plan import FILE_NAME
 from experiments.launching import local
 from experiments.published import published_values
 from experiments.study import scales, tables
@@ -124,9 +125,13 @@ def test_cost_is_counted_once_whatever_the_seeds() -> None:
     jobs = run.make_jobs(tables.table_named("table6"), "smoke", [0, 1], pathlib.Path("D"))
     assert [step.module for job in jobs for step in job.steps] == [
         "experiments.cost",
-        "experiments.speed",
+        "experiments.benchmark",
     ]
-    assert "--notraining" in jobs[0].steps[1].arguments  # at paper scale it must not ask for data
+    cost, benchmark = jobs[0].steps
+    assert f"--output={jobs[0].workdir / cost.output}" in cost.arguments
+    assert "--parts=latency" in benchmark.arguments  # at paper scale it must not ask for data
+    assert f"--output={jobs[0].workdir}" in benchmark.arguments  # it makes all its files there
+    assert benchmark.output == FILE_NAME
 
 
 def test_an_impossible_setting_is_told_before_anything_runs(

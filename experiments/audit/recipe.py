@@ -371,7 +371,7 @@ def _speed_itself(tables: Tables) -> Finding:
         says=f"{count} values, on an A100 (§1, §5, §6.1, Tables 4 and 6).",
         recomputed="They need that GPU, PyTorch 1.10, the batch size, and the rivals' code.",
         size="unknown",
-        meaning="`python -m experiments.speed` measures this implementation on the machine at hand.",
+        meaning="`python -m experiments.benchmark` measures this implementation on the machine at hand.",
         status="cannot be recomputed",
         consequence="recipe",
     )

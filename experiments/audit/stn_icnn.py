@@ -441,9 +441,8 @@ def _milliseconds(tables: Tables) -> Finding:
         f"that is said to be quicker does {ratio:.1f} times the operations, so it is not these that the times "
         f"measure.",
         size="unknown",
-        meaning="The times need that GPU and both programs; `python -m experiments.speed` measures both croppers "
-        "here, on "
-        "the device.",
+        meaning="The times need that GPU and both programs; `python -m experiments.benchmark` measures both croppers "
+        "here, on the device.",
         status="cannot be recomputed",
         consequence="recipe",
     )

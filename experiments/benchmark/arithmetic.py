@@ -1,0 +1,85 @@
+"""How much of the device's arithmetic is used: operations of the model beside a large matrix product."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from experiments import multiply_accumulates
+from experiments.benchmark import timing, torch_programs
+from experiments.benchmark.plan import Plan
+from experiments.benchmark.timing import Program
+
+# Dense bfloat16 of NVIDIA's data sheets, in TFLOP/s (half of the rate "with sparsity"); longest names first.
+DATA_SHEETS = (
+    ("H100 PCIe", 756.0, "NVIDIA H100 PCIe data sheet"),
+    ("H200", 989.0, "NVIDIA H200 data sheet (SXM)"),
+    ("H100", 989.0, "NVIDIA H100 data sheet (SXM)"),
+    ("A100", 312.0, "NVIDIA A100 data sheet"),
+)
+_SIDES = {"cpu": 2048, "gpu": 8192}  # of the matrices: large enough, and no more
+
+
+def peak(plan: Plan, dtype: str) -> None:
+    """Rate of a large matrix product, of JAX and PyTorch in turn."""
+    side = _SIDES.get(jax.default_backend(), _SIDES["gpu"])
+    candidates = [timing.Candidate("JAX", lambda: _jax_product(side, dtype))]
+    if plan.torch_variants:
+        candidates.append(timing.Candidate("PyTorch", lambda: _torch_product(side, dtype)))
+    found = timing.measure_in_turn(
+        candidates, rounds=plan.rounds, seconds=plan.seconds, pipelined=True, tell=plan.tell
+    )
+    sheet = data_sheet(jax.local_devices()[0].device_kind)
+    for timed in found:
+        about = {"framework": timed.name, "dtype": dtype, "side": side}
+        if timed.problem:
+            plan.record.add("peak_arithmetic", {**about, "not_measured": timed.problem})
+            continue
+        fastest = min(timed.seconds)  # a peak: what the device can do when nothing disturbs it
+        plan.record.add(
+            "peak_arithmetic",
+            {
+                **about,
+                "seconds": timed.seconds,
+                "flops_per_second": 2 * side**3 / fastest,
+                "data_sheet": sheet if dtype == "bfloat16" else None,
+                "not_measured": None,
+            },
+        )
+
+
+def operations(plan: Plan) -> None:
+    """Multiply-accumulates of one image at each output size, of the literal model."""
+    config = plan.config
+    for size in sorted({*plan.sizes, config.data.image_size}):
+        parts = multiply_accumulates.count(config.model, config.data.image_size, size)
+        plan.record.add(
+            "operations", {"output_size": size, "multiply_accumulates": sum(parts.values())}
+        )
+
+
+def data_sheet(device_kind: str) -> dict[str, Any] | None:
+    """FLOP/s in bfloat16 that the maker gives for a device, with the source; None where unknown."""
+    for name, teraflops, source in DATA_SHEETS:
+        if name.lower() in device_kind.lower():
+            return {"flops_per_second": teraflops * 1e12, "source": source}
+    return None
+
+
+def _jax_product(side: int, dtype: str) -> Program:
+    matrix = jax.random.normal(jax.random.key(0), (side, side), jnp.dtype(dtype))
+    product = jax.jit(jnp.matmul)
+    return Program(lambda: product(matrix, matrix), jax.block_until_ready, images=1)
+
+
+def _torch_product(side: int, dtype: str) -> Program:
+    import torch
+
+    device = torch_programs.device_name()
+    matrix = torch.randn(side, side, device=device).to(getattr(torch, dtype))
+
+    def wait(product: Any) -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return Program(lambda: matrix @ matrix, wait, images=1)

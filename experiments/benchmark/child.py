@@ -1,0 +1,119 @@
+"""A fresh process that does one thing once: python -m experiments.benchmark.child < TASK.
+
+For what cannot be seen from inside a process that did other things before: the time from its start to its first result,
+and the most memory it ever had. The task is JSON on stdin, the answer a line of JSON on stdout.
+"""
+
+import json
+import pathlib
+import sys
+import time
+from typing import Any
+
+_STARTED = time.perf_counter()
+
+import jax  # noqa: E402 - the time of importing is part of the answer
+from ml_collections import ConfigDict  # noqa: E402
+
+from experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
+from experiments.benchmark.timing import Program, reason  # noqa: E402
+from fpliif_jax import settings, train  # noqa: E402
+from fpliif_jax.models import create_model  # noqa: E402
+
+_KIBIBYTE = 1024
+
+
+def main() -> None:
+    """Reads the task, does it, and answers."""
+    imported = time.perf_counter() - _STARTED
+    task = json.load(sys.stdin)
+    try:
+        answer = {"seconds_of_importing": imported, **_do(task)}
+    except Exception as error:
+        answer = {"problem": reason(error)}
+    print(json.dumps(answer), flush=True)
+
+
+def _do(task: dict[str, Any]) -> dict[str, Any]:
+    config = _config(task["config"])
+    settings.apply_to_jax(config)
+    variables = train.init_variables(create_model(config.model), config)
+    if task["framework"] == "torch":
+        torch_programs.prepare(config)
+        torch_programs.device_name()
+        before = _resident()
+        program = _torch_program(task, config, variables)
+        program.call()
+        peak = _torch_device_peak(program)
+    else:
+        before = _resident()
+        program = _jax_program(task, config, variables)
+        program.call()
+        peak = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    return {
+        "seconds_to_result": time.perf_counter() - _STARTED,
+        "compile_seconds": program.compile_seconds,
+        "resident_bytes": None if before is None else _resident() - before,
+        "device_bytes": peak,
+    }
+
+
+def _jax_program(task: dict[str, Any], config: ConfigDict, variables: dict[str, Any]) -> Program:
+    config = jax_programs.with_dtype(config, task["dtype"])
+    if task["what"] == "forward":
+        return jax_programs.forward(config, variables, task["output_size"], task["batch"])
+    if task["what"] == "gradient":
+        config = training.without_augmentation(config)
+    stage = jax_programs.stages_of(config)[0]
+    return jax_programs.training_step(config, variables, stage)
+
+
+def _torch_program(task: dict[str, Any], config: ConfigDict, variables: dict[str, Any]) -> Program:
+    config = jax_programs.with_dtype(config, "float32")
+    variant = torch_programs.VARIANTS[task["variant"]]
+    if task["what"] == "forward":
+        return torch_programs.forward(
+            config, variables, task["output_size"], task["batch"], variant, task["dtype"]
+        )
+    stage = jax_programs.stages_of(config)[0]
+    batch = jax_programs.random_batch(config, stage, config.train.batch_size)
+    return torch_programs.gradient_step(config, variables, batch, variant, task["dtype"])
+
+
+def _torch_device_peak(program: Program) -> int | None:
+    """Of a second call: the first one tries convolution algorithms, each with its own workspace."""
+    import torch
+
+    if torch_programs.device_name() == "cpu":
+        return None
+    torch.cuda.reset_peak_memory_stats()
+    program.call()
+    return torch.cuda.max_memory_allocated()
+
+
+def _resident() -> int | None:
+    """The most memory this process ever had, in bytes; None where the system does not tell (not Linux).
+
+    `getrusage` would include what the process had from which this one was started.
+    """
+    try:
+        lines = pathlib.Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(peak) * _KIBIBYTE
+
+
+def _config(content: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(_tuples(content))
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has lists where configs have tuples."""
+    if isinstance(value, dict):
+        return {name: _tuples(item) for name, item in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Parts 'latency' and 'throughput': FP-LIIF's forward pass, beside PyTorch's in the same rounds."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments.benchmark import comparison, jax_programs, timing, torch_programs
+from experiments.benchmark.plan import Plan
+from experiments.benchmark.timing import Candidate, Program, Timed
+from experiments.benchmark.torch_programs import TorchVariant
+
+_LONGEST_CALL = 10.0  # seconds; larger batches are not tried
+_GROWTH = 1.03  # of images per second, that is worth a larger batch
+_FEWEST_BATCHES = 3  # are timed where none takes too long: three places make a line
+_SEARCH_SECONDS = 0.2
+_CALLS = (1, 2, 4, 8, 16)
+
+Build = Callable[[int], Program]
+
+
+def latency(plan: Plan, output_size: int, dtype: str) -> None:
+    """One image, one call at a time."""
+    about = {"part": "latency", "output_size": output_size, "dtype": dtype}
+    builds = _builds(plan, output_size, dtype)
+    candidates = [
+        Candidate(name, lambda build=build: build(1)) for name, (build, _) in builds.items()
+    ]
+    found = plan.measure(candidates, pipelined=False, about=about)
+    record_ratios(plan, found, about)
+
+
+def throughput(plan: Plan, output_size: int, dtype: str) -> None:
+    """The batch that gives most images per second, of each candidate by itself.
+
+    For torch.compile it is the batch of the same layout without it: compiling for every batch would
+    take longer than all other measurements.
+    """
+    about = {"part": "throughput", "output_size": output_size, "dtype": dtype}
+    best: dict[str, int] = {}
+    candidates = []
+    for name, (build, like) in _builds(plan, output_size, dtype).items():
+        if like in best:
+            candidates.append(Candidate(name, lambda build=build, batch=best[like]: build(batch)))
+            continue
+        trials, problem, program = _search(plan, name, build)
+        plan.record.add(
+            "batches", {**about, "candidate": name, "trials": trials, "ended_by": problem}
+        )
+        best[name] = program.images if program else 1
+        # Where not even one image could be tried, trying again tells why.
+        candidates.append(Candidate(name, lambda build=build, own=program: own or build(1)))
+    found = plan.measure(candidates, pipelined=True, about=about)
+    record_ratios(plan, found, about)
+
+
+def calls_in_a_row(plan: Plan, dtype: str) -> None:
+    """Seconds of 1, 2, 4, … images one after the other, for the line through them."""
+    size = plan.config.data.image_size
+    program = jax_programs.forward(plan.with_dtype(dtype), plan.variables, size, 1)
+    program.call()
+    seconds: list[list[float]] = [[] for _ in _CALLS]
+    for number in range(plan.rounds):
+        plan.tell(f"images in a row: round {number + 1} of {plan.rounds}")
+        for index, calls in enumerate(_CALLS):
+            started = time.perf_counter()
+            for _ in range(calls):
+                program.call()
+            seconds[index].append(time.perf_counter() - started)
+    medians = [float(np.median(values)) for values in seconds]
+    line = comparison.straight_line(_CALLS, medians)
+    plan.record.add("fits", {"of": "images", "output_size": size, "dtype": dtype, **line})
+
+
+def agreement(plan: Plan) -> None:
+    """How far logits of the two frameworks are apart: what is compared must be the same function."""
+    size = plan.config.data.image_size
+    config = plan.with_dtype("float32")
+    images = jax_programs.random_images(config, 1)
+    ours = jax_programs.logits(config, plan.variables, images, size)
+    theirs = torch_programs.logits(config, plan.variables, images, size)
+    plan.record.add(
+        "agreement",
+        {
+            "output_size": size,
+            "largest_difference": float(np.abs(ours - theirs).max()),
+            "largest_logit": float(np.abs(theirs).max()),
+        },
+    )
+
+
+def record_ratios(plan: Plan, found: list[Timed], about: dict[str, Any]) -> None:
+    """Of the first candidate, JAX, to each of the others."""
+    ours, *others = found
+    for theirs in others:
+        if not (ours.problem or theirs.problem):
+            ratio = comparison.paired_ratio(
+                ours.seconds, theirs.seconds, (ours.images, theirs.images)
+            )
+            plan.record.add(
+                "ratios", {**about, "candidate": ours.name, "against": theirs.name, **ratio}
+            )
+
+
+def torch_config(plan: Plan) -> ConfigDict:
+    """The config for PyTorch: the type is autocast's affair."""
+    return plan.with_dtype("float32")
+
+
+def _builds(plan: Plan, output_size: int, dtype: str) -> dict[str, tuple[Build, str | None]]:
+    """By candidate: what makes its program for a batch, and the candidate whose best batch is its own."""
+    config = plan.with_dtype(dtype)
+    builds: dict[str, tuple[Build, str | None]] = {
+        jax_programs.NAME: (
+            lambda batch: jax_programs.forward(config, plan.variables, output_size, batch),
+            None,
+        )
+    }
+    for variant in plan.torch_variants:
+
+        def build(batch: int, variant: TorchVariant = variant) -> Program:
+            return torch_programs.forward(
+                torch_config(plan), plan.variables, output_size, batch, variant, dtype
+            )
+
+        like = TorchVariant(False, variant.channels_last).name if variant.compiled else None
+        builds[variant.name] = (build, like)
+    return builds
+
+
+def _search(
+    plan: Plan, name: str, build: Build
+) -> tuple[list[dict[str, Any]], str, Program | None]:
+    """Doubles the batch until images per second stop growing.
+
+    Returns:
+      The trials, what ended them, and the program of the best of them.
+    """
+    trials: list[dict[str, Any]] = []
+    best_rate, best, batch = 0.0, None, 1
+    while batch <= plan.max_batch:
+        plan.tell(f"{name}: trying batch {batch}")
+        try:
+            program = build(batch)
+            seconds = timing.seconds_a_call(program, min(_SEARCH_SECONDS, plan.seconds))
+        except Exception as error:  # out of memory, above all
+            return trials, timing.reason(error), best
+        rate = batch / seconds
+        trials.append({"batch": batch, "seconds": seconds, "images_per_second": rate})
+        has_grown = rate > _GROWTH * best_rate
+        if rate > best_rate:
+            best_rate, best = rate, program
+        if 2 * seconds > _LONGEST_CALL:
+            ended = f"a call of {2 * batch} images would take over {_LONGEST_CALL:g} s"
+            return trials, ended, best
+        if len(trials) >= _FEWEST_BATCHES and not has_grown:
+            return trials, "images per second stopped growing", best
+        batch *= 2
+    return trials, f"--max_batch is {plan.max_batch}", best

@@ -1,0 +1,179 @@
+"""FP-LIIF's forward pass, and training steps of both systems, in JAX, as programs to be timed. No data are needed."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments.benchmark.timing import Program
+from fpliif_jax import parallel, train
+from fpliif_jax.models import create_model
+from fpliif_jax.stage import Stage
+from fpliif_jax.stages import make_stages
+
+NAME = "JAX"
+
+
+def with_fields(config: ConfigDict, **fields: Any) -> ConfigDict:
+    """A copy with other values; double underscores stand for dots."""
+    changed = config.copy_and_resolve_references()
+    with changed.unlocked():
+        for name, value in fields.items():
+            *groups, field = name.split("__")
+            place = changed
+            for group in groups:
+                place = place[group]
+            place[field] = value
+    return changed
+
+
+def with_dtype(config: ConfigDict, dtype: str) -> ConfigDict:
+    """A copy whose activations are of that type."""
+    return with_fields(config, dtype=dtype, model__dtype=dtype)
+
+
+def random_images(config: ConfigDict, batch: int) -> np.ndarray:
+    """Normalised images, float32 [batch, S, S, 3]."""
+    side = config.data.image_size
+    generator = np.random.default_rng(0)
+    return generator.uniform(-1, 1, (batch, side, side, 3)).astype(np.float32)
+
+
+def random_batch(config: ConfigDict, stage: Stage, batch_size: int) -> dict[str, np.ndarray]:
+    """A batch as the loader makes it, of noise and blocks of labels: they do not change the work."""
+    count = parallel.local_rows(batch_size, stage.settings.microbatch)
+    rows = count.stop - count.start
+    side, label_side = config.data.image_size, stage.label_size
+    generator = np.random.default_rng(0)
+    blocks = generator.integers(0, config.model.num_classes, (rows, 8, 8), dtype=np.uint8)
+    cells = np.arange(label_side) * 8 // label_side
+    return {
+        "images": generator.integers(0, 256, (rows, side, side, 3), dtype=np.uint8),
+        "labels": blocks[:, cells][:, :, cells],
+        "image_sizes": np.full((rows, 2), side, np.int32),
+        "example_ids": np.arange(rows, dtype=np.int32),
+        "copy": np.zeros(rows, np.int32),
+        "epoch": np.zeros(rows, np.int32),
+        "seed": np.zeros(rows, np.int32),
+        "weights": np.ones(rows, np.float32),
+        "stop": np.zeros(rows, np.float32),
+    }
+
+
+def class_names(config: ConfigDict) -> tuple[str, ...]:
+    """Made-up ones: only a horizontal flip would ask for the true ones."""
+    return tuple(f"class {index}" for index in range(config.model.num_classes))
+
+
+def logits_of(config: ConfigDict, output_size: int) -> Any:
+    """The jitted function (variables, normalised images) -> logits, float32 [B, h, w, C]."""
+    model, size = create_model(config.model), (output_size, output_size)
+    return jax.jit(lambda variables, images: model.apply(variables, images, output_size=size))
+
+
+def labels_of(config: ConfigDict, output_size: int) -> Any:
+    """The jitted function (variables, normalised images) -> label maps, int32 [B, h, w]."""
+    model = create_model(config.model)
+
+    def labels(variables: dict[str, Any], images: jax.Array) -> jax.Array:
+        logits = model.apply(variables, images, output_size=(output_size, output_size))
+        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+
+    return jax.jit(labels)
+
+
+def forward(config: ConfigDict, variables: dict[str, Any], output_size: int, batch: int) -> Program:
+    """From normalised images on the first device to label maps on it.
+
+    Args:
+      config: of FP-LIIF.
+      variables: of the model, on the host.
+      output_size: side of the label maps.
+      batch: images in a call.
+    """
+    device = jax.local_devices()[0]
+    arguments = jax.device_put((variables, random_images(config, batch)), device)
+    labels = labels_of(config, output_size)
+    compile_seconds, planned = compile_ahead(labels, *arguments)
+    return Program(
+        start=lambda: labels(*arguments),
+        wait=jax.block_until_ready,
+        images=batch,
+        compile_seconds=compile_seconds,
+        planned_bytes=planned,
+    )
+
+
+def logits(
+    config: ConfigDict, variables: dict[str, Any], images: np.ndarray, output_size: int
+) -> np.ndarray:
+    """Of normalised images [B, H, W, 3]: float32 [B, h, w, C]."""
+    return np.asarray(logits_of(config, output_size)(variables, images))
+
+
+def stages_of(config: ConfigDict) -> list[Stage]:
+    """What the training of config goes through."""
+    model = create_model(config.model, axis_name=parallel.AXIS)
+    return make_stages(config, model, class_names(config))
+
+
+def training_step(
+    config: ConfigDict, variables: dict[str, Any], stage: Stage, steps_per_epoch: int = 1000
+) -> Program:
+    """The step of the training loop with the same batch again and again, augmentation included.
+
+    It runs on all devices of this process; the batch is the stage's.
+
+    Args:
+      config: a whole experiment.
+      variables: of the model, on the host.
+      stage: of the experiment.
+      steps_per_epoch: of the learning rate's schedule.
+    """
+    own = stage.settings
+    optimizer = train.make_optimizer(own, stage.learning_rates, steps_per_epoch)
+    step = train.make_train_step(stage, optimizer, own.microbatch)
+    batch = parallel.shard(random_batch(config, stage, own.batch_size))
+    state = parallel.replicate(train.init_state(variables, stage, optimizer))
+    compile_seconds, planned = compile_ahead(step, state, batch)
+
+    def start() -> Any:
+        nonlocal state
+        state, metrics = step(state, batch)
+        return metrics
+
+    return Program(
+        start=start,
+        wait=parallel.unreplicate,  # as the loop does: the loss is wanted on the host
+        images=parallel.rows_per_device(own.batch_size, own.microbatch),
+        compile_seconds=compile_seconds,
+        planned_bytes=planned,
+    )
+
+
+def compile_ahead(function: Any, *arguments: Any) -> tuple[float, dict[str, int] | None]:
+    """Seconds of tracing and compiling, and the memory that is planned for a call.
+
+    The function itself finds what was compiled here, and does not compile again.
+    """
+    started = time.perf_counter()
+    compiled = function.lower(*arguments).compile()
+    return time.perf_counter() - started, planned_bytes(compiled)
+
+
+def planned_bytes(compiled: Any) -> dict[str, int] | None:
+    """What XLA reserves for one call of a compiled function on one device, by what for."""
+    found = compiled.memory_analysis()
+    if found is None:
+        return None
+    parts = {
+        "arguments": int(found.argument_size_in_bytes),
+        "outputs": int(found.output_size_in_bytes),
+        "temporaries": int(found.temp_size_in_bytes),
+        "shared": int(found.alias_size_in_bytes),
+    }
+    total = parts["arguments"] + parts["outputs"] + parts["temporaries"] - parts["shared"]
+    return {**parts, "total": total}

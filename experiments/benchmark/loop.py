@@ -1,0 +1,126 @@
+"""Part 'loop': how much of the bare step's rate is left end to end.
+
+The real loop runs for some epochs in a temporary folder: loading, augmentation, the step, metrics to the host and into
+files, checkpoints. Its time is what the run's own clock counts (from the end of the first step, which compiles; without
+validation and checkpoints) plus what the loop spends in saving checkpoints, taken around `checkpoint.save`. Validation
+is left out: it is no training, and how often it is done is the config's choice.
+
+The bare step is timed before and after the loop, with the same batch again and again: with augmentation, as the loop
+has it, and without. An epoch of a data set that is large is cut short (`data.train_subset`), so checkpoints are more
+frequent than in a whole run.
+"""
+
+import pathlib
+import signal
+import tempfile
+import time
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments.benchmark import jax_programs, timing, training
+from experiments.benchmark.plan import Plan
+from experiments.benchmark.timing import NotMeasuredError
+from fpliif_jax import checkpoint, input_pipeline, train
+from fpliif_jax.interruption import Interruption
+
+_FEWEST_STEPS = 8
+
+
+def end_to_end(plan: Plan, seconds: float) -> None:
+    """The loop's images per second beside the bare step's.
+
+    Args:
+      plan: what is measured.
+      seconds: that the loop should last, about.
+
+    Raises:
+      NotMeasuredError: the training has several stages, whose steps differ.
+    """
+    config = plan.config
+    (stage, *others) = jax_programs.stages_of(config)
+    if others:
+        raise NotMeasuredError("training has several stages: their steps differ")
+    bare = {
+        "with_augmentation": jax_programs.training_step(config, plan.variables, stage),
+        "without_augmentation": _without_augmentation(plan),
+    }
+    plan.tell("bare step, before the loop")
+    before = {name: timing.seconds_a_call(step, plan.seconds) for name, step in bare.items()}
+    bounded = _bounded(config, len(plan.train_split), before["with_augmentation"], seconds)
+    plan.tell("the training loop")
+    found = _run(plan, bounded)
+    plan.tell("bare step, after the loop")
+    after = {name: timing.seconds_a_call(step, plan.seconds) for name, step in bare.items()}
+    rates = {
+        name: config.train.batch_size / float(np.mean([before[name], after[name]])) for name in bare
+    }
+    plan.record.add(
+        "loop",
+        {
+            **found,
+            "bare_images_per_second": rates,
+            "share": {name: found["images_per_second"] / rate for name, rate in rates.items()},
+        },
+    )
+
+
+def _without_augmentation(plan: Plan) -> timing.Program:
+    config = training.without_augmentation(plan.config)
+    (stage,) = jax_programs.stages_of(config)
+    return jax_programs.training_step(config, plan.variables, stage)
+
+
+def _bounded(config: ConfigDict, images: int, step_seconds: float, seconds: float) -> ConfigDict:
+    """As many epochs as fit into the seconds; of fewer images where not even one does."""
+    batch = config.train.batch_size
+    steps = max(_FEWEST_STEPS, round(seconds / step_seconds))
+    per_epoch = input_pipeline.steps_per_epoch(images, batch)
+    fields: dict[str, Any] = {"train__epochs": max(1, steps // per_epoch)}
+    if steps < per_epoch:
+        fields["data__train_subset"] = steps * batch
+    fields["train__validate_every_epochs"] = fields["train__epochs"]  # once, at the end
+    return jax_programs.with_fields(config, **fields)
+
+
+def _run(plan: Plan, config: ConfigDict) -> dict[str, Any]:
+    """Trains, and gives the loop's images per second with what they are made of."""
+    saving: list[float] = []
+    save = checkpoint.save
+
+    def timed_save(*arguments: Any, **keywords: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return save(*arguments, **keywords)
+        finally:
+            saving.append(time.perf_counter() - started)
+
+    dataset = input_pipeline.load_dataset(config.data)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    interruption = Interruption()
+    try:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            workdir = pathlib.Path(folder)
+            with mock.patch.object(checkpoint, "save", timed_save):
+                train.train(config, workdir, dataset, interruption)
+            if interruption.requested:
+                raise KeyboardInterrupt
+            progress = checkpoint.read_progress(workdir, "last")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    trained = progress["train"]["seconds"]
+    images = progress["timed_images"]
+    if not images:
+        raise NotMeasuredError("the loop had one step, which compiles")
+    return {
+        "epochs": progress["train"]["epochs"],
+        "steps": progress["train"]["steps"],
+        "images": images,
+        "seconds_of_steps": trained,
+        "seconds_of_each_checkpoint": saving,
+        "images_per_second": images / (trained + sum(saving)),
+        "images_per_second_without_checkpoints": images / trained,
+    }

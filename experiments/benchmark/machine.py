@@ -1,0 +1,48 @@
+"""On what a benchmark was measured, and what its results are called after."""
+
+import datetime
+import os
+import pathlib
+import platform
+import re
+from typing import Any
+
+import jax
+
+from experiments.benchmark import torch_programs
+from fpliif_jax import run_record
+
+
+def environment(with_torch: bool) -> dict[str, Any]:
+    """Device, versions, threads, flags, commit and date, ready for JSON."""
+    found = run_record.environment("")
+    del found["data_fingerprint"]
+    return {
+        "device": device_name(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **found,
+        "processor": processor(),
+        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "torch": torch_programs.facts() if with_torch else None,
+    }
+
+
+def device_name() -> str:
+    """Of the first device; a CPU's with its cores, for JAX calls them all 'cpu'."""
+    kind = jax.local_devices()[0].device_kind
+    return f"{os.cpu_count()} CPU cores, {processor()}" if kind == "cpu" else kind
+
+
+def processor() -> str:
+    """The CPU's name as the system gives it."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def slug(text: str) -> str:
+    """A name for a folder: 'NVIDIA A100-SXM4-40GB' -> 'nvidia-a100-sxm4-40gb'."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,116 @@
+"""Part 'latency' of STN-iCNN: one face from the photo to its label map, and its steps.
+
+The photo is uint8 on the host, and so is the label map, as in `fpliif_jax.predict`. All of the network is one jitted
+call, with no way back to the host in between; its steps, which can only be timed by calling them one by one with their
+input on the device already, may add up to more than the whole. The paper (§3.1) has 80 ms for STN-iCNN and 86 ms for
+the baseline with the centroid cropper on a GTX 1080 Ti.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments.benchmark import comparison, jax_programs
+from experiments.benchmark.plan import Plan
+from experiments.benchmark.timing import Candidate, Program, measure_in_turn
+from fpliif_jax import checkpoint, framing, labellers, preprocess, train
+from fpliif_jax.models import create_model, stn_icnn_settings
+
+NAMES = {"stn": "STN-iCNN", "centroid": "baseline"}
+
+
+def one_face(plan: Plan) -> None:
+    """Milliseconds of the config's cropper and of the centroid cropper, on a photo of the training set."""
+    split = plan.train_split
+    size = tuple(map(int, split.image_sizes[0]))
+    side = plan.config.data.image_size
+    photo = np.asarray(split.images[0])[preprocess.canvas_window(side, size)]
+    for cropper in dict.fromkeys((plan.config.model.cropper, "centroid")):
+        config = jax_programs.with_fields(plan.config, model__cropper=cropper)
+        programs = _programs(config, photo, plan.dataset.class_names)
+        found = measure_in_turn(
+            [Candidate(name, lambda program=program: program) for name, program in programs],
+            rounds=plan.rounds,
+            seconds=plan.seconds,
+            pipelined=False,
+            tell=plan.tell,
+        )
+        plan.record.add(
+            "one_face",
+            {
+                "system": NAMES[cropper],
+                "photo": list(photo.shape[:2]),
+                "canvas": side,
+                "steps": [
+                    {
+                        "step": timed.name,
+                        "seconds": timed.seconds,
+                        "milliseconds": None
+                        if timed.problem
+                        else 1000 * comparison.summary(timed.seconds)["median"],
+                        "not_measured": timed.problem or None,
+                    }
+                    for timed in found
+                ],
+            },
+        )
+
+
+def _programs(
+    config: ConfigDict, photo: np.ndarray, class_names: tuple[str, ...]
+) -> list[tuple[str, Program]]:
+    """'whole', and the steps in order."""
+    model = create_model(config.model)
+    variables = train.init_variables(model, config)
+    labeller = labellers.STNICNNLabeller(
+        checkpoint.InferenceCheckpoint(config, variables, class_names, 0, None)
+    )
+
+    def from_photo_to_label_map() -> np.ndarray:
+        inputs = {name: leaf[None] for name, leaf in labeller.network_input(photo).items()}
+        return labeller.label(inputs, photo.shape[:2])
+
+    side = config.data.image_size
+    own = stn_icnn_settings.resolve(config.model)
+    on_device = jax.device_put(variables)
+    inputs = labeller.network_input(photo)
+    canvas = jax.device_put(inputs["images"][None].astype(np.float32) / np.float32(255))
+    sizes = jax.device_put(inputs["image_sizes"][None])
+
+    @jax.jit
+    def locate(variables: dict[str, Any], canvas: jax.Array, sizes: jax.Array) -> jax.Array:
+        resized, shown = framing.coarse_view(canvas, sizes, own)
+        logits = model.apply(variables, resized, method="label_coarsely")
+        return model.apply(variables, logits, side, shown, method="localise")
+
+    @jax.jit
+    def label_parts(
+        variables: dict[str, Any], canvas: jax.Array, theta: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        parts = model.apply(variables, canvas, theta, method="crop")
+        return model.apply(variables, parts, method="label_parts")
+
+    @jax.jit
+    def join(
+        variables: dict[str, Any], part_logits: tuple[jax.Array, ...], theta: jax.Array
+    ) -> jax.Array:
+        probabilities = model.apply(variables, part_logits, theta, side, method="join")
+        return jnp.argmax(probabilities, axis=-1).astype(jnp.uint8)
+
+    theta = locate(on_device, canvas, sizes)
+    part_logits = label_parts(on_device, canvas, theta)
+    return [
+        ("whole", Program(from_photo_to_label_map, lambda label_map: None, images=1)),
+        ("coarse mask and windows", _on_device(locate, on_device, canvas, sizes)),
+        ("crops and their labels", _on_device(label_parts, on_device, canvas, theta)),
+        ("map-back", _on_device(join, on_device, part_logits, theta)),
+    ]
+
+
+def _on_device(function: Callable[..., Any], *arguments: Any) -> Program:
+    return Program(functools.partial(function, *arguments), jax.block_until_ready, images=1)

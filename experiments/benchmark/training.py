@@ -1,0 +1,55 @@
+"""Part 'training': the step of every stage, and FP-LIIF's step without augmentation beside PyTorch's."""
+
+from ml_collections import ConfigDict
+
+from experiments.benchmark import jax_programs, torch_programs
+from experiments.benchmark.forward import record_ratios, torch_config
+from experiments.benchmark.plan import Plan
+from experiments.benchmark.timing import Candidate
+from experiments.benchmark.torch_programs import TorchVariant
+from fpliif_jax import parallel
+
+
+def steps(plan: Plan, dtype: str) -> None:
+    """The real step of each stage, augmentation included."""
+    config = plan.with_dtype(dtype)
+    for stage in jax_programs.stages_of(config):
+        candidate = Candidate(
+            jax_programs.NAME,
+            lambda stage=stage: jax_programs.training_step(config, plan.variables, stage),
+        )
+        about = {"part": "step", "stage": stage.name, "dtype": dtype}
+        about["output_size"] = stage.label_size
+        plan.measure([candidate], pipelined=True, about=about)
+
+
+def gradients(plan: Plan, dtype: str) -> None:
+    """Loss, gradients and Adam, without augmentation: JAX and PyTorch in turn.
+
+    JAX runs it on all devices of this process, PyTorch on one; batch and images per second are one device's.
+    """
+    config = without_augmentation(plan.with_dtype(dtype))
+    (stage,) = jax_programs.stages_of(config)
+    rows = parallel.rows_per_device(config.train.batch_size, config.train.microbatch)
+    batch = jax_programs.random_batch(config, stage, config.train.batch_size)
+    batch = {name: leaf[:rows] for name, leaf in batch.items()}
+    program = jax_programs.training_step
+    candidates = [Candidate(jax_programs.NAME, lambda: program(config, plan.variables, stage))]
+
+    def build(variant: TorchVariant) -> Candidate:
+        return Candidate(
+            variant.name,
+            lambda: torch_programs.gradient_step(
+                torch_config(plan), plan.variables, batch, variant, dtype
+            ),
+        )
+
+    candidates += [build(variant) for variant in plan.torch_variants]
+    about = {"part": "gradient", "dtype": dtype, "output_size": stage.label_size}
+    found = plan.measure(candidates, pipelined=True, about=about)
+    record_ratios(plan, found, about)
+
+
+def without_augmentation(config: ConfigDict) -> ConfigDict:
+    """A copy of FP-LIIF's config whose step is the loss, its gradients and Adam."""
+    return jax_programs.with_fields(config, augment__enabled=False)
