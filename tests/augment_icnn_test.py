@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-import torch
+from needs_torch import torch
 
 from fpliif_jax import augment_icnn, preprocess
 from fpliif_jax.augment_icnn import NOISE, ROTATION, SCALE, SHIFT

@@ -1,5 +1,6 @@
 """Tests of experiments/benchmark: who is timed when, what is made of the timings, and the command as a whole."""
 
+import importlib
 import json
 import pathlib
 import subprocess
@@ -30,6 +31,12 @@ from experiments.benchmark.plan import FILE_NAME, UNFINISHED_NAME, Plan, Record
 from experiments.benchmark.timing import Candidate, NotMeasuredError, Program
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture
+def pytorch() -> None:
+    """Skips a test where PyTorch is not installed."""
+    importlib.import_module("needs_torch")
 
 
 class FakeMachine:
@@ -461,10 +468,8 @@ def test_types_are_those_of_activations() -> None:
     assert tiny_config().dtype == "float32"
 
 
+@pytest.mark.usefixtures("pytorch")
 def test_both_frameworks_compute_the_same() -> None:
-    pytest.importorskip(
-        "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-    )
     plan = small_plan()
     forward.agreement(plan)
     (found,) = plan.record.content["agreement"]
@@ -473,10 +478,8 @@ def test_both_frameworks_compute_the_same() -> None:
     assert found["largest_difference"] < 1e-4 * found["largest_logit"]
 
 
+@pytest.mark.usefixtures("pytorch")
 def test_pytorchs_gradient_step_has_the_loss_of_ours() -> None:
-    pytest.importorskip(
-        "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-    )
     from experiments.benchmark import torch_programs, training
 
     plan = small_plan()
@@ -544,12 +547,10 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.usefixtures("pytorch")
 def test_the_command_measures_fp_liif(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
-    pytest.importorskip(
-        "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-    )
     folder = tmp_path / "out"
     finished = command(
         f"--config={REPOSITORY / 'tests' / 'tiny_run.py'}",

@@ -13,14 +13,15 @@ import jax.extend.core
 import literal_stn_icnn
 import ml_collections
 import pytest
-import torch
-from torch import nn
+from needs_torch import torch
 
 from configs import celebamask_hq, lapa, stn_icnn_helen, stn_icnn_helen_official
 from experiments import model_cost, multiply_accumulates
 from experiments.published import published_values
 from experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.models import create_model, input_shapes, layers
+
+nn = torch.nn
 
 
 def same_digits(value: float, printed: str) -> bool:

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from ml_collections import ConfigDict
+from needs_torch import torch
 from tiny_run import tiny_config
 
 from data_builders.errors import DataError

@@ -5,9 +5,8 @@ import jax.numpy as jnp
 import literal_stn_icnn as literal
 import numpy as np
 import pytest
-import torch
+from needs_torch import torch
 from scipy import ndimage
-from torch.nn import functional
 
 from fpliif_jax.models import grid_transformer
 from fpliif_jax.models.grid_transformer import (
@@ -21,6 +20,8 @@ from fpliif_jax.models.grid_transformer import (
     part_targets,
     theta_of_centres,
 )
+
+functional = torch.nn.functional
 
 # A position p on a canvas is rounded to p · 6e-8: to 4e-6 pixels at 64², 6e-5 at 1024², and there is
 # one on each axis. Neighbouring pixels differ by 1 at most.

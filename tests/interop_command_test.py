@@ -13,11 +13,13 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
+from needs_torch import torch
 from PIL import Image
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from data_builders.class_names import LAPA_AND_HELEN
+from experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax import checkpoint, evaluate, input_pipeline, predict
 from fpliif_jax.interop import (
     InteropError,
@@ -28,11 +30,6 @@ from fpliif_jax.interop import (
     safetensors_files,
 )
 from fpliif_jax.models import create_model, input_shapes
-
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-from experiments.pytorch.fp_liif import FPLIIF  # noqa: E402 - it imports PyTorch
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = f"--config={ROOT / 'tests' / 'tiny_run.py'}"

@@ -9,15 +9,12 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
+from needs_torch import torch
 
 from configs import fp_liif
+from experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import InteropError, fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.models import create_model
-
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-from experiments.pytorch.fp_liif import FPLIIF  # noqa: E402 - it imports PyTorch
 
 NAMES = pathlib.Path(__file__).parent / "data" / "fp_liif_state_dict.txt"
 BATCH_NORM = {"norm": "batch", "norm_affine": True}

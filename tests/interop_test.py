@@ -15,20 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-
-from configs import stn_icnn_helen_official
-from fpliif_jax.interop import (
-    InteropError,
-    load_torch_checkpoint,
-    stn_icnn_from_torch,
-    torch_files,
-)
-from fpliif_jax.models import create_model
-
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-from literal_stn_icnn import (  # noqa: E402 - it imports PyTorch
+from literal_stn_icnn import (
     FineNets,
     LocaliseConv15,
     LocaliseResNet18,
@@ -39,6 +26,16 @@ from literal_stn_icnn import (  # noqa: E402 - it imports PyTorch
     channels_last,
     randomise,
 )
+from needs_torch import torch
+
+from configs import stn_icnn_helen_official
+from fpliif_jax.interop import (
+    InteropError,
+    load_torch_checkpoint,
+    stn_icnn_from_torch,
+    torch_files,
+)
+from fpliif_jax.models import create_model
 
 SIDE = 176  # of the canvas
 KINDS = {"resnet18": LocaliseResNet18, "conv15": LocaliseConv15}

@@ -5,9 +5,10 @@ their state dicts, and the paper's where it differs. Layout [B, C, H, W].
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional
+from needs_torch import torch
+
+nn = torch.nn
+functional = torch.nn.functional
 
 WIDTHS = (8, 16, 24, 32)
 Tensor = torch.Tensor

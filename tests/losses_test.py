@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-import torch
+from needs_torch import torch
 from scipy import ndimage
 
 from fpliif_jax import losses

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-import torch
 from flax import traverse_util
+from needs_torch import torch
 
 from configs import fp_liif
 from fpliif_jax.models import create_model, layers

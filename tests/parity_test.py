@@ -9,20 +9,15 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
+from needs_torch import torch
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-
-from configs import fp_liif  # noqa: E402
-from experiments.pytorch import losses as torch_losses  # noqa: E402
-from experiments.pytorch.fp_liif import FPLIIF, cell_centres  # noqa: E402
-from fpliif_jax import losses  # noqa: E402
-from fpliif_jax.interop import fpliif_from_torch, fpliif_to_torch  # noqa: E402
-from fpliif_jax.models import create_model  # noqa: E402
-from fpliif_jax.train import init_variables  # noqa: E402
-
-torch.set_num_threads(1)  # test files run beside each other, and PyTorch's threads wait busily
+from configs import fp_liif
+from experiments.pytorch import losses as torch_losses
+from experiments.pytorch.fp_liif import FPLIIF, cell_centres
+from fpliif_jax import losses
+from fpliif_jax.interop import fpliif_from_torch, fpliif_to_torch
+from fpliif_jax.models import create_model
+from fpliif_jax.train import init_variables
 
 # Both sides compute in float32 and sum in different orders. A sum of k terms of size one is off by
 # about sqrt(k) 6e-8 of its size; k is below 600 for one layer, and errors add up over the layers:

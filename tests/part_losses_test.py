@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
+from needs_torch import torch
 
 from fpliif_jax import part_losses
 

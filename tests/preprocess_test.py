@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
+from needs_torch import torch
 from PIL import Image
 
 from fpliif_jax import preprocess

@@ -5,21 +5,16 @@ import itertools
 import jax
 import numpy as np
 import pytest
+from needs_torch import torch
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-
-from configs import fp_liif  # noqa: E402
-from experiments.pytorch import augment as torch_augment  # noqa: E402
-from experiments.pytorch import losses as torch_losses  # noqa: E402
-from experiments.pytorch import rows  # noqa: E402
-from experiments.pytorch.color_jitter import color_jitter  # noqa: E402
-from experiments.pytorch.step import normalise, to_images  # noqa: E402
-from fpliif_jax import augment, fp_liif_rows, losses, metrics, preprocess  # noqa: E402
-from fpliif_jax.color_jitter import color_jitter as jax_color_jitter  # noqa: E402
-
-torch.set_num_threads(1)  # test files run beside each other, and PyTorch's threads wait busily
+from configs import fp_liif
+from experiments.pytorch import augment as torch_augment
+from experiments.pytorch import losses as torch_losses
+from experiments.pytorch import rows
+from experiments.pytorch.color_jitter import color_jitter
+from experiments.pytorch.step import normalise, to_images
+from fpliif_jax import augment, fp_liif_rows, losses, metrics, preprocess
+from fpliif_jax.color_jitter import color_jitter as jax_color_jitter
 
 CLASSES = 11
 FLIP = (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)

@@ -4,15 +4,10 @@ from typing import Any
 
 import ml_collections
 import pytest
+from needs_torch import torch
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-
-from configs import fp_liif  # noqa: E402
-from experiments.pytorch.fp_liif import FPLIIF  # noqa: E402
-
-torch.set_num_threads(1)  # test files run beside each other, and PyTorch's threads wait busily
+from configs import fp_liif
+from experiments.pytorch.fp_liif import FPLIIF
 
 
 def small(**changes: Any) -> ml_collections.ConfigDict:

@@ -11,13 +11,10 @@ import time
 
 import numpy as np
 import pytest
+from needs_torch import torch
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-
-from experiments.pytorch import checkpoint  # noqa: E402
-from fpliif_jax.checkpoint import CheckpointError  # noqa: E402
+from experiments.pytorch import checkpoint
+from fpliif_jax.checkpoint import CheckpointError
 
 ROOT = pathlib.Path(__file__).parents[1]
 

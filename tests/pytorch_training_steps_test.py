@@ -7,18 +7,13 @@ import jax
 import ml_collections
 import numpy as np
 import pytest
+from needs_torch import torch
 from tiny_run import tiny_config
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-
-from experiments.pytorch import loop, step  # noqa: E402
-from fpliif_jax import augment, losses, parallel, stages, train  # noqa: E402
-from fpliif_jax.interop import fpliif_to_torch  # noqa: E402
-from fpliif_jax.models import create_model  # noqa: E402
-
-torch.set_num_threads(1)  # test files run beside each other, and PyTorch's threads wait busily
+from experiments.pytorch import loop, step
+from fpliif_jax import augment, losses, parallel, stages, train
+from fpliif_jax.interop import fpliif_to_torch
+from fpliif_jax.models import create_model
 
 CPU = torch.device("cpu")
 CLASSES = tuple(f"class {index}" for index in range(11))

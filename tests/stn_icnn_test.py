@@ -9,14 +9,15 @@ import literal_stn_icnn as literal
 import ml_collections
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional
+from needs_torch import torch
 
 from configs import stn_icnn, stn_icnn_helen_official
 from fpliif_jax.interop import stn_icnn_from_torch
 from fpliif_jax.models import create_model, icnn
 from fpliif_jax.models.grid_transformer import centres_of_theta
 from fpliif_jax.models.stn_icnn import PART_NAMES, STNICNN
+
+functional = torch.nn.functional
 
 QUICK = {"xla_backend_optimization_level": 0}  # compiles in half the time
 # Two rows and few features: the compiler takes most of the time.

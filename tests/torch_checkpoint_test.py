@@ -9,16 +9,13 @@ import sys
 import jax
 import numpy as np
 import pytest
+from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise
+from needs_torch import torch
 
 from configs import lapa, stn_icnn_helen_official
 from data_builders.class_names import FACIAL_PARTS
 from fpliif_jax import checkpoint, evaluate, icnn_rows, input_pipeline, interop
 from fpliif_jax.models import create_model
-
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed: pip install -r requirements-test.txt"
-)
-from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise  # noqa: E402 - it imports PyTorch
 
 ROOT = pathlib.Path(__file__).parents[1]
 SIDE, CROP = 64, 25

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
+from needs_torch import torch
 from scipy import ndimage
 
 from fpliif_jax import warp

@@ -1,109 +1,165 @@
-"""3×3 convolutions whose gradient with respect to the kernel is fast on CPUs, too.
+"""3×3 convolutions whose gradients are fast on CPUs, too.
 
-XLA writes that gradient as a convolution with a window as large as the image. On CPUs it works through the whole
-output gradient once for every few channels, which no cache holds if images are large: at 256² with 64 channels it
-reaches a third of the rate of the convolution itself, with four images a tenth. Here the sum over pixels is cut into
-pieces that stay in the cache, each a product of two matrices. The same sum in another order; other devices keep XLA's.
+XLA writes the gradient with respect to the kernel as a convolution with a window as large as the image. On CPUs it
+works through the whole output gradient once for every few channels, which no cache holds if images are large: at
+256² with 64 channels it reaches a third of the rate of the convolution itself, with four images a tenth. Here the sum
+over pixels is cut into pieces that stay in the cache, each a product of two matrices.
+
+The gradient of a strided convolution with respect to its images is one in which most of what is multiplied are zeros
+between the pixels, and CPUs have no fast way for it. Here it is an ordinary convolution for each of the four kinds of
+pixels (even or odd row, even or odd column), all in one.
+
+Both are the same sums in another order; other devices keep XLA's.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
 Array = jax.Array
 
-_PIECE = 2048  # pixels: with 64 channels a piece of the gradient takes 0.5 MiB
+_PIECE = 2048  # pixels: with 64 channels a piece of the output gradient takes 0.5 MiB
 # With fewer pixels in a batch, or fewer channels, XLA's own way is as fast.
 _MANY_PIXELS, _MANY_CHANNELS = 2**14, 64
 
 
-def convolve(images: Array, kernel: Array) -> Array:
-    """A 3×3 convolution with stride 1 and one pixel of zeros on every side.
+def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:
+    """A 3×3 convolution with one pixel of zeros on every side.
 
     Args:
       images: [B, H, W, c].
       kernel: [3, 3, c, f], of the same dtype.
+      stride: 1 or 2.
 
     Returns:
-      [B, H, W, f] in that dtype.
+      [B, H, W, f] in that dtype, H and W divided by the stride and rounded up.
     """
     batch, height, width, channels = images.shape
     is_large = batch * height * width >= _MANY_PIXELS and channels >= _MANY_CHANNELS
-    return _convolve_large(images, kernel) if is_large else _convolve(images, kernel)
+    return (_convolve_large if is_large else _convolve)(images, kernel, stride)
 
 
-def _convolve(images: Array, kernel: Array) -> Array:
+def _convolve(images: Array, kernel: Array, stride: int) -> Array:
     return jax.lax.conv_general_dilated(
-        images, kernel, (1, 1), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
+        images,
+        kernel,
+        (stride, stride),
+        ((1, 1), (1, 1)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
 
 
-@jax.custom_vjp
-def _convolve_large(images: Array, kernel: Array) -> Array:
-    return _convolve(images, kernel)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolve_large(images: Array, kernel: Array, stride: int) -> Array:
+    return _convolve(images, kernel, stride)
 
 
-def _forward(images: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    return _convolve(images, kernel), (images, kernel)
+def _forward(images: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, Array]]:
+    return _convolve(images, kernel, stride), (images, kernel)
 
 
-def _backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+def _backward(stride: int, saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     images, kernel = saved
-    (of_images,) = jax.linear_transpose(lambda images: _convolve(images, kernel), images)(gradient)
-    of_kernel = jax.lax.platform_dependent(
-        images, gradient, cpu=kernel_gradient_in_pieces, default=_kernel_gradient
+
+    def of_images(kernel: Array, gradient: Array) -> Array:
+        return _transposed(lambda images: _convolve(images, kernel, stride), images, gradient)
+
+    def of_kernel(images: Array, gradient: Array) -> Array:
+        return _transposed(lambda kernel: _convolve(images, kernel, stride), kernel, gradient)
+
+    of_images_on_cpu = of_images
+    if stride == 2:
+        of_images_on_cpu = functools.partial(strided_image_gradient, images.shape[1:3])
+    return (
+        jax.lax.platform_dependent(kernel, gradient, cpu=of_images_on_cpu, default=of_images),
+        jax.lax.platform_dependent(
+            images,
+            gradient,
+            cpu=functools.partial(kernel_gradient_in_pieces, stride),
+            default=of_kernel,
+        ),
     )
-    return of_images, of_kernel
 
 
 _convolve_large.defvjp(_forward, _backward)
 
 
-def _kernel_gradient(images: Array, gradient: Array) -> Array:
-    shape = (3, 3, images.shape[-1], gradient.shape[-1])
-    kernel = jax.ShapeDtypeStruct(shape, images.dtype)
-    return jax.linear_transpose(functools.partial(_convolve, images), kernel)(gradient)[0]
+def _transposed(linear: Callable[[Array], Array], like: Array, gradient: Array) -> Array:
+    argument = jax.ShapeDtypeStruct(like.shape, like.dtype)
+    return jax.linear_transpose(linear, argument)(gradient)[0]
 
 
-def kernel_gradient_in_pieces(images: Array, gradient: Array) -> Array:
+def strided_image_gradient(size: tuple[int, int], kernel: Array, gradient: Array) -> Array:
+    """The gradient of `convolve` with stride 2 with respect to its images.
+
+    An even row 2i is met by the middle row of the window at output row i alone, an odd row 2i + 1 by the last
+    row of that window and by the first row of the next one; and so the columns.
+
+    Args:
+      size: height and width of the images.
+      kernel: [3, 3, c, f].
+      gradient: [B, h, w, f], with respect to the output.
+
+    Returns:
+      [B, *size, c] in the dtype of `gradient`.
+    """
+    batch, height, width, features = gradient.shape
+    channels = kernel.shape[2]
+    # [next, parity, ky]: which row of the window meets a row of that parity.
+    taps = jnp.zeros((2, 2, 3), kernel.dtype).at[(0, 0, 1), (0, 1, 1), (1, 2, 0)].set(1)
+    joined = jnp.einsum("apy,bqx,yxcf->abfpqc", taps, taps, kernel, precision="highest")
+    found = jax.lax.conv_general_dilated(
+        gradient,
+        joined.reshape(2, 2, features, 4 * channels),
+        (1, 1),
+        ((0, 1), (0, 1)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    found = found.reshape(batch, height, width, 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
+    return found.reshape(batch, 2 * height, 2 * width, channels)[:, : size[0], : size[1]]
+
+
+def kernel_gradient_in_pieces(stride: int, images: Array, gradient: Array) -> Array:
     """The gradient of `convolve` with respect to its kernel, summed over pieces of a few rows.
 
     Args:
+      stride: 1 or 2.
       images: [B, H, W, c].
-      gradient: [B, H, W, f], with respect to the output.
+      gradient: [B, h, w, f], with respect to the output.
 
     Returns:
       [3, 3, c, f] in the dtype of `images`; sums are float32.
     """
-    batch, height, width, channels = images.shape
+    batch, height, width, features = gradient.shape
+    channels = images.shape[-1]
     rows = max(
         r for r in range(1, height + 1) if height % r == 0 and (r == 1 or r * width <= _PIECE)
     )
     pieces = height // rows
     padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    window = (1, stride * (rows - 1) + 3, stride * (width - 1) + 3, channels)
 
     def add_piece(total: Array, index: Array) -> tuple[Array, None]:
         image, first = index // pieces, index % pieces * rows
-        above = jax.lax.dynamic_slice(
-            padded, (image, first, 0, 0), (1, rows + 2, width + 2, channels)
-        )[0]
-        piece = jax.lax.dynamic_slice(
-            gradient, (image, first, 0, 0), (1, rows, width, gradient.shape[-1])
-        ).reshape(rows * width, -1)
-        # [3 c, (rows + 2) W]: each of the three columns of the window; its three rows are slices.
-        columns = jnp.concatenate([above[:, x : x + width] for x in range(3)], axis=-1)
-        columns = columns.reshape(-1, 3 * channels).T
-        of_rows = [
-            jnp.matmul(
-                columns[:, y * width : (y + rows) * width],
-                piece,
-                preferred_element_type=jnp.float32,
-            )
-            for y in range(3)
-        ]
-        return total + jnp.stack(of_rows), None
+        seen = jax.lax.dynamic_slice(padded, (image, stride * first, 0, 0), window)[0]
+        piece = jax.lax.dynamic_slice(gradient, (image, first, 0, 0), (1, rows, width, features))
+        piece = piece.reshape(rows * width, features)
+        of_rows = {}
+        for phase in range(stride):
+            # [3 c, … W]: the three columns of the window beside each other; its rows are slices.
+            columns = [seen[phase::stride, x : x + window[2] - 2 : stride] for x in range(3)]
+            columns = jnp.concatenate(columns, axis=-1).reshape(-1, 3 * channels).T
+            for y in range(phase, 3, stride):
+                start = y // stride * width
+                of_rows[y] = jnp.matmul(
+                    columns[:, start : start + rows * width],
+                    piece,
+                    preferred_element_type=jnp.float32,
+                )
+        return total + jnp.stack([of_rows[y] for y in range(3)]), None
 
-    zeros = jnp.zeros((3, 3 * channels, gradient.shape[-1]), jnp.float32)
+    zeros = jnp.zeros((3, 3 * channels, features), jnp.float32)
     total, _ = jax.lax.scan(add_piece, zeros, jnp.arange(batch * pieces))
-    return total.reshape(3, 3, channels, -1).astype(images.dtype)
+    return total.reshape(3, 3, channels, features).astype(images.dtype)

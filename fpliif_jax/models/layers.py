@@ -96,7 +96,6 @@ def convolution(
     (Flax's 'SAME' pads a strided convolution at the bottom and right only.)
     """
     padding = kernel_size // 2
-    is_plain = kernel_size == 3 and stride == 1
     return nn.Conv(
         features,
         (kernel_size, kernel_size),
@@ -107,13 +106,13 @@ def convolution(
         bias_init=bias_initializer(initializer, in_features * kernel_size**2),
         use_bias=use_bias,
         name=name,
-        conv_general_dilated=_plain_convolution if is_plain else None,
+        conv_general_dilated=_convolve_3x3 if kernel_size == 3 else None,
     )
 
 
-def _plain_convolution(images: Array, kernel: Array, *_: Any, **__: Any) -> Array:
+def _convolve_3x3(images: Array, kernel: Array, strides: Any, *_: Any, **__: Any) -> Array:
     """What `nn.Conv` calls instead of `lax.conv_general_dilated`; the rest of its arguments is implied."""
-    return convolution_gradient.convolve(images, kernel)
+    return convolution_gradient.convolve(images, kernel, strides[0])
 
 
 class DenseParameters(nn.Module):
