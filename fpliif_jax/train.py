@@ -230,6 +230,8 @@ def train(
             f"{dataset.metadata.name} was prepared without a training split; add it to the raw "
             "download and prepare it again with --rebuild"
         )
+    if any((workdir / "checkpoints").glob("*.pt")):
+        raise checkpoint.CheckpointError(f"{workdir} holds a run of PyTorch; use another --workdir")
     progress = checkpoint.read_progress(workdir, "last")
     if progress is None:
         progress = {

@@ -14,7 +14,7 @@ import pytest
 from needs_torch import torch
 
 from experiments.pytorch import checkpoint
-from fpliif_jax.checkpoint import CheckpointError
+from fpliif_jax.checkpoint import CheckpointError, save
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -192,3 +192,19 @@ def test_a_damaged_checkpoint_is_told_and_a_pickle_is_not_executed(tmp_path: pat
     assert not (tmp_path / "executed").exists()
     checkpoint.save(tmp_path, "last", {"model": {}, "progress": {"step": 3, "best_score": None}})
     assert checkpoint.load(tmp_path, "last")["progress"]["step"] == 3
+
+
+def test_neither_framework_goes_on_with_a_run_of_the_other(
+    whole: pathlib.Path, tmp_path: pathlib.Path, data: list[str]
+) -> None:
+    before = (whole / "config.json").read_bytes()
+    child = start("fpliif_jax.main", f"--workdir={whole}", *data)
+    _, errors = child.communicate(timeout=240)
+    assert child.returncode == 1
+    assert f"error: {whole} holds a run of PyTorch" in errors
+    assert (whole / "config.json").read_bytes() == before and (whole / "results.json").exists()
+    save(tmp_path, "last", 3, {"params": {"bias": np.zeros(1, np.float32)}}, {})
+    child = start("experiments.pytorch.train", f"--workdir={tmp_path}", *data)
+    _, errors = child.communicate(timeout=240)
+    assert child.returncode == 1
+    assert f"error: {tmp_path} holds a run of JAX" in errors
