@@ -8,12 +8,13 @@ import platform
 import shlex
 import subprocess
 import sys
-import tempfile
 from typing import Any
 
 import jax
 import numpy as np
 import tensorboardX
+
+from fpliif_jax import whole_file
 
 PACKAGES = (
     "array_record",
@@ -37,31 +38,15 @@ def write_json(path: pathlib.Path, content: Any) -> None:
 
 def write_text(path: pathlib.Path, text: str) -> None:
     """Replaces a text file in one step."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with whole_file.replacing(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:
     """Replaces a file of arrays in one step; no pickles."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with whole_file.replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def environment(data_fingerprint: str) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Checkpoints of a PyTorch run: <workdir>/checkpoints/last.pt and best.pt, tensors and numbers alone."""
 
-import os
 import pathlib
 import pickle
-import tempfile
 from typing import Any
 
 import torch
 
+from fpliif_jax import whole_file
 from fpliif_jax.checkpoint import CheckpointError
 
 
@@ -20,17 +19,8 @@ def save(workdir: pathlib.Path, which: str, content: dict[str, Any]) -> None:
     """Writes a checkpoint: the file is always either the old one or the new one, whole."""
     path = path_of(workdir, which)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with whole_file.replacing(path) as file:
+        torch.save(content, file)
 
 
 def load(workdir: pathlib.Path, which: str) -> dict[str, Any] | None:

@@ -3,12 +3,12 @@
 import hashlib
 import os
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from fpliif_jax import whole_file
 from fpliif_jax.interop.entries import InteropError
 from fpliif_jax.interop.safetensors_files import load_safetensors, safetensors_bytes
 from fpliif_jax.interop.torch_files import load_torch_checkpoint, save_torch_checkpoint
@@ -59,20 +59,11 @@ def write_file(
     path = pathlib.Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if _is_called(path, SAFETENSORS):
-                    file.write(safetensors_bytes(arrays, metadata))
-                else:
-                    save_torch_checkpoint(file, arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with whole_file.replacing(path) as file:
+            if _is_called(path, SAFETENSORS):
+                file.write(safetensors_bytes(arrays, metadata))
+            else:
+                save_torch_checkpoint(file, arrays)
     except OSError as error:
         raise InteropError(f"{path} cannot be written: {error.strerror or error}") from error
 
