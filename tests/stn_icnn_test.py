@@ -227,9 +227,11 @@ def test_outputs_of_a_training_step_are_pytorchs(training_step: dict[str, Any]) 
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-3)
     theta = expected["theta"].detach().numpy()
     np.testing.assert_allclose(found["theta"], theta, rtol=0, atol=5e-5)
-    for name in ("coarse_logits", "parts"):
+    # Windows move with the rounding of θ: 5e-5 of half a canvas is .0024 pixels, for each of the three terms of
+    # a position, and neighbouring pixels differ by up to 0.035, which is what a window one pixel off would show.
+    for name, allowed in (("coarse_logits", 1e-4), ("parts", 5e-4)):
         array = literal.channels_last(expected[name])
-        np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(found[name], array, rtol=0, atol=allowed)
 
 
 def test_running_statistics_of_a_training_step_are_pytorchs(training_step: dict[str, Any]) -> None:
