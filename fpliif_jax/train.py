@@ -203,6 +203,19 @@ def make_train_step(
     return parallel.pmap(step, donate_argnums=(0,))
 
 
+def check_has_training_split(dataset: input_pipeline.Dataset) -> None:
+    """Refuses a data set that nothing can be trained on.
+
+    Raises:
+      DataError: there is no training split.
+    """
+    if "train" in dataset.missing_splits:
+        raise DataError(
+            f"{dataset.metadata.name} was prepared without a training split; add it to the raw "
+            "download and prepare it again with --rebuild"
+        )
+
+
 def train(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
@@ -225,11 +238,7 @@ def train(
       DataError: there is no training split.
       TrainingError: the loss is not finite.
     """
-    if "train" in dataset.missing_splits:
-        raise DataError(
-            f"{dataset.metadata.name} was prepared without a training split; add it to the raw "
-            "download and prepare it again with --rebuild"
-        )
+    check_has_training_split(dataset)
     if any((workdir / "checkpoints").glob("*.pt")):
         raise checkpoint.CheckpointError(f"{workdir} holds a run of PyTorch; use another --workdir")
     progress = checkpoint.read_progress(workdir, "last")

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from data_builders.errors import DataError
 from experiments.pytorch import checkpoint
 from experiments.pytorch.fp_liif import FPLIIF
 from experiments.pytorch.rows import make_predictor, make_scorer
@@ -22,7 +21,7 @@ from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import create_model
 from fpliif_jax.run_record import MetricsLog, environment, write_json
 from fpliif_jax.stages import mirrored_classes
-from fpliif_jax.train import TrainingError, init_variables
+from fpliif_jax.train import TrainingError, check_has_training_split, init_variables
 
 STAGE = "parsing"
 
@@ -51,11 +50,7 @@ def train(
       DataError: there is no training split.
       TrainingError: the loss is not finite.
     """
-    if "train" in dataset.missing_splits:
-        raise DataError(
-            f"{dataset.metadata.name} was prepared without a training split; add it to the raw "
-            "download and prepare it again with --rebuild"
-        )
+    check_has_training_split(dataset)
     if saved_step(workdir, "last") is not None:
         raise CheckpointError(f"{workdir} holds a run of JAX; use another --workdir")
     saved = checkpoint.load(workdir, "last")
