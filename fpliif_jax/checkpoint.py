@@ -7,14 +7,22 @@
 
 The state is a tree of arrays (tensorstore, never pickle); the progress is the checkpoint's JSON
 metadata.
+
+Orbax does not notice a changed byte. So digests of the arrays and of the progress are kept with the
+progress and compared at every reading; before that those of the files, which lie in
+<workdir>/checkpoints/<kind>.sha256.json, since Orbax prints pages about a file that is cut short.
+Checkpoints of earlier versions have no digests, and are believed.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import logging
+import os
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import flax.serialization
@@ -23,6 +31,8 @@ import ml_collections
 import numpy as np
 from flax import traverse_util
 from orbax.checkpoint import v1 as ocp
+
+from fpliif_jax import whole_file
 
 PyTree = Any
 # Fields of a config that may change between two sessions of one run: they say where things lie,
@@ -34,6 +44,8 @@ FREE_FIELDS = (
     "data.num_workers",
     "eval",
 )
+_DIGESTS = ("digest_of_arrays", "digest_of_progress")
+_LONGEST_REASON = 200  # characters; tensorstore's own messages may repeat a whole file
 _OTHER_RUN = "give it the same value, use another --workdir, or delete this one to start afresh"
 
 
@@ -74,12 +86,12 @@ def directory(workdir: pathlib.Path | str, which: str) -> pathlib.Path:
 
 def saved_step(workdir: pathlib.Path | str, which: str) -> int | None:
     """Step of the newest complete checkpoint of that kind; None where there is none."""
-    folder = directory(workdir, which)
-    if not folder.is_dir():
+    try:
+        names = os.listdir(directory(workdir, which))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    with ocp.training.Checkpointer(folder) as checkpointer:
-        latest = checkpointer.latest
-    return None if latest is None else latest.step
+    # Orbax writes elsewhere and renames: what bears the name of a step alone is whole.
+    return max((int(name) for name in names if re.fullmatch("[0-9]{1,18}", name)), default=None)
 
 
 def save(
@@ -95,17 +107,55 @@ def save(
       step: training steps taken.
       state: tree of NumPy arrays.
       progress: JSON-ready; what else is needed to go on.
+
+    Raises:
+      CheckpointError: the disk is full or cannot be written, or an older one of its kind is damaged;
+        what was there is kept.
     """
-    with ocp.training.Checkpointer(
-        directory(workdir, which),
-        preservation_policy=ocp.training.preservation_policies.LatestN(1),
-        cleanup_tmp_directories=True,
-    ) as checkpointer:
-        if any(checkpoint.step == step for checkpoint in checkpointer.checkpoints):
-            return
+    folder = directory(workdir, which)
+    if saved_step(workdir, which) == step:
+        return
+    try:
+        _write(folder, step, state, progress)
+    except Exception as error:  # Orbax and tensorstore raise many kinds
+        older = saved_step(workdir, which)
+        kept = "" if older is None else f"; that of step {older} is kept"
+        raise CheckpointError(
+            f"the checkpoint of step {step} cannot be written in {folder}{kept}: {_in_short(error)}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Orbax from printing the stacks of its threads: what went wrong is raised as well."""
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    before = [logger.disabled for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.disabled = True
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
+
+
+def _write(folder: pathlib.Path, step: int, state: PyTree, progress: dict[str, Any]) -> None:
+    with (
+        _quiet(),
+        ocp.training.Checkpointer(
+            folder,
+            preservation_policy=ocp.training.preservation_policies.LatestN(1),
+            cleanup_tmp_directories=True,
+        ) as checkpointer,
+    ):
+        arrays, progress = _arrays(state), json.loads(json.dumps(progress))
         checkpointer.save_checkpointables(
-            step, {"state": _arrays(state)}, custom_metadata=json.loads(json.dumps(progress))
+            step, {"state": arrays}, custom_metadata={**progress, **_digests(arrays, progress)}
         )
+    if jax.process_index() == 0:
+        digests = {"step": step, "files": _file_digests(folder / str(step))}
+        with whole_file.replacing(_digest_file(folder)) as file:
+            file.write(json.dumps(digests, indent=2).encode())
 
 
 def restore(
@@ -242,19 +292,103 @@ def _read(workdir: pathlib.Path | str, which: str) -> tuple[PyTree, dict[str, An
     step = saved_step(workdir, which)
     if step is None:
         return None
-    folder = directory(workdir, which)
+    folder = directory(workdir, which) / str(step)
     try:
-        with ocp.training.Checkpointer(folder) as checkpointer:
+        return _read_step(folder)
+    except _DamageError as damage:
+        raise CheckpointError(
+            f"{folder} is damaged: {damage}; {_offer(workdir, which)}"
+        ) from damage
+
+
+class _DamageError(Exception):
+    """A checkpoint is not what was saved; the message says how that shows."""
+
+
+def _read_step(folder: pathlib.Path) -> tuple[PyTree, dict[str, Any]]:
+    step = int(folder.name)
+    _check_files(folder)
+    try:
+        with _quiet(), ocp.training.Checkpointer(folder.parent) as checkpointer:
             metadata = checkpointer.checkpointables_metadata(step)
             like = jax.tree.map(lambda leaf: np.zeros((), leaf.dtype), metadata.metadata["state"])
-            loaded = checkpointer.load_checkpointables(step, {"state": like})
+            arrays = checkpointer.load_checkpointables(step, {"state": like})["state"]
+        progress = dict(metadata.custom_metadata)
     except Exception as error:  # Orbax and tensorstore raise many kinds for damaged files
-        raise CheckpointError(
-            f"{folder / str(step)} cannot be read ({type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else ''}); "
-            "delete it to go on without it"
-        ) from error
-    return loaded["state"], metadata.custom_metadata
+        raise _DamageError(_in_short(error)) from error
+    saved = {name: progress.pop(name, None) for name in _DIGESTS}
+    if any(digest is not None for digest in saved.values()):
+        for name, digest in _digests(arrays, progress).items():
+            if saved[name] != digest:
+                part = name.removeprefix("digest_of_")
+                raise _DamageError(f"its {part} are not what was saved")
+    return arrays, progress
+
+
+def _in_short(error: Exception) -> str:
+    if "No space left on device" in str(error):
+        return "the disk is full"
+    text = " ".join(str(error).split())
+    text = f"{text[:_LONGEST_REASON]}…" if len(text) > _LONGEST_REASON else text
+    return f"{type(error).__name__}: {text}"
+
+
+def _check_files(folder: pathlib.Path) -> None:
+    """Compares a checkpoint's files with their digests, where these are of this checkpoint."""
+    try:
+        saved = json.loads(_digest_file(folder.parent).read_text(encoding="utf-8"))
+        step, files = saved["step"], dict(saved["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # Of an earlier version, of a run killed before they were written, or damaged themselves:
+        # then the digests of arrays and progress speak.
+        return
+    if step != int(folder.name):
+        return
+    found = _file_digests(folder)
+    for name in sorted(files.keys() | found.keys()):
+        if files.get(name) != found.get(name):
+            problem = "is missing" if name not in found else "is not what was saved"
+            raise _DamageError(f"its file {name} {problem}")
+
+
+def _digest_file(folder: pathlib.Path) -> pathlib.Path:
+    return folder.parent / f"{folder.name}.sha256.json"
+
+
+def _file_digests(folder: pathlib.Path) -> dict[str, str]:
+    digests = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digests[path.relative_to(folder).as_posix()] = digest
+    return digests
+
+
+def _digests(arrays: dict[str, Any], progress: dict[str, Any]) -> dict[str, str]:
+    digest = hashlib.sha256()
+    for name, array in sorted(traverse_util.flatten_dict(arrays, sep="/").items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(np.asarray(array).tobytes())
+    return dict(zip(_DIGESTS, (digest.hexdigest(), config_fingerprint(progress)), strict=True))
+
+
+def _offer(workdir: pathlib.Path | str, which: str) -> str:
+    """What can be done without a checkpoint that is damaged."""
+    for other in ("best", "last"):
+        step = None if other == which else saved_step(workdir, other)
+        if step is None:
+            continue
+        try:
+            _read_step(directory(workdir, other) / str(step))
+        except _DamageError:
+            continue
+        return (
+            f"the {other!r} checkpoint of step {step} is whole: prediction takes it with "
+            f"--checkpoint={other}, evaluation with \"--config.eval.checkpoints=('{other}',)\"; to train "
+            "again, delete the damaged one"
+        )
+    return "there is no other one that is whole; delete it to train again"
 
 
 def _arrays(state: PyTree) -> dict[str, Any]:

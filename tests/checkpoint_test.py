@@ -1,6 +1,7 @@
 """Tests of fpliif_jax.checkpoint."""
 
 import pathlib
+import resource
 
 import jax
 import ml_collections
@@ -91,13 +92,112 @@ def test_missing_and_unknown_arrays_are_refused_by_name(tmp_path: pathlib.Path) 
         checkpoint.restore(tmp_path / "more", "last", state)
 
 
-def test_damaged_files_are_told(tmp_path: pathlib.Path) -> None:
+def _files(workdir: pathlib.Path, which: str = "last") -> list[pathlib.Path]:
+    return sorted(p for p in checkpoint.directory(workdir, which).rglob("*") if p.is_file())
+
+
+def _digest_file(workdir: pathlib.Path, which: str = "last") -> pathlib.Path:
+    return workdir / "checkpoints" / f"{which}.sha256.json"
+
+
+def _assert_damage_is_one_line(workdir: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> str:
+    capfd.readouterr()
+    with pytest.raises(checkpoint.CheckpointError, match="last/3 is damaged: ") as raised:
+        checkpoint.restore(workdir, "last", _state())
+    message = str(raised.value)
+    assert "\n" not in message and len(message) < 1_000
+    assert capfd.readouterr() == ("", "")
+    return message
+
+
+def test_any_changed_or_cut_file_is_named(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
-    for file in (checkpoint.directory(tmp_path, "last") / "3").rglob("*"):
-        if file.is_file() and "commit" not in file.name and "METADATA" not in file.name:
-            file.write_bytes(b"\x80\x04not a checkpoint")
-    with pytest.raises(checkpoint.CheckpointError, match="cannot be read"):
-        checkpoint.load_for_inference(tmp_path, "last")
+    for file in _files(tmp_path):
+        content = file.read_bytes()
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        for damaged in (flipped, content[:middle], b"\x80\x04not a checkpoint"):
+            file.write_bytes(damaged)
+            message = _assert_damage_is_one_line(tmp_path, capfd)
+            assert f"{file.name} is not what was saved" in message
+        file.unlink()
+        assert f"{file.name} is missing" in _assert_damage_is_one_line(tmp_path, capfd)
+        file.write_bytes(content)
+    checkpoint.restore(tmp_path, "last", _state())
+
+
+def test_without_the_files_digests_arrays_and_progress_are_compared(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = _state(64)
+    state["params"]["head"]["kernel"] = np.random.default_rng(0).random((3, 64), np.float32)
+    checkpoint.save(tmp_path, "last", 3, state, _progress(3))
+    _digest_file(tmp_path).unlink()
+    checkpoint.restore(tmp_path, "last", state)
+    data = max(_files(tmp_path), key=lambda file: file.stat().st_size)
+    metadata = checkpoint.directory(tmp_path, "last") / "3" / "_CHECKPOINT_METADATA"
+    changes = (
+        (data, data.read_bytes()[:-200] + bytes(200)),
+        (metadata, metadata.read_bytes().replace(b'"step": 3', b'"step": 4')),
+    )
+    for file, content in changes:
+        before = file.read_bytes()
+        assert content != before
+        file.write_bytes(content)
+        _assert_damage_is_one_line(tmp_path, capfd)
+        file.write_bytes(before)
+    checkpoint.restore(tmp_path, "last", state)
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_digests(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "_digests", lambda arrays, progress: {})
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    monkeypatch.undo()
+    _digest_file(tmp_path).unlink()
+    _, progress = checkpoint.restore(tmp_path, "last", _state())
+    assert progress == _progress(3)
+
+
+def test_beside_a_damaged_checkpoint_the_one_that_is_whole_is_offered(
+    tmp_path: pathlib.Path,
+) -> None:
+    for which, step in (("best", 2), ("last", 3)):
+        checkpoint.save(tmp_path, which, step, _state(), _progress(step))
+    _files(tmp_path)[0].write_bytes(b"")
+    with pytest.raises(
+        checkpoint.CheckpointError, match="the 'best' checkpoint of step 2 is whole"
+    ):
+        checkpoint.read_progress(tmp_path, "last")
+    _files(tmp_path, "best")[0].write_bytes(b"")
+    with pytest.raises(checkpoint.CheckpointError, match="there is no other one that is whole"):
+        checkpoint.read_progress(tmp_path, "last")
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    large = _state()
+    large["params"]["noise"] = np.random.default_rng(0).random(100_000, np.float32)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    capfd.readouterr()
+    try:
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (50_000, before[1])
+        )  # as a full disk: no file grows beyond
+        with pytest.raises(checkpoint.CheckpointError, match="that of step 3 is kept") as raised:
+            checkpoint.save(tmp_path, "last", 9, large, _progress(9))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+    assert checkpoint.read_progress(tmp_path, "last") == _progress(3)
+    checkpoint.save(tmp_path, "last", 9, large, _progress(9))
+    assert checkpoint.read_progress(tmp_path, "last") == _progress(9)
 
 
 def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
