@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 from absl import logging
 
+from data_builders.lock_file import open_lock_file
+
 _ORIGIN_FILE = "raw_tree.json"
 # TFDS writes into incomplete.<random>_<version> and renames that folder when all is done.
 _INCOMPLETE = "incomplete."
@@ -67,7 +69,7 @@ def lock(folder: pathlib.Path) -> Iterator[None]:
     killed are removed on entry: whoever holds the lock knows that nobody is writing them.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f".{folder.name}.lock", "w", encoding="utf-8") as file:
+    with open_lock_file(folder.parent / f".{folder.name}.lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

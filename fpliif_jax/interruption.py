@@ -1,6 +1,13 @@
-"""SIGTERM and Ctrl-C: a run in training finishes its step and saves, anything else ends at once."""
+"""SIGTERM and Ctrl-C: a run in training finishes its step and saves, anything else ends at once.
+
+At once means without an exception: one that is raised in a signal handler comes out of whatever is at work, which
+may take it for its own. C++ code that calls Python, as JAX does in tracing, swallows it or makes another one of it.
+Files are always written whole, under another name first, so that nothing is lost; what such a process leaves
+behind is removed by the next one (`whole_file.remove_leftovers`).
+"""
 
 import contextlib
+import os
 import signal
 import sys
 import types
@@ -10,9 +17,14 @@ from collections.abc import Iterator
 class Interruption:
     """Handles SIGTERM (exit code 0) and SIGINT (exit code 130)."""
 
-    def __init__(self) -> None:
-        """Installs the handlers; what is being written then is written atomically elsewhere."""
+    def __init__(self, message: str = "interrupted: the same command goes on") -> None:
+        """Installs the handlers.
+
+        Args:
+          message: told where the process ends at once.
+        """
         self.requested = False
+        self._message = message
         self._signal: int | None = None
         self._is_deferred = False
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,5 +48,9 @@ class Interruption:
         repeated = self.requested and number == signal.SIGINT
         self.requested, self._signal = True, number
         if not self._is_deferred or repeated:
-            print("interrupted: the same command goes on", file=sys.stderr)
-            sys.exit(self.exit_code)
+            # What was being printed when the signal came cannot be printed to again.
+            with contextlib.suppress(RuntimeError, OSError, ValueError):
+                sys.stdout.flush()
+            with contextlib.suppress(OSError):
+                os.write(sys.__stderr__.fileno(), f"{self._message}\n".encode())
+            os._exit(self.exit_code)

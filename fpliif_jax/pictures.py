@@ -4,13 +4,13 @@ Colours belong to what a class is, not to its id, so that skin, hair or the left
 in every data set, under whichever name that data set gives them.
 """
 
-import os
 import pathlib
-import uuid
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from fpliif_jax import whole_file
 
 # Any two differ clearly (by at least 24 in CIE L*a*b*). Left and right are two shades of a hue, the
 # mouth is red, and skin, hair and neck are near their own colours.
@@ -213,12 +213,8 @@ def save_image(picture: Image.Image, path: pathlib.Path | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image_format = Image.registered_extensions()[path.suffix.lower()]
     options = {"quality": 92} if image_format == "JPEG" else {}
-    temporary = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        picture.save(temporary, format=image_format, **options)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file.replacing(path) as file:
+        picture.save(file, format=image_format, **options)
 
 
 def _colours_of_all_ids(class_names: Sequence[str]) -> np.ndarray:

@@ -38,7 +38,9 @@ from fpliif_jax import (
     photos,
     pictures,
     preprocess,
+    whole_file,
 )
+from fpliif_jax.interruption import Interruption
 
 LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
 MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
@@ -182,15 +184,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     parser = _parser()
     flags = parser.parse_args(arguments)
+    Interruption("interrupted; the photos labelled so far are there")
     compilation_cache.enable()
     try:
         num_photos, num_labelled = _run(flags)
     except (PredictError, checkpoint.CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted; the photos labelled so far are there", file=sys.stderr)
-        return 130
     return 0 if num_labelled == num_photos else 1
 
 
@@ -215,6 +215,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PredictError(f"--output_dir={output_dir}: {error.strerror or error}") from error
+    whole_file.remove_leftovers(output_dir)
     # Photos up to `photos.MAX_PIXELS` are wanted; Pillow warns at half of that.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 

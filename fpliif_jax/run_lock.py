@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from absl import logging
 
+from data_builders.lock_file import open_lock_file
+from fpliif_jax import whole_file
+
 
 class RunLockError(Exception):
     """Another process is at work in the folder; the message says what to do."""
@@ -16,19 +19,24 @@ class RunLockError(Exception):
 def locked(workdir: pathlib.Path, is_holder: bool = True) -> Iterator[None]:
     """Holds the folder; the system lets go of it however the process ends.
 
-    Where the file system has no locks, a warning is all.
+    Whoever holds it removes what killed processes had begun to write there. Where the file system
+    has no locks, a warning is all.
 
     Args:
       workdir: the folder.
       is_holder: False in the other processes of a run, for which its main process holds it.
 
     Raises:
-      RunLockError: another process holds it.
+      RunLockError: another process holds it, or there cannot be a lock.
     """
     if not is_holder:
         yield
         return
-    with open(workdir / ".lock", "w", encoding="utf-8") as file:
+    try:
+        opened = open_lock_file(workdir / ".lock")
+    except OSError as error:
+        raise RunLockError(f"{workdir} cannot be locked: {error}") from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -38,4 +46,6 @@ def locked(workdir: pathlib.Path, is_holder: bool = True) -> Iterator[None]:
             ) from error
         except OSError as error:
             logging.warning("%s cannot be locked (%s): use it from one process", workdir, error)
+        else:
+            whole_file.remove_leftovers(workdir, is_alone=True)
         yield

@@ -4,8 +4,12 @@ import contextlib
 import os
 import pathlib
 import tempfile
+import time
 from collections.abc import Iterator
 from typing import BinaryIO
+
+_SUFFIX = ".partial"
+_OLD = 24 * 3600  # seconds; nothing takes that long to write
 
 
 @contextlib.contextmanager
@@ -17,7 +21,9 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
     Raises:
       OSError: it cannot be written.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX
+    )
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -26,5 +32,20 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        # A signal's exception may come just after the replacing.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
+
+
+def remove_leftovers(folder: pathlib.Path, is_alone: bool = False) -> None:
+    """Removes, at any depth, what processes that were killed had begun to write.
+
+    Args:
+      folder: where `replacing` was used. Links are not followed.
+      is_alone: whether no other process can be writing there; if not, a day has to have passed.
+    """
+    for path in folder.rglob(f".*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            if is_alone or time.time() - path.lstat().st_mtime > _OLD:
+                path.unlink()

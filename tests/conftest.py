@@ -3,8 +3,10 @@
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 
 # Four virtual devices, before JAX is imported: one file tests 1 against 4 of them.
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -43,6 +45,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_unconfigure() -> None:
     """Removes what was compiled."""
     shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers_of_a_test_end_with_it() -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
