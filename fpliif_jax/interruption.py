@@ -7,11 +7,16 @@ behind is removed by the next one (`whole_file.remove_leftovers`).
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import sys
 import types
 from collections.abc import Iterator
+
+# Environment variable with the number of the process that launched this one and that it is to end with.
+PARENT = "FPLIIF_JAX_PARENT"
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 class Interruption:
@@ -29,6 +34,7 @@ class Interruption:
         self._is_deferred = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
+        _follow_parent()
 
     @property
     def exit_code(self) -> int:
@@ -54,3 +60,13 @@ class Interruption:
             with contextlib.suppress(OSError):
                 os.write(sys.__stderr__.fileno(), f"{self._message}\n".encode())
             os._exit(self.exit_code)
+
+
+def _follow_parent() -> None:
+    """Has the system send SIGTERM when the process that launched this one ends, however it ends."""
+    parent = os.environ.pop(PARENT, "")
+    if not parent or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if str(os.getppid()) != parent:  # it ended before it was asked about
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -6,12 +6,15 @@ import signal
 import sys
 import time
 
+from fpliif_jax.interruption import Interruption
+
 
 def main(what: str, folder: str, *rest: str) -> None:
     """Does one thing in a folder.
 
     write NAME: leaves a file with the GPUs that it sees. fail: as a program with an error for the person does.
     meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved', exit code 0.
+    train: the same by the handlers that a run has.
     """
     path = pathlib.Path(folder)
     with open(path / "starts", "a", encoding="utf-8") as file:
@@ -25,6 +28,14 @@ def main(what: str, folder: str, *rest: str) -> None:
             if time.monotonic() > deadline:
                 sys.exit("error: the other one did not come")
             time.sleep(0.02)
+    if what == "train":
+        interruption = Interruption()
+        with interruption.deferred():
+            (path / "ready").touch()
+            deadline = time.monotonic() + 60
+            while not interruption.requested and time.monotonic() < deadline:
+                time.sleep(0.02)
+        _save(path)
     if what == "save":
         signal.signal(signal.SIGTERM, lambda *_: _save(path))
         (path / "ready").touch()

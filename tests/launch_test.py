@@ -4,6 +4,8 @@ import argparse
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -112,6 +114,29 @@ def test_sigterm_is_handed_on_and_nothing_new_starts(tmp_path: pathlib.Path) -> 
     assert (tmp_path / "a" / "saved").exists()
     assert not (tmp_path / "b").exists()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_runs_save_when_the_study_is_killed(tmp_path: pathlib.Path) -> None:
+    program = (
+        "import pathlib, sys; sys.path.insert(0, sys.argv[2]); import launch_test as t\n"
+        "from experiments.launching import local; folder = pathlib.Path(sys.argv[1])\n"
+        "local.run([t._job(folder, 'a', ('train', 'done'))], 1)"
+    )
+    here = pathlib.Path(__file__).parent
+    study = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path), str(here)], cwd=here.parent
+    )
+    _wait_for(tmp_path / "a" / "ready")
+    study.kill()
+    study.wait()
+    _wait_for(tmp_path / "a" / "saved")
+
+
+def _wait_for(path: pathlib.Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} did not come"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(

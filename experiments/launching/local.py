@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from tqdm import tqdm
 
 from experiments.launching.jobs import Job, Outcome, Step, last_error, last_words
+from fpliif_jax.interruption import PARENT
 
 _POLL_SECONDS = 0.2
 _MEMORY_SHARE = 0.9  # of a GPU's memory that all its jobs may have together
@@ -192,7 +193,10 @@ class _Pool:
 
 
 def start(step: Step, workdir: pathlib.Path, environment: Mapping[str, str]) -> subprocess.Popen:
-    """Starts a step; what it prints is added to run.log, after the command."""
+    """Starts a step; what it prints is added to run.log, after the command.
+
+    It gets SIGTERM, and saves, when this process ends, be it by SIGKILL.
+    """
     workdir.mkdir(parents=True, exist_ok=True)
     # Bars redraw ten times a second, which fills a log that nobody watches.
     calm = {"TQDM_MININTERVAL": os.environ.get("TQDM_MININTERVAL", "2")}
@@ -204,7 +208,7 @@ def start(step: Step, workdir: pathlib.Path, environment: Mapping[str, str]) -> 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **calm, **environment},
+            env={**os.environ, **calm, **environment, PARENT: str(os.getpid())},
         )
 
 
