@@ -27,17 +27,18 @@ from collections.abc import Sequence
 import jax
 import ml_collections
 
-from data_builders.errors import DataError
+from data_builders.errors import DataError, said
 from experiments.launching import launch
 from experiments.launching.jobs import Job, Step
 from experiments.launching.slurm import SlurmError
 from experiments.stats import seed_statistics
 from experiments.study.studies import Study
-from fpliif_jax import checkpoint, evaluate, settings
+from fpliif_jax import checkpoint, evaluate, run_record, settings
 
 _SHOWN = ("mean_f1", "miou")
 _TRAINERS = {"jax": "fpliif_jax.main", "pytorch": "experiments.pytorch.train"}
 _ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
+_ERRORS += (run_record.RunRecordError,)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         outcomes = launch.start(jobs, flags, study, [config])
     except _ERRORS as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {said(error)}")
     print(table([outcome.job.workdir for outcome in outcomes if outcome.is_well]))
     launch.finish(outcomes, workdir)
 

@@ -8,13 +8,23 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from data_builders.errors import DataError
-from fpliif_jax import checkpoint, evaluate, input_pipeline, interop, parallel, run_lock, train
+from data_builders.errors import DataError, said
+from fpliif_jax import (
+    checkpoint,
+    evaluate,
+    input_pipeline,
+    interop,
+    parallel,
+    run_lock,
+    run_record,
+    train,
+)
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.settings import (
     SettingsError,
     apply_to_jax,
     check_classes,
+    check_devices,
     check_settings,
     define_config_flag,
     parse_flags,
@@ -30,7 +40,8 @@ _COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of pr
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of a multi-host run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
 _ERRORS = (DataError, SettingsError, checkpoint.CheckpointError, interop.InteropError)
-_ERRORS += (parallel.ParallelError, run_lock.RunLockError, train.TrainingError)
+_ERRORS += (parallel.ParallelError, run_lock.RunLockError, run_record.RunRecordError)
+_ERRORS += (train.TrainingError,)
 
 
 def main(argv: list[str]) -> None:
@@ -49,15 +60,19 @@ def main(argv: list[str]) -> None:
     try:
         apply_to_jax(config)
         parallel.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+        check_devices()
         check_settings(config)
         run(config, workdir, interruption)
     except _ERRORS as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {said(error)}")
     sys.exit(interruption.exit_code if interruption.requested else 0)
 
 
 def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interruption) -> None:
     """Prepares the data, then trains and evaluates."""
+    run_record.check_workdir(workdir)
     given = interop.read_weights(_TORCH.value, config) if _TORCH.value else None
     if _MODE.value == "eval" and given is None:
         evaluate.checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once

@@ -31,6 +31,26 @@ PACKAGES = (
 )
 
 
+class RunRecordError(Exception):
+    """A run's folder cannot be written; the message says why and what to do."""
+
+
+def check_workdir(workdir: pathlib.Path) -> None:
+    """Looks, before anything long begins, whether a run's folder can be made and written.
+
+    Raises:
+      RunRecordError: it or a part of its path is a file, or may not be written.
+    """
+    there = next(path for path in (workdir, *workdir.absolute().parents) if path.exists())
+    if not there.is_dir():
+        problem = f"{there} is a file"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        problem = f"{there} may not be written"
+    else:
+        return
+    raise RunRecordError(f"--workdir={workdir}: {problem}; give another one")
+
+
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes JSON so that the file is always either the old one or the new one, whole."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

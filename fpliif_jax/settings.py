@@ -20,6 +20,7 @@ from fpliif_jax import (
     evaluate,
     input_pipeline,
     preprocess,
+    setting_ranges,
     train,
 )
 from fpliif_jax.models import create_model, input_shapes
@@ -69,7 +70,7 @@ def parse_flags(argv: list[str]) -> list[str]:
 def _told_in_one_line() -> Iterator[None]:
     try:
         yield
-    except (AttributeError, KeyError, TypeError, OSError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, flags.Error) as error:
         chain = [error, error.__context__, getattr(error.__context__, "__context__", None)]
         messages = [_message(link) for link in chain if link is not None]
         told = next((text for text in messages if "Did you mean" in text), messages[0])
@@ -92,30 +93,23 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
       SettingsError: names the first impossible setting.
     """
     try:
-        for name in ("batch_size", "epochs", "log_every_steps"):
-            _check_count(f"train.{name}", config.train[name])
-        for name in ("validate_every_epochs", "checkpoint_every_epochs"):
-            _check_count(f"train.{name}", config.train[name])
-        _check_count("eval.batch_size", config.eval.batch_size)
-        _check_choice("matmul_precision", config.matmul_precision, ("default", "high", "highest"))
+        for problem in setting_ranges.problems(config):
+            raise ValueError(problem)
         if config.train.microbatch and config.model.get("norm", "batch") == "batch":
             raise ValueError(
                 "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
                 "of the batch are not those of the batch; set it to 0"
             )
-        if not config.study.equivalence_margin > 0:
-            raise ValueError(
-                f"config.study.equivalence_margin is {config.study.equivalence_margin}; it must be "
-                "above 0 F1 points"
-            )
         evaluate.make_predictor(create_model(config.model), config, evaluate.parse_rows(config))
-        for name in config.eval.checkpoints:
-            if not checkpoint.is_kind(name):
-                raise ValueError(
-                    f"config.eval.checkpoints is {name!r}; it must be 'best', 'last' or 'after_STAGE'"
-                )
-        for name in config.eval.splits:
-            _check_choice("eval.splits", name, ("train", "validation", "test"))
+        for field, kinds in (
+            ("eval.checkpoints", config.eval.checkpoints),
+            ("train.init_checkpoint", [config.train.get("init_checkpoint", "best")]),
+        ):
+            for kind in kinds:
+                if not checkpoint.is_kind(kind):
+                    raise ValueError(
+                        f"config.{field} is {kind!r}; it must be 'best', 'last' or 'after_STAGE'"
+                    )
         input_pipeline.check_settings(config.data)
         _check_framing(config)
         train.make_optimizer(config.train, 0.0, steps_per_epoch=1)
@@ -152,14 +146,20 @@ def apply_to_jax(config: ml_collections.ConfigDict) -> None:
         jax.config.update("jax_default_matmul_precision", config.matmul_precision)
 
 
-def _check_count(field: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"config.{field} is {value}; it must be at least 1")
+def check_devices() -> None:
+    """Refuses a JAX_PLATFORMS that names no device of this machine. Call it when the processes are joined.
 
-
-def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"config.{field} is {value!r}; it must be one of {', '.join(choices)}")
+    Raises:
+      SettingsError: says so.
+    """
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the latter where JAX has no word for it
+        reason = f" ({str(error).splitlines()[0]})" if str(error) else ""
+        raise SettingsError(
+            f"JAX finds no device for JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}{reason}; "
+            "unset it, or install JAX's build for that device"
+        ) from error
 
 
 def _check_framing(config: ml_collections.ConfigDict) -> None:

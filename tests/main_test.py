@@ -52,6 +52,7 @@ def test_a_misspelt_field_is_told_with_the_right_one() -> None:
         (["extra"], "error: unexpected argument 'extra'"),
         (["--num_processes=2"], "error: a run over several hosts needs"),
         (["--config.data.data_dir=NOWHERE"], "error: .*LaPa"),
+        (["--workdir=pyproject.toml"], "error: --workdir=pyproject.toml: pyproject.toml is a file"),
     ],
 )
 def test_errors_are_for_the_person(

@@ -77,6 +77,9 @@ def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
     ("flags", "message"),
     [
         (["--seeds=0,0"], "error: --seeds is '0,0'"),
+        (["--seeds=0-99999999999"], "error: --seeds is '0-99999999999'; it may name at most 1,000"),
+        (["--seeds=0-9999"], "error: --seeds is '0-9999'; it may name at most 1,000"),
+        (["--config.deterministic=maybe"], "error: --config: .*deterministic"),
         (["--config.model.norm=layer"], "error: .*norm"),
         (["--config.train.epoch=3"], 'error: --config: .*Did you mean "epochs"'),
     ],

@@ -1,10 +1,14 @@
 """Tests of fpliif_jax.settings: every impossible setting is told by name."""
 
+import importlib
+import math
+
 import ml_collections
 import pytest
+from configs_test import NAMES
 from tiny_run import tiny_config
 
-from fpliif_jax import settings
+from fpliif_jax import checkpoint, setting_ranges, settings
 
 
 def test_possible_settings_pass() -> None:
@@ -37,7 +41,17 @@ def test_possible_settings_pass() -> None:
         ("eval.checkpoints", ("first",), "config.eval.checkpoints is 'first'"),
         ("data.framing", "canvas", "config.data.framing is 'canvas'"),
         ("study.equivalence_margin", 0.0, "equivalence_margin is 0.0; it must be above 0"),
-        ("eval.splits", ("val",), "config.eval.splits is 'val'"),
+        ("eval.splits", ("val",), "config.eval.splits is \\('val',\\); it must be one of train"),
+        ("eval.splits", (), "config.eval.splits is \\(\\); it must be one or more names"),
+        ("data.image_size", 2**31, "config.data.image_size is 2147483648; it must be at most"),
+        ("train.decay_every_epochs", 0, "config.train.decay_every_epochs is 0; .* at least 1"),
+        ("train.learning_rate", -0.001, "config.train.learning_rate is -0.001; .* above 0"),
+        ("train.learning_rate", math.inf, "config.train.learning_rate is inf; .* finite"),
+        ("train.learning_rate", math.nan, "config.train.learning_rate is nan; .* finite"),
+        ("train.microbatch", -1, "config.train.microbatch is -1; it must be at least 0"),
+        ("loss.edge_weight", -1.0, "config.loss.edge_weight is -1.0; it must be at least 0"),
+        ("seed", -1, "config.seed is -1; it must be at least 0"),
+        ("augment.scale", (3.0, 0.5), "config.augment.scale is .*; it must be .* with low ≤ high"),
     ],
 )
 def test_an_impossible_setting_is_named(field: str, value: object, message: str) -> None:
@@ -45,6 +59,50 @@ def test_an_impossible_setting_is_named(field: str, value: object, message: str)
     config.update_from_flattened_dict({field: value})
     with pytest.raises(settings.SettingsError, match=message):
         settings.check_settings(config)
+
+
+_BAD_NUMBERS = (-1, -0.5, math.nan, math.inf, -math.inf, 2**31)
+_BAD_NAMES = ("nonsense", "", " ", "../../etc", "Pillow", "\x00")
+_BAD_LISTS = ((), (math.nan,), (-1,), ("",), (1, "a"), (2**40,) * 100)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_of_every_config_knows_what_it_may_be(name: str) -> None:
+    config = importlib.import_module(f"configs.{name}").get_config()
+    assert list(setting_ranges.problems(config)) == []
+    fields = checkpoint.flatten_config(checkpoint.json_config(config))
+    assert fields.keys() <= setting_ranges.RULES.keys(), (
+        "fpliif_jax/setting_ranges.py lacks a field"
+    )
+    for field, value in fields.items():
+        rule = setting_ranges.RULES[field]
+        if isinstance(rule, setting_ranges.Anything):
+            assert rule.why
+            continue
+        bad = {str: _BAD_NAMES, list: _BAD_LISTS}.get(type(value), _BAD_NUMBERS)
+        # Each field has bounds of its own; what is inside of them is harmless.
+        harmless = [one for one in bad if rule.problem(one) is None]
+        assert all(
+            isinstance(rule, setting_ranges.Number) and rule.low <= one <= rule.high
+            for one in harmless
+        ) or isinstance(rule, setting_ranges.Names), (field, harmless)
+        assert len(harmless) < len(bad), field
+
+
+def test_the_first_bad_value_of_a_config_is_told_with_its_field() -> None:
+    config = tiny_config()
+    for field, value in checkpoint.flatten_config(checkpoint.json_config(config)).items():
+        rule = setting_ranges.RULES[field]
+        bad = {str: "nonsense", list: [], bool: None}.get(type(value), -1)
+        if isinstance(rule, setting_ranges.Anything) or rule.problem(bad) is None:
+            continue
+        if field == "model.dtype":  # a reference to config.dtype
+            continue
+        changed = tiny_config()
+        with changed.ignore_type():
+            changed.update_from_flattened_dict({field: tuple(bad) if bad == [] else bad})
+        with pytest.raises(settings.SettingsError, match=f"config\\.{field} is "):
+            settings.check_settings(changed)
 
 
 def test_microbatches_are_refused_with_batch_norm() -> None:

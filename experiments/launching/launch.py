@@ -11,7 +11,7 @@ import ml_collections
 from experiments.launching import local, slurm
 from experiments.launching.jobs import Job, Outcome
 from experiments.study.studies import Study, write_study
-from fpliif_jax import input_pipeline
+from fpliif_jax import input_pipeline, run_record
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +62,9 @@ def check_options(flags: argparse.Namespace) -> None:
     _slurm_parameters(flags.slurm)
 
 
+_MOST_SEEDS, _MOST_DIGITS = 1_000, 10
+
+
 def read_seeds(text: str) -> list[int]:
     """'0,1,2' or '0-4' as whole numbers from 0, each once.
 
@@ -73,7 +76,13 @@ def read_seeds(text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ValueError(f"--seeds is {text!r}; it must be like 0,1,2 or 0-4")
-        seeds += range(int(first), int(last if dash else first) + 1)
+        ends = (first, last if dash else first)
+        if max(map(len, ends)) > _MOST_DIGITS or int(ends[1]) - int(ends[0]) >= _MOST_SEEDS:
+            raise ValueError(
+                f"--seeds is {text!r}; it may name at most {_MOST_SEEDS:,} seeds of up to "
+                f"{_MOST_DIGITS} digits"
+            )
+        seeds += range(int(ends[0]), int(ends[1]) + 1)
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"--seeds is {text!r}; it must name at least one seed, and each once")
     return seeds
@@ -101,6 +110,7 @@ def start(
 
     Raises:
       StudyError: a folder holds a run of other settings; nothing has been changed then.
+      RunRecordError: the study's folder cannot be written.
       DataError: the data are not there.
       SlurmError: the jobs cannot be submitted.
     """
@@ -110,6 +120,7 @@ def start(
             if conflict is not None:
                 raise StudyError(f"{job.name}: {conflict}")
     folder = pathlib.Path(study.folder)
+    run_record.check_workdir(folder)
     if not all(job.is_finished for job in jobs):
         for data in {
             config.data.to_json(sort_keys=True): config.data for config in configs

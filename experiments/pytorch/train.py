@@ -16,9 +16,9 @@ import torch
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from data_builders.errors import DataError
+from data_builders.errors import DataError, said
 from experiments.pytorch import evaluation, loop
-from fpliif_jax import checkpoint, evaluate, input_pipeline, run_lock, train
+from fpliif_jax import checkpoint, evaluate, input_pipeline, run_lock, run_record, train
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.settings import (
     SettingsError,
@@ -34,7 +34,7 @@ _WORKDIR = flags.DEFINE_string(
 )
 _DEVICE = flags.DEFINE_string("device", None, "'cpu' or 'cuda[:N]'; none: cuda if there is one.")
 _ERRORS = (DataError, SettingsError, checkpoint.CheckpointError)
-_ERRORS += (run_lock.RunLockError, train.TrainingError)
+_ERRORS += (run_lock.RunLockError, run_record.RunRecordError, train.TrainingError)
 
 
 def main(argv: list[str]) -> None:
@@ -60,6 +60,8 @@ def main(argv: list[str]) -> None:
         run(config, workdir, device, interruption)
     except _ERRORS as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {said(error)}")
     sys.exit(interruption.exit_code if interruption.requested else 0)
 
 
@@ -70,6 +72,7 @@ def run(
     stop: Interruption,
 ) -> None:
     """Prepares the data, trains and evaluates."""
+    run_record.check_workdir(workdir)
     dataset = input_pipeline.load_dataset(config.data)
     check_classes(config, dataset)
     workdir.mkdir(parents=True, exist_ok=True)
