@@ -35,6 +35,7 @@ from fpliif_jax.interop import (
     stn_icnn_from_torch,
     torch_files,
 )
+from fpliif_jax.interop.files import read_file
 from fpliif_jax.models import create_model
 
 SIDE = 176  # of the canvas
@@ -453,6 +454,98 @@ def test_absurd_sizes_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
             path.write_bytes(data.replace(number, claim))
         with pytest.raises(InteropError, match=r"huge\.pth"):
             load_torch_checkpoint(path)
+
+
+def _pickle_of_a_byte_array(size: int) -> bytes:
+    return b"\x80\x02cbuiltins\nbytearray\nJ" + struct.pack("<i", size) + b"\x85R."
+
+
+def _pickle_of_nested_tuples(depth: int) -> bytes:
+    """{t: 0} where t is a pair of the same pair of the same pair …: its hash visits 2^depth paths."""
+    nested = b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(depth))
+    return b"\x80\x02}K\x00" + nested + b"K\x00s."
+
+
+def _zip_of(pickled: bytes, path: pathlib.Path) -> pathlib.Path:
+    write(path, {"a": torch.zeros(2)}, "zip")
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, record in records.items():
+            archive.writestr(name, pickled if name.endswith("data.pkl") else record)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pickled", "reason"),
+    [
+        (_pickle_of_a_byte_array(2**31 - 1), r"it names 'builtins\.bytearray'"),
+        (_pickle_of_nested_tuples(100), "a key of a dict is neither text nor a number"),
+        (b"\x80\x02N" + b"q\x00h\x00" * 10 + b"\x94\x8f.", "it does what weights do not need"),
+        (b"\x80\x02ccollections\nOrderedDict\n]\x85R.", "made of something else than its items"),
+    ],
+    ids=["byte array", "nested tuples", "a set", "an ordered dict of a list"],
+)
+def test_what_would_take_all_memory_or_never_end_is_refused(
+    tmp_path: pathlib.Path, pickled: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was carried out"))
+    with pytest.raises(InteropError, match=rf"evil\.pth .*{reason}"):
+        load_torch_checkpoint(_zip_of(pickled, tmp_path / "evil.pth"))
+    magic = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how a file of the older format begins
+    (tmp_path / "evil.pth").write_bytes(magic + b"\x80\x02M\xe9\x03." + b"\x80\x02}." + pickled)
+    with pytest.raises(InteropError, match=rf"evil\.pth .*{reason}"):
+        load_torch_checkpoint(tmp_path / "evil.pth")
+
+
+@pytest.mark.parametrize(
+    ("size", "strides"), [((2**20, 2**20), (0, 0)), ((3,), (1,)), ((2,), (2,))], ids=str
+)
+def test_a_tensor_that_is_larger_than_its_storage_is_refused(
+    tmp_path: pathlib.Path, size: tuple[int, ...], strides: tuple[int, ...]
+) -> None:
+    class Larger:
+        def __reduce__(self) -> Any:
+            storage = torch.zeros(2).storage()
+            hooks: Any = collections.OrderedDict()
+            return torch._utils._rebuild_tensor_v2, (storage, 0, size, strides, False, hooks)
+
+    for form in ("zip", "old format"):
+        path = write(tmp_path / "evil.pth", {"a": Larger()}, form)
+        with pytest.raises(InteropError, match=r"evil\.pth .*is larger than its storage"):
+            load_torch_checkpoint(path)
+
+
+def test_advice_to_switch_safety_off_is_not_passed_on(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path / "evil.pth", {"a": _Execute(os.system, "true")}, "zip")
+    with pytest.raises(InteropError) as caught:
+        load_torch_checkpoint(path)
+    assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+        ("\n<!DOCTYPE html><html><title>Quota exceeded</title>", "a web page, not weights"),
+    ],
+)
+def test_what_a_failed_download_leaves_is_called_what_it_is(
+    tmp_path: pathlib.Path, name: str, content: str, message: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InteropError, match=message):
+        read_file(tmp_path / name)
+
+
+def test_what_wraps_a_state_dict_is_taken_off(parts: dict[str, Any]) -> None:
+    plain = stn_icnn_from_torch(parts["conv15"])
+    for wrap in ("module.{}", "_orig_mod.{}", "module._orig_mod.{}", "_orig_mod.module.{}"):
+        wrapped = {wrap.format(name): value for name, value in parts["conv15"].items()}
+        assert_same(stn_icnn_from_torch(wrapped), plain)
+        assert_same(stn_icnn_from_torch({"epoch": 3, "state_dict": wrapped}), plain)
+        assert_same(stn_icnn_from_torch({"select_net": wrapped, "step": 3}), plain)
 
 
 def test_without_pytorch_says_how_to_get_it(

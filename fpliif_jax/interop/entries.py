@@ -17,6 +17,8 @@ Path = tuple[str, ...]
 
 _NAMED_AT_MOST = 5  # entries of one kind in a message
 _SHOWN_AT_MOST = 120  # characters of one of them
+_HOLDERS = ("state_dict", "model_state_dict")
+_WRAPPERS = ("module.", "_orig_mod.")
 _TO_FLAX = {4: (2, 3, 1, 0), 2: (1, 0)}  # OIHW -> HWIO, [outputs, inputs] -> [inputs, outputs]
 _TO_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}
 
@@ -74,9 +76,25 @@ def _leaf(collection: str, path: Path | None, name: str) -> Path | None:
 # ------------------------------------------------------------------------------ conversion
 
 
+def unwrapped(content: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The state dict in what a training script saved: {'state_dict': …, 'epoch': 3}."""
+    for key in _HOLDERS:
+        held = content.get(key)
+        if isinstance(held, Mapping) and all(shape_of(value) is None for value in content.values()):
+            return held
+    return content
+
+
 def named_entries(state_dict: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """The entries by `prefix` and name, as text: a file can have any keys."""
-    return {prefix + _text(name): value for name, value in state_dict.items()}
+    """The entries by `prefix` and name, as text: a file can have any keys.
+
+    What DataParallel and torch.compile put before all names is left out.
+    """
+    entries = {_text(name): value for name, value in state_dict.items()}
+    for wrapper in _WRAPPERS * 2:  # in either order
+        if entries and all(name.startswith(wrapper) for name in entries):
+            entries = {name.removeprefix(wrapper): value for name, value in entries.items()}
+    return {prefix + name: value for name, value in entries.items()}
 
 
 def _text(name: Any) -> str:

@@ -13,6 +13,7 @@ from fpliif_jax.interop.entries import InteropError
 from fpliif_jax.interop.safetensors_files import load_safetensors, safetensors_bytes
 from fpliif_jax.interop.torch_files import load_torch_checkpoint, save_torch_checkpoint
 
+_STAND_IN_BYTES = 256
 SAFETENSORS, TORCH = (".safetensors",), (".pth", ".pt", ".pth.tar")
 
 
@@ -26,9 +27,27 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str | None]
     Raises:
       InteropError: see `load_safetensors` and `load_torch_checkpoint`.
     """
+    _check_is_no_stand_in(path)
     if _is_called(path, SAFETENSORS):
         return load_safetensors(path)
     return load_torch_checkpoint(path), None
+
+
+def _check_is_no_stand_in(path: str | os.PathLike[str]) -> None:
+    """Refuses what a download that went wrong leaves under the name of the file."""
+    if not os.path.isfile(path):
+        return  # the readers say so
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(_STAND_IN_BYTES).lstrip().lower()
+    except OSError as error:
+        raise InteropError(f"{path} cannot be read: {error.strerror or error}") from error
+    if beginning.startswith(b"version https://git-lfs"):
+        raise InteropError(
+            f"{path} is a pointer of Git LFS, not the weights: fetch them with git lfs pull"
+        )
+    if beginning.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        raise InteropError(f"{path} is a web page, not weights: download the file itself")
 
 
 def check_name(path: str | os.PathLike[str]) -> None:

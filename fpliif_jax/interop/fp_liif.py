@@ -25,6 +25,7 @@ from fpliif_jax.interop.entries import (
     to_state_dict,
     to_variables,
     torch_shape,
+    unwrapped,
     weight_entries,
     without_counters,
 )
@@ -118,6 +119,7 @@ def fpliif_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(state_dict, Mapping):
         raise _unknown_kind(f"a {type(state_dict).__name__}")
+    state_dict = unwrapped(state_dict)
     entries = without_counters(named_entries(state_dict))
     structure = _structure({name: shape_of(value) for name, value in entries.items()})
     if structure is None:

@@ -11,6 +11,7 @@ from fpliif_jax.interop.entries import (
     norm_entries,
     some,
     to_variables,
+    unwrapped,
     weight_entries,
     without_counters,
 )
@@ -148,6 +149,7 @@ def stn_icnn_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(state_dict, Mapping):
         raise _unknown_kind(f"a {type(state_dict).__name__}")
+    state_dict = unwrapped(state_dict)
     saved = {network: key for network, key in _SAVED.items() if key in state_dict}
     if saved:
         prefixes = {network: f"{key}." for network, key in saved.items()}

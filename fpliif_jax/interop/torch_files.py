@@ -1,5 +1,6 @@
 """Files of `torch.save`, read without executing the code that a pickle can carry."""
 
+import io
 import os
 import pathlib
 import pickle
@@ -10,9 +11,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fpliif_jax.interop.entries import InteropError
+from fpliif_jax.interop.pickle_check import ForbiddenPickleError, check_pickle
 
 # Files of STN-iCNN are below 0.3 GB, the state of three optimisers included; those of FP-LIIF below 0.1 GB.
 LARGEST_CHECKPOINT = 4 * 2**30  # bytes
+_LARGEST_PICKLE = 64 * 2**20  # bytes; a state dict has some hundred a tensor
+_MAGIC_NUMBER = 0x1950A86A20F9469CFC6C  # of the older format's first pickle
 
 
 class _PickledDtype:
@@ -66,12 +70,15 @@ def load_torch_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
             raise InteropError(
                 f"{path} unpacks to {size} bytes, more than the {LARGEST_CHECKPOINT} allowed"
             )
+        _check_pickles(path, size)
         with torch.serialization.safe_globals(allowed):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except InteropError:
         raise
     except Exception as error:  # a damaged pickle raises anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        # PyTorch advises to read such a file without its safety: nothing to pass on.
+        reason = type(error).__name__ if "weights_only" in str(error) else reason
         raise InteropError(
             f"{path} is damaged, is not a PyTorch checkpoint, or holds more than data (which is "
             f"never executed): {reason}"
@@ -86,6 +93,28 @@ def _unpacked_size(path: pathlib.Path) -> int:
         return path.stat().st_size
     with zipfile.ZipFile(path) as archive:
         return sum(entry.file_size for entry in archive.infolist())
+
+
+def _check_pickles(path: pathlib.Path, size: int) -> None:
+    """Looks at every pickle of the file that would be carried out.
+
+    Raises:
+      ForbiddenPickleError: one of them does more than hold weights.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.split("/")[-1] == "data.pkl"]
+            if len(names) != 1:
+                raise ForbiddenPickleError(f"it has {len(names)} lists of tensors, not one")
+            if archive.getinfo(names[0]).file_size > _LARGEST_PICKLE:
+                raise ForbiddenPickleError("its list of tensors is longer than any file of weights")
+            check_pickle(io.BytesIO(archive.read(names[0])), size)
+        return
+    with open(path, "rb") as file:
+        if check_pickle(file, size) != _MAGIC_NUMBER:
+            raise ForbiddenPickleError("it is no file of torch.save")
+        for _ in range(4):  # version, system, content, names of the storages
+            check_pickle(file, size)
 
 
 def save_torch_checkpoint(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
