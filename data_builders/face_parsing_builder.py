@@ -4,19 +4,22 @@ import abc
 import contextlib
 import dataclasses
 import functools
+import io
 import itertools
+import os
 import pathlib
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow_datasets as tfds
 import tqdm
 from absl import logging
 from PIL import Image
 
-from data_builders import fingerprint, prepared_set, raw_images
+from data_builders import drawn, fingerprint, label_digests, prepared_set, raw_images
 from data_builders.errors import DataError
 from data_builders.ordered_map import ordered_map
 from data_builders.raw_tree import RawExample, RawTree
@@ -45,6 +48,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     Attributes:
         CLASS_NAMES: names of the classes; index = id.
         OFFICIAL_COUNTS: number of images in each split of the official set.
+        OFFICIAL_IDS: all ids of the official set; None where they are not known here.
         MANUAL_DOWNLOAD_INSTRUCTIONS: what to download, from whom, where to unpack it.
         num_workers: threads used in preparation; None: one a core.
     """
@@ -53,6 +57,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     CLASS_NAMES: ClassVar[tuple[str, ...]]
     OFFICIAL_COUNTS: ClassVar[Mapping[str, int]]
+    OFFICIAL_IDS: ClassVar[frozenset[str] | None] = None
     MANUAL_DOWNLOAD_INSTRUCTIONS: ClassVar[str]
 
     num_workers: int | None = None
@@ -72,8 +77,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     @abc.abstractmethod
     def encode_labels(
         self, paths: Sequence[pathlib.Path], contents: Sequence[bytes]
-    ) -> tuple[Example, raw_images.Size]:
-        """The features made from an example's label files, and the size of the label map.
+    ) -> tuple[Example, np.ndarray]:
+        """The features made from an example's label files, and the label map in them, uint8 [h, w].
 
         Raises:
             DataError: a file is not what it has to be.
@@ -135,7 +140,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 raise DataError(self._nothing_prepared(rebuild))
             self._prepare(tree, config, kwargs, rebuild)
         self._check_prepared(tree)
-        self._warn_of_counts()
+        self._complete_contents(tree)
+        self._tell_what_it_is()
 
     def _prepare(
         self,
@@ -172,6 +178,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         # Taken before anything is read: a file that changes meanwhile makes it stale, not the set.
         stat_digest = fingerprint.stat_digest(tree)
         self._digests: list[bytes] = []
+        self._label_digests: list[str] = []
         bar = _progress_bar(tree, f"Preparing {self.name}")
         encoded = ordered_map(
             functools.partial(self._encode_example, tree), tree.examples(), self.num_workers
@@ -191,6 +198,16 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 counts=tree.counts(),
             ),
         )
+        digests = iter(self._label_digests)
+        by_split = {
+            split: {example.id: next(digests) for example in examples}
+            for split, examples in tree.splits.items()
+        }
+        drawing = drawn.find_drawing(tree)
+        prepared_set.write_contents(
+            pathlib.Path(self.data_dir),
+            prepared_set.Contents(by_split, drawing is not None, drawing and drawing.settings),
+        )
 
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
@@ -205,23 +222,25 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         }
 
     def _record_digests(
-        self, encoded: Iterator[tuple[Example, bytes]], bar: tqdm.tqdm
+        self, encoded: Iterator[tuple[Example, bytes, str]], bar: tqdm.tqdm
     ) -> Iterator[tuple[str, Example]]:
-        for example, digest in encoded:
+        for example, digest, label_digest in encoded:
             self._digests.append(digest)
+            self._label_digests.append(label_digest)
             bar.update()
             yield example["id"], example
 
-    def _encode_example(self, tree: RawTree, raw: RawExample) -> tuple[Example, bytes]:
-        """Reads, checks and encodes one example; also returns the digest of its files."""
+    def _encode_example(self, tree: RawTree, raw: RawExample) -> tuple[Example, bytes, str]:
+        """Reads, checks and encodes one example; also returns the digests of its files and labels."""
         files = (raw.image, *raw.labels)
         contents = [tree.read(file) for file in files]
         paths = [tree.root / file for file in files]
         image, image_size = raw_images.check_photograph(contents[0], paths[0])
-        labels, label_size = self.encode_labels(paths[1:], contents[1:])
-        raw_images.check_same_shape(image_size, paths[0], label_size, paths[1])
+        labels, label_map = self.encode_labels(paths[1:], contents[1:])
+        raw_images.check_same_shape(image_size, paths[0], label_map.shape, paths[1])
         example = {"image": image, **labels, "id": raw.id, "file_name": raw.image}
-        return example, fingerprint.content_digest(files, contents)
+        label_digest = label_digests.label_map_digest(raw.id, label_map)
+        return example, fingerprint.content_digest(files, contents), label_digest
 
     def _check_prepared(self, tree: RawTree | None) -> None:
         """Raises DataError unless the set is whole and, where a tree is given, made from it."""
@@ -253,6 +272,49 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         with contextlib.suppress(OSError):
             prepared_set.write_origin(folder, dataclasses.replace(origin, stat_digest=stat_digest))
 
+    def _complete_contents(self, tree: RawTree | None) -> None:
+        """Notes what the set holds where an earlier version did not, and what a tree tells of it."""
+        folder = self.prepared_folder()
+        contents = known = prepared_set.read_contents(folder)
+        if contents is None:
+            if not os.access(folder, os.W_OK):  # It would have to be read whole every time.
+                return
+            digests = self._digest_prepared()
+            ids = itertools.chain.from_iterable(digests.values())
+            contents = prepared_set.Contents(digests, drawn.has_drawn_id(ids) or None, None)
+        if (
+            tree is not None
+        ):  # The set was made from this tree, or from a copy that may lack a marker.
+            drawing = drawn.find_drawing(tree)
+            if drawing is None:
+                contents = dataclasses.replace(contents, drawn=bool(contents.drawn))
+            elif contents.drawing is None:
+                contents = dataclasses.replace(contents, drawn=True, drawing=drawing.settings)
+        if contents != known:
+            with contextlib.suppress(OSError):
+                prepared_set.write_contents(folder, contents)
+
+    def _digest_prepared(self) -> dict[str, dict[str, str]]:
+        """Digests of the label maps of a set that is prepared, by split and id; reads all of them."""
+        encoded = {"image", *self.label_features()}
+        decoders = {name: tfds.decode.SkipDecoding() for name in encoded}
+
+        def digest(example: Example) -> tuple[str, str]:
+            identifier = example["id"].decode("utf-8")
+            with Image.open(io.BytesIO(example["label_map"])) as label_map:
+                return identifier, label_digests.label_map_digest(identifier, np.asarray(label_map))
+
+        found = {}
+        for split in self.info.splits:
+            source = self.as_data_source(split, decoders=decoders)
+            digests = ordered_map(
+                lambda i, s=source: digest(s[i]), range(len(source)), self.num_workers
+            )
+            description = f"Digesting the labels of {self.name} {split}, once"
+            with contextlib.closing(digests):
+                found[split] = dict(tqdm.tqdm(digests, description, len(source), unit=" images"))
+        return found
+
     def _files_are_whole(self) -> bool:
         """Whether the files of every split are there, in full length."""
         try:
@@ -264,8 +326,22 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         except OSError:
             return False
 
-    def _warn_of_counts(self) -> None:
-        origin = prepared_set.read_origin(self.prepared_folder())
+    def _tell_what_it_is(self) -> None:
+        """Says so where a set is not, or may not be, the official one."""
+        folder = self.prepared_folder()
+        origin, contents = prepared_set.read_origin(folder), prepared_set.read_contents(folder)
+        if contents is None:
+            _warn_once(
+                f"{folder} was prepared by an earlier version, has no digest of its labels and cannot "
+                "be written: results do not say which labels they rest on. Let its owner run: "
+                + self._command("DIR")
+            )
+        elif contents.drawn:
+            _tell_once(
+                f"{self.name} in {folder}: the faces are drawn; scores on them compare with nothing "
+                "published."
+            )
+            return
         if origin is None or origin.counts == dict(self.OFFICIAL_COUNTS):
             return
         counts = ", ".join(
@@ -341,3 +417,8 @@ def _shard_lengths(tree: RawTree, examples: Sequence[RawExample]) -> list[int]:
 @functools.cache
 def _warn_once(message: str) -> None:
     logging.warning("%s", message)
+
+
+@functools.cache
+def _tell_once(message: str) -> None:
+    print(message, file=sys.stderr)

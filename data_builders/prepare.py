@@ -6,13 +6,14 @@ python -m data_builders.prepare NAME --manual_dir=DIR [--data_dir=DIR] [--builde
 
 import argparse
 import dataclasses
+import itertools
 import os
 import pathlib
 import sys
 
 import tensorflow_datasets as tfds
 
-from data_builders import BUILDERS, prepared_set
+from data_builders import BUILDERS, label_digests, prepared_set
 from data_builders.errors import DataError
 from data_builders.face_parsing_builder import FaceParsingBuilder
 
@@ -30,6 +31,11 @@ class PreparedMetadata:
         counts: number of images in 'train', 'validation' and 'test', 0 where a split is missing.
         official_counts: those of the official set.
         class_names: index = id.
+        official_ids: whether the ids are those of the official set; None where that is not known.
+        drawn: whether any face is drawn by `synthetic_faces`; None where that is not recorded.
+        drawing: settings of the drawing; None where no face is drawn or they are not known.
+        label_digests: by split and id, see `label_digests.label_map_digest`; None where an earlier
+            version prepared the set and its folder cannot be written.
     """
 
     name: str
@@ -39,6 +45,10 @@ class PreparedMetadata:
     counts: dict[str, int]
     official_counts: dict[str, int]
     class_names: tuple[str, ...]
+    official_ids: bool | None = None
+    drawn: bool | None = None
+    drawing: dict[str, str | int] | None = None
+    label_digests: dict[str, dict[str, str]] | None = dataclasses.field(default=None, repr=False)
 
 
 def prepare(
@@ -100,13 +110,18 @@ def metadata(builder: tfds.core.DatasetBuilder) -> PreparedMetadata:
     Raises:
         DataError: it is not prepared.
     """
-    origin = prepared_set.read_origin(pathlib.Path(builder.data_dir))
+    folder = pathlib.Path(builder.data_dir)
+    origin, contents = prepared_set.read_origin(folder), prepared_set.read_contents(folder)
     if origin is None:
         raise DataError(
             f"{builder.data_dir}: there is no prepared set. Run python -m data_builders.prepare "
             f"{builder.name} --manual_dir=DIR."
         )
     official_counts = dict(builder.OFFICIAL_COUNTS)
+    official_ids = None
+    if contents and builder.OFFICIAL_IDS is not None:
+        ids = itertools.chain.from_iterable(contents.label_digests.values())
+        official_ids = set(ids) == builder.OFFICIAL_IDS
     return PreparedMetadata(
         name=builder.name,
         builder_config=builder.builder_config.name if builder.builder_config else None,
@@ -115,6 +130,10 @@ def metadata(builder: tfds.core.DatasetBuilder) -> PreparedMetadata:
         counts=origin.counts,
         official_counts=official_counts,
         class_names=builder.CLASS_NAMES,
+        official_ids=official_ids,
+        drawn=contents and contents.drawn,
+        drawing=contents and contents.drawing,
+        label_digests=contents and contents.label_digests,
     )
 
 
@@ -131,6 +150,18 @@ def _builder(name: str, builder_config: str | None, data_dir: str | None) -> Fac
         config=builder_config or None,
         data_dir=os.path.abspath(os.path.expanduser(data_dir)) if data_dir else None,
     )
+
+
+def _in_one_line(prepared: PreparedMetadata) -> str:
+    parts = [", ".join(f"{split} {count:,}" for split, count in prepared.counts.items())]
+    parts.append(f"fingerprint {prepared.fingerprint}")
+    if prepared.label_digests is not None:
+        digests = label_digests.digests_of_splits(prepared.label_digests)
+        parts += [f"digest of all {what} {by_split['all']}" for what, by_split in digests.items()]
+    if prepared.drawn:
+        settings = ", ".join(f"{name} {value}" for name, value in (prepared.drawing or {}).items())
+        parts.append("the faces are drawn" + (f" ({settings})" if settings else ""))
+    return "; ".join(parts)
 
 
 def main() -> int:
@@ -155,8 +186,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted; nothing was prepared", file=sys.stderr)
         return 130
-    counts = ", ".join(f"{split} {count:,}" for split, count in prepared.counts.items())
-    print(f"{builder.data_dir}: {counts}; fingerprint {prepared.fingerprint}")
+    print(f"{builder.data_dir}: {_in_one_line(prepared)}")
     return 0
 
 

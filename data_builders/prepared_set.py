@@ -11,12 +11,15 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from absl import logging
 
 from data_builders.lock_file import open_lock_file
 
 _ORIGIN_FILE = "raw_tree.json"
+# Not part of the note of origin: sets of earlier versions get it later, and those still read that note.
+_CONTENTS_FILE = "contents.json"
 # TFDS writes into incomplete.<random>_<version> and renames that folder when all is done.
 _INCOMPLETE = "incomplete."
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -41,6 +44,21 @@ class Origin:
     counts: dict[str, int]
 
 
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What a prepared set holds.
+
+    Attributes:
+        label_digests: by split and id, see `label_digests.label_map_digest`.
+        drawn: whether any face is drawn by `synthetic_faces`; None where that is not known.
+        drawing: the settings of the drawing; None where no face is drawn or they are not known.
+    """
+
+    label_digests: dict[str, dict[str, str]]
+    drawn: bool | None
+    drawing: dict[str, str | int] | None
+
+
 def now() -> str:
     """Local time, ISO 8601 with seconds and zone."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
@@ -56,9 +74,31 @@ def read_origin(folder: pathlib.Path) -> Origin | None:
 
 def write_origin(folder: pathlib.Path, origin: Origin) -> None:
     """Writes the note of origin, atomically."""
-    temporary = folder / f"{_INCOMPLETE}{os.getpid()}_{_ORIGIN_FILE}"
-    temporary.write_text(json.dumps(dataclasses.asdict(origin), indent=2) + "\n", encoding="utf-8")
-    temporary.replace(folder / _ORIGIN_FILE)
+    _write_json(folder / _ORIGIN_FILE, dataclasses.asdict(origin))
+
+
+def read_contents(folder: pathlib.Path) -> Contents | None:
+    """The note of contents in a prepared set's folder, None where there is none that can be read."""
+    try:
+        contents = Contents(**json.loads((folder / _CONTENTS_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    by_split = contents.label_digests
+    is_whole = isinstance(by_split, dict) and all(
+        isinstance(ids, dict) for ids in by_split.values()
+    )
+    return contents if is_whole else None
+
+
+def write_contents(folder: pathlib.Path, contents: Contents) -> None:
+    """Writes the note of contents, atomically."""
+    _write_json(folder / _CONTENTS_FILE, dataclasses.asdict(contents))
+
+
+def _write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f"{_INCOMPLETE}{os.getpid()}_{path.name}")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 @contextlib.contextmanager

@@ -109,8 +109,8 @@ def _decode_png(
     return image
 
 
-def check_label_map(content: bytes, path: pathlib.Path, class_names: Sequence[str]) -> Size:
-    """Checks a label map: 8-bit greyscale PNG, value = class id. Returns its size.
+def check_label_map(content: bytes, path: pathlib.Path, class_names: Sequence[str]) -> np.ndarray:
+    """Checks a label map: 8-bit greyscale PNG, value = class id. Returns it, uint8 [h, w].
 
     Raises:
         DataError: another kind of file, truncated, or a value that is no class id.
@@ -128,7 +128,7 @@ def check_label_map(content: bytes, path: pathlib.Path, class_names: Sequence[st
             f"({class_names[0]}) to {len(class_names) - 1} ({class_names[-1]}). Restore the "
             "official file."
         )
-    return labels.shape
+    return labels
 
 
 def decode_soft_mask(content: bytes, path: pathlib.Path) -> np.ndarray:

@@ -260,11 +260,7 @@ def _run(flags: argparse.Namespace) -> None:
         "seed": flags.seed,
         "images": len(chosen),
         "margin": margin,
-        "dataset": {
-            "name": dataset.metadata.name,
-            "fingerprint": dataset.metadata.fingerprint,
-            "trained_on": trained.fingerprint,
-        },
+        "dataset": dataset.record() | {"trained_on": trained.fingerprint},
         **measure(findings),
     }
     write_json(output / "robustness.json", results)

@@ -375,13 +375,7 @@ def record(
         "framework": framework,
         "model": config.model.name,
         "parameters": candidate.parameters,
-        "dataset": {
-            "name": dataset.metadata.name,
-            "builder_config": dataset.metadata.builder_config,
-            "complete": dataset.metadata.complete,
-            "counts": dataset.counts,
-            "fingerprint": dataset.metadata.fingerprint,
-        },
+        "dataset": dataset.record(),
         "evaluations": evaluations,
         "train": train,
         "notes": notes,
@@ -405,6 +399,8 @@ def table(results: dict[str, Any]) -> str:
             f"{found['split']:<11}{found['checkpoint']:<19}{shown_row(found['row']):>17}{f1:>9}{miou:>8}"
             f"{per_image:>10}{found['images']:>8}"
         )
+    if results["dataset"]["drawn"]:
+        lines.append("data: the faces are drawn")
     return "\n".join(lines + [f"note: {note}" for note in results["notes"]])
 
 

@@ -17,7 +17,7 @@ import math
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grain
 import ml_collections
@@ -26,7 +26,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import data_builders.prepare
-from data_builders import class_names, synthetic_faces
+from data_builders import class_names, label_digests, synthetic_faces
 from data_builders.errors import DataError
 from fpliif_jax import preprocess, resize_cache
 
@@ -70,6 +70,48 @@ class Dataset:
     def missing_splits(self) -> tuple[str, ...]:
         """Splits without examples."""
         return tuple(split for split, count in self.counts.items() if not count)
+
+    @functools.cached_property
+    def digest(self) -> dict[str, dict[str, str | None]] | None:
+        """Digests of ids and label maps of the examples that config.data gives each split, and of all of them.
+
+        The label maps are those of the prepared set, not yet resized, renamed (data.labels) or framed. See
+        `label_digests.digests_of_splits`; None where the prepared set has no record of them.
+        """
+        recorded = self.metadata.label_digests
+        if recorded is None:
+            return None
+        own: dict[str, dict[str, str]] = dict.fromkeys(_SPLIT_NAMES, {}) | recorded
+        if self.config.split != "official" or self.config.train_subset:
+            own = {
+                split: {
+                    member.id: recorded[member.split][member.id] for member in _members(self, split)
+                }
+                for split in _SPLIT_NAMES
+            }
+        return label_digests.digests_of_splits(own)
+
+    def record(self) -> dict[str, Any]:
+        """What results say of the data, ready for JSON."""
+        return {
+            "name": self.metadata.name,
+            "builder_config": self.metadata.builder_config,
+            "complete": self.metadata.complete,
+            "official_ids": self.metadata.official_ids,
+            "drawn": self.metadata.drawn,
+            "drawing": self.metadata.drawing,
+            "counts": self.counts,
+            "fingerprint": self.metadata.fingerprint,
+            "digest": self.digest,
+        }
+
+    def environment(self) -> dict[str, Any]:
+        """What the record of a training run's surroundings says of the data, ready for JSON."""
+        return {
+            "data_fingerprint": self.metadata.fingerprint,
+            "data_digest": self.digest and self.digest["labels"]["all"],
+            "data_drawn": self.metadata.drawn,
+        }
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -69,8 +70,12 @@ def write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def environment(data_fingerprint: str) -> dict[str, Any]:
-    """Everything outside the config that a number may depend on."""
+def environment(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything outside the config that a number may depend on.
+
+    Args:
+      data: what there is to say of the data set, see `input_pipeline.Dataset.environment`; may be empty.
+    """
     return {
         "framework": "jax",
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
@@ -85,7 +90,7 @@ def environment(data_fingerprint: str) -> dict[str, Any]:
         "matmul_precision": jax.config.jax_default_matmul_precision or "default",
         "threefry_partitionable": jax.config.jax_threefry_partitionable,
         "git_commit": _git_commit(),
-        "data_fingerprint": data_fingerprint,
+        **data,
     }
 
 

@@ -264,7 +264,7 @@ def train(
     log = None
     if parallel.is_main_process():
         write_json(workdir / "config.json", progress["config"])
-        write_json(workdir / "environment.json", environment(dataset.metadata.fingerprint))
+        write_json(workdir / "environment.json", environment(dataset.environment()))
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress["step"])
     with contextlib.closing(log) if log else contextlib.nullcontext():

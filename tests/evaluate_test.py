@@ -85,6 +85,11 @@ def test_results_can_be_recomputed_from_the_matrices(
     )
     assert results["dataset"]["counts"] == {"train": 13, "validation": 5, "test": 5}
     assert results["dataset"]["complete"] is False
+    assert results["dataset"]["drawn"] is True
+    assert results["dataset"]["drawing"]["num_train"] == 13
+    assert results["dataset"]["official_ids"] is None
+    assert results["dataset"]["digest"] == dataset.digest
+    assert evaluate.table(results).count("the faces are drawn") == 1
     assert results["notes"] == ["there is no 'best' checkpoint"]
     assert [found["output_size"] for found in results["evaluations"]] == [32, 16]
     for found in results["evaluations"]:

@@ -415,6 +415,35 @@ def test_a_random_split_is_that_of_the_hashes(
     assert list(again.ids) == _by_hash("4", order)[13:17]
 
 
+def test_digests_are_of_the_examples_that_each_split_is_given(
+    lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir).data
+    official = input_pipeline.load_dataset(config).digest
+    for changes in ({"split": "random", "split_seed": 3}, {"train_subset": 4}):
+        config = tiny_config(lapa_download, data_dir).data
+        config.update(changes)
+        dataset = input_pipeline.load_dataset(config)
+        ids = {
+            split: sorted(input_pipeline.load_split(dataset, split, (32,)).ids)
+            for split in ("train", "validation", "test")
+        }
+        ids["all"] = sorted(sum(ids.values(), []))
+        assert dataset.digest["ids"] == {
+            split: hashlib.sha256("".join(f"{name}\n" for name in own).encode()).hexdigest()
+            for split, own in ids.items()
+        }
+        assert dataset.digest["labels"]["train"] != official["labels"]["train"]
+    # A subset leaves the other splits as they are; a random split has the same faces in all.
+    assert dataset.digest["labels"]["test"] == official["labels"]["test"]
+    config.update({"split": "random", "train_subset": 0})
+    mixed = input_pipeline.load_dataset(config).digest
+    assert mixed["labels"]["all"] == official["labels"]["all"]
+    assert mixed["labels"]["test"] != official["labels"]["test"]
+    config.split_fractions = (1.0, 0.0, 0.0)
+    assert input_pipeline.load_dataset(config).digest["labels"]["test"] is None
+
+
 def test_random_splits_and_subsets_have_folders_of_their_own(
     lapa_download: pathlib.Path, data_dir: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

@@ -88,6 +88,8 @@ def test_train_then_eval(
     assert {found["output_size"] for found in results["evaluations"]} == {32}
     environment = json.loads((tmp_path / "environment.json").read_text())
     assert environment["data_fingerprint"] == results["dataset"]["fingerprint"]
+    assert environment["data_digest"] == results["dataset"]["digest"]["labels"]["all"]
+    assert environment["data_drawn"] is results["dataset"]["drawn"] is True
     assert "--mode=train" in environment["command"]
     assert json.loads((tmp_path / "config.json").read_text())["train"]["epochs"] == 1
 

@@ -75,6 +75,7 @@ class Builder(FaceParsingBuilder):
 
     CLASS_NAMES = CELEBAMASK_HQ
     OFFICIAL_COUNTS = {"train": 24_183, "validation": 2_993, "test": 2_824}
+    OFFICIAL_IDS = frozenset(map(str, range(30_000)))
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Download CelebAMask-HQ.zip by the link on "
         "https://github.com/switchablenorms/CelebAMask-HQ (CUHK; non-commercial research only, "
@@ -136,7 +137,7 @@ class Builder(FaceParsingBuilder):
 
     def encode_labels(
         self, paths: Sequence[pathlib.Path], contents: Sequence[bytes]
-    ) -> tuple[Example, raw_images.Size]:
+    ) -> tuple[Example, np.ndarray]:
         """See FaceParsingBuilder. Paints the masks in the order of the builder config."""
         masks = {
             _part(path.name): raw_images.decode_binary_mask(content, path)
@@ -144,7 +145,7 @@ class Builder(FaceParsingBuilder):
         }
         raw_images.check_same_sizes([mask.shape for mask in masks.values()], paths)
         label_map = merge_masks(masks, self.builder_config.order)
-        return {"label_map": raw_images.encode_png(label_map)}, label_map.shape
+        return {"label_map": raw_images.encode_png(label_map)}, label_map
 
 
 def merge_masks(masks: dict[str, np.ndarray], order: Sequence[str]) -> np.ndarray:

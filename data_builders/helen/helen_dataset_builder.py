@@ -83,7 +83,7 @@ class Builder(FaceParsingBuilder):
 
     def encode_labels(
         self, paths: Sequence[pathlib.Path], contents: Sequence[bytes]
-    ) -> tuple[Example, raw_images.Size]:
+    ) -> tuple[Example, np.ndarray]:
         """See FaceParsingBuilder."""
         masks = [
             raw_images.decode_soft_mask(content, path)
@@ -94,7 +94,7 @@ class Builder(FaceParsingBuilder):
         return {
             "label_map": raw_images.encode_png(label_map),
             "soft_masks": raw_images.encode_png(np.concatenate(masks)),
-        }, label_map.shape
+        }, label_map
 
     def _raw_example(self, root: pathlib.Path, name: str) -> RawExample:
         official = {f"{name}_lbl{class_id:02d}" for class_id in range(len(self.CLASS_NAMES))}

@@ -3,6 +3,8 @@
 import pathlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from data_builders import raw_images, raw_tree
 from data_builders.class_names import LAPA_AND_HELEN
 from data_builders.errors import DataError
@@ -41,10 +43,10 @@ class Builder(FaceParsingBuilder):
 
     def encode_labels(
         self, paths: Sequence[pathlib.Path], contents: Sequence[bytes]
-    ) -> tuple[Example, raw_images.Size]:
+    ) -> tuple[Example, np.ndarray]:
         """See FaceParsingBuilder. The label file is stored as it is."""
-        size = raw_images.check_label_map(contents[0], paths[0], self.CLASS_NAMES)
-        return {"label_map": contents[0]}, size
+        label_map = raw_images.check_label_map(contents[0], paths[0], self.CLASS_NAMES)
+        return {"label_map": contents[0]}, label_map
 
 
 def _index_split(root: pathlib.Path, folder: str) -> list[RawExample]:

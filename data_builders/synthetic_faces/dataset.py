@@ -16,6 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import data_builders
+from data_builders.drawn import SETTINGS_FILE
 from data_builders.errors import DataError
 from data_builders.ordered_map import available_cores
 from data_builders.prepared_set import lock, set_aside
@@ -24,7 +25,6 @@ from data_builders.synthetic_faces.layouts import LAYOUTS
 
 # Part of a set's settings: raise it with every change that alters a drawn byte.
 DRAWING_VERSION = 1
-SETTINGS_FILE = "synthetic_faces.json"
 _FEW_FACES = 24  # not worth the start of worker processes
 
 

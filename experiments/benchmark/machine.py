@@ -15,12 +15,10 @@ from fpliif_jax import run_record
 
 def environment(with_torch: bool) -> dict[str, Any]:
     """Device, versions, threads, flags, commit and date, ready for JSON."""
-    found = run_record.environment("")
-    del found["data_fingerprint"]
     return {
         "device": device_name(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **found,
+        **run_record.environment({}),
         "processor": processor(),
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "torch": torch_programs.facts() if with_torch else None,

@@ -60,7 +60,7 @@ def train(
     if run.is_finished:
         return True
     write_json(workdir / "config.json", json_config(config))
-    write_json(workdir / "environment.json", _environment(dataset.metadata.fingerprint, device))
+    write_json(workdir / "environment.json", _environment(dataset, device))
     (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
     with contextlib.closing(MetricsLog(workdir, run.step)) as log:
         run.train(interruption, log)
@@ -75,8 +75,8 @@ def new_model(config: ml_collections.ConfigDict) -> FPLIIF:
     return model
 
 
-def _environment(fingerprint: str, device: torch.device) -> dict[str, Any]:
-    found = environment(fingerprint)
+def _environment(dataset: input_pipeline.Dataset, device: torch.device) -> dict[str, Any]:
+    found = environment(dataset.environment())
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return found | {
         "framework": "pytorch",
