@@ -74,6 +74,13 @@ def terms(margin: float) -> tuple[tuple[str, str], ...]:
             "contradicts itself about; a scale makes the experiment smaller than the paper's.",
         ),
         (
+            "digest",
+            "SHA-256 of all ids, or of all label maps with their ids and sizes, of a split. Where two studies have "
+            "the same digest, they rest on the same labels of the same faces, however their files are compressed; "
+            "photographs are not part of it. No digest of an official set is published, so that a set with the "
+            "official counts is not known to be the official one.",
+        ),
+        (
             "row, such as 48 → 64",
             "The model is asked for labels on a grid of 48 × 48 and scored at 64 × 64. A single number means "
             "that both are the same.",

@@ -50,6 +50,7 @@ def render_markdown(
                 parts.append(
                     f"{_sign('not comparable')} **{escaped(group['name'])}** is not comparable: {reasons}."
                 )
+        parts += _data(study)
     for title, kind in (
         ("Training", "curves"),
         ("Classes", "classes"),
@@ -166,6 +167,19 @@ def _groups(study: dict[str, Any]) -> str:
             ]
         )
     return _grid(("group", "model", "data", "settings", "mean ± SD", "score", "every seed"), rows)
+
+
+def _data(study: dict[str, Any]) -> list[str]:
+    """The digests of the data, once for all groups that rest on the same."""
+    names: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
+    for group in study["groups"]:
+        names.setdefault(tuple(views.digest_rows(group["dataset"])), []).append(group["name"])
+    parts = []
+    for rows, groups in names.items():
+        if rows:
+            parts.append(f"Data of {', '.join(map(escaped, groups))}:")
+            parts.append(_grid(("split", "digest of label maps", "digest of ids"), rows))
+    return ["## Data", *parts] if parts else []
 
 
 def _environment(study: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.report import table_rows, wording
 from experiments.report.study_checks import VERDICTS
+from experiments.study.run_data import labels_digests, short
 
 _FIELDS = ("split", "checkpoint", "row", "metric", "class")
 _INTERVALS = {
@@ -153,15 +154,40 @@ def deviation_views(study: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def dataset_text(dataset: dict[str, Any] | None) -> str:
-    """'lapa, 18,176 / 2,000 / 2,000 images'."""
+    """'lapa, 18,176 / 2,000 / 2,000 images', what is known of their origin, and the digest of their label maps."""
     if dataset is None:
         return "data unknown"
     counts = dataset.get("counts") or {}
     text = " / ".join(f"{count:,} {split}" for split, count in counts.items())
-    parts = [wording.plain(dataset.get("name")), text]
-    if dataset.get("complete") is False:
-        parts.append("not the complete official set")
+    parts = [wording.plain(dataset.get("name")), text, _origin(dataset)]
+    labels = labels_digests(dataset)
+    parts.append(f"label maps {short(labels['all'])}" if labels else "no digest recorded")
     return ", ".join(part for part in parts if part)
+
+
+def _origin(dataset: dict[str, Any]) -> str:
+    """No more than is checked: counts, and ids where the official ones are known."""
+    if dataset.get("drawn"):
+        return "drawn faces"
+    if not dataset.get("complete"):
+        return "not the complete official set"
+    if dataset.get("official_ids") is False:
+        return "official counts, other ids"
+    if dataset.get("drawn") is None:
+        return "official counts; whether the faces are drawn is not recorded"
+    checked = "official counts and ids" if dataset.get("official_ids") else "official counts"
+    return f"{checked}; whether the pixels are the official ones is not verified"
+
+
+def digest_rows(dataset: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    """(split, digest of its label maps, digest of its ids), in full; none where they are not recorded."""
+    digest = (dataset or {}).get("digest")
+    if not digest:
+        return []
+    return [
+        (split, labels or wording.MISSING, digest["ids"][split] or wording.MISSING)
+        for split, labels in digest["labels"].items()
+    ]
 
 
 def by_value(values: dict[str, Any]) -> list[tuple[str, list[str]]]:

@@ -93,7 +93,7 @@ def _group(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
         "folder": measured.group.name,
         "model": results["model"],
         "framework": measured.group.framework,
-        "dataset": results["dataset"],
+        "dataset": line.dataset,
         "parameters": results["parameters"],
         "seeds": list(measured.runs),
         "duplicate_seeds": list(measured.group.duplicates),

@@ -13,6 +13,7 @@ from typing import Any
 
 import configs
 from experiments.study import scales
+from experiments.study.run_data import is_drawn
 from experiments.study.tables import TABLES, Variant
 from fpliif_jax import checkpoint, settings
 
@@ -141,12 +142,14 @@ def obstacles(
     reasons = []
     wanted = dataset_of(variant)
     counts = " / ".join(f"{count:,}" for count in dataset["counts"].values())
-    if config["data"].get("synthetic", {}).get("num_train"):
+    if is_drawn(config, dataset):
         reasons.append(f"the faces are drawn ({counts})")
     elif dataset["name"] != wanted:
         reasons.append(f"the data are {dataset['name']}, not {wanted}")
     elif not dataset["complete"]:
         reasons.append(f"the data are not the official set: {counts} images")
+    elif dataset.get("official_ids") is False:
+        reasons.append("the data are not the official set: it has other ids")
     of_scale = [one for one in differing if one.kind == "scale" and one.field != "data.name"]
     if of_scale:
         named = [f"{one.field} is {one.here}, not {one.paper}" for one in of_scale[:3]]

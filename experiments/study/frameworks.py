@@ -77,14 +77,16 @@ def sentences(lines: Sequence[Line], made: Sequence[dict[str, Any]]) -> list[str
 
 def settings_count(lines: Sequence[Line]) -> int:
     """How many settings the lines are of, their framework left aside."""
-    return len({(_settings(line), _data(line)) for line in lines})
+    distinct: list[Line] = []
+    for line in lines:
+        if not any(_settings(line) == _settings(one) and _is_same(line, one) for one in distinct):
+            distinct.append(line)
+    return len(distinct)
 
 
 def _pairs(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
     """Lines of JAX and of PyTorch with the same config, data and number of parameters."""
-    return [
-        (first, second) for first, second in _same_settings(lines) if _data(first) == _data(second)
-    ]
+    return [(first, second) for first, second in _same_settings(lines) if _is_same(first, second)]
 
 
 def _same_settings(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
@@ -107,14 +109,13 @@ def _settings(line: Line) -> str:
     return json.dumps(kept, sort_keys=True)
 
 
-def _data(line: Line) -> tuple[Any, ...]:
-    """Fingerprints of the data that were trained and evaluated on, and the number of parameters."""
-    results, environment = line.measured.results, line.first.environment or {}
-    return (
-        environment.get("data_fingerprint"),
-        results["dataset"].get("fingerprint"),
-        results["parameters"],
-    )
+def _is_same(first: Line, second: Line) -> bool:
+    """Whether the data that were trained and evaluated on, and the number of parameters, are the same."""
+    return first.data.fits(second.data) and _parameters(first) == _parameters(second)
+
+
+def _parameters(line: Line) -> int:
+    return line.measured.results["parameters"]
 
 
 def _keys(first: Line, second: Line) -> list[tuple[str, ...]]:
@@ -178,13 +179,11 @@ def _unpaired(lines: Sequence[Line]) -> list[str]:
     told = []
     for first, second in _same_settings(lines):
         names = f"{unique_label(first, lines)} and {unique_label(second, lines)}"
-        ours, theirs = _data(first), _data(second)
-        if ours[:2] != theirs[:2]:
+        ours, theirs = _parameters(first), _parameters(second)
+        if not first.data.fits(second.data):
             told.append(f"{names} are not compared: their data are not the same.")
         elif ours != theirs:
-            told.append(
-                f"{names} are not compared: they have {ours[2]:,} and {theirs[2]:,} parameters."
-            )
+            told.append(f"{names} are not compared: they have {ours:,} and {theirs:,} parameters.")
     return told
 
 

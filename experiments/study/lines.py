@@ -8,6 +8,7 @@ from typing import Any
 from experiments.study import deviations
 from experiments.study.measured import MeasuredGroup, Score
 from experiments.study.run_checks import FRAMEWORKS
+from experiments.study.run_data import RunData
 from experiments.study.runs import Group, Run
 from experiments.study.studies import Study
 from experiments.study.tables import TABLES, Table, Variant
@@ -42,6 +43,24 @@ class Line:
         return self.measured.results["config"]
 
     @property
+    def data(self) -> RunData:
+        """What the runs were trained and evaluated on."""
+        return RunData.of(self._recorded.results, self._recorded.environment)
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """What the runs recorded of the data that they were evaluated on, as in results.json."""
+        return self._recorded.results["dataset"]
+
+    @property
+    def _recorded(self) -> Run:
+        """The run that recorded most of its data; what the others did not record is the same."""
+        return min(
+            self.measured.runs.values(),
+            key=lambda run: RunData.of(run.results, run.environment).unknowns,
+        )
+
+    @property
     def main_score(self) -> Score | None:
         """The score that stands for the line."""
         main = self.measured.main
@@ -55,9 +74,12 @@ class Line:
         """Why no verdict can be given."""
         if self.variant is None:
             return ["the papers have no such experiment"]
-        found = deviations.obstacles(
-            self.config, self.measured.results["dataset"], self.deviations(), self.variant
-        )
+        found = deviations.obstacles(self.config, self.dataset, self.deviations(), self.variant)
+        environment = self._recorded.environment or {}
+        if environment.get("data_drawn") and not self.dataset.get("drawn"):
+            found.append("trained on drawn faces")
+        elif self.data.is_of_other_data:
+            found.append("trained on other data than scored on")
         main = self.measured.main
         if main is not None and main[0] != "test":
             found.append(f"scored on the {main[0]} split, not on the test split")

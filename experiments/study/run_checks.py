@@ -13,6 +13,7 @@ FRAMEWORKS = {"jax": "JAX", "pytorch": "PyTorch"}
 _SPLITS = ("train", "validation", "test")
 # They become parts of file names.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _SCORES = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
 
 
@@ -52,6 +53,8 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
     _require(isinstance(environment, dict), name, "is not a JSON object")
     fingerprint = environment.get("data_fingerprint")
     _require(_is_text_or_none(fingerprint), name, "data_fingerprint is not a text")
+    _require(_is_digest(environment.get("data_digest")), name, "data_digest is not a digest")
+    _require(_is_flag(environment.get("data_drawn")), name, "data_drawn is not true or false")
     versions = environment.get("versions", {})
     fits = _is_object(versions) and all(_is_text_or_none(text) for text in versions.values())
     _require(fits, name, "versions is not an object of texts")
@@ -108,6 +111,15 @@ def _check_dataset(dataset: dict[str, Any], name: str) -> None:
     _require(fits, name, "counts has something other than counts")
     for text in ("builder_config", "fingerprint"):
         _require(_is_text_or_none(dataset.get(text)), name, f"{text} is not a text")
+    for flag in ("drawn", "official_ids"):
+        _require(_is_flag(dataset.get(flag)), name, f"{flag} is not true, false or null")
+    drawing = dataset.get("drawing")
+    _require(drawing is None or _is_object(drawing), name, "drawing is not an object")
+    digest = dataset.get("digest")
+    if digest is not None:
+        _require(_is_object(digest), name, "digest is not an object")
+        for what in ("ids", "labels"):
+            _field(digest, what, f"{name}: digest", _is_digests, "digests of splits and of 'all'")
 
 
 def _check_evaluation(evaluation: Any, name: str) -> None:
@@ -162,6 +174,19 @@ def _is_text(value: Any) -> bool:
 
 def _is_text_or_none(value: Any) -> bool:
     return value is None or _is_text(value)
+
+
+def _is_flag(value: Any) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _is_digest(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and _DIGEST.fullmatch(value) is not None)
+
+
+def _is_digests(value: Any) -> bool:
+    places = {*_SPLITS, "all"}
+    return _is_object(value) and value.keys() == places and all(map(_is_digest, value.values()))
 
 
 def _is_safe_name(value: Any) -> bool:

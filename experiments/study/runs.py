@@ -30,6 +30,7 @@ from experiments.study.run_checks import (
     check_record,
     check_results,
 )
+from experiments.study.run_data import RunData
 from fpliif_jax import metrics
 
 _JSON_LIMIT = 16 * MEBIBYTE
@@ -289,8 +290,9 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
     Two runs belong together if their configs differ in nothing but the seed, what follows it, where data lie,
     the number of threads and of pictures; and if they were trained in the same framework, trained and evaluated on
-    the same data (by fingerprint) and have as many parameters. An unfinished run joins the finished ones where
-    there is only one such group. Runs without a usable config are in no group.
+    the same data (by fingerprint, and by digest where both have it) and have as many parameters. A run without a
+    digest joins those with one, and an unfinished run the finished ones, where there is only one such group. Runs
+    without a usable config are in no group.
     """
     by_config: dict[str, list[Run]] = {}
     for run in runs:
@@ -364,18 +366,31 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
 
 
 def _same_data(runs: list[Run]) -> list[list[Run]]:
-    finished: dict[tuple, list[Run]] = {}
-    others: dict[str | None, list[Run]] = {}
-    for run in runs:
-        trained = (run.environment or {}).get("data_fingerprint")
+    finished: dict[tuple[RunData, int], list[Run]] = {}
+    others: dict[tuple[str | None, str | None], list[Run]] = {}
+    recorded = {
+        run.path: RunData.of(run.results, run.environment)
+        for run in runs
+        if run.status == "finished"
+    }
+    # Those that recorded most come first: a group is what they tell.
+    for run in sorted(runs, key=lambda run: run.path in recorded and recorded[run.path].unknowns):
         if run.status == "finished":
-            key = (trained, run.results["dataset"].get("fingerprint"), run.results["parameters"])
-            finished.setdefault(key, []).append(run)
+            key = (recorded[run.path], run.results["parameters"])
+            fitting = [one for one in finished if one[1] == key[1] and one[0].fits(key[0])]
+            finished.setdefault(fitting[0] if len(fitting) == 1 else key, []).append(run)
         else:
+            environment = run.environment or {}
+            trained = (environment.get("data_fingerprint"), environment.get("data_digest"))
             others.setdefault(trained, []).append(run)
     parts = list(finished.values())
-    for trained, unfinished in others.items():
-        fitting = [part for key, part in finished.items() if trained in (None, key[0])]
+    for (trained, digest), unfinished in others.items():
+        fitting = [
+            part
+            for (data, _), part in finished.items()
+            if trained in (None, data.fingerprints[0])
+            and (digest is None or data.digests[0] in (None, digest))
+        ]
         if len(fitting) == 1:
             fitting[0].extend(unfinished)
         else:

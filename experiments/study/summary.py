@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.study import frameworks
-from experiments.study.lines import Line, published_table
+from experiments.study.lines import Line, published_table, unique_label
 from experiments.study.measured import described
 from experiments.study.measured_tables import CLASSES
+from experiments.study.run_data import is_drawn, short
 from experiments.study.studies import Study
 
 
@@ -34,6 +35,7 @@ def summary_of(
         sentences.append(f"Nothing here can be held against a paper: {reason}.")
     else:
         sentences += _verdicts(tables)
+    sentences += _other_data(lines) + _unrecorded_data(lines)
     sentences += frameworks.sentences(lines, tables)
     if lines:
         sentences += _spreads(lines)
@@ -66,9 +68,45 @@ def title_of(studies: Sequence[Study], lines: Sequence[Line], root: pathlib.Path
 def _about(line: Line) -> str:
     """'FP-LIIF, lapa', or '…, drawn faces in the layout of lapa'."""
     system = {"fp_liif": "FP-LIIF", "stn_icnn": "STN-iCNN"}[line.config["model"]["name"]]
-    name = line.measured.results["dataset"]["name"]
-    drawn = line.config["data"].get("synthetic", {}).get("num_train")
+    name = line.dataset["name"]
+    drawn = is_drawn(line.config, line.dataset)
     return f"{system}, {f'drawn faces in the layout of {name}' if drawn else name}"
+
+
+def _other_data(lines: Sequence[Line]) -> list[str]:
+    """Which lines rest on other label maps of a data set than others do."""
+    by_name: dict[str, dict[tuple, list[Line]]] = {}
+    for line in lines:
+        if line.data.splits is not None:
+            parts = by_name.setdefault(line.dataset["name"], {})
+            parts.setdefault(line.data.splits, []).append(line)
+    sentences = []
+    for name, parts in by_name.items():
+        told = []
+        for splits, members in parts.items():
+            digests = dict(splits)
+            labels = " and ".join(unique_label(line, lines) for line in members)
+            told.append(
+                f"label maps {short(digests['all'])} (test: {short(digests.get('test'))}) in {labels}"
+            )
+        if len(told) > 1:
+            sentences.append(f"Not all groups rest on the same data of {name}: {'; '.join(told)}.")
+    return sentences
+
+
+def _unrecorded_data(lines: Sequence[Line]) -> list[str]:
+    """Which lines have verdicts although nothing was recorded that could forbid them."""
+    names = [
+        unique_label(line, lines)
+        for line in lines
+        if line.dataset.get("drawn") is None and not line.obstacles()
+    ]
+    if not names:
+        return []
+    return [
+        f"It is not recorded whether the faces of {' and '.join(names)} are drawn: prepare the data with this "
+        "version and evaluate the runs again (--mode=eval) before the verdicts are relied on."
+    ]
 
 
 def _verdicts(tables: Sequence[dict[str, Any]]) -> list[str]:
