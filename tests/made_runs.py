@@ -48,6 +48,7 @@ def write_run(
     environment: dict[str, Any] | None = None,
     framework: str | None = None,
     parameters: int = 2283019,
+    dataset: dict[str, Any] | None = None,
 ) -> pathlib.Path:
     """A finished run whose classes all have the given F1, by row; without a framework it does not say which."""
     folder.mkdir(parents=True)
@@ -75,6 +76,7 @@ def write_run(
             "complete": complete,
             "counts": {"train": 18176, "validation": 2000, "test": 2000},
             "fingerprint": "f" * 64,
+            **(dataset or {}),
         },
         "evaluations": evaluations,
         "train": {"epochs": 2, "steps": 20, "images_per_second": 10.0, "seconds": 60.0},

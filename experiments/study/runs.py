@@ -385,12 +385,13 @@ def _same_data(runs: list[Run]) -> list[list[Run]]:
             others.setdefault(trained, []).append(run)
     parts = list(finished.values())
     for (trained, digest), unfinished in others.items():
-        fitting = [
-            part
+        same_files = [
+            (data.digests[0], part)
             for (data, _), part in finished.items()
             if trained in (None, data.fingerprints[0])
-            and (digest is None or data.digests[0] in (None, digest))
         ]
+        same_labels = [part for labels, part in same_files if labels == digest]
+        fitting = same_labels or [part for labels, part in same_files if None in (labels, digest)]
         if len(fitting) == 1:
             fitting[0].extend(unfinished)
         else:
