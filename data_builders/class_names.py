@@ -1,4 +1,16 @@
-"""Names of the classes; index = id."""
+"""Names of the classes, index = id, and whose left is meant: all else derives it from here.
+
+LaPa and Helen: `left_…` is on the left of the picture, which is the person's right.
+    LaPa's sample picture and its legend (github.com/jd-opensource/lapa-dataset, sample.png): the left
+    eye and brow are left of the right ones in every face that shows both. Helen's files were not
+    seen; STN-iCNN's authors, who trained on them, take the labels so (see the mapping below).
+CelebAMask-HQ: `l_…` is the person's own left, which is on the right of the picture.
+    In 4,248 of its label maps the mean x of l_eye is .62 of the width, of r_eye .38.
+"""
+
+from collections.abc import Sequence
+
+PICTURE, PERSON = "picture", "person"
 
 LAPA_AND_HELEN = (
     "background",
@@ -40,13 +52,20 @@ CELEBAMASK_HQ = (
 # Helen's parts of the face: what STN-iCNN tells apart, everything else being background.
 FACIAL_PARTS = tuple(name for name in LAPA_AND_HELEN if name not in ("skin", "hair"))
 
-# CelebAMask-HQ's names of them where they differ; its l_lip is the lower lip, not a left one.
+# Where they lie in CelebAMask-HQ, under which names: the person's right is on the left of the picture.
+# STN-iCNN's authors swap too (github.com/aod321/STN-iCNN, branch exp_A, commit 48edc4c, dataset.py:225:
+# r_brow, l_brow, r_eye, l_eye become Helen's 1 … 4). Its l_lip is the lower lip, not a left one.
 CELEBAMASK_HQ_FACIAL_PARTS = {
-    "l_brow": "left_brow",
-    "r_brow": "right_brow",
-    "l_eye": "left_eye",
-    "r_eye": "right_eye",
+    "r_brow": "left_brow",
+    "l_brow": "right_brow",
+    "r_eye": "left_eye",
+    "l_eye": "right_eye",
     "u_lip": "upper_lip",
     "mouth": "inner_mouth",
     "l_lip": "lower_lip",
 }
+
+
+def whose_left(names: Sequence[str]) -> str:
+    """Whose left the names of classes mean: PICTURE for `left_…`, PERSON for CelebAMask-HQ's."""
+    return PICTURE if any(name.startswith("left_") for name in names) else PERSON

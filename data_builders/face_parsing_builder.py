@@ -23,6 +23,7 @@ from data_builders import drawn, fingerprint, label_digests, prepared_set, raw_i
 from data_builders.errors import DataError
 from data_builders.ordered_map import ordered_map
 from data_builders.raw_tree import RawExample, RawTree
+from data_builders.synthetic_faces.dataset import refuse_earlier_sides
 
 # TFDS holds a shard's examples in memory while it writes them, so this bounds the memory needed.
 _RAW_BYTES_PER_SHARD = 64 * 2**20
@@ -132,6 +133,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         tree = None
         if config.manual_dir is not None:
             manual_dir = pathlib.Path(config.manual_dir).expanduser().absolute()
+            refuse_earlier_sides(self.name, manual_dir)
             tree = self.index_raw_tree(manual_dir)
             if not tree.splits:
                 raise DataError(f"{tree.root}: every split is empty. {self._how_to_get_it()}")
@@ -252,6 +254,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 + self._how_to_rebuild(tree)
             )
         if tree is None:
+            refuse_earlier_sides(self.name, pathlib.Path(origin.manual_dir))
             return
         stat_digest = fingerprint.stat_digest(tree)
         if stat_digest == origin.stat_digest:

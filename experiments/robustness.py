@@ -218,6 +218,7 @@ def _run(flags: argparse.Namespace) -> None:
         if value is not None and value < 0:
             raise RobustnessError(f"--{name}={value}: must be 0 or more")
     trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
+    checkpoint.refuse_swapped_sides(trained.sides_are_swapped, flags.workdir)
     config = trained.config
     if config.model.name != "stn_icnn" or config.model.cropper != "stn":
         kind = f"model.name={config.model.name!r}"

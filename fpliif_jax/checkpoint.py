@@ -32,7 +32,7 @@ import numpy as np
 from flax import traverse_util
 from orbax.checkpoint import v1 as ocp
 
-from fpliif_jax import whole_file
+from fpliif_jax import sides, whole_file
 
 PyTree = Any
 # Fields of a config that may change between two sessions of one run: they say where things lie,
@@ -64,6 +64,7 @@ class InferenceCheckpoint:
       step: training step of the checkpoint.
       fingerprint: of the data it was trained on; None where that is not known.
       note: where it comes from, if not from a run.
+      whose_left: what the run recorded of `sides.whose_left`; None where it is an earlier run or none.
     """
 
     config: ml_collections.ConfigDict
@@ -72,6 +73,12 @@ class InferenceCheckpoint:
     step: int
     fingerprint: str | None
     note: str | None = None
+    whose_left: str | None = None
+
+    @property
+    def sides_are_swapped(self) -> bool:
+        """Whether left and right of its classes are the other way round than their names say."""
+        return sides.are_swapped(self.config, self.class_names, self.whose_left)
 
 
 def is_kind(which: str) -> bool:
@@ -193,6 +200,8 @@ def check_same_run(
     Raises:
       CheckpointError: names the first field that differs, with both values.
     """
+    names, whose_left = progress.get("class_names", ()), progress.get("whose_left")
+    refuse_swapped_sides(sides.are_swapped(progress["config"], names, whose_left), workdir)
     fields = tuple(flatten_config(progress["config"]).keys() | flatten_config(json_config(config)))
     fields = tuple(field for field in fields if not is_within(field, FREE_FIELDS))
     check_same_fields(progress["config"], config, fields, workdir)
@@ -201,6 +210,20 @@ def check_same_run(
             f"{workdir} holds a run on other data: fingerprint {progress['fingerprint'][:16]}… "
             f"then, {fingerprint[:16]}… now; {_OTHER_RUN}"
         )
+
+
+def refuse_swapped_sides(are_swapped: bool, origin: object) -> None:
+    """Refuses to train on, or to score, what has left and right the other way round than the data.
+
+    Args:
+      are_swapped: see `sides.are_swapped`.
+      origin: the run's folder, named in the error.
+
+    Raises:
+      CheckpointError: they are swapped.
+    """
+    if are_swapped:
+        raise CheckpointError(f"{sides.explanation(origin)}. Train it again, in another --workdir")
 
 
 def check_same_fields(
@@ -261,6 +284,7 @@ def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> Infe
             int(progress["step"]),
             progress["fingerprint"],
             progress.get("note"),
+            progress.get("whose_left"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(

@@ -423,8 +423,9 @@ def check_same_model(
     """Refuses a checkpoint that would be another function under this config.
 
     Raises:
-      CheckpointError: names the first setting or array that differs.
+      CheckpointError: names the first setting or array that differs, or says that its sides do.
     """
+    checkpoint.refuse_swapped_sides(state.sides_are_swapped, workdir)
     costs = ("query_chunk", "remat", "dtype")  # memory, time and rounding; not the function
     fields = tuple(f"model.{name}" for name in config.model if name not in costs)
     checkpoint.check_same_fields(

@@ -23,6 +23,7 @@ import grain
 import ml_collections
 import numpy as np
 import tensorflow_datasets as tfds
+from absl import logging
 from PIL import Image
 
 import data_builders.prepare
@@ -57,6 +58,11 @@ class Dataset:
         if self.config.labels == "facial_parts":
             return class_names.FACIAL_PARTS
         return self.metadata.class_names
+
+    @property
+    def whose_left(self) -> str:
+        """Whose left the names of the classes mean, see `data_builders.class_names`."""
+        return class_names.whose_left(self.class_names)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -103,6 +109,7 @@ class Dataset:
             "counts": self.counts,
             "fingerprint": self.metadata.fingerprint,
             "digest": self.digest,
+            "whose_left": self.whose_left,
         }
 
     def environment(self) -> dict[str, Any]:
@@ -111,6 +118,7 @@ class Dataset:
             "data_fingerprint": self.metadata.fingerprint,
             "data_digest": self.digest and self.digest["labels"]["all"],
             "data_drawn": self.metadata.drawn,
+            "whose_left": self.whose_left,
         }
 
 
@@ -273,8 +281,11 @@ def _labels(dataset: Dataset, size: int) -> resize_cache.ResizedArray:
     if config.label_resize == "nearest":
         filters = "nearest"
     prefix = "canvas-" if config.framing == "canvas" else ""
+    kind = "facial_parts" if parts else "labels"
+    if class_names.whose_left(dataset.metadata.class_names) != dataset.whose_left:
+        kind += "-swapped"  # without it: the parts as they were before their sides were swapped
     return resize_cache.ResizedArray(
-        f"{prefix}{'facial_parts' if parts else 'labels'}-{size}-{filters}.npy",
+        f"{prefix}{kind}-{size}-{filters}.npy",
         (size, size),
         functools.partial(_framed_labels, size, num_classes, table, config),
     )
@@ -575,7 +586,15 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     wanted = config.synthetic
     counts = f"{wanted.num_train}-{wanted.num_val}-{wanted.num_test}"
     faces = f"{config.name}-{counts}-{wanted.image_size}px-seed{wanted.seed}"
+    # Earlier drawings, and what was prepared from them, keep their folders: earlier runs were on them.
+    earlier = pathlib.Path(config.manual_dir).expanduser() / faces
+    version = synthetic_faces.DRAWING_VERSIONS.get(config.name, 1)
+    if version > 1:
+        faces += f"-drawing{version}"
     manual_dir = pathlib.Path(config.manual_dir).expanduser() / faces
+    reason = synthetic_faces.why_outdated(config.name, earlier) if version > 1 else None
+    if reason is not None and not manual_dir.exists():
+        logging.warning("%s: drawn anew in %s, for %s", earlier, manual_dir, reason)
     data_dir = pathlib.Path(config.data_dir).expanduser() / faces
     synthetic_faces.write_dataset(
         config.name,

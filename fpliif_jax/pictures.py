@@ -1,7 +1,7 @@
 """Pictures of label maps: palette PNGs, overlays on photos, sheets of predictions beside the truth.
 
-Colours belong to what a class is, not to its id, so that skin, hair or the left eye look the same
-in every data set, under whichever name that data set gives them.
+Colours belong to what a class is, not to its id, so that skin, hair or the eye on the left of the
+picture look the same in every data set, under whichever name that data set gives them.
 """
 
 import pathlib
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from data_builders import class_names as names_of_sets
 from fpliif_jax import whole_file
 
 # Any two differ clearly (by at least 24 in CIE L*a*b*). Left and right are two shades of a hue, the
@@ -35,17 +36,10 @@ PART_COLOURS = {
     "neck": (196, 132, 112),
     "cloth": (84, 104, 132),
 }
-# CelebAMask-HQ's names. Traps: 'l_lip' is the lower lip, 'ear_r' an earring, 'neck_l' a necklace.
-PART_OF_ALIAS = {
-    "l_brow": "left_brow",
-    "r_brow": "right_brow",
-    "l_eye": "left_eye",
-    "r_eye": "right_eye",
-    "l_ear": "left_ear",
-    "r_ear": "right_ear",
-    "u_lip": "upper_lip",
-    "l_lip": "lower_lip",
-    "mouth": "inner_mouth",
+# CelebAMask-HQ's names, by the picture's sides. Traps: 'ear_r' is an earring, 'neck_l' a necklace.
+PART_OF_ALIAS = names_of_sets.CELEBAMASK_HQ_FACIAL_PARTS | {
+    "r_ear": "left_ear",
+    "l_ear": "right_ear",
     "eye_g": "eyeglasses",
     "ear_r": "earring",
     "neck_l": "necklace",

@@ -38,6 +38,7 @@ from fpliif_jax import (
     photos,
     pictures,
     preprocess,
+    sides,
     whole_file,
 )
 from fpliif_jax.interruption import Interruption
@@ -222,6 +223,8 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     def report(message: str) -> None:
         tqdm.tqdm.write(message, file=sys.stderr)
 
+    if trained.sides_are_swapped:
+        report(f"note: {sides.explanation(flags.workdir)}")
     for task in tasks:
         if task.target.name != task.photo.stem:
             report(

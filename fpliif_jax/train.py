@@ -247,6 +247,7 @@ def train(
             "config": checkpoint.json_config(config),
             "fingerprint": dataset.metadata.fingerprint,
             "class_names": list(dataset.class_names),
+            "whose_left": dataset.whose_left,
             "step": 0,
             "stage": 0,
             "stage_step": 0,
@@ -560,13 +561,15 @@ def _variables_to_start_from(
     """The networks as the stage before left them, or another run; `fresh` ones as they are initially.
 
     Raises:
-      CheckpointError: the other run has no such checkpoint, or other networks.
+      CheckpointError: the other run has no such checkpoint, other networks or other sides.
     """
     if stage_before is not None:
         loaded = checkpoint.load_for_inference(workdir, f"after_{stage_before}").variables
     elif config.train.get("init_from", ""):
         folder = pathlib.Path(config.train.init_from).expanduser()
-        loaded = checkpoint.load_for_inference(folder, config.train.init_checkpoint).variables
+        other = checkpoint.load_for_inference(folder, config.train.init_checkpoint)
+        checkpoint.refuse_swapped_sides(other.sides_are_swapped, folder)
+        loaded = other.variables
         checkpoint.check_same_arrays(loaded, initial, folder)
     else:
         return initial

@@ -223,10 +223,10 @@ def _celebamask_hq_parts(folder: pathlib.Path, number: int) -> np.ndarray:
     """Merged by hand from the mask files, in the order of CelebAMask-HQ's ids."""
     anno = folder / "CelebAMask-HQ" / "CelebAMask-HQ-mask-anno" / "0"
     parts = {
-        "l_eye": 3,
-        "r_eye": 4,
-        "l_brow": 1,
-        "r_brow": 2,
+        "r_eye": 3,
+        "l_eye": 4,
+        "r_brow": 1,
+        "l_brow": 2,
         "nose": 5,
         "mouth": 7,
         "u_lip": 6,

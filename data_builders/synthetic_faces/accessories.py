@@ -10,12 +10,7 @@ from data_builders.synthetic_faces.head_pose import HeadPose
 from data_builders.synthetic_faces.person import Person
 
 _EYES_AND_BROWS_19 = (classes.L_EYE, classes.R_EYE, classes.L_BROW, classes.R_BROW)
-_EYES_AND_BROWS_11 = (
-    classes.LAPA_L_EYE,
-    classes.LAPA_R_EYE,
-    classes.LAPA_L_BROW,
-    classes.LAPA_R_BROW,
-)
+_EYES_AND_BROWS_11 = tuple(classes.LAPA_CLASS[list(_EYES_AND_BROWS_19)].tolist())
 
 
 def _where(label_map: np.ndarray, patch: Patch, labels: tuple[int, ...]) -> np.ndarray:
@@ -61,7 +56,7 @@ def draw_eyeglasses(canvas: Canvas, pose: HeadPose, person: Person) -> None:
         canvas.paint(glass, person.glasses_colour * 0.25 + 0.03, 0.97)
         lens_alpha = glass.alpha
         hidden = _where(canvas.lapa_label_map, glass, _EYES_AND_BROWS_11)
-        canvas.mark_11(glass.scaled(hidden), classes.LAPA_SKIN)
+        canvas.mark_11(glass.scaled(hidden), int(classes.LAPA_CLASS[classes.SKIN]))
     else:
         canvas.paint(glass, (0.90, 0.95, 1.0), 0.09)
         lens_alpha = glass.alpha * ~_where(canvas.label_map, glass, _EYES_AND_BROWS_19)

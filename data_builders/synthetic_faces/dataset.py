@@ -23,8 +23,10 @@ from data_builders.prepared_set import lock, set_aside
 from data_builders.synthetic_faces.job import Job, draw_share
 from data_builders.synthetic_faces.layouts import LAYOUTS
 
-# Part of a set's settings: raise it with every change that alters a drawn byte.
-DRAWING_VERSION = 1
+# Part of a set's settings, by layout: raise it with every change that alters a drawn byte.
+# 2 has the picture's sides in LaPa and Helen (see data_builders.class_names); 1 had the person's.
+DRAWING_VERSIONS = {"lapa": 2, "celebamask_hq": 1, "helen": 2}
+_FIRST_WITH_RIGHT_SIDES = {"lapa": 2, "celebamask_hq": 1, "helen": 2}
 _FEW_FACES = 24  # not worth the start of worker processes
 
 
@@ -43,7 +45,8 @@ def write_dataset(
     """Draws faces and writes them as the official archive of a data set unpacks.
 
     The same arguments give the same bytes, whatever `num_workers`. A finished set with the same
-    settings is left as it is; one that this function wrote with other settings is replaced.
+    settings is left as it is; one that this function wrote with other settings is replaced, and
+    where it is one of an earlier drawing a line on stderr says so.
 
     Args:
         layout: 'lapa', 'celebamask_hq' or 'helen'.
@@ -73,6 +76,9 @@ def write_dataset(
         with lock(root):
             if overwrite or not _is_finished(root, job):
                 _refuse_foreign_folder(root, overwrite)
+                reason = why_outdated(layout, root.parent)
+                if reason is not None:
+                    print(f"{root}: drawn anew, for {reason}", file=sys.stderr)
                 _draw(root, job, min(num_workers, len(job.tasks())))
     except OSError as error:
         raise DataError(
@@ -106,7 +112,46 @@ def _check_job(job: Job) -> None:
 
 
 def _settings(job: Job) -> dict[str, str | int]:
-    return {**dataclasses.asdict(job), "drawing_version": DRAWING_VERSION}
+    return {**dataclasses.asdict(job), "drawing_version": DRAWING_VERSIONS[job.layout]}
+
+
+def why_outdated(layout: str, manual_dir: Path) -> str | None:
+    """Why the drawn set in a folder is not one of today; None where it is, or where none is drawn.
+
+    Args:
+        layout: 'lapa', 'celebamask_hq' or 'helen'.
+        manual_dir: folder of a raw download, drawn or not; it need not exist.
+    """
+    version = _drawing_version(layout, manual_dir)
+    if version is None or version >= DRAWING_VERSIONS[layout]:
+        return None
+    reason = f"it is of drawing version {version} of {layout}, not {DRAWING_VERSIONS[layout]}"
+    if version < _FIRST_WITH_RIGHT_SIDES[layout]:
+        reason += ": left and right of brows and eyes were the person's, not the picture's"
+    return reason
+
+
+def refuse_earlier_sides(layout: str, manual_dir: Path) -> None:
+    """Refuses a drawn set whose labels have other sides than those of its layout have today.
+
+    Args:
+        layout, manual_dir: see `why_outdated`.
+    Raises:
+        DataError: says to draw it anew.
+    """
+    version = _drawing_version(layout, manual_dir)
+    if version is not None and version < _FIRST_WITH_RIGHT_SIDES[layout]:
+        raise DataError(
+            f"{manual_dir}: {why_outdated(layout, manual_dir)}. Draw it anew with the same command, "
+            "then prepare it with --rebuild."
+        )
+
+
+def _drawing_version(layout: str, manual_dir: Path) -> int | None:
+    for root in (manual_dir / LAYOUTS[layout].folder, manual_dir):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return int(json.loads((root / SETTINGS_FILE).read_text())["drawing_version"])
+    return None
 
 
 def _is_finished(root: Path, job: Job) -> bool:

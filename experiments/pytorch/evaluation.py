@@ -9,8 +9,8 @@ import torch
 from experiments.pytorch import checkpoint
 from experiments.pytorch.fp_liif import FPLIIF
 from experiments.pytorch.rows import make_predictor, make_scorer
-from fpliif_jax import evaluate, input_pipeline
-from fpliif_jax.checkpoint import CheckpointError
+from fpliif_jax import evaluate, input_pipeline, sides
+from fpliif_jax.checkpoint import CheckpointError, refuse_swapped_sides
 
 
 def evaluate_run(
@@ -36,6 +36,11 @@ def evaluate_run(
 
     def load(which: str) -> evaluate.Candidate:
         saved = checkpoint.load(workdir, which)
+        trained = saved["progress"]
+        swapped = sides.are_swapped(
+            trained["config"], trained["class_names"], trained.get("whose_left")
+        )
+        refuse_swapped_sides(swapped, workdir)
         model = FPLIIF(config.model)
         model.load_state_dict(saved["model"])
         model.to(device)

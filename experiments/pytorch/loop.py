@@ -276,6 +276,7 @@ class _Run:
             "config": json_config(self._config),
             "fingerprint": dataset.metadata.fingerprint,
             "class_names": list(dataset.class_names),
+            "whose_left": dataset.whose_left,
             "step": 0,
             "best_score": None,
             "interval": {"steps": 0, "sums": {}},

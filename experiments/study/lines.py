@@ -45,7 +45,7 @@ class Line:
     @property
     def data(self) -> RunData:
         """What the runs were trained and evaluated on."""
-        return RunData.of(self._recorded.results, self._recorded.environment)
+        return RunData.of(self._recorded.config, self._recorded.results, self._recorded.environment)
 
     @property
     def dataset(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Line:
         """The run that recorded most of its data; what the others did not record is the same."""
         return min(
             self.measured.runs.values(),
-            key=lambda run: RunData.of(run.results, run.environment).unknowns,
+            key=lambda run: RunData.of(run.config, run.results, run.environment).unknowns,
         )
 
     @property

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from data_builders import class_names
 from experiments.study.bounded_files import UnreadableError
 
 SEED_SOURCES = ("initialisation", "data_order", "augmentation")
@@ -29,6 +30,8 @@ def check_config(config: Any, name: str = "config.json") -> None:
         _field(config, group, name, _is_object, "an object")
         if text is not None:
             _field(config[group], text, f"{name}: {group}", _is_text, "a text")
+    synthetic = config["data"].get("synthetic", {})
+    _require(_is_object(synthetic), name, "data.synthetic is not an object")
     seeds = config.get("seeds", {})
     _require(_is_object(seeds), name, "seeds is not an object")
     for source in SEED_SOURCES:
@@ -55,6 +58,7 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
     _require(_is_text_or_none(fingerprint), name, "data_fingerprint is not a text")
     _require(_is_digest(environment.get("data_digest")), name, "data_digest is not a digest")
     _require(_is_flag(environment.get("data_drawn")), name, "data_drawn is not true or false")
+    _check_sides(environment, name)
     versions = environment.get("versions", {})
     fits = _is_object(versions) and all(_is_text_or_none(text) for text in versions.values())
     _require(fits, name, "versions is not an object of texts")
@@ -97,6 +101,12 @@ def check_record(record: Any) -> bool:
     return _is_object(record) and _is_count(record.get("step")) and _is_text(record.get("split"))
 
 
+def _check_sides(content: dict[str, Any], name: str) -> None:
+    known = (class_names.PICTURE, class_names.PERSON)
+    whose_left = content.get("whose_left")  # which files of older runs do not have
+    _require(whose_left in (None, *known), name, f"whose_left is not one of {', '.join(known)}")
+
+
 def _check_framework(content: dict[str, Any], name: str) -> None:
     framework = content.get("framework", "jax")
     known = _is_text(framework) and framework in FRAMEWORKS
@@ -109,6 +119,7 @@ def _check_dataset(dataset: dict[str, Any], name: str) -> None:
     _field(dataset, "counts", name, _is_object, "an object")
     fits = all(_is_count(count) for count in dataset["counts"].values())
     _require(fits, name, "counts has something other than counts")
+    _check_sides(dataset, name)
     for text in ("builder_config", "fingerprint"):
         _require(_is_text_or_none(dataset.get(text)), name, f"{text} is not a text")
     for flag in ("drawn", "official_ids"):

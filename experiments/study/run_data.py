@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from fpliif_jax import sides
+
 _SHOWN_DIGITS = 16  # of 64: enough to compare by eye
 
 
@@ -14,29 +16,33 @@ class RunData:
       fingerprints: of the raw trees, trained and evaluated on; None where a run does not have it.
       digests: of the label maps of all splits, trained on and evaluated on; None where an older version made the run.
       splits: of the label maps of each split, evaluated on; None likewise.
+      whose_left: 'picture' or 'person', see `fpliif_jax.sides`.
     """
 
     fingerprints: tuple[str | None, str | None]
     digests: tuple[str | None, str | None]
     splits: tuple[tuple[str, str | None], ...] | None
+    whose_left: str
 
     @classmethod
-    def of(cls, results: dict[str, Any], environment: dict[str, Any] | None) -> "RunData":
-        """From results.json and environment.json, checked."""
+    def of(
+        cls, config: dict[str, Any], results: dict[str, Any], environment: dict[str, Any] | None
+    ) -> "RunData":
+        """From config.json, results.json and environment.json, checked."""
         environment = environment or {}
         labels = labels_digests(results["dataset"])
         return cls(
             (environment.get("data_fingerprint"), results["dataset"].get("fingerprint")),
             (environment.get("data_digest"), labels and labels["all"]),
             labels and tuple(sorted(labels.items())),
+            sides.whose_left(config, results["dataset"].get("whose_left")),
         )
 
     def fits(self, other: "RunData") -> bool:
         """Whether nothing that both recorded differs."""
         pairs = [*zip(self.digests, other.digests, strict=True), (self.splits, other.splits)]
-        return self.fingerprints == other.fingerprints and all(
-            None in pair or pair[0] == pair[1] for pair in pairs
-        )
+        known = (self.fingerprints, self.whose_left) == (other.fingerprints, other.whose_left)
+        return known and all(None in pair or pair[0] == pair[1] for pair in pairs)
 
     @property
     def is_of_other_data(self) -> bool:

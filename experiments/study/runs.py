@@ -31,7 +31,7 @@ from experiments.study.run_checks import (
     check_results,
 )
 from experiments.study.run_data import RunData
-from fpliif_jax import metrics
+from fpliif_jax import metrics, sides
 
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
@@ -290,9 +290,9 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
     Two runs belong together if their configs differ in nothing but the seed, what follows it, where data lie,
     the number of threads and of pictures; and if they were trained in the same framework, trained and evaluated on
-    the same data (by fingerprint, and by digest where both have it) and have as many parameters. A run without a
-    digest joins those with one, and an unfinished run the finished ones, where there is only one such group. Runs
-    without a usable config are in no group.
+    the same data (by fingerprint, by whose left its classes mean, and by digest where both have it) and have as
+    many parameters. A run without a digest joins those with one, and an unfinished run the finished ones, where
+    there is only one such group. Runs without a usable config are in no group.
     """
     by_config: dict[str, list[Run]] = {}
     for run in runs:
@@ -367,9 +367,9 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
 
 def _same_data(runs: list[Run]) -> list[list[Run]]:
     finished: dict[tuple[RunData, int], list[Run]] = {}
-    others: dict[tuple[str | None, str | None], list[Run]] = {}
+    others: dict[tuple[str | None, str | None, str], list[Run]] = {}
     recorded = {
-        run.path: RunData.of(run.results, run.environment)
+        run.path: RunData.of(run.config, run.results, run.environment)
         for run in runs
         if run.status == "finished"
     }
@@ -381,14 +381,15 @@ def _same_data(runs: list[Run]) -> list[list[Run]]:
             finished.setdefault(fitting[0] if len(fitting) == 1 else key, []).append(run)
         else:
             environment = run.environment or {}
-            trained = (environment.get("data_fingerprint"), environment.get("data_digest"))
+            left = sides.whose_left(run.config, environment.get("whose_left"))
+            trained = (environment.get("data_fingerprint"), environment.get("data_digest"), left)
             others.setdefault(trained, []).append(run)
     parts = list(finished.values())
-    for (trained, digest), unfinished in others.items():
+    for (trained, digest, left), unfinished in others.items():
         same_files = [
             (data.digests[0], part)
             for (data, _), part in finished.items()
-            if trained in (None, data.fingerprints[0])
+            if trained is None or (trained, left) == (data.fingerprints[0], data.whose_left)
         ]
         same_labels = [part for labels, part in same_files if labels == digest]
         fitting = same_labels or [part for labels, part in same_files if None in (labels, digest)]

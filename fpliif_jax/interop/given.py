@@ -9,7 +9,7 @@ import jax
 import ml_collections
 
 from data_builders import class_names
-from fpliif_jax import checkpoint
+from fpliif_jax import checkpoint, sides
 from fpliif_jax.interop.entries import InteropError, shown_name
 from fpliif_jax.interop.files import read_file, sha256
 from fpliif_jax.interop.fp_liif import fpliif_from_torch
@@ -49,7 +49,8 @@ def read_weights(
     _check_same_function(path, metadata, config)
     note = f"weights of {path} (sha256 {sha256(path)[:16]}…)"
     names = _class_names(path, config)
-    return checkpoint.InferenceCheckpoint(config, variables, names, 0, None, note)
+    whose_left = class_names.whose_left(names)
+    return checkpoint.InferenceCheckpoint(config, variables, names, 0, None, note, whose_left)
 
 
 def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) -> str:
@@ -92,10 +93,15 @@ def _check_same_function(
     if metadata is None:
         return
     try:
-        then = checkpoint.flatten_config(dict(json.loads(metadata)["config"]))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told = json.loads(metadata)
+        then = checkpoint.flatten_config(dict(told["config"]))
+        names, whose_left = told.get("class_names", ()), told.get("whose_left")
+        swapped = sides.are_swapped(told["config"], names, whose_left)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         kind = type(error).__name__
         raise InteropError(f"{path}: its metadata cannot be read ({kind})") from error
+    if swapped:
+        raise InteropError(sides.explanation(path))
     now = checkpoint.flatten_config(checkpoint.json_config(config))
     for field in sorted(then.keys() & now.keys()):
         compared = checkpoint.is_within(field, _FUNCTION)

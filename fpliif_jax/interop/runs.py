@@ -8,7 +8,7 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from fpliif_jax import checkpoint, run_lock
+from fpliif_jax import checkpoint, run_lock, sides
 from fpliif_jax.interop.entries import InteropError
 from fpliif_jax.interop.files import check_name, sha256, write_file
 from fpliif_jax.interop.fp_liif import fpliif_to_torch
@@ -38,7 +38,7 @@ def write_weights(
     """Writes the weights of a run of FP-LIIF as a file in the exchange format.
 
     A `.safetensors` file also holds, as JSON, the run's config without the places of its data, the names of
-    its classes, and the checkpoint and its step.
+    its classes and whose left they mean, and the checkpoint and its step.
 
     Args:
       workdir: the run's folder.
@@ -63,6 +63,7 @@ def write_weights(
     metadata = {
         "config": config,
         "class_names": trained.class_names,
+        "whose_left": sides.whose_left(config, trained.whose_left),
         "checkpoint": which,
         "step": trained.step,
     }
@@ -106,6 +107,7 @@ def make_run(
                 "config": saved_config,
                 "fingerprint": None,
                 "class_names": list(given.class_names),
+                "whose_left": given.whose_left,
                 "step": 0,
                 "note": given.note,
             }
