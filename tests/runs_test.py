@@ -16,7 +16,8 @@ from experiments.study import bounded_files, runs
 
 CLASSES = ("background", "skin", "nose")
 # Two images; of class 1: 6 + 2 right, 1 + 0 missed, 2 + 1 too many; of class 2: 3 + 0 right, 2 + 1 missed,
-# 1 + 0 too many; by hand F1_1 = 16 / (9 + 11) = 0.8, F1_2 = 6 / (6 + 4) = 0.6.
+# 1 + 0 too many; by hand F1_1 = 16 / (9 + 11) = 0.8, F1_2 = 6 / (6 + 4) = 0.6, IoU_1 = 8 / 12, IoU_2 = 3 / 7,
+# IoU_0 = 1; of image 1 F1_1 = 12 / 15, F1_2 = 6 / 9, of image 2 F1_1 = 4 / 5, F1_2 = 0.
 MATRICES = np.array(
     [[[5, 0, 0], [0, 6, 1], [0, 2, 3]], [[7, 0, 0], [0, 2, 0], [0, 1, 0]]], np.int32
 )
@@ -26,13 +27,13 @@ def config_of(seed: int, **changes: Any) -> dict[str, Any]:
     config = {
         "seed": seed,
         "seeds": {"initialisation": seed, "data_order": seed, "augmentation": seed},
-        "data": {"name": "lapa", "manual_dir": None, "data_dir": "d", "cache_dir": None},
+        "data": {"name": "lapa", "image_size": 64, "manual_dir": None, "data_dir": "d"},
         "model": {"name": "fp_liif", "features": 8},
         "train": {"epochs": 10, "stages": ["parsing"]},
         "eval": {"num_pictures": 8},
         "study": {"equivalence_margin": 0.5},
     }
-    config["data"]["num_workers"] = 0
+    config["data"] |= {"cache_dir": None, "num_workers": 0}
     for field, value in changes.items():
         section, _, name = field.partition("__")
         if name:
@@ -64,10 +65,10 @@ def results_of(config: dict[str, Any], fingerprint: str = "abc") -> dict[str, An
                 "images": 2,
                 "mean_f1": 0.7,
                 "class_f1": {"skin": 0.8, "nose": 0.6},
-                "miou": 0.5,
-                "miou_with_background": 0.6,
+                "miou": (2 / 3 + 3 / 7) / 2,
+                "miou_with_background": (1 + 2 / 3 + 3 / 7) / 3,
                 "group_f1": {},
-                "per_image_mean_f1": None,
+                "per_image_mean_f1": ((0.8 + 2 / 3) / 2 + (0.8 + 0) / 2) / 2,
             }
         ],
         "train": None,
@@ -113,7 +114,7 @@ def only_run(root: pathlib.Path) -> runs.Run:
 def test_a_finished_run_is_read_whole(tmp_path: pathlib.Path) -> None:
     folder = write_run(tmp_path / "lapa" / "seed3", config_of(3))
     (folder / "metrics.jsonl").write_text(
-        '{"step": 1, "split": "train", "loss": 2.5}\n{"split": "train"}\n{"step": 2, "split": "train"}\n{"step": 3, "sp'
+        '{"step": 1, "split": "train", "loss": 2.5}\n{"step": 2, "split": "train"}\n{"step": 3, "sp'
     )
     run = only_run(tmp_path)
     assert (run.path, run.name, run.status, run.problem) == (folder, "lapa/seed3", "finished", None)
@@ -204,7 +205,26 @@ def _remove(*path: str | int) -> Any:
         (_change("dataset", "complete", to="yes"), "'complete' is not true or false"),
         (_change("notes", to="none"), "notes is not a list of texts"),
         (_change("seed", to=1.0), "'seed' is not an integer"),
-        (_change("seed", to=9), "config.json has seed 0, results.json seed 9"),
+        (_change("seed", to=9), "seed is 9, its config has 0"),
+        (_change("model", to="stn_icnn"), "model is 'stn_icnn', its config has 'fp_liif'"),
+        (_change("dataset", "name", to="helen"), "dataset.name is 'helen', its config has 'lapa'"),
+        (_change("config", "model", "norm", to=["instance"]), "model.norm is not a text"),
+        (_change("config", "model.norm", to="none"), "'model.norm' is not the name of a field"),
+        (_change("config_fingerprint", to="0" * 64), "not the one of its config_fingerprint"),
+        (_change("train", to={"seconds": "long"}), "train is not an object of numbers"),
+        (_change("train", to={"seconds": 1e300}), "train is not an object of numbers"),
+        # Each score is that of the matrices.
+        (_change("evaluations", 0, "mean_f1", to=0.99), "has mean_f1 0.99, these matrices 0.7"),
+        (_change("evaluations", 0, "miou", to=0.99), "has miou 0.99, these matrices 0.547"),
+        (
+            _change("evaluations", 0, "miou_with_background", to=None),
+            "has miou_with_background None",
+        ),
+        (_change("evaluations", 0, "per_image_mean_f1", to=0.99), "these matrices 0.566"),
+        (_change("evaluations", 0, "group_f1", to={"overall": 0.99}), "has groups"),
+        (_change("evaluations", 0, "class_f1", "nose", to=0.99), "has F1 of nose 0.99"),
+        (_change("evaluations", 0, "images", to=3), "has images 3, these matrices 2"),
+        (_change("evaluations", 0, "row", to="65"), "test-best-65.npz is missing"),
         (_remove("config", "model"), "config: has no 'model'"),
         (_change("framework", to="tensorflow"), "'framework' is not one of jax, pytorch"),
         (_change("framework", to=["jax"]), "'framework' is not one of jax, pytorch"),
@@ -219,7 +239,7 @@ def test_results_of_another_form_are_broken(
     write_run(tmp_path / "seed0", config_of(0), results=results)
     run = only_run(tmp_path)
     assert run.status == "broken"
-    assert run.problem.startswith(("results.json", "config.json"))
+    assert run.problem.startswith(("results.json: ", "evaluations/test-best-6"))
     assert re.search(problem, run.problem)
 
 
@@ -287,10 +307,61 @@ def test_files_too_large_are_not_read(
     assert only_run(tmp_path).problem == "metrics.jsonl has more than 1 MiB"
 
 
-def test_a_log_full_of_rubbish_is_given_up(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"x", "is not valid JSON"),
+        (b'{"step": 5, "split": "train", "loss": NaN}', "is not valid JSON"),
+        (b"[]", "is not a JSON object"),
+        (b'{"split": "train"}', "has no 'step'"),
+        (b'{"step": 5, "split": "holdout"}', "'split' is not one of"),
+        (b'{"step": 5, "split": "train", "stage": ["a"]}', "'stage' is not a short name"),
+        (b'{"step": 5, "split": "train", "stage": {}}', "'stage' is not a short name"),
+        (b'{"step": 5, "split": "train", "loss": "low"}', "'loss' is not a number"),
+        (b'{"step": 5, "split": "train", "loss": 1e300}', "'loss' is not a number"),
+        (b'{"step": 5, "split": "train", "epoch": -1}', "'epoch' is not a count"),
+        (b'{"step": 5, "split": "validation", "mean_f1": 7}', "'mean_f1' is not a number"),
+        (
+            b'{"step": 5, "split": "validation", "window_error": 1}',
+            "'window_error' is not an object",
+        ),
+        (b'{"step": 5, "split": "validation", "timing": [1]}', "'timing' is not a number"),
+        (b'{"step": 1, "split": "train"}', "is of an earlier step than the line before it"),
+    ],
+)
+def test_a_log_with_a_line_that_is_no_record_is_broken(
+    tmp_path: pathlib.Path, line: bytes, problem: str
+) -> None:
     folder = write_run(tmp_path / "seed0", config_of(0))
-    (folder / "metrics.jsonl").write_bytes(b"x\n" * 5000)
-    assert "more than 1000 damaged lines" in only_run(tmp_path).problem
+    good = b'{"step": 4, "split": "train", "stage": "parsing", "loss": 2.5}\n'
+    (folder / "metrics.jsonl").write_bytes(good + line + b"\n" + good)
+    run = only_run(tmp_path)
+    assert (run.status, run.metrics) == ("broken", ())
+    assert run.problem.startswith("metrics.jsonl: line 2")
+    assert problem in run.problem
+    # A kill cuts off the last line alone.
+    (folder / "metrics.jsonl").write_bytes(good + line)
+    assert (only_run(tmp_path).status, len(only_run(tmp_path).metrics)) == ("finished", 1)
+
+
+def test_results_with_other_settings_than_the_run_was_trained_with_are_broken(
+    tmp_path: pathlib.Path,
+) -> None:
+    for index, (changes, differs) in enumerate(
+        (
+            ({"train__epochs": 400}, "train.epochs"),
+            ({"study": {"equivalence_margin": 2.0}}, "study.equivalence_margin"),
+            ({"model__features": 64}, "model.features"),
+            ({"data__data_dir": "elsewhere"}, None),
+            ({"eval__num_pictures": 0}, None),
+            ({"train__microbatch": 4}, None),
+        )
+    ):
+        root = tmp_path / str(index)
+        write_run(root / "seed0", config_of(0), results=results_of(config_of(0, **changes)))
+        problem = only_run(root).problem
+        assert (problem is None) == (differs is None)
+        assert differs is None or problem.startswith(f"config.json has {differs} ")
 
 
 def test_links_and_special_files_are_not_followed(tmp_path: pathlib.Path) -> None:
@@ -670,3 +741,27 @@ def test_files_that_contradict_each_other_about_the_framework_are_broken(
     assert "results.json has pytorch, environment.json has jax" in run.problem
     _state_framework(folder, "environment.json", 3)
     assert "environment.json: 'framework' is not one of jax, pytorch" in only_run(tmp_path).problem
+
+
+def test_examples_are_of_the_evaluation(tmp_path: pathlib.Path) -> None:
+    right = {
+        "ids": np.array(["a", "b"]),
+        "per_image_f1": np.array([(0.8 + 2 / 3) / 2, 0.4]),
+        "rank": np.array([1, 0]),
+        "split_size": np.array(2),
+    }
+    for index, (changes, problem) in enumerate(
+        (
+            ({}, None),
+            ({"per_image_f1": np.array([0.99, 0.4])}, "has per_image_f1 0.99 of 'a'"),
+            ({"ids": np.array(["a", "c"])}, "its images or classes are not those"),
+            ({"split_size": np.array(5)}, "its images or classes are not those"),
+            ({"class_names": np.array(["background", "nose", "skin"])}, "images or classes"),
+            ({"images": np.zeros(3)}, "examples.npz: images is float64"),
+        )
+    ):
+        folder = write_run(tmp_path / str(index) / "seed0", config_of(0))
+        np.savez_compressed(folder / "examples.npz", **_examples(**(right | changes)))
+        run = only_run(tmp_path / str(index))
+        assert run.status == ("finished" if problem is None else "broken")
+        assert problem is None or problem in run.problem

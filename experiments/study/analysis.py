@@ -16,7 +16,7 @@ from typing import Any
 
 from experiments.launching.jobs import last_error
 from experiments.published import read_external
-from experiments.study import costs, deviations, frameworks, hidden_parts
+from experiments.study import costs, frameworks, hidden_parts, readings
 from experiments.study.environments import environments
 from experiments.study.lines import Line, make_lines, unique_label
 from experiments.study.measured import Key, described
@@ -48,7 +48,9 @@ def analyse(
     elsewhere = [value for path in external for value in read_external(path)]
     lines = make_lines(group_runs(runs), studies)
     tables = frameworks.tables(lines) + published_tables(lines, studies, elsewhere)
-    tables += costs.tables(root, studies) + hidden_parts.tables(root, studies)
+    broken = {run.name for run in runs if run.status == "broken"}
+    sound = [run for run in runs if run.name not in broken]
+    tables += costs.tables(root, studies) + hidden_parts.tables(root, studies, broken)
     groups = [_group(line, lines) for line in lines]
     incomplete = _incomplete(root, runs, studies, problems, lines)
     margins = [line.margin for line in lines]
@@ -57,11 +59,11 @@ def analyse(
         "root": root.resolve().name,
         "margin": min(margins, default=0.5),
         "summary": summary_of(lines, tables, incomplete),
-        "commands": _commands(studies, runs),
+        "commands": _commands(studies, sound),
         "groups": groups,
         "tables": tables,
         "incomplete_runs": incomplete,
-        "environments": environments(runs),
+        "environments": environments(sound),
         "external": [path.name for path in external],
     }
     return study, {line.identifier: line.first for line in lines}
@@ -137,7 +139,7 @@ def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
         | {
             field: value
             for field, value in checkpoint.flatten_config(other.config).items()
-            if not deviations.is_immaterial(field)
+            if not readings.is_immaterial(field)
         }
         for other in lines
     ]

@@ -39,31 +39,40 @@ def rows_of(line: Line, external: Sequence[PublishedValue] = ()) -> list[dict[st
 
 
 def peers(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """What the same tables print for other systems: means and overall scores, beside nothing of ours."""
+    """What the same tables print for systems without a line here: means and overall scores, beside nothing of ours.
+
+    Another system's number stands as the paper has it; a system that is built here has no finished run yet.
+    """
     claims = [
         (claim, deviations.dataset_of(line.variant))
         for line in lines
         if line.variant
         for claim in line.variant.claims
     ]
-    own = {claim.system for claim, _ in claims}
+    shown = {claim.system for claim, _ in claims}
+    own = {claim.system for table in TABLES for one in table.variants for claim in one.claims}
     rows = []
     for value in published_values():
         is_beside = any(
             (claim.source, dataset) == (value.source, value.dataset) for claim, dataset in claims
         )
-        if is_beside and value.system not in own and value.class_name in MAIN_CLASSES:
+        if is_beside and value.system not in shown and value.class_name in MAIN_CLASSES:
             if value.metric not in _SCORE_METRICS:
                 continue
+            is_own = value.system in own
             rows.append(
                 table_row(
                     value.system,
                     value.metric,
                     value.class_name,
-                    system=value.system,
+                    system="ours" if is_own else value.system,
                     row=value.protocol,
                     published=as_published(value, value.percent, value.unit),
-                    reason="another system, as the paper has it",
+                    reason=(
+                        "no finished run of it here"
+                        if is_own
+                        else "another system, as the paper has it"
+                    ),
                 )
             )
     return rows

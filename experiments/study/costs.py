@@ -11,7 +11,7 @@ from typing import Any
 from experiments.published import PublishedValue, published_values
 from experiments.study import scales
 from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
-from experiments.study.run_checks import is_number
+from experiments.study.json_values import is_number
 from experiments.study.studies import Study
 from experiments.study.table_row import as_published, table_row
 from experiments.study.tables import Variant

@@ -1,8 +1,8 @@
 """How the settings of runs differ from a paper's, and whether their scores may be held against its numbers.
 
-A deviation is a *reading* where the paper is silent or contradicts itself (docs/reproduction*.md list these
-fields): the runs are still a reproduction, and the report names the reading. Any other deviation is of *scale*:
-another experiment, whose scores are shown but compared with nothing published.
+A deviation is a *reading* where the paper is silent or contradicts itself and can be read as the value of the runs
+(experiments.study.readings): the runs are still a reproduction, and the report names the reading. Any other deviation
+is of *scale*: another experiment, whose scores are shown but compared with nothing published.
 """
 
 import dataclasses
@@ -12,87 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import configs
-from experiments.study import scales
+from experiments.study import readings, scales
 from experiments.study.run_data import is_drawn
 from experiments.study.tables import TABLES, Variant
 from fpliif_jax import checkpoint, settings
-
-# Fields that docs/reproduction.md and docs/reproduction_stn_icnn.md list as open questions, and those that decide
-# about rounding alone.
-READINGS = (
-    "model.norm_affine",
-    "model.sampling",
-    "model.ensemble",
-    "model.position",
-    "model.initializer",
-    "loss.temperature_mode",
-    "loss.edge_width",
-    "loss.edge_reduction",
-    "train.schedule",
-    "train.decay_every_epochs",
-    "data.label_resize",
-    "data.bicubic",
-    "data.input_scaling",
-    "augment.crop",
-    "augment.fill",
-    "augment.horizontal_flip",
-    "eval.upsampling",
-    "model.kernel_size",
-    "model.last_kernel_size",
-    "model.row_features",
-    "model.pool_size",
-    "model.input_activation",
-    "model.interlink_convs",
-    "model.integration_activation",
-    "model.head_norms",
-    "model.head_activation",
-    "model.localisation",
-    "model.localisation_features",
-    "model.theta_form",
-    "model.floor_centroids",
-    "model.absent_part",
-    "model.coarse_alignment",
-    "model.coarse_from",
-    "loss.segmentation",
-    "loss.part_reduction",
-    "train.frozen_batch_norm",
-    "train.next_stage_from",
-    "augment.noise_sd",
-    "augment.noise_on_black",
-    "data.split_seed",
-    "dtype",
-    "model.dtype",
-    "matmul_precision",
-    "train.validate_every_epochs",
-)
-# What the paper gives for its other data sets, or not at all.
-_READINGS_ON: dict[tuple[str, str], tuple[str, ...]] = {
-    ("fp_liif", "helen"): ("loss.edge_weight", "train.batch_size"),
-    ("stn_icnn", "celebamask_hq"): ("data.image_size",),
-}
-# Fields that change neither what is learnt nor what is scored, or that the comparison looks at by itself.
-_IMMATERIAL = (
-    "seed",
-    "seeds",
-    "study",
-    "eval.batch_size",
-    "eval.num_pictures",
-    "eval.rows",
-    "eval.checkpoints",
-    "eval.splits",
-    "data.manual_dir",
-    "data.data_dir",
-    "data.cache_dir",
-    "data.num_workers",
-    "data.synthetic",
-    "train.log_every_steps",
-    "train.checkpoint_every_epochs",
-    "train.microbatch",
-    "train.init_from",
-    "model.query_chunk",
-    "model.remat",
-    "deterministic",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,13 +37,19 @@ class Deviation:
 
 def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
     """What differs between a config (nested, from JSON) and a variant as published, by field."""
-    here, paper = checkpoint.flatten_config(config), _published_config(variant)
-    readings = READINGS + _READINGS_ON.get((paper["model.name"], paper["data.name"]), ())
+    here = readings.effective(checkpoint.flatten_config(config))
+    published = _published_config(variant)
+    paper = readings.effective(published)
+    both_start_elsewhere = all(side.get("train.init_from") for side in (here, paper))
     found = []
     for field in sorted(here.keys() | paper.keys()):
-        if is_immaterial(field) or here.get(field) == paper.get(field):
+        if readings.is_immaterial(field) or here.get(field) == paper.get(field):
             continue
-        kind = "reading" if field in readings else "scale"
+        # An experiment that starts from another run starts from whatever that run is called here; one that does
+        # not, and should, or should not, has said so with the name of the run.
+        if field == ("train.init_from" if both_start_elsewhere else "train.init_checkpoint"):
+            continue
+        kind = "reading" if readings.is_open(published, field, here.get(field)) else "scale"
         found.append(Deviation(field, here.get(field), paper.get(field), kind))
     return found
 
@@ -181,13 +110,13 @@ def variant_of(config: dict[str, Any]) -> Variant | None:
         for variant in table.variants
         if name and variant.claims and variant.trains and _is_about(variant, config)
     ]
+
+    def distance(variant: Variant) -> tuple[int, int]:
+        differing = deviations(config, variant)
+        return sum(one.kind == "scale" for one in differing), len(differing)
+
     # The one that it differs least from, the main tables first: ablations differ in a field or two.
-    return min(candidates, key=lambda variant: len(deviations(config, variant)), default=None)
-
-
-def is_immaterial(field: str) -> bool:
-    """Whether a field changes neither what is learnt nor what is scored, or is looked at by itself."""
-    return checkpoint.is_within(field, _IMMATERIAL)
+    return min(candidates, key=distance, default=None)
 
 
 def _is_about(variant: Variant, config: dict[str, Any]) -> bool:

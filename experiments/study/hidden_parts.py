@@ -5,11 +5,11 @@ The paper has a picture and no numbers, so nothing is compared; seeds and croppe
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from experiments.study.bounded_files import MEBIBYTE, UnreadableError, parse_json, read_bytes
-from experiments.study.run_checks import is_number
+from experiments.study.json_values import is_number
 from experiments.study.studies import Study
 from experiments.study.table_row import table_row
 from experiments.study.tables import Variant
@@ -20,13 +20,21 @@ _CROPPERS = {"stn": "STN", "centroid": "centroids"}
 _MOMENTS = {"distance_before": "before", "distance_after": "hidden"}
 
 
-def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[dict[str, Any]]:
-    """Distances of the windows' centres from the true ones, in pixels of the canvas, a table a study."""
+def tables(
+    root: pathlib.Path, studies: Sequence[Study], broken: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Distances of the windows' centres from the true ones, in pixels of the canvas, a table a study.
+
+    Args:
+      root: folder of the runs.
+      studies: in it.
+      broken: names of runs that are left out.
+    """
     made = []
     for study in studies:
         variants = study.table.variants if study.table else ()
         measuring = [variant for variant in variants if any(f == FILE for _, f in variant.then)]
-        rows = [row for variant in measuring for row in _rows(root, study, variant)]
+        rows = [row for variant in measuring for row in _rows(root, study, variant, broken)]
         if rows:
             made.append(
                 {
@@ -40,11 +48,13 @@ def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[dict[str, Any]]
     return made
 
 
-def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[dict[str, Any]]:
+def _rows(
+    root: pathlib.Path, study: Study, variant: Variant, broken: Collection[str]
+) -> list[dict[str, Any]]:
     found = {}
     for path in sorted((root / study.folder / variant.name).glob(f"seed*/{FILE}")):
         seed = re.fullmatch(r"seed(\d{1,9})", path.parents[1].name)
-        if seed is None:
+        if seed is None or path.parents[1].relative_to(root).as_posix() in broken:
             continue
         try:
             found[int(seed[1])] = parse_json(read_bytes(path, root, _LIMIT), path.name)

@@ -83,6 +83,8 @@ class Line:
         main = self.measured.main
         if main is not None and main[0] != "test":
             found.append(f"scored on the {main[0]} split, not on the test split")
+        if main is not None and main[1].startswith("after_"):
+            found.append(f"scored with the checkpoint {main[1]}, before the last stage")
         return found
 
     @property

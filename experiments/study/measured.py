@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from experiments.stats import image_bootstrap, seed_statistics
-from experiments.study.run_checks import is_number
+from experiments.study.json_values import is_number
 from experiments.study.runs import Group, Matrices, Run, RunError, load_matrices
 from fpliif_jax import metrics
 

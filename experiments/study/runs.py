@@ -29,6 +29,7 @@ from experiments.study.run_checks import (
     check_environment,
     check_record,
     check_results,
+    check_same_settings,
 )
 from experiments.study.run_data import RunData
 from fpliif_jax import metrics, sides
@@ -36,7 +37,6 @@ from fpliif_jax import metrics, sides
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
 _ARRAYS_LIMIT = 512 * MEBIBYTE
-_MOST_BAD_LINES = 1000
 _NOT_RUNS = ("checkpoints", "tensorboard", "evaluations")
 # Where data lie and how many threads read them does not change a run; nor how many pictures it leaves.
 _PLACES = ("data.manual_dir", "data.data_dir", "data.cache_dir", "data.num_workers")
@@ -60,9 +60,9 @@ class Run:
       status: 'finished' | 'unfinished' (it has no results.json) | 'broken'.
       problem: one line when it is not finished: what is missing or wrong, and how far it came.
       config: config.json, or that of results.json where the folder has none; checked. None if unusable.
-      results: results.json, checked: every score is None or in [0, 1].
+      results: results.json, checked: every score is None or in [0, 1], and that of its matrices.
       environment: environment.json.
-      metrics: the records of metrics.jsonl that are whole, each with 'step' and 'split'.
+      metrics: the records of metrics.jsonl, checked: each with 'step' and 'split', steps in order.
     """
 
     path: pathlib.Path
@@ -202,19 +202,24 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
     require(counted.dtype.kind in "iu", f"confusion_matrices are {counted.dtype}, not integers")
     shape = (len(ids), len(class_names), len(class_names))
     require(counted.shape == shape, f"confusion_matrices are {counted.shape}, not {shape}")
-    is_count = not counted.size or (counted.min() >= 0 and counted.max() < 2**40)
+    # The largest sum over images that float64 holds exactly.
+    most = min(2**40, 2**53 // max(1, len(ids)))
+    is_count = not counted.size or (counted.min() >= 0 and counted.max() < most)
     require(bool(is_count), "confusion_matrices have values that are no counts")
     counted = counted.astype(np.int64)
     scores = metrics.scores(counted, class_names)
-    different = "results.json has {} {}, these matrices {}: they are of different evaluations"
-    for field in ("images", "mean_f1"):
-        told, computed = evaluation[field], scores[field]
-        require(_same(told, computed), different.format(field, told, computed))
-    told, computed = evaluation["class_f1"], scores["class_f1"]
-    require(list(told) == list(computed), different.format("classes", list(told), list(computed)))
-    for label in told:
-        text = different.format(f"F1 of {label}", told[label], computed[label])
-        require(_same(told[label], computed[label]), text)
+    different = "results.json has {} {}, these matrices {}: they are of different evaluations; evaluate the run again"
+    for field, computed in scores.items():
+        stated = evaluation[field]
+        if not isinstance(computed, dict):
+            require(_same(stated, computed), different.format(field, stated, computed))
+            continue
+        what = {"class_f1": "classes", "group_f1": "groups"}[field]
+        text = different.format(what, list(stated), list(computed))
+        require(list(stated) == list(computed), text)
+        for label in stated:
+            text = different.format(f"F1 of {label}", stated[label], computed[label])
+            require(_same(stated[label], computed[label]), text)
     return Matrices(ids, counted, class_names)
 
 
@@ -292,11 +297,11 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     the number of threads and of pictures; and if they were trained in the same framework, trained and evaluated on
     the same data (by fingerprint, by whose left its classes mean, and by digest where both have it) and have as
     many parameters. A run without a digest joins those with one, and an unfinished run the finished ones, where
-    there is only one such group. Runs without a usable config are in no group.
+    there is only one such group. Broken runs are in no group.
     """
     by_config: dict[str, list[Run]] = {}
     for run in runs:
-        if run.config is not None:
+        if run.status != "broken":
             by_config.setdefault(json.dumps(_without_seeds(run.config), sort_keys=True), []).append(
                 run
             )
@@ -473,14 +478,54 @@ def _read_run(folder: pathlib.Path, name: str) -> Run:
     if len({framework for _, framework in stated}) > 1:
         told = ", ".join(f"{file_name} has {framework}" for file_name, framework in stated)
         problems.append(f"the framework is not clear: {told}")
+    run = Run(folder, name, "finished", None, config, results, environment, records)
+    if results is not None and not problems:
+        try:
+            check_same_settings(config, results)
+            _check_evaluations(run)
+        except (UnreadableError, RunError) as error:
+            problems.append(_printable(error).removeprefix(f"{name}: "))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         status, problem = "broken", problems[0] + more
     elif results is None:
         status, problem = "unfinished", _how_far(folder, config, records)
     else:
-        status, problem = "finished", None
-    return Run(folder, name, status, problem, config, results, environment, records)
+        return run
+    return dataclasses.replace(run, status=status, problem=problem)
+
+
+def _check_evaluations(run: Run) -> None:
+    """Refuses scores that do not follow from the matrices of the images, and examples that are of other images.
+
+    Raises:
+      RunError: names the file and what is wrong with it.
+    """
+    examples = load_examples(run)
+    for evaluation in run.results["evaluations"]:
+        matrices = load_matrices(run, evaluation)
+        place = (evaluation["split"], evaluation["checkpoint"], evaluation["row"])
+        if examples is not None and place == (
+            examples.split,
+            examples.checkpoint,
+            examples.rows[0],
+        ):
+            _check_examples(run, examples, matrices)
+
+
+def _check_examples(run: Run, examples: Examples, matrices: Matrices) -> None:
+    index = {example: place for place, example in enumerate(matrices.example_ids)}
+    fits = examples.split_size == len(index) and all(one in index for one in examples.ids)
+    if not fits or examples.class_names != matrices.class_names:
+        raise RunError(
+            f"{run.name}: examples.npz: its images or classes are not those of the evaluation"
+        )
+    for example, f1 in zip(examples.ids, examples.per_image_f1, strict=True):
+        computed = metrics.mean_f1(matrices.confusion_matrices[index[example]])
+        if abs(f1 - np.nan_to_num(computed)) > _SAME_SCORE:
+            raise RunError(
+                f"{run.name}: examples.npz has per_image_f1 {f1} of {example!r}, its matrix {computed}"
+            )
 
 
 def _frameworks(
@@ -496,22 +541,20 @@ def _frameworks(
 
 
 def _read_records(folder: pathlib.Path) -> tuple[dict[str, Any], ...]:
+    """The records of metrics.jsonl, but for a last line that a kill cut off."""
     try:
         content = read_bytes(folder / "metrics.jsonl", folder, _LOG_LIMIT)
     except FileNotFoundError:
         return ()
-    records, bad_lines = [], 0
-    for line in content.splitlines():
-        try:
-            record = parse_json(line, "metrics.jsonl")
-        except UnreadableError:  # a line cut off by a kill
-            record = None
-        if check_record(record):
-            records.append(record)
-            continue
-        bad_lines += 1
-        if bad_lines > _MOST_BAD_LINES:
-            raise UnreadableError(f"metrics.jsonl has more than {_MOST_BAD_LINES} damaged lines")
+    records: list[dict[str, Any]] = []
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        name = f"metrics.jsonl: line {number}"
+        record = parse_json(line, name)
+        check_record(record, name)
+        if records and record["step"] < records[-1]["step"]:
+            raise UnreadableError(f"{name} is of an earlier step than the line before it")
+        records.append(record)
     return tuple(records)
 
 
@@ -568,11 +611,12 @@ def _load(
 
 
 def _texts(array: np.ndarray) -> tuple[str, ...] | None:
-    """None if it is not a list of texts, each different."""
+    """None if it is not a list of texts, each different; half of a surrogate pair is no text."""
     if array.ndim != 1 or array.dtype.kind != "U":
         return None
     texts = tuple(array.tolist())
-    return texts if len(set(texts)) == len(texts) else None
+    is_utf8 = not any("\ud800" <= letter <= "\udfff" for text in texts for letter in text)
+    return texts if is_utf8 and len(set(texts)) == len(texts) else None
 
 
 def _same(told: float | None, computed: float | None) -> bool:

@@ -74,10 +74,18 @@ def _parse(folder: str, content: Any) -> Study:
     if not isinstance(content, dict) or not all(isinstance(content.get(t), str) for t in texts):
         raise UnreadableError("it is not what a study leaves")
     jobs = content.get("jobs")
-    if not isinstance(jobs, list) or not all(isinstance(job, str) for job in jobs):
-        raise UnreadableError("its jobs are not a list of names")
+    if not isinstance(jobs, list) or not all(_is_folder_inside(job) for job in jobs):
+        raise UnreadableError("its jobs are not a list of folders inside it")
     tables = {table.name: table for table in TABLES}
     if content["table"] and content["table"] not in tables:
         raise UnreadableError(f"there is no table {content['table'][:50]!r}")
     table = tables.get(content["table"])
     return Study(folder, table, content["scale"], content["command"], tuple(jobs))
+
+
+def _is_folder_inside(job: Any) -> bool:
+    """Whether it names a folder that cannot lie elsewhere."""
+    if not isinstance(job, str) or not job.isprintable():
+        return False
+    path = pathlib.PurePosixPath(job)
+    return not path.is_absolute() and ".." not in path.parts

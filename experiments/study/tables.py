@@ -221,7 +221,7 @@ TABLES = (
     ),
     Table(
         "open_questions",
-        "What FP-LIIF leaves open: effect of each reading, LaPa",
+        "What FP-LIIF leaves open, and choices against its text: effect of each, LaPa",
         (
             _reading("default", "the default readings"),
             _reading("sampling", "nearest sampling (LIIF)", model__sampling="nearest"),

@@ -1,0 +1,41 @@
+"""What kind of value JSON gave."""
+
+from typing import Any
+
+_LARGEST = 1e30  # no loss, time or rate of a run is larger; figures can still draw it
+_MOST = 2**53  # of steps and images: float64 counts exactly up to here
+
+
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_count(value: Any) -> bool:
+    """Whether it is an integer from 0 to 2**53."""
+    return is_integer(value) and 0 <= value <= _MOST
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number; true and false are none."""
+    return is_integer(value) or isinstance(value, float)
+
+
+def is_measure(value: Any) -> bool:
+    """Whether it is a number of a size that a run can measure."""
+    return is_number(value) and abs(value) <= _LARGEST
+
+
+def is_share(value: Any) -> bool:
+    """Whether it is a number from 0 to 1."""
+    return is_number(value) and 0 <= value <= 1
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is a text."""
+    return isinstance(value, str)
+
+
+def is_object(value: Any) -> bool:
+    """Whether it is an object."""
+    return isinstance(value, dict)
