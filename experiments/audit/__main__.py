@@ -1,4 +1,4 @@
-"""Recomputes what can be recomputed of the papers' numbers, and lists each contradiction with its size.
+"""Recomputes what can be recomputed of the papers' numbers, and lists each contradiction and doubt with its size.
 
     python -m experiments.audit
     python -m experiments.audit --format=markdown --output=docs/audit.md

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from experiments.published import PublishedValue
 
-STATUSES = ("contradiction", "rounding", "cannot be recomputed", "agrees")
+# What each word means stands in `layout`, and on the page.
+STATUSES = ("contradiction", "doubt", "rounding", "cannot be recomputed", "agrees")
 # What hangs on it, most first: the paper's main results; another claim; what someone who reproduces it has to do
 # or may expect; how a number is printed.
 CONSEQUENCES = ("main result", "claim", "recipe", "print")

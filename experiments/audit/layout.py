@@ -5,7 +5,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from experiments.audit import noise, recipe, scores, stn_icnn
+from experiments.audit import geometry, noise, overall, recipe, scores, stn_icnn
 from experiments.audit.finding import CONSEQUENCES, STATUSES, Finding, Tables
 from experiments.published import PublishedValue, published_values
 
@@ -13,10 +13,23 @@ _WIDTH = 98
 _INDENT = " " * 16
 _HEADINGS = {
     "contradiction": "Contradictions, largest consequence first",
+    "doubt": "Doubts: ambiguities and suspicions, largest consequence first",
     "rounding": "Agrees but for rounding",
     "cannot be recomputed": "Cannot be recomputed from the papers and the code",
     "agrees": "Agrees",
 }
+_DEFINITIONS = {
+    "contradiction": "two statements, of a paper or of its authors since, or a statement and what follows from the "
+    "paper's own numbers, cannot both hold",
+    "doubt": "an ambiguity or a suspicion: more than one reading is possible, the numbers do not bear out what is said "
+    "(differences within the noise, words of judgement such as “marginal”), or they look wrong without being "
+    "impossible",
+    "rounding": "the same but for a last digit",
+    "cannot be recomputed": "it takes what is not published",
+    "agrees": "recomputed, and the same",
+}
+_RANKED = ("contradiction", "doubt")  # numbered through, by consequence
+_SHORT = {"contradiction": "Contradictions", "doubt": "Doubts"}
 _LEVELS = {
     "main result": "on the main results",
     "claim": "on other claims",
@@ -37,15 +50,18 @@ def audit(values: Iterable[PublishedValue] | None = None) -> list[Finding]:
       values: the published values; by default those of `experiments/published`.
 
     Returns:
-      Findings by status, contradictions first, then by consequence.
+      Findings by status, contradictions and then doubts first, and by consequence.
 
     Raises:
       LookupError: a value that is needed is missing, or there twice.
     """
     tables = Tables(published_values() if values is None else values)
     findings = [
-        finding for part in (noise, scores, stn_icnn, recipe) for finding in part.check(tables)
+        finding
+        for part in (noise, scores, overall, stn_icnn, recipe)
+        for finding in part.check(tables)
     ]
+    findings += geometry.check()
     return sorted(
         findings,
         key=lambda f: (STATUSES.index(f.status), CONSEQUENCES.index(f.consequence)),
@@ -65,6 +81,11 @@ def _counts(findings: Sequence[Finding]) -> dict[str, int]:
     return {status: sum(f.status == status for f in findings) for status in STATUSES}
 
 
+def _numbers(findings: Sequence[Finding]) -> dict[str, int]:
+    """The number of each finding, by id: the same in the text and on the page."""
+    return {finding.id: number for number, finding in enumerate(findings, 1)}
+
+
 def _summary(findings: Sequence[Finding]) -> str:
     counts = ", ".join(f"{status}: {count}" for status, count in _counts(findings).items())
     return f"{len(findings)} findings: {counts}."
@@ -77,17 +98,26 @@ def to_text(findings: Sequence[Finding]) -> str:
     """For a terminal of 100 columns."""
     lines = [*textwrap.wrap(_INTRODUCTION, _WIDTH, break_on_hyphens=False), "", _summary(findings)]
     for status in STATUSES:
+        lines += textwrap.wrap(
+            f"{status}: {_DEFINITIONS[status]}.",
+            _WIDTH,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+        )
+    numbers = _numbers(findings)
+    for status in STATUSES:
         own = [finding for finding in findings if finding.status == status]
         if not own:
             continue
         heading = f"{_HEADINGS[status]} ({len(own)})"
         lines += ["", "", heading.upper(), "=" * len(heading)]
         level = None
-        for number, finding in enumerate(own, 1):
-            if status == "contradiction" and finding.consequence != level:
+        for finding in own:
+            if status in _RANKED and finding.consequence != level:
                 level = finding.consequence
                 lines += ["", f"--- {_LEVELS[level]} ---"]
-            lines += ["", *_text_of(number, finding)]
+            lines += ["", *_text_of(numbers[finding.id], finding)]
     return "\n".join(lines) + "\n"
 
 
@@ -134,7 +164,7 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def to_markdown(findings: Sequence[Finding]) -> str:
-    """A page: an overview, every contradiction in full, the rest in tables."""
+    """A page: what the words mean, overviews of contradictions and doubts, and every finding in full."""
     lines = [
         "# Audit of the papers",
         "",
@@ -144,33 +174,35 @@ def to_markdown(findings: Sequence[Finding]) -> str:
         "[experiments/published](../experiments/published/README.md).",
         "",
         _summary(findings),
+        "",
+        "| word | findings | means |",
+        "|---|---|---|",
     ]
-    contradictions = [f for f in findings if f.status == "contradiction"]
-    lines += ["", f"## {_HEADINGS['contradiction']}", ""]
-    lines += ["| | what | size | so |", "|---|---|---|---|"]
-    lines += [
-        f"| {number} | {_cell(f.title)} | {_cell(f.size)} | {_cell(f.meaning)} |"
-        for number, f in enumerate(contradictions, 1)
-    ]
-    level = None
-    for number, finding in enumerate(contradictions, 1):
-        if finding.consequence != level:
-            level = finding.consequence
-            lines += ["", f"### Contradictions {_LEVELS[level]}"]
-        lines += ["", *_section(number, finding)]
-    for status in STATUSES[1:]:
+    counts, numbers = _counts(findings), _numbers(findings)
+    lines += [f"| {word} | {counts[word]} | {_DEFINITIONS[word]} |" for word in STATUSES]
+    for status in STATUSES:
         own = [finding for finding in findings if finding.status == status]
-        if own:
-            lines += ["", f"## {_HEADINGS[status]}"]
+        if not own:
+            continue
+        lines += ["", f"## {_HEADINGS[status]}"]
+        if status in _RANKED:
+            lines += ["", "| | what | size | so |", "|---|---|---|---|"]
+            lines += [
+                f"| {numbers[f.id]} | {_cell(f.title)} | {_cell(f.size)} | {_cell(f.meaning)} |"
+                for f in own
+            ]
+        level = None
         for finding in own:
-            lines += ["", *_section(None, finding)]
+            if status in _RANKED and finding.consequence != level:
+                level = finding.consequence
+                lines += ["", f"### {_SHORT[status]} {_LEVELS[level]}"]
+            lines += ["", *_section(numbers[finding.id], finding)]
     return "\n".join(lines) + "\n"
 
 
-def _section(number: int | None, finding: Finding) -> list[str]:
-    title = finding.title if number is None else f"{number}. {finding.title}"
+def _section(number: int, finding: Finding) -> list[str]:
     lines = [
-        f"#### {title}",
+        f"#### {number}. {finding.title}",
         "",
         f"- **Paper:** {finding.says}",
         f"- **Recomputed:** {finding.recomputed}",

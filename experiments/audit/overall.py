@@ -1,0 +1,224 @@
+"""What an overall F1 can be: whether a common weighting of the parts gives the overall scores of several rows.
+
+Pooled over parts, F1 = 2 ΣTP / Σ(A + P), with A the pixels of a part in the truth and P in the prediction: the mean of
+the parts' F1, weighted with A + P. Rows of the same images share A, and P is near A where scores are high, so
+their weights are nearly the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from scipy import optimize
+
+from experiments.audit.finding import Finding, Tables, listed
+from experiments.published import PublishedValue
+
+HELEN, CELEBAMASK_HQ, RIVALS = ("STN-iCNN Table 2", "STN-iCNN Table 3", "STN-iCNN Table 4")
+FP_LIIF_HELEN = "FP-LIIF Table 3"
+PARTS = ("eyes", "brows", "nose", "mouth")
+_MOUTH = ("upper_lip", "inner_mouth", "lower_lip")
+
+Row = Mapping[str, PublishedValue]
+
+
+def check(tables: Tables) -> Iterator[Finding]:
+    """All findings about overall scores."""
+    yield _gain(tables)
+    yield _kinds(tables)
+    yield _pooled(tables)
+
+
+def common_weights(parts: Sequence[Sequence[float]], overall: Sequence[float]) -> float:
+    """The least largest misfit of any common weighting, by linear programming.
+
+    Args:
+      parts: [rows, parts], percent.
+      overall: [rows], percent.
+
+    Returns:
+      points by which the best non-negative weights with sum 1 miss the overall score of a row.
+    """
+    matrix, target = np.asarray(parts), np.asarray(overall)
+    number = matrix.shape[1]
+    slack = -np.ones((len(matrix), 1))
+    found = optimize.linprog(
+        c=[0.0] * number + [1.0],
+        A_ub=np.block([[matrix, slack], [-matrix, slack]]),
+        b_ub=np.concatenate([target, -target]),
+        A_eq=[[1.0] * number + [0.0]],
+        b_eq=[1.0],
+    )
+    return float(found.fun)
+
+
+def area_error(
+    parts: Sequence[Sequence[float]], overall: Sequence[float], rounding: float
+) -> float:
+    """How wrong predicted areas must be for pooled scores to give the rows, each with weights of its own.
+
+    Args:
+      parts: [rows, parts], percent.
+      overall: [rows], percent.
+      rounding: points by which every score may differ from what is printed.
+
+    Returns:
+      the least δ ≤ 1 such that A > 0 and predicted areas P within (1 ± δ) A exist, to 1e-4; 1 if none do.
+    """
+    matrix, target = np.asarray(parts), np.asarray(overall)
+    rows, number = matrix.shape
+    excess = np.kron(np.eye(rows), np.ones(number)) * (matrix - target[:, None]).ravel()
+    margin = np.kron(np.eye(rows), np.full(number, 2 * rounding))
+    weights, areas = np.eye(rows * number), np.tile(np.eye(number), (rows, 1))
+    no_area = np.zeros((rows, number))
+
+    def is_possible(delta: float) -> bool:
+        limits = np.block(
+            [
+                [areas * (2 - delta), -weights],
+                [areas * -(2 + delta), weights],
+                [no_area, excess - margin],
+                [no_area, -excess - margin],
+            ]
+        )
+        sums = [[1.0] * number + [0.0] * (rows * number)]
+        program = optimize.linprog(
+            np.zeros(limits.shape[1]), limits, np.zeros(len(limits)), sums, [1.0]
+        )
+        return program.status == 0
+
+    low, high = 0.0, 1.0
+    if is_possible(low):
+        return low
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_possible(middle) else (middle, high)
+    return high
+
+
+def _scores(rows: Sequence[Row]) -> tuple[list[list[float]], list[float]]:
+    return (
+        [[row[name].percent for name in PARTS] for row in rows],
+        [row["overall"].percent for row in rows],
+    )
+
+
+def _misfit(rows: Sequence[Row]) -> float:
+    return common_weights(*_scores(rows))
+
+
+def _rounding(rows: Sequence[Row]) -> float:
+    """Points that rounding explains: half a last digit of an overall score, and half of one of the parts'."""
+    overall = min(row["overall"].decimals for row in rows)
+    # FP-LIIF's table leaves final zeros out: 94 is 94.0.
+    parts = max(row[name].decimals for row in rows for name in PARTS)
+    return 0.5 * 10.0**-overall + 0.5 * 10.0**-parts
+
+
+def _gain(tables: Tables) -> Finding:
+    before, after = (tables.row(HELEN, system, "") for system in ("STN-iCNN*", "STN-iCNN"))
+    gains = {name: after[name].percent - before[name].percent for name in (*PARTS, "overall")}
+    of_parts = [gains[name] for name in PARTS]
+    misfit, rounding = _misfit((before, after)), _rounding((before, after))
+    notebook = tables.one(source="STN-iCNN notebooks", system="STN-iCNN", protocol="")
+    later = _misfit((before, {**after, "overall": notebook}))
+    error = area_error(*_scores((before, after)), rounding / 2)
+    fits = misfit <= rounding
+    return Finding(
+        id="stn-icnn-overall-gain",
+        title="Gain of the overall score against the gains of its parts",
+        says=f"From STN-iCNN* to STN-iCNN overall {gains['overall']:+.1f} points (Table 2).",
+        recomputed=listed(f"{name} {gains[name]:+.1f}" for name in PARTS)
+        + f". The common weights that fit both rows best miss each overall score by {misfit:.2f} points; rounding "
+        f"explains {rounding:.1f}. With the notebook's {notebook.percent:.2f} for {after['overall'].percent:.1f} "
+        f"they miss by {later:.2f}. Weights may differ as predicted areas do: one would have to be "
+        f"{error:.0%} off the true one.",
+        size=f"{misfit:.2f} points a row; {gains['overall']:+.1f} against {min(of_parts):+.1f} to "
+        f"{max(of_parts):+.1f}",
+        meaning="No common weights of the four parts give both rows: one of the two overall scores is not of the run "
+        "of its parts, or not pooled over them. Which one, the two rows do not tell"
+        + ("; the authors' later number fits STN-iCNN*'s." if later <= rounding else ".")
+        if not fits
+        else "Common weights of the parts give both rows.",
+        status="agrees" if fits else "doubt",
+        consequence="main result",
+    )
+
+
+def _kinds(tables: Tables) -> Finding:
+    own = {system: tables.row(HELEN, system, "") for system in ("STN-iCNN*", "STN-iCNN")}
+    lines = [("Helen", *PARTS, "overall", *(f"to {system}" for system in own))]
+    apart, least, below = [], [], []
+    for source in (RIVALS, FP_LIIF_HELEN):
+        for (system, _), row in tables.rows(source).items():
+            if system in own:
+                continue
+            misfits = [_misfit((reference, row)) for reference in own.values()]
+            if min(misfits) > _rounding((row, own["STN-iCNN"])):
+                apart.append(system)
+                least.append(min(misfits))
+            gaps = {n: row[n].value - own["STN-iCNN*"][n].value for n in (*PARTS, "overall")}
+            if max(gaps[name] for name in PARTS) < 0 < gaps["overall"]:
+                below.append(system)
+            scores = [f"{row[name].percent:.1f}" for name in (*PARTS, "overall")]
+            lines.append((system, *scores, *(f"{misfit:.2f}" for misfit in misfits)))
+    return Finding(
+        id="stn-icnn-overall-kinds",
+        title="Whether the overall scores on Helen are of one kind",
+        says="STN-iCNN's Table 4 and FP-LIIF's Table 3 compare systems by an overall F1 that neither defines.",
+        recomputed="Each row with each of Table 2's: by how many points the best common weights of the four parts "
+        f"miss the two overall scores; rounding explains {_rounding((own['STN-iCNN'],)):.1f}."
+        + (
+            f" Below STN-iCNN* in every part and above it overall: {listed(below)}."
+            if below
+            else ""
+        ),
+        size=f"{len(apart)} of {len(lines) - 1} rows fit neither, by up to {max(least):.2f} points"
+        if apart
+        else "none",
+        meaning=f"The overall scores of {listed(apart)} are hardly pooled over the same parts of the same images as "
+        "STN-iCNN's: a ranking by them compares different things."
+        if apart
+        else "The overall scores may be of one kind.",
+        status="doubt" if apart else "agrees",
+        consequence="main result",
+        table=tuple(lines),
+    )
+
+
+def _pooled(tables: Tables) -> Finding:
+    rows_of = {
+        f"iCNN and STN-iCNN* of {HELEN}": [
+            tables.row(HELEN, system, "") for system in ("iCNN", "STN-iCNN*")
+        ],
+        CELEBAMASK_HQ: list(tables.rows(CELEBAMASK_HQ).values()),
+        FP_LIIF_HELEN: list(tables.rows(FP_LIIF_HELEN).values()),
+    }
+    misfits = {name: _misfit(rows) for name, rows in rows_of.items()}
+    off = [name for name, rows in rows_of.items() if misfits[name] > _rounding(rows)]
+    mouths = [
+        row
+        for source in (HELEN, CELEBAMASK_HQ, RIVALS)
+        for row in tables.rows(source).values()
+        if all(name in row for name in _MOUTH)
+    ]
+    unions = sum(row["mouth"].percent > max(row[name].percent for name in _MOUTH) for row in mouths)
+    return Finding(
+        id="stn-icnn-pooled",
+        title="“Overall” and “mouth” as pooled scores",
+        says="An overall F1 and a mouth F1, not explained (STN-iCNN Tables 2 to 4, FP-LIIF Table 3).",
+        recomputed="The best common weights of the parts miss the overall scores by "
+        + listed(
+            f"{misfit:.2f} ({name}, {len(rows_of[name])} rows)" for name, misfit in misfits.items()
+        )
+        + f" points. {unions} of {len(mouths)} mouths are above all of their three labels, which a mean cannot be.",
+        size=f"{max(misfits.values()):.2f} points at most",
+        meaning=(
+            "These rows can be scores pooled over parts, which is all that a few rows and three free weights show; "
+            "others cannot be of the same kind (the two findings about overall scores)."
+            if not off
+            else f"No scores pooled over parts: {listed(off)}."
+        )
+        + (" The mouth is a union of labels; so it is here." if unions else ""),
+        status="agrees" if not off and unions else "doubt",
+        consequence="recipe",
+    )
