@@ -23,6 +23,7 @@ _UNITS = (
     "fraction",
     "millions",
     "gmacs",
+    "gflops",
     "frames_per_second",
     "milliseconds",
     "hours",
@@ -48,11 +49,11 @@ class PublishedValue:
       protocol: what the row or column is about: '256', '192->256', 'lambda=10', 'runs', 'unet', …
       class_name: a name of `data_builders.class_names`, 'mean', 'overall', 'eyes', 'brows', 'mouth'
         or ''.
-      metric: 'f1' of a class, 'mean_f1', 'group_f1', 'mean_f1_sd', 'parameters', 'gmacs', …
+      metric: 'f1' of a class, 'mean_f1', 'group_f1', 'mean_f1_sd', 'parameters', 'gmacs', 'gflops', …
       value: the number, in `unit`.
       printed: its text, so that '92.0' and '92' differ in their last digit.
-      unit: 'percent', 'fraction', 'millions', 'gmacs', 'frames_per_second', 'milliseconds', 'hours',
-        'times', 'count' or 'none'.
+      unit: 'percent', 'fraction', 'millions', 'gmacs', 'gflops' (printed so, and not known what was counted),
+        'frames_per_second', 'milliseconds', 'hours', 'times', 'count' or 'none'.
       source: 'FP-LIIF Table 1', 'STN-iCNN README', …; any text for external numbers.
       seed: of an external run, or None.
     """
