@@ -32,7 +32,7 @@ from fpliif_jax import checkpoint, run_record, settings
 
 # Its output is a folder; what needs no data is measured without.
 _BENCHMARK = "experiments.benchmark"
-_BENCHMARK_FLAGS = ("--parts=latency", "--sizes=rows", "--dtypes=float32")
+_BENCHMARK_FLAGS = ("--parts=latency", "--dtypes=float32")
 _ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
 _ERRORS += (run_record.RunRecordError,)
 
@@ -155,10 +155,11 @@ def _measuring_job(
     folder = workdir / variant.name
     arguments = (*_arguments(variant, scale), *passed_on)
     config = checkpoint.json_config(settings.config_of(arguments))
+    sizes = ("--sizes=rows",) if variant.rows else ()  # STN-iCNN's labels have one size
     steps = tuple(
         Step(
             module,
-            (*arguments, *_BENCHMARK_FLAGS, f"--output={folder}")
+            (*arguments, *_BENCHMARK_FLAGS, *sizes, f"--output={folder}")
             if module == _BENCHMARK
             else (*arguments, f"--output={folder / output}"),
             output,

@@ -52,7 +52,8 @@ def test_what_the_command_line_says_is_what_the_variant_means(
 
 
 @pytest.mark.parametrize(
-    "name", ["table1", "table5", "ablations", "stn_table2", "stn_fig6", "stn_finetune"]
+    "name",
+    ["table1", "table5", "ablations", "stn_table2", "stn_fig6", "stn_finetune", "stn_efficiency"],
 )
 def test_the_smallest_scale_has_possible_settings(name: str) -> None:
     table = tables.table_named(name)

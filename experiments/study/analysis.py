@@ -16,7 +16,7 @@ from typing import Any
 
 from experiments.launching.jobs import last_error
 from experiments.published import read_external
-from experiments.study import costs, frameworks, hidden_parts, readings
+from experiments.study import costs, frameworks, hidden_parts, readings, training_times
 from experiments.study.environments import environments
 from experiments.study.lines import Line, make_lines, unique_label
 from experiments.study.measured import Key, described
@@ -50,7 +50,8 @@ def analyse(
     tables = frameworks.tables(lines) + published_tables(lines, studies, elsewhere)
     broken = {run.name for run in runs if run.status == "broken"}
     sound = [run for run in runs if run.name not in broken]
-    tables += costs.tables(root, studies) + hidden_parts.tables(root, studies, broken)
+    tables += costs.tables(root, studies) + training_times.tables(lines, studies)
+    tables += hidden_parts.tables(root, studies, broken)
     groups = [_group(line, lines) for line in lines]
     incomplete = _incomplete(root, runs, studies, problems, lines)
     margins = [line.margin for line in lines]
