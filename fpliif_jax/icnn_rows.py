@@ -1,7 +1,7 @@
 """The rows of STN-iCNN's tables.
 
 image             the whole system, scored on the pixels of the image
-canvas            the same with the canvas's padding, as the authors' code does
+canvas            the same with the canvas's padding, as the authors' notebooks do (their test_ABC.py crops it off)
 true_windows      fine networks on windows around the true centroids: what localisation costs
 centroid_windows  … around the centroids of the coarse mask: the baseline's cropper
 coarse            the coarse network alone, on its own grid
