@@ -8,14 +8,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from xla_flags import xla_flags
+
 # Four virtual devices, before JAX is imported: one file tests 1 against 4 of them.
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+os.environ["XLA_FLAGS"] = xla_flags(devices=4)
 # Nearly all of the tests' time goes into compiling: what was compiled once, also by a command that a test runs, is
 # taken from here. The folder is new in every session.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="compiled-")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import pytest
 

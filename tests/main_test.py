@@ -10,12 +10,13 @@ import sys
 
 import numpy as np
 import pytest
+from xla_flags import xla_flags
 
 from fpliif_jax import checkpoint
 
 CONFIG = pathlib.Path(__file__).parent / "tiny_run.py"
 ROOT = pathlib.Path(__file__).parents[1]
-ENVIRONMENT = {**os.environ, "XLA_FLAGS": ""}
+ENVIRONMENT = {**os.environ, "XLA_FLAGS": xla_flags()}
 
 
 def _start(*arguments: str, **environment: str) -> subprocess.Popen:
@@ -117,7 +118,7 @@ def test_two_processes_train_as_one(
             "--num_processes=2",
             f"--process_id={index}",
             *arguments,
-            XLA_FLAGS="--xla_force_host_platform_device_count=2",
+            XLA_FLAGS=xla_flags(devices=2),
         )
         for index in range(2)
     ]

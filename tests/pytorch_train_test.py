@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 from needs_torch import torch
+from xla_flags import xla_flags
 
 from experiments.pytorch import checkpoint
 from fpliif_jax.checkpoint import CheckpointError, save
@@ -24,7 +25,7 @@ def start(module: str, *arguments: str) -> subprocess.Popen:
         arguments = (f"--config={pathlib.Path(__file__).parent / 'tiny_run.py'}", *arguments)
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
-        env={**os.environ, "XLA_FLAGS": "", "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "XLA_FLAGS": xla_flags(), "OMP_NUM_THREADS": "1"},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

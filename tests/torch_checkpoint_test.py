@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise
 from needs_torch import torch
+from xla_flags import xla_flags
 
 from configs import lapa, stn_icnn_helen_official
 from data_builders.class_names import FACIAL_PARTS
@@ -55,7 +56,7 @@ def _run(*arguments: str) -> tuple[int, str, str]:
             "--config=configs/stn_icnn_helen_official.py",
             *arguments,
         ],
-        env={**os.environ, "XLA_FLAGS": ""},
+        env={**os.environ, "XLA_FLAGS": xla_flags()},
         cwd=ROOT,
         capture_output=True,
         text=True,

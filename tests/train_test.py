@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from flax import traverse_util
 from tiny_run import tiny_config
+from xla_flags import xla_flags
 
 from data_builders.errors import DataError
 from fpliif_jax import checkpoint, input_pipeline, parallel, stages, train
@@ -251,7 +252,7 @@ def _command(workdir: pathlib.Path, manual_dir: pathlib.Path, data_dir: pathlib.
 
 def _run(command: list[str], stop: tuple[pathlib.Path, int, signal.Signals] | None = None) -> int:
     """Runs a command on one device; signals it once metrics.jsonl has that many lines."""
-    environment = {**os.environ, "XLA_FLAGS": ""}
+    environment = {**os.environ, "XLA_FLAGS": xla_flags()}
     child = subprocess.Popen(
         command,
         env=environment,
