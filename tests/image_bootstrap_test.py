@@ -79,10 +79,27 @@ def test_it_is_the_naive_loop(
     )
     crossed = (expected * weights).sum(axis=1) / 3
     assert found.crossed.sd == pytest.approx(np.std(crossed, ddof=1))
-    assert found.crossed.high == pytest.approx(np.percentile(crossed, 97.5))
+    for resampled, values in ((found.mean, means), (found.crossed, crossed)):
+        ends = (resampled.low, resampled.high)
+        assert ends == pytest.approx(np.percentile(values, (2.5, 97.5)))
+    assert {one.level for one in (*found.per_seed, found.mean, found.crossed)} == {0.95}
     estimates = [of_run.estimate for of_run in found.per_seed]
     assert found.seed_sd == pytest.approx(np.std(estimates, ddof=1))
     assert (found.images, found.seeds, found.resamples) == (5, 3, 40)
+
+
+def test_every_interval_has_the_level_that_was_asked_for() -> None:
+    matrices = draw(seeds=3, images=20, classes=3)
+    wide, narrow = (
+        bootstrap.image_bootstrap(matrices, level=level, resamples=400) for level in (0.95, 0.8)
+    )
+    for inner, outer in zip(
+        (*narrow.per_seed, narrow.mean, narrow.crossed),
+        (*wide.per_seed, wide.mean, wide.crossed),
+        strict=True,
+    ):
+        assert (inner.level, outer.level) == (0.8, 0.95)
+        assert outer.low < inner.low < inner.high < outer.high
 
 
 def test_it_agrees_with_scipy_on_a_ratio_of_sums() -> None:
