@@ -17,11 +17,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.stats
-from statsmodels.stats import multitest, weightstats
+from statsmodels.stats import weightstats
 
 UNKNOWN_COUNTS = (3, 5, 10)  # runs that a published SD may be of, where the paper does not say
+# With two runs t has one degree of freedom: intervals as wide as the scale, which say nothing.
+FEWEST_RUNS = 3
+EQUAL = 1e-9  # points
 
-_EQUAL = 1e-9
 _NORMAL = "runs are independent and their scores normally distributed"
 _FIXED = f"{_NORMAL}; the published value is taken as exact, though it is itself one draw of runs"
 
@@ -341,21 +343,37 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     known = [p for p in p_values if p is not None]
     if not all(0 <= p <= 1 for p in known):
         raise ValueError(f"p-values {known} are not all in [0, 1]")
-    if not known:
-        return list(p_values)
-    adjusted = iter(multitest.multipletests(known, method="holm")[1].tolist())
-    return [None if p is None else next(adjusted) for p in p_values]
+    adjusted = holm_last_axis(np.array(p_values, np.float64)).tolist()
+    return [None if math.isnan(p) else p for p in adjusted]
 
 
-def welch_error(sd: float, n: int, other_sd: float, other_n: int) -> tuple[float, float]:
-    """Standard error of a difference of means and its degrees of freedom (Welch–Satterthwaite)."""
-    own, other = sd**2 / n, other_sd**2 / other_n
-    if own + other == 0:
-        return 0.0, float(n + other_n - 2)  # the limit for equal shares; it changes no result
-    # By shares, since the fourth power of a small SD is 0.
-    own_share, other_share = own / (own + other), other / (own + other)
-    df = 1 / (own_share**2 / (n - 1) + other_share**2 / (other_n - 1))
-    return math.sqrt(own + other), df
+def holm_last_axis(p: np.ndarray) -> np.ndarray:
+    """As `holm`, of many families at once: float64 [..., tests]; NaN stays NaN and is not counted."""
+    order = np.argsort(p, axis=-1)  # NaN last
+    tests = np.count_nonzero(~np.isnan(p), axis=-1, keepdims=True)
+    factors = tests - np.arange(p.shape[-1])
+    raised = np.maximum.accumulate(np.take_along_axis(p, order, -1) * factors, axis=-1)
+    adjusted = np.empty_like(p)
+    np.put_along_axis(adjusted, order, np.minimum(raised, 1.0), -1)
+    return adjusted
+
+
+def welch_error(
+    sd: float | np.ndarray, n: int | np.ndarray, other_sd: float | np.ndarray, other_n: int
+) -> tuple[float | np.ndarray, float | np.ndarray]:
+    """Standard error of a difference of means and its degrees of freedom (Welch–Satterthwaite), of arrays too."""
+    own, other = (
+        np.square(sd, dtype=np.float64) / n,
+        np.square(other_sd, dtype=np.float64) / other_n,
+    )
+    total = own + other
+    # By shares, since the fourth power of a small SD is 0. Where both are 0, it changes no result.
+    own_share, other_share = (part / np.where(total > 0, total, 1.0) for part in (own, other))
+    weights = own_share**2 / (n - 1) + other_share**2 / (other_n - 1)
+    df = np.where(total > 0, 1 / np.where(total > 0, weights, 1.0), n + other_n - 2.0)
+    if np.ndim(total) == 0:
+        return math.sqrt(total), float(df)
+    return np.sqrt(total), df
 
 
 def _checked(values: Sequence[float]) -> list[float]:
@@ -377,7 +395,7 @@ def _check_published(mean: float, sd: float, n: int) -> None:
 
 
 def _are_equal(values: Sequence[float]) -> bool:
-    return max(values) - min(values) <= _EQUAL
+    return max(values) - min(values) <= EQUAL
 
 
 def _sd(values: Sequence[float]) -> float:
@@ -385,7 +403,7 @@ def _sd(values: Sequence[float]) -> float:
 
 
 def _difference(one: float, other: float) -> float:
-    return 0.0 if abs(one - other) <= _EQUAL else one - other
+    return 0.0 if abs(one - other) <= EQUAL else one - other
 
 
 def _pairs(first: Mapping[int, float], second: Mapping[int, float]) -> list[tuple[float, float]]:
