@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from made_runs import IMAGES, LAPA, OTHERS, config_of, write_run, write_seeds
+from statsmodels.stats import multitest
 
+from experiments.published import PublishedValue
 from experiments.report import write_report
-from experiments.study import studies
+from experiments.study import comparison, studies
 from experiments.study.analysis import analyse
 from experiments.study.tables import table_named
 
@@ -63,6 +66,88 @@ def test_published_runs_get_a_verdict(tmp_path: pathlib.Path) -> None:
     assert study["groups"][0]["comparable"] is True
     assert study["groups"][0]["deviations"] == []
     assert study["incomplete_runs"] == []
+
+
+def test_classes_of_a_row_are_judged_together(tmp_path: pathlib.Path) -> None:
+    # Mean 92.4, SD 0.474: by themselves eight of the ten classes would be 'not reproduced', three of them narrowly.
+    write_seeds(tmp_path / "runs", config_of(), [91.8, 92.1, 92.4, 92.7, 93.0])
+    study = _analysed(tmp_path / "runs")
+    main = next(row for row in _table(study, "table1")["rows"] if row["row"] == "256")
+    table = _table(study, "table1-classes")
+    rows = [row for row in table["rows"] if row["row"] == "256"]
+    assert len(rows) == 10
+    of_row = [{test["name"]: test for test in row["tests"]} for row in rows]
+    alone = [tests["not reproduced: larger p of two tests"]["p"] for tests in of_row]
+    holm = [tests["not reproduced: Holm's p over the row's classes"]["p"] for tests in of_row]
+    assert holm == pytest.approx(multitest.multipletests(alone, method="holm")[1])
+    words = [row["verdict"] for row in rows]
+    assert [word == "not reproduced" for word in words] == [p < 0.05 for p in holm]
+    lost = [row for row, p, q in zip(rows, alone, holm, strict=True) if p < 0.05 <= q]
+    assert [row["verdict"] for row in lost] == ["inconclusive"] * 3
+    assert all("Holm's correction over the 10 classes of its row" in r["reason"] for r in lost)
+    # The row's mean is no class: it stands by itself.
+    assert not any("Holm" in test["name"] for test in main["tests"])
+    assert main["verdict"] == "reproduced"
+    write_report(study, {}, tmp_path / "report")
+    for name in ("report.html", "report.md", "table1-classes.tex"):
+        assert "correction over all of its row" in (tmp_path / "report" / name).read_text()
+    assert "note" not in _table(study, "table1")
+
+
+@pytest.mark.parametrize("value", [92.4, 80.0])
+def test_two_runs_are_inconclusive_whatever_they_say(tmp_path: pathlib.Path, value: float) -> None:
+    write_seeds(tmp_path, config_of(), [value, value + 0.1])
+    rows = [
+        row
+        for table in _analysed(tmp_path)["tables"]
+        for row in table["rows"]
+        if row["published"] and row["values"]
+    ]
+    assert {row["verdict"] for row in rows} == {"inconclusive"}
+    assert all(row["tests"] == [] for row in rows)
+
+
+def test_the_papers_number_of_runs_is_used(tmp_path: pathlib.Path) -> None:
+    # STN-iCNN's README has 90.0 as the mean of ten runs, its notebook 90.01 as one run.
+    table = table_named("stn_table2")
+    official = next(variant for variant in table.variants if variant.name == "official")
+    _note(tmp_path, "stn_table2", "paper")
+    for seed, percent in enumerate([89.8, 90.0, 90.2, 90.4, 90.6]):
+        folder = tmp_path / "official" / f"seed{seed}"
+        write_run(folder, config_of(official, seed), {"canvas": percent})
+    rows = _table(_analysed(tmp_path), "stn_table2")["rows"]
+    of_ten, of_one = (row for row in rows if row["system"] == "ours")
+    assert [row["published"]["n"] for row in (of_ten, of_one)] == [10, None]
+    mean, sd = (of_ten["summary"][name] for name in ("mean", "sd"))
+    for row, runs in ((of_ten, 10), (of_one, 1)):
+        test = next(t for t in row["tests"] if t["name"].startswith("not reproduced"))
+        far = abs(mean - row["published"]["value"])
+        p_new_run = 2 * scipy.stats.t.sf(far / (sd * (1 / 5 + 1 / runs) ** 0.5), 4)
+        p_margin = min(1, 2 * scipy.stats.t.sf((far - 0.5) / (sd / 5**0.5), 4))
+        assert test["p"] == pytest.approx(max(p_new_run, p_margin))
+        assert p_new_run > p_margin
+
+
+def test_an_sd_is_of_the_class_that_it_is_printed_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    made = [
+        PublishedValue(
+            "FP-LIIF", "lapa", "256", name, metric, value, f"{value}", "percent", "FP-LIIF Table 1"
+        )
+        for name, metric, value in (
+            ("hair", "f1", 96.0),
+            ("nose", "f1", 92.5),
+            ("nose", "f1_sd", 0.3),
+        )
+    ]
+    monkeypatch.setattr(comparison, "published_values", lambda: made)
+    write_seeds(tmp_path, config_of(), NEAR)
+    rows = _table(_analysed(tmp_path), "table1-classes")["rows"]
+    assert [(row["class"], row["published"]["sd"]) for row in rows] == [
+        ("hair", None),
+        ("nose", 0.3),
+    ]
 
 
 def test_drawn_faces_are_never_beside_a_verdict(tmp_path: pathlib.Path) -> None:

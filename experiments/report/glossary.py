@@ -31,7 +31,8 @@ def terms(margin: float) -> tuple[tuple[str, str], ...]:
         (
             "prediction interval",
             "Where the score of one more run would fall with 95 % probability: mean ± t · SD · √(1 + 1/n). A "
-            "single published number is itself one run, so this is what it is held against.",
+            "single published number is itself one run, so this is what it is held against. More runs of ours do "
+            "not narrow it below 1.96 SD.",
         ),
         (
             "margin",
@@ -50,11 +51,15 @@ def terms(margin: float) -> tuple[tuple[str, str], ...]:
         ),
         (
             "not reproduced",
-            "The whole 95 % interval of the difference lies outside the margin.",
+            "The whole 95 % interval of the difference lies outside the margin, and the published number is not "
+            "what such runs give: it lies outside their prediction interval too. If it comes from runs like ours, "
+            "this word is given in at most 5 % of rows; for all classes of a row together likewise, by Holm's "
+            "correction.",
         ),
         (
             "inconclusive",
-            "The runs can show neither: there are too few, or they vary too much for this margin.",
+            "The runs can show neither: there are too few (below three, or below five with one and the same "
+            "value), or they vary too much for this margin, or the published run alone is known too badly.",
         ),
         (
             "not comparable",

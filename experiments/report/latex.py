@@ -58,12 +58,13 @@ def render_latex(table: dict[str, Any]) -> str:
     Rows that cannot be compared come last, under a rule and a line that says so.
     """
     view = views.table_view(table, 0)
+    note = f" {escaped(view.note)}" if view.note else ""
     lines = [
         "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escaped(view.title)} ({_caption(view)}). Mean $\pm$ SD over $n$ seeds; "
-        r"95\,\% $t$-interval of the mean.}",
+        rf"95\,\% $t$-interval of the mean.{note}}}",
         r"\begin{tabular}{llrrrl}",
         r"\toprule",
         r"row & published & mean $\pm$ SD & $n$ & 95\,\% interval & verdict \\",

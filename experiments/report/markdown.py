@@ -84,7 +84,8 @@ def _table(view: views.TableView, stem: str | None) -> list[str]:
         about.append(f"published: {escaped(view.source)}")
     if stem:
         about.append(", ".join(f"[{end}]({stem}.{end})" for end in ("csv", "tex", "json")))
-    parts = [f"### {escaped(view.title)}", " · ".join(about)]
+    note = f"\n\n{escaped(view.note)}" if view.note else ""
+    parts = [f"### {escaped(view.title)}", " · ".join(about) + note]
     head = (
         "row",
         "verdict",

@@ -3,14 +3,7 @@
 from typing import Any
 
 from experiments.report.table_rows import has_values
-
-VERDICTS = (
-    "reproduced",
-    "reproduced within margin",
-    "not reproduced",
-    "inconclusive",
-    "not comparable",
-)
+from experiments.stats.verdict_rule import WORDS
 
 
 class ReportError(Exception):
@@ -33,7 +26,7 @@ def check_study(study: dict[str, Any]) -> None:
                 raise ReportError(f"{where} is about {group!r}, which is no group of the study")
             if verdict is None or verdict == "not comparable":
                 continue
-            if verdict not in VERDICTS:
+            if verdict not in WORDS:
                 raise ReportError(f"{where} has the unknown verdict {verdict!r}")
             if verdict != "inconclusive" and (row["published"] is None or not has_values(row)):
                 raise ReportError(f"{where} has a verdict ({verdict}) but nothing to compare")

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from experiments.report import table_rows, wording
-from experiments.report.study_checks import VERDICTS
+from experiments.stats.verdict_rule import WORDS
 from experiments.study.run_data import labels_digests, short
 
 _FIELDS = ("split", "checkpoint", "row", "metric", "class")
@@ -41,6 +41,7 @@ class RowView:
 class TableView:
     """A table: what was measured, apart from it what cannot be compared, and what was only published.
 
+    note is what a reader of its verdicts must know; '' for nothing.
     source and reason_apart are what all published values and all rows apart have in common; rows leave it out.
     is_beside_published is False where no row has anything published, a verdict or a reason.
     """
@@ -51,6 +52,7 @@ class TableView:
     unit: str
     common: str
     source: str
+    note: str
     reason_apart: str
     is_beside_published: bool
     rows: tuple[RowView, ...]
@@ -81,6 +83,7 @@ def table_view(table: dict[str, Any], index: int) -> TableView:
         unit=str(table["unit"]),
         common=table_rows.common_text(table),
         source=source,
+        note=str(table.get("note", "")),
         reason_apart=reason,
         is_beside_published=any(
             row["published"] or row["verdict"] or row["reason"] for row in table["rows"]
@@ -97,7 +100,7 @@ def table_view(table: dict[str, Any], index: int) -> TableView:
 def verdict_counts(tables: list[dict[str, Any]]) -> dict[str, int]:
     """How many rows have each verdict, in the order of the verdicts; those of none are left out."""
     counts = Counter(row["verdict"] for table in tables for row in table["rows"])
-    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+    return {verdict: counts[verdict] for verdict in WORDS if counts[verdict]}
 
 
 def score_views(group: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

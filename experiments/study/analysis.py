@@ -2,7 +2,7 @@
 
     {"title", "root", "margin", "summary": [sentence], "commands": [command],
      "groups": [runs that differ in their seed alone: framework, scores, confusion, curves, deviations, …],
-     "tables": [{"id", "title", "unit", "rows", "comparisons"}],
+     "tables": [{"id", "title", "unit", "rows", "comparisons", and where the reader needs one a "note"}],
      "incomplete_runs": [{"name", "status", "problem"}],
      "environments": {"common", "differences"}, "external": [file]}
 

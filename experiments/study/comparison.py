@@ -3,14 +3,14 @@
 All scores are in percent points. What is not a score (parameters, operations, frames per second) keeps its unit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.published import PublishedValue, published_values
 from experiments.stats import seed_statistics, verdicts
 from experiments.study import deviations
 from experiments.study.lines import Line
-from experiments.study.measured import FEWEST_RUNS, Score, described
+from experiments.study.measured import Score, described
 from experiments.study.table_row import as_published, table_row
 from experiments.study.tables import TABLES, Claim, Variant
 
@@ -29,13 +29,12 @@ def rows_of(line: Line, external: Sequence[PublishedValue] = ()) -> list[dict[st
     claims = line.variant.claims if line.variant else ()
     rows = []
     for claim in claims:
-        for published in _published(claim, line.variant):
-            row = _row(line, _label(claim, line, published), claim_row(claim, line), published)
+        for row in _judged_rows(claim, line):
             rows += [row, *_external_rows(row, claim, line, external)]
     if rows or line.measured.main is None:
         return rows
     _, _, name, metric, class_name = line.measured.main
-    return [_row(line, line.label, name, None, metric, class_name)]
+    return [_row(line, line.label, name, metric, class_name)]
 
 
 def peers(lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -136,7 +135,7 @@ def compare(
         mine, theirs = list(ours.values()), list(others.values())
         test = seed_statistics.welch_between(mine, theirs)
         equivalence = seed_statistics.welch_equivalence_between(mine, theirs, margin)
-    if test is None or test.n < FEWEST_RUNS:
+    if test is None or test.n < seed_statistics.FEWEST_RUNS:
         return None
     return {
         "a": label,
@@ -211,12 +210,6 @@ def adjusted(comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**one, "p_holm": p} for one, p in zip(comparisons, p_values, strict=True)]
 
 
-def _published(claim: Claim, variant: Variant) -> Iterator[PublishedValue]:
-    for value in _of_claim(claim, variant):
-        if value.metric in _SCORE_METRICS:
-            yield value
-
-
 def _of_claim(claim: Claim, variant: Variant) -> list[PublishedValue]:
     dataset = deviations.dataset_of(variant)
     return [
@@ -231,7 +224,8 @@ def _of_claim(claim: Claim, variant: Variant) -> list[PublishedValue]:
 def _spread(claim: Claim, line: Line, value: PublishedValue) -> tuple[float | None, int | None]:
     """SD and number of runs that the paper gives with a number."""
     beside = _of_claim(claim, line.variant)
-    sd = [v.percent for v in beside if v.metric == f"{value.metric}_sd"]
+    of_sd = (f"{value.metric}_sd", value.class_name)
+    sd = [v.percent for v in beside if (v.metric, v.class_name) == of_sd]
     runs = [int(v.value) for v in beside if v.metric == "count"]
     return (sd[0] if sd else None), (runs[0] if runs else None)
 
@@ -243,20 +237,42 @@ def _label(claim: Claim, line: Line, published: PublishedValue) -> str:
     return f"{label}: {published.class_name.replace('_', ' ')}"
 
 
-def _row(
-    line: Line,
-    label: str,
-    row_name: str,
-    published: PublishedValue | None,
-    metric: str = "",
-    class_name: str = "",
-) -> dict[str, Any]:
-    if published is not None:
-        metric, class_name = published.metric, published.class_name
+def _judged_rows(claim: Claim, line: Line) -> list[dict[str, Any]]:
+    """A row for each published score of a claim."""
+    rows = []
+    for value in _of_claim(claim, line.variant):
+        if value.metric in _SCORE_METRICS:
+            label, name = _label(claim, line, value), claim_row(claim, line)
+            row = _row(line, label, name, value.metric, value.class_name)
+            spread = _spread(claim, line, value)
+            row["published"] = as_published(value, value.percent, value.unit, *spread)
+            rows.append(row)
+    _judge(rows, line)
+    return rows
+
+
+def _judge(rows: Sequence[dict[str, Any]], line: Line) -> None:
+    """Verdicts on the rows of one claim: the main score by itself, its classes and groups as one family."""
+    obstacles = _in_short(line.obstacles())
+    for is_main in (True, False):
+        judged = [r for r in rows if r["values"] and (r["class"] in MAIN_CLASSES) == is_main]
+        alone = []
+        for row in judged:
+            published, values = row["published"], list(row["values"].values())
+            spread = published["sd"], published["n"]
+            alone.append(
+                verdicts.verdict(values, published["value"], line.margin, *spread, obstacles)
+            )
+        found = alone if is_main else verdicts.as_family(alone)
+        for row, one in zip(judged, found, strict=True):
+            row["verdict"], row["reason"], row["tests"] = one.word, one.reason, _tests(row, one)
+
+
+def _row(line: Line, label: str, row_name: str, metric: str, class_name: str) -> dict[str, Any]:
+    """What was measured, before it is held against anything."""
     score = line.measured.find(row_name, metric, class_name)
     split, checkpoint = line.measured.main[:2] if line.measured.main else ("", "")
-    values = score.values if score else {}
-    row = table_row(
+    return table_row(
         label,
         metric,
         class_name,
@@ -265,25 +281,10 @@ def _row(
         checkpoint=checkpoint,
         row=row_name,
         margin=line.margin,
-        values=values,
+        values=score.values if score else {},
         images=line.measured.images(score) if score else None,
+        reason="" if score else f"the runs have no row {row_name} with this score",
     )
-    if score is None:
-        row["reason"] = f"the runs have no row {row_name} with this score"
-    if published is None:
-        return row
-    claim = next(c for c in line.variant.claims if _is_of(published, c))
-    sd, runs = _spread(claim, line, published)
-    row["published"] = as_published(published, published.percent, published.unit, sd, runs)
-    if score is not None:
-        obstacles = _in_short(line.obstacles())
-        found = verdicts.verdict(
-            list(values.values()), published.percent, line.margin, sd, runs, obstacles
-        )
-        row["verdict"], row["reason"] = found.word, found.reason
-        if obstacles is None:
-            row["tests"] = _tests(list(values.values()), published.percent, line.margin, sd, runs)
-    return row
 
 
 def _in_short(obstacles: Sequence[str]) -> str | None:
@@ -294,37 +295,46 @@ def _in_short(obstacles: Sequence[str]) -> str | None:
     return obstacles[0] + (f" (and {more} more reason{'s' if more > 1 else ''})" if more else "")
 
 
-def _is_of(published: PublishedValue, claim: Claim) -> bool:
-    return (published.source, published.system, published.protocol) == (
-        claim.source,
-        claim.system,
-        claim.protocol,
-    )
-
-
-def _tests(
-    values: list[float], published: float, margin: float, sd: float | None, runs: int | None
-) -> list[dict[str, Any]]:
-    """Every test that the numbers allow, ready for JSON."""
-    found: list[Any] = [
+def _tests(row: dict[str, Any], found: verdicts.Verdict) -> list[dict[str, Any]]:
+    """Every test that the numbers allow, ready for JSON; none where the runs were not compared."""
+    if not found.was_tested:
+        return []
+    values, published = list(row["values"].values()), found.published
+    made: list[Any] = [
         seed_statistics.one_sample_t(values, published),
-        seed_statistics.equivalence(values, published, margin),
+        seed_statistics.equivalence(values, published, found.margin),
     ]
-    if sd is not None:
-        counts = (runs,) if runs else seed_statistics.UNKNOWN_COUNTS
-        found += [seed_statistics.welch(values, published, sd, n) for n in counts]
-    tests = []
-    for test in found:
-        if test is None:
-            continue
+    if found.published_sd:
+        counts = (found.published_n,) if found.published_n else seed_statistics.UNKNOWN_COUNTS
+        made += [seed_statistics.welch(values, published, found.published_sd, n) for n in counts]
+    tests = [
+        {
+            "name": test.method,
+            "statistic": getattr(test, "statistic", None),
+            "df": test.df,
+            "p": test.p,
+            "published_n": getattr(test, "other_n", None),
+            "assumes": getattr(test, "assumption", f"margin ±{found.margin:g} points"),
+        }
+        for test in made
+    ]
+    told = {"statistic": None, "df": None, "published_n": found.published_n}
+    tests.append(
+        told
+        | {
+            "name": "not reproduced: larger p of two tests",
+            "p": found.p_not_reproduced,
+            "assumes": "one test: the mean of such runs is within the margin of the published value; the other: the "
+            "published value is a further run like ours, or the mean of several",
+        }
+    )
+    if found.family_size is not None:
         tests.append(
-            {
-                "name": test.method,
-                "statistic": getattr(test, "statistic", None),
-                "df": test.df,
-                "p": test.p,
-                "published_n": getattr(test, "other_n", None),
-                "assumes": getattr(test, "assumption", f"margin ±{margin:g} points"),
+            told
+            | {
+                "name": "not reproduced: Holm's p over the row's classes",
+                "p": found.p_family,
+                "assumes": f"{found.family_size} classes and groups, however they depend on each other",
             }
         )
     return tests

@@ -4,9 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.stats.seed_statistics import FEWEST_RUNS
 from experiments.study import comparison
 from experiments.study.lines import Line, unique_label
-from experiments.study.measured import FEWEST_RUNS, Score
+from experiments.study.measured import Score
 from experiments.study.measured_tables import split_by_class
 from experiments.study.run_checks import FRAMEWORKS
 from experiments.study.table_row import table_row

@@ -18,8 +18,6 @@ from fpliif_jax import metrics
 Key = tuple[str, str, str, str, str]  # split, checkpoint, row, metric, class
 _OVERALL = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
 _RESAMPLES = 1000
-# With two runs t has one degree of freedom: intervals as wide as the scale, which say nothing.
-FEWEST_RUNS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +181,7 @@ def described(
 ) -> dict[str, Any]:
     """Values by seed with their statistics, ready for JSON; no intervals over fewer than three runs."""
     numbers = list(values.values())
-    enough = numbers if len(numbers) >= FEWEST_RUNS else []
+    enough = numbers if len(numbers) >= seed_statistics.FEWEST_RUNS else []
     of_images = images.mean if images else None
     crossed = images.crossed if images else None
     return {

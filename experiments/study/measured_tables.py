@@ -12,6 +12,10 @@ from experiments.study.table_row import table_row
 from experiments.study.tables import Table
 
 CLASSES = "-classes"  # ends the name of a table by class
+_NOTE_ON_CLASSES = (
+    "Of many classes some are far off by chance. A class or group is 'not reproduced' only if p is below 0.05 after "
+    "Holm's correction over all of its row, so that chance alone makes any of them so in at most 5 % of rows."
+)
 
 
 def published_tables(
@@ -42,7 +46,8 @@ def published_tables(
         title = table.title if table else "Other runs"
         if counts[name] > 1 and folder:
             title += f" ({folder})"
-        tables += split_by_class(_table(identifier, title, table, members, external, used))
+        whole = _table(identifier, title, table, members, external, used)
+        tables += [_with_note(part) for part in split_by_class(whole)]
     rest = _unmatched(external, used)
     return tables + ([rest] if rest else [])
 
@@ -131,6 +136,12 @@ def split_by_class(table: dict[str, Any]) -> list[dict[str, Any]]:
                 }
             )
     return parts
+
+
+def _with_note(table: dict[str, Any]) -> dict[str, Any]:
+    """The table; beside tests of classes, with how they are corrected for their number."""
+    is_tested = table["id"].endswith(CLASSES) and any(row["tests"] for row in table["rows"])
+    return {**table, "note": _NOTE_ON_CLASSES} if is_tested else table
 
 
 def _unmatched(external: Sequence[PublishedValue], used: set[str]) -> dict[str, Any] | None:
