@@ -3,6 +3,7 @@
 import copy
 import json
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,24 @@ def matrices_of_f1(
     return matrices
 
 
+def write_evaluations(
+    folder: pathlib.Path, matrices: Mapping[tuple[str, str, str], np.ndarray], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Writes int [N, C, C] by split, checkpoint and row as a run's evaluations; those of its results.json."""
+    (folder / "evaluations").mkdir(exist_ok=True)
+    evaluations = []
+    for (split, which, row), counted in matrices.items():
+        np.savez_compressed(
+            folder / "evaluations" / f"{split}-{which}-{row}.npz",
+            example_ids=np.array([f"{split} face {index}" for index in range(len(counted))]),
+            confusion_matrices=counted,
+            class_names=np.array(names),
+        )
+        where = {"split": split, "checkpoint": which, "step": 20, "row": row}
+        evaluations.append({**where, **metrics.scores(counted, names)})
+    return evaluations
+
+
 def write_run(
     folder: pathlib.Path,
     config: dict[str, Any],
@@ -72,19 +91,18 @@ def write_run(
     """
     folder.mkdir(parents=True)
     names = FACIAL_PARTS if config["model"]["name"] == "stn_icnn" else LAPA_AND_HELEN
-    evaluations = []
-    (folder / "evaluations").mkdir()
-    for (split, which), (below, images) in {**OTHERS, ("test", "best"): (0.0, IMAGES)}.items():
-        for row, percent in percents.items():
-            matrices = matrices_of_f1(percent - below, len(names), images)
-            np.savez_compressed(
-                folder / "evaluations" / f"{split}-{which}-{row}.npz",
-                example_ids=np.array([f"{split} face {index}" for index in range(images)]),
-                confusion_matrices=matrices,
-                class_names=np.array(names),
-            )
-            where = {"split": split, "checkpoint": which, "step": 20, "row": row}
-            evaluations.append({**where, **metrics.scores(matrices, names)})
+    evaluations = write_evaluations(
+        folder,
+        {
+            (split, which, row): matrices_of_f1(percent - below, len(names), images)
+            for (split, which), (below, images) in {
+                **OTHERS,
+                ("test", "best"): (0.0, IMAGES),
+            }.items()
+            for row, percent in percents.items()
+        },
+        names,
+    )
     results = {
         "config": config,
         "seed": config["seed"],

@@ -43,7 +43,7 @@ def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
     both_start_elsewhere = all(side.get("train.init_from") for side in (here, paper))
     found = []
     for field in sorted(here.keys() | paper.keys()):
-        if readings.is_immaterial(field) or here.get(field) == paper.get(field):
+        if here.get(field) == paper.get(field) or readings.is_immaterial(field):
             continue
         # An experiment that starts from another run starts from whatever that run is called here; one that does
         # not, and should, or should not, has said so with the name of the run.
