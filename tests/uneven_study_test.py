@@ -6,6 +6,7 @@ and matrices that are not their own transposes: a score of the wrong place, axis
 
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -88,14 +89,21 @@ def _write(root: pathlib.Path, config_changes: dict[str, Any] | None = None) -> 
     return written
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Fewer resamples of images, which are drawn again here, and none of runs, which other tests are about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measured, "_RESAMPLES", RESAMPLES)
+        patch.setattr(measured.seed_statistics, "bootstrap_interval", lambda values: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[tuple, Any]]:
     """The study, and the matrices that it is of."""
     root = tmp_path_factory.mktemp("uneven")
     written = _write(root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measured, "_RESAMPLES", RESAMPLES)
-        study, _ = analyse(root)
+    study, _ = analyse(root)
     return study, written
 
 
