@@ -22,7 +22,8 @@ def get_config() -> ml_collections.ConfigDict:
 
     data = config.data = ml_collections.ConfigDict()
     data.name = "lapa"  # lapa | celebamask_hq | helen
-    data.builder_config = "default"  # celebamask_hq: official | farl (order of merging masks)
+    # celebamask_hq: official | farl | own_masks (how masks that overlap are merged)
+    data.builder_config = "default"
     data.manual_dir = config_dict.placeholder(str)  # where the raw download is unpacked
     data.data_dir = config_dict.placeholder(str)  # where prepared sets live; none: TFDS's own
     data.cache_dir = config_dict.placeholder(str)  # of resized images; none: <data_dir>/resized
@@ -30,12 +31,15 @@ def get_config() -> ml_collections.ConfigDict:
     data.image_size = 256
     # square: squeezed to image_size² | canvas: centred on an image_size² canvas, zero padding
     data.framing = "square"
+    data.longest_side = config_dict.placeholder(int)  # of the image on a canvas; none: the canvas's
     data.bicubic = "pillow"  # pillow (antialiased) | pytorch (not antialiased)
     data.label_resize = "class_bicubic"  # class_bicubic | nearest
     # all | facial_parts (Helen's nine: background, brows, eyes, nose, lips, inner mouth)
     data.labels = "all"
-    data.split = "official"  # official | random
+    data.split = "official"  # official | random | first
     data.split_fractions = (0.6, 0.2, 0.2)  # of a random split: train, validation, test
+    # of the split 'first', examples in the order of their ids: training, validation, test
+    data.split_counts = config_dict.placeholder(tuple)
     data.split_seed = 0  # of a random split and of train_subset
     data.train_subset = 0  # training images used, chosen by hash from all; 0: all
     data.synthetic = ml_collections.ConfigDict()  # faces drawn into manual_dir when num_train > 0

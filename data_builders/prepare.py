@@ -173,7 +173,9 @@ def main() -> int:
     parser.add_argument("name", choices=list(BUILDERS), help="the data set")
     parser.add_argument("--manual_dir", help="folder in which the download was unpacked")
     parser.add_argument("--data_dir", help="where prepared sets live (default: TFDS's own)")
-    parser.add_argument("--builder_config", help="merge profile of celebamask_hq: official or farl")
+    parser.add_argument(
+        "--builder_config", help="merge profile of celebamask_hq: official, farl or own_masks"
+    )
     parser.add_argument("--num_workers", type=int, help="threads (default: one a core)")
     parser.add_argument("--rebuild", action="store_true", help="replace what is already prepared")
     arguments = parser.parse_args()

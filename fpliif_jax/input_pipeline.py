@@ -3,8 +3,10 @@
 **Splits.** config.data.split = 'official' takes those of the data set. 'random' joins them all and
 sorts the examples by the SHA-256 of "<split_seed> <id>": the first split_fractions[0] of them,
 rounded down, are for training, the next split_fractions[1], rounded down, for validation, the rest
-for testing. STN-iCNN divides CelebAMask-HQ 6:2:2 (section 3.1) without saying how. With
-train_subset = n, training has only the n images whose "subset <split_seed> <id>" hash lowest. Ids
+for testing. STN-iCNN divides CelebAMask-HQ 6:2:2 (section 3.1) without saying how. 'first' joins them too,
+sorts the examples by id, numbers by their value, and takes the first split_counts[0] for training, the next
+split_counts[1] for validation, the next split_counts[2] for testing, and no others: the authors' code does so with
+CelebAMask-HQ. With train_subset = n, training has only the n images whose "subset <split_seed> <id>" hash lowest. Ids
 alone decide, so the same images are chosen on every machine, however the set was prepared.
 """
 
@@ -34,7 +36,7 @@ from fpliif_jax import preprocess, resize_cache
 Batch = dict[str, np.ndarray]
 
 LABELS = ("all", "facial_parts")
-SPLITS = ("official", "random")
+SPLITS = ("official", "random", "first")
 _SPLIT_NAMES = ("train", "validation", "test")
 
 
@@ -166,6 +168,12 @@ def load_dataset(config: ml_collections.ConfigDict) -> Dataset:
         num_workers=config.num_workers or None,
     )
     dataset = Dataset(builder, data_builders.prepare.metadata(builder), config)
+    total = sum(dataset.metadata.counts.values())
+    if config.split == "first" and sum(config.split_counts) > total:
+        raise DataError(
+            f"config.data.split_counts is {tuple(config.split_counts)}, and {config.name} has {total} "
+            "images: choose at most that many in all"
+        )
     available = _counts_without_subset(dataset)["train"]
     # Without training images a set can still be evaluated.
     if available and config.train_subset > available:
@@ -194,6 +202,18 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
             f"data.split_fractions = {shares}: it must be three numbers, none below 0, whose sum "
             "is 1, for training, validation and test"
         )
+    counts = tuple(config.get("split_counts") or ())
+    if config.split == "first" and (len(counts) != 3 or min(counts) < 0 or not sum(counts)):
+        raise ValueError(
+            f"data.split_counts = {counts}: data.split = 'first' needs three numbers of examples, none "
+            "below 0 and not all 0, for training, validation and test"
+        )
+    longest_side = config.get("longest_side")
+    if longest_side is not None and config.framing != "canvas":
+        raise ValueError(
+            f"data.longest_side = {longest_side}: it is for data.framing = 'canvas', not {config.framing!r}"
+        )
+    preprocess.check_longest_side(longest_side, config.image_size)
     if config.train_subset < 0:
         raise ValueError(f"data.train_subset = {config.train_subset}: it must be 0 (all) or more")
 
@@ -261,10 +281,13 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
 def _images(config: ml_collections.ConfigDict) -> resize_cache.ResizedArray:
     size, bicubic = config.image_size, config.bicubic
     if config.framing == "canvas":
+        longest_side = config.get("longest_side")
         return resize_cache.ResizedArray(
-            f"canvas-{size}-{bicubic}.npy",
+            f"canvas-{_frame(config)}-{bicubic}.npy",
             (size, size, 3),
-            lambda example: preprocess.place_on_canvas(example["image"], size, bicubic)[0],
+            lambda example: preprocess.place_on_canvas(
+                example["image"], size, bicubic, longest_side
+            )[0],
         )
     return resize_cache.ResizedArray(
         f"images-{size}-{bicubic}.npy",
@@ -280,12 +303,13 @@ def _labels(dataset: Dataset, size: int) -> resize_cache.ResizedArray:
     filters = f"{config.label_resize}-{config.bicubic}"
     if config.label_resize == "nearest":
         filters = "nearest"
-    prefix = "canvas-" if config.framing == "canvas" else ""
+    on_canvas = config.framing == "canvas"
+    prefix, frame = ("canvas-", _frame(config)) if on_canvas else ("", size)
     kind = "facial_parts" if parts else "labels"
     if class_names.whose_left(dataset.metadata.class_names) != dataset.whose_left:
         kind += "-swapped"  # without it: the parts as they were before their sides were swapped
     return resize_cache.ResizedArray(
-        f"{prefix}{kind}-{size}-{filters}.npy",
+        f"{prefix}{kind}-{frame}-{filters}.npy",
         (size, size),
         functools.partial(_framed_labels, size, num_classes, table, config),
     )
@@ -293,11 +317,20 @@ def _labels(dataset: Dataset, size: int) -> resize_cache.ResizedArray:
 
 def _sizes(config: ml_collections.ConfigDict) -> resize_cache.ResizedArray:
     def make(example: dict[str, np.ndarray]) -> np.ndarray:
-        size = preprocess.canvas_size(example["image"].shape[:2], config.image_size)
+        size = example["image"].shape[:2]
+        size = preprocess.canvas_size(size, config.image_size, config.get("longest_side"))
         return np.array(size, np.int32)
 
     return resize_cache.ResizedArray(
-        f"canvas-sizes-{config.image_size}.npy", (2,), make, np.dtype(np.int32)
+        f"canvas-sizes-{_frame(config)}.npy", (2,), make, np.dtype(np.int32)
+    )
+
+
+def _frame(config: ml_collections.ConfigDict) -> str:
+    """Of a canvas and the images on it, for names of files."""
+    longest_side = config.get("longest_side")
+    return (
+        str(config.image_size) if longest_side is None else f"{config.image_size}-of-{longest_side}"
     )
 
 
@@ -478,7 +511,8 @@ def _framed_labels(
         labels = table[labels]
     options = {"method": config.label_resize, "bicubic": config.bicubic}
     if config.framing == "canvas":
-        picture = preprocess.canvas_size(example["image"].shape[:2], size)
+        picture = example["image"].shape[:2]
+        picture = preprocess.canvas_size(picture, size, config.get("longest_side"))
         return preprocess.place_labels_on_canvas(labels, size, picture, num_classes, **options)
     return preprocess.resize_label_map(labels, (size, size), num_classes, **options)
 
@@ -488,6 +522,8 @@ def _counts_without_subset(dataset: Dataset) -> dict[str, int]:
     counts = dict(dataset.metadata.counts)
     if dataset.config.split == "official":
         return counts
+    if dataset.config.split == "first":
+        return dict(zip(_SPLIT_NAMES, dataset.config.split_counts, strict=True))
     total = sum(counts.values())
     # As the decimal fraction that it was written as: int(0.29 * 100) would be 28.
     train, validation = (
@@ -505,16 +541,19 @@ def _open_source(dataset: Dataset, name: str) -> Sequence[dict[str, bytes | np.n
 
 
 def _members(dataset: Dataset, name: str) -> list[_Member]:
-    """Which examples a random split or a subset has, in order."""
+    """Which examples a split of our own or a subset has, in order."""
     config = dataset.config
-    random = config.split == "random"
+    official = config.split == "official"
     members = [
         _Member(split, position, identifier)
-        for split in (_SPLIT_NAMES if random else (name,))
+        for split in ((name,) if official else _SPLIT_NAMES)
         for position, identifier in enumerate(_official_ids(dataset, split))
     ]
-    if random:
-        members.sort(key=lambda member: _hash(f"{config.split_seed} {member.id}"))
+    if not official:
+        if config.split == "random":
+            members.sort(key=lambda member: _hash(f"{config.split_seed} {member.id}"))
+        else:
+            members.sort(key=lambda member: _by_number(member.id))
         counts = _counts_without_subset(dataset)
         start = sum(counts[other] for other in _SPLIT_NAMES[: _SPLIT_NAMES.index(name)])
         members = members[start : start + counts[name]]
@@ -539,6 +578,12 @@ def _official_ids(dataset: Dataset, split: str) -> list[str]:
     return ids.tolist()
 
 
+def _by_number(identifier: str) -> tuple[bool, int, str]:
+    """Sorts ids that are numbers by their value, and before the others."""
+    is_number = identifier.isascii() and identifier.isdigit()
+    return not is_number, int(identifier) if is_number else 0, identifier
+
+
 def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8")).digest()
 
@@ -555,9 +600,11 @@ def _folder_name(dataset: Dataset, name: str) -> str:
     parts = [name]
     if config.split == "random":
         parts += ["random", *(str(float(share)) for share in config.split_fractions)]
+    if config.split == "first":
+        parts += ["first", *map(str, config.split_counts)]
     if name == "train" and config.train_subset:
         parts.append(f"subset{config.train_subset}")
-    if len(parts) > 1:
+    if "random" in parts or parts[-1].startswith("subset"):
         parts.append(f"seed{config.split_seed}")
     return "-".join(parts)
 

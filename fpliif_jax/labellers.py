@@ -137,7 +137,9 @@ class STNICNNLabeller:
     def network_input(self, photo: np.ndarray) -> Inputs:
         """What the network is fed of a photo, uint8 [H, W, 3]; to be stacked with others'."""
         data = self._config.data
-        canvas, size = preprocess.place_on_canvas(photo, data.image_size, data.bicubic)
+        canvas, size = preprocess.place_on_canvas(
+            photo, data.image_size, data.bicubic, data.get("longest_side")
+        )
         return {"images": canvas, "image_sizes": np.array(size, np.int32)}
 
     def plan(self, size: tuple[int, int] | None, batch_size: int) -> tuple[Label, int]:

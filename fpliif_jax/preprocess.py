@@ -10,8 +10,8 @@ which. Pillow's filter widens with the scale (antialiasing), PyTorch's does not;
 **The canvas.** STN-iCNN (section 2.5.1) pads images, "because the padding operation can retain the
 original image information". A picture of h × w lies on a black square canvas of side S with its
 upper left corner at ((S - h) // 2, (S - w) // 2): centred, half a pixel up or left where the margin
-is odd. One that is larger than the canvas in either direction is reduced first, keeping its aspect
-ratio, until its longer side is S; the other is rounded to whole pixels, half up, and at least 1.
+is odd. One that is longer than S, or than `longest_side` where that is given, is reduced first, keeping its
+aspect ratio, until its longer side is so long; the other is rounded to whole pixels, half up, and at least 1.
 Nothing is ever enlarged. The label map is brought to the picture's size on the canvas, whatever
 its own, and has the background, 0, around it.
 """
@@ -123,14 +123,18 @@ def resize_label_map(
     return best_class
 
 
-def canvas_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+def canvas_size(
+    size: tuple[int, int], side: int, longest_side: int | None = None
+) -> tuple[int, int]:
     """Height and width, in pixels, of a picture of `size` (height, width) on a canvas of `side`.
 
     Raises:
-      ValueError: a size or side below 1.
+      ValueError: a size or side below 1, or a longest side above the canvas's.
     """
     _check_size(size)
     _check_size((side, side))
+    check_longest_side(longest_side, side)
+    side = longest_side or side
     longer = max(size)
     if longer <= side:
         return size[0], size[1]
@@ -159,8 +163,16 @@ def canvas_window(side: int, size: tuple[int, int]) -> tuple[slice, slice]:
     return slice(top, top + size[0]), slice(left, left + size[1])
 
 
+def check_longest_side(longest_side: int | None, side: int) -> None:
+    """Raises ValueError unless pictures with such a side fit a canvas of that side; None always does."""
+    if longest_side is not None and not 1 <= longest_side <= side:
+        raise ValueError(
+            f"data.longest_side = {longest_side}: it must be 1 to data.image_size = {side}, or none"
+        )
+
+
 def place_on_canvas(
-    image: np.ndarray, side: int, bicubic: str = "pillow"
+    image: np.ndarray, side: int, bicubic: str = "pillow", longest_side: int | None = None
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """Centres an image on a black square, reduced if it is larger; the module tells the rule.
 
@@ -168,6 +180,7 @@ def place_on_canvas(
       image: uint8 [H, W, 3].
       side: of the canvas, in pixels.
       bicubic: the filter that reduces, as in `resize_image`.
+      longest_side: of the picture, in pixels; None: the canvas's.
 
     Returns:
       (canvas uint8 [side, side, 3], (height, width) of the picture on it, for `canvas_window`).
@@ -175,7 +188,7 @@ def place_on_canvas(
     Raises:
       ValueError: unknown filter, wrong shape or dtype, or a side below 1.
     """
-    size = canvas_size(image.shape[:2], side)
+    size = canvas_size(image.shape[:2], side, longest_side)
     canvas = np.zeros((side, side, 3), np.uint8)
     canvas[canvas_window(side, size)] = resize_image(image, size, bicubic)
     return canvas, size

@@ -18,6 +18,7 @@ from PIL import Image
 
 import data_builders
 from data_builders import face_parsing_builder, fingerprint, raw_images
+from data_builders.class_names import CELEBAMASK_HQ_FACIAL_PARTS, FACIAL_PARTS
 from data_builders.errors import DataError
 from data_builders.ordered_map import ordered_map
 from data_builders.prepare import metadata, prepare
@@ -195,6 +196,7 @@ def test_celebamask_hq_split_rule_and_sizes(folders: Folders) -> None:
         # skin+neck, eye_g+l_eye, u_lip+l_lip, hair+cloth, ear_r+neck_l, hair+hat, l_lip+mouth, none
         ("official", [17, 4, 12, 18, 16, 14, 12, 0]),
         ("farl", [1, 3, 11, 13, 16, 14, 12, 0]),
+        ("own_masks", [17, 4, 11, 18, 16, 14, 10, 0]),
     ],
 )
 def test_merge_profiles(folders: Folders, config: str, expected: list[int]) -> None:
@@ -237,6 +239,11 @@ def test_merge_orders_are_the_published_ones() -> None:
         "neck skin cloth l_ear r_ear l_brow r_brow l_eye r_eye nose mouth l_lip u_lip hair eye_g "
         "hat ear_r neck_l"
     )
+    own_masks = configs["own_masks"].order
+    assert " ".join(own_masks[:10]) == "skin eye_g l_ear r_ear hair hat ear_r neck_l neck cloth"
+    # The last one painted is Helen's first label, and so on back.
+    names = [CELEBAMASK_HQ_FACIAL_PARTS.get(part, part) for part in own_masks[10:]]
+    assert tuple(reversed(names)) == FACIAL_PARTS[1:]
 
 
 @pytest.mark.parametrize("folder", [HELEN_FOLDER, "."])

@@ -450,7 +450,7 @@ def test_random_splits_and_subsets_have_folders_of_their_own(
     config = tiny_config(lapa_download, data_dir).data
     config.update({"cache_dir": str(tmp_path), "train_subset": 4})
     splits = {}
-    for split in input_pipeline.SPLITS:
+    for split in ("official", "random"):
         config.split = split
         splits[split] = _load(config, "train").ids, _load(config, "validation").ids
     official, drawn = splits["official"], splits["random"]
@@ -470,6 +470,24 @@ def test_random_splits_and_subsets_have_folders_of_their_own(
         "train-random-0.6-0.2-0.2-subset4-seed0",
         "validation-random-0.6-0.2-0.2-seed0",
     }
+
+
+def test_the_first_examples_by_id(
+    lapa_download: pathlib.Path, data_dir: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir).data
+    config.update({"cache_dir": str(tmp_path), "split": "first", "split_counts": (12, 0, 3)})
+    ids = sorted(_lapa_ids(lapa_download, "train", "val", "test"))
+    dataset = input_pipeline.load_dataset(config)
+    assert dataset.counts == {"train": 12, "validation": 0, "test": 3}
+    assert dataset.missing_splits == ("validation",)
+    assert list(_load(config, "train").ids) == ids[:12]
+    assert list(_load(config, "test").ids) == ids[12:15]
+    (folder,) = tmp_path.glob("lapa-*/train-*")
+    assert folder.name == "train-first-12-0-3"
+    config.split_counts = (12, 9, 3)
+    with pytest.raises(DataError, match=r"split_counts is \(12, 9, 3\), .* has 23 images"):
+        input_pipeline.load_dataset(config)
 
 
 def test_a_subset_larger_than_the_split_is_told_with_both_numbers(
@@ -540,6 +558,10 @@ def test_a_set_without_one_of_the_parts_is_refused() -> None:
         ({"split_fractions": (0.6, 0.3, 0.2)}, r"data\.split_fractions.*sum is 1"),
         ({"split_fractions": (1.2, -0.1, -0.1)}, r"data\.split_fractions.*below 0"),
         ({"train_subset": -1}, r"data\.train_subset = -1"),
+        ({"split": "first"}, r"data\.split_counts = \(\).*three numbers"),
+        ({"split": "first", "split_counts": (5, -1, 2)}, r"split_counts.*none below 0"),
+        ({"longest_side": 20}, r"data\.longest_side = 20.*'canvas', not 'square'"),
+        ({"framing": "canvas", "longest_side": 33}, r"longest_side = 33.*1 to .*= 32, or none"),
     ],
 )
 def test_a_wrong_setting_is_named(changes: dict[str, object], message: str) -> None:

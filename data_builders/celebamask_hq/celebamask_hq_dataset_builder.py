@@ -10,7 +10,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_builders import raw_images, raw_tree
-from data_builders.class_names import CELEBAMASK_HQ
+from data_builders.class_names import (
+    CELEBAMASK_HQ,
+    CELEBAMASK_HQ_FACIAL_PARTS,
+    FACIAL_PARTS,
+)
 from data_builders.errors import DataError
 from data_builders.face_parsing_builder import Example, FaceParsingBuilder
 from data_builders.raw_tree import RawExample, RawTree
@@ -45,6 +49,15 @@ _FARL_ORDER = (
 )
 
 
+def _own_masks_order() -> tuple[str, ...]:
+    """Everything else first; then Helen's parts, its first label last, so that this one wins."""
+    helen = {name: CELEBAMASK_HQ_FACIAL_PARTS.get(name, name) for name in CELEBAMASK_HQ[1:]}
+    others = [name for name, part in helen.items() if part not in FACIAL_PARTS]
+    parts = [name for name in helen if name not in others]
+    parts.sort(key=lambda name: FACIAL_PARTS.index(helen[name]), reverse=True)
+    return (*others, *parts)
+
+
 @dataclasses.dataclass(eq=False, kw_only=True)
 class MergeConfig(tfds.core.BuilderConfig):
     """The order in which overlapping masks are painted into one label map, later over earlier."""
@@ -69,6 +82,12 @@ class Builder(FaceParsingBuilder):
             name="farl",
             description="Masks painted in the order of FaRL and SegFace.",
             order=_FARL_ORDER,
+        ),
+        MergeConfig(
+            name="own_masks",
+            description="Every part of the face has its own mask, whatever covers it, as in the code "
+            "of STN-iCNN's authors; of parts that overlap, the first of Helen's labels wins.",
+            order=_own_masks_order(),
         ),
     ]
     DEFAULT_BUILDER_CONFIG_NAME = "official"
