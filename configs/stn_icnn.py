@@ -29,7 +29,9 @@ def get_config() -> ml_collections.ConfigDict:
     model.coarse_from = "image"  # image (§2.5.1) | canvas
     model.coarse_alignment = config_dict.placeholder(str)  # half_pixel | corners
     model.crop_size = 81  # §3.3; 127 for CelebAMask-HQ
-    model.theta_form = "align_corners"  # align_corners (Fig. 8) | eq21
+    model.mouth_crop_size = config_dict.placeholder(int)  # of the mouth alone; none: crop_size
+    # align_corners (the authors' code) | eq21_half_pixel (eq. 21, pixel c centred at c + ½) | eq21 (centred at c)
+    model.theta_form = "align_corners"
     model.floor_centroids = True
     model.absent_part = config_dict.placeholder(str)  # skip | image_centre
     model.row_features = (8, 16, 24, 32)

@@ -32,7 +32,7 @@ def count(config: ml_collections.ConfigDict, image_size: int, output_size: int) 
     Args:
       config: `config.model`.
       image_size: side of the image, in pixels. Of no consequence to STN-iCNN, which works on
-        `coarse_size`, `crop_size` and the canvas.
+        `coarse_size`, the crops and the canvas.
       output_size: side of the output; for STN-iCNN, of the canvas.
     """
     if config.name == "stn_icnn":
@@ -151,11 +151,12 @@ def _stn_icnn(config: ml_collections.ConfigDict, canvas_size: int) -> Iterator[_
     yield "K", _icnn(config, config.coarse_size, config.num_classes)
     if config.cropper == "stn":
         yield "L", _LOCALISATION[config.localisation](config)
-    crop = config.crop_size
-    yield "grid transformer", SAMPLING * localization.PARTS * crop**2 * 3
+    sizes = stn_icnn.part_sizes(config.crop_size, config.mouth_crop_size)
+    yield "grid transformer", SAMPLING * sum(size**2 for size in sizes) * 3
     labels = stn_icnn.fine_labels()
     parts = {"brows": 2, "eyes": 2, "nose": 1, "mouth": 1}
     for network, logits in labels.items():
+        crop = config.mouth_crop_size if network == "mouth" else config.crop_size
         yield f"K_i: {network}", parts[network] * _icnn(config, crop, logits)
     mapped = sum(parts[network] * logits for network, logits in labels.items())
     yield "inverse transformer", SAMPLING * mapped * canvas_size**2

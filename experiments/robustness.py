@@ -134,7 +134,8 @@ def find(
     """
     side = trained.config.data.image_size
     variables = jax.device_put(trained.variables)
-    centres_of = jax.jit(lambda theta: grid_transformer.centres_of_theta(theta, side))
+    form = trained.config.model.theta_form
+    centres_of = jax.jit(lambda theta: grid_transformer.centres_of_theta(theta, side, form))
     true_centres = jax.jit(lambda labels: grid_transformer.part_centroids(labels, floor=False))
     found: dict[str, list] = {name: [] for name in (*Findings._fields[:4], *CROPPERS)}
     for position in tqdm(chosen, desc="hiding parts", unit="image", leave=False):
@@ -378,6 +379,7 @@ def _columns(
                 mask=located["mask"][1 + part],
                 mask_shows_canvas=trained.config.model.coarse_from == "canvas",
                 hidden_part=part,
+                theta_form=trained.config.model.theta_form,
                 true_centres=findings.true_centres[index],
                 present=findings.present[index],
                 thetas={cropper: located[cropper][1 + part] for cropper in reversed(CROPPERS)},

@@ -33,6 +33,7 @@ class Column(NamedTuple):
       mask: uint8 [s, s], K's labels.
       mask_shows_canvas: K saw the whole canvas, not the image alone.
       hidden_part: 0 … 5.
+      theta_form: of `thetas`.
       true_centres: float [6, 2], y and x in pixels.
       present: bool [6].
       thetas: by cropper, float32 [6, 2, 3].
@@ -44,6 +45,7 @@ class Column(NamedTuple):
     mask: np.ndarray
     mask_shows_canvas: bool
     hidden_part: int
+    theta_form: str
     true_centres: np.ndarray
     present: np.ndarray
     thetas: dict[str, np.ndarray]
@@ -102,13 +104,13 @@ def _tile(
     theta = column.thetas[row]
     # The hidden part's window last: on top of the others.
     for index in [*(i for i in range(len(PART_NAMES)) if i != part), part]:
-        scale, shift = theta[index, [1, 0], [1, 0]], theta[index, [1, 0], 2]
-        corners = _corners(scale, shift, side)
+        corners = _corners(theta[index], side, column.theta_form)
         box = [value for corner in corners for value in _on_tile(corner, view)]
         if index == part:
             draw.rectangle(box, outline=BLACK, width=6)
         draw.rectangle(box, outline=colours[index], width=4 if index == part else 2)
-    centre = np.asarray(grid_transformer.centres_of_theta(jnp.asarray(theta), side))[part]
+    centres = grid_transformer.centres_of_theta(jnp.asarray(theta), side, column.theta_form)
+    centre = np.asarray(centres)[part]
     true = column.true_centres[part]
     start, end = _on_tile(true, view), _on_tile(centre, view)
     draw.line([start, end], fill=WHITE, width=2)
@@ -135,7 +137,8 @@ def _view(column: Column) -> tuple[int, int, int]:
     canvas = len(column.image)
     centres = column.true_centres[column.present]
     scale = float(np.median(np.abs(column.thetas["centroid"][:, 0, 0])))
-    extent = (centres.max(axis=0) - centres.min(axis=0)).max() + scale * (canvas - 1)
+    length = grid_transformer.pixels_per_scale(canvas, column.theta_form)
+    extent = (centres.max(axis=0) - centres.min(axis=0)).max() + scale * length
     side = min(round(1.3 * extent), canvas)
     middle = (centres.max(axis=0) + centres.min(axis=0)) / 2
     top, left = np.clip((middle - side / 2).round().astype(int), 0, canvas - side)
@@ -155,10 +158,11 @@ def _on_tile(position: np.ndarray, view: tuple[int, int, int]) -> tuple[float, f
     return float(x), float(y)
 
 
-def _corners(scale: np.ndarray, shift: np.ndarray, side: int) -> list[np.ndarray]:
-    """Upper left and lower right pixel, y and x on the canvas, of a window."""
-    reach = np.abs(scale)
-    return [(sign * reach + shift + 1) / 2 * (side - 1) for sign in (-1, 1)]
+def _corners(theta: np.ndarray, side: int, form: str) -> list[np.ndarray]:
+    """Upper left and lower right end, y and x on the canvas, of the window of θ [2, 3]."""
+    centre = np.asarray(grid_transformer.centres_of_theta(jnp.asarray(theta), side, form))
+    reach = np.abs(theta[[1, 0], [1, 0]]) * grid_transformer.pixels_per_scale(side, form) / 2
+    return [centre + sign * reach for sign in (-1, 1)]
 
 
 def _cross(draw: ImageDraw.ImageDraw, place: tuple[float, float]) -> None:

@@ -48,6 +48,7 @@ def make_predictor(
     """
     settings = stn_icnn_settings.resolve(config.model)
     side = config.data.image_size
+    length = grid_transformer.pixels_per_scale(side, settings.theta_form)
     names = {row.name for row in rows}
 
     def predict(variables: dict[str, Any], batch: dict[str, jax.Array]) -> dict[str, Prediction]:
@@ -69,7 +70,8 @@ def make_predictor(
         def errors_of(theta: jax.Array) -> dict[str, jax.Array]:
             there = has_window > 0
             centre, true_centre = (
-                grid_transformer.centres_of_theta(each, side) for each in (theta, true_theta)
+                grid_transformer.centres_of_theta(each, side, settings.theta_form)
+                for each in (theta, true_theta)
             )
             distance = jnp.linalg.norm(centre - true_centre, axis=-1)
             scale, true_scale = (
@@ -79,7 +81,7 @@ def make_predictor(
             return {
                 "window_error": jnp.where(there, distance, jnp.nan),
                 "window_size_error": jnp.where(
-                    there, jnp.abs(scale - true_scale) * (side - 1), jnp.nan
+                    there, jnp.abs(scale - true_scale) * length, jnp.nan
                 ),
             }
 

@@ -12,10 +12,11 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 
 from fpliif_jax import augment_icnn, framing, part_losses
 from fpliif_jax.models import grid_transformer, stn_icnn_settings
-from fpliif_jax.models.stn_icnn import PART_NAMES
+from fpliif_jax.models.stn_icnn import PART_NAMES, part_sizes
 from fpliif_jax.stage import Array, Arrays, Stage, Variables
 
 STAGES = ("coarse", "localisation", "fine", "end_to_end")
@@ -54,7 +55,7 @@ def make_icnn_stages(config: ml_collections.ConfigDict, model: nn.Module) -> lis
 
 
 def true_windows(labels: Array, settings: ml_collections.ConfigDict) -> tuple[Array, Array]:
-    """The windows that label maps ask for (eq. 21 and `model.theta_form`).
+    """The windows that label maps ask for (§2.5.2, `model.theta_form`).
 
     Args:
       labels: int32 [B, S, S], on the canvas.
@@ -73,7 +74,7 @@ def true_windows(labels: Array, settings: ml_collections.ConfigDict) -> tuple[Ar
     if settings.absent_part == "image_centre":
         present = jnp.ones_like(present)
     theta = grid_transformer.theta_of_centres(
-        centroids, settings.crop_size, side, settings.theta_form
+        centroids, _crop_sizes(settings), side, settings.theta_form
     )
     return theta, present.astype(jnp.float32)
 
@@ -161,15 +162,14 @@ def _fine_stage(
     def prepare(batch: Arrays) -> Arrays:
         canvas, labels = _augmented(config, batch)
         theta, present = true_windows(labels, settings)
-        crops = grid_transformer.crop_labels(labels, theta, settings.crop_size)
         return {
-            "parts": grid_transformer.crop_images(canvas, theta, settings.crop_size),
-            "targets": grid_transformer.part_targets(crops),
+            "parts": model.apply({}, canvas, theta, method="crop"),
+            "targets": _targets(labels, theta, settings),
             "part_weights": present * batch["weights"][:, None],
         }
 
     def normalisers(inputs: Arrays) -> Arrays:
-        return _part_pixels(inputs["part_weights"], settings.crop_size)
+        return _part_pixels(inputs["part_weights"], settings)
 
     def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
         weights = inputs["part_weights"]
@@ -210,7 +210,7 @@ def _end_to_end_stage(
 
     def normalisers(inputs: Arrays) -> Arrays:
         weights = jnp.broadcast_to(inputs["weights"][:, None], (len(inputs["weights"]), 6))
-        return _part_pixels(weights, settings.crop_size)
+        return _part_pixels(weights, settings)
 
     def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
         found, updated = model.apply(
@@ -222,9 +222,8 @@ def _end_to_end_stage(
             mutable=["batch_stats"],
         )
         # The truth is what the predicted windows show of it (§2.1).
-        crops = grid_transformer.crop_labels(inputs["labels"], found["theta"], settings.crop_size)
-        weights = jnp.broadcast_to(inputs["weights"][:, None], crops.shape[:2])
-        targets = grid_transformer.part_targets(crops)
+        targets = _targets(inputs["labels"], found["theta"], settings)
+        weights = jnp.broadcast_to(inputs["weights"][:, None], found["theta"].shape[:2])
         return (
             _part_sums(config, found["part_logits"], targets, weights),
             updated["batch_stats"],
@@ -308,9 +307,21 @@ def _batch_normed(
     return tuple(network for network in used if rates.get(network, 0.0) > 0)
 
 
-def _part_pixels(weights: Array, crop_size: int) -> Arrays:
+def _crop_sizes(settings: ml_collections.ConfigDict) -> tuple[int, ...]:
+    return part_sizes(settings.crop_size, settings.mouth_crop_size)
+
+
+def _targets(labels: Array, theta: Array, settings: ml_collections.ConfigDict) -> tuple[Array, ...]:
+    """What the windows show of label maps [B, S, S], as labels of each part's own network."""
+    crops = grid_transformer.crop_parts(
+        grid_transformer.crop_labels, labels, theta, _crop_sizes(settings), settings.theta_form
+    )
+    return grid_transformer.part_targets(crops)
+
+
+def _part_pixels(weights: Array, settings: ml_collections.ConfigDict) -> Arrays:
     """Pixels of each part: float32 scalars by part, from weights [B, 6]."""
-    counts = jnp.sum(weights, axis=0) * crop_size**2
+    counts = jnp.sum(weights, axis=0) * np.square(_crop_sizes(settings))
     return dict(zip(PART_NAMES, counts, strict=True))
 
 

@@ -223,20 +223,21 @@ def test_the_authors_stn_icnn_in_pytorch(
 
 def test_the_papers_stn_icnn_in_pytorch() -> None:
     config = stn_icnn_helen.get_config().model
-    config.update(crop_size=19, localisation_features=(4, 5, 6, 7))
+    config.update(crop_size=19, mouth_crop_size=27, localisation_features=(4, 5, 6, 7))
     found = multiply_accumulates.count(config, 1, 64)
     for part, network, shape, times in (
         ("K", literal_stn_icnn.PaperICNN(9), (1, 3, 128, 128), 1),
         ("L", literal_stn_icnn.PaperLocalise((4, 5, 6, 7)), (1, 9, 128, 128), 1),
         ("K_i: eyes", literal_stn_icnn.PaperICNN(2), (1, 3, 19, 19), 2),
         ("K_i: nose", literal_stn_icnn.PaperICNN(2), (1, 3, 19, 19), 1),
-        ("K_i: mouth", literal_stn_icnn.PaperICNN(4), (1, 3, 19, 19), 1),
+        ("K_i: mouth", literal_stn_icnn.PaperICNN(4), (1, 3, 27, 27), 1),
     ):
         counter = Counter(lambda name: "all", affine_norm=5)
         counter.watch(network)
         with torch.no_grad():
             network.eval()(torch.zeros(shape))
         assert found[part] == times * counter.parts["all"]
+    assert found["grid transformer"] == 4 * 3 * (5 * 19**2 + 27**2)
 
 
 def test_the_baseline_has_no_localisation_network() -> None:

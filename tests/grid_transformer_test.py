@@ -26,6 +26,7 @@ functional = torch.nn.functional
 # A position p on a canvas is rounded to p · 6e-8: to 4e-6 pixels at 64², 6e-5 at 1024², and there is
 # one on each axis. Neighbouring pixels differ by 1 at most.
 TOLERANCE = 1e-4
+FORMS = ("align_corners", "eq21_half_pixel")
 
 
 def slices(canvas: np.ndarray, centres: np.ndarray, size: int) -> np.ndarray:
@@ -101,6 +102,79 @@ def test_an_even_crop_and_the_printed_formula_are_not_slices() -> None:
             assert difference.mean() > 0.1
 
 
+@pytest.mark.parametrize(
+    ("side", "size"), [(1024, 81), (1024, 255), (512, 127), (512, 255), (64, 21)]
+)
+def test_equation_21_with_pixels_centred_at_a_half_gives_slices_bit_for_bit(
+    side: int, size: int
+) -> None:
+    """§3.3, Fig. 7 and 8: the difference "is all zero" for odd crops; even ones are interpolated."""
+    rng = np.random.default_rng(20)
+    canvas = rng.random((2, side, side, 1), np.float32)
+    centres = random_centres(rng, 2, side)
+    form = "eq21_half_pixel"
+    theta = theta_of_centres(jnp.asarray(centres), size, side, form)
+    # Eq. 21 as printed, for x = c + ½.
+    np.testing.assert_array_equal(theta[..., 0, 0], np.float32(size / side))
+    np.testing.assert_array_equal(theta[..., 1, 2], -1 + 2 * (centres[..., 0] + 0.5) / side)
+    crop = jax.jit(crop_images, static_argnums=(2, 3))
+    expected = slices(canvas, centres, size)
+    assert (expected == 0).any()  # some windows stick out
+    np.testing.assert_array_equal(crop(canvas, theta, size, form), expected)
+    images, by_torch = literal.channels_first(canvas), torch.tensor(np.asarray(theta))
+    sampled = literal.crop(images, by_torch, size, align_corners=False)
+    np.testing.assert_array_equal(literal.channels_last(sampled), expected)
+    labels = rng.integers(1, 9, (2, side, side), dtype=np.int32)
+    cropped = crop_labels(jnp.asarray(labels), theta, size, form)
+    np.testing.assert_array_equal(cropped, slices(labels, centres, size))
+
+    even = size - 1
+    theta = theta_of_centres(jnp.asarray(centres), even, side, form)
+    crops = np.asarray(crop(canvas, theta, even, form))
+    sampled = literal.crop(images, torch.tensor(np.asarray(theta)), even, align_corners=False)
+    # Half way between pixels, but for the rounding of positions.
+    np.testing.assert_allclose(crops, literal.channels_last(sampled), rtol=0, atol=TOLERANCE)
+    for moved in (centres, centres + 1):
+        assert np.abs(crops - slices(canvas, moved, even)).mean() > 0.1
+
+
+def test_the_other_readings_of_equation_21_are_other_crops() -> None:
+    """Sampled with aligned corners it is no slice, and with pixels centred at whole numbers the even are."""
+    rng = np.random.default_rng(21)
+    canvas = rng.random((1, 512, 512, 1), np.float32)
+    centres = rng.integers(130, 380, (1, 6, 2)).astype(np.float32)
+    for size in (126, 127):
+        theta = theta_of_centres(jnp.asarray(centres), size, 512, "eq21")
+        aligned = np.asarray(crop_images(jnp.asarray(canvas), theta, size, "eq21"))
+        same = np.asarray(crop_images(jnp.asarray(canvas), theta, size, "align_corners"))
+        np.testing.assert_array_equal(aligned, same)
+        half = np.asarray(crop_images(jnp.asarray(canvas), theta, size, "eq21_half_pixel"))
+        difference = np.abs(half - slices(canvas, centres, size))
+        assert np.abs(aligned - slices(canvas, centres, size)).max() > 0.5
+        assert (difference.max() == 0) == (size == 126)
+
+
+def test_an_unknown_form_is_refused() -> None:
+    canvas, theta = jnp.ones((1, 8, 8, 1)), jnp.asarray(random_theta(0, 1))
+    with pytest.raises(ValueError, match="eq21_half_pixel, eq21"):
+        crop_images(canvas, theta, 5, "half_pixel")
+    with pytest.raises(ValueError, match="eq21_half_pixel, eq21"):
+        theta_of_centres(jnp.zeros((1, 6, 2)), 5, 8, "half_pixel")
+
+
+def test_parts_of_several_sizes_are_each_their_own_crop() -> None:
+    rng = np.random.default_rng(22)
+    canvas = jnp.asarray(rng.random((2, 64, 64, 3), np.float32))
+    centres = random_centres(rng, 2, 64)
+    sizes = (9, 9, 9, 9, 9, 21)
+    for form in FORMS:
+        theta = theta_of_centres(jnp.asarray(centres), sizes, 64, form)
+        crops = grid_transformer.crop_parts(crop_images, canvas, theta, sizes, form)
+        for part, (size, crop) in enumerate(zip(sizes, crops, strict=True)):
+            expected = slices(np.asarray(canvas), centres[:, part : part + 1], size)[:, 0]
+            np.testing.assert_allclose(crop, expected, rtol=0, atol=TOLERANCE)
+
+
 def test_crops_look_where_affine_grid_does() -> None:
     """A canvas whose values are its positions shows them, also of a window that is not square."""
     height, width, size = 40, 56, 17
@@ -117,20 +191,24 @@ def test_crops_look_where_affine_grid_does() -> None:
         np.testing.assert_allclose(crops[:, part], expected, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("seed", [3, 4])
-def test_crops_are_those_of_grid_sample(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "form"), [(3, FORMS[0]), (4, FORMS[0]), (3, FORMS[1])])
+def test_crops_are_those_of_grid_sample(seed: int, form: str) -> None:
+    align_corners = form == "align_corners"
     rng = np.random.default_rng(seed)
     canvas = rng.random((3, 44, 57, 3), np.float32)
     labels = rng.integers(1, 9, (3, 44, 57), dtype=np.int32)
     theta = random_theta(seed, 3)
-    expected = literal.crop(literal.channels_first(canvas), torch.from_numpy(theta), 20)
-    crops = crop_images(jnp.asarray(canvas), jnp.asarray(theta), 20)
+    expected = literal.crop(
+        literal.channels_first(canvas), torch.from_numpy(theta), 20, "bilinear", align_corners
+    )
+    crops = crop_images(jnp.asarray(canvas), jnp.asarray(theta), 20, form)
     np.testing.assert_allclose(crops, literal.channels_last(expected), rtol=0, atol=TOLERANCE)
 
     images = torch.from_numpy(labels[:, None].astype(np.float32))
-    nearest = literal.crop(images, torch.from_numpy(theta), 20, "nearest")[:, :, 0].numpy()
+    nearest = literal.crop(images, torch.from_numpy(theta), 20, "nearest", align_corners)
+    nearest = nearest[:, :, 0].numpy()
     assert (nearest == 0).mean() > 0.1
-    found = crop_labels(jnp.asarray(labels), jnp.asarray(theta), 20)
+    found = crop_labels(jnp.asarray(labels), jnp.asarray(theta), 20, form)
     # A position half way between two pixels, within its rounding, may go to either.
     assert (found != nearest).mean() < 1e-3
 
@@ -183,36 +261,42 @@ def random_probabilities(seed: int, batch: int, size: int) -> tuple[np.ndarray, 
     return tuple(np.asarray(jax.nn.softmax(2 * x, axis=-1), np.float32) for x in logits)
 
 
-def test_map_back_after_a_crop_is_the_identity_inside_the_window_and_background_outside() -> None:
-    side, size = 61, 15
+@pytest.mark.parametrize("form", FORMS)
+def test_map_back_after_a_crop_is_the_identity_inside_the_window_and_background_outside(
+    form: str,
+) -> None:
+    side, sizes = 61, (15, 15, 15, 15, 15, 25)
     centres = np.array([[[0, 0], [30, 30], [60, 55], [12, 40], [40, 12], [7, 53]]], np.float32)
-    theta = theta_of_centres(jnp.asarray(centres), size, side)
+    theta = theta_of_centres(jnp.asarray(centres), sizes, side, form)
     rng = np.random.default_rng(6)
     labels = rng.integers(0, 9, (1, side, side), dtype=np.int32)
-    targets = part_targets(crop_labels(jnp.asarray(labels), theta, size))
+    targets = part_targets(
+        grid_transformer.crop_parts(crop_labels, jnp.asarray(labels), theta, sizes, form)
+    )
     one_hot = tuple(
         jax.nn.one_hot(target, 1 + len(own))
         for target, own in zip(targets, PART_LABELS, strict=True)
     )
-    mapped = np.asarray(map_back(one_hot, theta, side))
+    mapped = np.asarray(map_back(one_hot, theta, side, form))
     assert (mapped.shape, mapped.dtype) == ((1, side, side, 9), np.float32)
     expected = np.zeros((1, side, side, 9), np.float32)
-    for (y, x), own in zip(centres[0].astype(int), PART_LABELS, strict=True):
-        inside = np.zeros((side, side), bool)
-        inside[max(y - 7, 0) : y + 8, max(x - 7, 0) : x + 8] = True
+    for (y, x), own, size in zip(centres[0].astype(int), PART_LABELS, sizes, strict=True):
+        inside, half = np.zeros((side, side), bool), size // 2
+        inside[max(y - half, 0) : y + half + 1, max(x - half, 0) : x + half + 1] = True
         for label in own:
             expected[0, ..., label] = inside & (labels[0] == label)
     expected[..., 0] = 1 - expected[..., 1:].sum(axis=-1)
     np.testing.assert_array_equal(mapped, expected)
 
 
-@pytest.mark.parametrize("seed", [7, 8])
-def test_map_back_is_that_of_the_inverse_matrix(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "form"), [(7, FORMS[0]), (8, FORMS[0]), (7, FORMS[1])])
+def test_map_back_is_that_of_the_inverse_matrix(seed: int, form: str) -> None:
     """Windows here overlap, are mirrored, and leave the canvas."""
     probabilities, theta = random_probabilities(seed, 2, 21), random_theta(seed, 2)
-    found = map_back(tuple(map(jnp.asarray, probabilities)), jnp.asarray(theta), 70)
+    found = map_back(tuple(map(jnp.asarray, probabilities)), jnp.asarray(theta), 70, form)
     maps = [literal.channels_first(values) for values in probabilities]
-    expected = literal.channels_last(literal.map_back(maps, torch.from_numpy(theta), 70))
+    mapped = literal.map_back(maps, torch.from_numpy(theta), 70, form == "align_corners")
+    expected = literal.channels_last(mapped)
     # As for crops, a position half way between two pixels may go to either.
     differing = (np.abs(found - expected) > 1e-6).any(axis=-1)
     assert differing.mean() < 1e-3
@@ -314,6 +398,11 @@ def test_theta_of_centres_and_back() -> None:
     np.testing.assert_allclose(theta[1, 3], [[0.4, 0, centres[1, 3, 1] / 100 - 1],
                                              [0, 0.4, centres[1, 3, 0] / 100 - 1]], atol=1e-6)  # fmt: skip
     np.testing.assert_allclose(centres_of_theta(theta, 201), centres, rtol=0, atol=TOLERANCE)
+    half = theta_of_centres(jnp.asarray(centres), 81, 201, "eq21_half_pixel")
+    found = centres_of_theta(half, 201, "eq21_half_pixel")
+    np.testing.assert_allclose(found, centres, rtol=0, atol=TOLERANCE)
+    assert grid_transformer.pixels_per_scale(201, "eq21_half_pixel") == 201
+    assert grid_transformer.pixels_per_scale(201) == 200
     literally = theta_of_centres(jnp.asarray(centres), 81, 200, "eq21")
     np.testing.assert_allclose(
         literally[0, 0, 0], [0.405, 0, centres[0, 0, 1] / 100 - 1], atol=1e-6
@@ -322,8 +411,8 @@ def test_theta_of_centres_and_back() -> None:
 
 def test_targets_of_the_parts() -> None:
     """Of all labels, each part has its own."""
-    labels = jnp.broadcast_to(jnp.arange(9)[:, None], (1, 6, 9, 9))
-    targets = part_targets(labels)
+    labels = jnp.broadcast_to(jnp.arange(9)[:, None], (1, 9, 9))
+    targets = part_targets([labels] * 6)
     expected = np.zeros((6, 9), int)
     for part in range(5):
         expected[part, part + 1] = 1

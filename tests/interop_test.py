@@ -105,6 +105,7 @@ def test_the_joined_network_has_the_variables_and_the_outputs_of_the_model(
     assert theta[:, :, :, 2].abs().max() < 0.9
     assert (theta[0] - theta[1]).abs().max() > 1e-4  # it depends on the image
     np.testing.assert_allclose(actual["theta"], theta, rtol=0, atol=1e-6)
+    actual["parts"] = np.stack(actual["parts"], axis=1)
     for name in ("coarse_logits", "parts"):
         array = channels_last(expected[name])
         np.testing.assert_allclose(actual[name], array, rtol=0, atol=TOLERANCE)

@@ -206,25 +206,35 @@ class OfficialSTNICNN(nn.Module):
         }
 
 
-def sample(image: Tensor, theta: Tensor, size: int, mode: str) -> Tensor:
+def sample(
+    image: Tensor, theta: Tensor, size: int, mode: str, align_corners: bool = True
+) -> Tensor:
     """[B, C, H, W] where θ [B, 2, 3] takes a grid of size²."""
     shape = [len(image), image.shape[1], size, size]
-    grid = functional.affine_grid(theta, shape, align_corners=True)
-    return functional.grid_sample(image, grid, mode, padding_mode="zeros", align_corners=True)
+    grid = functional.affine_grid(theta, shape, align_corners=align_corners)
+    return functional.grid_sample(
+        image, grid, mode, padding_mode="zeros", align_corners=align_corners
+    )
 
 
-def crop(images: Tensor, theta: Tensor, size: int, mode: str = "bilinear") -> Tensor:
-    crops = [sample(images, theta[:, part], size, mode) for part in range(theta.shape[1])]
+def crop(
+    images: Tensor, theta: Tensor, size: int, mode: str = "bilinear", align_corners: bool = True
+) -> Tensor:
+    crops = [
+        sample(images, theta[:, part], size, mode, align_corners) for part in range(theta.shape[1])
+    ]
     return torch.stack(crops, dim=1)
 
 
-def map_back(probabilities: list[Tensor], theta: Tensor, side: int) -> Tensor:
+def map_back(
+    probabilities: list[Tensor], theta: Tensor, side: int, align_corners: bool = True
+) -> Tensor:
     last_row = torch.tensor([0.0, 0.0, 1.0]).expand(*theta.shape[:2], 1, 3)
     inverse = torch.inverse(torch.cat([theta, last_row], dim=2))[:, :, :2]
     background, labels = torch.ones(()), []
     for part, values in enumerate(probabilities):
-        found = sample(values, inverse[:, part], side, "nearest")
-        present = sample(1 - values[:, :1], inverse[:, part], side, "nearest")
+        found = sample(values, inverse[:, part], side, "nearest", align_corners)
+        present = sample(1 - values[:, :1], inverse[:, part], side, "nearest", align_corners)
         background = background * (1 - present)
         labels.append(found[:, 1:])
     return torch.cat([background, *labels], dim=1)

@@ -5,6 +5,7 @@ import pathlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from PIL import Image
 from scipy import ndimage
 
 from data_builders import class_names, synthetic_faces
-from experiments import hiding, robustness
+from experiments import hiding, robustness, robustness_sheet
 from fpliif_jax import checkpoint
-from fpliif_jax.models import create_model, input_shapes
+from fpliif_jax.models import create_model, grid_transformer, input_shapes
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -257,3 +258,12 @@ def test_a_folder_that_is_no_run_is_one_line_too(
     assert robustness.main([f"--workdir={tmp_path / 'gone'}"]) == 1
     err = capsys.readouterr().err
     assert err.startswith("error: ") and "gone" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("form", "beyond"), [("align_corners", 0), ("eq21_half_pixel", 0.5)])
+def test_windows_are_drawn_where_the_crops_look(form: str, beyond: float) -> None:
+    """From the centre of the first pixel to the centre of the last, or to their outer edges."""
+    theta = grid_transformer.theta_of_centres(jnp.asarray([[[10.0, 20.0]]]), 13, 64, form)
+    corners = robustness_sheet._corners(np.asarray(theta)[0, 0], 64, form)
+    expected = [(4 - beyond, 14 - beyond), (16 + beyond, 26 + beyond)]
+    np.testing.assert_allclose(corners, expected, rtol=0, atol=1e-4)

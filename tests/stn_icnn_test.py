@@ -188,7 +188,7 @@ def training_step() -> dict[str, Any]:
     def stages(model: STNICNN) -> dict[str, jax.Array]:
         coarse_logits = model.label_coarsely(resized, train=True)
         theta = model.localise(coarse_logits, SIDE, train=True)
-        parts = model.crop(canvas, theta)
+        parts = jnp.stack(model.crop(canvas, theta), axis=1)
         return {"coarse_logits": coarse_logits, "theta": theta, "parts": parts}
 
     def loss(params: Any) -> Any:
@@ -292,7 +292,7 @@ def test_shapes_and_probabilities(small: Any) -> None:
     outputs = jit(model.apply)(variables, resized, canvas)
     assert outputs["coarse_logits"].shape == (4, 32, 32, 9)
     assert outputs["theta"].shape == (4, 6, 2, 3)
-    assert outputs["parts"].shape == (4, 6, 16, 16, 3)
+    assert [crop.shape for crop in outputs["parts"]] == [(4, 16, 16, 3)] * 6
     assert [logits.shape[-1] for logits in outputs["part_logits"]] == [2] * 5 + [4]
     assert len(PART_NAMES) == 6
     found = np.asarray(outputs["label_probabilities"])
@@ -304,7 +304,7 @@ def test_shapes_and_probabilities(small: Any) -> None:
 def test_the_second_of_a_pair_is_mirrored(small: Any) -> None:
     model, variables, _, canvas = small
     crops = jnp.asarray(canvas[:, :16, :16])
-    parts = jnp.stack([crops, crops[:, :, ::-1]] * 3, axis=1)
+    parts = [crops, crops[:, :, ::-1]] * 3
     logits = jit(lambda *given: model.apply(*given, method="label_parts"))(variables, parts)
     for first in (0, 2):
         np.testing.assert_allclose(logits[first + 1], logits[first][:, :, ::-1], rtol=0, atol=1e-5)
@@ -342,7 +342,12 @@ def test_parts_of_examples_can_be_left_out(small: Any) -> None:
     @jit
     def statistics(parts: Any, weights: Any) -> Any:
         _, updates = model.apply(
-            variables, parts, True, weights, method="label_parts", mutable=["batch_stats"]
+            variables,
+            jnp.moveaxis(parts, 1, 0),
+            True,
+            weights,
+            method="label_parts",
+            mutable=["batch_stats"],
         )
         return updates["batch_stats"]["fine"]
 

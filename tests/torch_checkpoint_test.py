@@ -49,6 +49,14 @@ def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return path
 
 
+def test_the_authors_windows_are_those_of_aligned_corners(checkpoint_file: pathlib.Path) -> None:
+    config = stn_icnn_helen_official.get_config()
+    config.data.image_size, config.model.crop_size = SIDE, CROP
+    config.model.theta_form = "eq21_half_pixel"
+    with pytest.raises(interop.InteropError, match=r"theta_form is 'eq21_half_pixel'.*'align"):
+        interop.read_weights(checkpoint_file, config)
+
+
 def _run(*arguments: str) -> tuple[int, str, str]:
     child = subprocess.run(
         [

@@ -47,6 +47,7 @@ def read_weights(
     wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     checkpoint.check_same_arrays(variables, wanted, pathlib.Path(path))
     _check_same_function(path, metadata, config)
+    _check_theta_form(path, config)
     note = f"weights of {path} (sha256 {sha256(path)[:16]}…)"
     names = _class_names(path, config)
     whose_left = class_names.whose_left(names)
@@ -110,4 +111,14 @@ def _check_same_function(
         raise InteropError(
             f"{path} holds weights of another model: config.{field} was {shown_name(repr(then[field]))} "
             f"and is now {now[field]!r}; give it the same value"
+        )
+
+
+def _check_theta_form(path: str | os.PathLike[str], config: ml_collections.ConfigDict) -> None:
+    """The authors' localisation network gives θ for crops sampled with aligned corners alone."""
+    form = config.model.get("theta_form")
+    if form == "eq21_half_pixel":
+        raise InteropError(
+            f"{path} holds weights of STN-iCNN's authors, whose θ is that of aligned corners, and "
+            f"config.model.theta_form is {form!r}: set it to 'align_corners'"
         )

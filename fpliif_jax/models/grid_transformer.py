@@ -1,12 +1,17 @@
 """The grid transformer of STN-iCNN (§2.3) and its inverse, and the θ that a part's centre asks for.
 
 θ [B, N, 2, 3] = [s_x, 0, t_x; 0, s_y, t_y] (eq. 15) takes a position on the crop to one on the
-canvas (eq. 14), both from −1 at the centre of the first pixel to 1 at the centre of the last
-(`align_corners=True`). Beyond the canvas everything is zero: black pixels, background labels. The
-entries θ_01 and θ_10 are zero by eq. 15 and are not read.
+canvas (eq. 14). Both run from −1 to 1: with the form 'align_corners' from the centre of the first pixel
+to the centre of the last (PyTorch's `align_corners=True`), with 'eq21_half_pixel' from the outer edge of
+the first to the outer edge of the last (`align_corners=False`). A θ means nothing without its form, so
+whatever reads one is told it. Beyond the canvas everything is zero: black pixels, background labels.
+The entries θ_01 and θ_10 are zero by eq. 15 and are not read.
 
 Nothing here has parameters. Crops and their inverse are gathers on the device.
 """
+
+import itertools
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -17,22 +22,24 @@ Array = jax.Array
 # Labels of the six parts: brow 1, brow 2, eye 1, eye 2, nose, mouth (upper lip, inner, lower lip).
 PART_LABELS = ((1,), (2,), (3,), (4,), (5,), (6, 7, 8))
 LARGEST_SIDE = 1290  # sums of side³ pixel positions stay below 2³¹
-THETA_FORMS = ("align_corners", "eq21")
+# How a θ is made of a centre, see `theta_of_centres`, and between which points −1 and 1 lie.
+THETA_FORMS = ("align_corners", "eq21_half_pixel", "eq21")
 
 
-def crop_images(canvas: Array, theta: Array, size: int) -> Array:
+def crop_images(canvas: Array, theta: Array, size: int, form: str = "align_corners") -> Array:
     """Crops windows bilinearly (eq. 3).
 
     Args:
       canvas: float [B, H, W, C].
       theta: float32 [B, N, 2, 3]; may leave the canvas, where everything is 0.
       size: side of the crops, in pixels.
+      form: of θ.
 
     Returns:
       [B, N, size, size, C] in the dtype of `canvas`; differentiable in theta.
     """
     batch, height, width, channels = canvas.shape
-    y, x = _window_positions(theta, size, height, width)
+    y, x = _window_positions(theta, size, height, width, form)
     flat = canvas.reshape(batch, height * width, channels)
     # Far outside is as good as just outside, and fits an integer.
     y, x = jnp.clip(y, -2, height + 1), jnp.clip(x, -2, width + 1)
@@ -56,19 +63,20 @@ def crop_images(canvas: Array, theta: Array, size: int) -> Array:
     return tap(0, 0) + tap(0, 1) + tap(1, 0) + tap(1, 1)
 
 
-def crop_labels(labels: Array, theta: Array, size: int) -> Array:
+def crop_labels(labels: Array, theta: Array, size: int, form: str = "align_corners") -> Array:
     """Crops windows of label maps by nearest neighbour; what lies outside is background, 0.
 
     Args:
       labels: integer [B, H, W].
       theta: float32 [B, N, 2, 3].
       size: side of the crops, in pixels.
+      form: of θ.
 
     Returns:
       [B, N, size, size] in the dtype of `labels`.
     """
     batch, height, width = labels.shape
-    y, x = _window_positions(theta, size, height, width)
+    y, x = _window_positions(theta, size, height, width, form)
     rows, row_inside = _nearest(y, height)
     columns, column_inside = _nearest(x, width)
     index = _pairs(rows * width, columns, jnp.add)
@@ -78,24 +86,50 @@ def crop_labels(labels: Array, theta: Array, size: int) -> Array:
     return jnp.where(_pairs(row_inside, column_inside, jnp.logical_and), found, 0)
 
 
-def part_targets(label_crops: Array) -> tuple[Array, ...]:
+def crop_parts(
+    crop: Callable[..., Array], source: Array, theta: Array, sizes: Sequence[int], form: str
+) -> tuple[Array, ...]:
+    """Crops the six parts, of which some may have larger windows than the others.
+
+    Args:
+      crop: `crop_images` or `crop_labels`.
+      source: what that crops, [B, H, W, …].
+      theta: float32 [B, 6, 2, 3].
+      sizes: side of each part's crop, in pixels.
+      form: of θ.
+
+    Returns:
+      six of [B, size, size, …].
+    """
+    crops, start = [], 0
+    for size, neighbours in itertools.groupby(sizes):
+        count = len(list(neighbours))  # of one size: cropped at once
+        cropped = crop(source, theta[:, start : start + count], size, form)
+        crops += [cropped[:, index] for index in range(count)]
+        start += count
+    return tuple(crops)
+
+
+def part_targets(label_crops: Sequence[Array]) -> tuple[Array, ...]:
     """Labels of each part's own network: 0 is everything that is not of the part.
 
     Args:
-      label_crops: integer [B, 6, size, size], labels 0 … 8.
+      label_crops: six of integer [B, size, size], labels 0 … 8.
 
     Returns:
       six of int32 [B, size, size]: 0 or 1; for the mouth 0 … 3.
     """
     targets = []
-    for part, own in enumerate(PART_LABELS):
-        found = label_crops[:, part].astype(jnp.int32)
+    for found, own in zip(label_crops, PART_LABELS, strict=True):
+        found = found.astype(jnp.int32)
         is_own = (found >= own[0]) & (found <= own[-1])
         targets.append(jnp.where(is_own, found - own[0] + 1, 0))
     return tuple(targets)
 
 
-def map_back(part_probabilities: tuple[Array, ...], theta: Array, side: int) -> Array:
+def map_back(
+    part_probabilities: tuple[Array, ...], theta: Array, side: int, form: str = "align_corners"
+) -> Array:
     """The inverse grid transformer (eq. 5), and the union of the parts.
 
     A canvas pixel takes the nearest pixel of a crop. Outside a crop its part is certainly absent:
@@ -104,14 +138,15 @@ def map_back(part_probabilities: tuple[Array, ...], theta: Array, side: int) -> 
     not finite covers no pixel.
 
     Args:
-      part_probabilities: six of float [B, size, size, 1 + number of the part's labels].
+      part_probabilities: six of float [B, size, size, 1 + number of the part's labels]; the sizes may differ.
       theta: float32 [B, 6, 2, 3].
       side: of the square canvas.
+      form: of θ.
 
     Returns:
       float32 [B, side, side, 9] in [0, 1].
     """
-    grid = jnp.asarray(np.linspace(-1, 1, side), jnp.float32)
+    grid = _grid(side, form)
     background, labels = None, []
     for part, probabilities in enumerate(part_probabilities):
         size = probabilities.shape[1]
@@ -120,7 +155,7 @@ def map_back(part_probabilities: tuple[Array, ...], theta: Array, side: int) -> 
             scale, shift = theta[:, part, axis, axis, None], theta[:, part, axis, 2, None]
             is_usable = jnp.isfinite(scale) & jnp.isfinite(shift) & (scale != 0)
             scale = jnp.where(is_usable, scale, 1.0)
-            position = (grid * (1 / scale) + -shift / scale + 1) / 2 * (size - 1)
+            position = _pixels(grid * (1 / scale) + -shift / scale, size, form)
             index, inside = _nearest(position, size)
             indices.append(index)
             insides.append(inside & is_usable)
@@ -194,44 +229,80 @@ def part_centroids(labels: Array, floor: bool = True) -> tuple[Array, Array]:
     return jnp.stack(found, axis=1), jnp.stack(there, axis=1)
 
 
-def theta_of_centres(centres: Array, size: int, side: int, form: str = "align_corners") -> Array:
+def theta_of_centres(
+    centres: Array, size: int | Sequence[int], side: int, form: str = "align_corners"
+) -> Array:
     """θ of windows around given centres.
 
     Args:
-      centres: float32 [B, N, 2], y and x on the canvas, in pixels.
-      size: side of the crops, in pixels.
+      centres: float32 [B, N, 2], y and x on the canvas, in pixels, 0 at the centre of the first.
+      size: side of the crops, in pixels; or that of each of the N.
       side: of the square canvas.
-      form: 'align_corners', s = (size − 1)/(side − 1), t = −1 + 2c/(side − 1): an odd crop around a
-        whole pixel is then exactly a slice (Fig. 7, 8). 'eq21', s = size/side, t = −1 + 2c/side:
-        the formula that the paper prints, which is not.
+      form: 'align_corners', s = (size − 1)/(side − 1), t = −1 + 2c/(side − 1), as in the authors' code: an
+        odd crop around a whole pixel is then a slice but for the rounding of positions. 'eq21_half_pixel', s =
+        size/side, t = −1 + 2(c + ½)/side: eq. 21 where the pixel c is centred at c + ½ and θ is
+        sampled likewise; an odd crop is then a slice bit for bit where the canvas is a power of 2, an even one
+        is not, as Fig. 7 and 8 have it. 'eq21', s = size/side, t = −1 + 2c/side: the same formula with the
+        centre of the first pixel at 0, sampled as 'align_corners': a slice is never its crop.
 
     Returns:
       float32 [B, N, 2, 3].
     """
-    scale, divisor = (size - 1) / (side - 1), side - 1
-    if form == "eq21":
-        scale, divisor = size / side, side
-    shift = 2 * centres.astype(jnp.float32) / divisor - 1
-    zeros, scales = jnp.zeros_like(shift[..., 0]), jnp.full_like(shift[..., 0], scale)
+    sizes = np.broadcast_to(size, centres.shape[1])
+    centres = centres.astype(jnp.float32)
+    if form == "align_corners":
+        scale, shift = (sizes - 1) / (side - 1), 2 * centres / (side - 1) - 1
+    else:
+        first_pixel = 0.5 if _is_half_pixel(form) else 0.0
+        scale, shift = sizes / side, 2 * (centres + first_pixel) / side - 1
+    zeros = jnp.zeros_like(shift[..., 0])
+    scales = jnp.broadcast_to(jnp.asarray(scale, jnp.float32), zeros.shape)
     first = jnp.stack([scales, zeros, shift[..., 1]], axis=-1)
     second = jnp.stack([zeros, scales, shift[..., 0]], axis=-1)
     return jnp.stack([first, second], axis=-2)
 
 
-def centres_of_theta(theta: Array, side: int) -> Array:
+def centres_of_theta(theta: Array, side: int, form: str = "align_corners") -> Array:
     """Where windows have their centres: [B, N, 2, 3] -> float32 [B, N, 2], y and x, in pixels."""
-    return (theta[..., ::-1, 2] + 1) * ((side - 1) / 2)
+    return _pixels(theta[..., ::-1, 2], side, form)
 
 
-def _window_positions(theta: Array, size: int, height: int, width: int) -> tuple[Array, Array]:
+def pixels_per_scale(side: int, form: str = "align_corners") -> int:
+    """Pixels of a canvas's side from −1 to 1: a window with the scale s is s times as long."""
+    return side if _is_half_pixel(form) else side - 1
+
+
+def _window_positions(
+    theta: Array, size: int, height: int, width: int, form: str
+) -> tuple[Array, Array]:
     """Pixels that the rows and columns of crops look at: y and x, float32 [B, N, size] each."""
-    grid = jnp.asarray(np.linspace(-1, 1, size), jnp.float32)
+    grid = _grid(size, form)
 
     def positions(axis: int, length: int) -> Array:
         scale, shift = theta[..., axis, axis, None], theta[..., axis, 2, None]
-        return (grid * scale + shift + 1) / 2 * (length - 1)
+        return _pixels(grid * scale + shift, length, form)
 
     return positions(1, height), positions(0, width)
+
+
+def _is_half_pixel(form: str) -> bool:
+    if form not in THETA_FORMS:
+        raise ValueError(f"form of θ {form!r}: it must be one of {', '.join(THETA_FORMS)}")
+    return form == "eq21_half_pixel"
+
+
+def _grid(length: int, form: str) -> Array:
+    """Where the centres of pixels lie in [−1, 1]: float32 [length]."""
+    if _is_half_pixel(form):
+        return jnp.asarray((2 * np.arange(length) + 1) / length - 1, jnp.float32)
+    return jnp.asarray(np.linspace(-1, 1, length), jnp.float32)
+
+
+def _pixels(position: Array, length: int, form: str) -> Array:
+    """Positions in [−1, 1] as pixels, 0 at the centre of the first of `length`."""
+    if _is_half_pixel(form):
+        return ((position + 1) * length - 1) / 2  # in PyTorch's order
+    return (position + 1) / 2 * (length - 1)
 
 
 def _nearest(position: Array, length: int) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """STN-iCNN (§2.1, Fig. 1): coarse iCNN, spatial transformer, one fine iCNN for each kind of part."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import flax.linen as nn
 import jax
@@ -40,12 +40,12 @@ class FineNets(nn.Module):
     mouth: ICNN
 
     def __call__(
-        self, parts: Array, train: bool = False, example_weights: Array | None = None
+        self, parts: Sequence[Array], train: bool = False, example_weights: Array | None = None
     ) -> tuple[Array, ...]:
         """Labels crops.
 
         Args:
-          parts: float32 [B, 6, p, p, 3] in [0, 1].
+          parts: six of float32 [B, p, p, 3] in [0, 1]; only parts that share a network need one p.
           train: use and update the statistics of the batch, of each part by itself.
           example_weights: float32 [B], or [B, 6] to leave out parts of some examples.
 
@@ -54,7 +54,7 @@ class FineNets(nn.Module):
         """
         logits = []
         for part, (network, mirrored) in enumerate(_NETWORK_OF_PART):
-            images, weights = parts[:, part], example_weights
+            images, weights = parts[part], example_weights
             if weights is not None and weights.ndim == 2:
                 weights = weights[:, part]
             if mirrored:
@@ -75,8 +75,8 @@ class STNICNN(nn.Module):
       localisation: L, or None: windows are then centred on the coarse mask's centroids, as in the
         baseline, and need no training.
       fine: the K_i.
-      crop_size: side of the crops.
-      theta_form: of the centroid cropper, see `grid_transformer.theta_of_centres`.
+      crop_sizes: side of each part's crop, in pixels.
+      theta_form: how θ is made and read, see `grid_transformer`.
       coarse_alignment: how K's input was sampled, 'half_pixel' or 'corners': the centroid cropper
         needs it to go back to the canvas.
     """
@@ -84,7 +84,7 @@ class STNICNN(nn.Module):
     coarse: ICNN
     localisation: LocalizationNet | None
     fine: FineNets
-    crop_size: int
+    crop_sizes: tuple[int, ...]
     theta_form: str
     coarse_alignment: str
 
@@ -108,8 +108,8 @@ class STNICNN(nn.Module):
           example_weights: float32 [B], 0 for padding.
 
         Returns:
-          coarse_logits [B, s, s, 9], theta [B, 6, 2, 3], parts [B, 6, p, p, 3], part_logits (six of
-          [B, p, p, 2], the mouth's [B, p, p, 4]), label_probabilities [B, S, S, 9] (see
+          coarse_logits [B, s, s, 9], theta [B, 6, 2, 3], parts (six of [B, p, p, 3]), part_logits (six
+          of [B, p, p, 2], the mouth's [B, p, p, 4]), label_probabilities [B, S, S, 9] (see
           `grid_transformer.map_back`); all float32.
         """
         coarse_logits = self.label_coarsely(resized, train, example_weights)
@@ -174,25 +174,32 @@ class STNICNN(nn.Module):
         centres = jnp.where(present[..., None], centres, (sizes - 1) / 2)
         offset = (side - image_sizes) // 2
         centres = jnp.floor(centres + 0.5) + offset.astype(jnp.float32)[:, None]
-        return grid_transformer.theta_of_centres(centres, self.crop_size, side, self.theta_form)
+        return grid_transformer.theta_of_centres(centres, self.crop_sizes, side, self.theta_form)
 
-    def crop(self, canvas: Array, theta: Array) -> Array:
-        """The grid transformer (eq. 3): -> [B, 6, p, p, 3]."""
-        return grid_transformer.crop_images(canvas, theta, self.crop_size)
+    def crop(self, canvas: Array, theta: Array) -> tuple[Array, ...]:
+        """The grid transformer (eq. 3): -> six of [B, p, p, 3]."""
+        return grid_transformer.crop_parts(
+            grid_transformer.crop_images, canvas, theta, self.crop_sizes, self.theta_form
+        )
 
     def label_parts(
         self,
-        parts: Array,
+        parts: Sequence[Array],
         train: bool | Collection[str] = False,
         example_weights: Array | None = None,
     ) -> tuple[Array, ...]:
-        """The K_i, see `FineNets`: [B, 6, p, p, 3] -> six of [B, p, p, 2 or 4]."""
+        """The K_i, see `FineNets`: six of [B, p, p, 3] -> six of [B, p, p, 2 or 4]."""
         return self.fine(parts, _is_among("fine", train), example_weights)
 
     def join(self, part_logits: tuple[Array, ...], theta: Array, side: int) -> Array:
         """Softmax of each part and the inverse grid transformer (eq. 5): -> [B, S, S, 9]."""
         probabilities = tuple(jax.nn.softmax(logits, axis=-1) for logits in part_logits)
-        return grid_transformer.map_back(probabilities, theta, side)
+        return grid_transformer.map_back(probabilities, theta, side, self.theta_form)
+
+
+def part_sizes(crop_size: int, mouth_crop_size: int) -> tuple[int, ...]:
+    """Side of each part's crop."""
+    return tuple(mouth_crop_size if name == "mouth" else crop_size for name in PART_NAMES)
 
 
 def _is_among(network: str, train: bool | Collection[str]) -> bool:

@@ -7,7 +7,7 @@ from fpliif_jax.models import localization
 from fpliif_jax.models.grid_transformer import THETA_FORMS
 from fpliif_jax.models.icnn import ICNN
 from fpliif_jax.models.localization import LocalizationNet
-from fpliif_jax.models.stn_icnn import STNICNN, FineNets, fine_labels
+from fpliif_jax.models.stn_icnn import STNICNN, FineNets, fine_labels, part_sizes
 
 VARIANTS = {
     # What the paper says; where it is silent, what the authors' code does.
@@ -67,10 +67,10 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     - coarse_size=128: side of the coarse network's input; coarse_from='image' (§2.5.1: the image
       itself, squeezed) | 'canvas' (with its padding); coarse_alignment='half_pixel', 'corners': of the bilinear
       resizing
-    - crop_size=81: side of the crops
-    - theta_form='align_corners' | 'eq21'; floor_centroids=True: whole pixels as centres of true
-      windows; absent_part='skip', 'image_centre': a part that an image lacks has no true window
-      and does not count, or it is sought in the middle
+    - crop_size=81: side of the crops; mouth_crop_size=None: of the mouth's, None for the same
+    - theta_form='align_corners' | 'eq21_half_pixel' | 'eq21', see `grid_transformer.theta_of_centres`
+    - floor_centroids=True: whole pixels as centres of true windows; absent_part='skip', 'image_centre': a
+      part that an image lacks has no true window and does not count, or it is sought in the middle
     - row_features=(8, 16, 24, 32), interlinked_layers=3, kernel_size=3, 5, last_kernel_size=3, 9, pool_size=3 | 2,
       input_activation='relu', 'tanh', interlink_convs=1, 2, integration_activation='relu', 'tanh',
       head_activation='relu', 'tanh', head_norms=2, 1: see `ICNN`
@@ -89,12 +89,15 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
         for field, value in VARIANTS[config.variant].items():
             if resolved[field] is None:
                 resolved[field] = value
+        if resolved.get("mouth_crop_size") is None:  # older runs have no such field
+            resolved.mouth_crop_size = resolved.crop_size
     for field in _CHOICES:
         _check_choice(field, resolved[field])
     for field in ("kernel_size", "last_kernel_size"):
         if resolved[field] < 1 or resolved[field] % 2 == 0:
             raise ValueError(f"model.{field} is {resolved[field]}; it must be odd")
-    for field, lowest in (("crop_size", 8), ("coarse_size", 8), ("interlinked_layers", 1)):
+    sizes = ("crop_size", "mouth_crop_size", "coarse_size")
+    for field, lowest in (*((size, 8) for size in sizes), ("interlinked_layers", 1)):
         if resolved[field] < lowest:
             raise ValueError(f"model.{field} is {resolved[field]}; it must be at least {lowest}")
     if resolved.num_classes != 9:
@@ -147,7 +150,7 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> S
         coarse=icnn(config.num_classes),
         localisation=localisation,
         fine=FineNets(**{name: icnn(count) for name, count in fine_labels().items()}),
-        crop_size=config.crop_size,
+        crop_sizes=part_sizes(config.crop_size, config.mouth_crop_size),
         theta_form=config.theta_form,
         coarse_alignment=config.coarse_alignment,
     )
