@@ -4,8 +4,8 @@ Published: overall F1 .924; .915 without joint training; .879 for the baseline.
 Run:       python -m fpliif_jax.main --config=configs/stn_icnn_celebamask_hq.py --config.data.manual_dir=DOWNLOADS
 Time:      11.8 h on four GTX 1080 Ti in the paper (§3.1); not measured here.
 
-The split is not published: its seed is data.split_seed. Nor is the canvas: at 1024 nearly all mouths are larger than
-the 127 crop, at 512 a quarter.
+How the split is drawn is not published: its seed is data.split_seed. The paper is silent on the canvas; the authors'
+branch for this set has 512 too, and larger crops of the mouth (stn_icnn_celebamask_hq_official.py).
 """
 
 import ml_collections
