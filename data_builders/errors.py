@@ -1,12 +1,24 @@
 """The one error that raw data raise, and what the system's own errors say."""
 
 
+def one_line(text: object) -> str:
+    """Text that can be printed as one line: line breaks, other control characters and what is no
+    Unicode (the names of some files) are written with a backslash."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in str(text)
+    )
+
+
 class DataError(Exception):
     """Something about the data that the person at the keyboard can put right.
 
     The message says what is wrong, in which file or folder, and what to do. Programs catch it,
-    print `error: <message>` to stderr and exit with code 1, without a traceback.
+    print `error: <message>` to stderr and exit with code 1, without a traceback. It is one line,
+    whatever the files are called.
     """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 def said(error: OSError) -> str:

@@ -6,9 +6,14 @@ import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from data_builders.errors import DataError
+from data_builders.regular_files import MEBIBYTE, read_regular
 
 SPLITS = ("train", "validation", "test")
 
+# Official files are below 2 MiB; what Pillow decodes at most is about this as a JPEG file.
+LARGEST_FILE = 64 * MEBIBYTE
+_LONGEST_SHOWN = 80
+MACOS_LEFTOVERS = "__MACOSX"  # beside what macOS packs: a folder of the same names without content
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
@@ -59,9 +64,9 @@ class RawTree:
 
 
 def read_file(path: pathlib.Path) -> bytes:
-    """The content of a file. Raises DataError where it cannot be read."""
+    """The content of a regular file. Raises DataError where it cannot be read, or is too large."""
     try:
-        return path.read_bytes()
+        return read_regular(path, LARGEST_FILE)
     except OSError as error:
         raise DataError(
             f"{path}: the file cannot be read ({error.strerror}). Unpack the archive again, or "
@@ -80,11 +85,18 @@ def read_rows(path: pathlib.Path) -> list[tuple[int, str]]:
     return [(n, line.strip()) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
 
 
+def shown(line: str) -> str:
+    """A line of a list file, quoted, for a message; its beginning if it is long."""
+    return repr(line if len(line) <= _LONGEST_SHOWN else line[:_LONGEST_SHOWN] + "…")
+
+
 def folder_entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder, sorted by name, less hidden files; nothing if there is no folder."""
+    """What lies in a folder, sorted by name, less hidden files and what macOS leaves in archives;
+    nothing if there is no folder."""
     try:
         with os.scandir(folder) as entries:
-            return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+            shown = (e for e in entries if not e.name.startswith((".", MACOS_LEFTOVERS)))
+            return sorted(shown, key=lambda e: e.name)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -97,19 +109,30 @@ def image_stems(folder: pathlib.Path, suffix: str) -> list[str]:
     Files that are no images are passed over (operating systems leave theirs everywhere).
 
     Raises:
-        DataError: an image file with another ending than `suffix`.
+        DataError: an image file with another ending than `suffix`, or a name that is not UTF-8.
     """
     stems = []
     for entry in folder_entries(folder):
         stem, ending = os.path.splitext(entry.name)
         if ending == suffix:
-            stems.append(stem)
+            stems.append(os.path.splitext(check_name(entry))[0])
         elif ending.lower() in _IMAGE_SUFFIXES:
             raise DataError(
                 f"{entry.path}: images in this folder end in {suffix}. Restore the official file, "
                 "or remove this one if it does not belong to the set."
             )
     return stems
+
+
+def check_name(entry: os.DirEntry[str]) -> str:
+    """The name. Raises DataError unless it is UTF-8, as ids and lists are."""
+    try:
+        entry.name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{entry.path}: this name is not UTF-8. Unpack the archive again, or rename the file."
+        ) from error
+    return entry.name
 
 
 def check_pairs(
@@ -156,6 +179,11 @@ def find_root(
 
     if not manual_dir.is_dir():
         raise DataError(f"{manual_dir}: there is no such folder. {instructions}")
+    if MACOS_LEFTOVERS in manual_dir.parts:
+        raise DataError(
+            f"{manual_dir}: this folder has no data, only what macOS adds to archives. Give the "
+            f"folder beside {MACOS_LEFTOVERS}."
+        )
     root = manual_dir / folder
     if is_root(root):
         return root

@@ -31,6 +31,7 @@ import numpy as np
 import tqdm
 from PIL import Image
 
+from data_builders.errors import one_line
 from fpliif_jax import (
     checkpoint,
     compilation_cache,
@@ -190,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         num_photos, num_labelled = _run(flags)
     except (PredictError, checkpoint.CheckpointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 1
     return 0 if num_labelled == num_photos else 1
 
@@ -221,7 +222,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
     def report(message: str) -> None:
-        tqdm.tqdm.write(message, file=sys.stderr)
+        tqdm.tqdm.write(one_line(message), file=sys.stderr)
 
     if trained.sides_are_swapped:
         report(f"note: {sides.explanation(flags.workdir)}")
@@ -237,7 +238,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     skipped = len(tasks) - num_labelled
     print(
         f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "
-        f"with the {flags.checkpoint} checkpoint (step {trained.step}): {output_dir}"
+        f"with the {flags.checkpoint} checkpoint (step {trained.step}): {one_line(output_dir)}"
         + (f"; {skipped} passed over" if skipped else "")
     )
     return len(tasks), num_labelled

@@ -304,7 +304,10 @@ def test_files_too_large_are_not_read(
     folder = write_run(tmp_path / "seed0", config_of(0))
     monkeypatch.setattr(runs, "_LOG_LIMIT", 2**20)
     (folder / "metrics.jsonl").write_bytes(b" " * (2**20 + 1))
-    assert only_run(tmp_path).problem == "metrics.jsonl has more than 1 MiB"
+    assert (
+        only_run(tmp_path).problem
+        == "metrics.jsonl cannot be read: larger than the 1 MiB that are read"
+    )
 
 
 @pytest.mark.parametrize(
@@ -382,8 +385,8 @@ def test_links_and_special_files_are_not_followed(tmp_path: pathlib.Path) -> Non
     assert set(found) == {"a", "b", "c", "d", "e"}
     assert all(run.status == "broken" for run in found.values())
     assert "is a link out of" in found["a"].problem
-    assert found["b"].problem == "config.json is not a regular file"
-    assert found["c"].problem == "config.json cannot be read: Is a directory"
+    assert found["b"].problem == "config.json cannot be read: not a file but a named pipe"
+    assert found["c"].problem == "config.json cannot be read: not a file but a folder"
     assert found["d"].problem.startswith("config.json cannot be read")
     assert found["e"].problem.startswith("the folder is a link")
 
@@ -398,7 +401,7 @@ def test_what_may_not_be_read_is_broken(
         raise PermissionError(13, "Permission denied", str(path))
 
     scandir = os.scandir
-    monkeypatch.setattr(bounded_files.os, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     monkeypatch.setattr(
         os, "scandir", lambda path: refuse(path) if "locked" in str(path) else scandir(path)
     )

@@ -56,7 +56,8 @@ class Builder(FaceParsingBuilder):
                 raise DataError(
                     f"{root / folder}: this folder is missing. Unpack the archive again."
                 )
-        labels = [e.name for e in raw_tree.folder_entries(root / "labels") if e.is_dir()]
+        folders = [e for e in raw_tree.folder_entries(root / "labels") if e.is_dir()]
+        labels = [raw_tree.check_name(folder) for folder in folders]
         raw_tree.check_pairs(root, "images/{}.jpg", "labels/{}", images, labels)
         splits: dict[str, list[RawExample]] = {}
         seen: dict[str, str] = {}
@@ -128,7 +129,8 @@ def _parse_row(line: str, where: str) -> str:
     number, comma, name = (part.strip() for part in line.partition(","))
     if not (comma and number.isdecimal() and name):
         raise DataError(
-            f"{where}: expected '<number> , <name>', found {line!r}. Restore the official list."
+            f"{where}: expected '<number> , <name>', found {raw_tree.shown(line)}. Restore the "
+            "official list."
         )
     if name in (".", "..") or any(character in name for character in "/\\\0"):
         raise DataError(

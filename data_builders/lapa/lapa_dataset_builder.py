@@ -38,6 +38,7 @@ class Builder(FaceParsingBuilder):
             self._how_to_get_it(),
         )
         splits = {split: _index_split(root, folder) for split, folder in _FOLDERS.items()}
+        _check_ids_are_unique(root, splits)
         found = {split: examples for split, examples in splits.items() if examples}
         return RawTree(manual_dir, root, (), found)
 
@@ -47,6 +48,19 @@ class Builder(FaceParsingBuilder):
         """See FaceParsingBuilder. The label file is stored as it is."""
         label_map = raw_images.check_label_map(contents[0], paths[0], self.CLASS_NAMES)
         return {"label_map": contents[0]}, label_map
+
+
+def _check_ids_are_unique(root: pathlib.Path, splits: dict[str, list[RawExample]]) -> None:
+    seen: dict[str, str] = {}
+    for examples in splits.values():
+        for example in examples:
+            if example.id in seen:
+                raise DataError(
+                    f"{root / example.image}: there is an image of this id in another split too, "
+                    f"{root / seen[example.id]}. Unpack the archive again, or remove one of them "
+                    "with its label."
+                )
+            seen[example.id] = example.image
 
 
 def _index_split(root: pathlib.Path, folder: str) -> list[RawExample]:

@@ -20,6 +20,7 @@ from data_builders.drawn import SETTINGS_FILE
 from data_builders.errors import DataError
 from data_builders.ordered_map import available_cores
 from data_builders.prepared_set import lock, set_aside
+from data_builders.regular_files import MEBIBYTE, read_regular
 from data_builders.synthetic_faces.job import Job, draw_share
 from data_builders.synthetic_faces.layouts import LAYOUTS
 
@@ -156,8 +157,9 @@ def _drawing_version(layout: str, manual_dir: Path) -> int | None:
 
 def _is_finished(root: Path, job: Job) -> bool:
     try:
-        return json.loads((root / SETTINGS_FILE).read_text()) == _settings(job)
-    except (OSError, ValueError):
+        settings = json.loads(read_regular(root / SETTINGS_FILE, MEBIBYTE))
+        return settings == _settings(job)
+    except (OSError, ValueError, RecursionError):
         return False
 
 

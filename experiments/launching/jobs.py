@@ -8,11 +8,13 @@ import shlex
 import sys
 from typing import Any
 
+from data_builders.regular_files import MEBIBYTE, read_regular
 from fpliif_jax import checkpoint
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ERROR = re.compile(r"error: .*")
 _TAIL_BYTES = 16384
+_LARGEST_JSON = 64 * MEBIBYTE
 # Where data lie, what is shown: a finished run stands whatever these are now.
 _FIELDS_THAT_CHANGE_NO_RESULT = (
     "data.manual_dir",
@@ -59,11 +61,11 @@ class Step:
             return None
         try:
             path = workdir / "config.json"
-            found = checkpoint.flatten_config(json.loads(path.read_text(encoding="utf-8")))
+            found = checkpoint.flatten_config(_read_json(path))
             path = workdir / "environment.json"
             told = {"framework": self.framework}
             if path.is_file():
-                told = json.loads(path.read_text(encoding="utf-8"))
+                told = _read_json(path)
             framework = told.get("framework", "jax")
         except (OSError, ValueError, AttributeError) as error:
             return f"{path} cannot be read ({error}); delete the folder to start it afresh"
@@ -90,7 +92,7 @@ class Step:
         if self.config is None or not path.is_file():
             return path.is_file()
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = _read_json(path)
             found, framework = content["config"], content.get("framework", "jax")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
@@ -157,6 +159,14 @@ def last_error(log: pathlib.Path) -> str:
     _, _, since = _tail(log).rpartition("$ python -m ")
     found = _ERROR.findall(since)
     return found[-1].strip() if found else ""
+
+
+def _read_json(path: pathlib.Path) -> Any:
+    """Raises OSError or ValueError where it is no JSON file."""
+    try:
+        return json.loads(read_regular(path, _LARGEST_JSON))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _tail(log: pathlib.Path) -> str:

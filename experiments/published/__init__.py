@@ -11,8 +11,13 @@ import csv
 import dataclasses
 import decimal
 import functools
+import io
 import math
 import pathlib
+import re
+
+from data_builders.errors import one_line
+from data_builders.regular_files import MEBIBYTE, read_regular
 
 FOLDER = pathlib.Path(__file__).parent
 
@@ -32,11 +37,16 @@ _UNITS = (
     "none",
 )
 _LARGEST = {"percent": 100.0, "fraction": 1.0}  # of either sign: differences are shares too
+_LARGEST_FILE = 16 * MEBIBYTE
+_LONGEST_NUMBER = 40  # characters, of which no paper prints as many
 _AS_PERCENT = {"percent": 0, "fraction": 2}  # how far the point moves
 
 
 class PublishedError(Exception):
-    """A file of published or external numbers cannot be read; the message names file and line."""
+    """A file of published or external numbers cannot be read; the message, one line, names file and line."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +116,10 @@ def read_values(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
     """
     path = pathlib.Path(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            _check_header(path, reader.fieldnames)
-            return tuple(_value(path, reader.line_num, row) for row in reader)
+        text = read_regular(path, _LARGEST_FILE).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        _check_header(path, reader.fieldnames)
+        return tuple(_value(path, reader.line_num, row) for row in reader)
     except OSError as error:
         raise PublishedError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -183,20 +193,25 @@ def _value(path: pathlib.Path, line: int, row: dict[str | None, str | None]) -> 
     for name in ("system", "metric", "value", "source"):
         if not fields[name]:
             raise wrong(f"{name} is empty")
+    if len(fields["value"]) > _LONGEST_NUMBER:
+        raise wrong(f"value has {len(fields['value'])} characters")
     try:
-        value = float(decimal.Decimal(fields["value"]))
+        printed = decimal.Decimal(fields["value"])
+        value = float(printed)
     except (decimal.InvalidOperation, ValueError):  # the latter of a signalling NaN
         raise wrong(f"value {fields['value']!r} is not a number") from None
     if not math.isfinite(value):
         raise wrong(f"value {fields['value']!r} is not finite")
+    if printed.as_tuple().exponent < -_LONGEST_NUMBER:
+        raise wrong(f"value {fields['value']!r} has too many digits after the point")
     unit = fields.get("unit") or "percent"
     if unit not in _UNITS:
         raise wrong(f"unit {unit!r} is none of {', '.join(_UNITS)}")
     if abs(value) > _LARGEST.get(unit, math.inf):
         raise wrong(f"value {fields['value']} is impossible in {unit}; set the column unit")
     seed = fields.get("seed", "")
-    if seed and not seed.isdecimal():
-        raise wrong(f"seed {seed!r} is not a whole number")
+    if seed and not re.fullmatch("[0-9]{1,18}", seed):
+        raise wrong(f"seed {seed[:_LONGEST_NUMBER]!r} is not a whole number")
     return PublishedValue(
         system=fields["system"],
         dataset=fields["dataset"],

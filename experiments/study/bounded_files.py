@@ -7,16 +7,15 @@ decompressed beyond a limit. Whatever is wrong with a file is an `UnreadableErro
 import io
 import json
 import math
-import os
 import pathlib
-import stat
 import zipfile
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-MEBIBYTE = 2**20
+from data_builders.regular_files import MEBIBYTE, read_regular
+
 _MOST_LEVELS = 64
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -41,13 +40,7 @@ def read_bytes(path: pathlib.Path, within: pathlib.Path, limit: int) -> bytes:
         real = path.resolve(strict=True)
         if not real.is_relative_to(within.resolve()):
             raise UnreadableError(f"{path.name} is a link out of {within}; copy the file instead")
-        # Without O_NONBLOCK, opening a named pipe would wait for ever.
-        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            state = os.fstat(file.fileno())
-            if not stat.S_ISREG(state.st_mode):
-                raise UnreadableError(f"{path.name} is not a regular file")
-            content = file.read(limit + 1)
+        return read_regular(real, limit)
     except FileNotFoundError:
         if path.is_symlink():
             raise UnreadableError(f"{path.name} is a link to a file that is not there") from None
@@ -55,9 +48,6 @@ def read_bytes(path: pathlib.Path, within: pathlib.Path, limit: int) -> bytes:
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
         reason = getattr(error, "strerror", None) or error
         raise UnreadableError(f"{path.name} cannot be read: {reason}") from error
-    if len(content) > limit:
-        raise UnreadableError(f"{path.name} has more than {limit // MEBIBYTE} MiB")
-    return content
 
 
 def parse_json(text: bytes, name: str) -> Any:
