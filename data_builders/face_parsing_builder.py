@@ -1,6 +1,7 @@
 """What the TFDS builders of the three face parsing sets have in common."""
 
 import abc
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -11,7 +12,7 @@ import pathlib
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -20,13 +21,21 @@ from absl import logging
 from PIL import Image
 
 from data_builders import drawn, fingerprint, label_digests, prepared_set, raw_images
-from data_builders.errors import DataError
+from data_builders.errors import DataError, one_line
 from data_builders.ordered_map import ordered_map
+from data_builders.orientation import UPRIGHT, orientation_of_file
 from data_builders.raw_tree import RawExample, RawTree
 from data_builders.synthetic_faces.dataset import refuse_earlier_sides
 
 # TFDS holds a shard's examples in memory while it writes them, so this bounds the memory needed.
 _RAW_BYTES_PER_SHARD = 64 * 2**20
+# What is unusual about examples and goes into the note of origin, by kind.
+_REMARKS = {
+    "turned": "{count:,} photos, the first {first}, are stored upright, as their EXIF orientation "
+    "says; their labels are taken as they are",
+    "scaled": "{count:,} label maps, the first {first}, have not the size of their photo, as all "
+    "of the official set have; they are resized",
+}
 
 Example = dict[str, Any]
 
@@ -41,7 +50,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     another one. `download_config.manual_dir` may be left out once the set is prepared.
 
     Examples have the features
-        image: uint8 [H, W, 3], the original JPEG file.
+        image: uint8 [H, W, 3], the original JPEG file; a PNG file of the same pixels where that is
+            grey or its EXIF orientation turns it.
         label_map: uint8 [h, w, 1], value = class id; h/w is H/W, the sizes may differ.
         id: the official id.
         file_name: path of the image in the raw tree.
@@ -51,6 +61,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         OFFICIAL_COUNTS: number of images in each split of the official set.
         OFFICIAL_IDS: all ids of the official set; None where they are not known here.
         MANUAL_DOWNLOAD_INSTRUCTIONS: what to download, from whom, where to unpack it.
+        LABELS_ARE_SCALED: whether the official label maps have another size than their photos.
         num_workers: threads used in preparation; None: one a core.
     """
 
@@ -60,12 +71,29 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     OFFICIAL_COUNTS: ClassVar[Mapping[str, int]]
     OFFICIAL_IDS: ClassVar[frozenset[str] | None] = None
     MANUAL_DOWNLOAD_INSTRUCTIONS: ClassVar[str]
+    LABELS_ARE_SCALED: ClassVar[bool] = False
 
     num_workers: int | None = None
 
     def __init__(self, *, file_format: str | None = None, **kwargs: Any) -> None:
         # TFDS's own default is TFRecord, which needs TensorFlow.
-        super().__init__(file_format=file_format or "array_record", **kwargs)
+        kwargs["file_format"] = file_format or "array_record"
+        self._damage: Exception | None = None
+        try:
+            super().__init__(**kwargs)
+        except Exception as error:  # TFDS and protobuf raise nearly anything for damaged files
+            self._damage = error
+            # Without a look at the prepared set, so that it can be made anew.
+            super().__init__(**kwargs)
+            self._data_dir = os.path.dirname(self._data_dir)
+
+    def _build_data_dir(self, given_data_dir: str | None) -> tuple[str, str]:
+        """TFDS reads what is prepared in the second folder, if that exists, next."""
+        root, folder = super()._build_data_dir(given_data_dir)
+        if self._damage is not None:
+            return root, os.path.join(folder, "not_there")
+        prepared_set.check_metadata(pathlib.Path(folder))
+        return root, folder
 
     @abc.abstractmethod
     def index_raw_tree(self, manual_dir: pathlib.Path) -> RawTree:
@@ -163,6 +191,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             with prepared_set.set_aside(folder):
                 self._tree = tree
                 super().download_and_prepare(download_config=config, **kwargs)
+            self._damage = None
 
     def _log_download_bytes(self) -> None:
         """Keeps TFDS from announcing a download on stdout."""
@@ -181,6 +210,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         stat_digest = fingerprint.stat_digest(tree)
         self._digests: list[bytes] = []
         self._label_digests: list[str] = []
+        self._unusual: dict[str, list[str]] = collections.defaultdict(list)
         bar = _progress_bar(tree, f"Preparing {self.name}")
         encoded = ordered_map(
             functools.partial(self._encode_example, tree), tree.examples(), self.num_workers
@@ -198,6 +228,10 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 manual_dir=str(tree.manual_dir),
                 prepared_at=prepared_set.now(),
                 counts=tree.counts(),
+                remarks=[
+                    _REMARKS[kind].format(count=len(files), first=files[0])
+                    for kind, files in self._unusual.items()
+                ],
             ),
         )
         digests = iter(self._label_digests)
@@ -224,35 +258,45 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         }
 
     def _record_digests(
-        self, encoded: Iterator[tuple[Example, bytes, str]], bar: tqdm.tqdm
+        self, encoded: Iterator["_Encoded"], bar: tqdm.tqdm
     ) -> Iterator[tuple[str, Example]]:
-        for example, digest, label_digest in encoded:
-            self._digests.append(digest)
-            self._label_digests.append(label_digest)
+        for one in encoded:
+            self._digests.append(one.digest)
+            self._label_digests.append(one.label_digest)
+            for kind, file in one.unusual.items():
+                self._unusual[kind].append(file)
             bar.update()
-            yield example["id"], example
+            yield one.example["id"], one.example
 
-    def _encode_example(self, tree: RawTree, raw: RawExample) -> tuple[Example, bytes, str]:
-        """Reads, checks and encodes one example; also returns the digests of its files and labels."""
+    def _encode_example(self, tree: RawTree, raw: RawExample) -> "_Encoded":
+        """Reads, checks and encodes one example."""
         files = (raw.image, *raw.labels)
         contents = [tree.read(file) for file in files]
         paths = [tree.root / file for file in files]
-        image, image_size = raw_images.check_photograph(contents[0], paths[0])
+        photograph = raw_images.check_photograph(contents[0], paths[0])
         labels, label_map = self.encode_labels(paths[1:], contents[1:])
-        raw_images.check_same_shape(image_size, paths[0], label_map.shape, paths[1])
-        example = {"image": image, **labels, "id": raw.id, "file_name": raw.image}
-        label_digest = label_digests.label_map_digest(raw.id, label_map)
-        return example, fingerprint.content_digest(files, contents), label_digest
+        raw_images.check_same_shape(photograph, paths[0], label_map.shape, paths[1])
+        unusual = {}
+        if photograph.orientation != UPRIGHT:
+            unusual["turned"] = raw.image
+        if label_map.shape != photograph.size and not self.LABELS_ARE_SCALED:
+            unusual["scaled"] = raw.labels[0]
+        return _Encoded(
+            {"image": photograph.content, **labels, "id": raw.id, "file_name": raw.image},
+            fingerprint.upright_digest(files, contents),
+            label_digests.label_map_digest(raw.id, label_map),
+            unusual,
+        )
 
     def _check_prepared(self, tree: RawTree | None) -> None:
         """Raises DataError unless the set is whole and, where a tree is given, made from it."""
         folder = self.prepared_folder()
         origin = prepared_set.read_origin(folder)
-        if origin is None or not self._files_are_whole():
-            raise DataError(
-                f"{folder}: this prepared set is damaged, or was not made by this program. "
-                + self._how_to_rebuild(tree)
-            )
+        damage = self._damage or prepared_set.damage_of_shards(folder, self.info.splits, origin)
+        if origin is None or damage:
+            raise self.damaged(damage or "its raw_tree.json is missing or damaged", tree)
+        if origin.remarks is None:
+            origin = self._look_for_turned_photos(origin, tree)
         if tree is None:
             refuse_earlier_sides(self.name, pathlib.Path(origin.manual_dir))
             return
@@ -278,7 +322,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def _complete_contents(self, tree: RawTree | None) -> None:
         """Notes what the set holds where an earlier version did not, and what a tree tells of it."""
         folder = self.prepared_folder()
-        contents = known = prepared_set.read_contents(folder)
+        with self.reporting_damage():
+            contents = known = prepared_set.read_contents(folder)
         if contents is None:
             if not os.access(folder, os.W_OK):  # It would have to be read whole every time.
                 return
@@ -299,8 +344,6 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     def _digest_prepared(self) -> dict[str, dict[str, str]]:
         """Digests of the label maps of a set that is prepared, by split and id; reads all of them."""
-        encoded = {"image", *self.label_features()}
-        decoders = {name: tfds.decode.SkipDecoding() for name in encoded}
 
         def digest(example: Example) -> tuple[str, str]:
             identifier = example["id"].decode("utf-8")
@@ -309,7 +352,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
         found = {}
         for split in self.info.splits:
-            source = self.as_data_source(split, decoders=decoders)
+            source = self.encoded_examples(split)
             digests = ordered_map(
                 lambda i, s=source: digest(s[i]), range(len(source)), self.num_workers
             )
@@ -318,16 +361,62 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 found[split] = dict(tqdm.tqdm(digests, description, len(source), unit=" images"))
         return found
 
-    def _files_are_whole(self) -> bool:
-        """Whether the files of every split are there, in full length."""
+    def damaged(self, reason: object, tree: RawTree | None = None) -> DataError:
+        """The error that says that the prepared set is damaged, and how to make it anew."""
+        return DataError(
+            f"{self.prepared_folder()}: this prepared set is damaged, or was not made by this "
+            f"program ({reason}). {self._how_to_rebuild(tree)}"
+        )
+
+    def as_data_source(self, *args: Any, **kwargs: Any) -> Any:
+        """As in TFDS. Raises DataError where `dataset_info.json` is damaged."""
+        if self._damage is not None:
+            raise self.damaged(self._damage)
+        return super().as_data_source(*args, **kwargs)
+
+    def encoded_examples(self, split: str) -> Sequence[dict[str, Any]]:
+        """The examples of a split of the prepared set, images as the bytes of their files.
+
+        Reading one raises DataError where it is damaged.
+        """
+        images = {"image", *self.label_features()}
+        decoders = {name: tfds.decode.SkipDecoding() for name in images}
+        with self.reporting_damage():
+            return _Examples(self, self.as_data_source(split, decoders=decoders))
+
+    @contextlib.contextmanager
+    def reporting_damage(self) -> Iterator[None]:
+        """Makes a DataError of whatever is raised while the prepared set is read or decoded."""
         try:
-            splits = self.info.splits.values()
-            return bool(splits) and all(
-                split.num_bytes == sum(path.stat().length for path in split.filepaths)
-                for split in splits
-            )
-        except OSError:
-            return False
+            yield
+        except DataError:
+            raise
+        except Exception as error:  # so do ArrayRecord, protobuf and decoders for damaged files
+            raise self.damaged(str(error) or type(error).__name__) from error
+
+    def _look_for_turned_photos(
+        self, origin: prepared_set.Origin, tree: RawTree | None
+    ) -> prepared_set.Origin:
+        """Accepts a set that was prepared before photos were turned if there was nothing to turn.
+
+        Raises:
+            DataError: there was.
+        """
+        for split in self.info.splits:
+            examples = self.encoded_examples(split)
+            for position in range(len(examples)):
+                example = examples[position]
+                if orientation_of_file(example["image"]) != UPRIGHT:
+                    raise DataError(
+                        f"{self.prepared_folder()}: this set was prepared when photos were not yet "
+                        "turned upright by their EXIF orientation, and has photos that lie turned "
+                        f"({example['file_name'].decode()}). {self._how_to_rebuild(tree)}"
+                    )
+        origin = dataclasses.replace(origin, remarks=[])
+        # A prepared set that may only be read is looked through each time.
+        with contextlib.suppress(OSError):
+            prepared_set.write_origin(self.prepared_folder(), origin)
+        return origin
 
     def _tell_what_it_is(self) -> None:
         """Says so where a set is not, or may not be, the official one."""
@@ -344,8 +433,11 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 f"{self.name} in {folder}: the faces are drawn; scores on them compare with nothing "
                 "published."
             )
+        if origin is None:
             return
-        if origin is None or origin.counts == dict(self.OFFICIAL_COUNTS):
+        for remark in origin.remarks or ():
+            _warn_once(f"{self.name} in {folder}: {remark}.")
+        if (contents and contents.drawn) or origin.counts == dict(self.OFFICIAL_COUNTS):
             return
         counts = ", ".join(
             f"{split} {origin.counts[split]:,} of {official:,}"
@@ -383,11 +475,45 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         )
 
     def _how_to_rebuild(self, tree: RawTree | None) -> str:
-        manual_dir = str(tree.manual_dir) if tree else "DIR"
+        origin = tree or prepared_set.read_origin(self.prepared_folder())
+        manual_dir = str(origin.manual_dir) if origin else "DIR"
         return (
             f"To replace it: {self._command(manual_dir)} --rebuild. To keep it, give another "
             "--data_dir."
         )
+
+
+class _Examples(Sequence[dict[str, Any]]):
+    """Examples that say so where they are damaged."""
+
+    def __init__(self, builder: FaceParsingBuilder, source: Sequence[dict[str, Any]]) -> None:
+        self._builder = builder
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        if position >= len(self):
+            raise IndexError(position)
+        with self._builder.reporting_damage():
+            return self._source[position]
+
+
+class _Encoded(NamedTuple):
+    """An example on its way into the set.
+
+    Attributes:
+        example: its features.
+        digest: of its files, see `fingerprint.upright_digest`.
+        label_digest: see `label_digests.label_map_digest`.
+        unusual: files that are unusual, by kind of remark.
+    """
+
+    example: Example
+    digest: bytes
+    label_digest: str
+    unusual: dict[str, str]
 
 
 def _progress_bar(
@@ -419,9 +545,9 @@ def _shard_lengths(tree: RawTree, examples: Sequence[RawExample]) -> list[int]:
 
 @functools.cache
 def _warn_once(message: str) -> None:
-    logging.warning("%s", message)
+    logging.warning("%s", one_line(message))
 
 
 @functools.cache
 def _tell_once(message: str) -> None:
-    print(message, file=sys.stderr)
+    print(one_line(message), file=sys.stderr)

@@ -14,7 +14,7 @@ import sys
 import tensorflow_datasets as tfds
 
 from data_builders import BUILDERS, label_digests, prepared_set
-from data_builders.errors import DataError
+from data_builders.errors import DataError, one_line
 from data_builders.face_parsing_builder import FaceParsingBuilder
 
 
@@ -59,7 +59,7 @@ def prepare(
     data_dir: str | None = None,
     num_workers: int | None = None,
     rebuild: bool = False,
-) -> tfds.core.DatasetBuilder:
+) -> FaceParsingBuilder:
     """Makes a prepared set, or makes sure that the one there is the right one.
 
     Where several processes prepare the same set, one does and the others wait for it.
@@ -146,10 +146,12 @@ def _builder(name: str, builder_config: str | None, data_dir: str | None) -> Fac
         raise DataError(
             f"Data set {name} has no builder_config {builder_config!r}; it has: {configs}."
         )
-    return builder_class(
-        config=builder_config or None,
-        data_dir=os.path.abspath(os.path.expanduser(data_dir)) if data_dir else None,
-    )
+    folder = os.path.abspath(os.path.expanduser(data_dir)) if data_dir else None
+    try:
+        os.fsencode(folder or "").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{folder}: this name is not UTF-8; give another --data_dir.") from error
+    return builder_class(config=builder_config or None, data_dir=folder)
 
 
 def _in_one_line(prepared: PreparedMetadata) -> str:
@@ -188,7 +190,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted; nothing was prepared", file=sys.stderr)
         return 130
-    print(f"{builder.data_dir}: {_in_one_line(prepared)}")
+    print(one_line(f"{builder.data_dir}: {_in_one_line(prepared)}"))
     return 0
 
 

@@ -4,22 +4,31 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
+import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from absl import logging
 
 from data_builders.lock_file import open_lock_file
+from data_builders.raw_tree import SPLITS
+from data_builders.regular_files import MEBIBYTE, read_regular
 
 _ORIGIN_FILE = "raw_tree.json"
 # Not part of the note of origin: sets of earlier versions get it later, and those still read that note.
 _CONTENTS_FILE = "contents.json"
+_METADATA_FILES = ("dataset_info.json", "features.json", _ORIGIN_FILE)
+_LARGEST_METADATA = MEBIBYTE  # they have a few KiB
+_LARGEST_CONTENTS = 64 * MEBIBYTE  # of CelebAMask-HQ's 30,000 images 3
+_CHECKSUM = "sha256"
 # TFDS writes into incomplete.<random>_<version> and renames that folder when all is done.
 _INCOMPLETE = "incomplete."
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -35,6 +44,8 @@ class Origin:
         manual_dir: where it lay.
         prepared_at: local time, ISO 8601.
         counts: number of examples by split, 0 where there are none.
+        remarks: what is unusual about the data; None where nobody looked, for the set was prepared
+            when photos were not yet turned upright by their EXIF orientation.
     """
 
     fingerprint: str
@@ -42,6 +53,7 @@ class Origin:
     manual_dir: str
     prepared_at: str
     counts: dict[str, int]
+    remarks: list[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,38 +79,120 @@ def now() -> str:
 def read_origin(folder: pathlib.Path) -> Origin | None:
     """The note of origin in a prepared set's folder, None where there is none that can be read."""
     try:
-        return Origin(**json.loads((folder / _ORIGIN_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        origin = Origin(**_read_note(folder / _ORIGIN_FILE, _LARGEST_METADATA))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
+    return origin if _is_sound(origin) else None
+
+
+def check_metadata(folder: pathlib.Path) -> None:
+    """Raises ValueError or OSError where a file of a prepared set that programs parse is no JSON
+    file, is no file at all, or has more than a mebibyte. Those that are missing are passed over."""
+    for name in _METADATA_FILES:
+        try:
+            json.loads(read_regular(folder / name, _LARGEST_METADATA))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{name} is not valid JSON: {error}") from error
+        except OSError as error:
+            raise OSError(error.errno, f"{name} is {error.strerror}") from error
 
 
 def write_origin(folder: pathlib.Path, origin: Origin) -> None:
     """Writes the note of origin, atomically."""
-    _write_json(folder / _ORIGIN_FILE, dataclasses.asdict(origin))
+    _write_note(folder / _ORIGIN_FILE, dataclasses.asdict(origin))
 
 
 def read_contents(folder: pathlib.Path) -> Contents | None:
-    """The note of contents in a prepared set's folder, None where there is none that can be read."""
+    """The note of contents in a prepared set's folder, None where there is none.
+
+    Raises:
+        ValueError: it is there and cannot be read.
+    """
     try:
-        contents = Contents(**json.loads((folder / _CONTENTS_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        contents = Contents(**_read_note(folder / _CONTENTS_FILE, _LARGEST_CONTENTS))
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its {_CONTENTS_FILE} is damaged") from error
     by_split = contents.label_digests
-    is_whole = isinstance(by_split, dict) and all(
+    if not isinstance(by_split, dict) or not all(
         isinstance(ids, dict) for ids in by_split.values()
-    )
-    return contents if is_whole else None
+    ):
+        raise ValueError(f"its {_CONTENTS_FILE} is damaged")
+    return contents
 
 
 def write_contents(folder: pathlib.Path, contents: Contents) -> None:
     """Writes the note of contents, atomically."""
-    _write_json(folder / _CONTENTS_FILE, dataclasses.asdict(contents))
+    _write_note(folder / _CONTENTS_FILE, dataclasses.asdict(contents))
 
 
-def _write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+def _read_note(path: pathlib.Path, largest: int) -> dict[str, Any]:
+    """Raises ValueError where it is not what was written, and what `read_regular` and JSON raise."""
+    note = json.loads(read_regular(path, largest))
+    checksum = note.pop(_CHECKSUM, None)  # which older ones do not have
+    if checksum not in (None, _checksum(note)):
+        raise ValueError(f"{path.name} is not what was written")
+    return note
+
+
+def _write_note(path: pathlib.Path, note: dict[str, Any]) -> None:
     temporary = path.with_name(f"{_INCOMPLETE}{os.getpid()}_{path.name}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps({**note, _CHECKSUM: _checksum(note)}, indent=2)
+    temporary.write_text(text + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def _checksum(note: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()
+
+
+def _is_sound(origin: Origin) -> bool:
+    if not isinstance(origin.counts, dict) or not isinstance(origin.remarks or [], list):
+        return False
+    texts = (origin.fingerprint, origin.stat_digest, origin.manual_dir, origin.prepared_at)
+    return (
+        all(isinstance(text, str) for text in (*texts, *(origin.remarks or [])))
+        and re.fullmatch("[0-9a-f]{64}", origin.fingerprint) is not None
+        and origin.counts.keys() == set(SPLITS)
+        and all(type(count) is int and count >= 0 for count in origin.counts.values())
+    )
+
+
+def damage_of_shards(
+    folder: pathlib.Path, splits: Mapping[str, Any], origin: Origin | None
+) -> str | None:
+    """What is wrong with the files of the splits: kind, place, length or number of examples.
+
+    Args:
+        folder: of the prepared set.
+        splits: what TFDS read in `dataset_info.json`.
+        origin: the note of origin, None if there is none.
+
+    Returns:
+        a line without the folder, None where nothing is wrong.
+    """
+    try:
+        counts = dict.fromkeys(SPLITS, 0)
+        for name, split in splits.items():
+            counts[name] = split.num_examples
+            length = 0
+            for path in map(pathlib.Path, split.filepaths):
+                status = os.stat(path)
+                if path.parent != folder or not stat.S_ISREG(status.st_mode):
+                    return f"{path} is no file of this set"
+                length += status.st_size
+            if length != split.num_bytes:
+                return f"the files of {name} have {length} bytes instead of {int(split.num_bytes)}"
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    except Exception as error:  # TFDS, of values that make no sense
+        return f"dataset_info.json makes no sense: {error}"
+    if origin is not None and counts != origin.counts:
+        return f"dataset_info.json and raw_tree.json differ: {counts} and {origin.counts}"
+    return None
 
 
 @contextlib.contextmanager

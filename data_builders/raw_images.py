@@ -8,11 +8,13 @@ import pathlib
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageChops
 
 from data_builders.errors import DataError
+from data_builders.orientation import UPRIGHT, orientation, upright
 
 Size = tuple[int, int]  # height, width
 
@@ -24,6 +26,7 @@ _UNDECODABLE = (
     struct.error,
     zlib.error,
 )
+_BLACK, _WHITE = 0, 255
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPES = {
     0: "greyscale",
@@ -64,21 +67,38 @@ def _decode(content: bytes, path: pathlib.Path, image_format: str) -> Image.Imag
     return image
 
 
-def check_photograph(content: bytes, path: pathlib.Path) -> tuple[bytes, Size]:
-    """Decodes a JPEG file in full and returns the bytes to store, with the image's size.
+class Photograph(NamedTuple):
+    """A photograph that is fit to be stored.
 
-    RGB files are stored as they are. Grey ones are stored as RGB PNG files, which keeps their
-    pixels, so that every stored image decodes to three channels.
+    Attributes:
+        content: the file to store.
+        size: of the upright photograph.
+        orientation: what the raw file stated: 1 upright, 2 … 8 turned or mirrored before storing.
+    """
+
+    content: bytes
+    size: Size
+    orientation: int
+
+
+def check_photograph(content: bytes, path: pathlib.Path) -> Photograph:
+    """Decodes a JPEG file in full and gives what to store of it.
+
+    RGB files are stored as they are. Grey ones and those that their EXIF orientation turns (see
+    `orientation`) are stored as RGB PNG files, which keeps their pixels, so that every stored image
+    decodes to three channels, upright, whatever reads it.
 
     Raises:
         DataError: not a JPEG file, truncated, too large, or neither RGB nor greyscale.
     """
     image = _decode(content, path, "JPEG")
+    stated = orientation(image)
+    image = upright(image)
     size = (image.height, image.width)
-    if image.mode == "RGB":
-        return content, size
-    if image.mode == "L":
-        return encode_png(np.asarray(image.convert("RGB"))), size
+    if image.mode == "RGB" and stated == UPRIGHT:
+        return Photograph(content, size, stated)
+    if image.mode in ("RGB", "L"):
+        return Photograph(encode_png(np.asarray(image.convert("RGB"))), size, stated)
     raise DataError(
         f"{path}: the JPEG image is saved as {image.mode}; it has to be RGB. Replace it by the "
         "official file, or convert it with an image editor."
@@ -106,6 +126,12 @@ def _decode_png(
     colour, bits = _png_header(content)
     if bits != 8 or colour not in colours:
         raise DataError(f"{path}: the PNG is saved as {bits}-bit {colour}. {use}")
+    stated = orientation(image)
+    if stated != UPRIGHT:
+        raise DataError(
+            f"{path}: the PNG states the EXIF orientation {stated}, and programs that read labels "
+            "do not agree on that. Save its pixels upright, as the photo is seen, without the tag."
+        )
     return image
 
 
@@ -142,10 +168,12 @@ def decode_soft_mask(content: bytes, path: pathlib.Path) -> np.ndarray:
 
 
 def decode_binary_mask(content: bytes, path: pathlib.Path) -> np.ndarray:
-    """Decodes a mask saved as RGB (three equal channels) or grey: bool [H, W], true where not zero.
+    """Decodes a mask saved as RGB (three equal channels) or grey: bool [H, W], true where white.
+
+    White is 255, or 1 where that is the only value besides 0.
 
     Raises:
-        DataError: another kind of file, truncated, or channels that differ.
+        DataError: another kind of file, truncated, channels that differ, or values in between.
     """
     use = "A mask has to be 8-bit RGB, black or white. Restore the official file."
     image = _decode_png(content, path, ["RGB", "greyscale"], use)
@@ -155,7 +183,17 @@ def decode_binary_mask(content: bytes, path: pathlib.Path) -> np.ndarray:
             if ImageChops.difference(red, channel).getbbox() is not None:
                 raise DataError(f"{path}: the mask has colours. {use}")
         image = red
-    return np.asarray(image) != 0
+    counts = image.histogram()
+    values = [value for value, count in enumerate(counts) if count]
+    if values not in ([_BLACK], [_WHITE], [_BLACK, _WHITE], [1], [_BLACK, 1]):
+        between = sum(counts[_BLACK + 1 : _WHITE])
+        first = next(value for value in values if value not in (_BLACK, _WHITE))
+        raise DataError(
+            f"{path}: the mask is neither black nor white in {between / sum(counts):.1%} of its "
+            f"pixels (values such as {first}), as masks are that went through JPEG or a smooth "
+            f"resize: what they marked is lost. {use}"
+        )
+    return np.asarray(image) != _BLACK
 
 
 def check_same_sizes(sizes: Sequence[Size], paths: Sequence[pathlib.Path]) -> None:
@@ -169,21 +207,36 @@ def check_same_sizes(sizes: Sequence[Size], paths: Sequence[pathlib.Path]) -> No
 
 
 def check_same_shape(
-    image_size: Size, image_path: pathlib.Path, label_size: Size, label_path: pathlib.Path
+    photograph: Photograph, image_path: pathlib.Path, label_size: Size, label_path: pathlib.Path
 ) -> None:
-    """Raises DataError unless the label map is the image's size or a scaled version of it.
+    """Raises DataError unless the label map is the upright image's size or a scaled version of it.
 
     A side may be off by half a pixel, which is what rounding a scaled size does.
     """
-    (height, width), (label_height, label_width) = image_size, label_size
+    if _have_same_shape(photograph.size, label_size):
+        return
+    (height, width), (label_height, label_width) = photograph.size, label_size
+    what = (
+        f"{image_path}: the image is {width} x {height} pixels and its label {label_path} "
+        f"{label_width} x {label_height}, "
+    )
+    if photograph.orientation != UPRIGHT and _have_same_shape((width, height), label_size):
+        raise DataError(
+            f"{what}which fits the image as it is stored, not as it is seen: its EXIF orientation "
+            f"{photograph.orientation} turns it. Turn the label as well, or, if the image is "
+            "upright as it is stored, remove that tag."
+        )
+    raise DataError(
+        f"{what}another aspect ratio: one of the two was cropped, turned or belongs to another "
+        "image. Restore the official files."
+    )
+
+
+def _have_same_shape(size: Size, label_size: Size) -> bool:
+    (height, width), (label_height, label_width) = size, label_size
     off_in_height = abs(label_height - height * label_width / width)
     off_in_width = abs(label_width - width * label_height / height)
-    if min(off_in_height, off_in_width) > 0.5:
-        raise DataError(
-            f"{image_path}: the image is {width} x {height} pixels and its label {label_path} "
-            f"{label_width} x {label_height}, another aspect ratio: one of the two was cropped, "
-            "turned or belongs to another image. Restore the official files."
-        )
+    return min(off_in_height, off_in_width) <= 0.5
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

@@ -24,13 +24,13 @@ from typing import Any, NamedTuple
 import grain
 import ml_collections
 import numpy as np
-import tensorflow_datasets as tfds
 from absl import logging
 from PIL import Image
 
 import data_builders.prepare
 from data_builders import class_names, label_digests, synthetic_faces
 from data_builders.errors import DataError
+from data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax import preprocess, resize_cache
 
 Batch = dict[str, np.ndarray]
@@ -50,7 +50,7 @@ class Dataset:
       config: config.data.
     """
 
-    builder: tfds.core.DatasetBuilder
+    builder: FaceParsingBuilder
     metadata: data_builders.prepare.PreparedMetadata
     config: ml_collections.ConfigDict
 
@@ -345,7 +345,7 @@ class _Member(NamedTuple):
 class _Chosen:
     """Examples chosen from several official splits, in the order of `members`."""
 
-    def __init__(self, builder: tfds.core.DatasetBuilder, members: list[_Member]) -> None:
+    def __init__(self, builder: FaceParsingBuilder, members: list[_Member]) -> None:
         self._members = members
         self._sources = {
             split: _DecodedByPillow(builder, split)
@@ -367,29 +367,21 @@ class _DecodedByPillow:
     Helen's soft masks, eleven times as large as its label map, are left alone.
     """
 
-    def __init__(self, builder: tfds.core.DatasetBuilder, split: str) -> None:
-        self._source = _encoded_examples(builder, split)
+    def __init__(self, builder: FaceParsingBuilder, split: str) -> None:
+        self._builder = builder
+        self._source = builder.encoded_examples(split)
 
     def __len__(self) -> int:
         return len(self._source)
 
     def __getitem__(self, position: int) -> dict[str, bytes | np.ndarray]:
         example = self._source[position]
-        with Image.open(io.BytesIO(example["image"])) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        with Image.open(io.BytesIO(example["label_map"])) as label_map:
-            labels = np.asarray(label_map)
+        with self._builder.reporting_damage():
+            with Image.open(io.BytesIO(example["image"])) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            with Image.open(io.BytesIO(example["label_map"])) as label_map:
+                labels = np.asarray(label_map)
         return {"id": example["id"], "image": pixels, "label_map": labels}
-
-
-def _encoded_examples(
-    builder: tfds.core.DatasetBuilder, split: str
-) -> Sequence[dict[str, bytes | np.ndarray]]:
-    """Examples of an official split, their images still compressed."""
-    encoded = {"image", "label_map", "soft_masks"} & set(builder.info.features)
-    return builder.as_data_source(
-        split, decoders={name: tfds.decode.SkipDecoding() for name in encoded}
-    )
 
 
 def steps_per_epoch(split_size: int, batch_size: int, copies: int = 1) -> int:
@@ -570,7 +562,7 @@ def _official_ids(dataset: Dataset, split: str) -> list[str]:
         return []
     ids, _ = resize_cache.open_or_build(
         _set_folder(dataset) / split,
-        _encoded_examples(dataset.builder, split),
+        dataset.builder.encoded_examples(split),
         [],
         description=f"listing {dataset.metadata.name} {split}",
         num_workers=dataset.config.num_workers or None,

@@ -5,10 +5,15 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+
+from data_builders.orientation import upright
+from data_builders.raw_tree import MACOS_LEFTOVERS
+from data_builders.regular_files import MEBIBYTE, open_regular
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 MAX_PIXELS = 179_000_000  # more is taken for a decompression bomb; phones reach 108 million
+MAX_BYTES = 512 * MEBIBYTE  # 108 million pixels are 309 MiB where nothing is compressed
 
 
 class PhotoError(Exception):
@@ -21,7 +26,8 @@ def find(
     """Expands files and folders into photos.
 
     A folder stands for all files below it, at any depth, whose suffix is one of `SUFFIXES`, sorted;
-    hidden ones and links to folders are passed over. A file named twice is taken once.
+    hidden ones, links to folders and what macOS adds to archives are passed over. A file named
+    twice is taken once.
 
     Args:
       arguments: files (whatever their suffix, existing or not) and folders.
@@ -45,24 +51,23 @@ def find(
 def read(path: pathlib.Path) -> np.ndarray:
     """Reads a photo upright and in colour.
 
-    The EXIF orientation is applied; grey, palette, CMYK and 16-bit pictures are converted;
-    transparency is laid on white; of an animation the first frame is taken.
+    It is turned as its EXIF orientation says, by the rule for training data; grey, palette, CMYK and
+    16-bit pictures are converted; transparency is laid on white; of an animation the first frame is
+    taken.
 
     Returns:
       uint8 [H, W, 3].
 
     Raises:
-      PhotoError: missing, no picture, damaged, or of more than `MAX_PIXELS`.
+      PhotoError: missing, no file, no picture, damaged, or of more than `MAX_PIXELS` or `MAX_BYTES`.
     """
     try:
-        if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
-            raise PhotoError("not a file")
-        with Image.open(path) as picture:
+        with open_regular(path, MAX_BYTES) as file, Image.open(file) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise PhotoError(f"{width}x{height} pixels are too many (most: {MAX_PIXELS})")
             picture.load()
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(picture)))
+            return np.asarray(_to_rgb(upright(picture)))
     except PhotoError:
         raise
     except FileNotFoundError:
@@ -83,7 +88,7 @@ def _below(folder: pathlib.Path, leave_out: pathlib.Path) -> list[pathlib.Path]:
         folders[:] = [
             name
             for name in folders
-            if not name.startswith(".")
+            if not name.startswith((".", MACOS_LEFTOVERS))
             and os.path.realpath(os.path.join(directory, name)) != os.path.realpath(leave_out)
         ]
         paths += [

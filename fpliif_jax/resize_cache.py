@@ -14,6 +14,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -21,7 +22,9 @@ import numpy as np
 from tqdm import tqdm
 
 from data_builders import prepared_set
+from data_builders.errors import DataError
 from data_builders.ordered_map import ordered_map
+from data_builders.regular_files import open_regular
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,17 +66,34 @@ def open_or_build(
 
     Raises:
       OSError: the disk is full, or the folder cannot be written.
+      DataError: a file that is there is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with prepared_set.lock(folder):
         missing = [array for array in arrays if not (folder / array.file_name).exists()]
         if missing or not (folder / "ids.npy").exists():
             _build(folder, source, missing, description=description, num_workers=num_workers)
-    ids = np.load(folder / "ids.npy", allow_pickle=False)
-    maps = [
-        np.load(folder / array.file_name, mmap_mode="r", allow_pickle=False) for array in arrays
-    ]
-    return ids, maps
+    count = len(source)
+    ids = _open(folder / "ids.npy", (count,), None)
+    maps = [_open(folder / array.file_name, (count, *array.shape), array.dtype) for array in arrays]
+    return np.array(ids), maps
+
+
+def _open(path: pathlib.Path, shape: tuple[int, ...], dtype: np.dtype | None) -> np.ndarray:
+    """A read-only memory map; of text where no dtype is given."""
+    try:
+        open_regular(path, sys.maxsize).close()
+        array = np.lib.format.open_memmap(path, mode="r")
+        if array.shape != shape or (
+            array.dtype.kind != "U" if dtype is None else array.dtype != dtype
+        ):
+            raise ValueError(f"it has {array.dtype}{list(array.shape)}")
+    except Exception as error:  # NumPy raises many kinds for damaged headers
+        raise DataError(
+            f"{path}: this file of resized images is damaged ({error}). Delete the folder "
+            f"{path.parent}: it is made anew."
+        ) from error
+    return array
 
 
 def _build(

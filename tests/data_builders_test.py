@@ -1,5 +1,6 @@
 """Builders on tiny raw trees, which the tests write themselves, and on every bad input."""
 
+import io
 import os
 import pathlib
 import shutil
@@ -703,6 +704,21 @@ def nest(folder: pathlib.Path) -> None:
     inner.rename(folder / folder.name)
 
 
+def through_jpeg(path: pathlib.Path) -> None:
+    """Half white, half black, and noise where the two meet."""
+    mask = np.zeros(SIZE, np.uint8)
+    mask[:, 5:] = 255
+    stream = io.BytesIO()
+    Image.fromarray(mask).save(stream, format="JPEG", quality=80)
+    save_png(path, np.asarray(Image.open(stream)))
+
+
+def leave_only_macos_files(manual_dir: pathlib.Path, folder: str) -> None:
+    """What is there when the set itself was unpacked elsewhere: __MACOSX with the same tree."""
+    (manual_dir / "__MACOSX").mkdir()
+    (manual_dir / folder).rename(manual_dir / "__MACOSX" / folder)
+
+
 LAPA_BAD: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     "no mask folder": (
         lambda d: shutil.rmtree(d / "LaPa/val/labels"),
@@ -781,6 +797,27 @@ LAPA_BAD: dict[str, tuple[Spoil, tuple[str, ...]]] = {
         lambda d: (shutil.rmtree(d / "LaPa"), (d / "LaPa.tar.gz").touch()),
         ("LaPa.tar.gz", "not unpacked"),
     ),
+    "one id in two splits": (
+        lambda d: (
+            shutil.copy(d / "LaPa/train/images/2_0.jpg", d / "LaPa/test/images/2_0.jpg"),
+            shutil.copy(d / "LaPa/train/labels/2_0.png", d / "LaPa/test/labels/2_0.png"),
+        ),
+        ("test/images/2_0.jpg", "train/images/2_0.jpg", "another split"),
+    ),
+    "only what macOS leaves": (
+        lambda d: leave_only_macos_files(d, "LaPa"),
+        ("LaPa: there is no such folder", "https://"),
+    ),
+    "name that is not UTF-8": (
+        lambda d: os.rename(
+            d / "LaPa/val/images/4_0.jpg", os.fsencode(d) + b"/LaPa/val/images/4\xff.jpg"
+        ),
+        ("val/images/4\\udcff.jpg", "not UTF-8"),
+    ),
+    "name of two lines": (
+        lambda d: (d / "LaPa/val/images/4_0.jpg").rename(d / "LaPa/val/images/4\n0.jpg"),
+        ("val/images/4\\n0.jpg", "no counterpart"),
+    ),
     "all splits empty": (
         lambda d: [p.unlink() for p in d.glob("LaPa/*/*/*.*")],
         ("LaPa", "empty", "https://"),
@@ -823,6 +860,32 @@ CELEBAMASK_HQ_BAD: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     "row that is none": (
         lambda d: replace_text(d / MAPPING, "\n2 ", "\ntwo "),
         (MAPPING, "line 4", "'two "),
+    ),
+    "row with a number of 5,000 digits": (
+        lambda d: replace_text(d / MAPPING, "\n2 ", f"\n{'2' * 5000} "),
+        (MAPPING, "line 4", "'2222", "…"),
+    ),
+    "row with digits of another script": (
+        lambda d: replace_text(d / MAPPING, "\n2 ", "\n\u0662 "),
+        (MAPPING, "line 4"),
+    ),
+    "mask that went through JPEG": (
+        lambda d: through_jpeg(d / MASKS / "0/00010_skin.png"),
+        ("00010_skin.png", "neither black nor white", "JPEG", "Restore"),
+    ),
+    "grey mask": (
+        lambda d: save_png(d / MASKS / "0/00010_skin.png", np.full(SIZE, 128, np.uint8)),
+        ("00010_skin.png", "100.0%", "128"),
+    ),
+    "mask of 0, 1 and 255": (
+        lambda d: save_png(
+            d / MASKS / "0/00010_skin.png", np.resize(np.array([0, 1, 255], np.uint8), SIZE)
+        ),
+        ("00010_skin.png", "33.3%", "such as 1"),
+    ),
+    "only what macOS leaves": (
+        lambda d: leave_only_macos_files(d, CELEBAMASK_HQ),
+        ("CelebAMask-HQ: there is no such folder", "https://"),
     ),
     "masks of two sizes": (
         lambda d: save_mask(d / CELEBAMASK_HQ, 10, "nose", np.ones((6, 8), bool)),
@@ -895,6 +958,20 @@ HELEN_BAD: dict[str, tuple[Spoil, tuple[str, ...]]] = {
         lambda d: (d / HELEN_FOLDER / "tuning.txt").write_text("a_3\n"),
         ("tuning.txt, line 1", "'a_3'"),
     ),
+    "folder name that is not UTF-8": (
+        lambda d: os.rename(
+            d / HELEN_FOLDER / "labels/a_1", os.fsencode(d / HELEN_FOLDER) + b"/labels/a\xff"
+        ),
+        ("labels/a\\udcff", "not UTF-8"),
+    ),
+    "long row": (
+        lambda d: (d / HELEN_FOLDER / "tuning.txt").write_text("a" * 100_000),
+        ("tuning.txt, line 1", "aaa…"),
+    ),
+    "only what macOS leaves": (
+        lambda d: leave_only_macos_files(d, HELEN_FOLDER),
+        (f"{HELEN_FOLDER}: there is no such folder", "http://"),
+    ),
     "list that is no text": (
         lambda d: (d / HELEN_FOLDER / "tuning.txt").write_bytes(b"\xff\xfe\x80"),
         ("tuning.txt", "not a text file"),
@@ -949,7 +1026,51 @@ def test_bad_input(folders: Folders, name: str, spoil: Spoil, fragments: tuple[s
     for fragment in fragments:
         assert fragment in str(error.value)
     assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 2000
     assert not prepared_files(data_dir)
+
+
+@pytest.mark.parametrize("white", [1, 255])
+def test_masks_of_two_values(white: int) -> None:
+    expected = random_labels(0) > 5
+    content = raw_images.encode_png(expected * np.uint8(white))
+    found = raw_images.decode_binary_mask(content, pathlib.Path("mask.png"))
+    np.testing.assert_array_equal(found, expected)
+    for mask in (np.zeros(SIZE, np.uint8), np.full(SIZE, white, np.uint8)):
+        found = raw_images.decode_binary_mask(raw_images.encode_png(mask), pathlib.Path("m.png"))
+        np.testing.assert_array_equal(found, mask != 0)
+
+
+def test_label_maps_of_another_size_than_their_photos_are_told(
+    folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    manual_dir, data_dir = folders
+    write_lapa(manual_dir)
+    for n in (2, 3):
+        save_png(manual_dir / f"LaPa/train/labels/{n}_0.png", random_labels(n, (6, 8)))
+    builder = prepare("lapa", manual_dir=str(manual_dir), data_dir=data_dir)
+    messages = [r.getMessage() for r in caplog.records if "label maps" in r.getMessage()]
+    assert len(messages) == 1
+    assert "2 label maps, the first train/labels/2_0.png" in messages[0]
+    assert examples(builder, "train")[1]["label_map"].shape == (6, 8, 1)
+
+
+def test_label_maps_of_celebamask_hq_are_of_another_size_without_a_word(
+    folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    manual_dir, data_dir = folders
+    prepare("celebamask_hq", manual_dir=str(write_celebamask_hq(manual_dir)), data_dir=data_dir)
+    assert not [r for r in caplog.records if "label maps" in r.getMessage()]
+
+
+def test_files_of_macos_beside_the_set_are_passed_over(folders: Folders) -> None:
+    manual_dir, data_dir = folders
+    write_lapa(manual_dir)
+    save_image(manual_dir / "__MACOSX/LaPa/train/images/._1_0.jpg")
+    builder = prepare("lapa", manual_dir=str(manual_dir), data_dir=data_dir)
+    assert metadata(builder).counts["train"] == 3
+    with pytest.raises(DataError, match="only what macOS adds"):
+        prepare("lapa", manual_dir=str(manual_dir / "__MACOSX"), data_dir=data_dir)
 
 
 @pytest.mark.parametrize(("name", "folder"), [("lapa", "LaPa"), ("celebamask_hq", CELEBAMASK_HQ)])

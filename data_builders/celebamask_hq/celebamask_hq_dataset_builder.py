@@ -93,6 +93,7 @@ class Builder(FaceParsingBuilder):
     DEFAULT_BUILDER_CONFIG_NAME = "official"
 
     CLASS_NAMES = CELEBAMASK_HQ
+    LABELS_ARE_SCALED = True
     OFFICIAL_COUNTS = {"train": 24_183, "validation": 2_993, "test": 2_824}
     OFFICIAL_IDS = frozenset(map(str, range(30_000)))
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
@@ -244,10 +245,10 @@ def _read_mapping(path: pathlib.Path) -> dict[str, list[int]]:
         row = line.split()
         if row[:2] == ["idx", "orig_idx"]:
             continue
-        if len(row) != 3 or not (row[0].isdecimal() and row[1].isdecimal()):
+        if len(row) != 3 or not all(re.fullmatch(r"[0-9]{1,9}", number) for number in row[:2]):
             raise DataError(
-                f"{path}, line {line_number}: expected 'idx orig_idx orig_file', found {line!r}. "
-                "Restore the official mapping file."
+                f"{path}, line {line_number}: expected 'idx orig_idx orig_file', found "
+                f"{raw_tree.shown(line)}. Restore the official mapping file."
             )
         number, original = int(row[0]), int(row[1])
         if number in seen:
