@@ -322,8 +322,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def _complete_contents(self, tree: RawTree | None) -> None:
         """Notes what the set holds where an earlier version did not, and what a tree tells of it."""
         folder = self.prepared_folder()
-        with self.reporting_damage():
-            contents = known = prepared_set.read_contents(folder)
+        contents = known = prepared_set.read_contents(folder)
         if contents is None:
             if not os.access(folder, os.W_OK):  # It would have to be read whole every time.
                 return

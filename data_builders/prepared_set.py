@@ -105,23 +105,16 @@ def write_origin(folder: pathlib.Path, origin: Origin) -> None:
 
 
 def read_contents(folder: pathlib.Path) -> Contents | None:
-    """The note of contents in a prepared set's folder, None where there is none.
-
-    Raises:
-        ValueError: it is there and cannot be read.
-    """
+    """The note of contents in a prepared set's folder, None where there is none that can be read."""
     try:
         contents = Contents(**_read_note(folder / _CONTENTS_FILE, _LARGEST_CONTENTS))
-    except FileNotFoundError:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"its {_CONTENTS_FILE} is damaged") from error
     by_split = contents.label_digests
-    if not isinstance(by_split, dict) or not all(
+    is_whole = isinstance(by_split, dict) and all(
         isinstance(ids, dict) for ids in by_split.values()
-    ):
-        raise ValueError(f"its {_CONTENTS_FILE} is damaged")
-    return contents
+    )
+    return contents if is_whole else None
 
 
 def write_contents(folder: pathlib.Path, contents: Contents) -> None:

@@ -70,7 +70,7 @@ def test_a_drawn_set_is_known_in_every_layout(
     assert found.drawn is True
     assert found.drawing == {
         "layout": layout, **COUNTS, "image_size": 32, "mask_size": 32, "seed": 0,
-        "drawing_version": 1,
+        "drawing_version": synthetic_faces.DRAWING_VERSIONS[layout],
     }  # fmt: skip
     other = undrawn(layout, downloads[layout], tmp_path / "raw")
     found = prepared(layout, other, tmp_path / "other")

@@ -150,8 +150,8 @@ def refuse_earlier_sides(layout: str, manual_dir: Path) -> None:
 
 def _drawing_version(layout: str, manual_dir: Path) -> int | None:
     for root in (manual_dir / LAYOUTS[layout].folder, manual_dir):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return int(json.loads((root / SETTINGS_FILE).read_text())["drawing_version"])
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            return int(json.loads(read_regular(root / SETTINGS_FILE, MEBIBYTE))["drawing_version"])
     return None
 
 
