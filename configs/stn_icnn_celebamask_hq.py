@@ -6,6 +6,7 @@ Time:      11.8 h on four GTX 1080 Ti in the paper (§3.1); not measured here.
 
 How the split is drawn is not published: its seed is data.split_seed. The paper is silent on the canvas; the authors'
 branch for this set has 512 too, and larger crops of the mouth (stn_icnn_celebamask_hq_official.py).
+The set's l_ and r_ become Helen's right_ and left_, as in the authors' code (docs/reproduction_stn_icnn.md).
 """
 
 import ml_collections

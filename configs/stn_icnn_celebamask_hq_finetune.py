@@ -6,7 +6,8 @@ Run: python -m fpliif_jax.main --config=configs/stn_icnn_celebamask_hq_finetune.
 Time:      2.1 h on one GTX 1080 Ti in the paper; not measured here.
 
 The windows of the two sets differ (81 of 1024, 127 of 512), so the localisation network is trained again before
-the joint training, which keeps the fine networks.
+the joint training, which keeps the fine networks. Both sets name the picture's sides (stn_icnn_celebamask_hq.py): the
+coarse network, hardly trained here, would else start mirrored.
 """
 
 import ml_collections

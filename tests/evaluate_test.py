@@ -187,6 +187,25 @@ def test_a_checkpoint_of_another_model_is_refused(
         evaluate.evaluate(config, tmp_path, dataset)
 
 
+def test_an_earlier_run_with_the_other_sides_is_not_scored(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path / "downloaded")  # does not say whose left it means
+    evaluate.evaluate(config, tmp_path / "downloaded", dataset)
+    results = json.loads((tmp_path / "downloaded" / "results.json").read_text())
+    assert results["dataset"]["whose_left"] == "picture"
+    with config.unlocked():
+        config.data.synthetic.num_train = 600
+    state = train.init_variables(create_model(config.model), config)
+    progress = checkpoint.read_progress(tmp_path / "downloaded", "last")
+    progress["config"] = checkpoint.json_config(config)
+    checkpoint.save(tmp_path / "drawn", "last", 4, state, progress)
+    with pytest.raises(checkpoint.CheckpointError, match="drawn: its left_… .* Train it again"):
+        evaluate.evaluate(config, tmp_path / "drawn", dataset)
+    assert not (tmp_path / "drawn" / "results.json").exists()
+
+
 def test_checkpoint_arrays_that_do_not_fit_are_refused(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:

@@ -197,6 +197,21 @@ def test_a_run_can_start_from_another(
         train._variables_to_start_from(config, tmp_path, initial, None, ())
 
 
+def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
+    run: pathlib.Path, config: ml_collections.ConfigDict, tmp_path: pathlib.Path
+) -> None:
+    progress = checkpoint.read_progress(run, "best")
+    assert progress["whose_left"] == "picture"
+    del progress["whose_left"]
+    progress["config"]["data"]["name"] = "celebamask_hq"
+    checkpoint.save(tmp_path, "best", progress["step"], _variables(run, "best"), progress)
+    config = config.copy_and_resolve_references()
+    config.train.init_from = str(tmp_path)
+    initial = train.init_variables(create_model(config.model), config)
+    with pytest.raises(checkpoint.CheckpointError, match="left and right of brows and eyes are"):
+        train._variables_to_start_from(config, tmp_path, initial, None, ())
+
+
 @pytest.fixture(scope="module")
 def results(
     run: pathlib.Path, config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset

@@ -275,6 +275,7 @@ def test_the_last_checkpoint_is_written_on_request(
     assert told["config"] == wanted
     assert tuple(told["class_names"]) == LAPA_AND_HELEN
     assert (told["checkpoint"], told["step"]) == ("last", 4)
+    assert told["whose_left"] == "picture"
 
 
 def test_a_file_and_the_run_made_of_it_are_evaluated_alike(
@@ -382,6 +383,23 @@ def test_metadata_that_is_none_of_ours_is_told(
     files.write_file(path, fpliif_to_torch(random_variables(config, 0)), metadata)
     with pytest.raises(InteropError, match=r"some\.safetensors: its metadata cannot be read"):
         read_weights(path, config)
+
+
+def test_weights_of_an_earlier_run_with_the_other_sides_are_refused(
+    run: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "drawn.safetensors"
+    command(f"--workdir={run}", f"--output={path}")
+    content, metadata = files.read_file(path)
+    told = json.loads(metadata)
+    told["config"]["data"]["synthetic"]["num_train"] = 600
+    for whose_left, is_refused in (("picture", False), ("person", True), (None, True)):
+        files.write_file(path, content, json.dumps(told | {"whose_left": whose_left}))
+        if is_refused:
+            with pytest.raises(InteropError, match=r"drawn\.safetensors: its left_… .* swapped"):
+                read_weights(path, tiny_config())
+        else:
+            assert not read_weights(path, tiny_config()).sides_are_swapped
 
 
 def test_what_cannot_be_written_is_told(run: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -1,5 +1,6 @@
 """Tests of fpliif_jax/predict.py: the command as a person runs it, with tiny untrained models."""
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -285,6 +286,24 @@ def test_stn_icnn_labels_photos_of_every_size_at_their_own(
     assert np.ptp(answers, axis=0).max() > 0.02  # the photos do not all get the same answer
     overlay = Image.open("out/3_overlay.jpg")
     assert overlay.size == (131, 97)
+
+
+@pytest.mark.parametrize("recorded", ["picture", None])
+def test_sides_of_an_earlier_run_are_told(
+    run: Run,
+    trained_stn_icnn: checkpoint.InferenceCheckpoint,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: str | None,
+) -> None:
+    config = trained_stn_icnn.config.copy_and_resolve_references().unlock()
+    config.data.name = "celebamask_hq"
+    trained = dataclasses.replace(trained_stn_icnn, config=config, whose_left=recorded)
+    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained)
+    save_photo(tmp_path / "x.png")
+    code, _, err = run("x.png")
+    assert code == 0, err
+    assert ("note: run: its left_… and right_… are the person's" in err) is (recorded is None)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,14 @@ import time
 import numpy as np
 import pytest
 from needs_torch import torch
+from tiny_run import tiny_config
 from xla_flags import xla_flags
 
-from experiments.pytorch import checkpoint
+from experiments.pytorch import checkpoint, loop
+from experiments.pytorch.evaluation import evaluate_run
+from fpliif_jax import input_pipeline
 from fpliif_jax.checkpoint import CheckpointError, save
+from fpliif_jax.interruption import Interruption
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -193,6 +197,24 @@ def test_a_damaged_checkpoint_is_told_and_a_pickle_is_not_executed(tmp_path: pat
     assert not (tmp_path / "executed").exists()
     checkpoint.save(tmp_path, "last", {"model": {}, "progress": {"step": 3, "best_score": None}})
     assert checkpoint.load(tmp_path, "last")["progress"]["step"] == 3
+
+
+def test_an_earlier_run_with_the_other_sides_is_neither_scored_nor_gone_on_with(
+    whole: pathlib.Path, tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    saved = checkpoint.load(whole, "last")
+    assert saved["progress"].pop("whose_left") == "picture"
+    assert json.loads((whole / "environment.json").read_text())["whose_left"] == "picture"
+    saved["progress"]["config"]["data"]["synthetic"]["num_train"] = 600
+    checkpoint.path_of(tmp_path, "last").parent.mkdir()
+    checkpoint.save(tmp_path, "last", saved)
+    config = tiny_config(lapa_download, data_dir)
+    dataset = input_pipeline.load_dataset(config.data)
+    device = torch.device("cpu")
+    with pytest.raises(CheckpointError, match="its left_… .* Train it again"):
+        evaluate_run(config, tmp_path, dataset, device)
+    with pytest.raises(CheckpointError, match="its left_… .* Train it again"):
+        loop.train(config, tmp_path, dataset, device, Interruption())
 
 
 def test_neither_framework_goes_on_with_a_run_of_the_other(

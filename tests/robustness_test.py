@@ -252,6 +252,19 @@ def test_mistakes_are_one_line_and_exit_code_1(
     assert err.startswith("error: ") and message in err and err.count("\n") == 1
 
 
+def test_an_earlier_run_with_the_other_sides_is_refused(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny_icnn_run.tiny_icnn_config().copy_and_resolve_references()
+    config.data.name = "celebamask_hq"
+    names = class_names.FACIAL_PARTS
+    trained = checkpoint.InferenceCheckpoint(config, {"params": {}}, names, 7, None)
+    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained)
+    assert robustness.main([f"--workdir={tmp_path}"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {tmp_path}: its left_…") and err.count("\n") == 1
+
+
 def test_a_folder_that_is_no_run_is_one_line_too(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

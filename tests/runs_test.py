@@ -636,6 +636,42 @@ def test_other_data_are_another_group(tmp_path: pathlib.Path) -> None:
     assert names == [["seed0", "seed1"], ["seed2", "seed4"], ["seed3"], ["seed5"]]
 
 
+def test_runs_on_parts_with_other_sides_are_another_group(tmp_path: pathlib.Path) -> None:
+    """Earlier runs, which do not say whose left they mean, are put beside new ones where it is the same."""
+    for name, sides_now, names in (
+        ("celebamask_hq", "picture", [["seed0", "seed1"], ["seed2", "seed3"]]),  # its facial parts
+        ("celebamask_hq", "person", [["seed0", "seed1", "seed2", "seed3"]]),  # all of its classes
+        ("helen", "picture", [["seed0", "seed1", "seed2", "seed3"]]),
+    ):
+        root = tmp_path / f"{name}-{sides_now}"
+        for seed in range(4):
+            config = config_of(seed, data__name=name)
+            results = results_of(config) if seed % 2 == 0 else None
+            if seed >= 2 and results:
+                results["dataset"]["whose_left"] = sides_now
+            folder = write_run(root / f"seed{seed}", config, results)
+            if seed >= 2:
+                environment = json.loads((folder / "environment.json").read_text())
+                environment["whose_left"] = sides_now
+                (folder / "environment.json").write_text(json.dumps(environment))
+        groups = runs.group_runs(runs.read_runs(root))
+        assert [[run.name for run in group.runs] for group in groups] == names
+
+
+@pytest.mark.parametrize("whose_left", ["mine", 3, [], True])
+def test_sides_that_are_none_are_refused(tmp_path: pathlib.Path, whose_left: Any) -> None:
+    results = results_of(config_of(0))
+    results["dataset"]["whose_left"] = whose_left
+    write_run(tmp_path / "seed0", config_of(0), results)
+    run = only_run(tmp_path)
+    assert "dataset: whose_left is not one of picture, person" in run.problem
+
+
+def test_drawn_faces_whose_settings_are_none_are_refused(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path / "seed0", config_of(0, data__synthetic=7))
+    assert "data.synthetic is not an object" in only_run(tmp_path).problem
+
+
 def test_runs_evaluated_on_other_data_than_trained_on_are_another_group(
     tmp_path: pathlib.Path,
 ) -> None:
