@@ -210,7 +210,9 @@ def test_crops_are_those_of_grid_sample(seed: int, form: str) -> None:
     assert (nearest == 0).mean() > 0.1
     found = crop_labels(jnp.asarray(labels), jnp.asarray(theta), 20, form)
     # A position half way between two pixels, within its rounding, may go to either.
-    assert (found != nearest).mean() < 1e-3
+    decided = literal.is_decided(theta, 20, (44, 57), TOLERANCE, align_corners)
+    assert decided.mean() > 0.99
+    np.testing.assert_array_equal(np.asarray(found)[decided], nearest[decided])
 
 
 def test_halves_go_to_even_pixels_as_in_grid_sample() -> None:
@@ -295,11 +297,14 @@ def test_map_back_is_that_of_the_inverse_matrix(seed: int, form: str) -> None:
     probabilities, theta = random_probabilities(seed, 2, 21), random_theta(seed, 2)
     found = map_back(tuple(map(jnp.asarray, probabilities)), jnp.asarray(theta), 70, form)
     maps = [literal.channels_first(values) for values in probabilities]
-    mapped = literal.map_back(maps, torch.from_numpy(theta), 70, form == "align_corners")
+    is_aligned = form == "align_corners"
+    mapped = literal.map_back(maps, torch.from_numpy(theta), 70, is_aligned)
     expected = literal.channels_last(mapped)
-    # As for crops, a position half way between two pixels may go to either.
-    differing = (np.abs(found - expected) > 1e-6).any(axis=-1)
-    assert differing.mean() < 1e-3
+    # As for crops, a position half way between two pixels may go to either. Positions on the smallest windows are
+    # differences of numbers around 400 pixels.
+    decided = literal.is_decided_back(theta, 21, 70, 10 * TOLERANCE, is_aligned)
+    assert decided.mean() > 0.9
+    np.testing.assert_allclose(np.asarray(found)[decided], expected[decided], rtol=0, atol=1e-6)
 
 
 def test_overlapping_windows_multiply_their_backgrounds() -> None:

@@ -240,6 +240,38 @@ def map_back(
     return torch.cat([background, *labels], dim=1)
 
 
+def is_decided(
+    theta: np.ndarray,
+    size: int,
+    lengths: tuple[int, int],
+    margin: float,
+    align_corners: bool = True,
+) -> np.ndarray:
+    """Which pixels [B, N, size, size] of windows lie further than `margin` pixels from half way between two.
+
+    For the others rounding decides which pixel of an image of height and width `lengths` is nearest.
+    """
+    grid = np.linspace(-1, 1, size) if align_corners else (2 * np.arange(size) + 1) / size - 1
+    far = []
+    for axis, length in ((1, lengths[0]), (0, lengths[1])):
+        scale, shift = (np.float64(theta[..., axis, entry, None]) for entry in (axis, 2))
+        places = (grid * scale + shift + 1) / 2
+        positions = places * (length - 1) if align_corners else places * length - 0.5
+        far.append(np.abs(positions - np.floor(positions) - 0.5) > margin)
+    return far[0][..., :, None] & far[1][..., None, :]
+
+
+def is_decided_back(
+    theta: np.ndarray, size: int, side: int, margin: float, align_corners: bool = True
+) -> np.ndarray:
+    """Which canvas pixels [B, side, side] `map_back` finds decidedly in crops of `size`: see `is_decided`."""
+    inverse = np.zeros(theta.shape)
+    for axis in range(2):
+        scale, shift = np.float64(theta[..., axis, axis]), np.float64(theta[..., axis, 2])
+        inverse[..., axis, axis], inverse[..., axis, 2] = 1 / scale, -shift / scale
+    return is_decided(inverse, side, (size, size), margin, align_corners).all(axis=1)
+
+
 # ----------------------------------------------------------------------------------- the paper
 
 
