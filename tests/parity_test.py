@@ -4,6 +4,7 @@ import functools
 import itertools
 from typing import Any
 
+import draws
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -25,9 +26,10 @@ from fpliif_jax.train import init_variables
 # A wrong cell, order or weight is off by more than 1e-3.
 TOLERANCE = 5e-6
 
-# Relative to the largest entry of a leaf. 6e-6 is what comes out; what is left is for one ReLU that flips on
-# another machine: one pixel of 600.
-GRADIENT_TOLERANCE = 1e-3
+# Relative to the largest entry of a leaf; 6e-6 is what comes out. Where one ReLU flips, one query of 1020 counts
+# otherwise, for a unit that few of them reach.
+GRADIENT_TOLERANCE = 5e-5
+JUMP = 0.05
 
 # What is promised, of logits of size 1.6; 1e-6 is what comes out.
 PROMISED = 1e-4
@@ -131,10 +133,11 @@ def test_logits_and_gradients_of_the_loss(changes: dict[str, Any]) -> None:
     for name, tensor in tensors.items():
         if "norm" in name:
             torch.nn.init.normal_(tensor)
+    initial = {name: tensor.clone() for name, tensor in literal.state_dict().items()}
     variables = fpliif_from_torch(literal.state_dict())
     # Sizes that are not multiples of four, not square, and an output of another shape.
     # LIIF's areas are 0 / 0 on the lines through the outermost cells' centres, on which no query lies.
-    images, size = random_images(1, 3, 22, 27), (17, 20)
+    size = (17, 20)
     labels = np.random.default_rng(2).integers(0, 5, (3, 3, 3)).repeat(6, 1).repeat(7, 2)
     labels = labels[:, : size[0], : size[1]]
     labels[:, :2, :3] = losses.IGNORE_LABEL
@@ -142,7 +145,7 @@ def test_logits_and_gradients_of_the_loss(changes: dict[str, Any]) -> None:
     model = create_model(config)
     statistics = {name: leaf for name, leaf in variables.items() if name == "batch_stats"}
 
-    def loss(params: Any) -> tuple[jax.Array, Any]:
+    def loss(params: Any, images: np.ndarray) -> tuple[jax.Array, Any]:
         logits, updated = model.apply(
             {"params": params, **statistics}, images, size, train=True, mutable=["batch_stats"]
         )
@@ -154,26 +157,33 @@ def test_logits_and_gradients_of_the_loss(changes: dict[str, Any]) -> None:
         jax.value_and_grad(loss, has_aux=True),
         compiler_options={"xla_backend_optimization_level": 0},
     )
-    (value, (logits, updated)), gradients = differentiate(variables["params"])
-    expected = literal(to_torch(images), size)
     targets = torch.from_numpy(labels), torch.from_numpy(weights)
     counts = torch_losses.pixel_counts(*targets, loss_config)
-    wanted = torch_losses.loss_terms(expected, *targets, counts, loss_config)["loss"]
-    wanted.backward()
-    assert_close(logits, to_numpy(expected))
-    np.testing.assert_allclose(value, wanted.item(), rtol=1e-5)
+    differences = []
+    for draw in reversed(draws.DRAWS):  # the first one last, for the statistics below
+        images = random_images(1 + draw, 3, 22, 27)
+        (value, (logits, updated)), gradients = differentiate(variables["params"], images)
+        literal.load_state_dict(initial)
+        literal.zero_grad()
+        expected = literal(to_torch(images), size)
+        wanted = torch_losses.loss_terms(expected, *targets, counts, loss_config)["loss"]
+        wanted.backward()
+        assert_close(logits, to_numpy(expected))
+        np.testing.assert_allclose(value, wanted.item(), rtol=1e-5)
 
-    found = fpliif_to_torch({"params": gradients})
-    assert found.keys() == tensors.keys()
-    largest = max(tensor.grad.abs().max().item() for tensor in tensors.values())
-    for name, tensor in tensors.items():
-        # The norm takes away what a bias before it adds: its gradient is zero but for rounding.
-        normed = config.norm != "none" and name.endswith(("conv1.bias", "conv2.bias"))
-        scale = largest if normed else tensor.grad.abs().max().item()
-        assert scale > 0
-        np.testing.assert_allclose(
-            found[name], tensor.grad, rtol=0, atol=GRADIENT_TOLERANCE * scale, err_msg=name
-        )
+        found = fpliif_to_torch({"params": gradients})
+        assert found.keys() == tensors.keys()
+        largest = max(tensor.grad.abs().max().item() for tensor in tensors.values())
+        apart = []
+        for name, tensor in tensors.items():
+            # The norm takes away what a bias before it adds: its gradient is zero but for rounding.
+            normed = config.norm != "none" and name.endswith(("conv1.bias", "conv2.bias"))
+            scale = largest if normed else tensor.grad.abs().max().item()
+            assert scale > 0
+            apart.append(float(np.abs(found[name] - tensor.grad.numpy()).max()) / scale)
+        differences.append(np.max(apart))
+    print("gradients:", " ".join(f"{number:.1e}" for number in differences))
+    draws.assert_all_but_jumps_agree(differences, rounding=GRADIENT_TOLERANCE, jump=JUMP)
 
     if config.norm == "batch":
         # The running statistics are the same too, and so is what evaluation makes of them.
