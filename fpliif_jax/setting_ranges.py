@@ -58,14 +58,18 @@ class Numbers:
       each: what every one may be.
       count: how many; None for one or more.
       is_interval: whether they are (low, high).
+      is_optional: whether it may be None.
     """
 
     each: Number
     count: int | None = None
     is_interval: bool = False
+    is_optional: bool = False
 
     def problem(self, value: Any) -> str | None:
         """As `Number.problem`."""
+        if value is None and self.is_optional:
+            return None
         if not isinstance(value, list | tuple) or not value or self.count not in (None, len(value)):
             return f"must be {self.count or 'one or more'} numbers in brackets"
         problems = [problem for one in value if (problem := self.each.problem(one))]
@@ -147,17 +151,19 @@ RULES: dict[str, Rule] = {
     "matmul_precision": Choice(("default", "high", "highest")),
     "deterministic": _SWITCH,
     "data.name": Choice(("lapa", "celebamask_hq", "helen")),
-    "data.builder_config": Choice(("default", "official", "farl")),
+    "data.builder_config": Choice(("default", "official", "farl", "own_masks")),
     "data.manual_dir": _PATH,
     "data.data_dir": _PATH,
     "data.cache_dir": _PATH,
     "data.num_workers": Number(0, 4_096, is_whole=True),
     "data.image_size": _SIDE,
+    "data.longest_side": dataclasses.replace(_SIDE, is_optional=True),
     "data.framing": Choice(preprocess.FRAMINGS),
     "data.bicubic": Choice(preprocess.BICUBIC_FILTERS),
     "data.label_resize": Choice(preprocess.LABEL_METHODS),
     "data.labels": Choice(("all", "facial_parts")),
-    "data.split": Choice(("official", "random")),
+    "data.split": Choice(("official", "random", "first")),
+    "data.split_counts": Numbers(_COUNT_OR_0, 3, is_optional=True),
     "data.split_fractions": Numbers(Number(0, 1), 3),
     "data.split_seed": _SEED,
     "data.train_subset": _COUNT_OR_0,
@@ -220,7 +226,8 @@ RULES: dict[str, Rule] = {
     "model.coarse_from": Choice(("image", "canvas")),
     "model.coarse_alignment": Choice(("half_pixel", "corners"), is_optional=True),
     "model.crop_size": _SIDE,
-    "model.theta_form": Choice(("align_corners", "eq21")),
+    "model.mouth_crop_size": dataclasses.replace(_SIDE, is_optional=True),
+    "model.theta_form": Choice(("align_corners", "eq21", "eq21_half_pixel")),
     "model.floor_centroids": _SWITCH,
     "model.absent_part": Choice(("skip", "image_centre"), is_optional=True),
     "model.row_features": Numbers(_WIDTH),
