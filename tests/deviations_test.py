@@ -190,6 +190,8 @@ def test_the_same_function_is_judged_alike(mode: str, temperature: float, kind: 
     kinds = {one.kind for one in found}
     assert ("scale" if "scale" in kinds else "reading" if kinds else None) == kind
     assert bool(deviations.obstacles(config, OFFICIAL, found, LAPA)) == (kind == "scale")
+    if mode == "none":
+        assert found == [deviations.Deviation("loss.temperature", 1.0, 0.5, "scale")]
 
 
 @pytest.mark.parametrize(
