@@ -6,9 +6,10 @@ picture look the same in every data set, under whichever name that data set give
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from data_builders import class_names as names_of_sets
 from fpliif_jax import whole_file
@@ -198,15 +199,25 @@ def prediction_sheet(
     save_image(sheet, path)
 
 
-def save_image(picture: Image.Image, path: pathlib.Path | str) -> None:
+def save_image(picture: Image.Image, path: pathlib.Path | str, mark: str | None = None) -> None:
     """Writes a picture in the format of the path's suffix; no half-written file is ever seen.
 
     The folder is made if need be. JPEGs are written at quality 92.
+
+    Args:
+      picture: any that the format can hold.
+      path: .png or .jpg.
+      mark: text that the file carries to tell what wrote it: as 'Software' of a PNG, as comment of a JPEG.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     image_format = Image.registered_extensions()[path.suffix.lower()]
-    options = {"quality": 92} if image_format == "JPEG" else {}
+    options: dict[str, Any] = {"quality": 92} if image_format == "JPEG" else {}
+    if mark and image_format == "JPEG":
+        options["comment"] = mark
+    elif mark:
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_text("Software", mark)
     with whole_file.replacing(path) as file:
         picture.save(file, format=image_format, **options)
 

@@ -6,7 +6,8 @@ For every photo D gets `<stem>_labels.png`, a palette picture whose pixel values
 and `<stem>_overlay.jpg`, the photo with the classes' colours laid over it. Folders are searched at
 any depth and keep their structure under D. Where two photos would get the same name (x.jpg and
 x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo that cannot be
-read is reported and passed over, and the exit code is 1 at the end.
+read is reported and passed over, and the exit code is 1 at the end. Results carry a mark: those of an
+earlier run are replaced and never taken for photos; other files in their place are an error.
 
 FP-LIIF sees the whole photo, resized to the square it was trained with, and answers at the output
 size, whatever that is. STN-iCNN sees it on its canvas, reduced where it is larger, and its label map is
@@ -87,9 +88,10 @@ def predict(
 
     def write(task: Task, background: np.ndarray, labels: np.ndarray) -> None:
         label_map = pictures.palette_image(labels, labeller.class_names)
-        pictures.save_image(label_map, f"{task.target}{LABELS_SUFFIX}")
+        pictures.save_image(label_map, f"{task.target}{LABELS_SUFFIX}", photos.RESULT_MARK)
         coloured = pictures.overlay(background, labels, labeller.class_names)
-        pictures.save_image(Image.fromarray(coloured), f"{task.target}{OVERLAY_SUFFIX}")
+        picture = Image.fromarray(coloured)
+        pictures.save_image(picture, f"{task.target}{OVERLAY_SUFFIX}", photos.RESULT_MARK)
 
     num_labelled = 0
     workers = min(os.cpu_count() or 1, MAX_WORKERS)
@@ -209,7 +211,10 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
                 f"--output_dir={output_dir} is a folder of photos too, where the results would be "
                 "taken for photos the next time; choose another"
             )
-    tasks = plan(photos.find(flags.photos, leave_out=output_dir), output_dir)
+    found = photos.find(flags.photos, leave_out=output_dir)
+    inputs = [(photo, relative) for photo, relative in found if not _is_earlier_result(photo)]
+    tasks = plan(inputs, output_dir)
+    _check_places(tasks)
     if not tasks:
         raise PredictError(f"no photos in {', '.join(flags.photos)}")
     trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
@@ -226,6 +231,10 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
 
     if trained.sides_are_swapped:
         report(f"note: {sides.explanation(flags.workdir)}")
+    if len(inputs) < len(found):
+        report(f"passed over {len(found) - len(inputs)} results of an earlier run")
+    if others := photos.left_out(flags.photos, leave_out=output_dir):
+        report(others)
     for task in tasks:
         if task.target.name != task.photo.stem:
             report(
@@ -242,6 +251,26 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
         + (f"; {skipped} passed over" if skipped else "")
     )
     return len(tasks), num_labelled
+
+
+def _is_earlier_result(photo: pathlib.Path) -> bool:
+    return photo.name.endswith((LABELS_SUFFIX, OVERLAY_SUFFIX)) and photos.is_result(photo)
+
+
+def _check_places(tasks: Sequence[Task]) -> None:
+    """Refuses to replace pictures that this command did not write.
+
+    Raises:
+      PredictError: names the first of them.
+    """
+    for task in tasks:
+        for suffix in (LABELS_SUFFIX, OVERLAY_SUFFIX):
+            path = pathlib.Path(f"{task.target}{suffix}")
+            if os.path.lexists(path) and not photos.is_result(path):
+                raise PredictError(
+                    f"{path} is in the way: it is not a result of this command, or not one of this version; "
+                    "move it, or choose another --output_dir"
+                )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -134,3 +134,27 @@ def test_folders_are_searched_sorted_and_files_taken_once(tmp_path: pathlib.Path
         "a.png", "b.JPG", "link.jpg", "sub/a.png", "sub/deep/c.webp", "notes.txt",
     ]  # fmt: skip
     assert [path.resolve() for path, _ in found[:2]] == [tmp_path / "a.png", tmp_path / "b.JPG"]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA", "I;16", "CMYK"])
+def test_a_large_photo_is_converted_in_bands(
+    tmp_path: pathlib.Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ("photo.tif" if mode in ("CMYK", "I;16") else "photo.png")
+    picture = Image.fromarray(gradient(20, 30))
+    if mode == "I;16":
+        picture = Image.fromarray(gradient(20, 30)[..., 0].astype(np.uint16) * 200)
+    elif mode == "RGBA":
+        picture.putalpha(Image.fromarray(gradient(20, 30)[..., 1]))
+    else:
+        picture = picture.convert(mode)
+    picture.save(path)
+    whole = photos.read(path)
+    monkeypatch.setattr(photos, "_BAND", 7 * 30)
+    np.testing.assert_array_equal(photos.read(str(path)), whole)
+
+
+def test_pictures_that_pillow_hands_to_programs_are_not_read(tmp_path: pathlib.Path) -> None:
+    Image.fromarray(gradient(20, 30)).save(tmp_path / "photo.eps")
+    with pytest.raises(photos.PhotoError, match="not a picture that Pillow can read"):
+        photos.read(tmp_path / "photo.eps")

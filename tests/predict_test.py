@@ -360,6 +360,42 @@ def test_results_of_an_earlier_run_are_not_taken_for_photos(
     assert code == 1 and err.startswith("error: --output_dir=out") and err.count("\n") == 1
 
 
+def test_results_beside_the_photos_are_replaced_and_never_photos(
+    run: Run, tmp_path: pathlib.Path
+) -> None:
+    save_photo(tmp_path / "photos" / "x.png")
+    for _ in range(2):
+        code, out, _ = run("--output_size=8", "--output_dir=photos/sub/..", "photos/x.png")
+        assert code == 0 and "1 of 1" in out
+    code, out, err = run("--output_size=8", "photos")
+    assert code == 0 and "1 of 1" in out and "passed over 2 results of an earlier run" in err
+
+
+@pytest.mark.parametrize("suffix", ["_labels.png", "_overlay.jpg"])
+def test_a_picture_that_is_no_result_is_not_replaced(
+    run: Run, tmp_path: pathlib.Path, suffix: str
+) -> None:
+    save_photo(tmp_path / "x.png")
+    save_photo(tmp_path / f"x{suffix}")
+    drawn_by_hand = (tmp_path / f"x{suffix}").read_bytes()
+    code, _, err = run("--output_size=8", "--output_dir=.", "x.png")
+    assert code == 1 and err.startswith(f"error: x{suffix} is in the way") and err.count("\n") == 1
+    assert (tmp_path / f"x{suffix}").read_bytes() == drawn_by_hand
+
+
+def test_what_a_folder_has_besides_photos_is_counted(run: Run, tmp_path: pathlib.Path) -> None:
+    for name in ("a.png", "b.jfif", "c.jpe", "d.avif", "e.jp2"):
+        save_photo(tmp_path / "photos" / name)
+    for name in ("f.heic", "g.heic", "notes.txt"):
+        (tmp_path / "photos" / name).touch()
+    code, out, err = run("--output_size=8", "photos")
+    assert code == 0 and "5 of 5" in out
+    assert (
+        "passed over 3 files that are no photos Pillow can read: 2 .heic, 1 .txt; HEIC photos"
+        in err
+    )
+
+
 def test_unreadable_photos_are_reported_and_the_rest_is_done(
     run: Run, tmp_path: pathlib.Path
 ) -> None:
@@ -375,10 +411,19 @@ def test_unreadable_photos_are_reported_and_the_rest_is_done(
     assert files_below("out") == ["good_labels.png", "good_overlay.jpg"]
 
 
-def test_a_result_that_cannot_be_written_is_reported(run: Run, tmp_path: pathlib.Path) -> None:
+def test_a_result_that_cannot_be_written_is_reported(
+    run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_photo(tmp_path / "a.png")
     save_photo(tmp_path / "b.png")
-    (tmp_path / "out" / "a_labels.png").mkdir(parents=True)
+    save = pictures.save_image
+
+    def full(picture: Image.Image, path: str, *mark: str) -> None:
+        if "a_labels" in path:
+            raise OSError(28, "No space left on device")
+        save(picture, path, *mark)
+
+    monkeypatch.setattr(pictures, "save_image", full)
     code, out, err = run("--output_size=8", "a.png", "b.png")
     assert code == 1 and "1 of 2" in out and "a.png: its result cannot be written" in err
 

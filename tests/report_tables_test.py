@@ -21,6 +21,15 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@sum", "\t=1"])
+def test_csv_has_no_text_that_a_spreadsheet_would_carry_out(
+    tables: list[dict[str, Any]], name: str
+) -> None:
+    rows = [{**tables[0]["rows"][0], "label": name, "reason": "-0.5"}]
+    (line,) = read(render_csv({**tables[0], "rows": rows}))
+    assert (line["label"], line["reason"]) == (f"'{name}", "-0.5")
+
+
 def test_csv_has_every_number_in_full(tables: list[dict[str, Any]]) -> None:
     for table in tables:
         lines = read(render_csv(table))

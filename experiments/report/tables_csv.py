@@ -2,16 +2,19 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 _INTERVALS = ("t", "bootstrap", "prediction", "image")
 _TEXTS = ("label", "system", "group", "split", "checkpoint", "row", "metric", "class")
 _PUBLISHED = ("value", "printed", "sd", "n", "unit", "source")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?[0-9.]+")
 _SUMMARY = ("n", "mean", "sd", "sem", "minimum", "maximum")
 
 
 def render_csv(table: dict[str, Any]) -> str:
-    """CSV with a header; what is undefined is an empty field.
+    """CSV with a header; what is undefined is an empty field, and text like a formula begins with '.
 
     Columns: what the row is, published_*, n, mean, sd, sem, minimum, maximum, <interval>_low and _high, seed_<seed>,
     p_<test>, verdict, reason.
@@ -30,7 +33,7 @@ def render_csv(table: dict[str, Any]) -> str:
     ]
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(head)
+    writer.writerow([_cell(name) for name in head])
     for row in table["rows"]:
         published, summary = row["published"] or {}, row["summary"] or {}
         p_values = {test["name"]: test["p"] for test in row["tests"]}
@@ -44,8 +47,16 @@ def render_csv(table: dict[str, Any]) -> str:
             row["verdict"],
             row["reason"],
         ]
-        writer.writerow(["" if cell is None else cell for cell in cells])
+        writer.writerow([_cell(cell) for cell in cells])
     return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A spreadsheet would carry out text that begins like a formula; numbers keep their sign."""
+    if value is None:
+        return ""
+    is_formula = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if is_formula and not _NUMBER.fullmatch(value) else value
 
 
 def _ordered(seeds: dict[str, None]) -> list[str]:
