@@ -9,6 +9,7 @@ import io
 import itertools
 import os
 import pathlib
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -158,6 +159,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         config = download_config or tfds.download.DownloadConfig()
         rebuild = config.download_mode.overwrite_dataset
         folder = self.prepared_folder()
+        if prepared_set.recover(folder):
+            self.info.read_from_directory(self.data_dir)
         tree = None
         if config.manual_dir is not None:
             manual_dir = pathlib.Path(config.manual_dir).expanduser().absolute()
@@ -188,10 +191,25 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             if folder.exists() and not rebuild:  # Another process did it while this one waited.
                 self.info.read_from_directory(self.data_dir)
                 return
-            with prepared_set.set_aside(folder):
-                self._tree = tree
-                super().download_and_prepare(download_config=config, **kwargs)
+            self._prepare_beside(tree, config, kwargs)
             self._damage = None
+            self.info.read_from_directory(self.data_dir)
+
+    def _prepare_beside(
+        self, tree: RawTree, config: tfds.download.DownloadConfig, kwargs: dict[str, Any]
+    ) -> None:
+        """Makes the set in a folder of its own, so that one that stands can be used until this is whole."""
+        folder = self.prepared_folder()
+        staging = prepared_set.staging_folder(folder)
+        new = type(self)(
+            config=self.builder_config.name if self.builder_config else None, data_dir=str(staging)
+        )
+        new.num_workers, new._tree = self.num_workers, tree
+        try:
+            super(FaceParsingBuilder, new).download_and_prepare(download_config=config, **kwargs)
+            prepared_set.put_in_place(new.prepared_folder(), folder)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
     def _log_download_bytes(self) -> None:
         """Keeps TFDS from announcing a download on stdout."""

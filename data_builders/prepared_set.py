@@ -193,7 +193,8 @@ def lock(folder: pathlib.Path) -> Iterator[None]:
     """Holds the lock of a prepared set: one process at a time prepares it, the others wait here.
 
     The system frees the lock when its holder ends, however it ends. Leftovers of holders that were
-    killed are removed on entry: whoever holds the lock knows that nobody is writing them.
+    killed are removed on entry, and a set that one of them had moved away is put back: whoever holds the
+    lock knows that nobody is writing them.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open_lock_file(folder.parent / f".{folder.name}.lock") as file:
@@ -210,26 +211,38 @@ def lock(folder: pathlib.Path) -> Iterator[None]:
             )
             yield
             return
+        if not folder.exists() and _aside(folder).exists():
+            _aside(folder).rename(folder)
         for leftover in folder.parent.glob(f"{_INCOMPLETE}*_{folder.name}"):
             shutil.rmtree(leftover)
         yield
 
 
-@contextlib.contextmanager
-def set_aside(folder: pathlib.Path) -> Iterator[None]:
-    """Moves a prepared set out of the way; deletes it in the end, after an exception restores it.
+def put_in_place(new: pathlib.Path, folder: pathlib.Path) -> None:
+    """Puts a folder that is whole in the place of another, which stands until then.
 
-    Moving it is one step, so that a half-deleted set never stands under its own name.
+    Call it with the lock held: where the process is killed between the two steps, the next holder puts the old
+    folder back.
     """
-    if not folder.exists():
-        yield
-        return
-    aside = folder.parent / f"{_INCOMPLETE}replaced_{folder.name}"
-    folder.rename(aside)
-    try:
-        yield
-    except BaseException:
-        if not folder.exists():
-            aside.rename(folder)
-        raise
-    shutil.rmtree(aside)
+    aside = _aside(folder)
+    if folder.exists():
+        folder.rename(aside)
+    new.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def recover(folder: pathlib.Path) -> bool:
+    """Puts back a folder whose replacement was killed half way; whether there was one."""
+    if folder.exists() or not _aside(folder).exists():
+        return False
+    with lock(folder):
+        return folder.exists()
+
+
+def _aside(folder: pathlib.Path) -> pathlib.Path:
+    return folder.parent / f"{_INCOMPLETE}replaced_{folder.name}"
+
+
+def staging_folder(folder: pathlib.Path) -> pathlib.Path:
+    """Where what is to replace a folder is made; removed by the next holder of its lock."""
+    return folder.parent / f"{_INCOMPLETE}new_{folder.name}"

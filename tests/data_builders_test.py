@@ -578,14 +578,42 @@ def test_killed_preparation_is_not_taken_for_finished(folders: Folders) -> None:
     assert not any("incomplete." in path for path in prepared_files(data_dir))
 
 
-def test_killed_rebuild_is_not_taken_for_finished(folders: Folders) -> None:
+def test_killed_rebuild_leaves_the_old_set(folders: Folders) -> None:
     manual_dir, data_dir = folders
-    prepare("lapa", manual_dir=str(write_lapa(manual_dir)), data_dir=data_dir)
+    before = metadata(prepare("lapa", manual_dir=str(write_lapa(manual_dir)), data_dir=data_dir))
     run = run_python(KILLED, manual_dir, data_dir, "rebuild")
     assert run.returncode == -signal.SIGKILL, run.stderr
-    with pytest.raises(DataError, match="not prepared"):
-        prepare("lapa", data_dir=data_dir)
-    prepare("lapa", manual_dir=str(manual_dir), data_dir=data_dir)
+    assert any("incomplete." in path for path in prepared_files(data_dir))
+    builder = prepare("lapa", data_dir=data_dir)
+    assert metadata(builder) == before
+    assert len(examples(builder, "train")) == 3
+    prepare("lapa", manual_dir=str(manual_dir), data_dir=data_dir, rebuild=True)
+    assert not any("incomplete." in path for path in prepared_files(data_dir))
+
+
+KILLED_IN_REPLACING = """
+import os, pathlib, signal, sys
+from data_builders.prepare import prepare
+rename, renamed = pathlib.Path.rename, []
+def rename_and_die(path, target):
+    found = rename(path, target)
+    if "replaced_" in str(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+pathlib.Path.rename = rename_and_die
+prepare("lapa", manual_dir=sys.argv[1], data_dir=sys.argv[2], num_workers=1, rebuild=True)
+"""
+
+
+def test_killed_between_old_and_new_set_the_old_one_is_put_back(folders: Folders) -> None:
+    manual_dir, data_dir = folders
+    before = metadata(prepare("lapa", manual_dir=str(write_lapa(manual_dir)), data_dir=data_dir))
+    run = run_python(KILLED_IN_REPLACING, manual_dir, data_dir)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    (manual_dir / "LaPa/test/images/6_0.jpg").write_bytes(b"no image")
+    builder = prepare("lapa", data_dir=data_dir)
+    assert metadata(builder) == before
+    assert len(examples(builder, "train")) == 3
     assert not any("incomplete." in path for path in prepared_files(data_dir))
 
 

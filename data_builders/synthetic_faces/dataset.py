@@ -19,7 +19,7 @@ import data_builders
 from data_builders.drawn import SETTINGS_FILE
 from data_builders.errors import DataError
 from data_builders.ordered_map import available_cores
-from data_builders.prepared_set import lock, set_aside
+from data_builders.prepared_set import lock, put_in_place
 from data_builders.regular_files import MEBIBYTE, read_regular
 from data_builders.synthetic_faces.job import Job, draw_share
 from data_builders.synthetic_faces.layouts import LAYOUTS
@@ -196,8 +196,7 @@ def _draw(root: Path, job: Job, num_workers: int) -> None:
                     bar.update()
         layout.write_lists(partial, job.tasks())
         (partial / SETTINGS_FILE).write_text(json.dumps(_settings(job), indent=2) + "\n")
-        with set_aside(root):
-            partial.rename(root)
+        put_in_place(partial, root)
 
 
 @contextlib.contextmanager
