@@ -409,7 +409,7 @@ def largest_gradients(
 
     def crops(model: STNICNN) -> jax.Array:
         theta = model.localise(model.label_coarsely(resized), canvas.shape[1])
-        return jnp.sum(jnp.sin(9 * model.crop(canvas, theta)))
+        return sum(jnp.sum(jnp.sin(9 * crop)) for crop in model.crop(canvas, theta))
 
     def loss(params: Any) -> jax.Array:
         both = {"params": params, "batch_stats": variables["batch_stats"]}
