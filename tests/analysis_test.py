@@ -69,7 +69,7 @@ def test_published_runs_get_a_verdict(tmp_path: pathlib.Path) -> None:
 
 
 def test_classes_of_a_row_are_judged_together(tmp_path: pathlib.Path) -> None:
-    # Mean 92.4, SD 0.474: by themselves eight of the ten classes would be 'not reproduced', three of them narrowly.
+    # Mean 92.4, SD 0.474: by themselves most classes would be 'not reproduced', one of them narrowly.
     write_seeds(tmp_path / "runs", config_of(), [91.8, 92.1, 92.4, 92.7, 93.0])
     study = _analysed(tmp_path / "runs")
     main = next(row for row in _table(study, "table1")["rows"] if row["row"] == "256")
@@ -83,7 +83,7 @@ def test_classes_of_a_row_are_judged_together(tmp_path: pathlib.Path) -> None:
     words = [row["verdict"] for row in rows]
     assert [word == "not reproduced" for word in words] == [p < 0.05 for p in holm]
     lost = [row for row, p, q in zip(rows, alone, holm, strict=True) if p < 0.05 <= q]
-    assert [row["verdict"] for row in lost] == ["inconclusive"] * 3
+    assert [row["verdict"] for row in lost] == ["inconclusive"]
     assert all("Holm's correction over the 10 classes of its row" in r["reason"] for r in lost)
     # The row's mean is no class: it stands by itself.
     assert not any("Holm" in test["name"] for test in main["tests"])
@@ -116,7 +116,7 @@ def test_the_papers_number_of_runs_is_used(tmp_path: pathlib.Path) -> None:
         folder = tmp_path / "official" / f"seed{seed}"
         write_run(folder, config_of(official, seed), {"canvas": percent})
     rows = _table(_analysed(tmp_path), "stn_table2")["rows"]
-    of_ten, of_one = (row for row in rows if row["system"] == "ours")
+    of_ten, of_one = (row for row in rows if row["system"] == "ours" and row["values"])
     assert [row["published"]["n"] for row in (of_ten, of_one)] == [10, None]
     mean, sd = (of_ten["summary"][name] for name in ("mean", "sd"))
     for row, runs in ((of_ten, 10), (of_one, 1)):
