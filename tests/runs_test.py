@@ -647,6 +647,8 @@ def test_runs_on_parts_with_other_sides_are_another_group(tmp_path: pathlib.Path
         for seed in range(4):
             config = config_of(seed, data__name=name)
             results = results_of(config) if seed % 2 == 0 else None
+            if results:
+                results["dataset"]["name"] = name
             if seed >= 2 and results:
                 results["dataset"]["whose_left"] = sides_now
             folder = write_run(root / f"seed{seed}", config, results)
