@@ -18,7 +18,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.group_blocks = (1, 2, 4)
     config.model.rcmlp_features = (96, 32)
     config.model.mlp_features = (64, 64, 64)
-    config.model.query_chunk = 8192  # fastest on a CPU
     # Much milder than the paper's: there are few epochs to learn from.
     config.augment.rotation_degrees = 10.0
     config.augment.shear_degrees = (0.0, 5.0)

@@ -6,6 +6,7 @@ the field has an alternative and an entry in docs/reproduction.md.
 """
 
 import ml_collections
+from ml_collections import config_dict
 
 from configs import shared
 
@@ -34,7 +35,8 @@ def get_config() -> ml_collections.ConfigDict:
     model.ensemble = "average"  # average (§3.1) | area (LIIF) | none
     model.sampling = "bilinear"  # bilinear (§3.3) | nearest (LIIF)
     model.position = "absolute"  # absolute (§3.3) | relative (eq. 2, LIIF)
-    model.query_chunk = 65536  # most queries decoded at once
+    # most queries decoded at once, a number or auto: docs/speed.md
+    model.query_chunk = config_dict.FieldReference("auto", field_type=object)
     model.remat = False  # recompute the decoder for the gradient: same values, less memory
     model.dtype = config.get_ref("dtype")
 

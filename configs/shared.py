@@ -51,7 +51,8 @@ def get_config() -> ml_collections.ConfigDict:
 
     train = config.train = ml_collections.ConfigDict()
     train.batch_size = 64  # global, over all devices of all hosts
-    train.microbatch = 0  # examples at once on a device; 0: all of its share
+    # examples at once on a device; 0: all of its share; auto: as many as fit (on CPUs all), docs/speed.md
+    train.microbatch = config_dict.FieldReference("auto", field_type=object)
     train.epochs = 400
     train.optimizer = "adam"
     train.schedule = "step"  # step | cosine | constant

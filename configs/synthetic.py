@@ -25,7 +25,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.group_blocks = (1, 2, 3)
     config.model.rcmlp_features = (64, 24)
     config.model.mlp_features = (48, 48, 48)
-    config.model.query_chunk = 8192  # fastest on a CPU
     # Much milder than the paper's: there are few epochs to learn from.
     config.augment.rotation_degrees = 10.0
     config.augment.shear_degrees = (0.0, 5.0)

@@ -44,6 +44,8 @@ FREE_FIELDS = (
     "data.num_workers",
     "eval",
 )
+# Fields that may be 'auto': a run goes on with the numbers that were chosen when it began (`fitting`).
+AUTO_FIELDS = ("model.query_chunk", "train.microbatch")
 _DIGESTS = ("digest_of_arrays", "digest_of_progress")
 _LONGEST_REASON = 200  # characters; tensorstore's own messages may repeat a whole file
 _OTHER_RUN = "give it the same value, use another --workdir, or delete this one to start afresh"
@@ -204,12 +206,25 @@ def check_same_run(
     refuse_swapped_sides(sides.are_swapped(progress["config"], names, whose_left), workdir)
     fields = tuple(flatten_config(progress["config"]).keys() | flatten_config(json_config(config)))
     fields = tuple(field for field in fields if not is_within(field, FREE_FIELDS))
+    before = flatten_config(progress["config"]) | progress.get("chosen", {})
+    now = flatten_config(json_config(config))
+    fields = tuple(
+        field for field in fields if not goes_on_with(field, before.get(field), now.get(field))
+    )
     check_same_fields(progress["config"], config, fields, workdir)
     if progress["fingerprint"] != fingerprint:
         raise CheckpointError(
             f"{workdir} holds a run on other data: fingerprint {progress['fingerprint'][:16]}… "
             f"then, {fingerprint[:16]}… now; {_OTHER_RUN}"
         )
+
+
+def goes_on_with(field: str, before: Any, now: Any) -> bool:
+    """Whether a run whose field has the value `before` may go on under a config where it is `now`.
+
+    It may where they are equal, and where it is 'auto' now: that is whatever the run began with.
+    """
+    return before == now or (field in AUTO_FIELDS and now == "auto")
 
 
 def refuse_swapped_sides(are_swapped: bool, origin: object) -> None:

@@ -445,6 +445,20 @@ def train_batches(
     return iter(steps.to_iter_dataset(options))
 
 
+def blank_batch(rows: int, image_size: int, label_size: int) -> Batch:
+    """A batch of the form that `train_batches` yields, of black images all of class 0, none of them padding."""
+    return {
+        "images": np.zeros((rows, image_size, image_size, 3), np.uint8),
+        "labels": np.zeros((rows, label_size, label_size), np.uint8),
+        "image_sizes": np.full((rows, 2), image_size, np.int32),
+        "example_ids": np.arange(rows, dtype=np.int32),
+        "copy": np.zeros(rows, np.int32),
+        "epoch": np.zeros(rows, np.int32),
+        "seed": np.zeros(rows, np.int32),
+        "weights": np.ones(rows, np.float32),
+    }
+
+
 def evaluation_batches(
     split: Split, *, label_sizes: tuple[int, ...], batch_size: int, rows: slice
 ) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax import checkpoint, framing, preprocess
-from fpliif_jax.models import create_model, stn_icnn_settings
+from fpliif_jax.models import create_model, query_plan, stn_icnn_settings
 
 Inputs = dict[str, np.ndarray]
 Label = Callable[[Inputs, tuple[int, int]], np.ndarray]
@@ -72,7 +72,7 @@ class FPLIIFLabeller:
         """The same as `label`, compiled once for all sizes and with bounded memory.
 
         The centres of the pixels are decoded as query coordinates, in pieces of
-        config.model.query_chunk.
+        config.model.query_chunk, or of what it says where it is 'auto'.
 
         Args:
           inputs: of one photo.
@@ -83,6 +83,8 @@ class FPLIIFLabeller:
         """
         height, width = size
         chunk = self._config.model.query_chunk
+        if chunk == query_plan.AUTO:
+            chunk = query_plan.most_queries(*query_plan.this_device(), self._config.model)
         pieces = []
         with _precision(self._config):
             latent = self._encode(self._variables, inputs["images"])

@@ -63,6 +63,17 @@ def barrier(name: str) -> None:
         multihost_utils.sync_global_devices(name)
 
 
+def smallest(number: int | None) -> int | None:
+    """The smallest of every process's numbers; None where a process has None."""
+    if jax.process_count() == 1:
+        return number
+    # -1 is None; int32 pairs, since JAX has no int64 by default.
+    told = np.array(divmod(-1 if number is None else number, 2**30), np.int32)
+    found = multihost_utils.process_allgather(told)
+    least = min(int(high) * 2**30 + int(low) for high, low in found)
+    return None if least < 0 else least
+
+
 def pmap(function: Callable, *, donate_argnums: tuple[int, ...] = ()) -> Callable:
     """Runs `function` on each device's shard; arguments and results have a leading device axis."""
     return jax.pmap(function, axis_name=AXIS, donate_argnums=donate_argnums)

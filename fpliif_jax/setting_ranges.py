@@ -97,6 +97,18 @@ class Choice:
 
 
 @dataclasses.dataclass(frozen=True)
+class NumberOrAuto:
+    """A number, or 'auto': the program decides."""
+
+    number: Number
+
+    def problem(self, value: Any) -> str | None:
+        """As `Number.problem`."""
+        problem = None if value == "auto" else self.number.problem(value)
+        return problem and f"{problem}, or 'auto'"
+
+
+@dataclasses.dataclass(frozen=True)
 class Names:
     """One or more names; `values`, if not empty, are those there are."""
 
@@ -124,7 +136,7 @@ class Anything:
         return None
 
 
-Rule = Number | Numbers | Choice | Names | Anything
+Rule = Number | NumberOrAuto | Numbers | Choice | Names | Anything
 
 _COUNT = Number(1, _LARGEST_COUNT, is_whole=True)
 _COUNT_OR_NONE = dataclasses.replace(_COUNT, is_optional=True)
@@ -175,7 +187,7 @@ RULES: dict[str, Rule] = {
     "data.synthetic.seed": _SEED,
     "train.stages": Names(),
     "train.batch_size": _BATCH,
-    "train.microbatch": Number(0, 2**20, is_whole=True),
+    "train.microbatch": NumberOrAuto(Number(0, 2**20, is_whole=True)),
     "train.epochs": _COUNT,
     "train.optimizer": Choice(("adam",)),
     "train.learning_rate": _RATE,
@@ -217,7 +229,7 @@ RULES: dict[str, Rule] = {
     "model.ensemble": Choice(("average", "area", "none")),
     "model.sampling": Choice(("bilinear", "nearest")),
     "model.position": Choice(("absolute", "relative")),
-    "model.query_chunk": _COUNT,
+    "model.query_chunk": NumberOrAuto(_COUNT),
     "model.remat": _SWITCH,
     "model.dtype": _DTYPE,
     "model.variant": Choice(("paper", "official")),

@@ -95,7 +95,8 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     try:
         for problem in setting_ranges.problems(config):
             raise ValueError(problem)
-        if config.train.microbatch and config.model.get("norm", "batch") == "batch":
+        by_parts = config.train.microbatch not in (0, "auto")
+        if by_parts and config.model.get("norm", "batch") == "batch":
             raise ValueError(
                 "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
                 "of the batch are not those of the batch; set it to 0"
@@ -192,16 +193,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     """Traces the loss of every stage on one example."""
     model = create_model(config.model)
     size = config.data.image_size
-    batch = {
-        "images": jnp.zeros((1, size, size, 3), jnp.uint8),
-        "labels": jnp.zeros((1, size, size), jnp.uint8),
-        "image_sizes": jnp.full((1, 2), size, jnp.int32),
-        "example_ids": jnp.zeros(1, jnp.int32),
-        "copy": jnp.zeros(1, jnp.int32),
-        "epoch": jnp.zeros(1, jnp.int32),
-        "seed": jnp.zeros(1, jnp.int32),
-        "weights": jnp.ones(1, jnp.float32),
-    }
+    batch = input_pipeline.blank_batch(1, size, size)
     names = tuple(f"class {index}" for index in range(config.model.num_classes))
     stages = make_stages(config, model, names)
     shapes = input_shapes(config.model, size)

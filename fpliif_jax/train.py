@@ -1,11 +1,13 @@
 """Training: the step, and the loop that goes through the stages of a run."""
 
 import contextlib
+import functools
 import math
 import pathlib
+import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,14 +19,15 @@ from absl import logging
 from tqdm import tqdm
 
 from data_builders.errors import DataError
-from fpliif_jax import checkpoint, evaluate, input_pipeline, parallel
+from fpliif_jax import checkpoint, evaluate, fitting, input_pipeline, parallel
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.models import create_model, input_shapes
+from fpliif_jax.models import create_model, input_shapes, query_plan
 from fpliif_jax.run_record import MetricsLog, environment, write_json
 from fpliif_jax.stage import Stage
 from fpliif_jax.stages import make_stages
 
 State = dict[str, Any]  # 'params', 'batch_stats', 'opt_state'
+Step = Callable[[State, dict[str, Any]], tuple[State, dict[str, jax.Array]]]
 
 
 class TrainingError(Exception):
@@ -172,9 +175,7 @@ def loss_and_gradients(
     return parallel.psum(values), parallel.psum(gradients), new_batch_stats
 
 
-def make_train_step(
-    stage: Stage, optimizer: optax.GradientTransformation, microbatch: int
-) -> Callable[[State, dict[str, Any]], tuple[State, dict[str, jax.Array]]]:
+def make_train_step(stage: Stage, optimizer: optax.GradientTransformation, microbatch: int) -> Step:
     """Builds the pmapped step: (replicated state, sharded batch) -> (new state, metrics).
 
     The batch has 'stop' [n] besides what the stage needs: not zero where a process was asked to
@@ -201,6 +202,79 @@ def make_train_step(
         }
 
     return parallel.pmap(step, donate_argnums=(0,))
+
+
+class FittedStep(NamedTuple):
+    """A step that fits into the memory.
+
+    Attributes:
+      step: of `make_train_step`.
+      microbatch: of it: its batches are padded to a multiple.
+      numbers: see `fitting`.
+    """
+
+    step: Step
+    microbatch: int
+    numbers: fitting.Numbers
+
+
+def make_fitted_step(
+    config: ml_collections.ConfigDict,
+    class_names: tuple[str, ...],
+    stage_index: int,
+    optimizer: optax.GradientTransformation,
+    state: State,
+    numbers: fitting.Numbers | None = None,
+) -> FittedStep:
+    """The step of a stage, with what the config leaves 'auto' chosen for this device.
+
+    On GPUs and TPUs a choice may take a few compilations, of which the last one is the step's own.
+
+    Args:
+      config: the run's settings.
+      class_names: names by label id.
+      stage_index: the place of the stage among the run's.
+      optimizer: of the stage.
+      state: replicated.
+      numbers: what the run goes on with; None: they are chosen.
+    """
+
+    @functools.cache
+    def step_with(*fields: tuple[str, Any]) -> tuple[Stage, Step, int]:
+        own = fitting.with_numbers(config, dict(fields))
+        stage = make_stages(own, create_model(own.model, parallel.AXIS), class_names)[stage_index]
+        # No more than there are: on more devices than it was chosen for, the rest would be padding.
+        share = parallel.rows_per_device(stage.settings.batch_size)
+        microbatch = min(stage.settings.microbatch, share)
+        return stage, make_train_step(stage, optimizer, microbatch), microbatch
+
+    def planned(numbers: fitting.Numbers) -> float:
+        stage, step, microbatch = step_with(*numbers.items())
+        rows = parallel.local_rows(stage.settings.batch_size, microbatch)
+        batch = input_pipeline.blank_batch(
+            rows.stop - rows.start, config.data.image_size, stage.label_size
+        )
+        batch["stop"] = np.zeros(len(batch["weights"]), np.float32)
+        try:
+            compiled = step.lower(state, parallel.shard(batch)).compile()
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            return math.inf
+        found = fitting.planned_bytes(compiled)
+        return 0 if found is None else found["total"]
+
+    if numbers is None:
+        stage = make_stages(config, create_model(config.model, parallel.AXIS), class_names)[
+            stage_index
+        ]
+        backend, memory = query_plan.this_device()
+        memory, batch_size = parallel.smallest(memory), stage.settings.batch_size
+        numbers, line = fitting.choose(config, batch_size, backend, memory, planned)
+        if line is not None and parallel.is_main_process():
+            print(line, file=sys.stderr)
+    _, step, microbatch = step_with(*numbers.items())
+    return FittedStep(step, microbatch, numbers)
 
 
 def check_has_training_split(dataset: input_pipeline.Dataset) -> None:
@@ -265,13 +339,15 @@ def train(
     log = None
     if parallel.is_main_process():
         write_json(workdir / "config.json", progress["config"])
-        write_json(workdir / "environment.json", environment(dataset.environment()))
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress["step"])
     with contextlib.closing(log) if log else contextlib.nullcontext():
         while progress["stage"] < len(stages):
             stage = stages[progress["stage"]]
             run = _StageRun(config, workdir, dataset, model, stages, progress, log)
+            if parallel.is_main_process():
+                found = environment(dataset.environment()) | {"chosen": progress["chosen"]}
+                write_json(workdir / "environment.json", found)
             is_interrupted = run.train(interruption)
             if is_interrupted and progress["stage"] < len(stages):
                 return False
@@ -314,7 +390,6 @@ class _StageRun:
             self._validation_rows = rows
             self._eval_step = evaluate.make_eval_step(model, config, rows)
         optimizer = make_optimizer(settings, stage.learning_rates, self._per_epoch)
-        self._step_function = make_train_step(stage, optimizer, settings.microbatch)
         variables = init_variables(model, config)
         if progress["stage_step"] > 0:
             state = init_state(variables, stage, optimizer)
@@ -324,6 +399,15 @@ class _StageRun:
             variables = _variables_to_start_from(config, workdir, variables, before, stage.fresh)
             state = init_state(variables, stage, optimizer)
         self._state = parallel.replicate(state)
+        fitted = make_fitted_step(
+            config,
+            dataset.class_names,
+            index,
+            optimizer,
+            self._state,
+            fitting.numbers_of_run(progress),
+        )
+        self._step_function, self._microbatch, progress["chosen"] = fitted
 
     def train(self, interruption: Interruption) -> bool:
         """Runs the stage to its end or to an interruption; True when there was one."""
@@ -383,7 +467,7 @@ class _StageRun:
             self._train_split,
             label_size=self._stage.label_size,
             batch_size=settings.batch_size,
-            rows=parallel.local_rows(settings.batch_size, settings.microbatch),
+            rows=parallel.local_rows(settings.batch_size, self._microbatch),
             seed=self._config.seeds.data_order,
             first_step=first_step,
             last_step=self._last_step,

@@ -19,7 +19,7 @@ from tiny_run import tiny_config
 from xla_flags import xla_flags
 
 from data_builders.errors import DataError
-from fpliif_jax import checkpoint, input_pipeline, parallel, stages, train
+from fpliif_jax import checkpoint, fitting, input_pipeline, parallel, stages, train
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import create_model
 
@@ -59,7 +59,7 @@ def _gradients(
     model = create_model(config.model, axis_name=parallel.AXIS)
     (stage,) = stages.make_stages(config, model, NAMES)
     variables = train.init_variables(model, config)
-    microbatch = config.train.microbatch
+    microbatch = fitting.fixed_microbatch(config.train)
     shards = jax.tree.map(lambda leaf: leaf.reshape(devices, -1, *leaf.shape[1:]), batch)
     step = jax.pmap(
         lambda variables, batch: train.loss_and_gradients(

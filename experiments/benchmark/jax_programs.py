@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.benchmark.timing import Program
-from fpliif_jax import parallel, train
+from fpliif_jax import fitting, input_pipeline, parallel, train
 from fpliif_jax.models import create_model
 from fpliif_jax.stage import Stage
 from fpliif_jax.stages import make_stages
@@ -20,7 +20,7 @@ NAME = "JAX"
 def with_fields(config: ConfigDict, **fields: Any) -> ConfigDict:
     """A copy with other values; double underscores stand for dots."""
     changed = config.copy_and_resolve_references()
-    with changed.unlocked():
+    with changed.unlocked(), changed.ignore_type():  # a number, or 'auto'
         for name, value in fields.items():
             *groups, field = name.split("__")
             place = changed
@@ -42,23 +42,24 @@ def random_images(config: ConfigDict, batch: int) -> np.ndarray:
     return generator.uniform(-1, 1, (batch, side, side, 3)).astype(np.float32)
 
 
-def random_batch(config: ConfigDict, stage: Stage, batch_size: int) -> dict[str, np.ndarray]:
-    """A batch as the loader makes it, of noise and blocks of labels: they do not change the work."""
-    count = parallel.local_rows(batch_size, stage.settings.microbatch)
+def random_batch(
+    config: ConfigDict, stage: Stage, batch_size: int, microbatch: int | None = None
+) -> dict[str, np.ndarray]:
+    """A batch as the loader makes it, of noise and blocks of labels: they do not change the work.
+
+    It has as many rows as parts of `microbatch` images need; None: as the config has it.
+    """
+    if microbatch is None:
+        microbatch = fitting.fixed_microbatch(stage.settings)
+    count = parallel.local_rows(batch_size, microbatch)
     rows = count.stop - count.start
     side, label_side = config.data.image_size, stage.label_size
     generator = np.random.default_rng(0)
     blocks = generator.integers(0, config.model.num_classes, (rows, 8, 8), dtype=np.uint8)
     cells = np.arange(label_side) * 8 // label_side
-    return {
+    return input_pipeline.blank_batch(rows, side, label_side) | {
         "images": generator.integers(0, 256, (rows, side, side, 3), dtype=np.uint8),
         "labels": blocks[:, cells][:, :, cells],
-        "image_sizes": np.full((rows, 2), side, np.int32),
-        "example_ids": np.arange(rows, dtype=np.int32),
-        "copy": np.zeros(rows, np.int32),
-        "epoch": np.zeros(rows, np.int32),
-        "seed": np.zeros(rows, np.int32),
-        "weights": np.ones(rows, np.float32),
         "stop": np.zeros(rows, np.float32),
     }
 
@@ -135,9 +136,12 @@ def training_step(
     """
     own = stage.settings
     optimizer = train.make_optimizer(own, stage.learning_rates, steps_per_epoch)
-    step = train.make_train_step(stage, optimizer, own.microbatch)
-    batch = parallel.shard(random_batch(config, stage, own.batch_size))
     state = parallel.replicate(train.init_state(variables, stage, optimizer))
+    index = [one.name for one in stages_of(config)].index(stage.name)
+    step, microbatch, _ = train.make_fitted_step(
+        config, class_names(config), index, optimizer, state
+    )
+    batch = parallel.shard(random_batch(config, stage, own.batch_size, microbatch))
     compile_seconds, planned = compile_ahead(step, state, batch)
 
     def start() -> Any:
@@ -148,7 +152,7 @@ def training_step(
     return Program(
         start=start,
         wait=parallel.unreplicate,  # as the loop does: the loss is wanted on the host
-        images=parallel.rows_per_device(own.batch_size, own.microbatch),
+        images=parallel.rows_per_device(own.batch_size, microbatch),
         compile_seconds=compile_seconds,
         planned_bytes=planned,
     )
@@ -161,19 +165,4 @@ def compile_ahead(function: Any, *arguments: Any) -> tuple[float, dict[str, int]
     """
     started = time.perf_counter()
     compiled = function.lower(*arguments).compile()
-    return time.perf_counter() - started, planned_bytes(compiled)
-
-
-def planned_bytes(compiled: Any) -> dict[str, int] | None:
-    """What XLA reserves for one call of a compiled function on one device, by what for."""
-    found = compiled.memory_analysis()
-    if found is None:
-        return None
-    parts = {
-        "arguments": int(found.argument_size_in_bytes),
-        "outputs": int(found.output_size_in_bytes),
-        "temporaries": int(found.temp_size_in_bytes),
-        "shared": int(found.alias_size_in_bytes),
-    }
-    total = parts["arguments"] + parts["outputs"] + parts["temporaries"] - parts["shared"]
-    return {**parts, "total": total}
+    return time.perf_counter() - started, fitting.planned_bytes(compiled)

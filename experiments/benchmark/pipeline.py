@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from experiments.benchmark import jax_programs
 from experiments.benchmark.plan import Plan
 from experiments.benchmark.timing import Candidate, Program
-from fpliif_jax import input_pipeline, parallel
+from fpliif_jax import fitting, input_pipeline, parallel
 from fpliif_jax.stage import Stage
 
 _EPOCHS = 1_000_000  # more than anyone waits for
@@ -33,7 +33,7 @@ def _batches(
         split,
         label_size=stage.label_size,
         batch_size=own.batch_size,
-        rows=parallel.local_rows(own.batch_size, own.microbatch),
+        rows=parallel.local_rows(own.batch_size, fitting.fixed_microbatch(own)),
         seed=plan.config.seeds.data_order,
         first_step=0,
         last_step=_EPOCHS * steps_per_epoch,

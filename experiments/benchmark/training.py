@@ -7,7 +7,7 @@ from experiments.benchmark.forward import record_ratios, torch_config
 from experiments.benchmark.plan import Plan
 from experiments.benchmark.timing import Candidate
 from experiments.benchmark.torch_programs import TorchVariant
-from fpliif_jax import parallel
+from fpliif_jax import fitting, parallel
 
 
 def steps(plan: Plan, dtype: str) -> None:
@@ -30,7 +30,8 @@ def gradients(plan: Plan, dtype: str) -> None:
     """
     config = without_augmentation(plan.with_dtype(dtype))
     (stage,) = jax_programs.stages_of(config)
-    rows = parallel.rows_per_device(config.train.batch_size, config.train.microbatch)
+    microbatch = fitting.fixed_microbatch(config.train)
+    rows = parallel.rows_per_device(config.train.batch_size, microbatch)
     batch = jax_programs.random_batch(config, stage, config.train.batch_size)
     batch = {name: leaf[:rows] for name, leaf in batch.items()}
     program = jax_programs.training_step

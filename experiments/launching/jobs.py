@@ -77,7 +77,7 @@ class Step:
         wanted = checkpoint.flatten_config(self.config)
         for field in sorted(found.keys() | wanted.keys()):
             is_free = checkpoint.is_within(field, checkpoint.FREE_FIELDS)
-            if is_free or found.get(field) == wanted.get(field):
+            if is_free or checkpoint.goes_on_with(field, found.get(field), wanted.get(field)):
                 continue
             return (
                 f"{workdir} holds a run with other settings: config.{field} was "

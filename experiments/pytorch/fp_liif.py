@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from experiments.pytorch.unet import UNetDecoder
+from fpliif_jax.models import query_plan
 
 # LIIF moves every query by this much, so that one on the border of two cells is never decided by a
 # rounding error, and keeps it as far inside the image.
 _QUERY_SHIFT = 1e-6
+_BACKENDS = {"cpu": "cpu", "cuda": "gpu"}  # JAX's names of PyTorch's devices
 _MEMBERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))  # shifts in y and x, in half latent cells
 
 
@@ -127,6 +129,12 @@ def sample(grid: Tensor, coordinates: Tensor, mode: str) -> Tensor:
     return sampled[:, :, 0].transpose(1, 2)
 
 
+def _most_queries(backend: str, config: ml_collections.ConfigDict) -> int:
+    if config.query_chunk == query_plan.AUTO:
+        return query_plan.most_queries(backend, None, config)
+    return config.query_chunk
+
+
 class LIIFDecoder(nn.Module):
     """Latent grid to logits at any coordinates (§3.1, §3.3; LIIF is arXiv:2012.09161)."""
 
@@ -135,7 +143,10 @@ class LIIFDecoder(nn.Module):
         super().__init__()
         self.unfold, self.global_feature = config.unfold, config.global_feature
         self.ensemble, self.sampling = config.ensemble, config.sampling
-        self.position, self.query_chunk = config.position, config.query_chunk
+        self.position = config.position
+        self._most_queries = {
+            device: _most_queries(backend, config) for device, backend in _BACKENDS.items()
+        }
         width = config.features * (9 if config.unfold else 1)
         self.rcmlp = None
         if config.rcmlp:
@@ -148,7 +159,7 @@ class LIIFDecoder(nn.Module):
         """Logits at coordinates.
 
         Without gradients at most `config.query_chunk` queries are decoded at once, counted over all images,
-        which bounds the memory.
+        which bounds the memory; where it is 'auto', as many as in JAX.
 
         Args:
           latent: [B, c, n_h, n_w].
@@ -166,7 +177,7 @@ class LIIFDecoder(nn.Module):
         mean = latent.mean(dim=(2, 3)) if self.global_feature else None
         if torch.is_grad_enabled():
             return self._decode(features, mean, coordinates)
-        chunks = coordinates.split(max(1, self.query_chunk // batch), dim=1)
+        chunks = coordinates.split(max(1, self._most_queries[latent.device.type] // batch), dim=1)
         return torch.cat([self._decode(features, mean, chunk) for chunk in chunks], dim=1)
 
     def _decode(self, features: Tensor, mean: Tensor | None, coordinates: Tensor) -> Tensor:

@@ -84,14 +84,17 @@ def make_prepare(
 def loss_and_gradients(
     model: nn.Module, inputs: Inputs, config: ml_collections.ConfigDict
 ) -> dict[str, Tensor]:
-    """Leaves the gradient of the batch's loss in the parameters, from parts of config.train.microbatch examples.
+    """Leaves the gradient of the batch's loss in the parameters, from parts of config.train.microbatch examples
+    (all at once where it is 0 or 'auto').
 
     Returns:
       float32 scalars 'loss', 'cross_entropy' and 'edge_cross_entropy', of the whole batch.
     """
     model.zero_grad(set_to_none=True)
     counts = pixel_counts(inputs.labels, inputs.weights, config.loss)
-    size = config.train.microbatch or len(inputs.images)
+    size = config.train.microbatch
+    if size in (0, "auto"):
+        size = len(inputs.images)
     totals: dict[str, Tensor] = {}
     for part in zip(*(leaf.split(size) for leaf in inputs), strict=True):
         images, labels, weights = part

@@ -11,7 +11,13 @@ from experiments.study.json_values import is_integer, is_measure, is_text
 
 _SYSTEMS = {"fp_liif": fp_liif, "stn_icnn": stn_icnn}
 _MOST_ITEMS = 100  # of a list in a config
-_KINDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+_KINDS = {
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    object: "an integer or a text",
+}
 
 
 def check_types(config: dict[str, Any], name: str) -> None:
@@ -71,6 +77,8 @@ def _fits(value: Any, kind: type) -> bool:
         return is_integer(value)
     if kind is float:
         return is_measure(value)
+    if kind is object:  # a number or 'auto'
+        return is_text(value) or is_integer(value)
     return is_text(value)
 
 

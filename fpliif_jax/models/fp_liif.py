@@ -15,7 +15,6 @@ The decoder computes what §3.3 describes in an order that costs less. All of it
   order of summation on a GPU is not reproducible.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -23,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fpliif_jax.models import layers
+from fpliif_jax.models import layers, query_plan
 from fpliif_jax.models.unet import UNetDecoder
 
 Array = jax.Array
@@ -146,7 +145,8 @@ class LIIFDecoder(nn.Module):
         cells, with v* the centre nearest to the shifted and clamped query whatever the sampling.
       initializer: 'pytorch' or 'lecun_normal'.
       query_chunk: the most queries decoded at once, counted over all images of a call (but never
-        less than one query of every image, or one row of a regular grid).
+        less than one query of every image, or one row of a regular grid); 'auto' where
+        `query_plan.plan_queries` decides, for the device that the call is traced on.
       remat: compute the activations of a chunk again for the gradient rather than keep them; saves
         memory where there is more than one chunk.
       dtype: of the activations.
@@ -162,7 +162,7 @@ class LIIFDecoder(nn.Module):
     sampling: str
     position: str
     initializer: str
-    query_chunk: int
+    query_chunk: int | str
     remat: bool
     dtype: Any
 
@@ -183,12 +183,15 @@ class LIIFDecoder(nn.Module):
             for index, (inputs, outputs) in enumerate(pairs)
         }
 
-    def __call__(self, latent_grid: Array, output_size: tuple[int, int]) -> Array:
+    def __call__(
+        self, latent_grid: Array, output_size: tuple[int, int], train: bool = False
+    ) -> Array:
         """Logits on a regular grid.
 
         Args:
           latent_grid: [B, n_h, n_w, latent_features].
           output_size: (h, w).
+          train: whether a gradient is taken; decides about memory and time alone.
 
         Returns:
           float32 [B, h, w, C]; pixel (i, j) is the query at the centre of cell (i, j) of h × w.
@@ -218,10 +221,13 @@ class LIIFDecoder(nn.Module):
                     mean += self._hidden(first, layers_after_first) * weight
             return self._last_layer(mean, layers_after_first).transpose(2, 1, 0, 3)
 
+        plan = self._plan(batch, output_size, train)
+        if plan.remat:
+            decode_rows = jax.checkpoint(decode_rows)
         # Rather chunks of equal size than a last one that is mostly padding.
-        chunks = -(-height // max(1, self.query_chunk // (batch * width)))
+        chunks = -(-height // max(1, plan.queries // (batch * width)))
         if chunks == 1:
-            return self._rematerialised(decode_rows)(y)
+            return decode_rows(y)
         rows = -(-height // chunks)
         padding = chunks * rows - height
 
@@ -230,16 +236,17 @@ class LIIFDecoder(nn.Module):
             shape = (values.shape[0], chunks, rows, *values.shape[2:])
             return values.reshape(shape).swapaxes(0, 1)
 
-        logits = jax.lax.map(self._rematerialised(decode_rows), jax.tree.map(split, y))
+        logits = jax.lax.map(decode_rows, jax.tree.map(split, y))
         logits = logits.swapaxes(0, 1).reshape(batch, chunks * rows, width, self.num_classes)
         return logits[:, :height]
 
-    def query(self, latent_grid: Array, coordinates: Array) -> Array:
+    def query(self, latent_grid: Array, coordinates: Array, train: bool = False) -> Array:
         """Logits at arbitrary coordinates.
 
         Args:
           latent_grid: [B, n_h, n_w, latent_features].
           coordinates: float32 [B, Q, 2], (y, x) in [-1, 1].
+          train: as in `__call__`.
 
         Returns:
           float32 [B, Q, C].
@@ -264,19 +271,26 @@ class LIIFDecoder(nn.Module):
                     mean += self._hidden(first, layers_after_first) * weight
             return self._last_layer(mean, layers_after_first)
 
-        chunks = max(1, -(-num_queries // max(1, self.query_chunk // batch)))
+        plan = self._plan(batch, (num_queries, 1), train)
+        if plan.remat:
+            decode_queries = jax.checkpoint(decode_queries)
+        chunks = max(1, -(-num_queries // max(1, plan.queries // batch)))
         if chunks == 1:
-            return self._rematerialised(decode_queries)(coordinates)
+            return decode_queries(coordinates)
         queries = -(-num_queries // chunks)
         padding = chunks * queries - num_queries
         coordinates = jnp.pad(coordinates, ((0, 0), (0, padding), (0, 0)))
         coordinates = coordinates.reshape(batch, chunks, queries, 2).swapaxes(0, 1)
-        logits = jax.lax.map(self._rematerialised(decode_queries), coordinates)
+        logits = jax.lax.map(decode_queries, coordinates)
         logits = logits.swapaxes(0, 1).reshape(batch, chunks * queries, self.num_classes)
         return logits[:, :num_queries]
 
-    def _rematerialised(self, decode: Callable[..., Array]) -> Callable[..., Array]:
-        return jax.checkpoint(decode) if self.remat else decode
+    def _plan(self, batch: int, output_size: tuple[int, int], train: bool) -> query_plan.QueryPlan:
+        if self.query_chunk != query_plan.AUTO:
+            return query_plan.QueryPlan(self.query_chunk, self.remat)
+        return query_plan.plan_queries(
+            *query_plan.this_device(), batch, output_size, self, is_training=train
+        )
 
     def _first_layer_on_grid(self, latent_grid: Array) -> tuple[Array, Array]:
         """The first layer of the MLP, before its activation and without the position's share.
@@ -395,7 +409,7 @@ class FPLIIF(nn.Module):
     ensemble: str
     sampling: str
     position: str
-    query_chunk: int
+    query_chunk: int | str
     remat: bool
     dtype: Any
     axis_name: str | None = None
@@ -487,7 +501,7 @@ class FPLIIF(nn.Module):
         if self.decoder_type == "conv_unet":
             logits = self.decoder(**latent, train=train, example_weights=example_weights)
             return layers.resize_bilinear(logits, (height, width))
-        return self.decoder(latent["latent_grid"], (height, width))
+        return self.decoder(latent["latent_grid"], (height, width), train)
 
     def query(
         self,
@@ -522,4 +536,4 @@ class FPLIIF(nn.Module):
         if self.decoder_type == "conv_unet":
             logits = self.decoder(**latent, train=train, example_weights=example_weights)
             return layers.sample_at(logits, coordinates[..., 0], coordinates[..., 1], "bilinear")
-        return self.decoder.query(latent["latent_grid"], coordinates)
+        return self.decoder.query(latent["latent_grid"], coordinates, train)

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax.models import query_plan
 from fpliif_jax.models.fp_liif import FPLIIF
 
 _CHOICES = {
@@ -35,8 +36,8 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
     - ensemble='average' | 'area' | 'none'
     - sampling='bilinear' | 'nearest'
     - position='absolute' | 'relative'
-    - query_chunk=65536: the most queries decoded at once, counted over all images of a call; it
-      bounds the memory and leaves the result the same
+    - query_chunk='auto' or the most queries decoded at once, counted over all images of a call; it
+      bounds the memory and leaves the result the same; 'auto' is the rule of `query_plan`
     - remat=False (may be missing): compute the activations of the decoder again for the gradient
       rather than keep them: less memory if there are several chunks, more time, the same result
     - dtype='float32' | 'bfloat16': of the activations. Parameters, coordinates, statistics of norms
@@ -58,7 +59,7 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
             allowed = ", ".join(repr(choice) for choice in choices)
             raise ValueError(f"model.{field} is {config[field]!r}; it must be one of {allowed}")
     for field in ("num_classes", "features", "query_chunk"):
-        if config[field] < 1:
+        if config[field] != query_plan.AUTO and config[field] < 1:
             raise ValueError(f"model.{field} is {config[field]}; it must be at least 1")
     for field in ("group_blocks", "rcmlp_features", "mlp_features"):
         if not config[field] or min(config[field]) < 1:
