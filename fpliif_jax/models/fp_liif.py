@@ -12,7 +12,8 @@ The decoder computes what §3.3 describes in an order that costs less. All of it
   of an interpolation matrix sum to one. So its gradient is a sum over latent cells, not over queries.
 - A regular output grid is sampled separably, rows then columns, by small dense interpolation
   matrices: their gradient is a matrix product too, where that of a gather is a scatter-add, whose
-  order of summation on a GPU is not reproducible.
+  order of summation on a GPU is not reproducible. On GPUs and TPUs columns are gathered all the same,
+  with the gradient of the product (`column_sampling`).
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fpliif_jax.models import layers, query_plan
+from fpliif_jax.models import column_sampling, layers, query_plan
 from fpliif_jax.models.unet import UNetDecoder
 
 Array = jax.Array
@@ -214,9 +215,9 @@ class LIIFDecoder(nn.Module):
                 row_share = y_position[:, None, None] * position_kernel[0] + per_image
                 row += row_share[:, :, None].astype(self.dtype)
                 for x_matrix, x_position, x_weight in zip(*x, strict=True):
-                    sampled = jnp.einsum("xj,ybjf->xybf", x_matrix, row, precision="highest")
+                    sampled = column_sampling.sample_columns(row, x_matrix)
                     x_share = x_position[:, None] * position_kernel[1]
-                    first = sampled.astype(jnp.float32) + x_share[:, None, None]
+                    first = sampled + x_share[:, None, None]
                     weight = (x_weight[:, None] * y_weight)[..., None, None]
                     mean += self._hidden(first, layers_after_first) * weight
             return self._last_layer(mean, layers_after_first).transpose(2, 1, 0, 3)
