@@ -28,6 +28,7 @@ from fpliif_jax.settings import (
     check_settings,
     define_config_flag,
     parse_flags,
+    warn_of_dtype,
 )
 
 _CONFIG = define_config_flag()
@@ -62,6 +63,7 @@ def main(argv: list[str]) -> None:
         parallel.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
         check_devices()
         check_settings(config)
+        warn_of_dtype(config)
         run(config, workdir, interruption)
     except _ERRORS as error:
         sys.exit(f"error: {error}")

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
 from fpliif_jax import (
@@ -161,6 +161,15 @@ def check_devices() -> None:
             f"JAX finds no device for JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}{reason}; "
             "unset it, or install JAX's build for that device"
         ) from error
+
+
+def warn_of_dtype(config: ml_collections.ConfigDict) -> None:
+    """Says in a line where bfloat16 makes nothing faster. Call it when the processes are joined."""
+    if jax.default_backend() == "cpu" and config.model.dtype == "bfloat16":
+        logging.warning(
+            "config.model.dtype is 'bfloat16', which gains nothing on a CPU: XLA converts every convolution and "
+            "matrix product to float32 there"
+        )
 
 
 def _check_framing(config: ml_collections.ConfigDict) -> None:

@@ -5,6 +5,7 @@ import math
 
 import ml_collections
 import pytest
+import tiny_run
 from configs_test import NAMES
 from tiny_run import tiny_config
 
@@ -116,3 +117,33 @@ def test_a_locked_config_has_no_new_fields() -> None:
     config: ml_collections.ConfigDict = tiny_config()
     with pytest.raises(AttributeError, match='Did you mean "epochs"'):
         config.train.epoch = 2
+
+
+def test_bfloat16_on_a_cpu_is_said_to_gain_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config()
+    settings.warn_of_dtype(config)
+    config.dtype = "bfloat16"
+    with monkeypatch.context() as patch:
+        patch.setattr(settings.jax, "default_backend", lambda: "gpu")
+        settings.warn_of_dtype(config)
+    assert not caplog.messages
+    settings.warn_of_dtype(config)
+    (message,) = caplog.messages
+    assert message.startswith("config.model.dtype is 'bfloat16', which gains nothing on a CPU")
+
+
+@pytest.mark.parametrize("field", ["model.query_chunk", "train.microbatch"])
+def test_numbers_that_may_be_auto_are_read_from_the_command_line(field: str) -> None:
+    default = settings.config_of([f"--config={tiny_run.__file__}"])
+    assert checkpoint.flatten_config(checkpoint.json_config(default))[field] == "auto"
+    for text, value in (("16", 16), ("auto", "auto")):
+        config = settings.config_of([f"--config={tiny_run.__file__}", f"--config.{field}={text}"])
+        assert checkpoint.flatten_config(checkpoint.json_config(config))[field] == value
+        assert list(setting_ranges.problems(config)) == []
+    for text in ("automatic", "-1", "1.5", "None"):
+        config = settings.config_of([f"--config={tiny_run.__file__}", f"--config.{field}={text}"])
+        (problem,) = setting_ranges.problems(config)
+        assert problem.startswith(f"config.{field} is ")
+        assert problem.endswith(", or 'auto'")
