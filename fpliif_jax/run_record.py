@@ -13,7 +13,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import tensorboardX
 
 from fpliif_jax import whole_file
 
@@ -109,6 +108,8 @@ class MetricsLog:
             if kept != lines:
                 write_text(self._path, "".join(kept))
         self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115 - open for the run
+        import tensorboardX  # here: it imports PyTorch where that is installed, which takes seconds
+
         self._events = tensorboardX.SummaryWriter(
             str(workdir / "tensorboard"), purge_step=first_step + 1
         )

@@ -38,6 +38,9 @@ def _changed(field: str, value: Any) -> dict[str, Any]:
         ("data.manual_dir", "elsewhere", True),
         ("data.num_workers", 7, True),
         ("eval.num_pictures", 0, True),
+        # An earlier run, which had numbers where 'auto' now goes on with whatever there is.
+        ("model.query_chunk", 65536, True),
+        ("train.microbatch", 0, True),
     ],
 )
 def test_a_run_of_other_settings_is_not_finished(
@@ -45,6 +48,11 @@ def test_a_run_of_other_settings_is_not_finished(
 ) -> None:
     (tmp_path / "results.json").write_text(json.dumps({"config": _changed(field, value)}))
     assert _step().is_finished(tmp_path) is is_finished
+    (tmp_path / "config.json").write_text(json.dumps(_changed(field, value)))
+    is_in_the_way = field in ("seed", "train.epochs")
+    assert (_step().conflict(tmp_path) is not None) is is_in_the_way
+    number = _changed("model.query_chunk", 4096)
+    assert _step(number).conflict(tmp_path) is not None  # 'auto', or another number
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"config": 3}', '{"config": {"a": 1', "null"])

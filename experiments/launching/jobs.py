@@ -96,8 +96,13 @@ class Step:
             found, framework = content["config"], content.get("framework", "jax")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        is_same = isinstance(found, dict) and _compared(found) == _compared(self.config)
-        return is_same and framework == self.framework
+        if not isinstance(found, dict) or framework != self.framework:
+            return False
+        found, wanted = _compared(found), _compared(self.config)
+        return all(
+            checkpoint.goes_on_with(field, found.get(field), wanted.get(field))
+            for field in found.keys() | wanted.keys()
+        )
 
 
 @dataclasses.dataclass(frozen=True)
