@@ -36,6 +36,8 @@ class Stage:
       score: of that row: 'mean_f1', or 'window_error', of which the smallest is the best.
       copies: how many times an epoch shows each image.
       fresh: networks that start from new parameters.
+      cast: the parameters in the types that the model casts them to, where that is done once a step; None: it
+        casts them in every call.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Stage:
     score: str = "mean_f1"
     copies: int = 1
     fresh: tuple[str, ...] = ()
+    cast: Callable[[Any], Any] | None = None
 
     def is_trained(self, network: str) -> bool:
         """Whether the parameters under that first key change."""

@@ -1,5 +1,6 @@
 """The stages of a run: FP-LIIF has one, STN-iCNN several."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -8,6 +9,7 @@ import ml_collections
 
 from fpliif_jax import augment, losses, preprocess
 from fpliif_jax.icnn_stages import make_icnn_stages
+from fpliif_jax.models.cast_weights import cast_convolutions
 from fpliif_jax.stage import Array, Arrays, Stage, Variables
 
 
@@ -31,7 +33,7 @@ def _parsing_stage(
     config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
 ) -> Stage:
     """Trains the whole of FP-LIIF by cross-entropy and edge cross-entropy (eq. 3)."""
-    size = config.data.image_size
+    size, dtype = config.data.image_size, jnp.dtype(config.model.dtype)
     flip_classes = mirrored_classes(class_names)
 
     def prepare(batch: Arrays) -> Arrays:
@@ -79,6 +81,7 @@ def _parsing_stage(
         sums=sums,
         total=total,
         validation_row=str(size),
+        cast=None if dtype == jnp.float32 else functools.partial(cast_convolutions, dtype=dtype),
     )
 
 

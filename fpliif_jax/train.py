@@ -22,6 +22,7 @@ from data_builders.errors import DataError
 from fpliif_jax import checkpoint, evaluate, fitting, input_pipeline, parallel
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import create_model, input_shapes, query_plan
+from fpliif_jax.models.cast_weights import with_gradients_of
 from fpliif_jax.run_record import MetricsLog, environment, write_json
 from fpliif_jax.stage import Stage
 from fpliif_jax.stages import make_stages
@@ -143,7 +144,12 @@ def loss_and_gradients(
     inputs = stage.prepare(batch)
     normalisers = parallel.psum(stage.normalisers(inputs))
 
+    trained = _trained(stage, params)
+    cast = trained if stage.cast is None else stage.cast(trained)
+
     def device_loss(trained: Any, rows: dict[str, jax.Array]) -> tuple[jax.Array, Any]:
+        if stage.cast is not None:
+            trained = with_gradients_of(trained, cast)
         variables = {"params": {**params, **trained}}
         if batch_stats:
             variables["batch_stats"] = batch_stats
@@ -152,7 +158,6 @@ def loss_and_gradients(
         return loss, ({"loss": loss, **parts}, new_batch_stats)
 
     gradient = jax.grad(device_loss, has_aux=True)
-    trained = _trained(stage, params)
     count = len(batch["weights"])
     if microbatch and microbatch < count:
         chunks = jax.tree.map(
