@@ -2,14 +2,20 @@
 
 import pathlib
 import resource
+import types
 
 import jax
 import ml_collections
 import numpy as np
 import optax
 import pytest
+from flax import traverse_util
 
+from configs import fp_liif, stn_icnn
 from fpliif_jax import checkpoint
+
+# What may change between two sessions of a run, besides all of `eval`: written out, not read from the module.
+FREE = {"data.manual_dir", "data.data_dir", "data.cache_dir", "data.num_workers"}
 
 
 def _state(width: int = 4) -> dict:
@@ -90,6 +96,25 @@ def test_missing_and_unknown_arrays_are_refused_by_name(tmp_path: pathlib.Path) 
     checkpoint.save(tmp_path / "more", "last", 3, more, _progress(3))
     with pytest.raises(checkpoint.CheckpointError, match="params/tail/bias is in the checkpoint"):
         checkpoint.restore(tmp_path / "more", "last", state)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        np.zeros((4, 3), np.float32),
+        np.zeros(12, np.float32),
+        np.zeros((1, 3, 4), np.float32),
+        np.zeros((3, 4), np.float16),
+        np.zeros((3, 4), np.int32),
+    ],
+    ids=["transposed", "flat", "longer", "float16", "int32"],
+)
+def test_as_many_values_in_another_shape_or_dtype_are_refused(other: np.ndarray) -> None:
+    expected = {"head": {"kernel": np.zeros((3, 4), np.float32)}}
+    folder = pathlib.Path("runs/x")
+    checkpoint.check_same_arrays(expected, expected, folder)
+    with pytest.raises(checkpoint.CheckpointError, match=r"head/kernel is .*float32\[3, 4\] for"):
+        checkpoint.check_same_arrays({"head": {"kernel": other}}, expected, folder)
 
 
 def _files(workdir: pathlib.Path, which: str = "last") -> list[pathlib.Path]:
@@ -224,6 +249,23 @@ def test_another_config_or_other_data_are_refused() -> None:
         checkpoint.CheckpointError, match="config.model.num_classes was 11 and is now 19"
     ):
         checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+
+
+@pytest.mark.parametrize("experiment", [fp_liif, stn_icnn])
+def test_every_field_is_either_free_or_refused_by_name(experiment: types.ModuleType) -> None:
+    config = experiment.get_config()
+    fields = checkpoint.flatten_config(checkpoint.json_config(config))
+    assert fields.keys() > FREE
+    for field in fields:
+        # As of the run before, whose value was another: no field of a config has this one.
+        saved = traverse_util.unflatten_dict({**fields, field: "another value"}, sep=".")
+        progress = {"config": saved, "fingerprint": "f" * 64}
+        if field in FREE or field.startswith("eval."):
+            checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+            continue
+        with pytest.raises(checkpoint.CheckpointError) as raised:
+            checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+        assert f"config.{field} was 'another value'" in str(raised.value)
 
 
 def test_the_fingerprint_of_a_config_is_of_its_values_alone() -> None:
