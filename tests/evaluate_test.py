@@ -2,13 +2,17 @@
 
 import json
 import pathlib
+import types
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import traverse_util
 from ml_collections import ConfigDict
 from needs_torch import torch
+from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from data_builders.errors import DataError
@@ -23,6 +27,7 @@ from fpliif_jax import (
     train,
 )
 from fpliif_jax.models import create_model
+from fpliif_jax.rows import Prediction, Row
 
 
 @pytest.mark.parametrize(
@@ -186,6 +191,108 @@ def test_a_checkpoint_of_another_model_is_refused(
     config.model.ensemble = "area"  # the same arrays, another function
     with pytest.raises(checkpoint.CheckpointError, match="config.model.ensemble was 'average'"):
         evaluate.evaluate(config, tmp_path, dataset)
+
+
+# The settings that leave a model the same function: memory, time and rounding. Written out, not read from the module.
+COSTS = {"model.query_chunk", "model.remat", "model.dtype"}
+
+
+@pytest.mark.parametrize("config", [tiny_config(), tiny_icnn_config()], ids=["fp_liif", "stn_icnn"])
+def test_every_setting_of_the_model_and_its_input_is_compared(
+    config: ConfigDict, tmp_path: pathlib.Path
+) -> None:
+    fields = checkpoint.flatten_config(checkpoint.json_config(config))
+    without_arrays = types.SimpleNamespace(init=lambda *_: {})  # those have tests of their own
+
+    def check(saved: dict[str, object]) -> None:
+        trained = ConfigDict(traverse_util.unflatten_dict(saved, sep="."))
+        state = checkpoint.InferenceCheckpoint(trained, {}, (), 4, "")
+        evaluate.check_same_model(state, config, without_arrays, tmp_path)
+
+    compared = {field for field in fields if field.startswith("model.")} - COSTS
+    compared |= {"data.input_scaling"} & fields.keys()  # STN-iCNN has one scaling
+    for field in compared:
+        with pytest.raises(checkpoint.CheckpointError) as raised:
+            check({**fields, field: "another value"})
+        assert f"config.{field} was 'another value'" in str(raised.value)
+    others = {field: "another value" for field in fields.keys() - compared}
+    check({**fields, **others, "data.synthetic.num_train": 0})
+
+
+def _fake_candidate(rows: tuple[Row, ...], fingerprint: str | None = None) -> evaluate.Candidate:
+    """Of five images the first row labels the last best, the second row the first."""
+
+    def score(batch: dict[str, np.ndarray]) -> dict[str, evaluate.Found]:
+        found = {}
+        for row, sign in zip(rows, (1, -1), strict=True):
+            matrices = np.zeros((len(batch["weights"]), 11, 11), np.int32)
+            for matrix, position in zip(matrices, batch["example_ids"], strict=True):
+                matrix[1, 1] = 10 + sign * position
+                matrix[1, 2] = 10 - sign * position
+            found[row.name] = evaluate.Found(matrices, {})
+        return found
+
+    def predict(batch: dict[str, np.ndarray]) -> dict[str, Prediction]:
+        labels = batch["labels_32"]
+        return {row.name: Prediction(labels, labels, {}) for row in rows}
+
+    return evaluate.Candidate("last", 4, 1, fingerprint, score, predict)
+
+
+def _record(
+    config: ConfigDict, workdir: pathlib.Path, fingerprint: Callable[[str], str | None]
+) -> dict:
+    dataset = input_pipeline.load_dataset(config.data)
+    candidate = _fake_candidate(
+        evaluate.parse_rows(config), fingerprint(dataset.metadata.fingerprint)
+    )
+    return evaluate.record(
+        config,
+        workdir,
+        dataset,
+        ["last"],
+        lambda _: candidate,
+        framework="jax",
+        train=None,
+        notes=[],
+    )
+
+
+def test_pictures_are_ranked_by_the_first_row(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    _record(config, tmp_path, lambda own: own)
+    split = input_pipeline.load_split(input_pipeline.load_dataset(config.data), "test", (32,))
+    with np.load(tmp_path / "examples.npz") as file:
+        assert file["ids"].tolist() == split.ids.tolist()
+        assert np.all(np.diff(file["per_image_f1"]) > 0)
+
+
+def test_only_other_data_are_noted(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    config.eval.num_pictures = 0
+    other = "0" * 64
+    notes = [
+        _record(config, tmp_path, fingerprint)["notes"]
+        for fingerprint in (lambda _: other, lambda own: own, lambda _: None)
+    ]
+    assert notes == [[f"trained on other data (fingerprint {other})"], [], []]
+
+
+def test_window_errors_are_means_of_what_is_there() -> None:
+    nan, inf = float("nan"), float("inf")
+    errors = np.array(
+        [[1, 4, nan, inf, nan, 0], [2, nan, nan, 1, nan, 0], [6, 6, nan, 1, 5, 0]], np.float32
+    )
+    found = evaluate.Found(np.ones((3, 2, 2), np.int32), {"window_error": errors})
+    means = evaluate.row_scores(found, ("background", "nose"))["window_error"]
+    assert list(means.values()) == [None, 3, 5, None, None, 5, 0]  # all parts, then each
+    finite = evaluate.Found(found.matrices, {"window_error": errors[1:]})
+    assert evaluate.row_scores(finite, ("background", "nose"))["window_error"]["mean"] == 21 / 8
+    json.dumps(means, allow_nan=False)
 
 
 def test_an_earlier_run_with_the_other_sides_is_not_scored(
