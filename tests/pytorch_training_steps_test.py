@@ -7,6 +7,7 @@ import draws
 import jax
 import ml_collections
 import numpy as np
+import optax
 import pytest
 from needs_torch import torch
 from tiny_run import tiny_config
@@ -59,6 +60,31 @@ def compiled(augment_json: str) -> jax.stages.Wrapped:
 
 def augmented(config: ml_collections.ConfigDict) -> jax.stages.Wrapped:
     return compiled(config.augment.to_json())
+
+
+@pytest.mark.parametrize("rates", [1e-3, {"coarse": 1e-3, "fine": 1e-2}], ids=["one", "by network"])
+def test_adam_has_pytorchs_constants(rates: float | dict[str, float]) -> None:
+    """Gradients down to 1e-10, where ε decides; of the parameters, 0 at first, float32 sums of ten updates."""
+    settings = tiny_config().unlock().train
+    settings.schedule = "constant"
+    random = np.random.default_rng(0)
+    sizes = 10.0 ** random.uniform(-10, 0, (2, 200)) * random.choice([-1, 1], (2, 200))
+    gradients = (sizes * random.uniform(0.1, 1, (10, 2, 200))).astype(np.float32)
+    networks = ("coarse", "fine")
+    optimizer = train.make_optimizer(settings, rates, steps_per_epoch=4)
+    params = {network: np.zeros(200, np.float32) for network in networks}
+    state = optimizer.init(params)
+    tensors = {network: torch.zeros(200, requires_grad=True) for network in networks}
+    rate_of = rates if isinstance(rates, dict) else dict.fromkeys(networks, rates)
+    adam = torch.optim.Adam([{"params": [tensors[name]], "lr": rate_of[name]} for name in networks])
+    for gradient in gradients:
+        for name, own in zip(networks, gradient, strict=True):
+            tensors[name].grad = torch.from_numpy(own)
+        adam.step()
+        updates, state = optimizer.update(dict(zip(networks, gradient, strict=True)), state, params)
+        params = optax.apply_updates(params, updates)
+    for name in networks:
+        np.testing.assert_allclose(params[name], tensors[name].detach(), rtol=1e-5)
 
 
 def test_ten_steps_of_adam_stay_together() -> None:
