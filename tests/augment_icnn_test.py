@@ -162,6 +162,21 @@ def test_parameters_are_uniform_over_their_ranges() -> None:
     assert np.abs(np.corrcoef(table) - np.eye(4)).max() < 0.11
 
 
+def test_what_is_done_does_not_depend_on_how_far() -> None:
+    drawn, done = sample(augment_config(), 2, 2000, (20, 30))
+    columns = {
+        "rotation": (np.rad2deg(drawn.rotation), -15, 15, ROTATION),
+        "down": (drawn.offset_y / 20, -0.2, 0.2, SHIFT),
+        "right": (drawn.offset_x / 30, -0.2, 0.2, SHIFT),
+        "scale": (drawn.scale, 0.2, 1.2, SCALE),
+    }
+    for name, (values, low, high, operation) in columns.items():
+        chosen = values[done[:, operation]]
+        # Five standard errors of the mean of some 1,000 uniform draws.
+        tolerance = 5 * (high - low) / np.sqrt(12 * len(chosen))
+        assert len(chosen) > 800 and abs(chosen.mean() - (low + high) / 2) < tolerance, name
+
+
 @pytest.mark.parametrize(
     ("degrees", "scale", "shift", "size"),
     [

@@ -203,6 +203,7 @@ def test_parameters_are_uniform_over_their_ranges() -> None:
         "saturation": (factors[:, 2], 0.5, 1.5),
         "hue": (factors[:, 3], -0.3, 0.3),
     }
+    flip = np.asarray(drawn.flip, float)
     for name, (values, low, high) in columns.items():
         values = np.asarray(values, float)
         span = high - low
@@ -211,10 +212,13 @@ def test_parameters_are_uniform_over_their_ranges() -> None:
         # Five standard errors of the mean of 2,000 uniform draws: 5 · span / √12 / √2000.
         assert abs(values.mean() - (low + high) / 2) < 0.033 * span, name
         assert abs(values.std() - span / np.sqrt(12)) < 0.02 * span, name
-    table = np.array([np.asarray(values, float) for values, _, _ in columns.values()])
+    table = np.array([*(np.asarray(values, float) for values, _, _ in columns.values()), flip])
     # 5 / √2000: no two parameters share their randomness.
     assert np.abs(np.corrcoef(table) - np.eye(len(table))).max() < 0.11
-    assert abs(np.asarray(drawn.flip).mean() - 0.5) < 0.056
+    assert abs(flip.mean() - 0.5) < 0.056
+    # Nor does the order of the jitter, whose own places depend on one another, with any of them.
+    places = np.argsort(np.asarray(orders), axis=1).T
+    assert np.abs(np.corrcoef(table, places)[: len(table), len(table) :]).max() < 0.11
     _, counts = np.unique(np.asarray(orders), axis=0, return_counts=True)
     assert len(counts) == 24 and counts.min() > 40 and counts.max() < 130  # 83 ± 9 each
 
