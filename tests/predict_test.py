@@ -158,6 +158,36 @@ def test_pieces_make_the_same_label_map_and_compile_once(
     assert labeller._encode._cache_size() == 1
 
 
+@pytest.mark.parametrize("system", ["trained", "trained_stn_icnn"])
+@pytest.mark.parametrize("bicubic", preprocess.BICUBIC_FILTERS)
+def test_photos_and_label_maps_are_resized_by_the_filter_of_the_run(
+    bicubic: str,
+    system: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = request.getfixturevalue(system)
+    with trained.config.unlocked():
+        config = trained.config.copy_and_resolve_references()
+    config.data.bicubic = bicubic
+    labeller = labellers.make_labeller(dataclasses.replace(trained, config=config))
+    photo = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    found = labeller.network_input(photo)
+    if system == "trained":
+        expected = preprocess.resize_image(photo, (32, 32), bicubic)
+        np.testing.assert_array_equal(found["images"], expected)
+        return
+    expected, _ = preprocess.place_on_canvas(photo, CANVAS, bicubic)
+    np.testing.assert_array_equal(found["images"], expected)
+    answer = np.random.default_rng(1).integers(0, len(PARTS), (CANVAS, CANVAS), dtype=np.uint8)
+    monkeypatch.setattr(labeller, "_label_canvas", lambda *_: answer[None])
+    inputs = {"images": found["images"][None], "image_sizes": np.array([[CANVAS, CANVAS]])}
+    np.testing.assert_array_equal(
+        labeller.label(inputs, (31, 62))[0],
+        preprocess.resize_label_map(answer, (31, 62), len(PARTS), bicubic=bicubic),
+    )
+
+
 def test_the_unet_decoder_answers_too(
     run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,6 +371,14 @@ def test_photos_of_one_name_do_not_overwrite_each_other(run: Run, tmp_path: path
         "x_4_labels.png", "x_labels.png",
     ]  # fmt: skip
     assert "b/x.png: its results are called x_2" in err
+
+
+def test_names_that_differ_in_case_alone_get_places_of_their_own(tmp_path: pathlib.Path) -> None:
+    """File systems that do not tell X.jpg from x.jpg would keep one result of two."""
+    names = ("X.jpg", "x.jpg", "sub/y.png", "SUB/Y.png", "z.JPG")
+    tasks = predict.plan([(tmp_path / name, pathlib.Path(name)) for name in names], tmp_path / "o")
+    targets = [str(task.target.relative_to(tmp_path / "o")) for task in tasks]
+    assert targets == ["X", "x_2", "sub/y", "SUB/Y_2", "z"]
 
 
 def test_a_photo_is_never_overwritten(tmp_path: pathlib.Path) -> None:
