@@ -1,5 +1,6 @@
 """Tests of fpliif_jax.input_pipeline."""
 
+import dataclasses
 import hashlib
 import pathlib
 import shutil
@@ -12,7 +13,7 @@ from tiny_run import tiny_config
 
 from data_builders import class_names, synthetic_faces
 from data_builders.errors import DataError
-from data_builders.prepare import PreparedMetadata
+from data_builders.prepare import PreparedMetadata, prepare
 from fpliif_jax import input_pipeline, preprocess, resize_cache
 
 
@@ -343,6 +344,39 @@ def test_settings_do_not_share_files_in_the_cache(
     config.label_resize = "nearest"
     _load(config, "validation")
     assert (folder / "canvas-facial_parts-32-nearest.npy").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [("name", "helen"), ("builder_config", "farl"), ("fingerprint", "1" * 64)]
+)
+def test_sets_do_not_share_folders_in_the_cache(change: tuple[str, str]) -> None:
+    dataset = _dataset((20, 5, 4), cache_dir="cache")
+    other = dataclasses.replace(dataset.metadata, **dict([change]))
+    folders = {
+        input_pipeline._set_folder(dataclasses.replace(dataset, metadata=metadata))
+        for metadata in (dataset.metadata, other)
+    }
+    assert len(folders) == 2
+
+
+def test_after_a_rebuild_pixels_are_those_of_the_new_download(tmp_path: pathlib.Path) -> None:
+    config = tiny_config(tmp_path / "raw", tmp_path / "prepared").data
+    folder = tmp_path / "raw" / "LaPa" / "train"
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True)
+    for colour in (50, 200):
+        Image.new("RGB", (32, 32), (colour,) * 3).save(folder / "images" / "1_0.jpg")
+        Image.new("L", (32, 32), colour // 50).save(folder / "labels" / "1_0.png")
+        prepare(
+            "lapa",
+            manual_dir=config.manual_dir,
+            data_dir=config.data_dir,
+            num_workers=1,
+            rebuild=True,
+        )
+        split = _load(config, "train")
+        assert np.abs(split.images.astype(int) - colour).max() <= 1  # a JPEG
+        assert (split.labels[32] == colour // 50).all()
 
 
 def test_a_canvas_has_labels_of_its_own_size_alone(

@@ -1,6 +1,8 @@
 """Tests of fpliif_jax.resize_cache."""
 
+import concurrent.futures
 import pathlib
+import threading
 from collections import Counter
 
 import numpy as np
@@ -60,6 +62,34 @@ def test_an_interrupted_build_is_made_anew(tmp_path: pathlib.Path) -> None:
     assert not (tmp_path / "a.npy").exists()
     _, (array,) = _open(tmp_path, _Source(), _array())
     np.testing.assert_array_equal(array[:, 0, 0], np.arange(10))
+
+
+class _WaitingSource(_Source):
+    """Lets nobody have an example before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked, self.may_go_on = threading.Event(), threading.Event()
+
+    def __getitem__(self, position: int) -> dict:
+        self.is_asked.set()
+        assert self.may_go_on.wait(20)
+        return super().__getitem__(position)
+
+
+def test_two_runs_that_fill_one_cache_make_it_once(tmp_path: pathlib.Path) -> None:
+    first, second = _WaitingSource(), _Source()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        runs = [pool.submit(_open, tmp_path, first, _array())]
+        assert first.is_asked.wait(20)
+        runs.append(pool.submit(_open, tmp_path, second, _array()))
+        with pytest.raises(concurrent.futures.TimeoutError):
+            runs[1].result(timeout=0.3)  # it waits for the first one
+        first.may_go_on.set()
+        for run in runs:
+            _, (array,) = run.result()
+            np.testing.assert_array_equal(array[:, 0, 0], np.arange(10))
+    assert len(first.reads) == 10 and not second.reads
 
 
 def test_a_disk_too_small_is_told_before_anything_is_read(
