@@ -1,6 +1,7 @@
 """Builders on tiny raw trees, which the tests write themselves, and on every bad input."""
 
 import io
+import itertools
 import os
 import pathlib
 import shutil
@@ -391,6 +392,19 @@ def test_official_counts_are_complete(
     assert not [r for r in caplog.records if "official" in r.getMessage()]
 
 
+def test_the_official_total_divided_otherwise_is_not_complete(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manual_dir, data_dir = folders
+    builder = prepare("lapa", manual_dir=str(write_lapa(manual_dir)), data_dir=data_dir)
+    complete = {}
+    for counts in itertools.permutations((3, 2, 1)):
+        official = dict(zip(("train", "validation", "test"), counts, strict=True))
+        monkeypatch.setattr(type(builder), "OFFICIAL_COUNTS", official)
+        complete[counts] = metadata(builder).complete
+    assert [counts for counts, is_complete in complete.items() if is_complete] == [(3, 2, 1)]
+
+
 def test_missing_list_is_a_missing_split(folders: Folders) -> None:
     manual_dir, data_dir = folders
     (write_helen(manual_dir) / HELEN_FOLDER / "tuning.txt").unlink()
@@ -443,6 +457,31 @@ def test_change_in_place_is_noticed_although_times_are_set_back(folders: Folders
     change_one_label(manual_dir)
     with pytest.raises(DataError, match="prepared from other data"):
         prepare("lapa", manual_dir=str(manual_dir), data_dir=data_dir)
+
+
+def test_names_are_part_of_the_fingerprint(folders: Folders) -> None:
+    manual_dir, data_dir = folders
+    root = write_lapa(manual_dir) / "LaPa/train"
+    prepare("lapa", manual_dir=str(manual_dir), data_dir=data_dir)
+    for path in (root / "images/2_0.jpg", root / "labels/2_0.png"):
+        path.rename(path.with_stem("2_1"))  # the same place in the order
+    with pytest.raises(DataError, match="prepared from other data"):
+        prepare("lapa", manual_dir=str(manual_dir), data_dir=data_dir)
+
+
+def test_a_digest_is_of_names_lengths_and_contents() -> None:
+    files = [("a", b"xy"), ("b", b"z")]
+    changed = [
+        [("c", b"xy"), ("b", b"z")],
+        [("a", b"xy"), ("c", b"z")],
+        [("a", b"xw"), ("b", b"z")],
+        [("a", b"x"), ("b", b"yz")],
+        [("b", b"z"), ("a", b"xy")],
+        [("a", b"xy")],
+        [("a", b"xyb\0z")],  # the same bytes but for the lengths
+    ]
+    digests = {fingerprint.content_digest(*zip(*some, strict=True)) for some in (files, *changed)}
+    assert len(digests) == 1 + len(changed)
 
 
 def test_split_is_part_of_the_fingerprint(folders: Folders) -> None:
