@@ -2,11 +2,14 @@
 
 import json
 import pathlib
+import stat
 
+import numpy as np
 import pytest
+from PIL import Image
 from tensorboardX.proto import event_pb2
 
-from fpliif_jax import run_record
+from fpliif_jax import pictures, run_record
 
 
 def _read(workdir: pathlib.Path) -> list[dict]:
@@ -52,6 +55,16 @@ def test_json_is_replaced_whole_or_not_at_all(tmp_path: pathlib.Path) -> None:
         run_record.write_json(path, {"mean_f1": float("nan")})
     assert json.loads(path.read_text()) == {"mean_f1": 0.5}
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_what_a_run_leaves_can_be_read_by_all(tmp_path: pathlib.Path) -> None:
+    run_record.write_json(tmp_path / "results.json", {})
+    run_record.write_text(tmp_path / "metrics.jsonl", "")
+    run_record.write_npz(tmp_path / "evaluations" / "test.npz", ids=np.zeros(1))
+    pictures.save_image(Image.new("RGB", (2, 2)), tmp_path / "predictions.png")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 4
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o644}
 
 
 def test_environment_tells_what_numbers_depend_on() -> None:
