@@ -72,6 +72,28 @@ def test_large_convolutions_have_the_gradients_of_pytorch(
         np.testing.assert_allclose(found, wanted, atol=TOLERANCE * np.abs(wanted).max())
 
 
+def test_with_a_stride_no_zeros_between_pixels_are_multiplied_on_a_cpu() -> None:
+    """XLA's own gradient of the images dilates the output's: the result is the same, and slow."""
+    images, kernel, _ = _arrays(1, 128, 128, 64, 2)
+
+    def loss(images: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.square(convolution_gradient.convolve(images, kernel, 2)))
+
+    program = jax.jit(jax.grad(loss)).lower(images).compile().as_text()
+    assert "convolution(" in program and "lhs_dilate" not in program
+
+
+def test_the_sum_of_a_piece_is_not_rounded_to_bfloat16() -> None:
+    """Seven pieces with 257 ones, which bfloat16 would make 256, and one with 7 · 256 times −1."""
+    ones = jnp.ones((1, 128, 128, 1), jnp.bfloat16)
+    gradient = np.zeros((8, convolution_gradient._PIECE), np.float32)
+    gradient[:7, 300:557] = 1
+    gradient[7, 128 : 128 + 7 * 256] = -1  # away from the border, which three taps do not see
+    gradient = jnp.asarray(gradient.reshape(1, 128, 128, 1), jnp.bfloat16)
+    found = convolution_gradient.kernel_gradient_in_pieces(1, ones, gradient)
+    assert found[1, 1, 0, 0] == 7
+
+
 def test_bfloat16_gradients_are_summed_in_float32() -> None:
     """2**14 ones: sums in bfloat16 would stop at 256."""
     ones = jnp.ones((1, 128, 128, 1), jnp.bfloat16)

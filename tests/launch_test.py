@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import pytest
+from tiny_run import tiny_config
 
 from experiments.launching import launch, local, slurm
 from experiments.launching.jobs import Job, Outcome, Step
@@ -98,22 +100,25 @@ def test_a_folder_that_cannot_be_made_is_a_failure_of_that_job_alone(
     assert "cannot be started" in outcomes[0].problem
 
 
-def test_sigterm_is_handed_on_and_nothing_new_starts(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_handed_on_as_sigterm_and_nothing_new_starts(
+    number: signal.Signals, tmp_path: pathlib.Path
+) -> None:
     jobs = [_job(tmp_path, "a", ("save", "done")), _job(tmp_path, "b", ("write", "done"))]
 
     def interrupt() -> None:
         deadline = time.monotonic() + 20
         while not (tmp_path / "a" / "ready").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
 
     threading.Thread(target=interrupt).start()
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     outcomes = local.run(jobs, 1)
     assert _ends(outcomes) == {"a": "interrupted", "b": "not started"}
     assert (tmp_path / "a" / "saved").exists()
     assert not (tmp_path / "b").exists()
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
 
 
 def test_runs_save_when_the_study_is_killed(tmp_path: pathlib.Path) -> None:
@@ -147,6 +152,7 @@ def _wait_for(path: pathlib.Path) -> None:
         (3, ["4", "5", "6", "7"], ["4", "5", "6"], None),
         (4, ["2", "7"], ["2", "7", "2", "7"], "0.450"),
         (3, ["0"], ["0", "0", "0"], "0.300"),
+        (3, ["0", "1"], ["0", "1", "0"], "0.450"),  # two of them have to fit on the first
     ],
 )
 def test_gpus_are_shared_out(
@@ -162,6 +168,17 @@ def test_without_gpus_nothing_is_set_and_the_choice_of_the_person_holds() -> Non
     assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "3, 5"}) == ["3", "5"]
     assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == []
     assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "0", "JAX_PLATFORMS": "cpu"}) == []
+
+
+def test_gpus_are_counted_and_not_their_parts(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    lines = ("GPU 0: A100 (UUID: a)", "  MIG 3g.20gb Device 0: (UUID: b)", "GPU 1: A100 (UUID: c)")
+    program.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert local.visible_gpus({}) == ["0", "1"]
 
 
 def test_a_step_sees_its_share(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,13 +231,19 @@ def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -
 
 @pytest.mark.parametrize(
     ("text", "seeds"),
-    [("0,1,2", [0, 1, 2]), ("0-4", [0, 1, 2, 3, 4]), ("7", [7]), ("0-1,5", [0, 1, 5])],
+    [
+        ("0,1,2", [0, 1, 2]),
+        ("0-4", [0, 1, 2, 3, 4]),
+        ("7", [7]),
+        ("0-1,5", [0, 1, 5]),
+        ("1-1000", list(range(1, 1001))),
+    ],
 )
 def test_seeds_are_read(text: str, seeds: list[int]) -> None:
     assert launch.read_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1"])
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000"])
 def test_other_seeds_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="--seeds is"):
         launch.read_seeds(text)
@@ -239,6 +262,38 @@ def test_impossible_options_are_refused(arguments: list[str], message: str) -> N
     launch.add_options(parser)
     with pytest.raises(ValueError, match=message):
         launch.check_options(parser.parse_args(arguments))
+
+
+def test_settings_may_name_the_seed_of_a_single_source_but_not_the_seed_itself() -> None:
+    parser = argparse.ArgumentParser()
+    launch.add_options(parser)
+    settings = ["--config.seeds.data_order=0", "--config.seed_of_nothing=1"]
+    assert launch.parse(parser, settings)[1] == settings
+    with pytest.raises(SystemExit):
+        launch.parse(parser, ["--config.seed=1"])
+
+
+def test_all_data_sets_of_a_study_are_prepared_once(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that have the same name."""
+    configs = [tiny_config(manual_dir, tmp_path) for manual_dir in ("a", "b", "a")]
+    prepared: list[str] = []
+    monkeypatch.setattr(
+        launch.input_pipeline, "load_dataset", lambda data: prepared.append(data.manual_dir)
+    )
+    monkeypatch.setattr(launch, "write_study", lambda *_: None)
+    monkeypatch.setattr(local, "run", lambda *_: [])
+    parser = argparse.ArgumentParser()
+    launch.add_options(parser)
+    study = types.SimpleNamespace(folder=tmp_path)
+    launch.start([_job(tmp_path, "a", ("fail",))], parser.parse_args([]), study, configs)
+    assert sorted(prepared) == ["a", "b"]
+
+
+def test_a_signal_that_ended_a_step_is_named(tmp_path: pathlib.Path) -> None:
+    step = Step("fake_step", (), "never")
+    assert local.unfinished(step, tmp_path, -9).startswith("it said nothing (signal 9; ")
 
 
 def test_of_the_log_that_two_processes_write_the_own_error_is_told(tmp_path: pathlib.Path) -> None:

@@ -175,6 +175,26 @@ def test_same_face_at_another_size(faces: list[Face]) -> None:
         assert agreement > 0.93  # all but the borders between the classes
 
 
+# Of the fixture's 150 faces: pixels of each class, and of the first 12 pictures the products with a pattern.
+PIXELS_OF_19 = (276385, 141203, 11847, 8318, 2244, 2240, 2983, 2970, 3354, 3367, 2903, 2832, 4387,
+                89563, 19326, 944, 962, 17674, 20898)  # fmt: skip
+PIXELS_OF_11 = (343032, 148728, 3041, 3059, 2240, 2244, 12180, 2832, 2903, 4387, 89754)
+PRODUCTS = (-895, 1760, 9278, 4463, 1300, 464, 10300, 820, 416, 693, 6879, 21667)
+
+
+def test_faces_are_those_of_this_drawing_version(faces: list[Face]) -> None:
+    """Whoever changes what is drawn raises DRAWING_VERSIONS, or sets that differ would pass for the same."""
+    assert dataset.DRAWING_VERSIONS == {"lapa": 2, "celebamask_hq": 1, "helen": 2}
+    for label_map, pixels in (("label_map", PIXELS_OF_19), ("lapa_label_map", PIXELS_OF_11)):
+        labels = np.concatenate([getattr(face, label_map).ravel() for face in faces])
+        # Another processor's rounding may move a pixel or two of 614,400.
+        np.testing.assert_allclose(np.bincount(labels), pixels, rtol=0, atol=3)
+    pattern = np.random.default_rng(0).normal(size=(SIZE, SIZE, 3))
+    products = [(face.image * pattern).sum() for face in faces[:12]]
+    # A grey level more or less in each of 400 of 12,288 values makes 20.
+    np.testing.assert_allclose(products, PRODUCTS, rtol=0, atol=40)
+
+
 def test_generator_and_seed_are_accepted() -> None:
     from_int = draw_face(5, SIZE)
     generator = np.random.Generator(np.random.PCG64(5))
@@ -410,6 +430,18 @@ def test_bad_arguments(change: dict[str, object], part: str, tmp_path: pathlib.P
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("split", "most"), [("train", 162_770), ("val", 19_867), ("test", 19_962)])
+def test_celebamask_hq_holds_as_many_as_celeba_has(
+    split: str, most: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CelebA has 162,770, 19,867 and 19,962 photographs."""
+    monkeypatch.setattr(dataset, "_draw", lambda *_: None)
+    counts = {"num_train": 0, "num_val": 0, "num_test": 0, f"num_{split}": most}
+    write_dataset("celebamask_hq", tmp_path, **counts, num_workers=1)
+    with pytest.raises(DataError, match=f"num_{split}={most + 1}"):
+        write_dataset("celebamask_hq", tmp_path, **counts | {f"num_{split}": most + 1})
+
+
 def test_foreign_folder_is_refused(tmp_path: pathlib.Path) -> None:
     picture = tmp_path / "LaPa" / "train" / "images" / "1.jpg"
     picture.parent.mkdir(parents=True)
@@ -465,6 +497,19 @@ def test_failing_worker_ends_the_drawing(tmp_path: pathlib.Path) -> None:
         patch.setattr(sys, "executable", "/bin/false")
         with pytest.raises(DataError, match="process ended with code 1"):
             write("lapa", tmp_path, num_workers=2)
+    assert not (tmp_path / "LaPa").exists()
+
+
+def test_a_killed_worker_ends_the_drawing(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory is short."""
+    program = tmp_path / "killed"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(DataError, match="process ended with code -9 .*for want of memory"):
+        write("lapa", tmp_path, num_workers=2)
     assert not (tmp_path / "LaPa").exists()
 
 
