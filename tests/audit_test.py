@@ -1,6 +1,7 @@
 """Tests of the audit: what it finds in the papers' numbers, and that it is found and not written down."""
 
 import dataclasses
+import decimal
 import fractions
 import functools
 import importlib
@@ -15,7 +16,14 @@ import numpy as np
 import pytest
 
 from experiments.audit import geometry, layout, noise, overall, recipe, scores, stn_icnn
-from experiments.audit.finding import CONSEQUENCES, STATUSES, Finding, Tables
+from experiments.audit.finding import (
+    CONSEQUENCES,
+    STATUSES,
+    Finding,
+    Tables,
+    rounded,
+    truncated,
+)
 from experiments.published import PublishedValue, published_values
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -245,6 +253,12 @@ def test_a_printed_lead_that_the_classes_do_not_show_is_none() -> None:
             "contradiction",  # 3.5 SD from the printed run
         ),
         (
+            noise._single_runs,
+            "92.62",
+            {"source": "FP-LIIF Table 7", "dataset": "lapa", "metric": "mean_f1"},
+            "contradiction",  # as far on the other side
+        ),
+        (
             scores._sfnet,
             "87.8",
             {"source": "FP-LIIF Fig. 9", "system": "SFNet", "class_name": "nose"},
@@ -383,6 +397,44 @@ def test_a_mean_beyond_its_classes_is_a_contradiction() -> None:
     assert status(Tables(published_values())) == "rounding"
     assert status(changed("92.43", **fields)) == "rounding"  # .05 off: classes are printed to .1
     assert status(changed("92.44", **fields)) == "contradiction"
+
+
+def test_halves_are_rounded_upwards_and_what_is_cut_is_cut() -> None:
+    for text, up, cut in (
+        ("0.125", "0.13", "0.12"),
+        ("0.135", "0.14", "0.13"),
+        ("0.1", "0.10", "0.10"),
+    ):
+        value = decimal.Decimal(text)
+        assert (str(rounded(value, 2)), str(truncated(value, 2))) == (up, cut)
+
+
+def test_a_mean_level_with_the_best_rival_is_not_behind() -> None:
+    tables = changed("92.38", source="FP-LIIF Table 7", dataset="lapa", metric="mean_f1")
+    assert noise._over_runs(tables).size == "-0.17 points on CelebAMask-HQ"
+
+
+def test_a_gap_of_less_than_two_sd_of_a_difference_is_small() -> None:
+    """Of a class of CelebAMask-HQ, whose SD would be 0.20 · √18: below 2 · √2 · 0.85 = 2.4 points."""
+    printed = {"ear_r": "71.4", "mouth": "95.0"}  # the right ear's 2.1 points are left
+    values = [
+        dataclasses.replace(value, printed=text, value=float(text))
+        if (value.source, value.system, value.protocol) == ("FP-LIIF Table 2", *scores.OURS)
+        and (text := printed.get(value.class_name))
+        else value
+        for value in published_values()
+    ]
+    found = scores._marginal_gap(Tables(values))
+    assert (found.size, found.status) == ("2.1 points", "agrees")
+
+
+def test_the_coarsest_overall_score_and_the_finest_part_say_how_far_rounding_goes() -> None:
+    row = Tables(published_values()).row("STN-iCNN Table 2", "STN-iCNN", "")
+    coarse = row | {"overall": dataclasses.replace(row["overall"], printed="0.91")}
+    assert overall._rounding((row, row)) == pytest.approx(0.05 + 0.05)
+    assert overall._rounding((row, coarse)) == pytest.approx(0.5 + 0.05)
+    parts = row | {"nose": dataclasses.replace(row["nose"], printed="0.94")}
+    assert overall._rounding((parts, row)) == pytest.approx(0.05 + 0.05)
 
 
 def test_a_missing_value_is_told() -> None:

@@ -5,12 +5,14 @@ import json
 import pathlib
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from experiments.benchmark import (
@@ -23,6 +25,7 @@ from experiments.benchmark import (
     loop,
     machine,
     memory,
+    one_face,
     tables,
     tasks,
     timing,
@@ -168,6 +171,13 @@ def test_one_that_fails_is_recorded_and_stops_no_other() -> None:
     assert fake.log.count("late") == 5  # it was not asked again
 
 
+def test_of_calls_in_a_row_the_first_which_compiles_is_left_out() -> None:
+    fake = FakeMachine()
+    program = fake.candidate("A", lambda n: 9.0 if n == 0 else 0.25).build()
+    assert timing.seconds_a_call(program, 1.0, fake.clock) == pytest.approx(0.25)
+    assert fake.log.count("A") == 1 + 1 + 1 + 4  # compiles, tells how many, warms up, counts
+
+
 # -------------------------------------------------------------------------------------- statistics
 
 
@@ -184,6 +194,17 @@ def test_the_ratio_is_taken_round_by_round() -> None:
 def test_the_ratio_is_one_of_images_per_second() -> None:
     # 8 images in 2 s against 1 image in 1 s.
     assert comparison.paired_ratio([2.0], [1.0], (8, 1))["median"] == pytest.approx(4.0)
+
+
+def test_recorded_ratios_count_the_images_of_each() -> None:
+    plan = small_plan()
+    ours = timing.Timed("JAX", images=8, seconds=[2.0])
+    theirs = timing.Timed("PyTorch", images=1, seconds=[1.0])
+    failed = timing.Timed("compiled", problem="no compiler")
+    forward.record_ratios(plan, [ours, theirs, failed], {"part": "throughput"})
+    (ratio,) = plan.record.content["ratios"]
+    assert (ratio["candidate"], ratio["against"]) == ("JAX", "PyTorch")
+    assert ratio["median"] == pytest.approx(4.0)
 
 
 def test_a_straight_line_is_found_again() -> None:
@@ -362,11 +383,24 @@ def test_the_tables_say_what_was_found_and_what_was_not() -> None:
         "30.0",
         "5.0",
     ]
+    line = rows_of(text, "Straight lines through JAX's forward pass")[1]
+    assert line == ["output pixels", "float32", "all", "5 ns", "8", "0.9991", "4096, 65536, 9216"]
     missing = rows_of(text, "Not measured")[1:]
     assert ["latency, 64, float32, torch.compile", r"RuntimeError: no \| compiler"] in missing
     assert ["loop, bfloat16", "no data"] in missing
     for line in text.splitlines():
         assert not line.startswith("|") or line.endswith("|")
+
+
+@pytest.mark.parametrize(
+    ("field", "other"),
+    [("part", "throughput"), ("dtype", "bfloat16"), ("output_size", 256), ("against", "eager")],
+)
+def test_a_ratio_stands_beside_what_it_is_about_alone(field: str, other: str | int) -> None:
+    content = made_up_results()
+    content["ratios"][0][field] = other
+    _, small, _ = rows_of(tables.to_markdown(content), "Forward pass, one image at a time")
+    assert small[3] == "45.5 (22 ms)"
 
 
 def test_tables_of_what_was_interrupted_at_once() -> None:
@@ -415,6 +449,39 @@ def test_results_are_there_from_the_first_measurement_on(tmp_path: pathlib.Path)
 def test_data_sheets(kind: str, teraflops: int | None) -> None:
     sheet = arithmetic.data_sheet(kind)
     assert (sheet and sheet["flops_per_second"] / 1e12) == teraflops
+
+
+def test_a_product_of_matrices_has_two_operations_for_each_of_its_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timed = timing.Timed("JAX", images=1, seconds=[0.5, 0.25])
+    monkeypatch.setattr(timing, "measure_in_turn", lambda *_, **__: [timed])
+    plan = small_plan()
+    arithmetic.peak(plan, "float32")
+    (found,) = plan.record.content["peak_arithmetic"]
+    # Multiplied and added, in the faster of the two rounds.
+    assert found["flops_per_second"] == 2 * found["side"] ** 3 / 0.25
+    assert found["data_sheet"] is None
+
+
+def test_one_face_takes_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = [
+        timing.Timed("whole", images=1, seconds=[0.25, 0.5, 0.75]),
+        timing.Timed("join", problem="no"),
+    ]
+    split = types.SimpleNamespace(
+        image_sizes=np.array([[40, 30]]), images=np.zeros((1, 48, 48, 3), np.uint8)
+    )
+    plan = small_plan(config=tiny_icnn_config())
+    plan.train_split, plan.dataset = split, types.SimpleNamespace(class_names=())
+    monkeypatch.setattr(one_face, "_programs", lambda *_: [])
+    monkeypatch.setattr(one_face, "measure_in_turn", lambda *_, **__: timed)
+    one_face.one_face(plan)
+    found = plan.record.content["one_face"]
+    assert [entry["system"] for entry in found] == ["STN-iCNN", "baseline"]
+    for entry in found:
+        assert (entry["photo"], entry["canvas"]) == ([40, 30], 48)
+        assert [step["milliseconds"] for step in entry["steps"]] == [500, None]
 
 
 def test_names_of_folders() -> None:
@@ -520,6 +587,32 @@ def test_the_loop_is_as_long_as_asked_for() -> None:
     assert (whole.train.epochs, whole.data.train_subset) == (5, 0)
     part = loop._bounded(config, images=4000, step_seconds=0.1, seconds=2.0)
     assert (part.train.epochs, part.data.train_subset) == (1, 80)
+    # 20 steps are just the epoch, whose last batch has two images: 80 would be more than there are.
+    just = loop._bounded(config, images=78, step_seconds=0.1, seconds=2.0)
+    assert (just.train.epochs, just.data.train_subset) == (1, 0)
+
+
+def test_the_loop_pays_for_its_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def save(*_: Any) -> None:
+        nonlocal now
+        now += 1.5
+
+    def train(*_: Any) -> None:
+        for _ in range(2):
+            loop.checkpoint.save()
+
+    progress = {"train": {"epochs": 2, "steps": 8, "seconds": 5.0}, "timed_images": 40}
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(loop.input_pipeline, "load_dataset", lambda _: None)
+    monkeypatch.setattr(loop.checkpoint, "save", save)
+    monkeypatch.setattr(loop.checkpoint, "read_progress", lambda *_: progress)
+    monkeypatch.setattr(loop.train, "train", train)
+    found = loop._run(small_plan(), tiny_config())
+    assert found["seconds_of_each_checkpoint"] == [1.5, 1.5]
+    assert found["images_per_second"] == 40 / 8
+    assert found["images_per_second_without_checkpoints"] == 40 / 5
 
 
 def test_a_task_that_fails_stops_no_other() -> None:
