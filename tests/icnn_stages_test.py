@@ -258,6 +258,57 @@ def test_an_absent_part_is_no_target(variables: dict[str, Any]) -> None:
     assert np.isfinite(loss)
 
 
+def test_normalisers_count_what_is_there_and_no_padding() -> None:
+    batch = _batch(3, 4)
+    batch["labels"][1][batch["labels"][1] == 3] = 0  # the first eye
+    parts = dict.fromkeys(icnn_stages.PART_NAMES, 3 * 13**2)
+    expected = {
+        "coarse": {"pixels": 3 * 32**2},
+        "localisation": {"entries": 17 * 6},  # of θ, for each part that is there
+        "fine": parts | {"eye1": 2 * 13**2},
+        "end_to_end": parts,  # the predicted windows are there whatever they show
+    }
+    for name, counts in expected.items():
+        config = tiny_icnn_config()
+        config.augment.enabled = False
+        stage = _stage(config, name)
+        found = stage.normalisers(jax.jit(stage.prepare)(batch))
+        assert {part: float(count) for part, count in found.items()} == counts, name
+
+
+def test_augmentation_depends_on_seed_epoch_example_and_copy() -> None:
+    config = tiny_icnn_config()
+    augmented = jax.jit(lambda batch: icnn_stages._augmented(config, batch))
+    batch = _batch(1, 1)
+    batch["copy"] += 2  # copy 0 is the image itself
+    image, _ = augmented(batch)
+    np.testing.assert_array_equal(image, augmented(batch)[0])
+    for field in ("seed", "epoch", "example_ids", "copy"):
+        other, _ = augmented(batch | {field: batch[field] + 1})
+        assert not np.array_equal(image, other), field
+
+
+def test_each_stage_has_its_own_rates_and_is_chosen_by_its_own_score() -> None:
+    config = tiny_icnn_config()
+    config.train.stages = icnn_stages.STAGES
+    rates = {"coarse": 0.1, "localisation": 0.2, "fine": 0.3}
+    joint = {"coarse": 0.4, "localisation": 0.5, "fine": 0.6}
+    for network, rate in rates.items():
+        config.train[network].learning_rate = rate
+        config.train.end_to_end[f"{network}_learning_rate"] = joint[network]
+    found = stages.make_stages(config, create_model(config.model), FACIAL_PARTS)
+    assert [stage.learning_rates for stage in found] == [{n: rates[n]} for n in rates] + [joint]
+    assert [(stage.validation_row, stage.score) for stage in found] == [
+        ("coarse", "mean_f1"),
+        ("coarse", "window_error"),
+        ("true_windows", "mean_f1"),
+        ("image", "mean_f1"),
+    ]
+    assert [stage.fresh for stage in found] == [(), (), (), ("fine",)]
+    config.train.end_to_end.fresh_fine = False
+    assert _stage(config, "end_to_end").fresh == ()
+
+
 def test_losses_of_parts_are_averaged_or_added() -> None:
     config = tiny_icnn_config()
     sums = {name: jnp.float32(value) for value, name in enumerate(icnn_stages.PART_NAMES)}
@@ -277,6 +328,9 @@ def test_epochs_and_batches_of_a_stage_are_its_own_or_the_runs() -> None:
     assert [stage.settings.epochs for stage in found] == [7, 7, 2, 7]
     assert [stage.settings.batch_size for stage in found] == [8, 8, 8, 3]
     assert {stage.copies for stage in found} == {2}
+    config.augment.enabled = False  # copies would be the same image again
+    found = stages.make_stages(config, create_model(config.model), FACIAL_PARTS)
+    assert {stage.copies for stage in found} == {1}
 
 
 @pytest.mark.parametrize(
