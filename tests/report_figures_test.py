@@ -145,6 +145,16 @@ def test_the_mean_curve_is_over_steps_that_all_seeds_have() -> None:
     assert [len(points) for points in lines] == [4, 1]  # and a dot, which is round
 
 
+def test_the_mean_is_of_the_values_at_the_same_step() -> None:
+    series = [
+        {"seed": 0, "steps": [1, 2, 3, 4], "values": [4.0, 9.0, 2.0, 1.0]},
+        {"seed": 1, "steps": [1, 3, 4], "values": [6.0, 4.0, 3.0]},
+    ]
+    stage = {"name": "s", "loss": series, "validation": [], "validation_metric": None}
+    first, second, mean = path_points(curves.curves(stage), figure_svg.COLOURS["ours"])
+    assert mean == pytest.approx((first[[0, 2, 3]] + second) / 2, abs=0.02)
+
+
 def test_nothing_logged_is_no_figure(study: dict[str, Any]) -> None:
     empty = {"name": "s", "loss": [], "validation": [], "validation_metric": "mean F1"}
     assert curves.curves(empty) is None

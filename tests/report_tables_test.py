@@ -133,6 +133,7 @@ def test_numbers_as_text() -> None:
     assert wording.number(None) == wording.number(float("nan")) == "–"
     assert wording.difference(0.5) == "+0.50"
     assert wording.difference(-0.5, 1) == "−0.5"
+    assert wording.difference(0.0) == "+0.00"
     assert wording.interval([1, 2]) == "[1.00, 2.00]"
     assert wording.interval(None) == "–"
     assert (wording.p_value(0.0004), wording.p_value(0.04), wording.p_value(None)) == (
