@@ -250,15 +250,15 @@ def _record(
         config,
         workdir,
         dataset,
-        ["last"],
-        lambda _: candidate,
+        ["best", "last"],
+        lambda which: candidate._replace(name=which),
         framework="jax",
         train=None,
         notes=[],
     )
 
 
-def test_pictures_are_ranked_by_the_first_row(
+def test_pictures_are_of_the_first_checkpoint_ranked_by_the_first_row(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
@@ -267,6 +267,7 @@ def test_pictures_are_ranked_by_the_first_row(
     with np.load(tmp_path / "examples.npz") as file:
         assert file["ids"].tolist() == split.ids.tolist()
         assert np.all(np.diff(file["per_image_f1"]) > 0)
+        assert file["checkpoint"] == "best"
 
 
 def test_only_other_data_are_noted(
