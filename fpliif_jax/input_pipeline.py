@@ -312,6 +312,7 @@ def _labels(dataset: Dataset, size: int) -> resize_cache.ResizedArray:
         f"{prefix}{kind}-{frame}-{filters}.npy",
         (size, size),
         functools.partial(_framed_labels, size, num_classes, table, config),
+        values=num_classes,
     )
 
 

@@ -332,6 +332,7 @@ def test_settings_do_not_share_files_in_the_cache(
             assert split.labels[32].max() == (8 if labels == "facial_parts" else 10)
     (folder,) = (tmp_path / "resized").glob("lapa-*/validation")
     assert {path.name for path in folder.iterdir()} == {
+        "digests.json",
         "ids.npy",
         "images-32-pillow.npy",
         "labels-32-class_bicubic-pillow.npy",
