@@ -44,8 +44,12 @@ def open_regular(path: str | os.PathLike[str], limit: int) -> BinaryIO:
 def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
     """The content of a regular file of at most `limit` bytes. Raises OSError as `open_regular`."""
     with open_regular(path, limit) as file:
-        # Files of /proc have more than their size says, and some of them nothing yet (None).
-        content = file.read(limit + 1) or b""
+        # Reading makes room for all that is asked for: what the file says it has, and one byte more.
+        length = os.fstat(file.fileno()).st_size
+        content = file.read(length + 1) or b""
+        # Files of /proc have more than they say, and some of them nothing yet (None).
+        if len(content) > length:
+            content += file.read(limit + 1 - len(content)) or b""
     if len(content) > limit:
         raise _too_large(path, limit)
     return content

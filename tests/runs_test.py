@@ -6,7 +6,9 @@ import json
 import os
 import pathlib
 import re
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -223,7 +225,7 @@ def _remove(*path: str | int) -> Any:
         (_change("evaluations", 0, "per_image_mean_f1", to=0.99), "these matrices 0.566"),
         (_change("evaluations", 0, "group_f1", to={"overall": 0.99}), "has groups"),
         (_change("evaluations", 0, "class_f1", "nose", to=0.99), "has F1 of nose 0.99"),
-        (_change("evaluations", 0, "images", to=3), "has images 3, these matrices 2"),
+        (_change("evaluations", 0, "images", to=3), r"example_ids is <U1 \[2\], not texts \[3\]"),
         (_change("evaluations", 0, "row", to="65"), "test-best-65.npz is missing"),
         (_remove("config", "model"), "config: has no 'model'"),
         (_change("framework", to="tensorflow"), "'framework' is not one of jax, pytorch"),
@@ -239,7 +241,7 @@ def test_results_of_another_form_are_broken(
     write_run(tmp_path / "seed0", config_of(0), results=results)
     run = only_run(tmp_path)
     assert run.status == "broken"
-    assert run.problem.startswith(("results.json: ", "evaluations/test-best-6"))
+    assert run.problem.startswith(("results.json: ", "evaluations/", "test-best-64.npz: "))
     assert re.search(problem, run.problem)
 
 
@@ -435,13 +437,16 @@ def test_matrices_are_those_of_the_evaluation(tmp_path: pathlib.Path) -> None:
         ({"confusion_matrices": MATRICES[:, ::-1, ::-1]}, "has mean_f1 0.7"),
         ({"class_names": np.array(["background", "nose", "skin"])}, "has classes"),
         ({"confusion_matrices": MATRICES[[1, 0]][:, [0, 2, 1]][:, :, [0, 2, 1]]}, "F1 of skin"),
-        ({"confusion_matrices": MATRICES.astype(float)}, "float64, not integers"),
+        (
+            {"confusion_matrices": MATRICES.astype(float)},
+            r"float64 \[2, 3, 3\], not integers \[2, 3, 3\]",
+        ),
         ({"confusion_matrices": -MATRICES}, "no counts"),
         ({"confusion_matrices": MATRICES.astype(np.uint64) + 2**63}, "no counts"),
-        ({"confusion_matrices": MATRICES[:1]}, r"\(1, 3, 3\), not \(2, 3, 3\)"),
+        ({"confusion_matrices": MATRICES[:1]}, r"\[1, 3, 3\], not integers \[2, 3, 3\]"),
         ({"example_ids": np.array(["a", "a"])}, "example_ids are not a list of different texts"),
-        ({"example_ids": np.array([1, 2])}, "example_ids are not"),
-        ({"class_names": np.array(CLASSES[:2])}, r"not \(2, 2, 2\)"),
+        ({"example_ids": np.array([1, 2])}, r"example_ids is int64 \[2\], not texts \[2\]"),
+        ({"class_names": np.array(CLASSES[:2])}, r"class_names is <U10 \[2\], not texts \[3\]"),
         ({"example_ids": np.array(["a", None], object)}, "not an array of numbers or text"),
     ],
 )
@@ -487,15 +492,19 @@ def test_arrays_that_lie_about_themselves_are_refused(
         runs.load_matrices(run, run.results["evaluations"][0])
 
 
+_ZEROS = bounded_files.ArrayForm("u", (None,))
+
+
 def test_an_archive_is_not_unpacked_beyond_the_limit(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, zeros=np.zeros(2 * 2**20, np.uint8), one=np.ones(1))
     limit = 2**20
     assert path.stat().st_size < limit
     with pytest.raises(bounded_files.UnreadableError, match="unpacks to more than 1 MiB"):
-        bounded_files.read_arrays(path, tmp_path, ["zeros"], limit)
+        bounded_files.read_arrays(path, tmp_path, {"zeros": _ZEROS}, limit)
     # What is not wanted is not unpacked.
-    assert bounded_files.read_arrays(path, tmp_path, ["one"], limit)["one"] == [1.0]
+    one = bounded_files.ArrayForm("f", (None,))
+    assert bounded_files.read_arrays(path, tmp_path, {"one": one}, limit)["one"] == [1.0]
 
     # The directory of the archive says 100 bytes, the data have 2 MiB.
     content = bytearray(path.read_bytes())
@@ -503,7 +512,51 @@ def test_an_archive_is_not_unpacked_beyond_the_limit(tmp_path: pathlib.Path) -> 
     assert content.count(true_size)
     path.write_bytes(bytes(content).replace(true_size, (100).to_bytes(4, "little")))
     with pytest.raises(bounded_files.UnreadableError, match="is damaged"):
-        bounded_files.read_arrays(path, tmp_path, ["zeros"], limit)
+        bounded_files.read_arrays(path, tmp_path, {"zeros": _ZEROS}, limit)
+
+
+def test_what_is_not_expected_is_not_unpacked(tmp_path: pathlib.Path) -> None:
+    """The header says more than the results do: nothing is decompressed."""
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    run = only_run(tmp_path)
+    large = 64 * 2**20
+    for changes, problem in (
+        ({"confusion_matrices": np.zeros((large, 1, 1), np.uint8)}, r"\[67108864, 1, 1\], not"),
+        ({"confusion_matrices": np.zeros((2, large // 6, 3), np.uint8)}, "not integers"),
+        ({"example_ids": np.array(["a", "b" * (large // 8)])}, "has more than 8 MiB"),
+        ({"class_names": np.zeros(large // 4, "U1")}, r"class_names is <U1 \[16777216\]"),
+    ):
+        write_matrices(folder, **changes)
+        with pytest.raises(runs.RunError, match=problem) as error:
+            _check_memory(lambda: runs.load_matrices(run, run.results["evaluations"][0]))
+        assert str(error.value).startswith("seed0: test-best-64.npz: ")
+    for changes, problem in (
+        ({"images": np.zeros((2, large // 6, 1, 4), np.uint8)}, "images is uint8"),
+        ({"prediction_0": np.zeros((1, 1, large), np.uint8)}, "prediction_0 is uint8"),
+        ({"rows": np.zeros(large // 4, "U1")}, "rows has more than 8 MiB"),
+    ):
+        np.savez_compressed(folder / "examples.npz", **_examples(**changes))
+        with pytest.raises(runs.RunError, match=problem):
+            _check_memory(lambda: runs.load_examples(run))
+
+
+def test_more_images_than_there_can_be_are_not_looked_for(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path / "seed0", config_of(0))
+    run = only_run(tmp_path)
+    evaluation = run.results["evaluations"][0] | {"images": 2**21}
+    with pytest.raises(runs.RunError, match=r"results.json says .* 2097152 images of 3 classes"):
+        runs.load_matrices(run, evaluation)
+
+
+def _check_memory(read: Callable[[], object]) -> None:
+    """At most 4 MiB may be allocated at any moment."""
+    tracemalloc.start()
+    try:
+        read()
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4 * 2**20, peak
 
 
 @pytest.mark.parametrize("kind", ["twice", "bzip2"])
@@ -516,7 +569,7 @@ def test_archives_that_numpy_does_not_write_are_refused(tmp_path: pathlib.Path, 
             archive.writestr("a.npy", _npy(np.ones(1)))
     problem = {"twice": "has two arrays 'a'", "bzip2": "compressed in an unknown way"}[kind]
     with pytest.raises(bounded_files.UnreadableError, match=problem):
-        bounded_files.read_arrays(path, tmp_path, None, 2**20)
+        bounded_files.read_arrays(path, tmp_path, {"a": bounded_files.ArrayForm("f", (1,))}, 2**20)
 
 
 def _npy(array: np.ndarray) -> bytes:
@@ -580,8 +633,9 @@ def test_examples_are_read_from_the_worst_to_the_best(tmp_path: pathlib.Path) ->
     ("changes", "problem"),
     [
         ({"images": np.zeros((2, 4, 4), np.uint8)}, "images is uint8"),
-        ({"images": np.zeros((2, 4, 4, 4), np.uint8)}, "images are not uint8"),
-        ({"images": np.zeros((1, 4, 4, 3), np.uint8)}, "images has 1 examples, ids 2"),
+        ({"images": np.zeros((2, 4, 4, 4), np.uint8)}, r"not unsigned .*2, any, any, 3"),
+        ({"images": np.zeros((1, 4, 4, 3), np.uint8)}, r"images is uint8 \[1, 4, 4, 3\], not"),
+        ({"images": np.zeros((2, 4, 4, 3), np.uint16)}, "images are not uint8"),
         ({"ids": np.array(["a", "a"])}, "ids are not a list of different texts"),
         ({"per_image_f1": np.array([0.5, np.nan])}, "per_image_f1 is not between"),
         ({"rank": np.array([5, 0])}, "rank is not a place"),

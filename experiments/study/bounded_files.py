@@ -4,19 +4,22 @@ No file is followed through a link out of the folder it belongs to, nothing is u
 decompressed beyond a limit. Whatever is wrong with a file is an `UnreadableError` of one line.
 """
 
+import dataclasses
 import io
 import json
 import math
 import pathlib
 import zipfile
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
 from data_builders.regular_files import MEBIBYTE, read_regular
 
 _MOST_LEVELS = 64
+_LONGEST_HEADER = 16 * 2**10  # bytes of a .npy file; NumPy parses 10,000 at most
+_KINDS = {"u": "unsigned integers", "iu": "integers", "f": "numbers with a point", "U": "texts"}
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -71,32 +74,62 @@ def parse_json(text: bytes, name: str) -> Any:
     return content
 
 
+@dataclasses.dataclass(frozen=True)
+class ArrayForm:
+    """What an array must be, as the header of its file says it.
+
+    Attributes:
+      kinds: of its dtype, by NumPy's letters: 'u', 'iu', 'f' or 'U'.
+      shape: its length by axis; None where any will do.
+      limit: most bytes that it may have, beside the limit of the file.
+    """
+
+    kinds: str
+    shape: tuple[int | None, ...]
+    limit: int | None = None
+
+    def __str__(self) -> str:
+        lengths = ("any" if length is None else str(length) for length in self.shape)
+        return f"{_KINDS[self.kinds]} [{', '.join(lengths)}]"
+
+    def fits(self, shape: tuple[int, ...], dtype: np.dtype) -> bool:
+        """Whether an array of that shape and dtype is such a one; says nothing of its limit."""
+        return (
+            dtype.kind in self.kinds
+            and len(shape) == len(self.shape)
+            and all(
+                wanted in (None, length) for wanted, length in zip(self.shape, shape, strict=True)
+            )
+        )
+
+
 def read_arrays(
-    path: pathlib.Path, within: pathlib.Path, names: Iterable[str] | None, limit: int
+    path: pathlib.Path, within: pathlib.Path, forms: Mapping[str, ArrayForm], limit: int
 ) -> dict[str, np.ndarray]:
-    """Arrays of an .npz file.
+    """Arrays of an .npz file. Nothing is decompressed but headers before all of these say what is expected.
 
     Args:
       path: the file.
       within: folder that it must lie in once all links are followed.
-      names: the arrays wanted; others are not even decompressed. None: all.
-      limit: most bytes of the file, and of all wanted arrays together.
+      forms: what the arrays that are read must be, by name; others are not even decompressed.
+      limit: most bytes of the file, and of all these arrays together.
 
     Raises:
       FileNotFoundError: there is no such file.
-      UnreadableError: the file is damaged, an array is missing, is larger than it says, or has Python objects.
+      UnreadableError: the file is damaged, an array is missing, of another form, too large or not as long as it says.
     """
     content = read_bytes(path, within, limit)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = _members(archive, path.name)
-            wanted = list(members) if names is None else list(names)
-            missing = [name for name in wanted if name not in members]
+            missing = [name for name in forms if name not in members]
             if missing:
                 raise UnreadableError(f"{path.name} has no array {missing[0]!r}")
-            if sum(members[name].file_size for name in wanted) > limit:
+            if sum(members[name].file_size for name in forms) > limit:
                 raise UnreadableError(f"{path.name} unpacks to more than {limit // MEBIBYTE} MiB")
-            return {name: _read_array(archive, members[name], path.name) for name in wanted}
+            for name, form in forms.items():
+                _check_form(archive, members[name], form, f"{path.name}: {name}")
+            return {name: _read_array(archive, members[name], path.name) for name in forms}
     except UnreadableError:
         raise
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds for damaged files
@@ -115,25 +148,60 @@ def _members(archive: zipfile.ZipFile, file_name: str) -> dict[str, zipfile.ZipI
     return members
 
 
-def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file_name: str) -> np.ndarray:
-    """Reads no more than the directory declares, and only if that is what the array's header needs."""
+class _Header(NamedTuple):
+    """What a .npy file begins with."""
+
+    shape: tuple[int, ...]
+    order: Literal["C", "F"]
+    dtype: np.dtype
+    length: int  # of the header itself, in bytes
+
+
+def _check_form(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, form: ArrayForm, name: str
+) -> None:
     with archive.open(info) as member:
-        content = member.read(info.file_size + 1)
-    stream = io.BytesIO(content)
+        header = _read_header(member, name)
+    size = math.prod(header.shape) * header.dtype.itemsize
+    if size != info.file_size - header.length:
+        raise UnreadableError(f"{name} is not as long as its shape {header.shape}")
+    if not form.fits(header.shape, header.dtype):
+        raise UnreadableError(f"{name} is {header.dtype} {list(header.shape)}, not {form}")
+    if form.limit is not None and size > form.limit:
+        raise UnreadableError(f"{name} has more than {form.limit // MEBIBYTE} MiB")
+
+
+def _read_header(member: IO[bytes], name: str) -> _Header:
+    """Reads no more than a header can have, and leaves the stream somewhere behind it."""
+    stream = io.BytesIO(member.read(_LONGEST_HEADER))
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
     elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+        shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(stream)
     else:
-        raise UnreadableError(f"{file_name}: {info.filename} has an unknown format {version}")
-    # A header of a few bytes may ask for any amount of memory.
+        raise UnreadableError(f"{name} has an unknown format {version}")
     if dtype.hasobject or not dtype.itemsize or min(shape, default=0) < 0:
-        raise UnreadableError(f"{file_name}: {info.filename} is not an array of numbers or text")
-    if math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
-        raise UnreadableError(f"{file_name}: {info.filename} is not as long as its shape {shape}")
-    stream.seek(0)
-    return np.lib.format.read_array(stream, allow_pickle=False)
+        raise UnreadableError(f"{name} is not an array of numbers or text")
+    return _Header(shape, "F" if is_fortran else "C", dtype, stream.tell())
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file_name: str) -> np.ndarray:
+    """Decompresses into the array itself: a second copy could be as large again."""
+    with archive.open(info) as member:
+        header = _read_header(member, file_name)
+    content = bytearray(math.prod(header.shape) * header.dtype.itemsize)
+    left = memoryview(content)
+    with archive.open(info) as member:
+        member.read(header.length)
+        while left:
+            part = member.read(min(len(left), MEBIBYTE))
+            if not part:
+                raise UnreadableError(f"{file_name}: {info.filename} ends too early")
+            left[: len(part)] = part
+            left = left[len(part) :]
+        member.read(1)  # at its end zipfile compares the checksum
+    return np.frombuffer(content, header.dtype).reshape(header.shape, order=header.order)
 
 
 def _finite(text: str) -> float:

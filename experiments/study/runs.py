@@ -11,13 +11,14 @@ import os
 import pathlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from experiments.study.bounded_files import (
     MEBIBYTE,
+    ArrayForm,
     UnreadableError,
     parse_json,
     read_arrays,
@@ -36,7 +37,10 @@ from fpliif_jax import metrics, sides
 
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
-_ARRAYS_LIMIT = 512 * MEBIBYTE
+_MATRICES_LIMIT = 128 * MEBIBYTE  # of CelebAMask-HQ's 30,000 images 83
+_EXAMPLES_LIMIT = 512 * MEBIBYTE
+_TEXTS_LIMIT = 8 * MEBIBYTE  # of an array of ids or names
+_MOST_IMAGES = 10**6
 _NOT_RUNS = ("checkpoints", "tensorboard", "evaluations")
 # Where data lie and how many threads read them does not change a run; nor how many pictures it leaves.
 _PLACES = ("data.manual_dir", "data.data_dir", "data.cache_dir", "data.num_workers")
@@ -186,8 +190,19 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
       RunError: the file is missing or damaged, or its scores are not those of the evaluation.
     """
     name = "{split}-{checkpoint}-{row}.npz".format(**evaluation)
-    wanted = ("example_ids", "confusion_matrices", "class_names")
-    arrays = _load(run, pathlib.Path("evaluations", name), wanted)
+    count, num_classes = evaluation["images"], len(evaluation["class_f1"]) + 1
+    most = min(_MATRICES_LIMIT // np.dtype(np.int64).itemsize, _MOST_IMAGES * num_classes**2)
+    if count * num_classes**2 > most:
+        raise RunError(
+            f"{run.name}: results.json says that evaluations/{name} has {count} images of {num_classes} classes: "
+            "too many to be read"
+        )
+    forms = {
+        "example_ids": ArrayForm("U", (count,), _TEXTS_LIMIT),
+        "class_names": ArrayForm("U", (num_classes,), _TEXTS_LIMIT),
+        "confusion_matrices": ArrayForm("iu", (count, num_classes, num_classes)),
+    }
+    arrays = _load(run, pathlib.Path("evaluations", name), forms, _MATRICES_LIMIT)
     if arrays is None:
         raise RunError(f"{run.name}: evaluations/{name} is missing; evaluate the run again")
 
@@ -199,9 +214,6 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
     counted = arrays["confusion_matrices"]
     require(ids is not None, "example_ids are not a list of different texts")
     require(class_names is not None, "class_names are not a list of different texts")
-    require(counted.dtype.kind in "iu", f"confusion_matrices are {counted.dtype}, not integers")
-    shape = (len(ids), len(class_names), len(class_names))
-    require(counted.shape == shape, f"confusion_matrices are {counted.shape}, not {shape}")
     # The largest sum over images that float64 holds exactly.
     most = min(2**40, 2**53 // max(1, len(ids)))
     is_count = not counted.size or (counted.min() >= 0 and counted.max() < most)
@@ -229,63 +241,69 @@ def load_examples(run: Run) -> Examples | None:
     Raises:
       RunError: the file is damaged, or its arrays do not fit together.
     """
-    arrays = _load(run, pathlib.Path("examples.npz"), None)
-    if arrays is None:
+    file = pathlib.Path("examples.npz")
+    texts = {key: ArrayForm("U", (None,), _TEXTS_LIMIT) for key in ("ids", "rows", "class_names")}
+    named = _load(run, file, texts, _EXAMPLES_LIMIT)
+    if named is None:
         return None
 
     def require(fits: bool, problem: str) -> None:
         if not fits:
-            raise RunError(f"{run.name}: examples.npz: {problem}")
+            raise RunError(f"{run.name}: {file}: {problem}")
 
-    def take(key: str, kinds: str, ndim: int) -> np.ndarray:
-        require(key in arrays, f"has no array {key!r}")
-        array = arrays[key]
-        require(
-            array.dtype.kind in kinds and array.ndim == ndim,
-            f"{key} is {array.dtype} {array.shape}, not what it should be",
-        )
-        return array
-
-    names = {key: _texts(take(key, "U", 1)) for key in ("ids", "rows", "class_names")}
-    for key, texts in names.items():
-        require(bool(texts), f"{key} are not a list of different texts")
-    ids, rows, class_names = (names[key] for key in ("ids", "rows", "class_names"))
-    images = take("images", "u", 4)
-    require(images.dtype == np.uint8 and images.shape[3] == 3, "images are not uint8 [K, H, W, 3]")
-    f1, rank = take("per_image_f1", "f", 1).astype(np.float64), take("rank", "iu", 1)
-    for key, array in (("images", images), ("per_image_f1", f1), ("rank", rank)):
-        require(len(array) == len(ids), f"{key} has {len(array)} examples, ids {len(ids)}")
+    ids, rows, class_names = (_texts(array) for array in named.values())
+    for key, names in zip(texts, (ids, rows, class_names), strict=True):
+        require(bool(names), f"{key} are not a list of different texts")
+    count = len(ids)
+    labels = ArrayForm("u", (count, None, None))
+    forms = {
+        "images": ArrayForm("u", (count, None, None, 3)),
+        "per_image_f1": ArrayForm("f", (count,)),
+        "rank": ArrayForm("iu", (count,)),
+        "split_size": ArrayForm("iu", ()),
+        "split": ArrayForm("U", (), _TEXTS_LIMIT),
+        "checkpoint": ArrayForm("U", (), _TEXTS_LIMIT),
+    }
+    for index in range(len(rows)):
+        forms |= {f"truth_{index}": labels, f"prediction_{index}": labels}
+    arrays = _load(run, file, forms, _EXAMPLES_LIMIT)
+    images, f1, rank = arrays["images"], arrays["per_image_f1"].astype(np.float64), arrays["rank"]
+    require(images.dtype == np.uint8, "images are not uint8")
     require(images.size > 0, "images are empty")
     require(bool(((f1 >= 0) & (f1 <= 1)).all()), "per_image_f1 is not between 0 and 1")
-    size = int(take("split_size", "iu", 0))
+    size = int(arrays["split_size"])
     fits = len(set(rank.tolist())) == len(rank) and rank.min() >= 0 and rank.max() < size
     require(bool(fits), "rank is not a place in the split")
     truths, predictions = [], []
     for index in range(len(rows)):
-        truth = take(f"truth_{index}", "u", 3)
-        prediction = take(f"prediction_{index}", "u", 3)
-        for key, labels in (("truth", truth), ("prediction", prediction)):
-            fits = labels.dtype == np.uint8 and labels.shape == truth.shape and labels.size > 0
-            require(fits and len(labels) == len(ids), f"{key}_{index} is not uint8 [K, h, w]")
-            known = labels < len(class_names)
+        truth, prediction = arrays[f"truth_{index}"], arrays[f"prediction_{index}"]
+        for key, array in (("truth", truth), ("prediction", prediction)):
+            fits = array.dtype == np.uint8 and array.shape == truth.shape and array.size > 0
+            require(fits, f"{key}_{index} is not uint8 [K, h, w]")
+            known = array < len(class_names)
             if key == "truth":
-                known |= labels == 255
+                known |= array == 255
             require(bool(known.all()), f"{key}_{index} has classes without a name")
         truths.append(truth)
         predictions.append(prediction)
-    split, checkpoint = (str(take(key, "U", 0)) for key in ("split", "checkpoint"))
+    split, checkpoint = (str(arrays[key]) for key in ("split", "checkpoint"))
     order = np.argsort(rank)
+    is_sorted = bool((np.diff(rank) > 0).all())  # as they are written; then nothing is copied
+
+    def in_order(array: np.ndarray) -> np.ndarray:
+        return array if is_sorted else array[order]
+
     return Examples(
-        images[order],
+        in_order(images),
         tuple(ids[index] for index in order),
-        f1[order],
-        rank[order].astype(np.int64),
+        in_order(f1),
+        in_order(rank).astype(np.int64),
         size,
         split,
         checkpoint,
         rows,
-        tuple(truth[order] for truth in truths),
-        tuple(prediction[order] for prediction in predictions),
+        tuple(map(in_order, truths)),
+        tuple(map(in_order, predictions)),
         class_names,
     )
 
@@ -599,11 +617,11 @@ def _last_error(folder: pathlib.Path) -> str | None:
 
 
 def _load(
-    run: Run, file: pathlib.Path, names: Sequence[str] | None
+    run: Run, file: pathlib.Path, forms: Mapping[str, ArrayForm], limit: int
 ) -> dict[str, np.ndarray] | None:
     """Arrays of a file of the run; None if there is no such file."""
     try:
-        return read_arrays(run.path / file, run.path, names, _ARRAYS_LIMIT)
+        return read_arrays(run.path / file, run.path, forms, limit)
     except FileNotFoundError:
         return None
     except UnreadableError as error:
