@@ -52,7 +52,9 @@ def test_a_run_of_any_other_setting_is_not_finished(tmp_path: pathlib.Path) -> N
         assert _step().is_finished(tmp_path) is is_kept, field
 
 
-@pytest.mark.parametrize(("field", "number"), [("model.query_chunk", 65536), ("train.microbatch", 0)])
+@pytest.mark.parametrize(
+    ("field", "number"), [("model.query_chunk", 65536), ("train.microbatch", 0)]
+)
 def test_auto_goes_on_with_whatever_number_a_run_has(
     tmp_path: pathlib.Path, field: str, number: int
 ) -> None:
