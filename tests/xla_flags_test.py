@@ -6,14 +6,22 @@ import pytest
 from xla_flags import xla_flags
 
 
+DEVICES = "--xla_force_host_platform_device_count="
+QUICK = "--xla_llvm_disable_expensive_passes="
+
+
 def test_only_the_number_of_devices_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = "--xla_cpu_max_isa=SSE4_2 --xla_cpu_enable_fast_math=false"
-    devices = "--xla_force_host_platform_device_count="
-    monkeypatch.setenv("XLA_FLAGS", f"{devices}4 {own}")
+    own = f"--xla_cpu_max_isa=SSE4_2 {QUICK}false"
+    monkeypatch.setenv("XLA_FLAGS", f"{DEVICES}4 {own}")
     assert xla_flags() == own
-    assert xla_flags(devices=2) == f"{own} {devices}2"
+    assert xla_flags(devices=2) == f"{own} {DEVICES}2"
+
+
+def test_compiling_is_quick_unless_the_person_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("XLA_FLAGS")
-    assert (xla_flags(), xla_flags(devices=4)) == ("", f"{devices}4")
+    assert (xla_flags(), xla_flags(devices=4)) == (f"{QUICK}true", f"{QUICK}true {DEVICES}4")
 
 
 def test_the_tests_themselves_have_four_devices_whatever_flags_there_are() -> None:
