@@ -8,15 +8,15 @@ import ml_collections
 from configs import fp_liif
 from experiments import multiply_accumulates
 from experiments.published import PublishedValue, published_values
-from fpliif_jax import evaluate
+from fpliif_jax import config_fields, evaluate
 from fpliif_jax.models import create_model, input_shapes
 
 OUTPUT_SIZES = (64, 96, 128, 192, 256, 512)  # FP-LIIF Table 6, and the 512 rows of Tables 1 and 2
 CANVAS_SIZES = (512, 1024)  # STN-iCNN on CelebAMask-HQ and on Helen
 _TABLE_6_CLASSES = 19
 _TABLE_6 = "FP-LIIF Table 6"
-# Fields of the model that change no operation and no parameter.
-_IMMATERIAL = ("num_classes", "norm_epsilon", "initializer", "query_chunk", "remat", "dtype")
+# Of the fields that make another function, those that change no operation and no parameter.
+_IMMATERIAL = ("num_classes", "norm_epsilon")
 
 
 def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def is_papers(config: ml_collections.ConfigDict) -> bool:
         and all(
             config.model[field] == value
             for field, value in paper.model.items()
-            if field not in _IMMATERIAL
+            if field not in _IMMATERIAL and config_fields.decides_function(f"model.{field}")
         )
     )
 

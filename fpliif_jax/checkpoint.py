@@ -32,20 +32,13 @@ import numpy as np
 from flax import traverse_util
 from orbax.checkpoint import v1 as ocp
 
-from fpliif_jax import sides, whole_file
+from fpliif_jax import config_fields, sides, whole_file
+from fpliif_jax.config_fields import Role
 
 PyTree = Any
-# Fields of a config that may change between two sessions of one run: they say where things lie,
-# what is shown and what is evaluated, never what is learned.
-FREE_FIELDS = (
-    "data.manual_dir",
-    "data.data_dir",
-    "data.cache_dir",
-    "data.num_workers",
-    "eval",
-)
-# Fields that may be 'auto': a run goes on with the numbers that were chosen when it began (`fitting`).
-AUTO_FIELDS = ("model.query_chunk", "train.microbatch")
+# Of the fields that may change between two sessions of one run: they say where things lie, what is shown
+# and what is evaluated, never what is learned.
+_FREE = (Role.PLACE, Role.COST, Role.DISPLAY, Role.PROTOCOL, Role.SCORING)
 _DIGESTS = ("digest_of_arrays", "digest_of_progress")
 _LONGEST_REASON = 200  # characters; tensorstore's own messages may repeat a whole file
 _OTHER_RUN = "give it the same value, use another --workdir, or delete this one to start afresh"
@@ -205,7 +198,7 @@ def check_same_run(
     names, whose_left = progress.get("class_names", ()), progress.get("whose_left")
     refuse_swapped_sides(sides.are_swapped(progress["config"], names, whose_left), workdir)
     fields = tuple(flatten_config(progress["config"]).keys() | flatten_config(json_config(config)))
-    fields = tuple(field for field in fields if not is_within(field, FREE_FIELDS))
+    fields = tuple(field for field in fields if not is_free(field))
     before = flatten_config(progress["config"]) | progress.get("chosen", {})
     now = flatten_config(json_config(config))
     fields = tuple(
@@ -219,12 +212,17 @@ def check_same_run(
         )
 
 
+def is_free(field: str) -> bool:
+    """Whether a field of a config may change between two sessions of one run."""
+    return config_fields.has_role(field, *_FREE)
+
+
 def goes_on_with(field: str, before: Any, now: Any) -> bool:
     """Whether a run whose field has the value `before` may go on under a config where it is `now`.
 
     It may where they are equal, and where it is 'auto' now: that is whatever the run began with.
     """
-    return before == now or (field in AUTO_FIELDS and now == "auto")
+    return before == now or (config_fields.may_be_auto(field) and now == "auto")
 
 
 def refuse_swapped_sides(are_swapped: bool, origin: object) -> None:

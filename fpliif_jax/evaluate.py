@@ -17,6 +17,7 @@ from tqdm import tqdm
 from data_builders.errors import DataError
 from fpliif_jax import (
     checkpoint,
+    config_fields,
     examples,
     fp_liif_rows,
     icnn_rows,
@@ -426,11 +427,9 @@ def check_same_model(
       CheckpointError: names the first setting or array that differs, or says that its sides do.
     """
     checkpoint.refuse_swapped_sides(state.sides_are_swapped, workdir)
-    costs = ("query_chunk", "remat", "dtype")  # memory, time and rounding; not the function
-    fields = tuple(f"model.{name}" for name in config.model if name not in costs)
-    checkpoint.check_same_fields(
-        checkpoint.json_config(state.config), config, (*fields, "data.input_scaling"), workdir
-    )
+    names = checkpoint.flatten_config(checkpoint.json_config(config))
+    fields = tuple(name for name in names if config_fields.decides_function(name))
+    checkpoint.check_same_fields(checkpoint.json_config(state.config), config, fields, workdir)
     shapes = input_shapes(config.model, config.data.image_size)
     wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     checkpoint.check_same_arrays(

@@ -17,10 +17,10 @@ from ml_collections import config_flags
 from fpliif_jax import (
     checkpoint,
     compilation_cache,
+    config_fields,
     evaluate,
     input_pipeline,
     preprocess,
-    setting_ranges,
     train,
 )
 from fpliif_jax.models import create_model, input_shapes
@@ -93,7 +93,9 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
       SettingsError: names the first impossible setting.
     """
     try:
-        for problem in setting_ranges.problems(config):
+        for problem in config_fields.problems(
+            checkpoint.flatten_config(checkpoint.json_config(config))
+        ):
             raise ValueError(problem)
         by_parts = config.train.microbatch not in (0, "auto")
         if by_parts and config.model.get("norm", "batch") == "batch":

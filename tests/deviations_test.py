@@ -40,23 +40,11 @@ def _experiments(system: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("system", ["fp_liif", "stn_icnn"])
-def test_each_field_of_all_configs_is_in_exactly_one_place(system: str) -> None:
-    experiments = _experiments(system)
-    assert len(experiments) > 4
-    for field in sorted({field for flat in experiments.values() for field in flat}):
-        places = [
-            place
-            for place, names in (
-                ("IMMATERIAL", readings.IMMATERIAL),
-                (f"READINGS[{system!r}]", [one.field for one in readings.READINGS[system]]),
-                (f"DECIDED[{system!r}]", readings.DECIDED[system]),
-            )
-            if checkpoint.is_within(field, names)
-        ]
-        assert len(places) == 1, (
-            f"config.{field} is in {places or 'no list'} of experiments/study/readings.py: put it into one, and "
-            "where the paper leaves it open or decides it also into the table of docs/reproduction*.md"
-        )
+def test_what_a_paper_leaves_open_matters(system: str) -> None:
+    fields = {field for flat in _experiments(system).values() for field in flat}
+    open_fields = {reading.field for reading in readings.READINGS[system]}
+    assert open_fields <= fields
+    assert [field for field in open_fields if readings.is_immaterial(field)] == []
 
 
 @dataclasses.dataclass(frozen=True)

@@ -194,7 +194,7 @@ def test_a_checkpoint_of_another_model_is_refused(
 
 
 # The settings that leave a model the same function: memory, time and rounding. Written out, not read from the module.
-COSTS = {"model.query_chunk", "model.remat", "model.dtype"}
+COSTS = {"model.query_chunk", "model.remat", "model.dtype", "model.initializer"}
 
 
 @pytest.mark.parametrize("config", [tiny_config(), tiny_icnn_config()], ids=["fp_liif", "stn_icnn"])

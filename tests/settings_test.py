@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from typing import Any
 
 import ml_collections
 import pytest
@@ -9,7 +10,11 @@ import tiny_run
 from configs_test import NAMES
 from tiny_run import tiny_config
 
-from fpliif_jax import checkpoint, setting_ranges, settings
+from fpliif_jax import checkpoint, config_fields, setting_ranges, settings
+
+
+def _flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    return checkpoint.flatten_config(checkpoint.json_config(config))
 
 
 def test_possible_settings_pass() -> None:
@@ -70,13 +75,11 @@ _BAD_LISTS = ((), (math.nan,), (-1,), ("",), (1, "a"), (2**40,) * 100)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_of_every_config_knows_what_it_may_be(name: str) -> None:
     config = importlib.import_module(f"configs.{name}").get_config()
-    assert list(setting_ranges.problems(config)) == []
-    fields = checkpoint.flatten_config(checkpoint.json_config(config))
-    assert fields.keys() <= setting_ranges.RULES.keys(), (
-        "fpliif_jax/setting_ranges.py lacks a field"
-    )
+    fields = _flat(config)
+    assert list(config_fields.problems(fields)) == []
+    assert fields.keys() <= config_fields.FIELDS.keys(), "fpliif_jax/config_fields.py lacks a field"
     for field, value in fields.items():
-        rule = setting_ranges.RULES[field]
+        rule = config_fields.FIELDS[field].rule
         if isinstance(rule, setting_ranges.Anything):
             assert rule.why
             continue
@@ -92,8 +95,8 @@ def test_every_field_of_every_config_knows_what_it_may_be(name: str) -> None:
 
 def test_the_first_bad_value_of_a_config_is_told_with_its_field() -> None:
     config = tiny_config()
-    for field, value in checkpoint.flatten_config(checkpoint.json_config(config)).items():
-        rule = setting_ranges.RULES[field]
+    for field, value in _flat(config).items():
+        rule = config_fields.FIELDS[field].rule
         bad = {str: "nonsense", list: [], bool: None}.get(type(value), -1)
         if isinstance(rule, setting_ranges.Anything) or rule.problem(bad) is None:
             continue
@@ -137,13 +140,13 @@ def test_bfloat16_on_a_cpu_is_said_to_gain_nothing(
 @pytest.mark.parametrize("field", ["model.query_chunk", "train.microbatch"])
 def test_numbers_that_may_be_auto_are_read_from_the_command_line(field: str) -> None:
     default = settings.config_of([f"--config={tiny_run.__file__}"])
-    assert checkpoint.flatten_config(checkpoint.json_config(default))[field] == "auto"
+    assert _flat(default)[field] == "auto"
     for text, value in (("16", 16), ("auto", "auto")):
         config = settings.config_of([f"--config={tiny_run.__file__}", f"--config.{field}={text}"])
-        assert checkpoint.flatten_config(checkpoint.json_config(config))[field] == value
-        assert list(setting_ranges.problems(config)) == []
+        assert _flat(config)[field] == value
+        assert list(config_fields.problems(_flat(config))) == []
     for text in ("automatic", "-1", "1.5", "None"):
         config = settings.config_of([f"--config={tiny_run.__file__}", f"--config.{field}={text}"])
-        (problem,) = setting_ranges.problems(config)
+        (problem,) = config_fields.problems(_flat(config))
         assert problem.startswith(f"config.{field} is ")
         assert problem.endswith(", or 'auto'")

@@ -5,7 +5,6 @@ import os
 import pytest
 from xla_flags import xla_flags
 
-
 DEVICES = "--xla_force_host_platform_device_count="
 QUICK = "--xla_llvm_disable_expensive_passes="
 

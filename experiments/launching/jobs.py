@@ -9,21 +9,15 @@ import sys
 from typing import Any
 
 from data_builders.regular_files import MEBIBYTE, read_regular
-from fpliif_jax import checkpoint
+from fpliif_jax import checkpoint, config_fields
+from fpliif_jax.config_fields import Role
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ERROR = re.compile(r"error: .*")
 _TAIL_BYTES = 16384
 _LARGEST_JSON = 64 * MEBIBYTE
-# Where data lie, what is shown: a finished run stands whatever these are now.
-_FIELDS_THAT_CHANGE_NO_RESULT = (
-    "data.manual_dir",
-    "data.data_dir",
-    "data.cache_dir",
-    "data.num_workers",
-    "eval.batch_size",
-    "eval.num_pictures",
-)
+# A finished run stands whatever these are now.
+_CHANGE_NO_RESULT = (Role.PLACE, Role.COST, Role.DISPLAY)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +70,7 @@ class Step:
             )
         wanted = checkpoint.flatten_config(self.config)
         for field in sorted(found.keys() | wanted.keys()):
-            is_free = checkpoint.is_within(field, checkpoint.FREE_FIELDS)
+            is_free = checkpoint.is_free(field)
             if is_free or checkpoint.goes_on_with(field, found.get(field), wanted.get(field)):
                 continue
             return (
@@ -187,5 +181,7 @@ def _tail(log: pathlib.Path) -> str:
 def _compared(config: dict[str, Any]) -> dict[str, Any]:
     flat = checkpoint.flatten_config(config)
     return {
-        field: value for field, value in flat.items() if field not in _FIELDS_THAT_CHANGE_NO_RESULT
+        field: value
+        for field, value in flat.items()
+        if not config_fields.has_role(field, *_CHANGE_NO_RESULT)
     }

@@ -11,22 +11,13 @@ from experiments.study.measured import Score
 from experiments.study.measured_tables import split_by_class
 from experiments.study.run_checks import FRAMEWORKS
 from experiments.study.table_row import table_row
-from fpliif_jax import checkpoint
+from fpliif_jax import checkpoint, config_fields
+from fpliif_jax.config_fields import Role
 
 TABLE = "frameworks"
 _FIRST, _SECOND = FRAMEWORKS.values()
 # What else may differ: it changes neither what is learnt nor any score that both have.
-_FREE_FIELDS = (
-    "eval.batch_size",
-    "eval.rows",
-    "eval.checkpoints",
-    "eval.splits",
-    "train.log_every_steps",
-    "train.checkpoint_every_epochs",
-    "model.query_chunk",
-    "model.remat",
-    "deterministic",
-)
+_FREE = (Role.COST, Role.PROTOCOL, Role.RECORD, Role.ROUNDING)
 
 
 def tables(lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -103,9 +94,7 @@ def _same_settings(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
 def _settings(line: Line) -> str:
     flat = checkpoint.flatten_config(line.measured.group.config)
     kept = {
-        field: value
-        for field, value in flat.items()
-        if not checkpoint.is_within(field, _FREE_FIELDS)
+        field: value for field, value in flat.items() if not config_fields.has_role(field, *_FREE)
     }
     return json.dumps(kept, sort_keys=True)
 

@@ -3,13 +3,14 @@
 A value is *open* where the text of the paper is silent or contradicts itself and the value is one of those that
 docs/reproduction*.md list for it: runs with it are a reproduction under a reading that the report names. Every other
 value of a field that matters is against the text, or is nothing that the text can be read as: another experiment.
-Each field of every config is in exactly one place: `IMMATERIAL`, `READINGS` of its system or `DECIDED`.
+Which fields do not count is a matter of their role (`fpliif_jax.config_fields`).
 """
 
 import dataclasses
 from typing import Any
 
-from fpliif_jax import checkpoint
+from fpliif_jax import config_fields
+from fpliif_jax.config_fields import Role
 from fpliif_jax.models.stn_icnn_settings import VARIANTS
 
 # Values that no list can hold, as the documentation words them.
@@ -17,27 +18,17 @@ ANY_INTEGER = "any integer"
 ANY_COUNT = "any whole number above 0"
 ANY_NUMBER = "any number above 0"
 
-# Fields that change neither what is learnt nor what is scored, or that the comparison looks at by itself.
-IMMATERIAL = (
-    "seed",
-    "seeds",
-    "study",
-    "eval.batch_size",
-    "eval.num_pictures",
-    "eval.rows",
-    "eval.checkpoints",
-    "eval.splits",
-    "data.manual_dir",
-    "data.data_dir",
-    "data.cache_dir",
-    "data.num_workers",
-    "data.synthetic",
-    "train.log_every_steps",
-    "train.checkpoint_every_epochs",
-    "train.microbatch",
-    "model.query_chunk",
-    "model.remat",
-    "deterministic",
+# Of the fields that change neither what is learnt nor what is scored, or that the comparison looks at by itself.
+_IMMATERIAL = (
+    Role.ROUNDING,
+    Role.COST,
+    Role.SEED,
+    Role.PROTOCOL,
+    Role.RECORD,
+    Role.DISPLAY,
+    Role.PLACE,
+    Role.DRAWING,
+    Role.MARGIN,
 )
 
 
@@ -121,86 +112,6 @@ READINGS = {
         Reading("augment.noise_on_black", (False, True)),
     ),
 }
-# What the text gives, or what makes another experiment of a run whatever its value.
-_DECIDED_IN_BOTH = (
-    "data.name",
-    "data.framing",
-    "data.labels",
-    "data.split",
-    "data.split_counts",
-    "data.split_fractions",
-    "data.train_subset",
-    "train.epochs",
-    "train.optimizer",
-    "train.schedule",
-    "train.decay_factor",
-    "train.decay_every_epochs",
-    "train.stages",
-    "model.name",
-    "model.num_classes",
-    "model.norm_epsilon",
-    "augment.enabled",
-    "augment.rotation_degrees",
-    "augment.scale",
-)
-DECIDED = {
-    "fp_liif": (
-        *_DECIDED_IN_BOTH,
-        "data.builder_config",
-        "data.image_size",
-        "data.longest_side",
-        "data.label_resize",
-        "data.split_seed",
-        "train.learning_rate",
-        "model.features",
-        "model.group_blocks",
-        "model.norm",
-        "model.decoder",
-        "model.unfold",
-        "model.rcmlp",
-        "model.global_feature",
-        "model.rcmlp_features",
-        "model.mlp_features",
-        "loss.temperature",
-        "augment.shear_degrees",
-        "augment.crop",
-        "augment.brightness",
-        "augment.contrast",
-        "augment.saturation",
-        "augment.hue",
-        "augment.horizontal_flip",
-    ),
-    "stn_icnn": (
-        *_DECIDED_IN_BOTH,
-        "data.input_scaling",
-        "train.batch_size",
-        "train.init_from",
-        "train.init_checkpoint",
-        "train.coarse",
-        "train.localisation",
-        "train.fine.epochs",
-        "train.end_to_end",
-        "model.variant",
-        "model.cropper",
-        "model.coarse_size",
-        "model.coarse_from",
-        "model.crop_size",
-        "model.mouth_crop_size",
-        "model.row_features",
-        "model.interlinked_layers",
-        "model.kernel_size",
-        "model.last_kernel_size",
-        "model.input_activation",
-        "model.integration_activation",
-        "model.head_activation",
-        "model.localisation",
-        "model.localisation_features",
-        "loss.segmentation",
-        "loss.part_reduction",
-        "augment.copies",
-        "augment.shift",
-    ),
-}
 
 
 def is_open(paper: dict[str, Any], field: str, value: Any) -> bool:
@@ -254,7 +165,7 @@ def effective(config: dict[str, Any]) -> dict[str, Any]:
 
 def is_immaterial(field: str) -> bool:
     """Whether a field changes neither what is learnt nor what is scored, or is looked at by itself."""
-    return checkpoint.is_within(field, IMMATERIAL)
+    return config_fields.has_role(field, *_IMMATERIAL)
 
 
 def _temperature(mode: str, temperature: float) -> tuple[str, float]:

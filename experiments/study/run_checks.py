@@ -17,13 +17,13 @@ from experiments.study.json_values import (
     is_share,
     is_text,
 )
-from fpliif_jax import checkpoint
+from fpliif_jax import checkpoint, config_fields
+from fpliif_jax.config_fields import Role
 
 SEED_SOURCES = ("initialisation", "data_order", "augmentation")
 # With which a run may have been trained, and their names for people. Older files do not say it: they are of JAX.
 FRAMEWORKS = {"jax": "JAX", "pytorch": "PyTorch"}
 
-_FIXED_BEFOREHAND = ("seed", "seeds", "study")
 _SPLITS = ("train", "validation", "test")
 # They become parts of file names.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -161,9 +161,10 @@ def check_same_settings(config: dict[str, Any], results: dict[str, Any]) -> None
     """
     trained, stated = (checkpoint.flatten_config(one) for one in (config, results["config"]))
     for field in sorted(trained.keys() & stated.keys()):
-        if readings.is_immaterial(field) and not checkpoint.is_within(field, _FIXED_BEFOREHAND):
+        is_fixed_beforehand = config_fields.has_role(field, Role.SEED, Role.MARGIN)
+        if readings.is_immaterial(field) and not is_fixed_beforehand:
             continue
-        if checkpoint.is_within(field, checkpoint.FREE_FIELDS) or trained[field] == stated[field]:
+        if checkpoint.is_free(field) or trained[field] == stated[field]:
             continue
         raise UnreadableError(
             f"config.json has {field} {trained[field]!r}, results.json {stated[field]!r}: they are of different "

@@ -33,7 +33,8 @@ from experiments.study.run_checks import (
     check_same_settings,
 )
 from experiments.study.run_data import RunData
-from fpliif_jax import metrics, sides
+from fpliif_jax import config_fields, metrics, sides
+from fpliif_jax.config_fields import Role
 
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
@@ -42,9 +43,8 @@ _EXAMPLES_LIMIT = 512 * MEBIBYTE
 _TEXTS_LIMIT = 8 * MEBIBYTE  # of an array of ids or names
 _MOST_IMAGES = 10**6
 _NOT_RUNS = ("checkpoints", "tensorboard", "evaluations")
-# Where data lie and how many threads read them does not change a run; nor how many pictures it leaves.
-_PLACES = ("data.manual_dir", "data.data_dir", "data.cache_dir", "data.num_workers")
-_LEFT_OUT = (*_PLACES, "eval.num_pictures")
+# They do not change a run.
+_LEFT_OUT = (Role.PLACE, Role.COST, Role.DISPLAY)
 _FOLLOWS = "follows"
 _SAME_SCORE = 1e-9
 _DIGITS = re.compile(r"([0-9]+)")
@@ -344,9 +344,13 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
 def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in config.items() if key not in ("seed", "seeds")}
-    for field in _LEFT_OUT:
-        section, _, name = field.partition(".")
-        kept[section] = {key: value for key, value in kept[section].items() if key != name}
+    for section, group in kept.items():
+        if isinstance(group, dict):
+            kept[section] = {
+                name: value
+                for name, value in group.items()
+                if not config_fields.has_role(f"{section}.{name}", *_LEFT_OUT)
+            }
     start = kept["train"].get("init_from")
     if isinstance(start, str):  # a run that goes on from another one goes on from that of its seed
         own = re.sub(rf"\bseed{config['seed']}\b", "seed*", start)

@@ -9,7 +9,7 @@ import jax
 import ml_collections
 
 from data_builders import class_names
-from fpliif_jax import checkpoint, sides
+from fpliif_jax import checkpoint, config_fields, sides
 from fpliif_jax.interop.entries import InteropError, shown_name
 from fpliif_jax.interop.files import read_file, sha256
 from fpliif_jax.interop.fp_liif import fpliif_from_torch
@@ -17,10 +17,6 @@ from fpliif_jax.interop.stn_icnn import stn_icnn_from_torch
 from fpliif_jax.models import create_model, input_shapes
 
 _CONVERSIONS = {"fp_liif": fpliif_from_torch, "stn_icnn": stn_icnn_from_torch}
-# Settings by which the same weights are another function, though their shapes are the same. Of the model
-# all but those of cost and of where the weights came from.
-_OF_NO_CONSEQUENCE = ("model.query_chunk", "model.remat", "model.dtype", "model.initializer")
-_FUNCTION = ("model", "data.input_scaling")
 
 
 def read_weights(
@@ -105,8 +101,7 @@ def _check_same_function(
         raise InteropError(sides.explanation(path))
     now = checkpoint.flatten_config(checkpoint.json_config(config))
     for field in sorted(then.keys() & now.keys()):
-        compared = checkpoint.is_within(field, _FUNCTION)
-        if not compared or field in _OF_NO_CONSEQUENCE or then[field] == now[field]:
+        if not config_fields.decides_function(field) or then[field] == now[field]:
             continue
         raise InteropError(
             f"{path} holds weights of another model: config.{field} was {shown_name(repr(then[field]))} "

@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import ml_collections
 import numpy as np
+from flax import traverse_util
 
-from fpliif_jax import checkpoint, run_lock, sides
+from fpliif_jax import checkpoint, config_fields, run_lock, sides
+from fpliif_jax.config_fields import Role
 from fpliif_jax.interop.entries import InteropError
 from fpliif_jax.interop.files import check_name, sha256, write_file
 from fpliif_jax.interop.fp_liif import fpliif_to_torch
 from fpliif_jax.interop.given import read_weights
 from fpliif_jax.run_record import write_json
-
-_PLACES = ("manual_dir", "data_dir", "cache_dir")  # of this machine: nobody else's business
 
 
 class Written(NamedTuple):
@@ -57,9 +57,15 @@ def write_weights(
             "written"
         )
     arrays = fpliif_to_torch(trained.variables)
-    config = checkpoint.json_config(trained.config)
-    for field in _PLACES:
-        config["data"].pop(field, None)
+    flat = checkpoint.flatten_config(checkpoint.json_config(trained.config))
+    config = traverse_util.unflatten_dict(
+        {
+            field: value
+            for field, value in flat.items()
+            if not config_fields.has_role(field, Role.PLACE)  # nobody else's business
+        },
+        sep=".",
+    )
     metadata = {
         "config": config,
         "class_names": trained.class_names,
