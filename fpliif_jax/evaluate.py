@@ -25,7 +25,7 @@ from fpliif_jax import (
     metrics,
     parallel,
 )
-from fpliif_jax.models import create_model, input_shapes
+from fpliif_jax.models import create_model, inference_variables, input_shapes
 from fpliif_jax.models.stn_icnn import PART_NAMES
 from fpliif_jax.rows import Prediction, Row
 from fpliif_jax.run_record import write_json, write_npz
@@ -265,13 +265,14 @@ def evaluate(
     def load(which: str) -> Candidate:
         state = given or checkpoint.load_for_inference(workdir, which)
         check_same_model(state, config, model, workdir)
+        variables = inference_variables(config.model, state.variables)
         return Candidate(
             which,
             state.step,
             count_parameters(state.variables),
             state.fingerprint,
-            _scorer(eval_step, parallel.replicate(state.variables)),
-            functools.partial(jax.jit(predict), state.variables),
+            _scorer(eval_step, parallel.replicate(variables)),
+            functools.partial(jax.jit(predict), variables),
             state.note,
         )
 

@@ -10,7 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax import checkpoint, framing, preprocess
-from fpliif_jax.models import create_model, query_plan, stn_icnn_settings
+from fpliif_jax.models import (
+    create_model,
+    inference_variables,
+    query_plan,
+    stn_icnn_settings,
+)
 
 Inputs = dict[str, np.ndarray]
 Label = Callable[[Inputs, tuple[int, int]], np.ndarray]
@@ -28,7 +33,8 @@ class FPLIIFLabeller:
     def __init__(self, trained: checkpoint.InferenceCheckpoint) -> None:
         self._config = trained.config
         self.class_names = trained.class_names
-        self._variables = jax.device_put(trained.variables)
+        variables = inference_variables(self._config.model, trained.variables)
+        self._variables = jax.device_put(variables)
         self._model = create_model(self._config.model)
         self._encode = jax.jit(self._latent)
         self._decode = jax.jit(self._labels_of_grid, static_argnums=2)

@@ -5,14 +5,12 @@ import pathlib
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny_run import tiny_config
 
 from fpliif_jax import input_pipeline, parallel, stages, train
-from fpliif_jax.models import create_model
-from fpliif_jax.models.cast_weights import cast_convolutions
+from fpliif_jax.models import create_model, inference_variables
 
 NAMES = tuple(f"class {index}" for index in range(11))
 
@@ -23,7 +21,7 @@ def test_logits_of_cast_parameters_are_the_same_bits(norm_affine: bool) -> None:
     config.dtype, config.model.norm_affine = "bfloat16", norm_affine
     model = create_model(config.model)
     params = train.init_variables(model, config)["params"]
-    cast = cast_convolutions(params, jnp.bfloat16)
+    cast = inference_variables(config.model, {"params": params})["params"]
     dtypes = {leaf.dtype.name for leaf in jax.tree.leaves(cast["encoder"])}
     assert dtypes == ({"bfloat16", "float32"} if norm_affine else {"bfloat16"})
     assert {leaf.dtype.name for leaf in jax.tree.leaves(cast["decoder"])} == {"float32"}
@@ -63,3 +61,5 @@ def test_float32_is_left_alone(tmp_path: pathlib.Path) -> None:
     config = tiny_config(tmp_path, tmp_path)
     (stage,) = stages.make_stages(config, create_model(config.model), NAMES)
     assert stage.cast is None
+    variables = {"params": {"kernel": np.zeros((3, 3, 1, 1), np.float32)}}
+    assert inference_variables(config.model, variables) is variables

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from experiments.benchmark.timing import Program
 from fpliif_jax import fitting, input_pipeline, parallel, train
-from fpliif_jax.models import create_model
+from fpliif_jax.models import create_model, inference_variables
 from fpliif_jax.stage import Stage
 from fpliif_jax.stages import make_stages
 
@@ -96,6 +96,7 @@ def forward(config: ConfigDict, variables: dict[str, Any], output_size: int, bat
       batch: images in a call.
     """
     device = jax.local_devices()[0]
+    variables = inference_variables(config.model, variables)
     arguments = jax.device_put((variables, random_images(config, batch)), device)
     labels = labels_of(config, output_size)
     compile_seconds, planned = compile_ahead(labels, *arguments)

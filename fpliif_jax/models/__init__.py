@@ -1,11 +1,14 @@
 """Models: images in, logits out. No loss, no input or output, no reading of files."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.models import fp_liif_settings, stn_icnn_settings
+from fpliif_jax.models.cast_weights import cast_convolutions
 
 
 def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> nn.Module:
@@ -26,6 +29,19 @@ def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None
         allowed = ", ".join(map(repr, systems))
         raise ValueError(f"model.name is {config.name!r}; it must be one of {allowed}")
     return systems[config.name](config, axis_name)
+
+
+def inference_variables(
+    config: ml_collections.ConfigDict, variables: dict[str, Any]
+) -> dict[str, Any]:
+    """The variables of the model that `config.model` describes, for calls without gradients.
+
+    In bfloat16 FP-LIIF's weights of convolutions are cast here rather than in every call; logits are the same bits.
+    """
+    dtype = jnp.dtype(config.get("dtype", "float32"))
+    if config.name != "fp_liif" or dtype == jnp.float32:
+        return variables
+    return {**variables, "params": cast_convolutions(variables["params"], dtype)}
 
 
 def input_shapes(
