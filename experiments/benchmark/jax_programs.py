@@ -139,11 +139,13 @@ def training_step(
     optimizer = train.make_optimizer(own, stage.learning_rates, steps_per_epoch)
     state = parallel.replicate(train.init_state(variables, stage, optimizer))
     index = [one.name for one in stages_of(config)].index(stage.name)
+    started = time.perf_counter()  # what 'auto' is may have to be compiled for
     step, microbatch, _ = train.make_fitted_step(
         config, class_names(config), index, optimizer, state
     )
     batch = parallel.shard(random_batch(config, stage, own.batch_size, microbatch))
-    compile_seconds, planned = compile_ahead(step, state, batch)
+    _, planned = compile_ahead(step, state, batch)
+    compile_seconds = time.perf_counter() - started
 
     def start() -> Any:
         nonlocal state
