@@ -6,6 +6,7 @@ python -m data_builders.prepare NAME --manual_dir=DIR [--data_dir=DIR] [--builde
 
 import argparse
 import dataclasses
+import errno
 import itertools
 import os
 import pathlib
@@ -16,6 +17,8 @@ import tensorflow_datasets as tfds
 from data_builders import BUILDERS, label_digests, prepared_set
 from data_builders.errors import DataError, one_line
 from data_builders.face_parsing_builder import FaceParsingBuilder
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +99,15 @@ def prepare(
                 manual_dir=manual_dir, download_mode=mode, try_download_gcs=False
             )
         )
-    except OSError as error:
-        raise DataError(
-            f"{error.filename or builder.prepared_folder()}: {error.strerror or error}. Correct "
-            "it, or give another --data_dir."
-        ) from error
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, RuntimeError):  # ArrayRecord's, of a full disk as of anything else
+            reasons = (os.strerror(number) for number in _OF_THE_DISK)
+            reason = next((text for text in reasons if text in str(error)), None)
+            if reason is None:
+                raise
+        path = getattr(error, "filename", None) or builder.prepared_folder()
+        raise DataError(f"{path}: {reason}. Correct it, or give another --data_dir.") from error
     return _builder(name, builder_config, data_dir)
 
 

@@ -34,7 +34,7 @@ class Interruption:
         self._is_deferred = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
-        _follow_parent()
+        follow_parent()
 
     @property
     def exit_code(self) -> int:
@@ -62,7 +62,7 @@ class Interruption:
             os._exit(self.exit_code)
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """Has the system send SIGTERM when the process that launched this one ends, however it ends."""
     parent = os.environ.pop(PARENT, "")
     if not parent or not sys.platform.startswith("linux"):

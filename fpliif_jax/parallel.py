@@ -16,8 +16,27 @@ AXIS = "devices"
 PyTree = Any
 
 
+_HEARTBEAT_SECONDS = 20  # after which a process that sends nothing is taken for gone; JAX waits 100
+# What is said of a process that is gone, or that does not come to the first collective within Gloo's 30 s.
+_LOST = ("heartbeat", "UNAVAILABLE", "Barrier failed", "Gloo", "closed by peer", "reset by peer")
+
+
 class ParallelError(Exception):
     """The processes of a run cannot work together; the message says why."""
+
+
+def is_one_of_several(num_processes: int | None) -> bool:
+    """Whether this process was started as one of several of a run: by --num_processes, or by Slurm."""
+    return num_processes is not None or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
+
+
+def tells_of_a_lost_process(error: BaseException | None) -> bool:
+    """Whether an error came from JAX because another process of the run is gone."""
+    while error is not None and not isinstance(error, jax.errors.JaxRuntimeError):
+        error = error.__cause__ or error.__context__
+    return (
+        error is not None and jax.process_count() > 1 and any(word in str(error) for word in _LOST)
+    )
 
 
 def initialize(
@@ -41,13 +60,17 @@ def initialize(
             "a run over several hosts needs --coordinator_address, --num_processes and "
             "--process_id together"
         )
-    on_slurm = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
-    if not any(given) and not on_slurm:
+    if not is_one_of_several(num_processes):
         return
     if os.environ.get("JAX_PLATFORMS", "") == "cpu":
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
-        jax.distributed.initialize(coordinator_address, num_processes, process_id)
+        jax.distributed.initialize(
+            coordinator_address,
+            num_processes,
+            process_id,
+            heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+        )
     except (RuntimeError, ValueError) as error:
         raise ParallelError(f"the processes could not join: {error}") from error
 
