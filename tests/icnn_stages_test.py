@@ -274,6 +274,12 @@ def test_normalisers_count_what_is_there_and_no_padding() -> None:
         stage = _stage(config, name)
         found = stage.normalisers(jax.jit(stage.prepare)(batch))
         assert {part: float(count) for part, count in found.items()} == counts, name
+    # Where parts that are not there have windows, padding has none all the same.
+    config = tiny_icnn_config()
+    config.augment.enabled, config.model.absent_part = False, "image_centre"
+    for name in ("localisation", "fine"):
+        weights = jax.jit(_stage(config, name).prepare)(batch)["part_weights"]
+        np.testing.assert_array_equal(weights, [[1] * 6] * 3 + [[0] * 6])
 
 
 def test_augmentation_depends_on_seed_epoch_example_and_copy() -> None:
