@@ -175,11 +175,12 @@ def test_same_face_at_another_size(faces: list[Face]) -> None:
         assert agreement > 0.93  # all but the borders between the classes
 
 
-# Of the fixture's 150 faces: pixels of each class, and of the first 12 pictures the products with a pattern.
+# Of the fixture's 150 faces: pixels of each class, and of some pictures the product with a pattern.
 PIXELS_OF_19 = (276385, 141203, 11847, 8318, 2244, 2240, 2983, 2970, 3354, 3367, 2903, 2832, 4387,
                 89563, 19326, 944, 962, 17674, 20898)  # fmt: skip
 PIXELS_OF_11 = (343032, 148728, 3041, 3059, 2240, 2244, 12180, 2832, 2903, 4387, 89754)
-PRODUCTS = (-895, 1760, 9278, 4463, 1300, 464, 10300, 820, 416, 693, 6879, 21667)
+PRODUCTS = {0: -895, 1: 1760, 2: 9278, 3: 4463, 4: 1300, 5: 464, 6: 10300, 7: 820,
+            83: 4617, 88: 9003, 105: 4987, 121: 6910}  # the last four wink, each with one eye  # fmt: skip
 
 
 def test_faces_are_those_of_this_drawing_version(faces: list[Face]) -> None:
@@ -190,9 +191,9 @@ def test_faces_are_those_of_this_drawing_version(faces: list[Face]) -> None:
         # Another processor's rounding may move a pixel or two of 614,400.
         np.testing.assert_allclose(np.bincount(labels), pixels, rtol=0, atol=3)
     pattern = np.random.default_rng(0).normal(size=(SIZE, SIZE, 3))
-    products = [(face.image * pattern).sum() for face in faces[:12]]
-    # A grey level more or less in each of 400 of 12,288 values makes 20.
-    np.testing.assert_allclose(products, PRODUCTS, rtol=0, atol=40)
+    for index, product in PRODUCTS.items():
+        # A grey level more or less in each of 400 of 12,288 values makes 20.
+        assert abs((faces[index].image * pattern).sum() - product) < 40, index
 
 
 def test_generator_and_seed_are_accepted() -> None:
