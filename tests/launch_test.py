@@ -138,7 +138,7 @@ def test_runs_save_when_the_study_is_killed(tmp_path: pathlib.Path) -> None:
 
 
 def _wait_for(path: pathlib.Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not path.exists():
         assert time.monotonic() < deadline, f"{path.name} did not come"
         time.sleep(0.02)
