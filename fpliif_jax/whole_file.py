@@ -32,7 +32,9 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:  # as a write to a full disk has it
+        if (
+            isinstance(error, OSError) and error.filename is None
+        ):  # as a write to a full disk has it
             error.filename = str(path)
         # A signal's exception may come just after the replacing.
         with contextlib.suppress(FileNotFoundError):
