@@ -1,5 +1,9 @@
 """The one error that raw data raise, and what the system's own errors say."""
 
+import contextlib
+import os
+from collections.abc import Iterator
+
 
 def one_line(text: object) -> str:
     """Text that can be printed as one line: line breaks, other control characters and what is no
@@ -7,6 +11,17 @@ def one_line(text: object) -> str:
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in str(text)
     )
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Errors of the system inside name the file: those of writing to a full disk name none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = os.fspath(path)
+        raise
 
 
 class DataError(Exception):

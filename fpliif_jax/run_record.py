@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from data_builders.errors import naming
 from fpliif_jax import whole_file
 
 PACKAGES = (
@@ -116,15 +117,17 @@ class MetricsLog:
 
     def write(self, record: dict[str, Any]) -> None:
         """Adds a record with 'step', 'split' and numbers; nested dicts are joined by '/'."""
-        self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-        self._file.flush()
+        with naming(self._path):
+            self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.flush()
         for name, value in _numbers(record):
             self._events.add_scalar(f"{record['split']}/{name}", value, record["step"])
 
     def flush(self) -> None:
         """Brings all records to the disk; a checkpoint that follows relies on them."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         self._events.flush()
 
     def close(self) -> None:

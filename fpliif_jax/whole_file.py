@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from data_builders.errors import naming
+
 _SUFFIX = ".partial"
 _OLD = 24 * 3600  # seconds; nothing takes that long to write
 
@@ -25,17 +27,13 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX
     )
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException as error:
-        if (
-            isinstance(error, OSError) and error.filename is None
-        ):  # as a write to a full disk has it
-            error.filename = str(path)
+    except BaseException:
         # A signal's exception may come just after the replacing.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

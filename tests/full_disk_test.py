@@ -1,0 +1,79 @@
+"""A disk that is full while something is written: one line that names the place, and what stood there stays."""
+
+import contextlib
+import pathlib
+import resource
+from collections.abc import Iterator
+
+import pytest
+
+from data_builders.errors import DataError, said
+from data_builders.prepare import prepare
+from fpliif_jax import whole_file
+from fpliif_jax.run_record import MetricsLog
+
+
+@contextlib.contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """As on a full disk, no file grows beyond `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def _content(folder: pathlib.Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(".lock")
+    }
+
+
+@pytest.mark.parametrize("size", [0, 3000, 20_000])
+def test_a_prepared_set_stands_where_its_rebuild_has_no_room(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, size: int
+) -> None:
+    with no_file_beyond(size), pytest.raises(DataError, match="File too large.*--data_dir") as told:
+        prepare("lapa", manual_dir=str(lapa_download), data_dir=str(tmp_path))
+    assert "\n" not in str(told.value)
+    assert _content(tmp_path) == {}
+
+    folder = pathlib.Path(
+        prepare("lapa", manual_dir=str(lapa_download), data_dir=str(tmp_path)).data_dir
+    )
+    before = _content(tmp_path)
+    with no_file_beyond(size), pytest.raises(DataError, match=f"{folder}.*File too large"):
+        prepare("lapa", manual_dir=str(lapa_download), data_dir=str(tmp_path), rebuild=True)
+    assert _content(tmp_path) == before
+    prepare("lapa", data_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize("argument", ["manual_dir", "data_dir"])
+def test_a_folder_that_is_a_file(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, argument: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    folders = {"manual_dir": str(lapa_download), "data_dir": str(tmp_path / "data")}
+    folders[argument] = str(tmp_path / "file")
+    with pytest.raises(DataError, match="file") as told:
+        prepare("lapa", **folders)
+    assert "\n" not in str(told.value)
+
+
+def test_a_file_that_cannot_be_replaced_is_named_and_stays(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text("before")
+    with no_file_beyond(10), pytest.raises(OSError) as told, whole_file.replacing(path) as file:
+        file.write(bytes(100_000))
+    assert said(told.value) == f"{path}: File too large"
+    assert _content(tmp_path) == {"results.json": b"before"}
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:
+    log = MetricsLog(tmp_path, 0)
+    with no_file_beyond(10), pytest.raises(OSError) as told:
+        log.write({"step": 1, "split": "train", "loss": 2.5})
+    assert said(told.value) == f"{tmp_path / 'metrics.jsonl'}: File too large"
