@@ -1,4 +1,4 @@
-"""The one error that raw data raise, and what the system's own errors say."""
+"""The errors that the person at the keyboard can put right, and how a command says them."""
 
 import contextlib
 import os
@@ -24,16 +24,29 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
 
 
-class DataError(Exception):
-    """Something about the data that the person at the keyboard can put right.
+class UserError(Exception):
+    """Something that the person at the keyboard can put right: an option, a setting, a file.
 
-    The message says what is wrong, in which file or folder, and what to do. Programs catch it,
-    print `error: <message>` to stderr and exit with code 1, without a traceback. It is one line,
-    whatever the files are called.
+    The message says what is wrong, in which file or folder, and what to do. Commands print it as one line and end
+    with exit code 1 (`USER_ERRORS`, `error_line`). Every other error but the system's own is a bug, and shows its
+    traceback.
     """
+
+
+class DataError(UserError):
+    """Something about the data. The message is one line, whatever the files are called."""
 
     def __str__(self) -> str:
         return one_line(super().__str__())
+
+
+# What a command ends with in one line. An OSError is a full disk, or a folder that may not be written.
+USER_ERRORS = (UserError, OSError)
+
+
+def error_line(error: Exception) -> str:
+    """What a command says, as its last line, of one of USER_ERRORS."""
+    return f"error: {said(error) if isinstance(error, OSError) else error}"
 
 
 def said(error: OSError) -> str:

@@ -15,7 +15,7 @@ import sys
 import tensorflow_datasets as tfds
 
 from data_builders import BUILDERS, label_digests, prepared_set
-from data_builders.errors import DataError, one_line
+from data_builders.errors import USER_ERRORS, DataError, error_line, one_line
 from data_builders.face_parsing_builder import FaceParsingBuilder
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
@@ -191,8 +191,8 @@ def main() -> int:
     try:
         builder = prepare(**vars(arguments))
         prepared = metadata(builder)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except USER_ERRORS as error:
+        print(error_line(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; nothing was prepared", file=sys.stderr)

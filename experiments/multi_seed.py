@@ -27,18 +27,15 @@ from collections.abc import Sequence
 import jax
 import ml_collections
 
-from data_builders.errors import DataError, said
+from data_builders.errors import USER_ERRORS, UserError, error_line
 from experiments.launching import launch
 from experiments.launching.jobs import Job, Step
-from experiments.launching.slurm import SlurmError
 from experiments.stats import seed_statistics
 from experiments.study.studies import Study
-from fpliif_jax import checkpoint, evaluate, run_record, settings
+from fpliif_jax import checkpoint, evaluate, settings
 
 _SHOWN = ("mean_f1", "miou")
 _TRAINERS = {"jax": "fpliif_jax.main", "pytorch": "experiments.pytorch.train"}
-_ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
-_ERRORS += (run_record.RunRecordError,)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,10 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = shlex.join(["python", "-m", "experiments.multi_seed", *typed])
         study = Study(str(workdir), None, "", command, tuple(job.name for job in jobs))
         outcomes = launch.start(jobs, flags, study, [config])
-    except _ERRORS as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(f"error: {said(error)}")
+    except USER_ERRORS as error:
+        sys.exit(error_line(error))
     print(table([outcome.job.workdir for outcome in outcomes if outcome.is_well]))
     launch.finish(outcomes, workdir)
 
@@ -72,16 +67,16 @@ def _check_framework(framework: str, config: ml_collections.ConfigDict) -> None:
     """Refuses what no run could be trained with.
 
     Raises:
-      ValueError: says what is missing.
+      UserError: says what is missing.
     """
     if framework != "pytorch":
         return
     if config.model.name != "fp_liif":
-        raise ValueError(
+        raise UserError(
             f"--framework=pytorch trains 'fp_liif' alone, and config.model.name is {config.model.name!r}"
         )
     if importlib.util.find_spec("torch") is None:
-        raise ValueError("--framework=pytorch needs PyTorch: pip install -r requirements-test.txt")
+        raise UserError("--framework=pytorch needs PyTorch: pip install -r requirements-test.txt")
 
 
 def seed_job(

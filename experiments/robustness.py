@@ -31,7 +31,7 @@ import ml_collections
 import numpy as np
 from tqdm import tqdm
 
-from data_builders.errors import DataError
+from data_builders.errors import USER_ERRORS, UserError, error_line
 from experiments import hiding, robustness_sheet
 from fpliif_jax import checkpoint, compilation_cache, framing, input_pipeline, preprocess
 from fpliif_jax.models import create_model, grid_transformer, stn_icnn_settings
@@ -43,7 +43,7 @@ CROPPERS = ("stn", "centroid")
 Locate = Callable[[dict[str, Any], np.ndarray, np.ndarray], dict[str, jax.Array]]
 
 
-class RobustnessError(Exception):
+class RobustnessError(UserError):
     """The test cannot be made; the message says why and what to do."""
 
 
@@ -207,8 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compilation_cache.enable()
     try:
         _run(flags)
-    except (RobustnessError, checkpoint.CheckpointError, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except USER_ERRORS as error:
+        print(error_line(error), file=sys.stderr)
         return 1
     return 0
 

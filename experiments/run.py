@@ -22,19 +22,16 @@ from collections.abc import Sequence
 import jax
 from tqdm import tqdm
 
-from data_builders.errors import DataError, said
+from data_builders.errors import USER_ERRORS, error_line
 from experiments.launching import launch
 from experiments.launching.jobs import Job, Step
-from experiments.launching.slurm import SlurmError
 from experiments.study import scales, tables
 from experiments.study.studies import Study
-from fpliif_jax import checkpoint, run_record, settings
+from fpliif_jax import checkpoint, settings
 
 # Its output is a folder; what needs no data is measured without.
 _BENCHMARK = "experiments.benchmark"
 _BENCHMARK_FLAGS = ("--parts=latency", "--dtypes=float32")
-_ERRORS = (ValueError, settings.SettingsError, DataError, launch.StudyError, SlurmError)
-_ERRORS += (run_record.RunRecordError,)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,10 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for variant in trained
         ]
         outcomes = launch.start(jobs, flags, study, configs)
-    except _ERRORS as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(f"error: {said(error)}")
+    except USER_ERRORS as error:
+        sys.exit(error_line(error))
     launch.finish(outcomes, workdir)
 
 

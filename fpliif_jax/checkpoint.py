@@ -32,6 +32,7 @@ import numpy as np
 from flax import traverse_util
 from orbax.checkpoint import v1 as ocp
 
+from data_builders.errors import UserError
 from fpliif_jax import config_fields, sides, whole_file
 from fpliif_jax.config_fields import Role
 
@@ -44,7 +45,7 @@ _LONGEST_REASON = 200  # characters; tensorstore's own messages may repeat a who
 _OTHER_RUN = "give it the same value, use another --workdir, or delete this one to start afresh"
 
 
-class CheckpointError(Exception):
+class CheckpointError(UserError):
     """A checkpoint is missing, damaged or of another run; the message says what to do."""
 
 

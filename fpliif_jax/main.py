@@ -11,9 +11,8 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from data_builders.errors import DataError, said
+from data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax import (
-    checkpoint,
     evaluate,
     input_pipeline,
     interop,
@@ -25,7 +24,6 @@ from fpliif_jax import (
 )
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.settings import (
-    SettingsError,
     apply_to_jax,
     check_classes,
     check_devices,
@@ -44,9 +42,6 @@ _TORCH = flags.DEFINE_string("torch_checkpoint", None, "File of weights to evalu
 _COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of a multi-host run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
-_ERRORS = (DataError, SettingsError, checkpoint.CheckpointError, interop.InteropError)
-_ERRORS += (parallel.ParallelError, run_lock.RunLockError, run_record.RunRecordError)
-_ERRORS += (train.TrainingError,)
 
 
 def main(argv: list[str]) -> None:
@@ -75,22 +70,18 @@ def main(argv: list[str]) -> None:
     except Exception as error:
         if is_one_of_several:
             _end_one_of_several(error)
-        if not isinstance(error, (*_ERRORS, OSError)):
+        if not isinstance(error, USER_ERRORS):
             raise
-        sys.exit(_line(error))
+        sys.exit(error_line(error))
     sys.exit(interruption.exit_code if interruption.requested else 0)
-
-
-def _line(error: Exception) -> str:
-    return f"error: {said(error) if isinstance(error, OSError) else error}"
 
 
 def _end_one_of_several(error: Exception) -> NoReturn:
     """Ends at once: at a normal end JAX would wait five minutes for the other processes."""
     if parallel.tells_of_a_lost_process(error):
         os._exit(supervision.LOST_PEER)
-    if isinstance(error, (*_ERRORS, OSError)):
-        print(_line(error), file=sys.stderr, flush=True)
+    if isinstance(error, USER_ERRORS):
+        print(error_line(error), file=sys.stderr, flush=True)
     else:
         traceback.print_exception(error)
     os._exit(1)

@@ -12,6 +12,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from data_builders.errors import UserError
+
 AXIS = "devices"
 PyTree = Any
 
@@ -21,7 +23,7 @@ _HEARTBEAT_SECONDS = 20  # after which a process that sends nothing is taken for
 _LOST = ("heartbeat", "UNAVAILABLE", "Barrier failed", "Gloo", "closed by peer", "reset by peer")
 
 
-class ParallelError(Exception):
+class ParallelError(UserError):
     """The processes of a run cannot work together; the message says why."""
 
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from data_builders.errors import UserError
 from data_builders.orientation import upright
 from data_builders.raw_tree import MACOS_LEFTOVERS
 from data_builders.regular_files import MEBIBYTE, open_regular
@@ -29,7 +30,7 @@ MAX_BYTES = 512 * MEBIBYTE  # 108 million pixels are 309 MiB where nothing is co
 _BAND = 8_000_000  # pixels converted at once, so that a large photo is not there several times
 
 
-class PhotoError(Exception):
+class PhotoError(UserError):
     """A photo cannot be used; the message says why, without the path."""
 
 

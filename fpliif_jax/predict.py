@@ -32,7 +32,7 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from data_builders.errors import one_line
+from data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax import (
     checkpoint,
     compilation_cache,
@@ -49,7 +49,7 @@ LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
 MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
 
 
-class PredictError(Exception):
+class PredictError(UserError):
     """The command cannot be carried out; the message says why and what to do."""
 
 
@@ -192,8 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compilation_cache.enable()
     try:
         num_photos, num_labelled = _run(flags)
-    except (PredictError, checkpoint.CheckpointError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
+    except USER_ERRORS as error:
+        print(one_line(error_line(error)), file=sys.stderr)
         return 1
     return 0 if num_labelled == num_photos else 1
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from absl import logging
 
+from data_builders.errors import UserError
 from data_builders.lock_file import open_lock_file
 from fpliif_jax import whole_file
 
 
-class RunLockError(Exception):
+class RunLockError(UserError):
     """Another process is at work in the folder; the message says what to do."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from data_builders.errors import naming
+from data_builders.errors import UserError, naming
 from fpliif_jax import whole_file
 
 PACKAGES = (
@@ -32,7 +32,7 @@ PACKAGES = (
 )
 
 
-class RunRecordError(Exception):
+class RunRecordError(UserError):
     """A run's folder cannot be written; the message says why and what to do."""
 
 

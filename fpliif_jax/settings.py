@@ -14,6 +14,7 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from data_builders.errors import UserError
 from fpliif_jax import (
     checkpoint,
     compilation_cache,
@@ -30,7 +31,7 @@ from fpliif_jax.stages import make_stages
 _DEFAULT = pathlib.Path(__file__).parents[1] / "configs" / "synthetic.py"
 
 
-class SettingsError(Exception):
+class SettingsError(UserError):
     """A setting is impossible; the message names the field, its value and the choices."""
 
 

@@ -18,7 +18,7 @@ import optax
 from absl import logging
 from tqdm import tqdm
 
-from data_builders.errors import DataError
+from data_builders.errors import DataError, UserError
 from fpliif_jax import checkpoint, evaluate, fitting, input_pipeline, parallel
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import create_model, input_shapes, query_plan
@@ -31,7 +31,7 @@ State = dict[str, Any]  # 'params', 'batch_stats', 'opt_state'
 Step = Callable[[State, dict[str, Any]], tuple[State, dict[str, jax.Array]]]
 
 
-class TrainingError(Exception):
+class TrainingError(UserError):
     """Training cannot go on; the message says where and why."""
 
 

@@ -13,6 +13,7 @@ import types
 import pytest
 from tiny_run import tiny_config
 
+from data_builders.errors import UserError
 from experiments.launching import launch, local, slurm
 from experiments.launching.jobs import Job, Outcome, Step
 
@@ -245,7 +246,7 @@ def test_seeds_are_read(text: str, seeds: list[int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000"])
 def test_other_seeds_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="--seeds is"):
+    with pytest.raises(UserError, match="--seeds is"):
         launch.read_seeds(text)
 
 
@@ -260,7 +261,7 @@ def test_other_seeds_are_refused(text: str) -> None:
 def test_impossible_options_are_refused(arguments: list[str], message: str) -> None:
     parser = argparse.ArgumentParser()
     launch.add_options(parser)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         launch.check_options(parser.parse_args(arguments))
 
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from data_builders.errors import DataError
+from data_builders.errors import USER_ERRORS, DataError, error_line
 from data_builders.synthetic_faces.contact_sheet import contact_sheet
 from data_builders.synthetic_faces.dataset import write_dataset
 from data_builders.synthetic_faces.drawing import draw_face
@@ -73,8 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{sum(counts)} faces in {root}")
         if args.contact_sheet:
             _save_contact_sheet(args.contact_sheet, args.seed, counts, args.image_size)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except USER_ERRORS as error:
+        print(error_line(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)

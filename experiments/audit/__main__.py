@@ -13,8 +13,8 @@ import sys
 
 from absl import app, flags, logging
 
+from data_builders.errors import USER_ERRORS, error_line
 from experiments.audit import layout
-from experiments.published import PublishedError
 
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "markdown", "json"], "How to print.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write instead of the standard output.")
@@ -36,8 +36,8 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: --output={path}: there is no folder {path.parent}; make it first")
     try:
         content = _RENDER[_FORMAT.value](layout.audit())
-    except (PublishedError, LookupError) as error:
-        sys.exit(f"error: {error}")
+    except USER_ERRORS as error:
+        sys.exit(error_line(error))
     if path is None:
         print(content, end="")
         return

@@ -4,7 +4,7 @@ import dataclasses
 import decimal
 from collections.abc import Iterable, Sequence
 
-from experiments.published import PublishedValue
+from experiments.published import PublishedError, PublishedValue
 
 # What each word means stands in `layout`, and on the page.
 STATUSES = ("contradiction", "doubt", "rounding", "cannot be recomputed", "agrees")
@@ -56,16 +56,24 @@ class Tables:
             if all(getattr(value, name) == wanted for name, wanted in fields.items())
         ]
 
+    def exactly(self, number: int, **fields: str) -> list[PublishedValue]:
+        """Those whose fields have these values, where there have to be so many.
+
+        Raises:
+          PublishedError: there are more or fewer.
+        """
+        values = self.all(**fields)
+        if len(values) != number:
+            raise PublishedError(f"{len(values)} published values have {fields}, not {number}")
+        return values
+
     def one(self, **fields: str) -> PublishedValue:
         """The only one.
 
         Raises:
-          LookupError: there is none, or there are several.
+          PublishedError: there is none, or there are several.
         """
-        found = self.all(**fields)
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} published values have {fields}, not one")
-        return found[0]
+        return self.exactly(1, **fields)[0]
 
     def sources(self) -> set[str]:
         """Everything that values come from."""

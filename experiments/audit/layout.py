@@ -53,7 +53,7 @@ def audit(values: Iterable[PublishedValue] | None = None) -> list[Finding]:
       Findings by status, contradictions and then doubts first, and by consequence.
 
     Raises:
-      LookupError: a value that is needed is missing, or there twice.
+      PublishedError: a value that is needed is missing, or there twice.
     """
     tables = Tables(published_values() if values is None else values)
     findings = [

@@ -26,7 +26,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from data_builders.errors import DataError
+from data_builders.errors import USER_ERRORS, error_line
 from experiments.benchmark import figure, machine, tables, tasks, torch_programs
 from experiments.benchmark.plan import FILE_NAME, PARTS, Plan, Record
 from fpliif_jax import checkpoint, fp_liif_rows, settings
@@ -80,8 +80,8 @@ def main(argv: list[str]) -> None:
             if tasks.needs_data(plan):
                 _ = plan.train_split  # a folder without data is told before anything long begins
             run(plan)
-    except (DataError, settings.SettingsError, OSError) as error:
-        sys.exit(f"error: {error}")
+    except USER_ERRORS as error:
+        sys.exit(error_line(error))
 
 
 def run(plan: Plan) -> None:

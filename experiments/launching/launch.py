@@ -8,6 +8,7 @@ from typing import Any
 
 import ml_collections
 
+from data_builders.errors import UserError
 from experiments.launching import local, slurm
 from experiments.launching.jobs import Job, Outcome
 from experiments.study.studies import Study, write_study
@@ -51,12 +52,12 @@ def check_options(flags: argparse.Namespace) -> None:
     """Refuses impossible options.
 
     Raises:
-      ValueError: names the option.
+      UserError: names the option.
     """
     if flags.jobs < 1:
-        raise ValueError(f"--jobs is {flags.jobs}; it must be at least 1")
+        raise UserError(f"--jobs is {flags.jobs}; it must be at least 1")
     if flags.launcher == "slurm" and flags.jobs != 1:
-        raise ValueError(
+        raise UserError(
             "--jobs is for --launcher=local; Slurm runs as many tasks as it has room for"
         )
     _slurm_parameters(flags.slurm)
@@ -69,26 +70,26 @@ def read_seeds(text: str) -> list[int]:
     """'0,1,2' or '0-4' as whole numbers from 0, each once.
 
     Raises:
-      ValueError: it is neither.
+      UserError: it is neither.
     """
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ValueError(f"--seeds is {text!r}; it must be like 0,1,2 or 0-4")
+            raise UserError(f"--seeds is {text!r}; it must be like 0,1,2 or 0-4")
         ends = (first, last if dash else first)
         if max(map(len, ends)) > _MOST_DIGITS or int(ends[1]) - int(ends[0]) >= _MOST_SEEDS:
-            raise ValueError(
+            raise UserError(
                 f"--seeds is {text!r}; it may name at most {_MOST_SEEDS:,} seeds of up to "
                 f"{_MOST_DIGITS} digits"
             )
         seeds += range(int(ends[0]), int(ends[1]) + 1)
     if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"--seeds is {text!r}; it must name at least one seed, and each once")
+        raise UserError(f"--seeds is {text!r}; it must name at least one seed, and each once")
     return seeds
 
 
-class StudyError(Exception):
+class StudyError(UserError):
     """A study cannot be started; the message says why and what to do."""
 
 
@@ -156,6 +157,6 @@ def _slurm_parameters(text: str) -> dict[str, Any]:
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
         if not equals or not name or not value:
-            raise ValueError(f"--slurm has {part!r}; it must be NAME=VALUE,NAME=VALUE")
+            raise UserError(f"--slurm has {part!r}; it must be NAME=VALUE,NAME=VALUE")
         parameters[name] = int(value) if value.isdecimal() else value
     return parameters

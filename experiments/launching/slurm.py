@@ -15,13 +15,14 @@ from typing import Any
 import submitit
 from tqdm import tqdm
 
+from data_builders.errors import UserError
 from experiments.launching import local
 from experiments.launching.jobs import Job, Outcome
 
 _POLL_SECONDS = 2.0
 
 
-class SlurmError(Exception):
+class SlurmError(UserError):
     """Jobs cannot be submitted; the message says why and what to do."""
 
 

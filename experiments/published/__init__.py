@@ -16,7 +16,7 @@ import math
 import pathlib
 import re
 
-from data_builders.errors import one_line
+from data_builders.errors import UserError, one_line
 from data_builders.regular_files import MEBIBYTE, read_regular
 
 FOLDER = pathlib.Path(__file__).parent
@@ -42,7 +42,7 @@ _LONGEST_NUMBER = 40  # characters, of which no paper prints as many
 _AS_PERCENT = {"percent": 0, "fraction": 2}  # how far the point moves
 
 
-class PublishedError(Exception):
+class PublishedError(UserError):
     """A file of published or external numbers cannot be read; the message, one line, names file and line."""
 
     def __str__(self) -> str:

@@ -16,9 +16,9 @@ import torch
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from data_builders.errors import DataError, said
+from data_builders.errors import USER_ERRORS, error_line
 from experiments.pytorch import evaluation, loop
-from fpliif_jax import checkpoint, evaluate, input_pipeline, run_lock, run_record, train
+from fpliif_jax import evaluate, input_pipeline, run_lock, run_record
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.settings import (
     SettingsError,
@@ -33,8 +33,6 @@ _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Run's folder; none: runs/<config>-pytorch/seed<seed>."
 )
 _DEVICE = flags.DEFINE_string("device", None, "'cpu' or 'cuda[:N]'; none: cuda if there is one.")
-_ERRORS = (DataError, SettingsError, checkpoint.CheckpointError)
-_ERRORS += (run_lock.RunLockError, run_record.RunRecordError, train.TrainingError)
 
 
 def main(argv: list[str]) -> None:
@@ -58,10 +56,8 @@ def main(argv: list[str]) -> None:
         device = choose_device(_DEVICE.value)
         apply_to_torch(config)
         run(config, workdir, device, interruption)
-    except _ERRORS as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(f"error: {said(error)}")
+    except USER_ERRORS as error:
+        sys.exit(error_line(error))
     sys.exit(interruption.exit_code if interruption.requested else 0)
 
 

@@ -18,8 +18,8 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from experiments.published import PublishedError
-from experiments.report import ReportError, write_report
+from data_builders.errors import USER_ERRORS, error_line
+from experiments.report import write_report
 from experiments.study.analysis import analyse
 from experiments.study.runs import Examples, Run, RunError, load_examples
 
@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         examples = _examples(shown, study)
         write_report(study, examples, flags.output, photos=not flags.nophotos)
-    except (RunError, PublishedError, ReportError) as error:
-        sys.exit(f"error: {error}")
+    except USER_ERRORS as error:
+        sys.exit(error_line(error))
     print("\n".join(study["summary"]))
     print(flags.output / "report.html")
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from data_builders.errors import UserError
 from experiments.report.table_rows import has_values
 from experiments.stats.verdict_rule import WORDS
 
 
-class ReportError(Exception):
+class ReportError(UserError):
     """The report cannot be written; the message says why and what to do."""
 
 

@@ -15,6 +15,7 @@ from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
+from data_builders.errors import UserError
 from data_builders.regular_files import MEBIBYTE, read_regular
 
 _MOST_LEVELS = 64
@@ -23,7 +24,7 @@ _KINDS = {"u": "unsigned integers", "iu": "integers", "f": "numbers with a point
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-class UnreadableError(Exception):
+class UnreadableError(UserError):
     """A file cannot be read or is not what it should be; the message names the file and says why."""
 
 

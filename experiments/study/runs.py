@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from data_builders.errors import UserError
 from experiments.study.bounded_files import (
     MEBIBYTE,
     ArrayForm,
@@ -50,7 +51,7 @@ _SAME_SCORE = 1e-9
 _DIGITS = re.compile(r"([0-9]+)")
 
 
-class RunError(Exception):
+class RunError(UserError):
     """Files of a run cannot be used; the message names the file and says why."""
 
 

@@ -7,6 +7,7 @@ smoke   seconds a run: shows that every command works; the scores mean nothing
 
 from typing import Any
 
+from data_builders.errors import UserError
 from experiments.study.tables import Variant
 
 SCALES = ("smoke", "small", "paper")
@@ -100,10 +101,10 @@ def scaled(variant: Variant, scale: str) -> tuple[str, dict[str, Any]]:
     """The experiment file of a variant at a scale, and the fields that differ from it, in order.
 
     Raises:
-      ValueError: the scale is unknown.
+      UserError: the scale is unknown.
     """
     if scale not in SCALES:
-        raise ValueError(f"--scale is {scale!r}; it must be one of {', '.join(SCALES)}")
+        raise UserError(f"--scale is {scale!r}; it must be one of {', '.join(SCALES)}")
     file, fields = variant.config, {}
     if scale != "paper":
         file, fields = _SMALL[variant.config]

@@ -7,6 +7,8 @@ import dataclasses
 import difflib
 from typing import Any
 
+from data_builders.errors import UserError
+
 FP_LIIF_ROWS = ("256", "512", "192->256", "128->256", "96->256", "64->256")
 
 
@@ -408,12 +410,12 @@ def table_named(name: str) -> Table:
     """The table of that name.
 
     Raises:
-      ValueError: there is none; the message lists them.
+      UserError: there is none; the message lists them.
     """
     found = [table for table in TABLES if table.name == name]
     if not found:
         names = [table.name for table in TABLES]
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]!r}? There" if close else "there"
-        raise ValueError(f"there is no table {name!r}; {hint} are {', '.join(names)}")
+        raise UserError(f"there is no table {name!r}; {hint} are {', '.join(names)}")
     return found[0]

@@ -16,10 +16,9 @@ from collections.abc import Sequence
 
 import jax
 
-from fpliif_jax import checkpoint, run_lock, settings
-from fpliif_jax.interop import InteropError, make_run, write_weights
-
-_ERRORS = (InteropError, checkpoint.CheckpointError, run_lock.RunLockError, settings.SettingsError)
+from data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax import settings
+from fpliif_jax.interop import make_run, write_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             settings.check_settings(config)
             note = make_run(pathlib.Path(flags.input).expanduser(), config, workdir)
             print(f"{workdir}: checkpoint best holds {note}")
-    except _ERRORS as error:
-        sys.exit(f"error: {error}")
+    except USER_ERRORS as error:
+        sys.exit(error_line(error))
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:

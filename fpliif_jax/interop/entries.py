@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
+from data_builders.errors import UserError
+
 Path = tuple[str, ...]
 
 _NAMED_AT_MOST = 5  # entries of one kind in a message
@@ -23,7 +25,7 @@ _TO_FLAX = {4: (2, 3, 1, 0), 2: (1, 0)}  # OIHW -> HWIO, [outputs, inputs] -> [i
 _TO_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}
 
 
-class InteropError(Exception):
+class InteropError(UserError):
     """Weights do not fit the model, or a file cannot be read; the message says what and where."""
 
 
