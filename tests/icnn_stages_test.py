@@ -1,6 +1,7 @@
 """Tests of fpliif_jax.icnn_stages: what each stage of STN-iCNN trains, on how many devices."""
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -280,6 +281,30 @@ def test_normalisers_count_what_is_there_and_no_padding() -> None:
     for name in ("localisation", "fine"):
         weights = jax.jit(_stage(config, name).prepare)(batch)["part_weights"]
         np.testing.assert_array_equal(weights, [[1] * 6] * 3 + [[0] * 6])
+
+
+def test_the_truth_of_the_joint_training_is_what_the_predicted_windows_show() -> None:
+    """§2.1. Logits that are right there and nowhere else have no loss."""
+    config = tiny_icnn_config()
+    settings = stn_icnn_settings.resolve(config.model)
+    config.train.stages = ("end_to_end",)
+
+    @jax.jit
+    def compute(labels: jax.Array) -> tuple[tuple[jax.Array, ...], dict[str, jax.Array]]:
+        true, _ = icnn_stages.true_windows(labels, settings)
+        predicted = true.at[..., 2].add(2 * 3 / 47)  # three pixels beside
+        targets = icnn_stages._targets(labels, predicted, settings)
+        logits = tuple(20 * jax.nn.one_hot(target, 4) - 10 for target in targets)
+        found = {"theta": predicted, "part_logits": logits}
+        model = types.SimpleNamespace(apply=lambda *_, **__: (found, {"batch_stats": {}}))
+        (stage,) = icnn_stages.make_icnn_stages(config, model)
+        inputs = {"resized": None, "canvas": None, "labels": labels, "weights": jnp.ones(2)}
+        return targets, stage.sums({}, inputs)[0]
+
+    targets, sums = compute(_batch(2, 2)["labels"].astype(np.int32))
+    for name, target in zip(icnn_stages.PART_NAMES, targets, strict=True):
+        assert target.max() > 0, "the windows show nothing"
+        assert sums[name] < 0.01 * target.size, name
 
 
 def test_augmentation_depends_on_seed_epoch_example_and_copy() -> None:
