@@ -132,10 +132,10 @@ def _processes(workdir: pathlib.Path, arguments: list[str]) -> list[subprocess.P
 def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
-    arguments = ["--mode=train", "--config.train.epochs=6", "--config.train.batch_size=2"]
+    arguments = ["--mode=train", "--config.train.epochs=4"]
     arguments += [f"--config.data.manual_dir={lapa_download}", f"--config.data.data_dir={data_dir}"]
-    ends = [child.communicate(timeout=240) for child in _processes(tmp_path / "whole", arguments)]
-    assert checkpoint.saved_step(tmp_path / "whole", "last") == 42, ends
+    ends = _ends(_processes(tmp_path / "whole", arguments))
+    assert checkpoint.saved_step(tmp_path / "whole", "last") == 16, ends
 
     survivor, victim = _processes(tmp_path / "killed", arguments)
     while not checkpoint.saved_step(tmp_path / "killed", "last"):
@@ -151,16 +151,24 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     assert "another process of this run ended: it sent no sign of life" in last, errors
     assert last.endswith(_LINE.strip())
     assert "coordination_service" not in errors and "Fatal Python" not in errors
-    assert checkpoint.saved_step(tmp_path / "killed", "last") < 42
+    assert checkpoint.saved_step(tmp_path / "killed", "last") < 16
 
-    ends = [child.communicate(timeout=240) for child in _processes(tmp_path / "killed", arguments)]
-    assert checkpoint.saved_step(tmp_path / "killed", "last") == 42, ends
+    ends = _ends(_processes(tmp_path / "killed", arguments))
+    assert checkpoint.saved_step(tmp_path / "killed", "last") == 16, ends
     whole, resumed = (_state(tmp_path / name) for name in ("whole", "killed"))
     assert whole.keys() == resumed.keys()
     for name in whole:
         np.testing.assert_array_equal(whole[name], resumed[name], err_msg=name)
     losses = [_losses(tmp_path / name) for name in ("whole", "killed")]
     assert losses[0] == losses[1]
+
+
+def _ends(processes: list[subprocess.Popen]) -> list[tuple[str, str]]:
+    try:
+        return [process.communicate(timeout=240) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def _state(workdir: pathlib.Path) -> dict[str, np.ndarray]:

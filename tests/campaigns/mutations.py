@@ -31,7 +31,6 @@ from data_builders.prepare import prepare
 from experiments import published
 from experiments.study import runs
 from fpliif_jax import checkpoint, evaluate, input_pipeline, interop, photos, train
-from fpliif_jax.interop import files
 from fpliif_jax.interruption import Interruption
 from tests.campaigns import runner
 
@@ -49,29 +48,27 @@ class Kind:
       pattern: of the files in it.
       read: copy of the folder, damaged file -> digest of all that is taken from it.
       has_digest: whether the format holds one, so that no other content may go unnoticed.
+      reads_one: whether the digest is of the damaged file alone.
     """
 
     name: str
     folder: pathlib.Path
     pattern: str
     read: Callable[[pathlib.Path, pathlib.Path], str]
-    has_digest: bool
+    has_digest: bool = False
+    reads_one: bool = False
 
 
 def make_trial(folder: pathlib.Path) -> runner.Trial:
     """Makes one file of each kind, sound, and returns what damages one of them."""
     kinds = _kinds(folder)
-    sound = {}
-    for kind in kinds:
-        for path in sorted(kind.folder.glob(kind.pattern)):
-            if path.is_file():
-                sound[kind.name, path.name] = (kind, path, kind.read(kind.folder, path))
-    by_kind = {kind.name: [key for key in sound if key[0] == kind.name] for kind in kinds}
-    assert all(by_kind.values()), by_kind
-    spare = folder / "damaged"
+    spare, sound = folder / "damaged", {}
 
     def trial(chance: random.Random) -> runner.Outcome:
-        kind, path, digest = sound[chance.choice(by_kind[chance.choice(kinds).name])]
+        kind = chance.choice(kinds)
+        path = chance.choice(sorted(p for p in kind.folder.glob(kind.pattern) if p.is_file()))
+        key = (kind.name, path if kind.reads_one else None)
+        digest = sound[key] = sound.get(key) or kind.read(kind.folder, path)
         shutil.rmtree(spare, ignore_errors=True)
         shutil.copytree(kind.folder, spare)
         damaged, what = spare / path.relative_to(kind.folder), "bytes"
@@ -132,9 +129,8 @@ def _kinds(folder: pathlib.Path) -> list[Kind]:
     evaluate.evaluate(config, run, dataset)
     weights = folder / "weights"
     weights.mkdir()
-    loaded = checkpoint.load_for_inference(run)
     for name in ("model.safetensors", "model.pth"):
-        files.write_file(weights / name, interop.fpliif_to_torch(loaded.variables), "")
+        interop.write_weights(run, "best", weights / name)
     lists = folder / "lists"
     lists.mkdir()
     (lists / "mapping.txt").write_text("".join(f"{i}  {3 * i}.jpg\n" for i in range(30)))
@@ -175,13 +171,13 @@ def _kinds(folder: pathlib.Path) -> list[Kind]:
         Kind("checkpoint", run, "checkpoints/**/*", read_checkpoint, True),
         Kind("prepared set", data, "lapa/1.0.0/*", lambda copy, path: prepared_content(copy), True),
         Kind("resized images", cache, "*/*", read_cache, True),
-        Kind("run: JSON", run, "*.json*", _read_run, False),
-        Kind("run: arrays", run, "**/*.npz", _read_run, False),
-        Kind("label map", raw / "LaPa", "*/labels/*.png", read_label, False),
-        Kind("photo", raw / "LaPa", "*/images/*.jpg", read_photo, False),
-        Kind("weights", weights, "*", read_weights, False),
-        Kind("external CSV", lists, "external.csv", read_csv, False),
-        Kind("mapping list", lists, "mapping.txt", read_mapping, False),
+        Kind("run: JSON", run, "*.json*", _read_run),
+        Kind("run: arrays", run, "**/*.npz", _read_run),
+        Kind("label map", raw / "LaPa", "*/labels/*.png", read_label, reads_one=True),
+        Kind("photo", raw / "LaPa", "*/images/*.jpg", read_photo, reads_one=True),
+        Kind("weights", weights, "*", read_weights, reads_one=True),
+        Kind("external CSV", lists, "external.csv", read_csv),
+        Kind("mapping list", lists, "mapping.txt", read_mapping),
     ]
 
 
