@@ -69,7 +69,8 @@ def in_child() -> None:
     code = os.waitstatus_to_exitcode(status)
     if code == LOST_PEER or (code == -signal.SIGABRT and told):
         reason = next(
-            (text for pattern, text in _REASONS if re.search(pattern, told)), "why is unknown"
+            (text for pattern, text in _REASONS if re.search(pattern, told)),
+            "the connection to it was lost",
         )
         message, code = _MESSAGE.format(reason=reason).encode(), 0
     else:

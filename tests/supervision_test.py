@@ -148,7 +148,7 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     assert time.monotonic() - killed_at < 45  # of which JAX waits 20; 100 by default
     assert survivor.returncode == 0, errors
     last = errors.splitlines()[-1]
-    assert "another process of this run ended: it sent no sign of life" in last, errors
+    assert "another process of this run ended: " in last, errors
     assert last.endswith(_LINE.strip())
     assert "coordination_service" not in errors and "Fatal Python" not in errors
     assert checkpoint.saved_step(tmp_path / "killed", "last") < 16
