@@ -137,10 +137,13 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     ends = _ends(_processes(tmp_path / "whole", arguments))
     assert checkpoint.saved_step(tmp_path / "whole", "last") == 16, ends
 
-    survivor, victim = _processes(tmp_path / "killed", arguments)
-    while not checkpoint.saved_step(tmp_path / "killed", "last"):
-        assert survivor.poll() is None and victim.poll() is None
-        time.sleep(0.02)
+    for _ in range(3):  # on a busy machine they may miss each other: Gloo waits 30 s for a process
+        survivor, victim = _processes(tmp_path / "killed", arguments)
+        while not checkpoint.saved_step(tmp_path / "killed", "last") and survivor.poll() is None:
+            time.sleep(0.02)
+        if survivor.poll() is None:
+            break
+        _ends([survivor, victim])
     victim.kill()
     killed_at = time.monotonic()
     victim.communicate()
