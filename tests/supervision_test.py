@@ -181,6 +181,4 @@ def _state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
 
 def _losses(workdir: pathlib.Path) -> list[dict]:
     records = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
-    return [
-        {key: value for key, value in record.items() if "second" not in key} for record in records
-    ]
+    return [{key: value for key, value in record.items() if key != "timing"} for record in records]
