@@ -204,8 +204,13 @@ for _stage in ("coarse", "localisation", "fine", "end_to_end"):
 
 
 def has_role(field: str, *roles: Role) -> bool:
-    """Whether a field ('model.norm') has one of these roles; one of somebody's own experiment is of the experiment."""
-    return (FIELDS[field].role if field in FIELDS else Role.EXPERIMENT) in roles
+    """Whether a field ('model.norm') has one of these roles.
+
+    One of somebody's own experiment decides what is learnt, but for those of `eval`.
+    """
+    if field in FIELDS:
+        return FIELDS[field].role in roles
+    return (Role.PROTOCOL if field.startswith("eval.") else Role.EXPERIMENT) in roles
 
 
 def decides_function(field: str) -> bool:

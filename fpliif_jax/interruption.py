@@ -11,11 +11,13 @@ import ctypes
 import os
 import signal
 import sys
+import time
 import types
 from collections.abc import Iterator
 
 # Environment variable with the number of the process that launched this one and that it is to end with.
 PARENT = "FPLIIF_JAX_PARENT"
+_ONCE = 0.25  # seconds within which a signal that comes again is the same one
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -31,6 +33,7 @@ class Interruption:
         self.requested = False
         self._message = message
         self._signal: int | None = None
+        self._first = 0.0  # when the first signal came
         self._is_deferred = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
@@ -51,7 +54,11 @@ class Interruption:
             self._is_deferred = False
 
     def _handle(self, number: int, frame: types.FrameType | None) -> None:
-        repeated = self.requested and number == signal.SIGINT
+        # A cluster may send one signal to a process and, by its parent, once more.
+        now = time.monotonic()
+        repeated = self.requested and number == signal.SIGINT and now > self._first + _ONCE
+        if not self.requested:
+            self._first = now
         self.requested, self._signal = True, number
         if not self._is_deferred or repeated:
             # What was being printed when the signal came cannot be printed to again.

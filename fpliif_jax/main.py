@@ -33,6 +33,7 @@ from fpliif_jax.settings import (
     warn_of_dtype,
 )
 
+_LONGEST_REASON = 300  # characters of what JAX says of a process that is gone
 _CONFIG = define_config_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run's folder; none: runs/<config>/seed<seed>.")
 _MODE = flags.DEFINE_enum(
@@ -63,6 +64,7 @@ def main(argv: list[str]) -> None:
     try:
         apply_to_jax(config)
         parallel.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+        supervision.joined()
         check_devices()
         check_settings(config)
         warn_of_dtype(config)
@@ -79,6 +81,7 @@ def main(argv: list[str]) -> None:
 def _end_one_of_several(error: Exception) -> NoReturn:
     """Ends at once: at a normal end JAX would wait five minutes for the other processes."""
     if parallel.tells_of_a_lost_process(error):
+        print(" ".join(str(error).split())[:_LONGEST_REASON], file=sys.stderr, flush=True)
         os._exit(supervision.LOST_PEER)
     if isinstance(error, USER_ERRORS):
         print(error_line(error), file=sys.stderr, flush=True)

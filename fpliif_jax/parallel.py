@@ -20,7 +20,14 @@ PyTree = Any
 
 _HEARTBEAT_SECONDS = 20  # after which a process that sends nothing is taken for gone; JAX waits 100
 # What is said of a process that is gone, or that does not come to the first collective within Gloo's 30 s.
-_LOST = ("heartbeat", "UNAVAILABLE", "Barrier failed", "Gloo", "closed by peer", "reset by peer")
+_LOST = (
+    "heartbeat",
+    "UNAVAILABLE",
+    "Barrier failed",
+    "Gloo context initialization failed",
+    "closed by peer",
+    "reset by peer",
+)
 
 
 class ParallelError(UserError):
@@ -90,13 +97,25 @@ def barrier(name: str) -> None:
 
 def smallest(number: int | None) -> int | None:
     """The smallest of every process's numbers; None where a process has None."""
+    numbers = _of_all(number)
+    return None if None in numbers else min(numbers)
+
+
+def largest(number: int | None) -> int | None:
+    """The largest of every process's numbers; None where a process has None."""
+    numbers = _of_all(number)
+    return None if None in numbers else max(numbers)
+
+
+def _of_all(number: int | None) -> list[int | None]:
+    """Every process's number, from 0 on, or None."""
     if jax.process_count() == 1:
-        return number
+        return [number]
     # -1 is None; int32 pairs, since JAX has no int64 by default.
-    told = np.array(divmod(-1 if number is None else number, 2**30), np.int32)
-    found = multihost_utils.process_allgather(told)
-    least = min(int(high) * 2**30 + int(low) for high, low in found)
-    return None if least < 0 else least
+    pair = np.array(divmod(-1 if number is None else number, 2**30), np.int32)
+    pairs = multihost_utils.process_allgather(pair)
+    numbers = [int(high) * 2**30 + int(low) for high, low in pairs]
+    return [None if one < 0 else one for one in numbers]
 
 
 def pmap(function: Callable, *, donate_argnums: tuple[int, ...] = ()) -> Callable:

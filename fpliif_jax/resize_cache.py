@@ -13,6 +13,7 @@ the files that it opens with their digests; what differs, or has no digest, is m
 
 import contextlib
 import dataclasses
+import errno
 import os
 import pathlib
 import shutil
@@ -134,10 +135,10 @@ def _open(path: pathlib.Path, shape: tuple[int, ...], dtype: np.dtype | None) ->
     try:
         open_regular(path, sys.maxsize).close()
         array = np.lib.format.open_memmap(path, mode="r")
-    except FileNotFoundError:
-        raise
     except OSError as error:
-        raise _DamageError(f"damaged, {error.strerror or error}") from error
+        if error.errno == errno.EINVAL:  # a folder, a pipe
+            raise _DamageError(f"damaged, {error.strerror}") from error
+        raise  # out of memory, no permission: nothing that making it anew would mend
     except Exception as error:  # NumPy raises many kinds for damaged headers
         raise _DamageError(f"damaged, {one_line(error)[:200]}") from error
     is_dtype = array.dtype.kind == "U" if dtype is None else array.dtype == dtype

@@ -5,22 +5,24 @@ pages of stacks), and jaxlib 0.10 can call no Python function instead. So each p
 child, and its parent waits, hands on signals and what the child prints, and says in the end what has happened.
 """
 
+import contextlib
 import ctypes
 import os
 import re
 import signal
 import sys
+import threading
 import types
 
 from fpliif_jax import interruption
 
-LOST_PEER = (
-    75  # exit code of a child that another process left alone; sysexits.h: "try again later"
-)
-_MESSAGE = (
+# Exit code of a process that another one left alone; sysexits.h: "try again later".
+LOST_PEER = 75
+_LOST = (
     "another process of this run ended: {reason}; the last checkpoint stands; start the same command in every "
     "process again to go on\n"
 )
+_APART = "error: the processes could not join: {line}; check the address of process 0, and that all are started\n"
 # How the lines of the C++ layer begin in which it tells that a process is gone; then come its stacks.
 _COORDINATION = re.compile(
     rb"[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ (?:coordination_service\w*\.cc|client\.h):\d+\] "
@@ -30,18 +32,23 @@ _REASONS = (
     (rb"Connection reset|[Ss]ocket closed|UNAVAILABLE", "its connection was closed"),
 )
 _MOST_KEPT = 2**20  # bytes of what the C++ layer says
+_PATIENCE = 2.0  # seconds for what is still in the pipe when the child has ended
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
+
+_joined: int | None = None  # in the child: end of the pipe by which it tells that it has joined
 
 
 def in_child() -> None:
     """Forks; call it before JAX has started a backend. Returns in the child alone, the parent ends with it.
 
-    The parent's exit code is the child's; 0, as after SIGTERM, where another process of the run has ended.
+    The parent's exit code is the child's; LOST_PEER where another process of the run has ended, 1 where the
+    processes never joined.
     """
+    global _joined
     interruption.follow_parent()
     sys.stdout.flush()
     sys.stderr.flush()
-    reader, writer = os.pipe()
+    (reader, writer), (news, teller) = os.pipe(), os.pipe()
     signals = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # until the parent can hand them on
     parent, child = os.getpid(), os.fork()
@@ -53,40 +60,78 @@ def in_child() -> None:
         if os.getppid() != parent:
             os._exit(1)
         os.dup2(writer, sys.__stderr__.fileno())
-        os.close(reader)
-        os.close(writer)
+        for end in (reader, writer, news):
+            os.close(end)
+        _joined = teller
         return
 
     def hand_on(number: int, frame: types.FrameType | None) -> None:
-        os.kill(child, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
 
     for number in signals:
         signal.signal(number, hand_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     os.close(writer)
-    told = _copy(reader, sys.__stderr__.fileno())
+    os.close(teller)
+    kept = bytearray()
+    # What the child has started may hold its end of the pipe open for longer than it lives.
+    copying = threading.Thread(target=_copy, args=(reader, kept), daemon=True)
+    copying.start()
     _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
+    copying.join(_PATIENCE)
+    _say(*_ending(os.waitstatus_to_exitcode(status), bytes(kept), bool(os.read(news, 1))))
+
+
+def joined() -> None:
+    """Tells the parent that the processes of the run have found each other."""
+    if _joined is not None:
+        os.write(_joined, b"1")
+
+
+def _ending(code: int, told: bytes, has_joined: bool) -> tuple[int, bytes]:
+    """Exit code of the parent, and what it says, by the child's code and what the C++ layer said."""
     if code == LOST_PEER or (code == -signal.SIGABRT and told):
+        if not has_joined:
+            match = _COORDINATION.search(told)
+            line = told[match.end() if match else 0 :].split(b"\n")[0][:200]
+            return 1, _APART.format(line=line.decode(errors="replace").strip()).encode()
         reason = next(
             (text for pattern, text in _REASONS if re.search(pattern, told)),
             "the connection to it was lost",
         )
-        message, code = _MESSAGE.format(reason=reason).encode(), 0
-    else:
-        message = told if code else b""
-    os.write(sys.__stderr__.fileno(), message)
-    os._exit(code if code >= 0 else 128 - code)
+        return LOST_PEER, _LOST.format(reason=reason).encode()
+    # Told while it ended well: nobody needs to know.
+    return (code if code >= 0 else 128 - code), told if code else b""
 
 
-def _copy(source: int, target: int) -> bytes:
-    """Copies until the end, or until the C++ layer tells of its coordination; returns what came from there on."""
-    kept = b""
+def _say(code: int, message: bytes) -> None:
+    _write(message)
+    os._exit(code)
+
+
+def _copy(source: int, kept: bytearray) -> None:
+    """Copies to stderr until the end or until the C++ layer tells of its coordination, and keeps the rest."""
+    is_heard = True
     while chunk := os.read(source, 2**16):
         if not kept:
             match = _COORDINATION.search(chunk)
             place = len(chunk) if match is None else match.start()
-            os.write(target, chunk[:place])
+            # A terminal that is gone, or a full disk, must not end the run.
+            is_heard = is_heard and _write(chunk[:place])
             chunk = chunk[place:]
-        kept = (kept + chunk)[:_MOST_KEPT]
-    return kept
+        kept += chunk
+        if (
+            len(kept) > _MOST_KEPT
+        ):  # the beginning has the reason, the end what the program itself said last
+            del kept[_MOST_KEPT // 2 : len(kept) - _MOST_KEPT // 2]
+
+
+def _write(content: bytes) -> bool:
+    """Whether all of it could be written to stderr."""
+    try:
+        while content:
+            content = content[os.write(sys.__stderr__.fileno(), content) :]
+    except OSError:
+        return False
+    return True

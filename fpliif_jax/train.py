@@ -262,12 +262,19 @@ def make_fitted_step(
         batch["stop"] = np.zeros(len(batch["weights"]), np.float32)
         try:
             compiled = step.lower(state, parallel.shard(batch)).compile()
+            plan = fitting.planned_bytes(compiled)
+            # Where XLA does not say, as much as is estimated.
+            size = (config.data.image_size, config.data.image_size)
+            total = (
+                plan["total"] if plan else query_plan.training_bytes(microbatch, size, config.model)
+            )
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
-            return math.inf
-        found = fitting.planned_bytes(compiled)
-        return 0 if found is None else found["total"]
+            total = None
+        # What one process cannot do, none may choose.
+        worst = parallel.largest(total)
+        return math.inf if worst is None else worst
 
     if numbers is None:
         stage = make_stages(config, create_model(config.model, parallel.AXIS), class_names)[
@@ -393,7 +400,6 @@ class _StageRun:
             sizes = evaluate.label_sizes(rows)
             self._validation = input_pipeline.load_split(dataset, "validation", sizes)
             self._validation_rows = rows
-            self._eval_step = evaluate.make_eval_step(model, config, rows)
         optimizer = make_optimizer(settings, stage.learning_rates, self._per_epoch)
         variables = init_variables(model, config)
         if progress["stage_step"] > 0:
@@ -413,6 +419,12 @@ class _StageRun:
             fitting.numbers_of_run(progress),
         )
         self._step_function, self._microbatch, progress["chosen"] = fitted
+        if self._validation is not None:
+            # By the run's own numbers: their rounding may decide which state is the best.
+            own = fitting.with_numbers(config, progress["chosen"])
+            self._eval_step = evaluate.make_eval_step(
+                create_model(own.model, parallel.AXIS), own, self._validation_rows
+            )
 
     def train(self, interruption: Interruption) -> bool:
         """Runs the stage to its end or to an interruption; True when there was one."""

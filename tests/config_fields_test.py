@@ -56,6 +56,11 @@ def test_these_fields_may_differ_and_no_others(
     assert not may_differ("model.of_somebodys_own")
 
 
+def test_what_somebodys_own_experiment_evaluates_may_change() -> None:
+    assert checkpoint.is_free("eval.of_somebodys_own")
+    assert not checkpoint.is_free("evaluation")
+
+
 def test_weights_are_another_function_by_these_fields() -> None:
     of_model = {field for field in config_fields.FIELDS if field.startswith("model.")}
     same = {"model.query_chunk", "model.remat", "model.dtype", "model.initializer"}

@@ -1,11 +1,14 @@
 """Tests of fpliif_jax.interruption, in a process of their own."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+
+from fpliif_jax.interruption import Interruption
 
 PROGRAM = """
 import contextlib, sys, time
@@ -77,3 +80,11 @@ def test_native_code_that_calls_python_cannot_swallow_it(number: signal.Signals,
 
 def test_a_second_ctrl_c_does_not_wait() -> None:
     assert _run(True, signal.SIGINT, signal.SIGINT, linger=True)[0] == 130
+
+
+def test_one_signal_that_comes_twice_at_once_is_one() -> None:
+    interruption = Interruption()
+    with interruption.deferred():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert interruption.requested

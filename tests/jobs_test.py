@@ -66,6 +66,17 @@ def test_auto_goes_on_with_whatever_number_a_run_has(
     assert _step(_changed("model.query_chunk", 4096)).conflict(tmp_path) is not None
 
 
+def test_a_run_goes_on_with_the_numbers_that_it_chose_itself(tmp_path: pathlib.Path) -> None:
+    for name in ("results.json", "config.json"):
+        content = CONFIG if name == "config.json" else {"config": CONFIG}
+        (tmp_path / name).write_text(json.dumps(content))
+    (tmp_path / "environment.json").write_text(json.dumps({"chosen": {"model.query_chunk": 4096}}))
+    for number, is_its_own in ((4096, True), (8192, False)):
+        step = _step(_changed("model.query_chunk", number))
+        assert (step.conflict(tmp_path) is None) is is_its_own
+        assert step.is_finished(tmp_path) is is_its_own
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"config": 3}', '{"config": {"a": 1', "null"])
 def test_half_a_file_is_not_finished(tmp_path: pathlib.Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)

@@ -129,10 +129,10 @@ def test_a_run_leaves_what_a_run_of_jax_leaves(
 def test_interrupted_and_resumed_is_the_uninterrupted_run(
     whole: pathlib.Path, tmp_path: pathlib.Path, data: list[str]
 ) -> None:
-    """SIGTERM in the first epoch, then a kill in the second."""
-    log = tmp_path / "metrics.jsonl"
+    """SIGTERM in the first epoch, then a kill in the second. It keeps the number that it was begun with."""
+    log, number_of_parts = tmp_path / "metrics.jsonl", "--config.train.microbatch=0"
     for lines, number, code in ((1, signal.SIGTERM, 0), (2, signal.SIGKILL, -9)):
-        child = start("experiments.pytorch.train", f"--workdir={tmp_path}", *data)
+        child = start("experiments.pytorch.train", f"--workdir={tmp_path}", *data, number_of_parts)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and child.poll() is None:
             if log.exists() and len(log.read_text().splitlines()) >= lines:
@@ -143,6 +143,7 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(
         assert child.returncode == code, output + errors
         assert not (tmp_path / "results.json").exists()
     train(tmp_path, *data)
+    assert json.loads((tmp_path / "config.json").read_text())["train"]["microbatch"] == 0
     for which in ("last", "best"):
         one, other = (checkpoint.load(folder, which) for folder in (whole, tmp_path))
         assert one["progress"]["step"] == other["progress"]["step"]

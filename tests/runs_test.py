@@ -677,6 +677,21 @@ def test_seeds_and_places_do_not_separate_runs_and_settings_do(tmp_path: pathlib
     )
 
 
+def test_runs_from_before_auto_belong_to_those_with_it(tmp_path: pathlib.Path) -> None:
+    before = {"model__query_chunk": 65536, "train__microbatch": 0}
+    write_run(tmp_path / "a" / "seed0", config_of(0, **before))
+    write_run(
+        tmp_path / "a" / "seed1",
+        config_of(1, model__query_chunk="auto", train__microbatch="auto"),
+    )
+    assert grouped(tmp_path) == {"a": ["a/seed0", "a/seed1"]}
+    # One seed twice: somebody compares the numbers.
+    other = {"model__query_chunk": 4096, "train__microbatch": 0}
+    write_run(tmp_path / "b" / "seed0", config_of(0, **other))
+    write_run(tmp_path / "b" / "seed1", config_of(1, **other))
+    assert len(grouped(tmp_path)) == 3
+
+
 def test_other_data_are_another_group(tmp_path: pathlib.Path) -> None:
     for seed, fingerprint in enumerate(("abc", "abc", "def")):
         write_run(tmp_path / f"seed{seed}", config_of(seed), fingerprint=fingerprint)

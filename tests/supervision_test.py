@@ -14,12 +14,13 @@ import pytest
 from flax import traverse_util
 from xla_flags import xla_flags
 
-from fpliif_jax import checkpoint
+from fpliif_jax import checkpoint, supervision
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = pathlib.Path(__file__).parent / "tiny_run.py"
 _START = (
     "import os, signal, sys, time\nfrom fpliif_jax import supervision\nsupervision.in_child()\n"
+    "supervision.joined()\n"
 )
 # As the C++ layer of jaxlib 0.10.2 tells it.
 _LOST = (
@@ -31,9 +32,9 @@ _LOST = (
 _LINE = "start the same command in every process again to go on\n"
 
 
-def _start(body: str, **options: object) -> subprocess.Popen:
+def _start(body: str, start: str = _START, **options: object) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", _START + body],
+        [sys.executable, "-c", start + body],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -45,7 +46,7 @@ def _start(body: str, **options: object) -> subprocess.Popen:
 def test_an_aborted_child_is_one_line_and_what_was_told_before_stays() -> None:
     child = _start(f"os.write(2, 'step 3\\r{{}}'.format({_LOST!r}).encode())\nos.abort()")
     _, errors = child.communicate(timeout=60)
-    assert child.returncode == 0
+    assert child.returncode == supervision.LOST_PEER
     before, line, rest = errors.split("\n")  # Popen takes the \r for a line's end
     assert (before, rest) == ("step 3", "")
     assert line.startswith("another process of this run ended: it sent no sign of life;")
@@ -55,7 +56,7 @@ def test_an_aborted_child_is_one_line_and_what_was_told_before_stays() -> None:
 def test_a_child_that_was_left_alone_is_one_line() -> None:
     child = _start("os._exit(supervision.LOST_PEER)")
     _, errors = child.communicate(timeout=60)
-    assert (child.returncode, errors.count("\n")) == (0, 1)
+    assert (child.returncode, errors.count("\n")) == (supervision.LOST_PEER, 1)
     assert errors.startswith("another process of this run ended: ") and errors.endswith(_LINE)
 
 
@@ -73,6 +74,41 @@ def test_what_else_ends_a_child_is_told_as_it_is(body: str, code: int, told: str
     child = _start(body)
     _, errors = child.communicate(timeout=60)
     assert (child.returncode, errors) == (code, told)
+
+
+def test_processes_that_never_joined_are_an_error() -> None:
+    apart = "F1126 03:20:11.123456     7 client.h:80] Terminating: DEADLINE_EXCEEDED: RegisterTask\n*** stacks\n"
+    body = f"os.write(2, {apart!r}.encode())\nos.abort()"
+    child = _start(body, start=_START.replace("supervision.joined()\n", ""))
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert errors.startswith("error: the processes could not join: Terminating: DEADLINE_EXCEEDED")
+    assert errors.count("\n") == 1
+
+
+def test_a_terminal_that_is_gone_ends_nothing() -> None:
+    body = "os.write(2, b'step 3')\ntime.sleep(.5)\nos.write(2, b'step 4')\nprint('saved')"
+    with open("/dev/full", "wb") as full:
+        child = subprocess.run(
+            [sys.executable, "-c", _START + body], cwd=ROOT, stdout=subprocess.PIPE, stderr=full
+        )
+    assert (child.returncode, child.stdout) == (0, b"saved\n")
+
+
+def test_what_outlives_the_child_is_not_waited_for() -> None:
+    started = time.monotonic()
+    child = _start("import subprocess\nsubprocess.Popen(['sleep', '60'])\nsys.exit(3)")
+    child.wait(timeout=40)
+    assert child.returncode == 3
+    assert time.monotonic() - started < 40
+
+
+def test_the_last_words_are_heard_however_much_there_is() -> None:
+    body = f"os.write(2, {_LOST!r}.encode())\nfor _ in range(40): os.write(2, b'x' * 2**16)\n"
+    child = _start(body + "os.write(2, b'error: the disk is full\\n')\nsys.exit(1)")
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert errors.endswith("error: the disk is full\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -149,7 +185,7 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     victim.communicate()
     _, errors = survivor.communicate(timeout=60)
     assert time.monotonic() - killed_at < 45  # of which JAX waits 20; 100 by default
-    assert survivor.returncode == 0, errors
+    assert survivor.returncode == supervision.LOST_PEER, errors
     last = errors.splitlines()[-1]
     assert "another process of this run ended: " in last, errors
     assert last.endswith(_LINE.strip())

@@ -1,5 +1,6 @@
 """What a study has to run: jobs of one folder each, made of commands that leave a file when they are finished."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -69,6 +70,7 @@ class Step:
                 "another --workdir"
             )
         wanted = checkpoint.flatten_config(self.config)
+        found |= _chosen(told, found)
         for field in sorted(found.keys() | wanted.keys()):
             is_free = checkpoint.is_free(field)
             if is_free or checkpoint.goes_on_with(field, found.get(field), wanted.get(field)):
@@ -93,6 +95,8 @@ class Step:
         if not isinstance(found, dict) or framework != self.framework:
             return False
         found, wanted = _compared(found), _compared(self.config)
+        with contextlib.suppress(OSError, ValueError):
+            found |= _chosen(_read_json(workdir / "environment.json"), found)
         return all(
             checkpoint.goes_on_with(field, found.get(field), wanted.get(field))
             for field in found.keys() | wanted.keys()
@@ -185,3 +189,11 @@ def _compared(config: dict[str, Any]) -> dict[str, Any]:
         for field, value in flat.items()
         if not config_fields.has_role(field, *_CHANGE_NO_RESULT)
     }
+
+
+def _chosen(environment: Any, found: dict[str, Any]) -> dict[str, Any]:
+    """The numbers that a run chose where its config says 'auto'."""
+    chosen = environment.get("chosen") if isinstance(environment, dict) else None
+    if not isinstance(chosen, dict):
+        return {}
+    return {field: number for field, number in chosen.items() if found.get(field) == "auto"}

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from experiments.launching.jobs import Job, Outcome, Step, last_error, last_words
 from fpliif_jax.interruption import PARENT
+from fpliif_jax.supervision import LOST_PEER
 
 _POLL_SECONDS = 0.2
 _MEMORY_SHARE = 0.9  # of a GPU's memory that all its jobs may have together
@@ -165,7 +166,7 @@ class _Pool:
             step, seconds = running.steps[0], time.monotonic() - running.started
             problem = unfinished(step, running.job.workdir, code)
             if problem is not None:
-                stopped = self._stopping is not None or code == 0
+                stopped = self._stopping is not None or code in (0, LOST_PEER)
                 status = "interrupted" if stopped else "failed"
                 self._end(Outcome(running.job, status, problem, seconds), bar)
                 del self._running[slot]

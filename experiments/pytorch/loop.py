@@ -15,8 +15,14 @@ from experiments.pytorch import checkpoint
 from experiments.pytorch.fp_liif import FPLIIF
 from experiments.pytorch.rows import make_predictor, make_scorer
 from experiments.pytorch.step import make_optimizer, make_prepare, make_scheduler, train_step
-from fpliif_jax import evaluate, input_pipeline, interop
-from fpliif_jax.checkpoint import CheckpointError, check_same_run, json_config, saved_step
+from fpliif_jax import evaluate, fitting, input_pipeline, interop
+from fpliif_jax.checkpoint import (
+    CheckpointError,
+    check_same_run,
+    flatten_config,
+    json_config,
+    saved_step,
+)
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import create_model
 from fpliif_jax.run_record import MetricsLog, environment, write_json
@@ -56,10 +62,13 @@ def train(
     saved = checkpoint.load(workdir, "last")
     if saved is not None:
         check_same_run(saved["progress"], config, dataset.metadata.fingerprint, workdir)
+        begun = flatten_config(saved["progress"]["config"])
+        numbers = (fitting.MICROBATCH, fitting.QUERY_CHUNK)
+        config = fitting.with_numbers(config, {name: begun[name] for name in numbers})
     run = _Run(config, workdir, dataset, device, saved)
     if run.is_finished:
         return True
-    write_json(workdir / "config.json", json_config(config))
+    write_json(workdir / "config.json", run.config)
     write_json(workdir / "environment.json", _environment(dataset, device))
     (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
     with contextlib.closing(MetricsLog(workdir, run.step)) as log:
@@ -123,6 +132,11 @@ class _Run:
             self._validation = input_pipeline.load_split(dataset, "validation", (size,))
             predict = make_predictor(self._model, config, self._rows, device)
             self._score = make_scorer(predict, config.model.num_classes)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run was started with, ready for JSON."""
+        return self._progress["config"]
 
     @property
     def step(self) -> int:

@@ -24,6 +24,9 @@ _KINDS = {"u": "unsigned integers", "iu": "integers", "f": "numbers with a point
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
+_ZIP_ENTRY, _MOST_MEMBERS = b"PK\x01\x02", 10_000
+
+
 class UnreadableError(UserError):
     """A file cannot be read or is not what it should be; the message names the file and says why."""
 
@@ -120,6 +123,10 @@ def read_arrays(
       UnreadableError: the file is damaged, an array is missing, of another form, too large or not as long as it says.
     """
     content = read_bytes(path, within, limit)
+    if (
+        content.count(_ZIP_ENTRY) > _MOST_MEMBERS
+    ):  # zipfile makes an object of each before anything is asked
+        raise UnreadableError(f"{path.name} has more than {_MOST_MEMBERS:,} arrays")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = _members(archive, path.name)

@@ -35,6 +35,7 @@ from experiments.study.run_checks import (
 )
 from experiments.study.run_data import RunData
 from fpliif_jax import config_fields, metrics, sides
+from fpliif_jax.checkpoint import flatten_config
 from fpliif_jax.config_fields import Role
 
 _JSON_LIMIT = 16 * MEBIBYTE
@@ -289,7 +290,8 @@ def load_examples(run: Run) -> Examples | None:
         predictions.append(prediction)
     split, checkpoint = (str(arrays[key]) for key in ("split", "checkpoint"))
     order = np.argsort(rank)
-    is_sorted = bool((np.diff(rank) > 0).all())  # as they are written; then nothing is copied
+    # As they are written; then nothing is copied.
+    is_sorted = bool((order == np.arange(len(order))).all())
 
     def in_order(array: np.ndarray) -> np.ndarray:
         return array if is_sorted else array[order]
@@ -313,19 +315,18 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     """Puts together the runs of one experiment, in the order of their first runs.
 
     Two runs belong together if their configs differ in nothing but the seed, what follows it, where data lie,
-    the number of threads and of pictures; and if they were trained in the same framework, trained and evaluated on
-    the same data (by fingerprint, by whose left its classes mean, and by digest where both have it) and have as
-    many parameters. A run without a digest joins those with one, and an unfinished run the finished ones, where
-    there is only one such group. Broken runs are in no group.
+    the number of threads and of pictures, and a number where the other leaves it to the program; and if they were
+    trained in the same framework, trained and evaluated on the same data (by fingerprint, by whose left its classes
+    mean, and by digest where both have it) and have as many parameters. A run without a digest joins those with one,
+    and an unfinished run the finished ones, where there is only one such group. Broken runs are in no group.
     """
     by_config: dict[str, list[Run]] = {}
     for run in runs:
         if run.status != "broken":
-            by_config.setdefault(json.dumps(_without_seeds(run.config), sort_keys=True), []).append(
-                run
-            )
+            key = json.dumps(_without_numbers(_without_seeds(run.config)), sort_keys=True)
+            by_config.setdefault(key, []).append(run)
     grouped = []
-    for same in by_config.values():
+    for same in itertools.chain.from_iterable(map(_by_numbers, by_config.values())):
         sources = _seed_sources(same)
         by_sources: dict[tuple, list[Run]] = {}
         for run in same:
@@ -341,6 +342,40 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
         Group(_common_name(members), config, members[0].framework, members)
         for config, members in grouped
     ]
+
+
+def _by_numbers(runs: list[Run]) -> list[list[Run]]:
+    """Runs that differ in nothing but numbers that may be left to the program, by these numbers.
+
+    Where one says 'auto' the others are earlier runs of the same experiment, unless a seed comes twice.
+    """
+    numbers = [
+        tuple(
+            (field, value)
+            for field, value in sorted(flatten_config(run.config).items())
+            if config_fields.may_be_auto(field)
+        )
+        for run in runs
+    ]
+    has_auto = any(value == "auto" for values in numbers for _, value in values)
+    seeds = {
+        json.dumps([run.framework, run.config["seed"], run.config.get("seeds")], sort_keys=True)
+        for run in runs
+    }
+    if has_auto and len(seeds) == len(runs):
+        return [runs]
+    parts: dict[tuple, list[Run]] = {}
+    for run, values in zip(runs, numbers, strict=True):
+        parts.setdefault(values, []).append(run)
+    return list(parts.values())
+
+
+def _without_numbers(config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        field: value
+        for field, value in flatten_config(config).items()
+        if not config_fields.may_be_auto(field)
+    }
 
 
 def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:

@@ -68,10 +68,12 @@ def plan_queries(
     if is_training and backend != "cpu":
         memory = UNKNOWN_MEMORY if memory_bytes is None else memory_bytes
         if training_bytes(batch, output_size, settings) <= _TRAINING_SHARE * memory:
-            return QueryPlan(batch * math.prod(output_size), bool(settings.remat))
+            return QueryPlan(
+                batch * math.prod(output_size), bool(getattr(settings, "remat", False))
+            )
         return in_chunks(backend, memory_bytes, batch, output_size, settings)
     plan = in_chunks(backend, memory_bytes, batch, output_size, settings)
-    return plan._replace(remat=bool(settings.remat))
+    return plan._replace(remat=bool(getattr(settings, "remat", False)))
 
 
 def in_chunks(
