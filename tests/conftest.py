@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -21,6 +22,7 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="compiled-")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import pytest
+from tqdm import tqdm
 
 from data_builders import synthetic_faces
 
@@ -57,6 +59,12 @@ def _signal_handlers_of_a_test_end_with_it() -> Iterator[None]:
     yield
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _progress_bars_have_a_lock_of_their_own() -> None:
+    # A bar whose stream fails in a test keeps tqdm's lock, and the next bar of another thread would wait for ever.
+    tqdm.set_lock(threading.RLock())
 
 
 @pytest.fixture(scope="session")
