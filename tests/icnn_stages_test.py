@@ -16,7 +16,7 @@ from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
 from data_builders.class_names import FACIAL_PARTS
-from fpliif_jax import icnn_stages, parallel, stages, train
+from fpliif_jax import icnn_stages, input_pipeline, parallel, stages, train
 from fpliif_jax.models import create_model, stn_icnn_settings
 from fpliif_jax.models.stn_icnn import STNICNN
 from fpliif_jax.stage import Stage
@@ -41,15 +41,9 @@ def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
     # Smooth, as photographs are: the slopes of noise would multiply the rounding errors of θ.
     images = ndimage.gaussian_filter(random.random((8, side, side, 3)), (0, 3, 3, 0))
     images = (images - images.min()) / (images.max() - images.min())
-    batch = {
+    batch = input_pipeline.blank_batch(rows, side, side) | {
         "images": (255 * images).astype(np.uint8)[:rows],
         "labels": labels[:rows],
-        "image_sizes": np.full((rows, 2), side, np.int32),
-        "example_ids": np.arange(rows, dtype=np.int32),
-        "copy": np.zeros(rows, np.int32),
-        "epoch": np.zeros(rows, np.int32),
-        "seed": np.zeros(rows, np.int32),
-        "weights": np.ones(rows, np.float32),
     }
     for name in ("images", "labels", "image_sizes", "weights"):
         batch[name][examples:] = 0

@@ -5,12 +5,12 @@ import os
 import pathlib
 import subprocess
 import sys
-import types
 from typing import Any
 
 import ml_collections
 import numpy as np
 import pytest
+from clocked_loop import ClockedLoop
 from needs_torch import torch
 from tiny_run import tiny_config
 
@@ -24,11 +24,10 @@ CPU = torch.device("cpu")
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-class Loop:
-    """A run of `loop.train` with a clock of its own: a step takes 1 s, validation 100 s, a checkpoint 1,000 s.
+class Loop(ClockedLoop):
+    """A run of `loop.train`.
 
     Attributes:
-      records: of the training split, as metrics.jsonl has them.
       batches: positions of the examples, in the order in which they were learned.
       saved: which checkpoints were saved at which step.
       train: the run's totals, as they were last saved.
@@ -40,11 +39,9 @@ class Loop:
         workdir: pathlib.Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        self._now = 0.0
+        super().__init__(loop, monkeypatch)
         self.batches: list[list[int]] = []
         self.saved: list[tuple[str, int]] = []
-        clock = types.SimpleNamespace(monotonic=lambda: self._now)
-        monkeypatch.setattr(loop, "time", clock)
         monkeypatch.setattr(loop, "new_model", lambda _: torch.nn.Linear(1, 1))
         monkeypatch.setattr(loop, "make_prepare", lambda *_: self._prepare)
         monkeypatch.setattr(loop, "train_step", self._step)
@@ -52,8 +49,7 @@ class Loop:
         monkeypatch.setattr(loop.checkpoint, "save", self._save)
         self.dataset = input_pipeline.load_dataset(config.data)
         assert loop.train(config, workdir, self.dataset, CPU, Interruption())
-        lines = (workdir / "metrics.jsonl").read_text().splitlines()
-        self.records = [record for record in map(json.loads, lines) if record["split"] == "train"]
+        self.read_records(workdir)
 
     def _prepare(self, batch: dict[str, np.ndarray]) -> None:
         self.batches.append(batch["example_ids"].tolist())

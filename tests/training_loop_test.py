@@ -4,12 +4,12 @@ import collections
 import itertools
 import json
 import pathlib
-import types
 from typing import Any
 
 import ml_collections
 import numpy as np
 import pytest
+from clocked_loop import ClockedLoop
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
@@ -17,11 +17,10 @@ from fpliif_jax import evaluate, input_pipeline, parallel, train
 from fpliif_jax.interruption import Interruption
 
 
-class Loop:
-    """A run of `train.train` with a clock of its own: a step takes 1 s, validation 100 s, a checkpoint 1,000 s.
+class Loop(ClockedLoop):
+    """A run of `train.train`.
 
     Attributes:
-      records: of the training split, as metrics.jsonl has them.
       epochs: by the epoch's number, (example, copy) in the order in which they were learned.
       train: the run's totals, as they were last saved.
     """
@@ -32,13 +31,11 @@ class Loop:
         workdir: pathlib.Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        self._now = 0.0
+        super().__init__(train, monkeypatch)
         self._num_classes = config.model.num_classes
         self.epochs: dict[int, list[tuple[int, int]]] = collections.defaultdict(list)
         networks = ("coarse", "localisation", "fine")
         initial = {"params": {network: np.zeros(1, np.float32) for network in networks}}
-        clock = types.SimpleNamespace(monotonic=lambda: self._now)
-        monkeypatch.setattr(train, "time", clock)
         monkeypatch.setattr(train, "init_variables", lambda *_: initial)
         monkeypatch.setattr(train, "_variables_to_start_from", lambda *_: initial)
         monkeypatch.setattr(train, "make_train_step", lambda *_: self._step)
@@ -46,8 +43,7 @@ class Loop:
         monkeypatch.setattr(train.checkpoint, "save", self._save)
         dataset = input_pipeline.load_dataset(config.data)
         assert train.train(config, workdir, dataset, Interruption())
-        lines = (workdir / "metrics.jsonl").read_text().splitlines()
-        self.records = [record for record in map(json.loads, lines) if record["split"] == "train"]
+        self.read_records(workdir)
 
     def _step(self, state: dict, batch: dict[str, np.ndarray]) -> tuple[dict, dict]:
         self._now += 1
@@ -69,16 +65,18 @@ class Loop:
         self.train: dict[str, Any] = json.loads(json.dumps(progress["train"]))
 
 
+@pytest.fixture
+def config(lapa_download: pathlib.Path, data_dir: pathlib.Path) -> ml_collections.ConfigDict:
+    """13 examples in batches of 4, three epochs."""
+    return tiny_config(lapa_download, data_dir)
+
+
 def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
-    tmp_path: pathlib.Path,
-    lapa_download: pathlib.Path,
-    data_dir: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = tiny_config(lapa_download, data_dir)
     config.train.log_every_steps = 1
     loop = Loop(config, tmp_path, monkeypatch)
-    # 13 examples in batches of 4, three epochs. The first step compiles, and does not count.
+    # The first step compiles, and does not count.
     batches = [4, 4, 4, 1] * 3
     for record, step in zip(loop.records, range(1, 13), strict=True):
         seconds, images = step - 1, sum(batches[1:step])
@@ -89,12 +87,8 @@ def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
 
 
 def test_the_logged_rate_is_that_of_the_step(
-    tmp_path: pathlib.Path,
-    lapa_download: pathlib.Path,
-    data_dir: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = tiny_config(lapa_download, data_dir)
     config.train.log_every_steps = config.train.decay_every_epochs = 1
     records = Loop(config, tmp_path, monkeypatch).records
     assert [record["epoch"] for record in records] == [1] * 4 + [2] * 4 + [3] * 4

@@ -26,16 +26,13 @@ from tiny_run import tiny_config
 
 from data_builders import raw_images, raw_tree, synthetic_faces
 from data_builders.class_names import LAPA_AND_HELEN
-from data_builders.errors import DataError
+from data_builders.errors import UserError
 from data_builders.prepare import prepare
 from experiments import published
 from experiments.study import runs
 from fpliif_jax import checkpoint, evaluate, input_pipeline, interop, photos, train
 from fpliif_jax.interruption import Interruption
 from tests.campaigns import runner
-
-_PERSON = (DataError, checkpoint.CheckpointError, runs.RunError, interop.InteropError)
-_PERSON += (photos.PhotoError, published.PublishedError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +88,7 @@ def _verdict(read: Callable[[], str], sound: str, has_digest: bool) -> tuple[str
     logging.getLogger("absl").addHandler(warnings)
     try:
         same = read() == sound
-    except _PERSON as error:
+    except UserError as error:
         lines = str(error).splitlines()
         return (runner.NOTICED if len(lines) == 1 else runner.TRACEBACK), str(error)[:500]
     except Exception:
