@@ -35,6 +35,7 @@ from orbax.checkpoint import v1 as ocp
 from data_builders.errors import UserError
 from fpliif_jax import config_fields, sides, whole_file
 from fpliif_jax.config_fields import Role
+from fpliif_jax.setting_ranges import AUTO
 
 PyTree = Any
 # Of the fields that may change between two sessions of one run: they say where things lie, what is shown
@@ -223,7 +224,7 @@ def goes_on_with(field: str, before: Any, now: Any) -> bool:
 
     It may where they are equal, and where it is 'auto' now: that is whatever the run began with.
     """
-    return before == now or (config_fields.may_be_auto(field) and now == "auto")
+    return before == now or (config_fields.may_be_auto(field) and now == AUTO)
 
 
 def refuse_swapped_sides(are_swapped: bool, origin: object) -> None:

@@ -13,7 +13,7 @@ import ml_collections
 
 from fpliif_jax import checkpoint, parallel
 from fpliif_jax.models import query_plan
-from fpliif_jax.models.query_plan import AUTO
+from fpliif_jax.setting_ranges import AUTO
 
 # Field of the config: number.
 Numbers = dict[str, Any]

@@ -74,6 +74,12 @@ def follow_parent() -> None:
     parent = os.environ.pop(PARENT, "")
     if not parent or not sys.platform.startswith("linux"):
         return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    send_at_parents_end(signal.SIGTERM)
     if str(os.getppid()) != parent:  # it ended before it was asked about
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def send_at_parents_end(number: signal.Signals) -> None:
+    """Has the system send this process a signal when its parent ends from now on; on Linux alone."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)

@@ -16,6 +16,7 @@ from fpliif_jax.models import (
     query_plan,
     stn_icnn_settings,
 )
+from fpliif_jax.setting_ranges import AUTO
 
 Inputs = dict[str, np.ndarray]
 Label = Callable[[Inputs, tuple[int, int]], np.ndarray]
@@ -89,7 +90,7 @@ class FPLIIFLabeller:
         """
         height, width = size
         chunk = self._config.model.query_chunk
-        if chunk == query_plan.AUTO:
+        if chunk == AUTO:
             chunk = query_plan.most_queries(*query_plan.this_device(), self._config.model)
         pieces = []
         with _precision(self._config):

@@ -85,6 +85,9 @@ class Choice:
         return f"must be one of {', '.join(map(str, self.values))}"
 
 
+AUTO = "auto"
+
+
 @dataclasses.dataclass(frozen=True)
 class NumberOrAuto:
     """A number, or 'auto': the program decides."""
@@ -93,7 +96,7 @@ class NumberOrAuto:
 
     def problem(self, value: Any) -> str | None:
         """As `Number.problem`."""
-        problem = None if value == "auto" else self.number.problem(value)
+        problem = None if value == AUTO else self.number.problem(value)
         return problem and f"{problem}, or 'auto'"
 
 

@@ -20,6 +20,7 @@ from fpliif_jax import (
     compilation_cache,
     config_fields,
     evaluate,
+    fitting,
     input_pipeline,
     preprocess,
     train,
@@ -98,8 +99,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
             checkpoint.flatten_config(checkpoint.json_config(config))
         ):
             raise ValueError(problem)
-        by_parts = config.train.microbatch not in (0, "auto")
-        if by_parts and config.model.get("norm", "batch") == "batch":
+        if fitting.fixed_microbatch(config.train) and config.model.get("norm", "batch") == "batch":
             raise ValueError(
                 "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
                 "of the batch are not those of the batch; set it to 0"

@@ -6,7 +6,6 @@ child, and its parent waits, hands on signals and what the child prints, and say
 """
 
 import contextlib
-import ctypes
 import os
 import re
 import signal
@@ -33,7 +32,6 @@ _REASONS = (
 )
 _MOST_KEPT = 2**20  # bytes of what the C++ layer says
 _PATIENCE = 2.0  # seconds for what is still in the pipe when the child has ended
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 _joined: int | None = None  # in the child: end of the pipe by which it tells that it has joined
 
@@ -55,8 +53,7 @@ def in_child() -> None:
     if child == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         os.setpgid(0, 0)  # Ctrl-C comes from the parent alone, or it would come twice
-        if sys.platform.startswith("linux"):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        interruption.send_at_parents_end(signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
         os.dup2(writer, sys.__stderr__.fileno())

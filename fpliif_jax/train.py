@@ -226,7 +226,7 @@ class FittedStep(NamedTuple):
 def make_fitted_step(
     config: ml_collections.ConfigDict,
     class_names: tuple[str, ...],
-    stage_index: int,
+    stage: Stage,
     optimizer: optax.GradientTransformation,
     state: State,
     numbers: fitting.Numbers | None = None,
@@ -238,24 +238,26 @@ def make_fitted_step(
     Args:
       config: the run's settings.
       class_names: names by label id.
-      stage_index: the place of the stage among the run's.
+      stage: one of the run's.
       optimizer: of the stage.
       state: replicated.
       numbers: what the run goes on with; None: they are chosen.
     """
 
+    batch_size = stage.settings.batch_size
+
     @functools.cache
-    def step_with(*fields: tuple[str, Any]) -> tuple[Stage, Step, int]:
+    def step_with(*fields: tuple[str, Any]) -> tuple[Step, int]:
         own = fitting.with_numbers(config, dict(fields))
-        stage = make_stages(own, create_model(own.model, parallel.AXIS), class_names)[stage_index]
+        stages = make_stages(own, create_model(own.model, parallel.AXIS), class_names)
+        (fitted,) = (one for one in stages if one.name == stage.name)
         # No more than there are: on more devices than it was chosen for, the rest would be padding.
-        share = parallel.rows_per_device(stage.settings.batch_size)
-        microbatch = min(stage.settings.microbatch, share)
-        return stage, make_train_step(stage, optimizer, microbatch), microbatch
+        microbatch = min(fitted.settings.microbatch, parallel.rows_per_device(batch_size))
+        return make_train_step(fitted, optimizer, microbatch), microbatch
 
     def planned(numbers: fitting.Numbers) -> float:
-        stage, step, microbatch = step_with(*numbers.items())
-        rows = parallel.local_rows(stage.settings.batch_size, microbatch)
+        step, microbatch = step_with(*numbers.items())
+        rows = parallel.local_rows(batch_size, microbatch)
         batch = input_pipeline.blank_batch(
             rows.stop - rows.start, config.data.image_size, stage.label_size
         )
@@ -277,15 +279,13 @@ def make_fitted_step(
         return math.inf if worst is None else worst
 
     if numbers is None:
-        stage = make_stages(config, create_model(config.model, parallel.AXIS), class_names)[
-            stage_index
-        ]
         backend, memory = query_plan.this_device()
-        memory, batch_size = parallel.smallest(memory), stage.settings.batch_size
-        numbers, line = fitting.choose(config, batch_size, backend, memory, planned)
+        numbers, line = fitting.choose(
+            config, batch_size, backend, parallel.smallest(memory), planned
+        )
         if line is not None and parallel.is_main_process():
             print(line, file=sys.stderr)
-    _, step, microbatch = step_with(*numbers.items())
+    step, microbatch = step_with(*numbers.items())
     return FittedStep(step, microbatch, numbers)
 
 
@@ -353,13 +353,14 @@ def train(
         write_json(workdir / "config.json", progress["config"])
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress["step"])
+        surroundings = environment(dataset.environment())
     with contextlib.closing(log) if log else contextlib.nullcontext():
         while progress["stage"] < len(stages):
             stage = stages[progress["stage"]]
             run = _StageRun(config, workdir, dataset, model, stages, progress, log)
             if parallel.is_main_process():
-                found = environment(dataset.environment()) | {"chosen": progress["chosen"]}
-                write_json(workdir / "environment.json", found)
+                chosen = {"chosen": progress["chosen"]}
+                write_json(workdir / "environment.json", surroundings | chosen)
             is_interrupted = run.train(interruption)
             if is_interrupted and progress["stage"] < len(stages):
                 return False
@@ -413,7 +414,7 @@ class _StageRun:
         fitted = make_fitted_step(
             config,
             dataset.class_names,
-            index,
+            stage,
             optimizer,
             self._state,
             fitting.numbers_of_run(progress),

@@ -14,6 +14,7 @@ from configs import lapa, stn_icnn_helen
 from fpliif_jax import checkpoint, fitting, input_pipeline, parallel, train
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.models import query_plan
+from fpliif_jax.setting_ranges import AUTO
 
 GIB = 2**30
 PIXELS = 256**2
@@ -171,9 +172,7 @@ def test_earlier_runs_go_on_with_the_numbers_of_their_config(
 
 def tiny_like(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     """The same, with both numbers left to the program."""
-    now = fitting.with_numbers(
-        config, {"train.microbatch": query_plan.AUTO, "model.query_chunk": query_plan.AUTO}
-    )
+    now = fitting.with_numbers(config, {"train.microbatch": AUTO, "model.query_chunk": AUTO})
     return now.lock()
 
 
@@ -197,7 +196,7 @@ def test_the_chosen_step_is_not_compiled_again(
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
-        step, microbatch, _ = train.make_fitted_step(config, names, 0, optimizer, state)
+        step, microbatch, _ = train.make_fitted_step(config, names, stages[0], optimizer, state)
         assert microbatch == 2
         assert len(compiled) == 1
         batch = input_pipeline.blank_batch(8, 32, 32)

@@ -11,6 +11,7 @@ import pytest
 from configs import celebamask_hq_small, lapa, synthetic
 from fpliif_jax.models import create_model, query_plan
 from fpliif_jax.models.query_plan import QueryPlan, plan_queries
+from fpliif_jax.setting_ranges import AUTO
 
 GIB = 2**30
 
@@ -67,7 +68,7 @@ def test_the_rule(
 @pytest.mark.parametrize("module", [synthetic, celebamask_hq_small])
 def test_small_configs_leave_it_to_the_rule(module: Any) -> None:
     model = module.get_config().model
-    assert model.query_chunk == query_plan.AUTO
+    assert model.query_chunk == AUTO
     assert plan_queries("cpu", None, 8, (64, 64), model, is_training=True).queries == 8192
 
 

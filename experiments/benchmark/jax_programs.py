@@ -19,15 +19,9 @@ NAME = "JAX"
 
 def with_fields(config: ConfigDict, **fields: Any) -> ConfigDict:
     """A copy with other values; double underscores stand for dots."""
-    changed = config.copy_and_resolve_references()
-    with changed.unlocked(), changed.ignore_type():  # a number, or 'auto'
-        for name, value in fields.items():
-            *groups, field = name.split("__")
-            place = changed
-            for group in groups:
-                place = place[group]
-            place[field] = value
-    return changed
+    return fitting.with_numbers(
+        config, {name.replace("__", "."): value for name, value in fields.items()}
+    )
 
 
 def with_dtype(config: ConfigDict, dtype: str) -> ConfigDict:
@@ -138,10 +132,9 @@ def training_step(
     own = stage.settings
     optimizer = train.make_optimizer(own, stage.learning_rates, steps_per_epoch)
     state = parallel.replicate(train.init_state(variables, stage, optimizer))
-    index = [one.name for one in stages_of(config)].index(stage.name)
     started = time.perf_counter()  # what 'auto' is may have to be compiled for
     step, microbatch, _ = train.make_fitted_step(
-        config, class_names(config), index, optimizer, state
+        config, class_names(config), stage, optimizer, state
     )
     batch = parallel.shard(random_batch(config, stage, own.batch_size, microbatch))
     _, planned = compile_ahead(step, state, batch)

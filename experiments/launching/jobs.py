@@ -12,6 +12,7 @@ from typing import Any
 from data_builders.regular_files import MEBIBYTE, read_regular
 from fpliif_jax import checkpoint, config_fields
 from fpliif_jax.config_fields import Role
+from fpliif_jax.setting_ranges import AUTO
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ERROR = re.compile(r"error: .*")
@@ -196,4 +197,4 @@ def _chosen(environment: Any, found: dict[str, Any]) -> dict[str, Any]:
     chosen = environment.get("chosen") if isinstance(environment, dict) else None
     if not isinstance(chosen, dict):
         return {}
-    return {field: number for field, number in chosen.items() if found.get(field) == "auto"}
+    return {field: number for field, number in chosen.items() if found.get(field) == AUTO}

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from experiments.pytorch.unet import UNetDecoder
 from fpliif_jax.models import query_plan
+from fpliif_jax.setting_ranges import AUTO
 
 # LIIF moves every query by this much, so that one on the border of two cells is never decided by a
 # rounding error, and keeps it as far inside the image.
@@ -130,7 +131,7 @@ def sample(grid: Tensor, coordinates: Tensor, mode: str) -> Tensor:
 
 
 def _most_queries(backend: str, config: ml_collections.ConfigDict) -> int:
-    if config.query_chunk == query_plan.AUTO:
+    if config.query_chunk == AUTO:
         return query_plan.most_queries(backend, None, config)
     return config.query_chunk
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from experiments.pytorch.augment import augment, make_sampler
 from experiments.pytorch.losses import loss_terms, pixel_counts
+from fpliif_jax import fitting
 from fpliif_jax.preprocess import INPUT_SCALINGS
 
 Batch = dict[str, np.ndarray]
@@ -92,9 +93,7 @@ def loss_and_gradients(
     """
     model.zero_grad(set_to_none=True)
     counts = pixel_counts(inputs.labels, inputs.weights, config.loss)
-    size = config.train.microbatch
-    if size in (0, "auto"):
-        size = len(inputs.images)
+    size = fitting.fixed_microbatch(config.train) or len(inputs.images)
     totals: dict[str, Tensor] = {}
     for part in zip(*(leaf.split(size) for leaf in inputs), strict=True):
         images, labels, weights = part

@@ -22,8 +22,6 @@ _MOST_LEVELS = 64
 _LONGEST_HEADER = 16 * 2**10  # bytes of a .npy file; NumPy parses 10,000 at most
 _KINDS = {"u": "unsigned integers", "iu": "integers", "f": "numbers with a point", "U": "texts"}
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-
-
 _ZIP_ENTRY, _MOST_MEMBERS = b"PK\x01\x02", 10_000
 
 
@@ -123,9 +121,8 @@ def read_arrays(
       UnreadableError: the file is damaged, an array is missing, of another form, too large or not as long as it says.
     """
     content = read_bytes(path, within, limit)
-    if (
-        content.count(_ZIP_ENTRY) > _MOST_MEMBERS
-    ):  # zipfile makes an object of each before anything is asked
+    # zipfile makes an object of each before anything is asked.
+    if content.count(_ZIP_ENTRY) > _MOST_MEMBERS:
         raise UnreadableError(f"{path.name} has more than {_MOST_MEMBERS:,} arrays")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

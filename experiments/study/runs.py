@@ -37,6 +37,7 @@ from experiments.study.run_data import RunData
 from fpliif_jax import config_fields, metrics, sides
 from fpliif_jax.checkpoint import flatten_config
 from fpliif_jax.config_fields import Role
+from fpliif_jax.setting_ranges import AUTO
 
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
@@ -357,7 +358,7 @@ def _by_numbers(runs: list[Run]) -> list[list[Run]]:
         )
         for run in runs
     ]
-    has_auto = any(value == "auto" for values in numbers for _, value in values)
+    has_auto = any(value == AUTO for values in numbers for _, value in values)
     seeds = {
         json.dumps([run.framework, run.config["seed"], run.config.get("seeds")], sort_keys=True)
         for run in runs

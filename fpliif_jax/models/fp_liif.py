@@ -25,6 +25,7 @@ import numpy as np
 
 from fpliif_jax.models import column_sampling, layers, query_plan
 from fpliif_jax.models.unet import UNetDecoder
+from fpliif_jax.setting_ranges import AUTO
 
 Array = jax.Array
 Latent = dict[str, Any]
@@ -287,7 +288,7 @@ class LIIFDecoder(nn.Module):
         return logits[:, :num_queries]
 
     def _plan(self, batch: int, output_size: tuple[int, int], train: bool) -> query_plan.QueryPlan:
-        if self.query_chunk != query_plan.AUTO:
+        if self.query_chunk != AUTO:
             return query_plan.QueryPlan(self.query_chunk, self.remat)
         return query_plan.plan_queries(
             *query_plan.this_device(), batch, output_size, self, is_training=train

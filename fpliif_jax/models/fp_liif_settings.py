@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax.models import query_plan
 from fpliif_jax.models.fp_liif import FPLIIF
+from fpliif_jax.setting_ranges import AUTO
 
 _CHOICES = {
     "norm": ("instance", "batch", "none"),
@@ -59,7 +59,7 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
             allowed = ", ".join(repr(choice) for choice in choices)
             raise ValueError(f"model.{field} is {config[field]!r}; it must be one of {allowed}")
     for field in ("num_classes", "features", "query_chunk"):
-        if config[field] != query_plan.AUTO and config[field] < 1:
+        if config[field] != AUTO and config[field] < 1:
             raise ValueError(f"model.{field} is {config[field]}; it must be at least 1")
     for field in ("group_blocks", "rcmlp_features", "mlp_features"):
         if not config[field] or min(config[field]) < 1:

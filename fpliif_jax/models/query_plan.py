@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-AUTO = "auto"
-
 # A CPU is fastest where the widest activation of a chunk stays in the cache; beyond 8192 queries nothing is gained.
 _CPU_VALUES, _CPU_QUERIES = 2**20, 8192
 # Without gradients larger chunks save no traffic, only starts of kernels, which are few by then.
@@ -65,15 +63,14 @@ def plan_queries(
       settings: config.model, or whatever has its fields mlp_features, ensemble, dtype and remat.
       is_training: whether a gradient is taken.
     """
+    remat = bool(getattr(settings, "remat", False))
     if is_training and backend != "cpu":
         memory = UNKNOWN_MEMORY if memory_bytes is None else memory_bytes
         if training_bytes(batch, output_size, settings) <= _TRAINING_SHARE * memory:
-            return QueryPlan(
-                batch * math.prod(output_size), bool(getattr(settings, "remat", False))
-            )
+            return QueryPlan(batch * math.prod(output_size), remat)
         return in_chunks(backend, memory_bytes, batch, output_size, settings)
     plan = in_chunks(backend, memory_bytes, batch, output_size, settings)
-    return plan._replace(remat=bool(getattr(settings, "remat", False)))
+    return plan._replace(remat=remat)
 
 
 def in_chunks(
