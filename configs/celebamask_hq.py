@@ -6,8 +6,7 @@ Time:      400 epochs on 4 A100 in the paper; not measured here.
 """
 
 import ml_collections
-
-from configs import fp_liif
+from fpliif_jax.configs import fp_liif
 
 
 def get_config() -> ml_collections.ConfigDict:

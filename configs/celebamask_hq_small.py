@@ -6,8 +6,7 @@ Time:     10 to 18 minutes on two CPU cores for 4,000 training images.
 """
 
 import ml_collections
-
-from configs import celebamask_hq
+from fpliif_jax.configs import celebamask_hq
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -8,8 +8,7 @@ Batch size and λ are not given for Helen: LaPa's are used (docs/reproduction.md
 """
 
 import ml_collections
-
-from configs import fp_liif
+from fpliif_jax.configs import fp_liif
 
 
 def get_config() -> ml_collections.ConfigDict:

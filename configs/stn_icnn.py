@@ -1,14 +1,13 @@
 """STN-iCNN as published (Yin et al., arXiv:2002.04831): every setting, with the paper's value as default.
 
 The experiment files beside this one start from here and change what differs. Fields of `model` that are
-None have the value of `model.variant` (fpliif_jax/models/stn_icnn_settings.py lists both). Where the paper is
+None have the value of `model.variant` (fpliif_jax/systems/stn_icnn/settings.py lists both). Where the paper is
 silent, contradicts itself or differs from the authors' code, there is an entry in docs/reproduction_stn_icnn.md.
 """
 
 import ml_collections
+from fpliif_jax.configs import shared
 from ml_collections import config_dict
-
-from configs import shared
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -11,8 +11,7 @@ coarse network, hardly trained here, would else start mirrored.
 """
 
 import ml_collections
-
-from configs import stn_icnn_celebamask_hq
+from fpliif_jax.configs import stn_icnn_celebamask_hq
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -11,8 +11,7 @@ the image at 512². A class that pads it to 1024² is in the branch, but no scri
 """
 
 import ml_collections
-
-from configs import stn_icnn_helen_official
+from fpliif_jax.configs import stn_icnn_helen_official
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -8,8 +8,7 @@ Time:      2.7 h on a GTX 1080 Ti in the paper (§3.1); not measured here.
 """
 
 import ml_collections
-
-from configs import stn_icnn
+from fpliif_jax.configs import stn_icnn
 
 
 def get_config() -> ml_collections.ConfigDict:

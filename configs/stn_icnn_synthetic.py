@@ -8,8 +8,7 @@ Time:     about a quarter of an hour on two CPU cores, drawing and preparation i
 """
 
 import ml_collections
-
-from configs import stn_icnn
+from fpliif_jax.configs import stn_icnn
 
 
 def get_config() -> ml_collections.ConfigDict:

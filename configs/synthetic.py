@@ -6,8 +6,7 @@ Time:     under 5 minutes on two CPU cores, drawing and preparation included.
 """
 
 import ml_collections
-
-from configs import fp_liif
+from fpliif_jax.configs import fp_liif
 
 
 def get_config() -> ml_collections.ConfigDict:

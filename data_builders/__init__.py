@@ -1,6 +1,6 @@
 """TFDS builders of the face parsing sets. Importing this package registers them with TFDS.
 
-    import data_builders
+    from fpliif_jax import data_builders
     import tensorflow_datasets as tfds
 
     source = tfds.data_source("lapa", split="train")
@@ -8,10 +8,10 @@
 Nothing here needs TensorFlow. `data_builders.prepare` makes the prepared sets from raw downloads.
 """
 
-from data_builders.celebamask_hq import celebamask_hq_dataset_builder as _celebamask_hq
-from data_builders.errors import DataError
-from data_builders.helen import helen_dataset_builder as _helen
-from data_builders.lapa import lapa_dataset_builder as _lapa
+from fpliif_jax.data_builders.celebamask_hq import celebamask_hq_dataset_builder as _celebamask_hq
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.helen import helen_dataset_builder as _helen
+from fpliif_jax.data_builders.lapa import lapa_dataset_builder as _lapa
 
 BUILDERS = {
     builder.name: builder for builder in (_lapa.Builder, _celebamask_hq.Builder, _helen.Builder)

@@ -19,14 +19,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 import tqdm
 from absl import logging
+from fpliif_jax.data_builders import drawn, fingerprint, label_digests, prepared_set, raw_images
+from fpliif_jax.data_builders.errors import DataError, one_line
+from fpliif_jax.data_builders.ordered_map import ordered_map
+from fpliif_jax.data_builders.orientation import UPRIGHT, orientation_of_file
+from fpliif_jax.data_builders.raw_tree import RawExample, RawTree
+from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
 from PIL import Image
-
-from data_builders import drawn, fingerprint, label_digests, prepared_set, raw_images
-from data_builders.errors import DataError, one_line
-from data_builders.ordered_map import ordered_map
-from data_builders.orientation import UPRIGHT, orientation_of_file
-from data_builders.raw_tree import RawExample, RawTree
-from data_builders.synthetic_faces.dataset import refuse_earlier_sides
 
 # TFDS holds a shard's examples in memory while it writes them, so this bounds the memory needed.
 _RAW_BYTES_PER_SHARD = 64 * 2**20

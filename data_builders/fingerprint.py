@@ -4,9 +4,9 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 
-from data_builders.errors import DataError
-from data_builders.orientation import UPRIGHT, orientation_of_file
-from data_builders.raw_tree import RawExample, RawTree
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.orientation import UPRIGHT, orientation_of_file
+from fpliif_jax.data_builders.raw_tree import RawExample, RawTree
 
 
 def content_digest(paths: Sequence[str], contents: Sequence[bytes]) -> bytes:

@@ -13,10 +13,9 @@ import pathlib
 import sys
 
 import tensorflow_datasets as tfds
-
-from data_builders import BUILDERS, label_digests, prepared_set
-from data_builders.errors import USER_ERRORS, DataError, error_line, one_line
-from data_builders.face_parsing_builder import FaceParsingBuilder
+from fpliif_jax.data_builders import BUILDERS, label_digests, prepared_set
+from fpliif_jax.data_builders.errors import USER_ERRORS, DataError, error_line, one_line
+from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
 

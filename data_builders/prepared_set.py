@@ -17,10 +17,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from absl import logging
-
-from data_builders.lock_file import open_lock_file
-from data_builders.raw_tree import SPLITS
-from data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.lock_file import open_lock_file
+from fpliif_jax.data_builders.raw_tree import SPLITS
+from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
 
 _ORIGIN_FILE = "raw_tree.json"
 # Not part of the note of origin: sets of earlier versions get it later, and those still read that note.

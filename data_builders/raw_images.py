@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.orientation import UPRIGHT, orientation, upright
 from PIL import Image, ImageChops
-
-from data_builders.errors import DataError
-from data_builders.orientation import UPRIGHT, orientation, upright
 
 Size = tuple[int, int]  # height, width
 

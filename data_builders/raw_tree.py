@@ -5,8 +5,8 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from data_builders.errors import DataError
-from data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
 
 SPLITS = ("train", "validation", "test")
 

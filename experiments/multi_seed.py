@@ -26,16 +26,18 @@ from collections.abc import Sequence
 
 import jax
 import ml_collections
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
+from fpliif_jax.experiments.launching import launch
+from fpliif_jax.experiments.launching.jobs import Job, Step
+from fpliif_jax.experiments.plans.study_file import Study
+from fpliif_jax.experiments.stats import seed_statistics
 
-from data_builders.errors import USER_ERRORS, UserError, error_line
-from experiments.launching import launch
-from experiments.launching.jobs import Job, Step
-from experiments.stats import seed_statistics
-from experiments.study.studies import Study
-from fpliif_jax import checkpoint, evaluate, settings
+from fpliif_jax import preflight
+from fpliif_jax.evaluation import evaluate
+from fpliif_jax.run_folder import checkpoint
 
 _SHOWN = ("mean_f1", "miou")
-_TRAINERS = {"jax": "fpliif_jax.main", "pytorch": "experiments.pytorch.train"}
+_TRAINERS = {"jax": "fpliif_jax.main", "pytorch": "fpliif_jax.experiments.pytorch.train"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         launch.check_options(flags)
         seeds = launch.read_seeds(flags.seeds)
-        config = settings.config_of(passed_on)
-        settings.check_settings(config)
+        config = preflight.config_of(passed_on)
+        preflight.check_settings(config)
         _check_framework(flags.framework, config)
         workdir = pathlib.Path(flags.workdir).expanduser()
         jobs = [
@@ -91,7 +93,7 @@ def seed_job(
       framework: 'jax' or 'pytorch', to train it with.
     """
     arguments = (*passed_on, f"--config.seed={seed}")
-    config = checkpoint.json_config(settings.config_of(arguments))
+    config = checkpoint.json_config(preflight.config_of(arguments))
     arguments += (f"--workdir={workdir}",)
     step = Step(_TRAINERS[framework], arguments, "results.json", config, framework)
     return Job(f"seed{seed}", workdir, (step,))

@@ -11,19 +11,12 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax import (
-    evaluate,
-    input_pipeline,
-    interop,
-    parallel,
-    run_lock,
-    run_record,
-    supervision,
-    train,
-)
+from fpliif_jax import interop, parallel
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax.evaluation import evaluate
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.settings import (
+from fpliif_jax.preflight import (
     apply_to_jax,
     check_classes,
     check_devices,
@@ -32,6 +25,8 @@ from fpliif_jax.settings import (
     parse_flags,
     warn_of_dtype,
 )
+from fpliif_jax.run_folder import run_lock, run_record
+from fpliif_jax.training import supervision, train
 
 _LONGEST_REASON = 300  # characters of what JAX says of a process that is gone
 _CONFIG = define_config_flag()

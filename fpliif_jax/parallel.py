@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError
 
 AXIS = "devices"
 PyTree = Any

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from data_builders import class_names as names_of_sets
-from fpliif_jax import whole_file
+from fpliif_jax.data_builders import class_names as names_of_sets
+from fpliif_jax.files import atomic_file
 
 # Any two differ clearly (by at least 24 in CIE L*a*b*). Left and right are two shades of a hue, the
 # mouth is red, and skin, hair and neck are near their own colours.
@@ -218,7 +218,7 @@ def save_image(picture: Image.Image, path: pathlib.Path | str, mark: str | None 
     elif mark:
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_text("Software", mark)
-    with whole_file.replacing(path) as file:
+    with atomic_file.replacing(path) as file:
         picture.save(file, format=image_format, **options)
 
 

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 from ml_collections import ConfigDict
 
-from fpliif_jax import settings
+from fpliif_jax import preflight
 
 NAMES = sorted(
     path.stem
@@ -16,12 +16,12 @@ NAMES = sorted(
 
 
 def _config(name: str) -> ConfigDict:
-    return importlib.import_module(f"configs.{name}").get_config()
+    return importlib.import_module(f"fpliif_jax.configs.{name}").get_config()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_config_is_possible(name: str) -> None:
-    settings.check_settings(_config(name).lock())
+    preflight.check_settings(_config(name).lock())
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_paper_settings_of_stn_icnn() -> None:
 def test_the_other_systems_of_table_2_are_possible(fields: dict[str, object]) -> None:
     config = _config("stn_icnn_helen")
     config.update_from_flattened_dict(fields)
-    settings.check_settings(config)
+    preflight.check_settings(config)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("fp_liif", "stn_icnn")])
 def test_headers_tell_the_command(name: str) -> None:
-    header = importlib.import_module(f"configs.{name}").__doc__
+    header = importlib.import_module(f"fpliif_jax.configs.{name}").__doc__
     assert "python -m fpliif_jax.main" in header
 
 

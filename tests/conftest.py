@@ -22,29 +22,34 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="compiled-")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import pytest
+from fpliif_jax.data_builders import synthetic_faces
 from tqdm import tqdm
-
-from data_builders import synthetic_faces
 
 # Files with the longest single tests begin, so that no process is left alone with one of them at the end.
 _FIRST = (
-    "torch_checkpoint_test",
-    "icnn_train_test",
-    "icnn_stages_test",
-    "train_test",
+    "interop/torch_checkpoint_test",
+    "systems/stn_icnn/training_test",
+    "systems/stn_icnn/stages_test",
+    "training/train_test",
     "main_test",
-    "pytorch_train_test",
-    "benchmark_test",
-    "parity_test",
-    "stn_icnn_test",
-    "multi_seed_test",
+    "experiments/pytorch/train_test",
+    "experiments/benchmark/benchmark_test",
+    "experiments/pytorch/parity_test",
+    "systems/stn_icnn/model_test",
+    "experiments/multi_seed_test",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Orders files by how long they take, and keeps the order within each."""
     places = {name: place for place, name in enumerate(_FIRST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(_FIRST)))
+    here = pathlib.Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(here).with_suffix("").as_posix()
+        return places.get(name, len(_FIRST))
+
+    items.sort(key=place)
 
 
 def pytest_unconfigure() -> None:

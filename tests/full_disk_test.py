@@ -6,11 +6,11 @@ import resource
 from collections.abc import Iterator
 
 import pytest
+from fpliif_jax.data_builders.errors import DataError, said
+from fpliif_jax.data_builders.prepare import prepare
 
-from data_builders.errors import DataError, said
-from data_builders.prepare import prepare
-from fpliif_jax import whole_file
-from fpliif_jax.run_record import MetricsLog
+from fpliif_jax.files import atomic_file
+from fpliif_jax.run_folder.run_record import MetricsLog
 
 
 @contextlib.contextmanager
@@ -66,7 +66,7 @@ def test_a_folder_that_is_a_file(
 def test_a_file_that_cannot_be_replaced_is_named_and_stays(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "results.json"
     path.write_text("before")
-    with no_file_beyond(10), pytest.raises(OSError) as told, whole_file.replacing(path) as file:
+    with no_file_beyond(10), pytest.raises(OSError) as told, atomic_file.replacing(path) as file:
         file.write(bytes(100_000))
     assert said(told.value) == f"{path}: File too large"
     assert _content(tmp_path) == {"results.json": b"before"}

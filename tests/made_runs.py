@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
+from fpliif_jax.experiments.plans import scales
+from fpliif_jax.experiments.plans.tables import Variant, table_named
 
-from data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
-from experiments.study import scales
-from experiments.study.tables import Variant, table_named
-from fpliif_jax import checkpoint, metrics, settings
+from fpliif_jax import preflight
+from fpliif_jax.evaluation import metrics
+from fpliif_jax.run_folder import checkpoint
 
 LAPA = table_named("table1").variants[0]
 IMAGES = 12  # of the test split; a multiple of 3
@@ -29,7 +31,7 @@ _PIXELS = (3000, 1000, 2000, 4000)  # of each class in each image
 def config_of(variant: Variant = LAPA, seed: int = 0, **changes: Any) -> dict[str, Any]:
     """The published config of a variant as JSON; double underscores of changes stand for dots."""
     arguments = scales.as_arguments(*scales.scaled(variant, "paper"))
-    config = settings.config_of((*arguments, f"--config.seed={seed}"))
+    config = preflight.config_of((*arguments, f"--config.seed={seed}"))
     config.update_from_flattened_dict(
         {field.replace("__", "."): value for field, value in changes.items()}
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from xla_flags import xla_flags
 
-from fpliif_jax import checkpoint
+from fpliif_jax.run_folder import checkpoint
 
 CONFIG = pathlib.Path(__file__).parent / "tiny_run.py"
 ROOT = pathlib.Path(__file__).parents[1]

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from fpliif_jax.data_builders import prepared_set, raw_tree, regular_files, synthetic_faces
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.prepare import prepare
+from fpliif_jax.experiments import published
+from fpliif_jax.experiments.launching.jobs import Step
+from fpliif_jax.experiments.runs import bounded_files
 from PIL import Image
 
-from data_builders import prepared_set, raw_tree, regular_files, synthetic_faces
-from data_builders.errors import DataError
-from data_builders.prepare import prepare
-from experiments import published
-from experiments.launching.jobs import Step
-from experiments.study import bounded_files
-from fpliif_jax import photos, resize_cache
+from fpliif_jax.data import resize_cache
+from fpliif_jax.predict import photos
 
 Make = Callable[[pathlib.Path], object]
 

@@ -3,8 +3,7 @@
 import pathlib
 
 import ml_collections
-
-from configs import stn_icnn
+from fpliif_jax.configs import stn_icnn
 
 
 def tiny_icnn_config(

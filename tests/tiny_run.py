@@ -3,8 +3,7 @@
 import pathlib
 
 import ml_collections
-
-from configs import fp_liif
+from fpliif_jax.configs import fp_liif
 
 
 def tiny_config(

@@ -3,7 +3,11 @@
 `python -m data_builders.synthetic_faces --help`, or `write_dataset` and `draw_face`.
 """
 
-from data_builders.synthetic_faces.dataset import DRAWING_VERSIONS, why_outdated, write_dataset
-from data_builders.synthetic_faces.drawing import Face, draw_face
+from fpliif_jax.data_builders.synthetic_faces.dataset import (
+    DRAWING_VERSIONS,
+    why_outdated,
+    write_dataset,
+)
+from fpliif_jax.data_builders.synthetic_faces.drawing import Face, draw_face
 
 __all__ = ["DRAWING_VERSIONS", "Face", "draw_face", "why_outdated", "write_dataset"]

@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-from data_builders.errors import USER_ERRORS, DataError, error_line
-from data_builders.synthetic_faces.contact_sheet import contact_sheet
-from data_builders.synthetic_faces.dataset import write_dataset
-from data_builders.synthetic_faces.drawing import draw_face
-from data_builders.synthetic_faces.job import face_seed
-from data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS
+from fpliif_jax.data_builders.errors import USER_ERRORS, DataError, error_line
+from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
+from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
+from fpliif_jax.data_builders.synthetic_faces.drawing import draw_face
+from fpliif_jax.data_builders.synthetic_faces.job import face_seed
+from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS
 
 _FACES_ON_SHEET = 24
 

@@ -1,13 +1,18 @@
 """Eyeglasses, hats, earrings and necklaces."""
 
 import numpy as np
-
-from data_builders.synthetic_faces import classes
-from data_builders.synthetic_faces.canvas import Canvas, Patch
-from data_builders.synthetic_faces.curves import closed_curve, ellipse, open_curve, resample, ribbon
-from data_builders.synthetic_faces.features import EYE_Y
-from data_builders.synthetic_faces.head_pose import HeadPose
-from data_builders.synthetic_faces.person import Person
+from fpliif_jax.data_builders.synthetic_faces import classes
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
+from fpliif_jax.data_builders.synthetic_faces.curves import (
+    closed_curve,
+    ellipse,
+    open_curve,
+    resample,
+    ribbon,
+)
+from fpliif_jax.data_builders.synthetic_faces.features import EYE_Y
+from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
+from fpliif_jax.data_builders.synthetic_faces.person import Person
 
 _EYES_AND_BROWS_19 = (classes.L_EYE, classes.R_EYE, classes.L_BROW, classes.R_BROW)
 _EYES_AND_BROWS_11 = tuple(classes.LAPA_CLASS[list(_EYES_AND_BROWS_19)].tolist())

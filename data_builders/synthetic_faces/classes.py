@@ -4,8 +4,11 @@
 """
 
 import numpy as np
-
-from data_builders.class_names import CELEBAMASK_HQ, CELEBAMASK_HQ_FACIAL_PARTS, LAPA_AND_HELEN
+from fpliif_jax.data_builders.class_names import (
+    CELEBAMASK_HQ,
+    CELEBAMASK_HQ_FACIAL_PARTS,
+    LAPA_AND_HELEN,
+)
 
 BACKGROUND = 0
 SKIN = 1

@@ -4,10 +4,9 @@ import colorsys
 from collections.abc import Iterable
 
 import numpy as np
+from fpliif_jax.data_builders.synthetic_faces import classes
+from fpliif_jax.data_builders.synthetic_faces.drawing import Face
 from PIL import Image
-
-from data_builders.synthetic_faces import classes
-from data_builders.synthetic_faces.drawing import Face
 
 
 def _palette() -> np.ndarray:

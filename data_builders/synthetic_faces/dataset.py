@@ -13,16 +13,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from fpliif_jax.data_builders.drawn import SETTINGS_FILE
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.ordered_map import available_cores
+from fpliif_jax.data_builders.prepared_set import lock, put_in_place
+from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.synthetic_faces.job import Job, draw_share
+from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
 from tqdm import tqdm
 
-import data_builders
-from data_builders.drawn import SETTINGS_FILE
-from data_builders.errors import DataError
-from data_builders.ordered_map import available_cores
-from data_builders.prepared_set import lock, put_in_place
-from data_builders.regular_files import MEBIBYTE, read_regular
-from data_builders.synthetic_faces.job import Job, draw_share
-from data_builders.synthetic_faces.layouts import LAYOUTS
+import fpliif_jax
 
 # Part of a set's settings, by layout: raise it with every change that alters a drawn byte.
 # 2 has the picture's sides in LaPa and Helen (see data_builders.class_names); 1 had the person's.
@@ -214,7 +214,7 @@ def _faces_of_workers(job: Job, root: Path, num_workers: int) -> Iterator[str]:
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(
             None,
-            [str(Path(data_builders.__file__).parents[1]), os.environ.get("PYTHONPATH")],
+            [str(Path(fpliif_jax.__file__).parents[1]), os.environ.get("PYTHONPATH")],
         )
     )
     order = {
@@ -227,7 +227,7 @@ def _faces_of_workers(job: Job, root: Path, num_workers: int) -> Iterator[str]:
             [
                 sys.executable,
                 "-m",
-                "data_builders.synthetic_faces.worker",
+                "fpliif_jax.data_builders.synthetic_faces.worker",
                 json.dumps(order | {"worker": worker}),
             ],
             stdin=subprocess.DEVNULL,

@@ -3,30 +3,38 @@
 from dataclasses import dataclass
 
 import numpy as np
-
-from data_builders.synthetic_faces import classes
-from data_builders.synthetic_faces.accessories import (
+from fpliif_jax.data_builders.synthetic_faces import classes
+from fpliif_jax.data_builders.synthetic_faces.accessories import (
     draw_earrings,
     draw_eyeglasses,
     draw_hat,
     draw_necklace,
 )
-from data_builders.synthetic_faces.canvas import Canvas, LabelLayer
-from data_builders.synthetic_faces.features import draw_brows, draw_eyes, draw_mouth, draw_nose
-from data_builders.synthetic_faces.hair import draw_back_hair, draw_front_hair, hair_colours
-from data_builders.synthetic_faces.head import (
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, LabelLayer
+from fpliif_jax.data_builders.synthetic_faces.features import (
+    draw_brows,
+    draw_eyes,
+    draw_mouth,
+    draw_nose,
+)
+from fpliif_jax.data_builders.synthetic_faces.hair import (
+    draw_back_hair,
+    draw_front_hair,
+    hair_colours,
+)
+from fpliif_jax.data_builders.synthetic_faces.head import (
     draw_clothes,
     draw_ears,
     draw_face_skin,
     draw_neck,
     face_outline,
 )
-from data_builders.synthetic_faces.head_pose import HeadPose
-from data_builders.synthetic_faces.landmarks import landmarks
-from data_builders.synthetic_faces.occluders import draw_occluder
-from data_builders.synthetic_faces.person import Person, sample_person
-from data_builders.synthetic_faces.scenery import draw_background, photograph
-from data_builders.synthetic_faces.shading import skin_colours
+from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
+from fpliif_jax.data_builders.synthetic_faces.landmarks import landmarks
+from fpliif_jax.data_builders.synthetic_faces.occluders import draw_occluder
+from fpliif_jax.data_builders.synthetic_faces.person import Person, sample_person
+from fpliif_jax.data_builders.synthetic_faces.scenery import draw_background, photograph
+from fpliif_jax.data_builders.synthetic_faces.shading import skin_colours
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,17 @@
 """Eyes, brows, nose and mouth."""
 
 import numpy as np
-
-from data_builders.synthetic_faces import classes
-from data_builders.synthetic_faces.canvas import Canvas
-from data_builders.synthetic_faces.curves import closed_curve, ellipse, mirrored, open_curve, ribbon
-from data_builders.synthetic_faces.head_pose import HeadPose
-from data_builders.synthetic_faces.person import Person
+from fpliif_jax.data_builders.synthetic_faces import classes
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
+from fpliif_jax.data_builders.synthetic_faces.curves import (
+    closed_curve,
+    ellipse,
+    mirrored,
+    open_curve,
+    ribbon,
+)
+from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
+from fpliif_jax.data_builders.synthetic_faces.person import Person
 
 EYE_Y = -0.15
 _T = np.linspace(-1, 1, 21)

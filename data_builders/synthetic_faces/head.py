@@ -1,12 +1,16 @@
 """Neck, clothes, ears and the skin of the face."""
 
 import numpy as np
-
-from data_builders.synthetic_faces import classes
-from data_builders.synthetic_faces.canvas import Canvas, Patch
-from data_builders.synthetic_faces.curves import closed_curve, mirrored, open_curve, ribbon
-from data_builders.synthetic_faces.head_pose import HeadPose
-from data_builders.synthetic_faces.person import Person
+from fpliif_jax.data_builders.synthetic_faces import classes
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
+from fpliif_jax.data_builders.synthetic_faces.curves import (
+    closed_curve,
+    mirrored,
+    open_curve,
+    ribbon,
+)
+from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
+from fpliif_jax.data_builders.synthetic_faces.person import Person
 
 
 def face_outline(person: Person, pose: HeadPose) -> np.ndarray:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from data_builders.synthetic_faces.drawing import Face, draw_face
-from data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS, Task
+from fpliif_jax.data_builders.synthetic_faces.drawing import Face, draw_face
+from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS, Task
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,16 @@ of the picture (the person's right) comes first, and points run from left to rig
 """
 
 import numpy as np
-
-from data_builders.synthetic_faces.curves import resample, ribbon
-from data_builders.synthetic_faces.features import (
+from fpliif_jax.data_builders.synthetic_faces.curves import resample, ribbon
+from fpliif_jax.data_builders.synthetic_faces.features import (
     EYE_Y,
     brow_line,
     eyelids,
     mouth_curves,
     nose_outline,
 )
-from data_builders.synthetic_faces.head_pose import HeadPose
-from data_builders.synthetic_faces.person import Person
+from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
+from fpliif_jax.data_builders.synthetic_faces.person import Person
 
 NUM_LANDMARKS = 106
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from fpliif_jax.data_builders.synthetic_faces import classes
+from fpliif_jax.data_builders.synthetic_faces.drawing import Face
 from PIL import Image
-
-from data_builders.synthetic_faces import classes
-from data_builders.synthetic_faces.drawing import Face
 
 SPLITS = ("train", "val", "test")
 _JPEG_QUALITY = 95

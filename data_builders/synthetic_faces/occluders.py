@@ -1,12 +1,16 @@
 """Things in front of the face; their label is background."""
 
 import numpy as np
-
-from data_builders.synthetic_faces import classes
-from data_builders.synthetic_faces.canvas import Canvas
-from data_builders.synthetic_faces.curves import closed_curve, ellipse, open_curve, ribbon
-from data_builders.synthetic_faces.head_pose import HeadPose
-from data_builders.synthetic_faces.person import Person, vivid_colour
+from fpliif_jax.data_builders.synthetic_faces import classes
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
+from fpliif_jax.data_builders.synthetic_faces.curves import (
+    closed_curve,
+    ellipse,
+    open_curve,
+    ribbon,
+)
+from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
+from fpliif_jax.data_builders.synthetic_faces.person import Person, vivid_colour
 
 
 def draw_occluder(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Generator) -> None:

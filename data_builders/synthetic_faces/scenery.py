@@ -1,11 +1,10 @@
 """What surrounds the face: background, and the camera that takes the picture."""
 
 import numpy as np
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
+from fpliif_jax.data_builders.synthetic_faces.curves import ellipse
+from fpliif_jax.data_builders.synthetic_faces.person import vivid_colour
 from PIL import Image, ImageFilter
-
-from data_builders.synthetic_faces.canvas import Canvas
-from data_builders.synthetic_faces.curves import ellipse
-from data_builders.synthetic_faces.person import vivid_colour
 
 
 def _enlarged(field: np.ndarray, size: int) -> np.ndarray:

@@ -1,10 +1,9 @@
 """Light on the head: a relief of the face under one lamp and ambient light."""
 
 import numpy as np
+from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
+from fpliif_jax.data_builders.synthetic_faces.person import Person
 from PIL import Image
-
-from data_builders.synthetic_faces.head_pose import HeadPose
-from data_builders.synthetic_faces.person import Person
 
 _CELLS_PER_UNIT = 40
 _HALF_WIDTH, _HALF_HEIGHT = 1.7, 2.1  # units covered on either side of the head's origin

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from data_builders.synthetic_faces.job import Job, draw_share
+from fpliif_jax.data_builders.synthetic_faces.job import Job, draw_share
 
 
 def main() -> int:

@@ -12,9 +12,8 @@ import pathlib
 import sys
 
 from absl import app, flags, logging
-
-from data_builders.errors import USER_ERRORS, error_line
-from experiments.audit import layout
+from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax.experiments.audit import layout
 
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "markdown", "json"], "How to print.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write instead of the standard output.")

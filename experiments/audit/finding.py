@@ -4,7 +4,7 @@ import dataclasses
 import decimal
 from collections.abc import Iterable, Sequence
 
-from experiments.published import PublishedError, PublishedValue
+from fpliif_jax.experiments.published import PublishedError, PublishedValue
 
 # What each word means stands in `layout`, and on the page.
 STATUSES = ("contradiction", "doubt", "rounding", "cannot be recomputed", "agrees")

@@ -5,9 +5,9 @@ import json
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from experiments.audit import geometry, noise, overall, recipe, scores, stn_icnn
-from experiments.audit.finding import CONSEQUENCES, STATUSES, Finding, Tables
-from experiments.published import PublishedValue, published_values
+from fpliif_jax.experiments.audit import geometry, noise, overall, recipe, scores, stn_icnn
+from fpliif_jax.experiments.audit.finding import CONSEQUENCES, STATUSES, Finding, Tables
+from fpliif_jax.experiments.published import PublishedValue, published_values
 
 _WIDTH = 98
 _INDENT = " " * 16

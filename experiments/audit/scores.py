@@ -4,9 +4,7 @@ import decimal
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
-
-from experiments.audit.finding import (
+from fpliif_jax.experiments.audit.finding import (
     SET_NAMES,
     Finding,
     Tables,
@@ -16,7 +14,9 @@ from experiments.audit.finding import (
     rounded,
     truncated,
 )
-from experiments.published import PublishedValue
+from fpliif_jax.experiments.published import PublishedValue
+from scipy import stats
+
 from fpliif_jax.pictures import PART_OF_ALIAS
 
 OURS = ("FP-LIIF", "256")

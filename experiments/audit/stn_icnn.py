@@ -2,18 +2,12 @@
 
 from collections.abc import Iterator
 
-from configs import stn_icnn_helen
-from experiments import multiply_accumulates
-from experiments.audit.finding import (
-    SET_NAMES,
-    Finding,
-    Tables,
-    listed,
-    same_digits,
-)
-from experiments.audit.overall import CELEBAMASK_HQ, HELEN, RIVALS
-from experiments.audit.recipe import rates_by_epoch, split_counts
-from experiments.published import PublishedValue
+from fpliif_jax.configs import stn_icnn_helen
+from fpliif_jax.experiments.audit.finding import SET_NAMES, Finding, Tables, listed, same_digits
+from fpliif_jax.experiments.audit.overall import CELEBAMASK_HQ, HELEN, RIVALS
+from fpliif_jax.experiments.audit.recipe import rates_by_epoch, split_counts
+from fpliif_jax.experiments.cost import multiply_accumulates
+from fpliif_jax.experiments.published import PublishedValue
 
 # What the tables print in bold: class, then whose scores.
 _BOLD = {
@@ -366,8 +360,8 @@ def _milliseconds(tables: Tables) -> Finding:
         f"that is said to be quicker does {ratio:.1f} times the operations, so it is not these that the times "
         f"measure.",
         size="unknown",
-        meaning="The times need that GPU and both programs; `python -m experiments.run stn_efficiency` measures both "
-        "croppers here, and the hours of training.",
+        meaning="The times need that GPU and both programs; `python -m experiments.reproduce stn_efficiency` measures "
+        "both croppers here, and the hours of training.",
         status="cannot be recomputed",
         consequence="recipe",
     )

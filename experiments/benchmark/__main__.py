@@ -23,17 +23,19 @@ from typing import Any
 
 import jax
 from absl import app, flags, logging
+from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
+from fpliif_jax.experiments.benchmark.plan import FILE_NAME, PARTS, Plan, Record
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from data_builders.errors import USER_ERRORS, error_line
-from experiments.benchmark import figure, machine, tables, tasks, torch_programs
-from experiments.benchmark.plan import FILE_NAME, PARTS, Plan, Record
-from fpliif_jax import checkpoint, fp_liif_rows, settings
-from fpliif_jax.run_record import write_text
+from fpliif_jax import preflight
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_record import write_text
+from fpliif_jax.systems.fp_liif import protocols
 
 _DTYPES = ("float32", "bfloat16")
-_CONFIG = settings.define_config_flag()
+_CONFIG = preflight.define_config_flag()
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for JSON, tables and plot; none: print only.")
 _TORCH = flags.DEFINE_bool("torch", False, "Measure PyTorch too, in the same rounds.")
 _VARIANTS = flags.DEFINE_multi_enum(
@@ -72,10 +74,10 @@ def main(argv: list[str]) -> None:
     config = _CONFIG.value
     try:
         with _surroundings():
-            settings.apply_to_jax(config)
+            preflight.apply_to_jax(config)
             # What compiling takes is measured: nothing may be ready beforehand.
             jax.config.update("jax_enable_compilation_cache", False)
-            settings.check_settings(config)
+            preflight.check_settings(config)
             plan = _plan()
             if tasks.needs_data(plan):
                 _ = plan.train_split  # a folder without data is told before anything long begins
@@ -113,11 +115,11 @@ def _plan() -> Plan:
     variants: tuple[torch_programs.TorchVariant, ...] = ()
     if _TORCH.value:
         if config.model.name != "fp_liif":
-            raise settings.SettingsError(
+            raise preflight.SettingsError(
                 "--torch is for FP-LIIF: there is no PyTorch STN-iCNN here"
             )
         if not torch_programs.is_installed():
-            raise settings.SettingsError(
+            raise preflight.SettingsError(
                 "--torch: PyTorch is not installed: pip install -r requirements-test.txt"
             )
         torch_programs.prepare(config)
@@ -159,7 +161,7 @@ def _value(name: str, flag: flags.FlagHolder) -> Any:
 def _chosen(flag: str, given: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
     for name in given:
         if name not in choices:
-            raise settings.SettingsError(
+            raise preflight.SettingsError(
                 f"--{flag} has {name!r}; it must be of {', '.join(choices)}"
             )
     return tuple(choice for choice in choices if choice in given)
@@ -168,14 +170,14 @@ def _chosen(flag: str, given: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
 def _sizes() -> tuple[int, ...]:
     given = _value("sizes", _SIZES)
     if list(given) == ["rows"]:
-        rows = [fp_liif_rows.parse_row(text) for text in _CONFIG.value.eval.rows]
+        rows = [protocols.parse_row(text) for text in _CONFIG.value.eval.rows]
         given = [dict(row.facts)["output_size"] for row in rows]
     try:
         sizes = sorted({int(size) for size in given})
     except ValueError:
         sizes = [0]
     if not sizes or sizes[0] < 1:
-        raise settings.SettingsError(
+        raise preflight.SettingsError(
             f"--sizes is {','.join(map(str, given))!r}; it must be sizes such as 64,256, or 'rows'"
         )
     return tuple(sizes)
@@ -198,4 +200,4 @@ def _surroundings() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=settings.parse_flags)
+    app.run(main, flags_parser=preflight.parse_flags)

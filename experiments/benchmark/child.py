@@ -13,12 +13,13 @@ from typing import Any
 _STARTED = time.perf_counter()
 
 import jax  # noqa: E402 - the time of importing is part of the answer
+from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
+from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
 from ml_collections import ConfigDict  # noqa: E402
 
-from experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
-from experiments.benchmark.timing import Program, reason  # noqa: E402
-from fpliif_jax import settings, train  # noqa: E402
-from fpliif_jax.models import create_model  # noqa: E402
+from fpliif_jax import preflight  # noqa: E402
+from fpliif_jax.systems import create_model  # noqa: E402
+from fpliif_jax.training import train  # noqa: E402
 
 _KIBIBYTE = 1024
 
@@ -36,7 +37,7 @@ def main() -> None:
 
 def _do(task: dict[str, Any]) -> dict[str, Any]:
     config = _config(task["config"])
-    settings.apply_to_jax(config)
+    preflight.apply_to_jax(config)
     variables = train.init_variables(create_model(config.model), config)
     if task["framework"] == "torch":
         torch_programs.prepare(config)

@@ -10,8 +10,9 @@ import tempfile
 import time
 from typing import Any
 
-from experiments.benchmark.timing import NotMeasuredError
-from fpliif_jax import checkpoint
+from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
+
+from fpliif_jax.run_folder import checkpoint
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -30,7 +31,7 @@ def run(task: dict[str, Any], environment: dict[str, str] | None = None) -> dict
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         started = time.perf_counter()
         with subprocess.Popen(
-            [sys.executable, "-m", "experiments.benchmark.child"],
+            [sys.executable, "-m", "fpliif_jax.experiments.benchmark.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any
 
-from experiments.benchmark.published_fps import DEVICE, SOURCE, paper_fps
+from fpliif_jax.experiments.benchmark.published_fps import DEVICE, SOURCE, paper_fps
 
 # Okabe and Ito's colours, which most colour-blind people can tell apart; marks differ too.
 _STYLES = {

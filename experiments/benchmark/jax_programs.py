@@ -6,13 +6,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from fpliif_jax.experiments.benchmark.timing import Program
 from ml_collections import ConfigDict
 
-from experiments.benchmark.timing import Program
-from fpliif_jax import fitting, input_pipeline, parallel, train
-from fpliif_jax.models import create_model, inference_variables
-from fpliif_jax.stage import Stage
-from fpliif_jax.stages import make_stages
+from fpliif_jax import parallel
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.systems import create_model, inference_variables
+from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.stages import make_stages
+from fpliif_jax.training import fitting, train
 
 NAME = "JAX"
 

@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 import jax
+from fpliif_jax.experiments.benchmark import torch_programs
 
-from experiments.benchmark import torch_programs
-from fpliif_jax import run_record
+from fpliif_jax.run_folder import run_record
 
 
 def environment(with_torch: bool) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from fpliif_jax.experiments.benchmark import children, jax_programs
+from fpliif_jax.experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
+from fpliif_jax.experiments.benchmark.torch_programs import VARIANTS, TorchVariant
 
-from experiments.benchmark import children, jax_programs
-from experiments.benchmark.plan import Plan
-from experiments.benchmark.timing import NotMeasuredError
-from experiments.benchmark.torch_programs import VARIANTS, TorchVariant
-from fpliif_jax.models import input_shapes
+from fpliif_jax.systems import input_shapes
 
 LARGE_SIZES = (1024, 2048)
 _ALL_QUERIES = 2**40  # at once: without chunking

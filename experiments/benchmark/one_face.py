@@ -13,13 +13,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from fpliif_jax.experiments.benchmark import comparison, jax_programs
+from fpliif_jax.experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.benchmark.timing import Candidate, Program, measure_in_turn
 from ml_collections import ConfigDict
 
-from experiments.benchmark import comparison, jax_programs
-from experiments.benchmark.plan import Plan
-from experiments.benchmark.timing import Candidate, Program, measure_in_turn
-from fpliif_jax import checkpoint, framing, labellers, preprocess, train
-from fpliif_jax.models import create_model, stn_icnn_settings
+from fpliif_jax.data import preprocess
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.systems import create_model, labellers
+from fpliif_jax.systems.stn_icnn import framing, settings
+from fpliif_jax.training import train
 
 NAMES = {"stn": "STN-iCNN", "centroid": "baseline"}
 
@@ -76,7 +79,7 @@ def _programs(
         return labeller.label(inputs, photo.shape[:2])
 
     side = config.data.image_size
-    own = stn_icnn_settings.resolve(config.model)
+    own = settings.resolve(config.model)
     on_device = jax.device_put(variables)
     inputs = labeller.network_input(photo)
     canvas = jax.device_put(inputs["images"][None].astype(np.float32) / np.float32(255))

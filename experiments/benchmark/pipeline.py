@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
-from experiments.benchmark import jax_programs
-from experiments.benchmark.plan import Plan
-from experiments.benchmark.timing import Candidate, Program
-from fpliif_jax import fitting, input_pipeline, parallel
-from fpliif_jax.stage import Stage
+from fpliif_jax.experiments.benchmark import jax_programs
+from fpliif_jax.experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.benchmark.timing import Candidate, Program
+
+from fpliif_jax import parallel
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.systems.stage import Stage
+from fpliif_jax.training import fitting
 
 _EPOCHS = 1_000_000  # more than anyone waits for
 

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from fpliif_jax.experiments.benchmark import jax_programs
+from fpliif_jax.experiments.benchmark.timing import Timed, measure_in_turn, reason
+from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
 from ml_collections import ConfigDict
 
-from experiments.benchmark import jax_programs
-from experiments.benchmark.timing import Timed, measure_in_turn, reason
-from experiments.benchmark.torch_programs import TorchVariant
-from fpliif_jax import input_pipeline, train
-from fpliif_jax.models import create_model
-from fpliif_jax.run_record import write_json
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.run_folder.run_record import write_json
+from fpliif_jax.systems import create_model
+from fpliif_jax.training import train
 
 PARTS = ("latency", "throughput", "training", "memory", "starts", "pipeline", "loop")
 FILE_NAME = "benchmark.json"

@@ -1,6 +1,6 @@
 """Frames per second of FP-LIIF's Table 6, on an A100, by output size."""
 
-from experiments.published import published_values
+from fpliif_jax.experiments.published import published_values
 
 SOURCE = "FP-LIIF Table 6"
 DEVICE = "A100"

@@ -3,8 +3,8 @@
 import tempfile
 from typing import Any
 
-from experiments.benchmark import children
-from experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.benchmark import children
+from fpliif_jax.experiments.benchmark.plan import Plan
 
 _MOST_ROUNDS = 3  # a round takes two starts, each of several seconds
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-
-from experiments.benchmark import (
+from fpliif_jax.experiments.benchmark import (
     arithmetic,
     comparison,
     forward,
@@ -20,7 +19,7 @@ from experiments.benchmark import (
     torch_programs,
     training,
 )
-from experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.benchmark.plan import Plan
 
 _CALLS = 5  # of the forward pass that a trace shows
 

@@ -1,13 +1,14 @@
 """Part 'training': the step of every stage, and FP-LIIF's step without augmentation beside PyTorch's."""
 
+from fpliif_jax.experiments.benchmark import jax_programs, torch_programs
+from fpliif_jax.experiments.benchmark.forward import record_ratios, torch_config
+from fpliif_jax.experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.benchmark.timing import Candidate
+from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
 from ml_collections import ConfigDict
 
-from experiments.benchmark import jax_programs, torch_programs
-from experiments.benchmark.forward import record_ratios, torch_config
-from experiments.benchmark.plan import Plan
-from experiments.benchmark.timing import Candidate
-from experiments.benchmark.torch_programs import TorchVariant
-from fpliif_jax import fitting, parallel
+from fpliif_jax import parallel
+from fpliif_jax.training import fitting
 
 
 def steps(plan: Plan, dtype: str) -> None:

@@ -9,10 +9,11 @@ import shlex
 import sys
 from typing import Any
 
-from data_builders.regular_files import MEBIBYTE, read_regular
-from fpliif_jax import checkpoint, config_fields
-from fpliif_jax.config_fields import Role
-from fpliif_jax.setting_ranges import AUTO
+from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+
+from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.setting_ranges import AUTO
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ERROR = re.compile(r"error: .*")

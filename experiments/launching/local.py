@@ -14,11 +14,11 @@ import time
 import types
 from collections.abc import Mapping, Sequence
 
+from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step, last_error, last_words
 from tqdm import tqdm
 
-from experiments.launching.jobs import Job, Outcome, Step, last_error, last_words
 from fpliif_jax.interruption import PARENT
-from fpliif_jax.supervision import LOST_PEER
+from fpliif_jax.training.supervision import LOST_PEER
 
 _POLL_SECONDS = 0.2
 _MEMORY_SHARE = 0.9  # of a GPU's memory that all its jobs may have together

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import submitit
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.launching import local
+from fpliif_jax.experiments.launching.jobs import Job, Outcome
 from tqdm import tqdm
-
-from data_builders.errors import UserError
-from experiments.launching import local
-from experiments.launching.jobs import Job, Outcome
 
 _POLL_SECONDS = 2.0
 

@@ -16,8 +16,8 @@ import math
 import pathlib
 import re
 
-from data_builders.errors import UserError, one_line
-from data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.errors import UserError, one_line
+from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
 
 FOLDER = pathlib.Path(__file__).parent
 

@@ -1,7 +1,7 @@
 """The paper's augmentations (§4.2) in PyTorch: flip, rotation, shear, scale and crop in one warp, then colours.
 
-What is drawn is drawn by `fpliif_jax.augment`, on the host, so that both frameworks make the same of the same
-example; what becomes of the example is computed by PyTorch, from the formulas in `fpliif_jax.warp`.
+What is drawn is drawn by `fpliif_jax.systems.fp_liif.augment`, on the host, so that both frameworks make the same of
+the same example; what becomes of the example is computed by PyTorch, from the formulas in `fpliif_jax.nn.warp`.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import jax
 import ml_collections
 import numpy as np
 import torch
+from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from torch import Tensor
 from torch.nn import functional
 
-from experiments.pytorch.color_jitter import color_jitter
-from fpliif_jax.augment import sample_parameters
-from fpliif_jax.losses import IGNORE_LABEL
-from fpliif_jax.warp import Geometry, example_key
+from fpliif_jax.nn.warp import Geometry, example_key
+from fpliif_jax.systems.fp_liif.augment import sample_parameters
+from fpliif_jax.systems.fp_liif.losses import IGNORE_LABEL
 
 
 class Draws(NamedTuple):

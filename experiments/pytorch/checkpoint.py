@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from fpliif_jax import whole_file
-from fpliif_jax.checkpoint import CheckpointError
+from fpliif_jax.files import atomic_file
+from fpliif_jax.run_folder.checkpoint import CheckpointError
 
 
 def path_of(workdir: pathlib.Path, which: str) -> pathlib.Path:
@@ -19,7 +19,7 @@ def save(workdir: pathlib.Path, which: str, content: dict[str, Any]) -> None:
     """Writes a checkpoint: the file is always either the old one or the new one, whole."""
     path = path_of(workdir, which)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file.replacing(path) as file:
+    with atomic_file.replacing(path) as file:
         torch.save(content, file)
 
 

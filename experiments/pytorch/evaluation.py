@@ -5,12 +5,13 @@ from typing import Any
 
 import ml_collections
 import torch
+from fpliif_jax.experiments.pytorch import checkpoint
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
+from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
 
-from experiments.pytorch import checkpoint
-from experiments.pytorch.fp_liif import FPLIIF
-from experiments.pytorch.rows import make_predictor, make_scorer
-from fpliif_jax import evaluate, input_pipeline, sides
-from fpliif_jax.checkpoint import CheckpointError, refuse_swapped_sides
+from fpliif_jax.data import input_pipeline, sides
+from fpliif_jax.evaluation import evaluate
+from fpliif_jax.run_folder.checkpoint import CheckpointError, refuse_swapped_sides
 
 
 def evaluate_run(
@@ -19,7 +20,7 @@ def evaluate_run(
     dataset: input_pipeline.Dataset,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluate.record`.
+    """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluation.evaluate.record`.
 
     Returns:
       The content of results.json.

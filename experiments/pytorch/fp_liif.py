@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 
 import ml_collections
 import torch
+from fpliif_jax.experiments.pytorch.unet import UNetDecoder
 from torch import Tensor, nn
 from torch.nn import functional
 
-from experiments.pytorch.unet import UNetDecoder
-from fpliif_jax.models import query_plan
-from fpliif_jax.setting_ranges import AUTO
+from fpliif_jax.run_folder.setting_ranges import AUTO
+from fpliif_jax.systems.fp_liif import query_plan
 
 # LIIF moves every query by this much, so that one on the border of two cells is never decided by a
 # rounding error, and keeps it as far inside the image.
@@ -210,7 +210,7 @@ class LIIFDecoder(nn.Module):
 
 
 class FPLIIF(nn.Module):
-    """Encoder and decoder; takes the fields of `config.model`, see `fpliif_jax.models.create_model`.
+    """Encoder and decoder; takes the fields of `config.model`, see `fpliif_jax.create_model`.
 
     `query_chunk` bounds the memory where there are no gradients; `remat` and `dtype` are the caller's matter
     (`torch.autocast`), and `initializer` is PyTorch's own.

@@ -1,4 +1,4 @@
-"""The training loop in PyTorch: as `fpliif_jax.train`, for FP-LIIF's one stage on one device."""
+"""The training loop in PyTorch: as `fpliif_jax.training.train`, for FP-LIIF's one stage on one device."""
 
 import contextlib
 import math
@@ -9,25 +9,33 @@ from typing import Any
 import ml_collections
 import numpy as np
 import torch
+from fpliif_jax.experiments.pytorch import checkpoint
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
+from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
+from fpliif_jax.experiments.pytorch.step import (
+    make_optimizer,
+    make_prepare,
+    make_scheduler,
+    train_step,
+)
 from tqdm import tqdm
 
-from experiments.pytorch import checkpoint
-from experiments.pytorch.fp_liif import FPLIIF
-from experiments.pytorch.rows import make_predictor, make_scorer
-from experiments.pytorch.step import make_optimizer, make_prepare, make_scheduler, train_step
-from fpliif_jax import evaluate, fitting, input_pipeline, interop
-from fpliif_jax.checkpoint import (
+from fpliif_jax import interop
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.evaluation import evaluate
+from fpliif_jax.interruption import Interruption
+from fpliif_jax.run_folder.checkpoint import (
     CheckpointError,
     check_same_run,
     flatten_config,
     json_config,
     saved_step,
 )
-from fpliif_jax.interruption import Interruption
-from fpliif_jax.models import create_model
-from fpliif_jax.run_record import MetricsLog, environment, write_json
-from fpliif_jax.stages import mirrored_classes
-from fpliif_jax.train import TrainingError, check_has_training_split, init_variables
+from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
+from fpliif_jax.systems import create_model
+from fpliif_jax.systems.stages import mirrored_classes
+from fpliif_jax.training import fitting
+from fpliif_jax.training.train import TrainingError, check_has_training_split, init_variables
 
 STAGE = "parsing"
 

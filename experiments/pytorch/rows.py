@@ -5,14 +5,14 @@ from collections.abc import Callable
 import ml_collections
 import numpy as np
 import torch
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
+from fpliif_jax.experiments.pytorch.step import Batch, autocast, normalise, to_images
 from torch import Tensor
 from torch.nn import functional
 
-from experiments.pytorch.fp_liif import FPLIIF
-from experiments.pytorch.step import Batch, autocast, normalise, to_images
-from fpliif_jax.evaluate import Found
-from fpliif_jax.losses import IGNORE_LABEL
-from fpliif_jax.rows import Prediction, Row
+from fpliif_jax.evaluation.evaluate import Found
+from fpliif_jax.systems.fp_liif.losses import IGNORE_LABEL
+from fpliif_jax.systems.protocol import Prediction, Row
 
 
 def make_predictor(

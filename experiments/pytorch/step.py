@@ -8,12 +8,12 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 import torch
+from fpliif_jax.experiments.pytorch.augment import augment, make_sampler
+from fpliif_jax.experiments.pytorch.losses import loss_terms, pixel_counts
 from torch import Tensor, nn
 
-from experiments.pytorch.augment import augment, make_sampler
-from experiments.pytorch.losses import loss_terms, pixel_counts
-from fpliif_jax import fitting
-from fpliif_jax.preprocess import INPUT_SCALINGS
+from fpliif_jax.data.preprocess import INPUT_SCALINGS
+from fpliif_jax.training import fitting
 
 Batch = dict[str, np.ndarray]
 
@@ -38,7 +38,7 @@ def to_images(pixels: np.ndarray, device: torch.device) -> Tensor:
 
 
 def normalise(images: Tensor, scaling: str) -> Tensor:
-    """Scales images [B, 3, S, S] in [0, 1] as `fpliif_jax.preprocess.normalise` does."""
+    """Scales images [B, 3, S, S] in [0, 1] as `fpliif_jax.data.preprocess.normalise` does."""
     mean, deviation = (
         torch.tensor(value, dtype=torch.float32, device=images.device).view(-1, 1, 1)
         for value in INPUT_SCALINGS[scaling]
@@ -64,7 +64,7 @@ def make_prepare(
 
     Args:
       config: the run's settings.
-      flip_classes: of `fpliif_jax.stages.mirrored_classes`.
+      flip_classes: of `fpliif_jax.systems.stages.mirrored_classes`.
       device: where the inputs go.
     """
     sample = make_sampler(config.seeds.augmentation, config.data.image_size, config.augment)
@@ -137,7 +137,7 @@ def make_scheduler(
     steps_per_epoch: int,
     steps_taken: int = 0,
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """The learning rates of `fpliif_jax.train.learning_rate_schedule`, by step.
+    """The learning rates of `fpliif_jax.training.train.learning_rate_schedule`, by step.
 
     Args:
       optimizer: new, or with the state it had after that many steps.

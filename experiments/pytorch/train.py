@@ -14,19 +14,21 @@ import jax
 import ml_collections
 import torch
 from absl import app, flags, logging
+from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax.experiments.pytorch import evaluation, loop
 from ml_collections import config_flags
 
-from data_builders.errors import USER_ERRORS, error_line
-from experiments.pytorch import evaluation, loop
-from fpliif_jax import evaluate, input_pipeline, run_lock, run_record
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.evaluation import evaluate
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.settings import (
+from fpliif_jax.preflight import (
     SettingsError,
     check_classes,
     check_settings,
     define_config_flag,
     parse_flags,
 )
+from fpliif_jax.run_folder import run_lock, run_record
 
 _CONFIG = define_config_flag()
 _WORKDIR = flags.DEFINE_string(

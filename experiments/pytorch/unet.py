@@ -1,7 +1,7 @@
 """The convolutional U-Net decoder of the ablation "Network without LIIF Decoder" (§5.1), in PyTorch.
 
 The paper gives it no more than a name and a number of parameters; what it is made of is told in
-`fpliif_jax.models.unet`.
+`fpliif_jax.systems.fp_liif.unet`.
 """
 
 from collections.abc import Callable

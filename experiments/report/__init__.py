@@ -1,6 +1,6 @@
-"""Renders a study (see `experiments.study.analysis`) as report.md, report.html, figures, CSV and LaTeX tables."""
+"""Renders a study (see `experiments.comparison.analysis`) as report.md, report.html, figures, CSV and LaTeX tables."""
 
-from experiments.report.study_checks import ReportError
-from experiments.report.write import write_report
+from fpliif_jax.experiments.report.study_checks import ReportError
+from fpliif_jax.experiments.report.write import write_report
 
 __all__ = ["ReportError", "write_report"]

@@ -18,10 +18,10 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from data_builders.errors import USER_ERRORS, error_line
-from experiments.report import write_report
-from experiments.study.analysis import analyse
-from experiments.study.runs import Examples, Run, RunError, load_examples
+from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax.experiments.comparison.analysis import analyse
+from fpliif_jax.experiments.report import write_report
+from fpliif_jax.experiments.runs.runs import Examples, Run, RunError, load_examples
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not (study["groups"] or study["tables"] or study["incomplete_runs"]):
             sys.exit(
                 f"error: there are no runs in {flags.runs}; make some with python -m "
-                "experiments.multi_seed or experiments.run, or check --runs"
+                "experiments.multi_seed or experiments.reproduce, or check --runs"
             )
         examples = _examples(shown, study)
         write_report(study, examples, flags.output, photos=not flags.nophotos)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from data_builders.errors import UserError
-from experiments.report.table_rows import has_values
-from experiments.stats.verdict_rule import WORDS
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.report.table_rows import has_values
+from fpliif_jax.experiments.stats.verdict_rule import WORDS
 
 
 class ReportError(UserError):

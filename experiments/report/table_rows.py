@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.report import wording
+from fpliif_jax.experiments.report import wording
 
 _FIELDS = ("split", "checkpoint", "row", "metric", "class")
 

@@ -4,9 +4,9 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
-from experiments.report import table_rows, wording
-from experiments.stats.verdict_rule import WORDS
-from experiments.study.run_data import labels_digests, short
+from fpliif_jax.experiments.report import table_rows, wording
+from fpliif_jax.experiments.runs.run_data import labels_digests, short
+from fpliif_jax.experiments.stats.verdict_rule import WORDS
 
 _FIELDS = ("split", "checkpoint", "row", "metric", "class")
 _INTERVALS = {

@@ -8,17 +8,17 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.report.figure_svg import with_paper
-from experiments.report.figures import draw_figures
-from experiments.report.file_names import FileNames
-from experiments.report.gallery import make_gallery
-from experiments.report.html import render_html
-from experiments.report.latex import render_latex
-from experiments.report.markdown import render_markdown
-from experiments.report.study_checks import ReportError, check_study
-from experiments.report.table_rows import with_group_names
-from experiments.report.tables_csv import render_csv
-from experiments.study.runs import Examples
+from fpliif_jax.experiments.report.figures.figure_svg import with_paper
+from fpliif_jax.experiments.report.figures.figures import draw_figures
+from fpliif_jax.experiments.report.figures.gallery import make_gallery
+from fpliif_jax.experiments.report.file_names import FileNames
+from fpliif_jax.experiments.report.pages.html import render_html
+from fpliif_jax.experiments.report.pages.latex import render_latex
+from fpliif_jax.experiments.report.pages.markdown import render_markdown
+from fpliif_jax.experiments.report.pages.tables_csv import render_csv
+from fpliif_jax.experiments.report.study_checks import ReportError, check_study
+from fpliif_jax.experiments.report.table_rows import with_group_names
+from fpliif_jax.experiments.runs.runs import Examples
 
 _LIST = "report_files.json"
 _PAGE = "report.html"
@@ -37,7 +37,7 @@ def write_report(
     removed if nobody changed them; other files are left alone.
 
     Args:
-      study: of `experiments.study.analysis.analyse`.
+      study: of `experiments.comparison.analysis.analyse`.
       examples: images of a run, by group id.
       output: folder; made if need be.
       photos: False leaves out all photographs, also those under the differences.

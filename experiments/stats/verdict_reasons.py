@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.stats import seed_statistics
-from experiments.stats.verdict_rule import (
+from fpliif_jax.experiments.stats import seed_statistics
+from fpliif_jax.experiments.stats.verdict_rule import (
     FEWEST_EQUAL_RUNS,
     INCONCLUSIVE,
     LEVEL,
@@ -11,7 +11,7 @@ from experiments.stats.verdict_rule import (
 )
 
 if TYPE_CHECKING:
-    from experiments.stats.verdicts import Verdict
+    from fpliif_jax.experiments.stats.verdicts import Verdict
 
 _ENOUGH_RUNS = 5
 

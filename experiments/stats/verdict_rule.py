@@ -39,8 +39,7 @@ import dataclasses
 
 import numpy as np
 import scipy.stats
-
-from experiments.stats import seed_statistics
+from fpliif_jax.experiments.stats import seed_statistics
 
 REPRODUCED = "reproduced"
 WITHIN_MARGIN = "reproduced within margin"

@@ -5,9 +5,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-
-from experiments.stats import seed_statistics, verdict_reasons, verdict_rule
-from experiments.stats.verdict_rule import INCONCLUSIVE, LEVEL, NOT_COMPARABLE, NOT_REPRODUCED
+from fpliif_jax.experiments.stats import seed_statistics, verdict_reasons, verdict_rule
+from fpliif_jax.experiments.stats.verdict_rule import (
+    INCONCLUSIVE,
+    LEVEL,
+    NOT_COMPARABLE,
+    NOT_REPRODUCED,
+)
 
 _MOST_RUNS = 1_000
 

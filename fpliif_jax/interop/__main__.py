@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import jax
 
-from data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax import settings
+from fpliif_jax import preflight
+from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.interop import make_run, write_weights
 
 
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"(step {written.step}), sha256 {written.sha256}"
             )
         else:
-            config = settings.config_of(config_arguments)
-            settings.check_settings(config)
+            config = preflight.config_of(config_arguments)
+            preflight.check_settings(config)
             note = make_run(pathlib.Path(flags.input).expanduser(), config, workdir)
             print(f"{workdir}: checkpoint best holds {note}")
     except USER_ERRORS as error:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fpliif_jax import whole_file
-from fpliif_jax.interop.entries import InteropError
+from fpliif_jax.files import atomic_file
 from fpliif_jax.interop.safetensors_files import load_safetensors, safetensors_bytes
+from fpliif_jax.interop.state_dict import InteropError
 from fpliif_jax.interop.torch_files import load_torch_checkpoint, save_torch_checkpoint
 
 _STAND_IN_BYTES = 256
@@ -78,7 +78,7 @@ def write_file(
     path = pathlib.Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file.replacing(path) as file:
+        with atomic_file.replacing(path) as file:
             if _is_called(path, SAFETENSORS):
                 file.write(safetensors_bytes(arrays, metadata))
             else:

@@ -8,7 +8,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors_numpy
 
-from fpliif_jax.interop.entries import InteropError
+from fpliif_jax.interop.state_dict import InteropError
 from fpliif_jax.interop.torch_files import LARGEST_CHECKPOINT
 
 LARGEST_HEADER = 4 * 2**20  # bytes; of the systems here below 0.1 MB

@@ -7,4 +7,5 @@ what was tried: python -m tests.campaigns.mutations --seed=0 --count=2000 --outp
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))  # the tests' own modules
+_TESTS = pathlib.Path(__file__).parents[1]
+sys.path[:0] = [str(_TESTS), str(_TESTS / "data_builders")]  # the tests' own modules

@@ -21,11 +21,11 @@ from collections.abc import Callable
 
 import numpy as np
 from flax import traverse_util
+from fpliif_jax.data_builders import synthetic_faces
+from fpliif_jax.data_builders.prepare import prepare
 from prepared_damage_test import content as prepared_content
 
-from data_builders import synthetic_faces
-from data_builders.prepare import prepare
-from fpliif_jax import checkpoint
+from fpliif_jax.run_folder import checkpoint
 from tests.campaigns import runner
 
 _TESTS = pathlib.Path(__file__).parents[1]
@@ -172,7 +172,7 @@ _FILL = """
 import sys
 sys.path[:0] = ["", sys.argv[1]]
 from tiny_run import tiny_config
-from fpliif_jax import input_pipeline
+from fpliif_jax.data import input_pipeline
 from fpliif_jax.interruption import Interruption
 Interruption()
 dataset = input_pipeline.load_dataset(tiny_config(*sys.argv[2:]).data)

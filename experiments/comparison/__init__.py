@@ -1,0 +1,1 @@
+"""What runs say beside the papers and beside each other: the study that a report shows."""

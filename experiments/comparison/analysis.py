@@ -1,0 +1,222 @@
+"""The study as one JSON-ready dictionary: what the report renders, and report.json.
+
+    {"title", "root", "margin", "summary": [sentence], "commands": [command],
+     "groups": [runs that differ in their seed alone: framework, scores, confusion, curves, deviations, …],
+     "tables": [{"id", "title", "unit", "rows", "comparisons", and where the reader needs one a "note"}],
+     "incomplete_runs": [{"name", "status", "problem"}],
+     "environments": {"common", "differences"}, "external": [file]}
+
+Scores are in percent points, intervals [low, high], and what is undefined is None. Nothing here raises for what a
+run's files contain.
+"""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from fpliif_jax.experiments.comparison import (
+    costs,
+    frameworks,
+    hidden_parts,
+    readings,
+    training_times,
+)
+from fpliif_jax.experiments.comparison.lines import Line, make_lines, unique_label
+from fpliif_jax.experiments.comparison.measured import Key, described
+from fpliif_jax.experiments.comparison.report_tables import published_tables
+from fpliif_jax.experiments.comparison.summary import summary_of, title_of
+from fpliif_jax.experiments.launching.jobs import last_error
+from fpliif_jax.experiments.plans.study_file import Study, read_studies
+from fpliif_jax.experiments.published import read_external
+from fpliif_jax.experiments.runs.environments import environments
+from fpliif_jax.experiments.runs.runs import Run, group_runs, read_runs
+
+from fpliif_jax.run_folder import checkpoint
+
+
+def analyse(
+    root: pathlib.Path, external: Sequence[pathlib.Path] = ()
+) -> tuple[dict[str, Any], dict[str, Run]]:
+    """Reads all runs in a folder and compares them with what is published.
+
+    Args:
+      root: folder of the runs.
+      external: CSV files of numbers measured elsewhere, in the format of experiments/published.
+
+    Returns:
+      The study, and by group identifier the run whose examples are shown.
+
+    Raises:
+      RunError: root is not a folder.
+      PublishedError: an external file cannot be read.
+    """
+    runs = read_runs(root)
+    studies, problems = read_studies(root)
+    elsewhere = [value for path in external for value in read_external(path)]
+    lines = make_lines(group_runs(runs), studies)
+    tables = frameworks.tables(lines) + published_tables(lines, studies, elsewhere)
+    broken = {run.name for run in runs if run.status == "broken"}
+    sound = [run for run in runs if run.name not in broken]
+    tables += costs.tables(root, studies) + training_times.tables(lines, studies)
+    tables += hidden_parts.tables(root, studies, broken)
+    groups = [_group(line, lines) for line in lines]
+    incomplete = _incomplete(root, runs, studies, problems, lines)
+    margins = [line.margin for line in lines]
+    study = {
+        "title": title_of(studies, lines, root),
+        "root": root.resolve().name,
+        "margin": min(margins, default=0.5),
+        "summary": summary_of(lines, tables, incomplete),
+        "commands": _commands(studies, sound),
+        "groups": groups,
+        "tables": tables,
+        "incomplete_runs": incomplete,
+        "environments": environments(sound),
+        "external": [path.name for path in external],
+    }
+    return study, {line.identifier: line.first for line in lines}
+
+
+def _group(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
+    measured, results = line.measured, line.measured.results
+    main = measured.main
+    scores = []
+    for key, score in measured.scores.items():
+        images = measured.images(score) if _deserves_images(key, main) else None
+        found = described(score.values, images)
+        del found["prediction_interval"]
+        scores.append(
+            {
+                "split": key[0],
+                "checkpoint": key[1],
+                "row": key[2],
+                "metric": key[3],
+                "class": key[4],
+                **found,
+            }
+        )
+    obstacles = line.obstacles()
+    confusion = measured.confusion()
+    return {
+        "id": line.identifier,
+        "name": unique_label(line, lines),
+        "folder": measured.group.name,
+        "model": results["model"],
+        "framework": measured.group.framework,
+        "dataset": line.dataset,
+        "parameters": results["parameters"],
+        "seeds": list(measured.runs),
+        "duplicate_seeds": list(measured.group.duplicates),
+        "fixed_seeds": {
+            source: value
+            for source, value in measured.group.config["seeds"].items()
+            if value != "follows"
+        },
+        "settings": _differing_settings(line, lines),
+        "runs": [_run(run) for run in measured.group.finished],
+        "main": None
+        if main is None
+        else dict(zip(("split", "checkpoint", "row", "metric", "class"), main, strict=True)),
+        "scores": scores,
+        "class_names": confusion["class_names"] if confusion else _class_names(results),
+        "confusion": confusion,
+        "curves": measured.curves(),
+        "deviations": [
+            {"field": one.field, "here": one.here, "paper": one.paper, "kind": one.kind}
+            for one in line.deviations()
+        ],
+        "comparable": not obstacles,
+        "reasons": obstacles,
+        "problems": list(dict.fromkeys(measured.problems)),
+    }
+
+
+def _deserves_images(key: Key, main: Key | None) -> bool:
+    """Resampling takes a moment: the classes of the main row, and the means of all others."""
+    return key[3] == "mean_f1" or (main is not None and key[:3] == main[:3])
+
+
+def _class_names(results: dict[str, Any]) -> list[str]:
+    return ["background", *results["evaluations"][0]["class_f1"]]
+
+
+def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
+    """The fields in which the groups of this study differ, and their framework where that differs."""
+    configs = [
+        {"framework": other.framework}
+        | {
+            field: value
+            for field, value in checkpoint.flatten_config(other.config).items()
+            if not readings.is_immaterial(field)
+        }
+        for other in lines
+    ]
+    own = configs[lines.index(line)]
+    fields = sorted({field for config in configs for field in config})
+    return {
+        field: own.get(field)
+        for field in fields
+        if any(config.get(field) != own.get(field) for config in configs)
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    train = run.results.get("train") or {}
+    environment = run.environment or {}
+    return {
+        "name": run.name,
+        "seed": run.seed,
+        "seconds": train.get("seconds"),
+        "images_per_second": train.get("images_per_second"),
+        "git_commit": environment.get("git_commit"),
+        "command": environment.get("command"),
+        "notes": run.results["notes"],
+    }
+
+
+def _incomplete(
+    root: pathlib.Path,
+    runs: Sequence[Run],
+    studies: Sequence[Study],
+    problems: Sequence[str],
+    lines: Sequence[Line],
+) -> list[dict[str, Any]]:
+    """Runs that are broken, half finished or never started, and evaluations that cannot be used."""
+    found = [
+        {"name": run.name, "status": run.status, "problem": run.problem}
+        for run in runs
+        if run.status != "finished"
+    ]
+    names = {run.name for run in runs}
+    for study in studies:
+        for job in study.jobs:
+            name = f"{study.folder}/{job}" if study.folder else job
+            if name not in names and "/seed" in f"/{job}":
+                error = last_error(root / name / "run.log")
+                problem = error or "it has left nothing; the same command starts it"
+                status = "failed" if error else "not started"
+                found.append({"name": name, "status": status, "problem": problem})
+    for problem in problems:
+        found.append({"name": problem.split(":")[0], "status": "broken", "problem": problem})
+    for line in lines:
+        for problem in dict.fromkeys(line.measured.problems):
+            found.append(
+                {"name": line.measured.group.name, "status": "evaluation", "problem": problem}
+            )
+        for seed in line.measured.group.duplicates:
+            problem = f"seed {seed} was run more than once: the first of these runs counts"
+            found.append(
+                {"name": line.measured.group.name, "status": "duplicate", "problem": problem}
+            )
+    return found
+
+
+def _commands(studies: Sequence[Study], runs: Sequence[Run]) -> list[str]:
+    """What was typed, once each: the studies' commands, then those of all runs."""
+    commands = [study.command for study in studies]
+    commands += [
+        run.environment["command"]
+        for run in runs
+        if run.environment and isinstance(run.environment.get("command"), str)
+    ]
+    return list(dict.fromkeys(commands))

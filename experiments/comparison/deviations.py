@@ -1,0 +1,141 @@
+"""How the settings of runs differ from a paper's, and whether their scores may be held against its numbers.
+
+A deviation is a *reading* where the paper is silent or contradicts itself and can be read as the value of the runs
+(experiments.comparison.readings): the runs are still a reproduction, and the report names the reading. Any other
+deviation is of *scale*: another experiment, whose scores are shown but compared with nothing published.
+"""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from fpliif_jax.experiments.comparison import readings
+from fpliif_jax.experiments.plans import scales
+from fpliif_jax.experiments.plans.tables import TABLES, Variant
+from fpliif_jax.experiments.runs.run_data import is_drawn
+
+from fpliif_jax import configs, preflight
+from fpliif_jax.run_folder import checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class Deviation:
+    """A field whose value is not the paper's.
+
+    Attributes:
+      field: 'model.ensemble'.
+      here: the runs' value; None where they do not have the field.
+      paper: the value of the published experiment.
+      kind: 'reading' or 'scale'.
+    """
+
+    field: str
+    here: Any
+    paper: Any
+    kind: str
+
+
+def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
+    """What differs between a config (nested, from JSON) and a variant as published, by field."""
+    here = readings.effective(checkpoint.flatten_config(config))
+    published = _published_config(variant)
+    paper = readings.effective(published)
+    both_start_elsewhere = all(side.get("train.init_from") for side in (here, paper))
+    found = []
+    for field in sorted(here.keys() | paper.keys()):
+        if here.get(field) == paper.get(field) or readings.is_immaterial(field):
+            continue
+        # An experiment that starts from another run starts from whatever that run is called here; one that does
+        # not, and should, or should not, has said so with the name of the run.
+        if field == ("train.init_from" if both_start_elsewhere else "train.init_checkpoint"):
+            continue
+        kind = "reading" if readings.is_open(published, field, here.get(field)) else "scale"
+        found.append(Deviation(field, here.get(field), paper.get(field), kind))
+    return found
+
+
+def obstacles(
+    config: dict[str, Any],
+    dataset: dict[str, Any],
+    differing: Sequence[Deviation],
+    variant: Variant,
+) -> list[str]:
+    """Why the scores of runs may not be held against the variant's published numbers; empty if they may.
+
+    Args:
+      config: of the runs.
+      dataset: of results.json.
+      differing: of `deviations`.
+      variant: as published.
+    """
+    reasons = []
+    wanted = dataset_of(variant)
+    counts = " / ".join(f"{count:,}" for count in dataset["counts"].values())
+    if is_drawn(config, dataset):
+        reasons.append(f"the faces are drawn ({counts})")
+    elif dataset["name"] != wanted:
+        reasons.append(f"the data are {dataset['name']}, not {wanted}")
+    elif not dataset["complete"]:
+        reasons.append(f"the data are not the official set: {counts} images")
+    elif dataset.get("official_ids") is False:
+        reasons.append("the data are not the official set: it has other ids")
+    of_scale = [one for one in differing if one.kind == "scale" and one.field != "data.name"]
+    if of_scale:
+        named = [f"{one.field} is {one.here}, not {one.paper}" for one in of_scale[:3]]
+        more = len(of_scale) - len(named)
+        reasons.append(
+            f"another experiment: {'; '.join(named)}"
+            + (f"; and {more} more fields" if more else "")
+        )
+    return reasons
+
+
+def variant_of(config: dict[str, Any]) -> Variant | None:
+    """The published experiment that runs of this model and data set are about; None if there is none.
+
+    Used where nothing says which table the runs were made for.
+    """
+    chosen = {
+        ("fp_liif", "lapa"): "table1",
+        ("fp_liif", "celebamask_hq"): "table2",
+        ("fp_liif", "helen"): "table3",
+        ("stn_icnn", "helen"): "stn_table2",
+        ("stn_icnn", "celebamask_hq"): "stn_table3",
+    }
+    name = chosen.get((config["model"]["name"], config["data"]["name"]))
+    tables = sorted(TABLES, key=lambda table: table.name != name)
+    candidates = [
+        variant
+        for table in tables
+        for variant in table.variants
+        if name and variant.claims and variant.trains and _is_about(variant, config)
+    ]
+
+    def distance(variant: Variant) -> tuple[int, int]:
+        differing = deviations(config, variant)
+        return sum(one.kind == "scale" for one in differing), len(differing)
+
+    # The one that it differs least from, the main tables first: ablations differ in a field or two.
+    return min(candidates, key=distance, default=None)
+
+
+def _is_about(variant: Variant, config: dict[str, Any]) -> bool:
+    published = _published_config(variant)
+    wanted = (published["model.name"], published["data.name"])
+    return wanted == (config["model"]["name"], config["data"]["name"])
+
+
+def dataset_of(variant: Variant) -> str:
+    """Name of the data set of a published experiment."""
+    return _published_config(variant)["data.name"]
+
+
+@functools.cache
+def _published_config(variant: Variant) -> dict[str, Any]:
+    file, fields = scales.scaled(variant, "paper")
+    # A report may be made from any folder.
+    file = str(pathlib.Path(configs.__file__).parent / pathlib.Path(file).name)
+    arguments = scales.as_arguments(file, fields)
+    return checkpoint.flatten_config(checkpoint.json_config(preflight.config_of(arguments)))

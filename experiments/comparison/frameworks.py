@@ -1,0 +1,183 @@
+"""JAX beside PyTorch: groups that differ in their framework and in nothing else, compared seed by seed."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fpliif_jax.experiments.comparison import published_rows
+from fpliif_jax.experiments.comparison.lines import Line, unique_label
+from fpliif_jax.experiments.comparison.measured import Score
+from fpliif_jax.experiments.comparison.report_row import table_row
+from fpliif_jax.experiments.comparison.report_tables import split_by_class
+from fpliif_jax.experiments.runs.schema import FRAMEWORKS
+from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
+
+from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder.config_fields import Role
+
+TABLE = "frameworks"
+_FIRST, _SECOND = FRAMEWORKS.values()
+# What else may differ: it changes neither what is learnt nor any score that both have.
+_FREE = (Role.COST, Role.PROTOCOL, Role.RECORD, Role.ROUNDING)
+
+
+def tables(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """The table of all pairs of JAX and PyTorch, and that of their classes; none where there is no pair.
+
+    A pair is compared in its main score and, in the same evaluation, in the F1 of each class: paired by seed. Holm's
+    p-values are over the main scores of all pairs, and over all classes.
+    """
+    rows, found = [], []
+    for jax_line, torch_line in _pairs(lines):
+        for key in _keys(jax_line, torch_line):
+            sides = [
+                (unique_label(line, lines), line.measured.scores[key])
+                for line in (jax_line, torch_line)
+            ]
+            for line, (label, score) in zip((jax_line, torch_line), sides, strict=True):
+                rows.append(_row(line, label, score))
+            found.append(published_rows.compare_scores(*sides, jax_line.margin, TABLE))
+    if not rows:
+        return []
+    made = [one for one in found if one is not None]
+    families = [
+        [one for one in made if (one["class"] in published_rows.MAIN_CLASSES) == is_main]
+        for is_main in (True, False)
+    ]
+    return split_by_class(
+        {
+            "id": TABLE,
+            "title": f"{_FIRST} and {_SECOND}, from the same config and data",
+            "unit": "F1, percent",
+            "rows": rows,
+            "comparisons": [one for family in families for one in published_rows.adjusted(family)],
+        }
+    )
+
+
+def sentences(lines: Sequence[Line], made: Sequence[dict[str, Any]]) -> list[str]:
+    """What the tables of `tables` say of the main scores, and why groups of one config are not compared."""
+    told = []
+    for table in made:
+        if table["id"] != TABLE:
+            continue
+        compared = {(one["a"], one["b"]): one for one in table["comparisons"]}
+        for first, second in zip(table["rows"][::2], table["rows"][1::2], strict=True):
+            labels = (first["label"], second["label"])
+            told.append(_sentence(*labels, compared.get(labels)))
+    return told + _unpaired(lines)
+
+
+def settings_count(lines: Sequence[Line]) -> int:
+    """How many settings the lines are of, their framework left aside."""
+    distinct: list[Line] = []
+    for line in lines:
+        if not any(_settings(line) == _settings(one) and _is_same(line, one) for one in distinct):
+            distinct.append(line)
+    return len(distinct)
+
+
+def _pairs(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
+    """Lines of JAX and of PyTorch with the same config, data and number of parameters."""
+    return [(first, second) for first, second in _same_settings(lines) if _is_same(first, second)]
+
+
+def _same_settings(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
+    return [
+        (first, second)
+        for first in lines
+        for second in lines
+        if (first.framework, second.framework) == (_FIRST, _SECOND)
+        and _settings(first) == _settings(second)
+    ]
+
+
+def _settings(line: Line) -> str:
+    flat = checkpoint.flatten_config(line.measured.group.config)
+    kept = {
+        field: value for field, value in flat.items() if not config_fields.has_role(field, *_FREE)
+    }
+    return json.dumps(kept, sort_keys=True)
+
+
+def _is_same(first: Line, second: Line) -> bool:
+    """Whether the data that were trained and evaluated on, and the number of parameters, are the same."""
+    return first.data.fits(second.data) and _parameters(first) == _parameters(second)
+
+
+def _parameters(line: Line) -> int:
+    return line.measured.results["parameters"]
+
+
+def _keys(first: Line, second: Line) -> list[tuple[str, ...]]:
+    """The main score and the classes beside it, of those that both have."""
+    main = first.measured.main
+    if main is None:
+        return []
+    keys = [main] + [key for key in first.measured.scores if key[:3] == main[:3] and key[3] == "f1"]
+    return [key for key in keys if key in second.measured.scores]
+
+
+def _row(line: Line, label: str, score: Score) -> dict[str, Any]:
+    if score.class_name not in published_rows.MAIN_CLASSES:
+        label = f"{label}: {score.class_name.replace('_', ' ')}"
+    return table_row(
+        label,
+        score.metric,
+        score.class_name,
+        group=line.identifier,
+        split=score.split,
+        checkpoint=score.checkpoint,
+        row=score.row,
+        margin=line.margin,
+        values=score.values,
+        images=line.measured.images(score),
+    )
+
+
+def _sentence(first: str, second: str, found: dict[str, Any] | None) -> str:
+    if found is None:
+        return (
+            f"{first} and {second}: too few runs for a test of their difference; "
+            f"{FEWEST_RUNS} seeds that both have are needed."
+        )
+    seeds = (
+        f"On the same {found['n']} seeds" if found["test"] == "paired t" else "On different seeds"
+    )
+    what = "mean F1" if found["metric"] == "mean_f1" else "overall F1"
+    low, high = found["interval"]
+    return (
+        f"{seeds}, {first} and {second} differ by {_signed(found['difference'])} points of {what} "
+        f"[{_signed(low)}, {_signed(high)}] ({_FIRST} − {_SECOND}, 95 % interval): {_judged(found)}."
+    )
+
+
+def _judged(found: dict[str, Any]) -> str:
+    low, high = found["interval"]
+    margin = f"the margin of {found['margin']:g} points"
+    differs = found["p_holm"] is not None and found["p_holm"] < 0.05
+    equal = found["equivalent_p"] is not None and found["equivalent_p"] < 0.05
+    if equal:
+        return f"smaller than {margin}" + (", but beyond the seeds' noise" if differs else "")
+    if min(abs(low), abs(high)) > found["margin"] and low * high > 0:
+        return f"larger than {margin}"
+    noise = "beyond the seeds' noise" if differs else "within the seeds' noise"
+    return f"{noise}, and not shown to be smaller than {margin}"
+
+
+def _unpaired(lines: Sequence[Line]) -> list[str]:
+    """Same settings, and yet something keeps them apart."""
+    told = []
+    for first, second in _same_settings(lines):
+        names = f"{unique_label(first, lines)} and {unique_label(second, lines)}"
+        ours, theirs = _parameters(first), _parameters(second)
+        if not first.data.fits(second.data):
+            told.append(f"{names} are not compared: their data are not the same.")
+        elif ours != theirs:
+            told.append(f"{names} are not compared: they have {ours:,} and {theirs:,} parameters.")
+    return told
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}"
+    return text.replace("-", "−") if float(text) else "0.00"

@@ -1,0 +1,149 @@
+"""The lines of the study: groups of runs with the published experiment that they are about, and with a name."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from fpliif_jax.experiments.comparison import deviations
+from fpliif_jax.experiments.comparison.measured import MeasuredGroup, Score
+from fpliif_jax.experiments.plans.study_file import Study
+from fpliif_jax.experiments.plans.tables import TABLES, Table, Variant
+from fpliif_jax.experiments.runs.run_data import RunData
+from fpliif_jax.experiments.runs.runs import Group, Run
+from fpliif_jax.experiments.runs.schema import FRAMEWORKS
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A variant of a table and the runs that were made for it.
+
+    Attributes:
+      identifier: of the group in the report.
+      label: in tables and figures.
+      measured: its runs.
+      variant: as published; None where the papers have no such experiment.
+      framework: 'JAX' or 'PyTorch', as the label has it; '' where all runs of the study are of JAX.
+    """
+
+    identifier: str
+    label: str
+    measured: MeasuredGroup
+    variant: Variant | None
+    framework: str = ""
+
+    @property
+    def first(self) -> Run:
+        """The run of the smallest seed."""
+        return next(iter(self.measured.runs.values()))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Of the first run, with its seed."""
+        return self.measured.results["config"]
+
+    @property
+    def data(self) -> RunData:
+        """What the runs were trained and evaluated on."""
+        return RunData.of(self._recorded.config, self._recorded.results, self._recorded.environment)
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """What the runs recorded of the data that they were evaluated on, as in results.json."""
+        return self._recorded.results["dataset"]
+
+    @property
+    def _recorded(self) -> Run:
+        """The run that recorded most of its data; what the others did not record is the same."""
+        return min(
+            self.measured.runs.values(),
+            key=lambda run: RunData.of(run.config, run.results, run.environment).unknowns,
+        )
+
+    @property
+    def main_score(self) -> Score | None:
+        """The score that stands for the line."""
+        main = self.measured.main
+        return None if main is None else self.measured.scores[main]
+
+    def deviations(self) -> list[deviations.Deviation]:
+        """From the published experiment."""
+        return deviations.deviations(self.config, self.variant) if self.variant else []
+
+    def obstacles(self) -> list[str]:
+        """Why no verdict can be given."""
+        if self.variant is None:
+            return ["the papers have no such experiment"]
+        found = deviations.obstacles(self.config, self.dataset, self.deviations(), self.variant)
+        environment = self._recorded.environment or {}
+        if environment.get("data_drawn") and not self.dataset.get("drawn"):
+            found.append("trained on drawn faces")
+        elif self.data.is_of_other_data:
+            found.append("trained on other data than scored on")
+        main = self.measured.main
+        if main is not None and main[0] != "test":
+            found.append(f"scored on the {main[0]} split, not on the test split")
+        if main is not None and main[1].startswith("after_"):
+            found.append(f"scored with the checkpoint {main[1]}, before the last stage")
+        return found
+
+    @property
+    def margin(self) -> float:
+        """Of equivalence, in points, as it was fixed before the runs."""
+        return float(self.config.get("study", {}).get("equivalence_margin", 0.5))
+
+
+def make_lines(groups: Sequence[Group], studies: Sequence[Study]) -> list[Line]:
+    """A line for each group that has finished runs; labels tell frameworks apart where not all are JAX."""
+    finished = [group for group in groups if group.finished]
+    shows_framework = any(group.framework != "jax" for group in finished)
+    return [
+        _line(f"g{index}", MeasuredGroup(group), studies, shows_framework)
+        for index, group in enumerate(finished)
+    ]
+
+
+def unique_label(line: Line, lines: Sequence[Line]) -> str:
+    """The line's label in its table, with its folder where several have it."""
+    is_unique = sum(other.label == line.label for other in lines) == 1
+    return line.label if is_unique else f"{line.label} ({line.measured.group.name})"
+
+
+def study_of(line: Line, studies: Sequence[Study]) -> Study | None:
+    """The innermost study that a line's runs lie in."""
+    return _innermost(line.first.name, studies)
+
+
+def published_table(line: Line) -> Table | None:
+    """The table that the claims of a line without a study are of."""
+    if line.variant is None:
+        return None
+    return next(table for table in TABLES if line.variant in table.variants)
+
+
+def _line(
+    identifier: str, measured: MeasuredGroup, studies: Sequence[Study], shows_framework: bool
+) -> Line:
+    framework = FRAMEWORKS[measured.group.framework] if shows_framework else ""
+    first = next(iter(measured.runs.values()))
+    study = _innermost(first.name, studies)
+    variant = study.variant_of(first.name) if study else None
+    if variant is not None:
+        label = f"{variant.label} ({framework})" if framework else variant.label
+        return Line(identifier, label, measured, variant, framework)
+    variant = deviations.variant_of(measured.results["config"])
+    return Line(identifier, _group_label(measured.group, framework), measured, variant, framework)
+
+
+def _group_label(group: Group, framework: str) -> str:
+    """'lapa (PyTorch)'; a folder that is named after the framework need not say it twice."""
+    if not framework:
+        return group.name
+    parts = pathlib.PurePosixPath(group.name).parts
+    rest = "/".join(part for part in parts if part.lower() != group.framework)
+    return f"{rest} ({framework})" if rest else framework
+
+
+def _innermost(name: str, studies: Sequence[Study]) -> Study | None:
+    holding = [study for study in studies if study.holds(name)]
+    return max(holding, key=lambda study: len(study.folder), default=None)

@@ -1,0 +1,240 @@
+"""What a group of runs found: scores by seed with their intervals, the confusion matrix, the curves of training.
+
+Scores are in percent points.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from fpliif_jax.experiments.runs.json_values import is_number
+from fpliif_jax.experiments.runs.runs import Group, Matrices, Run, RunError, load_matrices
+from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
+
+from fpliif_jax.evaluation import metrics
+
+Key = tuple[str, str, str, str, str]  # split, checkpoint, row, metric, class
+_OVERALL = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
+_RESAMPLES = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One score of a group.
+
+    Attributes:
+      split, checkpoint, row: of the evaluation; the row as in results.json ('192to256').
+      metric: 'mean_f1', 'f1', 'group_f1', 'miou', 'miou_with_background' or 'per_image_mean_f1'.
+      class_name: 'mean', or the class or group.
+      values: percent, by seed.
+    """
+
+    split: str
+    checkpoint: str
+    row: str
+    metric: str
+    class_name: str
+    values: dict[int, float]
+
+    @property
+    def key(self) -> Key:
+        """What it is the score of."""
+        return (self.split, self.checkpoint, self.row, self.metric, self.class_name)
+
+
+class MeasuredGroup:
+    """The finished runs of a group, one a seed."""
+
+    def __init__(self, group: Group) -> None:
+        """Takes the first finished run of each seed."""
+        self.group = group
+        by_seed: dict[int, Run] = {}
+        for run in group.finished:
+            by_seed.setdefault(run.seed, run)
+        self.runs = dict(sorted(by_seed.items()))
+        first = next(iter(self.runs.values()))
+        self.results: dict[str, Any] = first.results
+        self.problems: list[str] = []  # files of evaluations that could not be used
+        self._matrices: dict[tuple[str, str, str], list[Matrices] | None] = {}
+        self._images: dict[Key, image_bootstrap.ImageBootstrap | None] = {}
+
+    @functools.cached_property
+    def scores(self) -> dict[Key, Score]:
+        """Every score that at least one run has, in the order of results.json."""
+        values: dict[Key, dict[int, float]] = {}
+        for seed, run in self.runs.items():
+            for found in run.results["evaluations"]:
+                where = (found["split"], found["checkpoint"], found["row"])
+                for metric, name, fraction in _scores_of(found):
+                    if fraction is not None:
+                        values.setdefault((*where, metric, name), {})[seed] = 100 * fraction
+        return {key: Score(*key, by_seed) for key, by_seed in values.items()}
+
+    @functools.cached_property
+    def main(self) -> Key | None:
+        """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
+        wanted = ("mean_f1", "mean")
+        if self.results["model"] == "stn_icnn" or self.results["dataset"]["name"] == "helen":
+            wanted = ("group_f1", "overall")
+        rows = ("canvas",) if self.results["model"] == "stn_icnn" else ()
+        keys = [key for key in self.scores if key[3:] == wanted]
+        order = {"test": 0, "validation": 1, "train": 2}
+        keys.sort(key=lambda key: (order[key[0]], key[1] != "best", key[2] not in rows))
+        return keys[0] if keys else None
+
+    def find(self, row: str, metric: str, class_name: str) -> Score | None:
+        """The score of a row in the split and checkpoint that stand for the group."""
+        if self.main is None:
+            return None
+        return self.scores.get((*self.main[:2], row, metric, class_name))
+
+    def images(self, score: Score) -> image_bootstrap.ImageBootstrap | None:
+        """How much a score owes to its images; None where the matrices are not there or fit no such score."""
+        if score.key not in self._images:
+            self._images[score.key] = self._resampled(score)
+        return self._images[score.key]
+
+    def _resampled(self, score: Score) -> image_bootstrap.ImageBootstrap | None:
+        matrices = self._stack((score.split, score.checkpoint, score.row))
+        statistic = None if matrices is None else _statistic(score, matrices[0].class_names)
+        if statistic is None:
+            return None
+        seeds = [seed for seed in self.runs if seed in score.values]
+        if len(seeds) != len(self.runs):
+            return None
+        return image_bootstrap.image_bootstrap(
+            image_bootstrap.stack(matrices), statistic, resamples=_RESAMPLES
+        )
+
+    def confusion(self) -> dict[str, Any] | None:
+        """The matrix of the main evaluation, summed over runs and images, as shares of each true class."""
+        if self.main is None:
+            return None
+        matrices = self._stack(self.main[:3])
+        if matrices is None:
+            return None
+        total = sum(found.confusion_matrices.sum(axis=0) for found in matrices)
+        rows = total.sum(axis=1, keepdims=True)
+        shares = np.divide(total, rows, out=np.zeros(total.shape), where=rows > 0)
+        split, checkpoint, row = self.main[:3]
+        return {
+            "split": split,
+            "checkpoint": checkpoint,
+            "row": row,
+            "class_names": list(matrices[0].class_names),
+            "matrix": [[round(float(share), 6) for share in line] for line in shares],
+        }
+
+    def curves(self) -> dict[str, Any]:
+        """Training loss and validation score by step, of each stage and run, unfinished runs included."""
+        names: dict[str, None] = {}
+        for run in self.group.runs:
+            names |= dict.fromkeys(record["stage"] for record in run.metrics if "stage" in record)
+        return {"stages": [self._stage_curves(name) for name in names]}
+
+    def _stage_curves(self, stage: str) -> dict[str, Any]:
+        of_location = stage == "localisation"
+        loss, validation = [], []
+        for run in self.group.runs:
+            records = [record for record in run.metrics if record.get("stage") == stage]
+            trained = [r for r in records if r["split"] == "train" and is_number(r.get("loss"))]
+            loss.append(_curve(run, [(r["step"], r["loss"]) for r in trained]))
+            points = []
+            for record in records:
+                if record["split"] == "validation":
+                    value = _validation_value(record, of_location)
+                    if value is not None:
+                        points.append((record["step"], value))
+            validation.append(_curve(run, points))
+        return {
+            "name": stage,
+            "loss": [curve for curve in loss if curve["steps"]],
+            "validation": [curve for curve in validation if curve["steps"]],
+            "validation_metric": "window error, pixels" if of_location else "mean F1, percent",
+        }
+
+    def _stack(self, where: tuple[str, str, str]) -> list[Matrices] | None:
+        if where not in self._matrices:
+            try:
+                found = [
+                    load_matrices(run, self._evaluation(run, where)) for run in self.runs.values()
+                ]
+                image_bootstrap.stack(found)
+                self._matrices[where] = found
+            except RunError as error:
+                self.problems.append(str(error))
+                self._matrices[where] = None
+        return self._matrices[where]
+
+    @staticmethod
+    def _evaluation(run: Run, where: tuple[str, str, str]) -> dict[str, Any]:
+        for found in run.results["evaluations"]:
+            if (found["split"], found["checkpoint"], found["row"]) == where:
+                return found
+        raise RunError(f"{run.name}: it has no evaluation {'-'.join(where)}")
+
+
+def described(
+    values: Mapping[int, float], images: image_bootstrap.ImageBootstrap | None = None
+) -> dict[str, Any]:
+    """Values by seed with their statistics, ready for JSON; no intervals over fewer than three runs."""
+    numbers = list(values.values())
+    enough = numbers if len(numbers) >= seed_statistics.FEWEST_RUNS else []
+    of_images = images.mean if images else None
+    crossed = images.crossed if images else None
+    return {
+        "values": {str(seed): value for seed, value in values.items()},
+        "summary": dataclasses.asdict(seed_statistics.summary(numbers)),
+        "t_interval": _ends(seed_statistics.t_interval(enough)),
+        "bootstrap_interval": _ends(seed_statistics.bootstrap_interval(enough)),
+        "prediction_interval": _ends(seed_statistics.prediction_interval(enough)),
+        "image_interval": _ends(of_images),
+        "image_sd": of_images.sd if of_images else None,
+        "seed_and_image_interval": _ends(crossed),
+    }
+
+
+def _ends(interval: Any) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
+
+
+def _scores_of(found: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:
+    for metric in _OVERALL:
+        yield metric, "mean", found[metric]
+    for name, value in found["class_f1"].items():
+        yield "f1", name, value
+    for name, value in found["group_f1"].items():
+        yield "group_f1", name, value
+
+
+def _statistic(score: Score, class_names: Sequence[str]) -> image_bootstrap.Score | None:
+    if score.metric == "mean_f1":
+        return image_bootstrap.mean_f1
+    if score.metric == "miou":
+        return image_bootstrap.miou
+    if score.metric == "f1":
+        return image_bootstrap.class_f1(list(class_names).index(score.class_name))
+    parts = metrics.face_parts(class_names)
+    if score.metric == "group_f1" and score.class_name in parts:
+        return image_bootstrap.group_f1(parts[score.class_name])
+    if score.metric == "group_f1" and score.class_name == "overall":
+        return image_bootstrap.group_f1([index for part in parts.values() for index in part])
+    return None
+
+
+def _validation_value(record: dict[str, Any], of_location: bool) -> float | None:
+    if of_location:
+        value = record.get("window_error", {}).get("mean")
+        return value if is_number(value) else None
+    value = record.get("mean_f1")
+    return 100 * value if is_number(value) else None
+
+
+def _curve(run: Run, points: Sequence[tuple[int, float]]) -> dict[str, Any]:
+    return {
+        "seed": run.seed,
+        "steps": [step for step, _ in points],
+        "values": [value for _, value in points],
+    }

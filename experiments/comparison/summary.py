@@ -1,0 +1,175 @@
+"""What the report says first: its title, and what a reader should know in plain sentences."""
+
+import pathlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from fpliif_jax.experiments.comparison import frameworks
+from fpliif_jax.experiments.comparison.lines import Line, published_table, unique_label
+from fpliif_jax.experiments.comparison.measured import described
+from fpliif_jax.experiments.comparison.report_tables import CLASSES
+from fpliif_jax.experiments.plans.study_file import Study
+from fpliif_jax.experiments.runs.run_data import is_drawn, short
+
+
+def summary_of(
+    lines: Sequence[Line], tables: Sequence[dict[str, Any]], incomplete: Sequence[dict[str, Any]]
+) -> list[str]:
+    """What a reader should know first, in plain sentences."""
+    sentences = []
+    if lines:
+        count = sum(len(line.measured.runs) for line in lines)
+        sentences.append(
+            f"{count} finished run{'s' if count != 1 else ''} of {_settings_of(lines)}."
+        )
+    elif not tables:
+        sentences.append("There is no finished run here.")
+    if incomplete:
+        noun = "thing is" if len(incomplete) == 1 else "things are"
+        sentences.append(
+            f"{len(incomplete)} {noun} unfinished, missing or broken: see the list below."
+        )
+    if lines and all(line.obstacles() for line in lines):
+        reason = lines[0].obstacles()[0]
+        sentences.append(f"Nothing here can be held against a paper: {reason}.")
+    else:
+        sentences += _verdicts(tables)
+    sentences += _other_data(lines) + _unrecorded_data(lines)
+    sentences += frameworks.sentences(lines, tables)
+    if lines:
+        sentences += _spreads(lines)
+    for table in tables:
+        sentences += _differences(table)
+    return sentences
+
+
+def _settings_of(lines: Sequence[Line]) -> str:
+    """'2 settings', and where not all runs are of JAX how many are of what."""
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts[line.framework] += len(line.measured.runs)
+    count = len(lines) if not lines[0].framework else frameworks.settings_count(lines)
+    text = "one setting" if count == 1 else f"{count} settings"
+    if not lines[0].framework:
+        return text
+    return f"{text}, {' and '.join(f'{number} in {name}' for name, number in counts.items())}"
+
+
+def title_of(studies: Sequence[Study], lines: Sequence[Line], root: pathlib.Path) -> str:
+    """The table that all studies are of, or the systems and data of the lines."""
+    titles = list(dict.fromkeys(study.table.title for study in studies if study.table))
+    if len(titles) == 1:
+        return titles[0]
+    told = [_about(line) for line in lines] or [root.resolve().name]
+    return f"Reproducibility study: {', '.join(dict.fromkeys(told))}"
+
+
+def _about(line: Line) -> str:
+    """'FP-LIIF, lapa', or '…, drawn faces in the layout of lapa'."""
+    system = {"fp_liif": "FP-LIIF", "stn_icnn": "STN-iCNN"}[line.config["model"]["name"]]
+    name = line.dataset["name"]
+    drawn = is_drawn(line.config, line.dataset)
+    return f"{system}, {f'drawn faces in the layout of {name}' if drawn else name}"
+
+
+def _other_data(lines: Sequence[Line]) -> list[str]:
+    """Which lines rest on other label maps of a data set than others do."""
+    by_name: dict[str, dict[tuple, list[Line]]] = {}
+    for line in lines:
+        if line.data.splits is not None:
+            parts = by_name.setdefault(line.dataset["name"], {})
+            parts.setdefault(line.data.splits, []).append(line)
+    sentences = []
+    for name, parts in by_name.items():
+        told = []
+        for splits, members in parts.items():
+            digests = dict(splits)
+            labels = " and ".join(unique_label(line, lines) for line in members)
+            told.append(
+                f"label maps {short(digests['all'])} (test: {short(digests.get('test'))}) in {labels}"
+            )
+        if len(told) > 1:
+            sentences.append(f"Not all groups rest on the same data of {name}: {'; '.join(told)}.")
+    return sentences
+
+
+def _unrecorded_data(lines: Sequence[Line]) -> list[str]:
+    """Which lines have verdicts although nothing was recorded that could forbid them."""
+    names = [
+        unique_label(line, lines)
+        for line in lines
+        if line.dataset.get("drawn") is None and not line.obstacles()
+    ]
+    if not names:
+        return []
+    return [
+        f"It is not recorded whether the faces of {' and '.join(names)} are drawn: prepare the data with this "
+        "version and evaluate the runs again (--mode=eval) before the verdicts are relied on."
+    ]
+
+
+def _verdicts(tables: Sequence[dict[str, Any]]) -> list[str]:
+    """How many published numbers have which verdict: means and overall scores, then classes."""
+    sentences = []
+    for is_class, what in ((False, "means, overall scores and costs"), (True, "class scores")):
+        words = Counter(
+            row["verdict"]
+            for table in tables
+            for row in table["rows"]
+            if row["verdict"] and row["system"] == "ours"
+            if table["id"].endswith(CLASSES) == is_class
+        )
+        if words:
+            told = ", ".join(f"{number} {word}" for word, number in words.items())
+            sentences.append(f"Of {sum(words.values())} published {what}: {told}.")
+    return sentences
+
+
+def _spreads(lines: Sequence[Line]) -> list[str]:
+    """How far seeds, and test images, move the main score: of the setting with most runs, the paper's first."""
+
+    def importance(line: Line) -> tuple[int, bool]:
+        table = published_table(line)
+        is_baseline = table is not None and line.variant.name == table.baseline
+        return len(line.measured.runs), is_baseline
+
+    line = max(lines, key=importance)
+    main = line.measured.main
+    if main is None:
+        return []
+    score = line.measured.scores[main]
+    found = described(score.values, line.measured.images(score))
+    mean, sd, images = found["summary"]["mean"], found["summary"]["sd"], found["image_sd"]
+    of_what = "mean F1" if main[3] == "mean_f1" else "overall F1"
+    if sd is None:
+        return [
+            f"{line.label}: {of_what} {mean:.2f}, one run: nothing can be said about its variance."
+        ]
+    text = f"{line.label}: {of_what} {mean:.2f}, SD {sd:.2f} over {len(score.values)} seeds"
+    if images is not None:
+        text += f"; with other test images of the same kind it would move by an SD of {images:.2f}"
+    return [text + "."]
+
+
+def _differences(table: dict[str, Any]) -> list[str]:
+    """Which lines of a table differ from its baseline, and numbers from elsewhere from ours, beyond doubt."""
+    sentences = []
+    for kind, what in (
+        ("lines", "between its lines"),
+        ("elsewhere", "to what was measured elsewhere"),
+    ):
+        made = [one for one in table["comparisons"] if one["kind"] == kind]
+        clear = [one for one in made if one["p_holm"] < 0.05]
+        told = [
+            f"{one['a']} − {one['b']}: {one['difference']:+.2f}".replace("-", "−") for one in clear
+        ]
+        if told:
+            sentences.append(
+                f"{table['title']}: differences beyond the seeds' noise (Holm, 5 %): {'; '.join(told)}."
+            )
+        elif made:
+            sentences.append(
+                f"{table['title']}: no difference {what} stands out from the seeds' noise."
+            )
+    return sentences

@@ -1,0 +1,1 @@
+"""What a model costs, in parameters and operations: python -m experiments.cost."""

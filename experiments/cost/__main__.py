@@ -1,0 +1,50 @@
+"""What a model costs: parameters, and multiply-accumulates by part for the paper's output sizes.
+
+    python -m experiments.cost --config=configs/celebamask_hq.py
+    python -m experiments.cost --config=configs/lapa.py --config.model.ensemble=none --format=json
+
+Counted for one image and the literal form of the model (see `multiply_accumulates`), beside what the
+paper prints where the model is the paper's: FP-LIIF's Table 6 is about 19 classes. For STN-iCNN the size
+is the canvas'; its paper gives no operations. JSON on stdout is
+
+    {"parameters": int, "published_parameters": float or null (in millions),
+     "rows": [{"output_size": int, "gmacs": float, "published_gmacs": float or null,
+               "parts": {part: GMACs}}]}
+"""
+
+import json
+import pathlib
+import sys
+
+from absl import app, flags, logging
+from fpliif_jax.experiments.cost import model_cost
+
+from fpliif_jax import preflight
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_record import write_json
+
+_CONFIG = preflight.define_config_flag()
+_FORMAT = flags.DEFINE_enum("format", "text", ["text", "json"], "How to print.")
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file to write as well, with the config.")
+
+
+def main(argv: list[str]) -> None:
+    """Prints the cost of the model that --config describes."""
+    logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
+    del argv
+    config = _CONFIG.value
+    try:
+        found = model_cost.cost(config)
+    except (ValueError, TypeError) as error:
+        sys.exit(f"error: {error}")
+    if _OUTPUT.value:
+        content = {"config": checkpoint.json_config(config), **found}
+        write_json(pathlib.Path(_OUTPUT.value), content)
+    if _FORMAT.value == "json":
+        print(json.dumps(found, indent=2))
+    else:
+        print(model_cost.to_text(found, config))
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=preflight.parse_flags)

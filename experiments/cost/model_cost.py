@@ -1,0 +1,126 @@
+"""What a model costs, as data and as a table: `experiments.cost` is its command."""
+
+from typing import Any
+
+import jax
+import ml_collections
+from fpliif_jax.configs import fp_liif
+from fpliif_jax.experiments.cost import multiply_accumulates
+from fpliif_jax.experiments.published import PublishedValue, published_values
+
+from fpliif_jax.evaluation import evaluate
+from fpliif_jax.run_folder import config_fields
+from fpliif_jax.systems import create_model, input_shapes
+
+OUTPUT_SIZES = (64, 96, 128, 192, 256, 512)  # FP-LIIF Table 6, and the 512 rows of Tables 1 and 2
+CANVAS_SIZES = (512, 1024)  # STN-iCNN on CelebAMask-HQ and on Helen
+_TABLE_6_CLASSES = 19
+_TABLE_6 = "FP-LIIF Table 6"
+# Of the fields that make another function, those that change no operation and no parameter.
+_IMMATERIAL = ("num_classes", "norm_epsilon")
+
+
+def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Parameters and operations of `config.model` for one image.
+
+    Args:
+      config: a whole experiment; its model, and the size of its images.
+
+    Returns:
+      A dictionary ready for JSON: 'parameters'; 'published_parameters' in millions, or None; 'rows', one an output
+      size (for STN-iCNN: of the canvas), each with 'output_size', 'gmacs', 'published_gmacs' (None unless
+      Table 6 is about this model and size) and 'parts', GMACs by part.
+
+    Raises:
+      ValueError: a field of `config.model` is impossible.
+    """
+    own_size = config.data.image_size
+    if own_size < 1:
+        raise ValueError(f"config.data.image_size is {own_size}; it must be at least 1")
+    sizes = CANVAS_SIZES if config.model.name == "stn_icnn" else OUTPUT_SIZES
+    parameters = count_parameters(config)  # refuses impossible models
+    rows = []
+    for size in sorted({*sizes, own_size}):
+        parts = multiply_accumulates.count(config.model, own_size, size)
+        published = _published(config, "gmacs", _TABLE_6, str(size))
+        rows.append(
+            {
+                "output_size": size,
+                "gmacs": sum(parts.values()) / 1e9,
+                "published_gmacs": published and published.value,
+                "parts": {name: operations / 1e9 for name, operations in parts.items()},
+            }
+        )
+    published = _published(config, "parameters", "FP-LIIF Table 4", "256")
+    return {
+        "parameters": parameters,
+        "published_parameters": published and published.value,
+        "rows": rows,
+    }
+
+
+def count_parameters(config: ml_collections.ConfigDict) -> int:
+    """Trained values of the model, from the shapes of its initialisation; nothing is computed."""
+    shapes = input_shapes(config.model, config.data.image_size)
+    model = create_model(config.model)
+    return evaluate.count_parameters(jax.eval_shape(model.init, jax.random.key(0), *shapes))
+
+
+def is_papers(config: ml_collections.ConfigDict) -> bool:
+    """Whether Table 6 is about this model: FP-LIIF as published, 256² images, 19 classes."""
+    paper = fp_liif.get_config()
+    return (
+        config.model.name == "fp_liif"
+        and config.model.num_classes == _TABLE_6_CLASSES
+        and config.data.image_size == paper.data.image_size
+        and all(
+            config.model[field] == value
+            for field, value in paper.model.items()
+            if field not in _IMMATERIAL and config_fields.decides_function(f"model.{field}")
+        )
+    )
+
+
+def _published(
+    config: ml_collections.ConfigDict, metric: str, source: str, protocol: str
+) -> PublishedValue | None:
+    if not is_papers(config):
+        return None
+    wanted = ("FP-LIIF", metric, source, protocol)
+    found = (
+        value
+        for value in published_values()
+        if (value.system, value.metric, value.source, value.protocol) == wanted
+    )
+    return next(found, None)
+
+
+def to_text(found: dict[str, Any], config: ml_collections.ConfigDict) -> str:
+    """The same as a table: a column a size, a line a part."""
+    rows = found["rows"]
+    names = list(rows[0]["parts"])
+    label = "canvas" if config.model.name == "stn_icnn" else "output"
+    width = max(map(len, (*names, "difference"))) + 2
+
+    def line(name: str, cells: list[str]) -> str:
+        return f"{name:<{width}}" + "".join(f"{cell:>10}" for cell in cells)
+
+    parameters = f"{found['parameters']:,} parameters"
+    if found["published_parameters"]:
+        parameters += f" (the paper: {found['published_parameters']} M)"
+    lines = [
+        f"{parameters}. GMACs of one image, literal form:",
+        "",
+        line(label, [str(row["output_size"]) for row in rows]),
+        *(line(name, [f"{row['parts'][name]:.3f}" for row in rows]) for name in names),
+        line("in all", [f"{row['gmacs']:.3f}" for row in rows]),
+    ]
+    if any(row["published_gmacs"] for row in rows):
+        published = [row["published_gmacs"] for row in rows]
+        lines.append(line("Table 6", ["–" if p is None else f"{p:g}" for p in published]))
+        differences = [
+            "–" if p is None else f"{row['gmacs'] - p:+.3f}"
+            for row, p in zip(rows, published, strict=True)
+        ]
+        lines.append(line("difference", differences))
+    return "\n".join(lines)

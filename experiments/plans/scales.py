@@ -1,0 +1,149 @@
+"""Three sizes of every experiment: as published, small enough for a desk, and a smoke test.
+
+paper   the published settings, on the real data
+small   the same comparison with small networks on drawn faces in the data set's layout: minutes a run on two cores
+smoke   seconds a run: shows that every command works; the scores mean nothing
+"""
+
+from typing import Any
+
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.plans.tables import Variant
+
+SCALES = ("smoke", "small", "paper")
+DEFAULT_SEEDS = {"smoke": "0-1", "small": "0-4", "paper": "0-4"}
+_PAPER_SIZE = 256  # of FP-LIIF's images: its rows are named after sizes
+_PAPER_EPOCHS = 400
+_PAPER_BATCH = 64
+
+_FP_LIIF_SMALL = "configs/synthetic.py"
+_STN_SMALL = "configs/stn_icnn_synthetic.py"
+# For each published experiment, the small file that stands for it and what that file lacks of it.
+_SMALL: dict[str, tuple[str, dict[str, Any]]] = {
+    "configs/lapa.py": (_FP_LIIF_SMALL, {}),
+    "configs/celebamask_hq.py": (
+        _FP_LIIF_SMALL,
+        {
+            "data.name": "celebamask_hq",
+            "data.builder_config": "official",
+            "model.num_classes": 19,
+            "loss.edge_weight": 10.0,
+        },
+    ),
+    "configs/helen.py": (_FP_LIIF_SMALL, {"data.name": "helen"}),
+    "configs/stn_icnn_helen.py": (_STN_SMALL, {}),
+    "configs/stn_icnn_helen_official.py": (
+        _STN_SMALL,
+        {
+            "model.variant": "official",
+            "loss.segmentation": "cross_entropy",
+            "loss.part_reduction": "sum",
+            "train.frozen_batch_norm": "training",
+            "train.end_to_end.coarse_learning_rate": 0.0,
+            "train.end_to_end.localisation_learning_rate": 0.0,
+        },
+    ),
+    "configs/stn_icnn_celebamask_hq.py": (
+        _STN_SMALL,
+        {"data.name": "celebamask_hq", "data.split": "random"},
+    ),
+    "configs/stn_icnn_celebamask_hq_finetune.py": (
+        _STN_SMALL,
+        {
+            "data.name": "celebamask_hq",
+            "data.split": "random",
+            "data.train_subset": 100,
+            "train.stages": ("localisation", "end_to_end"),
+        },
+    ),
+}
+_SMOKE_DATA = {
+    "data.synthetic.num_train": 18,
+    "data.synthetic.num_val": 6,
+    "data.synthetic.num_test": 6,
+    "data.synthetic.image_size": 64,
+    "eval.batch_size": 6,
+    "eval.num_pictures": 2,
+    "train.epochs": 1,
+    "train.log_every_steps": 1,
+}
+_SMOKE: dict[str, dict[str, Any]] = {
+    _FP_LIIF_SMALL: {
+        "data.image_size": 32,
+        "model.features": 8,
+        "model.group_blocks": (1, 1, 1),
+        "model.rcmlp_features": (8, 8),
+        "model.mlp_features": (8, 8),
+        "train.batch_size": 6,
+        "eval.rows": ("32", "16->32"),
+    },
+    _STN_SMALL: {
+        "data.image_size": 48,
+        "model.coarse_size": 32,
+        "model.crop_size": 13,
+        "model.row_features": (3, 4),
+        "model.interlinked_layers": 1,
+        "model.localisation_features": (2, 3, 3, 4),
+        "augment.copies": 1,
+        "train.batch_size": 9,
+        "train.localisation.epochs": 1,
+        "train.fine.epochs": 1,
+        "data.train_subset": 0,
+    },
+}
+_IMAGE_SIZE = {"smoke": 32, "small": 64, "paper": 256}  # of FP-LIIF
+_EPOCHS = {"smoke": 1, "small": 10, "paper": 400}
+_BATCH = {"smoke": 6, "small": 8, "paper": 64}  # of FP-LIIF
+_COARSE_FACTOR = {"smoke": 0.5, "small": 0.5, "paper": 1.0}  # of K's input, 128 in the paper
+
+
+def scaled(variant: Variant, scale: str) -> tuple[str, dict[str, Any]]:
+    """The experiment file of a variant at a scale, and the fields that differ from it, in order.
+
+    Raises:
+      UserError: the scale is unknown.
+    """
+    if scale not in SCALES:
+        raise UserError(f"--scale is {scale!r}; it must be one of {', '.join(SCALES)}")
+    file, fields = variant.config, {}
+    if scale != "paper":
+        file, fields = _SMALL[variant.config]
+        fields = dict(fields)
+        if scale == "smoke":
+            fields |= _SMOKE_DATA | _SMOKE[file]
+    fields |= {field: _scaled_value(field, value, scale) for field, value in variant.overrides}
+    if variant.rows is not None:
+        fields["eval.rows"] = tuple(scaled_row(row, scale) for row in variant.rows)
+    return file, fields
+
+
+def scaled_row(row: str, scale: str) -> str:
+    """The row that stands for one of the paper's: at a quarter of the size '192->256' is '48->64'.
+
+    Rows that are not named after sizes are the same at every scale.
+    """
+    sizes = row.split("->")
+    if not all(size.isdecimal() for size in sizes):
+        return row
+    return "->".join(str(int(size) * _IMAGE_SIZE[scale] // _PAPER_SIZE) for size in sizes)
+
+
+def as_arguments(file: str, fields: dict[str, Any]) -> tuple[str, ...]:
+    """For the command line: --config=FILE --config.FIELD=VALUE …"""
+    return (f"--config={file}", *(f"--config.{name}={_text(fields[name])}" for name in fields))
+
+
+def _scaled_value(field: str, value: Any, scale: str) -> Any:
+    """Epochs, batches and sizes of the paper shrink with the scale."""
+    if field == "train.decay_every_epochs":
+        return max(1, round(value * _EPOCHS[scale] / _PAPER_EPOCHS))
+    if field == "train.batch_size":
+        return max(1, round(value * _BATCH[scale] / _PAPER_BATCH))
+    if field == "model.coarse_size":
+        return int(value * _COARSE_FACTOR[scale])
+    return value
+
+
+def _text(value: Any) -> str:
+    """As the flags read it: tuples as Python writes them, without spaces."""
+    return repr(value).replace(" ", "") if isinstance(value, tuple) else str(value)

@@ -1,0 +1,97 @@
+"""Which table the runs of a folder were made for: study.json, as `experiments.reproduce` and `multi_seed` leave it."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from fpliif_jax.experiments.plans.tables import TABLES, Table, Variant
+from fpliif_jax.experiments.runs.bounded_files import (
+    MEBIBYTE,
+    UnreadableError,
+    parse_json,
+    read_bytes,
+)
+
+from fpliif_jax.run_folder.run_record import write_json
+
+_NAME = "study.json"
+_LIMIT = 4 * MEBIBYTE
+_DEPTH = 3  # folders of studies inside the folder of a report
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What was started in a folder.
+
+    Attributes:
+      folder: where it is; of a study that was read, relative to where studies were looked for, '' for that
+        folder itself.
+      table: of the papers; None for seeds of one config.
+      scale: 'smoke', 'small' or 'paper'; '' without a table.
+      command: what the person typed.
+      jobs: names of all runs that it was to make: their folders.
+    """
+
+    folder: str
+    table: Table | None
+    scale: str
+    command: str
+    jobs: tuple[str, ...]
+
+    def variant_of(self, run_name: str) -> Variant | None:
+        """The line of the table that a run (path from the common root) belongs to."""
+        inside = run_name.removeprefix(f"{self.folder}/") if self.folder else run_name
+        variants = self.table.variants if self.table else ()
+        return next((one for one in variants if one.name == inside.split("/")[0]), None)
+
+    def holds(self, run_name: str) -> bool:
+        """Whether a run lies in the study's folder."""
+        return not self.folder or run_name.startswith(f"{self.folder}/")
+
+
+def write_study(workdir: pathlib.Path, study: Study) -> None:
+    """Notes in WORKDIR/study.json what its runs are."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    content = {
+        "table": study.table.name if study.table else "",
+        "scale": study.scale,
+        "command": study.command,
+        "jobs": list(study.jobs),
+    }
+    write_json(workdir / _NAME, content)
+
+
+def read_studies(root: pathlib.Path) -> tuple[list[Study], list[str]]:
+    """The studies in a folder and a few levels below it, and what is wrong with files that are none."""
+    found, problems = [], []
+    for depth in range(_DEPTH + 1):
+        for path in sorted(root.glob("/".join(["*"] * depth + [_NAME]))):
+            folder = path.parent.relative_to(root).as_posix()
+            name = "" if folder == "." else folder
+            try:
+                found.append(_parse(name, parse_json(read_bytes(path, root, _LIMIT), _NAME)))
+            except UnreadableError as error:
+                problems.append(f"{path.relative_to(root)}: {error}")
+    return found, problems
+
+
+def _parse(folder: str, content: Any) -> Study:
+    texts = ("table", "scale", "command")
+    if not isinstance(content, dict) or not all(isinstance(content.get(t), str) for t in texts):
+        raise UnreadableError("it is not what a study leaves")
+    jobs = content.get("jobs")
+    if not isinstance(jobs, list) or not all(_is_folder_inside(job) for job in jobs):
+        raise UnreadableError("its jobs are not a list of folders inside it")
+    tables = {table.name: table for table in TABLES}
+    if content["table"] and content["table"] not in tables:
+        raise UnreadableError(f"there is no table {content['table'][:50]!r}")
+    table = tables.get(content["table"])
+    return Study(folder, table, content["scale"], content["command"], tuple(jobs))
+
+
+def _is_folder_inside(job: Any) -> bool:
+    """Whether it names a folder that cannot lie elsewhere."""
+    if not isinstance(job, str) or not job.isprintable():
+        return False
+    path = pathlib.PurePosixPath(job)
+    return not path.is_absolute() and ".." not in path.parts

@@ -1,0 +1,116 @@
+"""Row-normalised confusion matrix of a group: where the pixels of each true class went."""
+
+from typing import Any
+
+import numpy as np
+from fpliif_jax.experiments.report import wording
+from fpliif_jax.experiments.report.figures.figure_svg import (
+    COLOURS,
+    SMALL,
+    add_axes,
+    new_figure,
+    style,
+    to_svg,
+    write_at,
+)
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+_CELL, _LABELS, _HEAD, _CAPTION = 24, 84, 84, 22
+_LEAST = 0.005  # smaller shares are left blank
+
+
+def confusion(group: dict[str, Any]) -> str | None:
+    """Draws a group's confusion matrix, with cells large enough for numbers.
+
+    Returns:
+      SVG, or None if the study has no matrix.
+    """
+    if not group["confusion"]:
+        return None
+    names = [wording.class_title(name) for name in group["class_names"]]
+    shares = _shares(group)
+    side = len(names) * _CELL
+    with style():
+        figure = new_figure(_LABELS + side + 2, _CAPTION + _HEAD + side + 4)
+        top = _CAPTION + _HEAD
+        write_at(figure, _LABELS, 10, "predicted class", side, size=SMALL, color=COLOURS["muted"])
+        write_at(
+            figure,
+            _LABELS - 8,
+            top - 12,
+            "true class",
+            _LABELS,
+            size=SMALL,
+            color=COLOURS["muted"],
+            ha="right",
+        )
+        axes = add_axes(figure, _LABELS, top, side, side)
+        axes.set_xlim(0, len(names))
+        axes.set_ylim(len(names), 0)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines["bottom"].set_visible(False)
+        for index, name in enumerate(names):
+            middle = (index + 0.5) * _CELL
+            write_at(figure, _LABELS - 8, top + middle, name, _LABELS - 8, size=SMALL, ha="right")
+            write_at(
+                figure,
+                _LABELS + middle,
+                top - 6,
+                name,
+                _HEAD - 6,
+                size=SMALL,
+                rotation=90,
+                va="bottom",
+                ha="center",
+            )
+            axes.axhline(index, color=COLOURS["rule"], linewidth=0.5)
+            axes.axvline(index, color=COLOURS["rule"], linewidth=0.5)
+        for (row, column), share in np.ndenumerate(shares):
+            if share >= _LEAST:
+                _draw_cell(axes, row, column, share)
+        return to_svg(figure)
+
+
+def confusion_alt(group: dict[str, Any]) -> str:
+    """The largest confusions in words."""
+    names = group["class_names"]
+    shares = _shares(group)
+    wrong = np.where(np.eye(len(names), dtype=bool), 0, shares)
+    largest = np.argsort(wrong, axis=None, kind="stable")[::-1][:5]
+    parts = []
+    for position in largest:
+        row, column = np.unravel_index(position, wrong.shape)
+        if wrong[row, column] >= _LEAST:
+            parts.append(
+                f"{100 * wrong[row, column]:.0f} % of {wording.class_title(names[row])} "
+                f"labelled {wording.class_title(names[column])}"
+            )
+    found = "; ".join(parts) or "no confusion above half a percent"
+    return f"Confusion matrix of {group['name']}. Largest: {found}."
+
+
+def _shares(group: dict[str, Any]) -> np.ndarray:
+    """float [C, C]; a class that no pixel has is a row of zeros."""
+    rows = group["confusion"]["matrix"]
+    return np.array([[0.0 if share is None else share for share in row] for row in rows])
+
+
+def _draw_cell(axes: Axes, row: int, column: int, share: float) -> None:
+    # The square root shows a confusion of a few percent, which is what one looks for.
+    colour = COLOURS["ours" if row == column else "published"]
+    opacity = min(0.08 + 0.72 * share**0.5, 0.8)
+    axes.add_patch(
+        Rectangle((column, row), 1, 1, facecolor=colour, alpha=opacity, linewidth=0, zorder=2)
+    )
+    axes.text(
+        column + 0.5,
+        row + 0.5,
+        f"{100 * share:.0f}" if share >= 0.01 else "<1",
+        ha="center",
+        va="center",
+        size=10.5,
+        color=COLOURS["paper" if opacity > 0.65 else "ink"],
+        zorder=3,
+    )

@@ -1,0 +1,72 @@
+"""All figures of a study."""
+
+import dataclasses
+from typing import Any
+
+from fpliif_jax.experiments.report import wording
+from fpliif_jax.experiments.report.figures.class_bars import class_bars, class_bars_alt
+from fpliif_jax.experiments.report.figures.confusion import confusion, confusion_alt
+from fpliif_jax.experiments.report.figures.curves import curves, curves_alt
+from fpliif_jax.experiments.report.figures.figure_svg import NARROW, WIDE
+from fpliif_jax.experiments.report.figures.forest import forest, forest_alt
+from fpliif_jax.experiments.report.file_names import FileNames
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A figure.
+
+    Attributes:
+      name: of its file, without the suffix; ASCII letters, digits, '-', '_' and '.'.
+      kind: 'forest' | 'curves' | 'classes' | 'confusion'.
+      of: id of the table or group that it shows.
+      title: a short line.
+      subtitle: what was evaluated, or the stage; may be empty.
+      alt: what it shows, in words.
+      svg: as wide as a desktop's column for a forest plot, a phone's for curves and bars.
+      narrow_svg: a forest plot for phones.
+    """
+
+    name: str
+    kind: str
+    of: str
+    title: str
+    subtitle: str
+    alt: str
+    svg: str
+    narrow_svg: str | None = None
+
+
+def draw_figures(study: dict[str, Any], names: FileNames) -> list[Figure]:
+    """Draws what the study has values for, in the order of the report."""
+    found = []
+    for table in study["tables"]:
+        wide = forest(table, study["margin"], WIDE)
+        if wide:
+            narrow = forest(table, study["margin"], NARROW)
+            name = names.take(f"forest-{table['id']}", ".svg")
+            alt = forest_alt(table)
+            found.append(Figure(name, "forest", table["id"], table["title"], "", alt, wide, narrow))
+    for group in study["groups"]:
+        for stage in (group["curves"] or {}).get("stages", []):
+            svg = curves(stage)
+            if svg:
+                name = names.take(f"curves-{group['id']}-{stage['name']}", ".svg")
+                about = f"stage {stage['name'].replace('_', ' ')}"
+                alt = curves_alt(group, stage)
+                found.append(Figure(name, "curves", group["id"], group["name"], about, alt, svg))
+    for group in study["groups"]:
+        svg = class_bars(group)
+        if svg:
+            name = names.take(f"classes-{group['id']}", ".svg")
+            alt = class_bars_alt(group)
+            place = wording.score_place(group["main"])
+            found.append(Figure(name, "classes", group["id"], group["name"], place, alt, svg))
+    for group in study["groups"]:
+        svg = confusion(group)
+        if svg:
+            name = names.take(f"confusion-{group['id']}", ".svg")
+            place = wording.score_place(group["confusion"])
+            alt = confusion_alt(group)
+            found.append(Figure(name, "confusion", group["id"], group["name"], place, alt, svg))
+    return found

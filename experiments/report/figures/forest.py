@@ -1,0 +1,311 @@
+"""Forest plot of a table: published values as lines, seeds as dots, intervals as bars."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from fpliif_jax.experiments.report import table_rows, wording
+from fpliif_jax.experiments.report.figures.figure_svg import (
+    COLOURS,
+    SMALL,
+    add_axes,
+    new_figure,
+    style,
+    to_svg,
+    write_at,
+)
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+_HEAD, _AXIS, _GAP = 30, 46, 12
+_SIDE = 8
+_BAR_BELOW, _DOTS_ABOVE, _REACH = 4.5, 5.5, 15  # pixels from a strip's middle
+
+
+class _Layout(NamedTuple):
+    """Pixels. On a phone a row's text stands above its strip, on a desktop beside it."""
+
+    width: float
+    strip_left: float
+    strip_width: float
+    row_height: float
+    strip_middle: float
+    text_beside: bool
+
+    @classmethod
+    def of(cls, width: float) -> "_Layout":
+        if width < 600:
+            return cls(width, _SIDE, width - 2 * _SIDE, 64, 48, False)
+        return cls(width, 250, width - 250 - 180, 36, 18, True)
+
+
+class _Panel(NamedTuple):
+    title: str
+    rows: list[dict[str, Any]]
+    as_differences: bool
+    colour: str | None  # None: ours or external
+
+
+def forest(table: dict[str, Any], margin: float, width: float) -> str | None:
+    """Draws a table.
+
+    Rows with a verdict share an axis of differences from the published value, whose line is at 0. Others have
+    their own panels with the scores themselves; those that cannot be compared come last, in grey.
+
+    Args:
+      table: of the study.
+      margin: of equivalence, in F1 points.
+      width: pixels.
+
+    Returns:
+      SVG, or None if no row has values.
+    """
+    panels = _panels(table)
+    if not panels:
+        return None
+    layout = _Layout.of(width)
+    legend_lines = 1 if layout.text_beside else 3
+    heights = [_HEAD + len(panel.rows) * layout.row_height + _AXIS for panel in panels]
+    with style():
+        figure = new_figure(width, sum(heights) + _GAP + legend_lines * 20)
+        top = 0.0
+        for panel, height in zip(panels, heights, strict=True):
+            _draw_panel(figure, table, panel, margin, layout, top)
+            top += height
+        kinds = ["dot", "bar", "thin"]
+        kinds += ["line"] if table_rows.has_published(table) else []
+        kinds += ["band"] if any(panel.as_differences for panel in panels) else []
+        _draw_legend(figure, layout, top + _GAP, margin, kinds)
+        return to_svg(figure)
+
+
+def forest_alt(table: dict[str, Any]) -> str:
+    """The plot in words."""
+    parts = []
+    for row in table["rows"]:
+        if not table_rows.has_values(row):
+            continue
+        text = f"{table_rows.full_name(table, row)}: {wording.mean_sd(row['summary'])}"
+        if row["published"] is not None:
+            text += f", published {wording.published(row['published'])}"
+        if row["verdict"] is not None:
+            text += f", {row['verdict']}"
+        parts.append(text)
+    return f"Forest plot of {table['title']}. " + "; ".join(parts) + "."
+
+
+def _panels(table: dict[str, Any]) -> list[_Panel]:
+    def measured(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row for row in rows if table_rows.has_values(row)]
+
+    panels = (
+        _Panel(
+            "Difference from the published value", measured(table_rows.judged(table)), True, None
+        ),
+        _Panel(
+            "No published value" if table_rows.has_published(table) else "Measured",
+            measured(table_rows.unjudged(table)),
+            False,
+            None,
+        ),
+        _Panel(
+            "Not comparable: shown, not judged",
+            measured(table_rows.set_apart(table)),
+            False,
+            COLOURS["aside"],
+        ),
+    )
+    return [panel for panel in panels if panel.rows]
+
+
+def _draw_panel(
+    figure: Figure,
+    table: dict[str, Any],
+    panel: _Panel,
+    margin: float,
+    layout: _Layout,
+    top: float,
+) -> None:
+    write_at(figure, 0, top + 14, panel.title, layout.width, weight="bold")
+    height = len(panel.rows) * layout.row_height
+    axes = add_axes(figure, layout.strip_left, top + _HEAD, layout.strip_width, height)
+    axes.set_ylim(height, 0)
+    axes.set_yticks([])
+    axes.set_xlim(*_limits(panel, margin))
+    _set_ticks(axes, 7 if layout.text_beside else 5, panel.as_differences)
+    unit = str(table["unit"])
+    axes.set_xlabel(f"difference, {unit}" if panel.as_differences else unit, size=SMALL, labelpad=3)
+    for index, row in enumerate(panel.rows):
+        row_top = index * layout.row_height
+        if index:
+            axes.axhline(row_top, color=COLOURS["rule"], linewidth=0.6, zorder=0.5)
+        middle = row_top + layout.strip_middle
+        if panel.as_differences:
+            _draw_line_and_band(axes, row, middle, margin)
+        _draw_row(axes, row, middle, panel)
+        _write_row(figure, table, row, top + _HEAD + row_top, layout)
+
+
+def _draw_line_and_band(axes: Axes, row: dict[str, Any], middle: float, margin: float) -> None:
+    """The published value, at 0, and the margin around it, over the height of a strip."""
+    ends = [middle - _REACH, middle + _REACH]
+    if table_rows.published_in_points(row):
+        axes.fill_betweenx(ends, -margin, margin, color=COLOURS["band"], linewidth=0, zorder=0)
+    axes.plot([0, 0], ends, color=COLOURS["published"], linewidth=1.6, zorder=1)
+
+
+def _draw_row(axes: Axes, row: dict[str, Any], middle: float, panel: _Panel) -> None:
+    shift = row["published"]["value"] if panel.as_differences else 0.0
+    colour = panel.colour or COLOURS["ours" if row["system"] == "ours" else "external"]
+    bar = middle + _BAR_BELOW
+    published = row["published"]
+    if published is not None:
+        _draw_published(axes, published, middle, shift, panel.as_differences)
+    if row["image_interval"] is not None:
+        low, high = (bound - shift for bound in row["image_interval"])
+        axes.plot([low, high], [bar, bar], color=colour, linewidth=1.2, zorder=3)
+    if row["t_interval"] is not None:
+        low, high = (bound - shift for bound in row["t_interval"])
+        axes.plot([low, high], [bar, bar], color=colour, linewidth=6, alpha=0.45, zorder=3)
+    mean = row["summary"]["mean"] - shift
+    axes.plot([mean, mean], [bar - 5, bar + 5], color=colour, linewidth=1.8, zorder=4)
+    values = [value - shift for value in row["values"].values() if value is not None]
+    axes.plot(
+        values,
+        [middle - _DOTS_ABOVE] * len(values),
+        linestyle="",
+        marker="o" if row["system"] == "ours" else "D",
+        markersize=6 if row["system"] == "ours" else 5,
+        markerfacecolor=colour,
+        markeredgecolor=COLOURS["paper"],
+        markeredgewidth=0.8,
+        clip_on=False,
+        zorder=5,
+    )
+
+
+def _draw_published(
+    axes: Axes, published: dict[str, Any], middle: float, shift: float, line_is_drawn: bool
+) -> None:
+    colour = COLOURS["published"]
+    value = published["value"] - shift
+    if published["sd"] is not None:
+        ends = [value - published["sd"], value + published["sd"]]
+        height = middle + _BAR_BELOW + 7
+        axes.plot(ends, [height, height], color=colour, linewidth=1.6, zorder=2)
+    if line_is_drawn:
+        return
+    low, high = axes.get_xlim()
+    if low <= value <= high:
+        axes.plot(
+            [value, value],
+            [middle - _REACH, middle + _REACH],
+            color=colour,
+            linewidth=1.6,
+            zorder=2,
+        )
+    else:
+        edge, marker = (high, ">") if value > high else (low, "<")
+        axes.plot(
+            [edge], [middle], marker=marker, color=colour, markersize=6, clip_on=False, zorder=6
+        )
+
+
+def _write_row(
+    figure: Figure, table: dict[str, Any], row: dict[str, Any], top: float, layout: _Layout
+) -> None:
+    decimals = wording.decimals_of(row)
+    measured = wording.mean_sd(row["summary"], decimals)
+    published = row["published"]
+    claim = f"published {wording.published(published)}" if published is not None else ""
+    detail = table_rows.detail(table, row)
+    left, muted = layout.strip_left - 14, {"size": SMALL, "color": COLOURS["muted"]}
+    orange = muted | {"color": COLOURS["published"]}
+    if layout.text_beside:
+        middle, right = top + layout.strip_middle, layout.strip_left + layout.strip_width + 16
+        write_at(figure, 0, middle - 7 * bool(detail), row["label"], left)
+        write_at(figure, 0, middle + 8, detail, left, **muted)
+        write_at(figure, right, middle - 7 * bool(claim), measured, 170)
+        write_at(figure, right, middle + 8, claim, 170, **orange)
+        return
+    half = layout.width / 2
+    write_at(figure, 0, top + 11, row["label"], 1.2 * half)
+    write_at(figure, 0, top + 26, detail, 1.1 * half, **muted)
+    write_at(figure, layout.width, top + 11, measured, 0.8 * half, ha="right")
+    write_at(figure, layout.width, top + 26, claim, 0.9 * half, ha="right", **orange)
+
+
+def _limits(panel: _Panel, margin: float) -> tuple[float, float]:
+    low, high = math.inf, -math.inf
+    for row in panel.rows:
+        shift = row["published"]["value"] if panel.as_differences else 0.0
+        ends = [value for value in row["values"].values() if value is not None]
+        ends.append(row["summary"]["mean"])
+        for bounds in (row["t_interval"], row["image_interval"]):
+            ends += bounds or []
+        low, high = min(low, min(ends) - shift), max(high, max(ends) - shift)
+    if panel.as_differences:
+        reach = 1.3 * margin if any(map(table_rows.published_in_points, panel.rows)) else 0.0
+        low, high = min(low, -reach), max(high, reach)
+    else:
+        # A published value far off would squeeze everything else: it becomes an arrow at the edge.
+        reach = max(high - low, 1e-6)
+        claims = [row["published"]["value"] for row in panel.rows if row["published"] is not None]
+        near = [value for value in claims if low - reach < value < high + reach]
+        low, high = min([low, *near]), max([high, *near])
+    pad = 0.06 * (high - low) or max(abs(high), 1.0) * 0.01
+    return low - pad, high + pad
+
+
+def _set_ticks(axes: Axes, most: int, signed: bool) -> None:
+    """Round values, all with as many decimals as one of them needs."""
+    low, high = axes.get_xlim()
+    locator = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10])
+    ticks = [round(tick, 9) for tick in locator.tick_values(low, high) if low <= tick <= high]
+    decimals = max((len(f"{tick:g}".partition(".")[2]) for tick in ticks), default=0)
+    form = wording.difference if signed else wording.number
+    axes.set_xticks(ticks, ["0" if tick == 0 else form(tick, decimals) for tick in ticks])
+
+
+def _draw_legend(
+    figure: Figure, layout: _Layout, top: float, margin: float, kinds: Sequence[str]
+) -> None:
+    texts = {
+        "dot": "one seed",
+        "bar": "mean, 95 % interval over seeds",
+        "thin": "the same over test images",
+        "line": "published value",
+        "band": f"± {margin:g}: margin",
+    }
+    full_width, full_height = (72 * side for side in figure.get_size_inches())
+    axes = add_axes(figure, 0, 0, full_width, full_height)
+    axes.set_axis_off()
+    axes.set_xlim(0, full_width)
+    axes.set_ylim(full_height, 0)
+    if layout.text_beside:
+        lefts, lines = [0, 88, 326, 534, 684], [0] * 5
+    else:
+        lefts, lines = [0, 0, 0, 215, 215], [0, 1, 2, 0, 2]
+    for (kind, text), left, line in zip(texts.items(), lefts, lines, strict=True):
+        if kind not in kinds:
+            continue
+        middle = top + 10 + 20 * line
+        _draw_key(axes, kind, left, middle)
+        write_at(figure, left + 24, middle, text, 300, size=SMALL, color=COLOURS["muted"])
+
+
+def _draw_key(axes: Axes, kind: str, left: float, middle: float) -> None:
+    ours, published, right = COLOURS["ours"], COLOURS["published"], left + 18
+    centre = left + 9
+    if kind == "dot":
+        axes.plot([centre], [middle], marker="o", markersize=6, color=ours, markeredgewidth=0)
+    elif kind == "bar":
+        axes.plot([left, right], [middle, middle], color=ours, linewidth=6, alpha=0.45)
+        axes.plot([centre, centre], [middle - 5, middle + 5], color=ours, linewidth=1.8)
+    elif kind == "thin":
+        axes.plot([left, right], [middle, middle], color=ours, linewidth=1.2)
+    elif kind == "line":
+        axes.plot([centre, centre], [middle - 7, middle + 7], color=published, linewidth=1.6)
+    else:
+        axes.fill_between([left, right], middle - 6, middle + 6, color=COLOURS["band"], linewidth=0)

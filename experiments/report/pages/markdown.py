@@ -1,0 +1,243 @@
+"""The study as Markdown, with its figures as links."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fpliif_jax.experiments.report import glossary, views, wording
+from fpliif_jax.experiments.report.figures import icons
+from fpliif_jax.experiments.report.figures.figures import Figure
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&-])")
+
+
+def escaped(text: Any) -> str:
+    """Text on one line that means nothing to Markdown or HTML."""
+    return _SPECIAL.sub(r"\\\1", wording.plain(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")
+
+
+def render_markdown(
+    study: dict[str, Any], figures: Sequence[Figure], table_files: dict[str, str]
+) -> str:
+    """Renders the report.
+
+    Args:
+      study: of the analysis, checked.
+      figures: files named after them lie beside the report.
+      table_files: stem of each table's files, by table id.
+    """
+    parts = [f"# {escaped(study['title'])}"]
+    parts += [escaped(sentence) for sentence in study["summary"]]
+    counts = views.verdict_counts(study["tables"])
+    if counts:
+        parts.append(" · ".join(f"{_sign(word)} **{n}** {word}" for word, n in counts.items()))
+    parts.append(
+        "Pictures, and a slider over the output sizes, are in [report.html](report.html); all numbers in "
+        "[report.json](report.json)."
+    )
+    if study["tables"]:
+        parts.append("## Published and measured")
+    for index, table in enumerate(study["tables"]):
+        view = views.table_view(table, index)
+        parts += _table(view, table_files.get(table["id"]))
+        parts += _images(figures, "forest", table["id"])
+        if view.comparisons:
+            parts += ["Comparisons within the table:", _comparisons(view)]
+    if study["groups"]:
+        parts += ["## What was run", _groups(study)]
+        for group in study["groups"]:
+            if not group["comparable"]:
+                reasons = "; ".join(map(escaped, group["reasons"])) or "no reason given"
+                parts.append(
+                    f"{_sign('not comparable')} **{escaped(group['name'])}** is not comparable: {reasons}."
+                )
+        parts += _data(study)
+    for title, kind in (
+        ("Training", "curves"),
+        ("Classes", "classes"),
+        ("Confusion", "confusion"),
+    ):
+        shown = [figure for figure in figures if figure.kind == kind]
+        if shown:
+            parts.append(f"## {title}")
+        for figure in shown:
+            parts += [
+                f"**{escaped(figure.title)}** {escaped(figure.subtitle)}".rstrip(),
+                _image(figure),
+            ]
+    parts += _environment(study)
+    parts += _deviations(study)
+    parts += _incomplete(study)
+    parts.append("## Commands")
+    parts += [_code(command) for command in study["commands"]] or ["None recorded."]
+    parts.append("## Terms")
+    for term, explanation in glossary.terms(study["margin"]):
+        sign = f"{_sign(term)} " if term in icons.LETTERS else ""
+        parts.append(f"{sign}**{escaped(term)}**: {escaped(explanation)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(view: views.TableView, stem: str | None) -> list[str]:
+    about = [escaped(view.unit)]
+    if view.common:
+        about.append(escaped(view.common))
+    if view.source:
+        about.append(f"published: {escaped(view.source)}")
+    if stem:
+        about.append(", ".join(f"[{end}]({stem}.{end})" for end in ("csv", "tex", "json")))
+    note = f"\n\n{escaped(view.note)}" if view.note else ""
+    parts = [f"### {escaped(view.title)}", " · ".join(about) + note]
+    head = (
+        "row",
+        "verdict",
+        "published",
+        "mean ± SD",
+        "runs",
+        "difference",
+        "95 % intervals",
+        "every seed",
+    )
+    # Verdict, published value and difference mean nothing in a table without anything published.
+    columns = range(len(head)) if view.is_beside_published else (0, 3, 4, 6, 7)
+    apart = "Not comparable: shown, not judged."
+    for title, rows in (
+        ("", view.rows),
+        (f"{apart} {escaped(view.reason_apart)}" if view.reason_apart else apart, view.rows_apart),
+        ("Published, but not run here", view.rows_not_run),
+    ):
+        if rows:
+            parts += [title] if title else []
+            lines = [[cells[column] for column in columns] for cells in (head, *map(_row, rows))]
+            parts.append(_grid(lines[0], lines[1:]))
+    return parts if len(parts) > 2 else [*parts, "Nothing to show."]
+
+
+def _row(row: views.RowView) -> list[str]:
+    name = escaped(row.label) + (f", {escaped(row.detail)}" if row.detail else "")
+    verdict = f"{_sign(row.verdict)} {row.verdict}" if row.verdict else wording.MISSING
+    if row.reason:
+        verdict += f": {escaped(row.reason)}"
+    published = escaped(row.published)
+    if row.published_note:
+        published += f" ({escaped(row.published_note)})"
+    return [
+        name,
+        verdict,
+        published,
+        row.measured,
+        row.runs,
+        row.difference,
+        ", ".join(f"{name} {bounds}" for name, bounds in row.intervals) or wording.MISSING,
+        _seeds(row.seeds),
+    ]
+
+
+def _comparisons(view: views.TableView) -> str:
+    fields = ("difference", "interval", "test", "p", "p_holm", "equivalent_p")
+    return _grid(
+        (
+            "compared",
+            "score",
+            "difference",
+            "95 % interval",
+            "test",
+            "p",
+            "Holm's p",
+            "p of equivalence",
+        ),
+        [
+            [f"{escaped(item['a'])} − {escaped(item['b'])}", escaped(item["metric"])]
+            + [escaped(item[field]) for field in fields]
+            for item in view.comparisons
+        ],
+    )
+
+
+def _groups(study: dict[str, Any]) -> str:
+    rows = []
+    for group in study["groups"]:
+        score = views.main_score(group)
+        rows.append(
+            [
+                escaped(group["name"]),
+                escaped(wording.model_name(group["model"])),
+                escaped(views.dataset_text(group["dataset"])),
+                escaped(wording.settings_text(group)),
+                wording.mean_sd(score["summary"]) if score else wording.MISSING,
+                escaped(wording.metric_name(score["metric"], score["class"])) if score else "",
+                _seeds(views.seeds(score["values"])) if score else wording.MISSING,
+            ]
+        )
+    return _grid(("group", "model", "data", "settings", "mean ± SD", "score", "every seed"), rows)
+
+
+def _data(study: dict[str, Any]) -> list[str]:
+    """The digests of the data, once for all groups that rest on the same."""
+    names: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
+    for group in study["groups"]:
+        names.setdefault(tuple(views.digest_rows(group["dataset"])), []).append(group["name"])
+    parts = []
+    for rows, groups in names.items():
+        if rows:
+            parts.append(f"Data of {', '.join(map(escaped, groups))}:")
+            parts.append(_grid(("split", "digest of label maps", "digest of ids"), rows))
+    return ["## Data", *parts] if parts else []
+
+
+def _environment(study: dict[str, Any]) -> list[str]:
+    environments = study["environments"]
+    parts = ["## Environment"]
+    if environments["differences"]:
+        rows = [
+            [escaped(item["field"]), escaped(value), ", ".join(map(escaped, names))]
+            for item in environments["differences"]
+            for value, names in views.by_value(item["values"])
+        ]
+        parts += ["Where the runs differ:", _grid(("field", "value", "runs"), rows)]
+    if environments["common"]:
+        rows = [[escaped(field), escaped(value)] for field, value in environments["common"].items()]
+        parts += ["What all runs share:", _grid(("field", "value"), rows)]
+    if study["external"]:
+        parts.append(f"Measured elsewhere: {', '.join(map(escaped, study['external']))}.")
+    return parts
+
+
+def _deviations(study: dict[str, Any]) -> list[str]:
+    fields = ("field", "here", "paper", "kind", "groups")
+    rows = [[escaped(item[key]) for key in fields] for item in views.deviation_views(study)]
+    return ["## Deviations from the papers", _grid(fields, rows) if rows else "None."]
+
+
+def _incomplete(study: dict[str, Any]) -> list[str]:
+    rows = [
+        [escaped(run["name"]), escaped(run["status"]), escaped(run["problem"])]
+        for run in study["incomplete_runs"]
+    ]
+    table = _grid(("run", "state", "what is the matter"), rows) if rows else "None."
+    return ["## Incomplete and broken runs", table]
+
+
+def _images(figures: Iterable[Figure], kind: str, of: str) -> list[str]:
+    return [_image(figure) for figure in figures if (figure.kind, figure.of) == (kind, of)]
+
+
+def _image(figure: Figure) -> str:
+    return f"![{escaped(figure.alt)}]({figure.name}.svg)"
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _seeds(seeds: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{escaped(seed)}: {value}" for seed, value in seeds) or wording.MISSING
+
+
+def _code(text: str) -> str:
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}bash\n{text}\n{fence}"
+
+
+def _sign(verdict: str) -> str:
+    return icons.LETTERS[verdict]

@@ -1,0 +1,413 @@
+"""The test of Fig. 5 of STN-iCNN: where do the windows go when a part of the face is hidden?
+
+    python -m experiments.robustness --workdir=runs/stn_icnn_helen/seed0
+
+In every image of a split each of the six parts that it has is hidden by itself, behind a smooth
+continuation of what surrounds it (`experiments.robustness.hiding`). The coarse network K labels the hidden image, and
+both croppers place their windows by its mask: the localisation network (STN) and the baseline, which takes
+the centroid of each part, or the middle of the image where the mask lacks it. Neither is told what is hidden.
+
+Writes robustness.json: for each part, for all, and for the cases in which K's mask lost the hidden part
+
+- distance_before, distance_after: from the centre of the hidden part's window to the part's true centre,
+  before it was hidden and after
+- moved: how far hiding it moved the centre of its window
+- inside_before, inside_after: fraction of windows whose centre lies in the part's true bounding box
+- others_moved: how far hiding it moved the windows of the other parts that the image has
+
+all in pixels of the canvas (mean, median, n); and robustness.png in the manner of Fig. 5: images evenly spaced
+over those measured, a different part hidden in each, the order of the parts drawn by --seed.
+"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
+from fpliif_jax.experiments.robustness import hiding, sheet
+from tqdm import tqdm
+
+from fpliif_jax import compilation_cache
+from fpliif_jax.data import input_pipeline, preprocess
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_record import write_json
+from fpliif_jax.systems import create_model
+from fpliif_jax.systems.stn_icnn import framing, grid_transformer
+from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
+from fpliif_jax.systems.stn_icnn.grid_transformer import PART_LABELS
+from fpliif_jax.systems.stn_icnn.model import PART_NAMES
+
+CROPPERS = ("stn", "centroid")
+Locate = Callable[[dict[str, Any], np.ndarray, np.ndarray], dict[str, jax.Array]]
+
+
+class RobustnessError(UserError):
+    """The test cannot be made; the message says why and what to do."""
+
+
+class Findings(NamedTuple):
+    """What hiding each part of N images did; centres are y and x in pixels of the canvas.
+
+    Attributes:
+      present: bool [N, 6], whether the image has the part.
+      true_centres: float32 [N, 6, 2]; of absent parts (0, 0).
+      boxes: int32 [N, 6, 4], first row, first column, last row, last column of the part.
+      kept: bool [N, 7, 6], whether K's mask has part j with nothing hidden (0) or part i hidden (i + 1).
+      centres: by cropper, float32 [N, 7, 6, 2], centre of the window of part j likewise.
+    """
+
+    present: np.ndarray
+    true_centres: np.ndarray
+    boxes: np.ndarray
+    kept: np.ndarray
+    centres: dict[str, np.ndarray]
+
+
+def hide_each_part(
+    image: np.ndarray, labels: np.ndarray, size: tuple[int, int], margin: int
+) -> np.ndarray:
+    """An image as it is, and with each of its parts hidden.
+
+    Args:
+      image: uint8 [S, S, 3], on the canvas.
+      labels: uint8 [S, S], 0 … 8.
+      size: height and width of the image on the canvas: its padding lends no colour.
+      margin: see `hiding.part_region`.
+
+    Returns:
+      uint8 [7, S, S, 3]; where a part is absent the image as it is.
+    """
+    window = preprocess.canvas_window(len(image), size)
+    variants = np.repeat(image[None], 1 + len(PART_LABELS), axis=0)
+    shown = labels[window]
+    for variant, own in zip(variants[1:], PART_LABELS, strict=True):
+        region = hiding.part_region(shown, own, margin)
+        barrier = (shown > 0) & ~region
+        variant[window] = hiding.fill_from_border(variant[window], region, barrier)
+    return variants
+
+
+def make_locate(trained: checkpoint.InferenceCheckpoint) -> Locate:
+    """Builds the jitted function of (variables, canvases uint8 [B, S, S, 3], image sizes int32 [B, 2]).
+
+    Its result has 'mask', K's labels, uint8 [B, s, s]; and 'stn' and 'centroid', θ of both croppers,
+    float32 [B, 6, 2, 3].
+    """
+    settings = stn_icnn_settings.resolve(trained.config.model)
+    model = create_model(trained.config.model)
+
+    @jax.jit
+    def locate(
+        variables: dict[str, Any], canvases: jax.Array, sizes: jax.Array
+    ) -> dict[str, jax.Array]:
+        side = canvases.shape[1]
+        pixels = canvases.astype(jnp.float32) / jnp.float32(255)
+        resized, shown = framing.coarse_view(pixels, sizes, settings)
+        logits = model.apply(variables, resized, method="label_coarsely")
+        mask = jnp.argmax(logits, axis=-1)
+        return {
+            "mask": mask.astype(jnp.uint8),
+            "stn": model.apply(variables, logits, side, shown, method="localise"),
+            "centroid": model.apply(variables, mask, side, shown, method="theta_of_mask"),
+        }
+
+    return locate
+
+
+def find(
+    trained: checkpoint.InferenceCheckpoint,
+    locate: Locate,
+    split: input_pipeline.Split,
+    chosen: np.ndarray,
+    margin: int,
+) -> Findings:
+    """Hides every part of the chosen images, one after the other, and notes where the windows go.
+
+    Args:
+      trained: an STN-iCNN with a localisation network.
+      locate: of `make_locate`.
+      split: with label maps of the canvas's size.
+      chosen: int [N], positions in the split.
+      margin: see `hiding.part_region`.
+    """
+    side = trained.config.data.image_size
+    variables = jax.device_put(trained.variables)
+    form = trained.config.model.theta_form
+    centres_of = jax.jit(lambda theta: grid_transformer.centres_of_theta(theta, side, form))
+    true_centres = jax.jit(lambda labels: grid_transformer.part_centroids(labels, floor=False))
+    found: dict[str, list] = {name: [] for name in (*Findings._fields[:4], *CROPPERS)}
+    for position in tqdm(chosen, desc="hiding parts", unit="image", leave=False):
+        labels = np.asarray(split.labels[side][position])
+        variants, sizes = _variants(split, position, labels, margin)
+        located = locate(variables, variants, sizes)
+        centres, present = true_centres(labels[None])
+        found["true_centres"].append(centres[0])
+        found["present"].append(present[0])
+        found["boxes"].append([_box(np.isin(labels, own)) for own in PART_LABELS])
+        mask = np.asarray(located["mask"])
+        kept = [np.isin(mask, own).any(axis=(1, 2)) for own in PART_LABELS]
+        found["kept"].append(np.stack(kept, axis=1))
+        for cropper in CROPPERS:
+            found[cropper].append(centres_of(located[cropper]))
+    arrays = {name: np.stack([np.asarray(one) for one in each]) for name, each in found.items()}
+    centres = {cropper: arrays.pop(cropper) for cropper in CROPPERS}
+    return Findings(**arrays, centres=centres)
+
+
+def measure(findings: Findings) -> dict[str, Any]:
+    """Statistics of both croppers, ready for JSON.
+
+    Returns:
+      {'overall': …, 'when_lost': …, 'parts': {'brow1': …}}: of all hidden parts, of those that K's mask lost
+      entirely, and of each part. Each has 'hidden', how many; 'lost_before' and 'lost', how many of these the
+      mask lacked before hiding and after; and 'stn' and 'centroid' with what the module describes. What nothing
+      was measured for is None.
+    """
+    lost = findings.present & ~np.diagonal(findings.kept[:, 1:], axis1=1, axis2=2)
+    parts = {
+        name: _measure(findings, findings.present & (np.arange(len(PART_NAMES)) == part))
+        for part, name in enumerate(PART_NAMES)
+    }
+    return {
+        "overall": _measure(findings, findings.present),
+        "when_lost": _measure(findings, lost),
+        "parts": parts,
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """The means of robustness.json as text: a line for each part, the croppers side by side."""
+    lines = [
+        f"{'':<24}{'from its true centre':<29}{'centre in its box, %':<26}{'others moved':>14}",
+        f"{'hidden':<10}{'n':>6}{'lost':>6}  {'STN':<14}{'centroid':<15}{'STN':<13}{'centroid':<13}"
+        f"{'STN':>5}{'centroid':>9}",
+    ]
+    groups = {"all": results["overall"], "lost by K": results["when_lost"], **results["parts"]}
+    for name, group in groups.items():
+        distances, inside, moved = [], [], []
+        for cropper in CROPPERS:
+            found = group[cropper]
+            before, after = (found[f"distance_{when}"]["mean"] for when in ("before", "after"))
+            distances.append(f"{_shown(before, 1)} → {_shown(after, 1)}")
+            before, after = (found[f"inside_{when}"] for when in ("before", "after"))
+            inside.append(f"{_shown(before, 0, 100)} → {_shown(after, 0, 100)}")
+            moved.append(_shown(found["others_moved"]["mean"], 1))
+        lines.append(
+            f"{name:<10}{group['hidden']:>6}{group['lost']:>6}  {distances[0]:<14}{distances[1]:<15}"
+            f"{inside[0]:<13}{inside[1]:<13}{moved[0]:>5}{moved[1]:>9}"
+        )
+    return "\n".join([*lines, "means, in pixels of the canvas; before → after hiding"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    flags = _parser().parse_args(arguments)
+    compilation_cache.enable()
+    try:
+        _run(flags)
+    except USER_ERRORS as error:
+        print(error_line(error), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(flags: argparse.Namespace) -> None:
+    for name in ("num_images", "num_pictures", "margin"):
+        value = getattr(flags, name)
+        if value is not None and value < 0:
+            raise RobustnessError(f"--{name}={value}: must be 0 or more")
+    trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
+    checkpoint.refuse_swapped_sides(trained.sides_are_swapped, flags.workdir)
+    config = trained.config
+    if config.model.name != "stn_icnn" or config.model.cropper != "stn":
+        kind = f"model.name={config.model.name!r}"
+        if config.model.name == "stn_icnn":
+            kind = f"model.cropper={config.model.cropper!r}"
+        raise RobustnessError(
+            f"{flags.workdir} is a run with {kind}: the test compares the croppers of an STN-iCNN "
+            "that has a localisation network"
+        )
+    output = pathlib.Path(flags.output or pathlib.Path(flags.workdir) / "robustness").expanduser()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RobustnessError(f"--output={output}: {error.strerror or error}") from error
+    dataset = input_pipeline.load_dataset(_data_config(config, flags))
+    if flags.split in dataset.missing_splits:
+        raise RobustnessError(f"--split={flags.split}: {dataset.metadata.name} has no such split")
+    split = input_pipeline.load_split(dataset, flags.split, (config.data.image_size,))
+    margin = flags.margin
+    if margin is None:
+        margin = max(2, round(config.model.crop_size / 20))  # brows and lashes have soft edges
+    random = np.random.default_rng(flags.seed)
+    chosen = np.arange(len(split))
+    if 0 < flags.num_images < len(split):
+        chosen = np.sort(random.choice(len(split), flags.num_images, replace=False))
+    with jax.default_matmul_precision(config.matmul_precision):
+        locate = make_locate(trained)
+        findings = find(trained, locate, split, chosen, margin)
+        if flags.num_pictures:
+            order = random.permutation(len(PART_NAMES))
+            columns = _columns(
+                trained, locate, split, chosen, findings, margin, order, flags.num_pictures
+            )
+            sheet.write(columns, trained.class_names, output / "robustness.png")
+    results = {
+        "config": checkpoint.json_config(config),
+        "checkpoint": flags.checkpoint,
+        "step": trained.step,
+        "split": flags.split,
+        "seed": flags.seed,
+        "images": len(chosen),
+        "margin": margin,
+        "dataset": dataset.record() | {"trained_on": trained.fingerprint},
+        **measure(findings),
+    }
+    write_json(output / "robustness.json", results)
+    print(table(results))
+    print(f"{len(chosen)} images of {flags.split}, step {trained.step}: {output}")
+
+
+def _data_config(
+    config: ml_collections.ConfigDict, flags: argparse.Namespace
+) -> ml_collections.ConfigDict:
+    """config.data with the folders of the command line."""
+    data = config.data.copy_and_resolve_references()
+    with data.unlocked():
+        for field in ("manual_dir", "data_dir"):
+            if getattr(flags, field) is not None:
+                data[field] = getattr(flags, field)
+    return data
+
+
+def _box(part: np.ndarray) -> tuple[int, int, int, int]:
+    """First row and column and last row and column; all 0 where there is nothing."""
+    rows, columns = np.nonzero(part)
+    if not len(rows):
+        return 0, 0, 0, 0
+    return rows.min(), columns.min(), rows.max(), columns.max()
+
+
+def _measure(findings: Findings, hidden: np.ndarray) -> dict[str, Any]:
+    """The statistics over hidden parts, bool [N, 6]."""
+    images, parts = np.nonzero(hidden)
+    true, boxes = findings.true_centres[images, parts], findings.boxes[images, parts]
+    kept_before = findings.kept[images, 0, parts]
+    kept_after = findings.kept[images, 1 + parts, parts]
+    found: dict[str, Any] = {
+        "hidden": len(images),
+        "lost_before": int((~kept_before).sum()),
+        "lost": int((~kept_after).sum()),
+    }
+    is_other = findings.present[images] & (np.arange(len(PART_NAMES)) != parts[:, None])
+    for cropper, centres in findings.centres.items():
+        all_before, all_after = centres[images, 0], centres[images, 1 + parts]
+        each = np.arange(len(images))
+        before, after = all_before[each, parts], all_after[each, parts]
+        moved = np.linalg.norm(all_after - all_before, axis=-1)
+        found[cropper] = {
+            "distance_before": _statistics(np.linalg.norm(before - true, axis=-1)),
+            "distance_after": _statistics(np.linalg.norm(after - true, axis=-1)),
+            "moved": _statistics(moved[each, parts]),
+            "inside_before": _share_inside(before, boxes),
+            "inside_after": _share_inside(after, boxes),
+            "others_moved": _statistics(moved[is_other]),
+        }
+    return found
+
+
+def _share_inside(centres: np.ndarray, boxes: np.ndarray) -> float | None:
+    if not len(centres):
+        return None
+    # A pixel reaches half a pixel to each side of its centre.
+    inside = (centres >= boxes[:, :2] - 0.5) & (centres <= boxes[:, 2:] + 0.5)
+    return float(inside.all(axis=1).mean())
+
+
+def _statistics(values: np.ndarray) -> dict[str, float | int | None]:
+    if not values.size:
+        return {"mean": None, "median": None, "n": 0}
+    values = values.astype(np.float64)
+    return {"mean": float(values.mean()), "median": float(np.median(values)), "n": values.size}
+
+
+def _shown(value: float | None, digits: int, factor: int = 1) -> str:
+    return "–" if value is None else f"{factor * value:.{digits}f}"
+
+
+def _variants(
+    split: input_pipeline.Split, position: int, labels: np.ndarray, margin: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `hide_each_part` makes of an image, and its size as often: int32 [7, 2]."""
+    size = split.image_sizes[position]
+    image = np.asarray(split.images[position])
+    variants = hide_each_part(image, labels, tuple(map(int, size)), margin)
+    return variants, np.repeat(size[None], len(variants), axis=0)
+
+
+def _columns(
+    trained: checkpoint.InferenceCheckpoint,
+    locate: Locate,
+    split: input_pipeline.Split,
+    chosen: np.ndarray,
+    findings: Findings,
+    margin: int,
+    order: np.ndarray,
+    count: int,
+) -> list[sheet.Column]:
+    """The columns of the sheet: evenly spaced images, the hidden part taken in turn from `order`."""
+    side = trained.config.data.image_size
+    variables = jax.device_put(trained.variables)
+    with_parts = np.flatnonzero(findings.present.any(axis=1))
+    count = min(count, len(with_parts))
+    evenly = with_parts[np.linspace(0, len(with_parts) - 1, count).round().astype(int)]
+    columns = []
+    for number, index in enumerate(evenly):
+        turn = np.roll(order, -number)
+        part = int(turn[findings.present[index, turn]][0])
+        position = chosen[index]
+        labels = np.asarray(split.labels[side][position])
+        variants, sizes = _variants(split, position, labels, margin)
+        located = jax.device_get(locate(variables, variants, sizes))
+        columns.append(
+            sheet.Column(
+                title=str(split.ids[position]),
+                image=variants[1 + part],
+                window=preprocess.canvas_window(side, tuple(map(int, sizes[0]))),
+                mask=located["mask"][1 + part],
+                mask_shows_canvas=trained.config.model.coarse_from == "canvas",
+                hidden_part=part,
+                theta_form=trained.config.model.theta_form,
+                true_centres=findings.true_centres[index],
+                present=findings.present[index],
+                thetas={cropper: located[cropper][1 + part] for cropper in reversed(CROPPERS)},
+            )
+        )
+    return columns
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m experiments.robustness",
+        description="Hides parts of faces and measures where the windows of both croppers go.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--workdir", required=True, help="folder of an STN-iCNN run")
+    parser.add_argument("--checkpoint", default="best", help="best (default), last, after_STAGE")
+    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    parser.add_argument("--num_images", type=int, default=0, help="drawn at random; 0: all")
+    parser.add_argument("--seed", type=int, default=0, help="of the images drawn and the pictures")
+    parser.add_argument(
+        "--margin", type=int, help="pixels hidden around a part (default: crop / 20)"
+    )
+    parser.add_argument("--output", help="folder for the results (default: WORKDIR/robustness)")
+    parser.add_argument("--num_pictures", type=int, default=6, help="columns of robustness.png")
+    parser.add_argument("--manual_dir", help="raw download, if not where the run found it")
+    parser.add_argument("--data_dir", help="prepared sets, if not where the run found them")
+    return parser

@@ -1,0 +1,86 @@
+"""Whether a config from a file has the form of one of this program: known fields have values of their type."""
+
+import functools
+from typing import Any
+
+import ml_collections
+from fpliif_jax.configs import fp_liif, stn_icnn
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+from fpliif_jax.experiments.runs.json_values import is_integer, is_measure, is_text
+
+_SYSTEMS = {"fp_liif": fp_liif, "stn_icnn": stn_icnn}
+_MOST_ITEMS = 100  # of a list in a config
+_KINDS = {
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    object: "an integer or a text",
+}
+
+
+def check_types(config: dict[str, Any], name: str) -> None:
+    """Refuses values that no run of this program can have; fields that it does not know may be anything.
+
+    Args:
+      config: nested, with data.name and model.name.
+      name: of the file, for the message.
+
+    Raises:
+      UnreadableError: names the first field that is impossible.
+    """
+    system = config["model"]["name"]
+    if system not in _SYSTEMS:
+        raise UnreadableError(f"{name}: model.name is not one of {', '.join(_SYSTEMS)}")
+    _check_names(config, name)
+    _check_group(config, _defaults(system), name, "")
+
+
+def _check_names(config: dict[str, Any], name: str) -> None:
+    """A field named 'model.norm' would hide the field norm of model."""
+    for field, value in config.items():
+        if "." in field:
+            raise UnreadableError(f"{name}: {field[:100]!r} is not the name of a field")
+        if isinstance(value, dict):
+            _check_names(value, name)
+
+
+def _check_group(
+    config: dict[str, Any], defaults: ml_collections.ConfigDict, name: str, prefix: str
+) -> None:
+    for field, default in defaults.items():
+        if field not in config:
+            continue  # older runs have fewer fields
+        value, full = config[field], prefix + field
+        if isinstance(default, ml_collections.ConfigDict):
+            if not isinstance(value, dict):
+                raise UnreadableError(f"{name}: {full} is not an object")
+            _check_group(value, default, name, f"{full}.")
+            continue
+        if value is None and (default is None or prefix == "seeds."):
+            continue
+        kind = defaults.get_type(field)
+        if kind is tuple:
+            element = type(default[0])
+            fits = isinstance(value, list) and len(value) <= _MOST_ITEMS
+            if not (fits and all(_fits(one, element) for one in value)):
+                raise UnreadableError(f"{name}: {full} is not a list, each {_KINDS[element]}")
+        elif not _fits(value, kind):
+            raise UnreadableError(f"{name}: {full} is not {_KINDS[kind]}")
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if kind is bool:
+        return isinstance(value, bool)
+    if kind is int:
+        return is_integer(value)
+    if kind is float:
+        return is_measure(value)
+    if kind is object:  # a number or 'auto'
+        return is_text(value) or is_integer(value)
+    return is_text(value)
+
+
+@functools.cache
+def _defaults(system: str) -> ml_collections.ConfigDict:
+    return _SYSTEMS[system].get_config()

@@ -1,0 +1,74 @@
+"""Which data a run rests on: files by fingerprint, ids and label maps by digest, as far as it recorded them."""
+
+import dataclasses
+from typing import Any
+
+from fpliif_jax.data import sides
+
+_SHOWN_DIGITS = 16  # of 64: enough to compare by eye
+
+
+@dataclasses.dataclass(frozen=True)
+class RunData:
+    """What a run was trained and evaluated on.
+
+    Attributes:
+      fingerprints: of the raw trees, trained and evaluated on; None where a run does not have it.
+      digests: of the label maps of all splits, trained on and evaluated on; None where an older version made the run.
+      splits: of the label maps of each split, evaluated on; None likewise.
+      whose_left: 'picture' or 'person', see `fpliif_jax.data.sides`.
+    """
+
+    fingerprints: tuple[str | None, str | None]
+    digests: tuple[str | None, str | None]
+    splits: tuple[tuple[str, str | None], ...] | None
+    whose_left: str
+
+    @classmethod
+    def of(
+        cls, config: dict[str, Any], results: dict[str, Any], environment: dict[str, Any] | None
+    ) -> "RunData":
+        """From config.json, results.json and environment.json, checked."""
+        environment = environment or {}
+        labels = labels_digests(results["dataset"])
+        return cls(
+            (environment.get("data_fingerprint"), results["dataset"].get("fingerprint")),
+            (environment.get("data_digest"), labels and labels["all"]),
+            labels and tuple(sorted(labels.items())),
+            sides.whose_left(config, results["dataset"].get("whose_left")),
+        )
+
+    def fits(self, other: "RunData") -> bool:
+        """Whether nothing that both recorded differs."""
+        pairs = [*zip(self.digests, other.digests, strict=True), (self.splits, other.splits)]
+        known = (self.fingerprints, self.whose_left) == (other.fingerprints, other.whose_left)
+        return known and all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+    @property
+    def is_of_other_data(self) -> bool:
+        """Whether the run was evaluated on other data than it was trained on: neither files nor labels are the same."""
+        trained, evaluated = self.fingerprints
+        if None in (trained, evaluated) or trained == evaluated:
+            return False
+        return None in self.digests or len(set(self.digests)) > 1
+
+    @property
+    def unknowns(self) -> int:
+        """How much of it is not recorded."""
+        return [*self.digests, self.splits].count(None)
+
+
+def labels_digests(dataset: dict[str, Any]) -> dict[str, str | None] | None:
+    """Digests of label maps by split and of all, from a dataset of results.json; None if not recorded."""
+    digest = dataset.get("digest")
+    return None if digest is None else digest["labels"]
+
+
+def is_drawn(config: dict[str, Any], dataset: dict[str, Any]) -> bool:
+    """Whether faces are drawn: by the record of the prepared set, or, in older runs, by the config."""
+    return bool(dataset.get("drawn") or config["data"].get("synthetic", {}).get("num_train"))
+
+
+def short(digest: str | None) -> str:
+    """A digest as people compare it, 'none' for None."""
+    return "none" if digest is None else digest[:_SHOWN_DIGITS]

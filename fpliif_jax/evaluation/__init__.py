@@ -1,0 +1,1 @@
+"""Scores of checkpoints, and the files that they are left in."""

@@ -1,0 +1,53 @@
+"""Files that are always either the old one or the new one, whole."""
+
+import contextlib
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from fpliif_jax.data_builders.errors import naming
+
+_SUFFIX = ".partial"
+_OLD = 24 * 3600  # seconds; nothing takes that long to write
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of `path` in one step when it is written to the end.
+
+    Where writing is interrupted or fails, `path` stays what it was.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    descriptor, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX
+    )
+    try:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        # A signal's exception may come just after the replacing.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def remove_leftovers(folder: pathlib.Path, is_alone: bool = False) -> None:
+    """Removes, at any depth, what processes that were killed had begun to write.
+
+    Args:
+      folder: where `replacing` was used. Links are not followed.
+      is_alone: whether no other process can be writing there; if not, a day has to have passed.
+    """
+    for path in folder.rglob(f".*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            if is_alone or time.time() - path.lstat().st_mtime > _OLD:
+                path.unlink()

@@ -1,0 +1,120 @@
+"""A file of weights as the model of a config."""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+import jax
+import ml_collections
+
+from fpliif_jax.data import sides
+from fpliif_jax.data_builders import class_names
+from fpliif_jax.interop.files import read_file, sha256
+from fpliif_jax.interop.fp_liif import fpliif_from_torch
+from fpliif_jax.interop.state_dict import InteropError, shown_name
+from fpliif_jax.interop.stn_icnn import stn_icnn_from_torch
+from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.systems import create_model, input_shapes
+
+_CONVERSIONS = {"fp_liif": fpliif_from_torch, "stn_icnn": stn_icnn_from_torch}
+
+
+def read_weights(
+    path: str | os.PathLike[str], config: ml_collections.ConfigDict
+) -> checkpoint.InferenceCheckpoint:
+    """The model in a file of weights, for evaluation and prediction.
+
+    Args:
+      path: of a `.safetensors`, `.pth`, `.pt` or `.pth.tar` file, with FP-LIIF in the exchange format or all
+        networks of STN-iCNN's authors.
+      config: of the run; its model must be the one in the file (of the authors' files model.variant='official').
+
+    Raises:
+      InteropError: the file cannot be read, holds other entries, or says itself that its model is another.
+      CheckpointError: the networks are not those of the config.
+    """
+    model = create_model(config.model)
+    content, metadata = read_file(path)
+    try:
+        variables = _CONVERSIONS[config.model.name](content)
+    except InteropError as error:
+        raise InteropError(f"{path}: {error}{_other_system(content, config)}") from error
+    shapes = input_shapes(config.model, config.data.image_size)
+    wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
+    checkpoint.check_same_arrays(variables, wanted, pathlib.Path(path))
+    _check_same_function(path, metadata, config)
+    _check_theta_form(path, config)
+    note = f"weights of {path} (sha256 {sha256(path)[:16]}…)"
+    names = _class_names(path, config)
+    whose_left = class_names.whose_left(names)
+    return checkpoint.InferenceCheckpoint(config, variables, names, 0, None, note, whose_left)
+
+
+def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) -> str:
+    """A hint, where the file is of the system that the config is not of."""
+    examples = {"fp_liif": "configs/lapa.py", "stn_icnn": "configs/stn_icnn_helen_official.py"}
+    for name, convert in _CONVERSIONS.items():
+        if name != config.model.name:
+            try:
+                convert(content)
+            except InteropError:
+                continue
+            return (
+                f". It holds weights of {name!r}: use a config of that model, as {examples[name]}"
+            )
+    return ""
+
+
+def _class_names(
+    path: str | os.PathLike[str], config: ml_collections.ConfigDict
+) -> tuple[str, ...]:
+    if config.data.labels == "facial_parts":
+        names = class_names.FACIAL_PARTS
+    elif config.data.name == "celebamask_hq":
+        names = class_names.CELEBAMASK_HQ
+    else:
+        names = class_names.LAPA_AND_HELEN
+    if len(names) != config.model.get("num_classes", len(names)):
+        raise InteropError(
+            f"{path}: config.model.num_classes is {config.model.num_classes}; {config.data.name} "
+            f"with labels {config.data.labels!r} has {len(names)} classes: set --config.data.name to "
+            "the data that the weights were trained on"
+        )
+    return names
+
+
+def _check_same_function(
+    path: str | os.PathLike[str], metadata: str | None, config: ml_collections.ConfigDict
+) -> None:
+    """Compares the settings that a file of ours tells with those of the config."""
+    if metadata is None:
+        return
+    try:
+        told = json.loads(metadata)
+        then = checkpoint.flatten_config(dict(told["config"]))
+        names, whose_left = told.get("class_names", ()), told.get("whose_left")
+        swapped = sides.are_swapped(told["config"], names, whose_left)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        kind = type(error).__name__
+        raise InteropError(f"{path}: its metadata cannot be read ({kind})") from error
+    if swapped:
+        raise InteropError(sides.explanation(path))
+    now = checkpoint.flatten_config(checkpoint.json_config(config))
+    for field in sorted(then.keys() & now.keys()):
+        if not config_fields.decides_function(field) or then[field] == now[field]:
+            continue
+        raise InteropError(
+            f"{path} holds weights of another model: config.{field} was {shown_name(repr(then[field]))} "
+            f"and is now {now[field]!r}; give it the same value"
+        )
+
+
+def _check_theta_form(path: str | os.PathLike[str], config: ml_collections.ConfigDict) -> None:
+    """The authors' localisation network gives θ for crops sampled with aligned corners alone."""
+    form = config.model.get("theta_form")
+    if form == "eq21_half_pixel":
+        raise InteropError(
+            f"{path} holds weights of STN-iCNN's authors, whose θ is that of aligned corners, and "
+            f"config.model.theta_form is {form!r}: set it to 'align_corners'"
+        )

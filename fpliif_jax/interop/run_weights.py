@@ -1,0 +1,124 @@
+"""Weights of a run as a file, and a file of weights as a run."""
+
+import json
+import os
+import pathlib
+from typing import NamedTuple
+
+import ml_collections
+import numpy as np
+from flax import traverse_util
+
+from fpliif_jax.data import sides
+from fpliif_jax.interop.files import check_name, sha256, write_file
+from fpliif_jax.interop.fp_liif import fpliif_to_torch
+from fpliif_jax.interop.read_weights import read_weights
+from fpliif_jax.interop.state_dict import InteropError
+from fpliif_jax.run_folder import checkpoint, config_fields, run_lock
+from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_record import write_json
+
+
+class Written(NamedTuple):
+    """What a file of weights holds.
+
+    Attributes:
+      step: training step of the checkpoint it was made of.
+      values: number of values, parameters and running statistics.
+      sha256: of the file.
+    """
+
+    step: int
+    values: int
+    sha256: str
+
+
+def write_weights(
+    workdir: pathlib.Path | str, which: str, output: str | os.PathLike[str]
+) -> Written:
+    """Writes the weights of a run of FP-LIIF as a file in the exchange format.
+
+    A `.safetensors` file also holds, as JSON, the run's config without the places of its data, the names of
+    its classes and whose left they mean, and the checkpoint and its step.
+
+    Args:
+      workdir: the run's folder.
+      which: 'best' or 'last'.
+      output: its end tells the format, see `files.write_file`; an older file is replaced.
+
+    Raises:
+      CheckpointError: there is no such checkpoint, or it is damaged.
+      InteropError: the run is not of FP-LIIF, the weights are not finite, or the file cannot be written.
+    """
+    check_name(output)
+    trained = checkpoint.load_for_inference(workdir, which)
+    if trained.config.model.name != "fp_liif":
+        raise InteropError(
+            f"{workdir} is a run of {trained.config.model.name!r}: only weights of 'fp_liif' can be "
+            "written"
+        )
+    arrays = fpliif_to_torch(trained.variables)
+    flat = checkpoint.flatten_config(checkpoint.json_config(trained.config))
+    config = traverse_util.unflatten_dict(
+        {
+            field: value
+            for field, value in flat.items()
+            if not config_fields.has_role(field, Role.PLACE)  # nobody else's business
+        },
+        sep=".",
+    )
+    metadata = {
+        "config": config,
+        "class_names": trained.class_names,
+        "whose_left": sides.whose_left(config, trained.whose_left),
+        "checkpoint": which,
+        "step": trained.step,
+    }
+    write_file(output, arrays, json.dumps(metadata, ensure_ascii=False, sort_keys=True))
+    values = sum(int(np.size(array)) for array in arrays.values())
+    return Written(trained.step, values, sha256(output))
+
+
+def make_run(
+    path: str | os.PathLike[str], config: ml_collections.ConfigDict, workdir: pathlib.Path | str
+) -> str:
+    """Makes a run whose 'best' checkpoint, at step 0, holds the weights of a file.
+
+    Args:
+      path: see `read_weights`.
+      config: see `read_weights`; it becomes the run's.
+      workdir: the run's folder, without checkpoints and results.
+
+    Returns:
+      the note on where the weights are from.
+
+    Raises:
+      InteropError: the file cannot be used, see `read_weights`, or the folder not.
+      CheckpointError: the networks in the file are not those of the config.
+      RunLockError: another process is at work in the folder.
+    """
+    given = read_weights(path, config)
+    workdir = pathlib.Path(workdir)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        with run_lock.locked(workdir):
+            for name in ("checkpoints", "results.json"):
+                if (workdir / name).exists():
+                    raise InteropError(
+                        f"{workdir} already holds a run ({name}); use another --workdir, or delete "
+                        "this one"
+                    )
+            saved_config = checkpoint.json_config(config)
+            write_json(workdir / "config.json", saved_config)
+            progress = {
+                "config": saved_config,
+                "fingerprint": None,
+                "class_names": list(given.class_names),
+                "whose_left": given.whose_left,
+                "step": 0,
+                "note": given.note,
+            }
+            checkpoint.save(workdir, "best", 0, given.variables, progress)
+    except OSError as error:
+        raise InteropError(f"{workdir} cannot be written: {error.strerror or error}") from error
+    return given.note

@@ -1,0 +1,1 @@
+"""Layers and operations on grids that more than one system is made of."""

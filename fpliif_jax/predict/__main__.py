@@ -1,0 +1,8 @@
+"""Labels photos with a trained model: python -m fpliif_jax.predict --workdir=RUN --output_dir=D photo.jpg …"""
+
+import sys
+
+from fpliif_jax.predict.label_photos import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,307 @@
+"""Labels photos with a trained model.
+
+    python -m fpliif_jax.predict --workdir=runs/lapa/seed0 --output_dir=D photo.jpg folder …
+
+For every photo D gets `<stem>_labels.png`, a palette picture whose pixel values are the class ids,
+and `<stem>_overlay.jpg`, the photo with the classes' colours laid over it. Folders are searched at
+any depth and keep their structure under D. Where two photos would get the same name (x.jpg and
+x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo that cannot be
+read is reported and passed over, and the exit code is 1 at the end. Results carry a mark: those of an
+earlier run are replaced and never taken for photos; other files in their place are an error.
+
+FP-LIIF sees the whole photo, resized to the square it was trained with, and answers at the output
+size, whatever that is. STN-iCNN sees it on its canvas, reduced where it is larger, and its label map is
+resized to the output size. Photos should be framed like those it was trained on: one face that
+fills most of them.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import itertools
+import os
+import pathlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import tqdm
+from PIL import Image
+
+from fpliif_jax import compilation_cache, pictures
+from fpliif_jax.data import preprocess, sides
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
+from fpliif_jax.files import atomic_file
+from fpliif_jax.interruption import Interruption
+from fpliif_jax.predict import photos
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.systems import labellers
+
+LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
+MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
+
+
+class PredictError(UserError):
+    """The command cannot be carried out; the message says why and what to do."""
+
+
+class Task(NamedTuple):
+    """A photo and the start of its results' paths, to which the suffixes are added."""
+
+    photo: pathlib.Path
+    target: pathlib.Path
+
+
+def predict(
+    labeller: labellers.FPLIIFLabeller | labellers.STNICNNLabeller,
+    tasks: Sequence[Task],
+    output_size: tuple[int, int] | None,
+    batch_size: int,
+    report: Callable[[str], None],
+) -> int:
+    """Labels photos and writes the pictures.
+
+    Args:
+      labeller: the model.
+      tasks: photos and where their results go.
+      output_size: (height, width), or None for each photo's own.
+      batch_size: the most photos the network sees at once, where they have one output size.
+      report: is told of every photo that had to be passed over.
+
+    Returns:
+      the number of photos labelled.
+    """
+    label, batch_size = labeller.plan(output_size, min(batch_size, len(tasks)))
+
+    def load(task: Task) -> tuple[labellers.Inputs, np.ndarray]:
+        photo = photos.read(task.photo)
+        background = photo if output_size is None else preprocess.resize_image(photo, output_size)
+        return labeller.network_input(photo), background
+
+    def write(task: Task, background: np.ndarray, labels: np.ndarray) -> None:
+        label_map = pictures.palette_image(labels, labeller.class_names)
+        pictures.save_image(label_map, f"{task.target}{LABELS_SUFFIX}", photos.RESULT_MARK)
+        coloured = pictures.overlay(background, labels, labeller.class_names)
+        picture = Image.fromarray(coloured)
+        pictures.save_image(picture, f"{task.target}{OVERLAY_SUFFIX}", photos.RESULT_MARK)
+
+    num_labelled = 0
+    workers = min(os.cpu_count() or 1, MAX_WORKERS)
+    with (
+        concurrent.futures.ThreadPoolExecutor(workers) as pool,
+        tqdm.tqdm(total=len(tasks), unit="photo", file=sys.stderr) as progress,
+    ):
+        loading = _ahead(pool, load, tasks, batch_size + workers)
+        while True:
+            batch = list(itertools.islice(loading, batch_size))
+            if not batch:
+                return num_labelled
+            good = []
+            for task, loaded in batch:
+                try:
+                    good.append((task, *loaded.result()))
+                except photos.PhotoError as error:
+                    report(f"{task.photo}: {error}")
+            if good:
+                inputs = jax.tree.map(
+                    lambda *photos: _stacked(photos, batch_size), *(found for _, found, _ in good)
+                )
+                found = label(inputs, good[0][2].shape[:2])
+                written = [
+                    (task, pool.submit(write, task, background, labels))
+                    for (task, _, background), labels in zip(good, found, strict=False)
+                ]
+                for task, writing in written:
+                    try:
+                        writing.result()
+                        num_labelled += 1
+                    except OSError as error:
+                        report(f"{task.photo}: its result cannot be written: {error}")
+            progress.update(len(batch))
+
+
+def _stacked(arrays: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """[count, ...], with zeros after the arrays."""
+    stacked = np.zeros((count, *arrays[0].shape), arrays[0].dtype)
+    stacked[: len(arrays)] = arrays
+    return stacked
+
+
+def plan(
+    found: Sequence[tuple[pathlib.Path, pathlib.Path]], output_dir: pathlib.Path
+) -> list[Task]:
+    """Gives every photo its own place in the output folder.
+
+    Where a place is taken, by the results of an earlier photo of the list or by one of the photos
+    themselves, `_2`, `_3`, … is added.
+
+    Args:
+      found: of `photos.find`.
+      output_dir: where the results go.
+    """
+    inputs = {os.path.realpath(photo) for photo, _ in found}
+    taken = set()
+    tasks = []
+    for photo, relative in found:
+        for number in itertools.count(1):
+            stem = relative.stem if number == 1 else f"{relative.stem}_{number}"
+            target = output_dir / relative.parent / stem
+            results = {os.path.realpath(f"{target}{s}") for s in (LABELS_SUFFIX, OVERLAY_SUFFIX)}
+            # Lower case, for file systems that do not tell X.jpg from x.jpg.
+            if str(target).lower() not in taken and not results & inputs:
+                break
+        taken.add(str(target).lower())
+        tasks.append(Task(photo, target))
+    return tasks
+
+
+def parse_output_size(text: str) -> tuple[int, int] | None:
+    """'512' -> (512, 512), '300x400' -> (300, 400), 'native' -> None.
+
+    Raises:
+      PredictError: it is none of these, or of more than `photos.MAX_PIXELS` pixels.
+    """
+    if text == "native":
+        return None
+    sides = text.lower().split("x")
+    if len(sides) not in (1, 2) or not all(side.isascii() and side.isdigit() for side in sides):
+        raise PredictError(
+            f"--output_size={text}: give one number (512), HEIGHTxWIDTH (300x400) or native"
+        )
+    height, width = int(sides[0]), int(sides[-1])
+    if not 1 <= height * width <= photos.MAX_PIXELS:
+        raise PredictError(
+            f"--output_size={text}: must have 1 to {photos.MAX_PIXELS} pixels in all"
+        )
+    return height, width
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    parser = _parser()
+    flags = parser.parse_args(arguments)
+    Interruption("interrupted; the photos labelled so far are there")
+    compilation_cache.enable()
+    try:
+        num_photos, num_labelled = _run(flags)
+    except USER_ERRORS as error:
+        print(one_line(error_line(error)), file=sys.stderr)
+        return 1
+    return 0 if num_labelled == num_photos else 1
+
+
+def _run(flags: argparse.Namespace) -> tuple[int, int]:
+    """Returns how many photos there were and how many were labelled."""
+    started = time.monotonic()
+    output_size = parse_output_size(flags.output_size)
+    if flags.batch_size is not None and flags.batch_size < 1:
+        raise PredictError(f"--batch_size={flags.batch_size}: must be at least 1")
+    output_dir = pathlib.Path(flags.output_dir).expanduser()
+    for argument in flags.photos:
+        if os.path.realpath(argument) == os.path.realpath(output_dir):
+            raise PredictError(
+                f"--output_dir={output_dir} is a folder of photos too, where the results would be "
+                "taken for photos the next time; choose another"
+            )
+    found = photos.find(flags.photos, leave_out=output_dir)
+    inputs = [(photo, relative) for photo, relative in found if not _is_earlier_result(photo)]
+    tasks = plan(inputs, output_dir)
+    _check_places(tasks)
+    if not tasks:
+        raise PredictError(f"no photos in {', '.join(flags.photos)}")
+    trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PredictError(f"--output_dir={output_dir}: {error.strerror or error}") from error
+    atomic_file.remove_leftovers(output_dir)
+    # Photos up to `photos.MAX_PIXELS` are wanted; Pillow warns at half of that.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+    def report(message: str) -> None:
+        tqdm.tqdm.write(one_line(message), file=sys.stderr)
+
+    if trained.sides_are_swapped:
+        report(f"note: {sides.explanation(flags.workdir)}")
+    if len(inputs) < len(found):
+        report(f"passed over {len(found) - len(inputs)} results of an earlier run")
+    if others := photos.left_out(flags.photos, leave_out=output_dir):
+        report(others)
+    for task in tasks:
+        if task.target.name != task.photo.stem:
+            report(
+                f"{task.photo}: its results are called {task.target.name}, for there are others "
+                f"called {task.photo.stem}"
+            )
+    # A CPU gains nothing from batches, and the progress bar would stand still for long.
+    batch_size = flags.batch_size or (1 if jax.default_backend() == "cpu" else 8)
+    num_labelled = predict(labellers.make_labeller(trained), tasks, output_size, batch_size, report)
+    skipped = len(tasks) - num_labelled
+    print(
+        f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "
+        f"with the {flags.checkpoint} checkpoint (step {trained.step}): {one_line(output_dir)}"
+        + (f"; {skipped} passed over" if skipped else "")
+    )
+    return len(tasks), num_labelled
+
+
+def _is_earlier_result(photo: pathlib.Path) -> bool:
+    return photo.name.endswith((LABELS_SUFFIX, OVERLAY_SUFFIX)) and photos.is_result(photo)
+
+
+def _check_places(tasks: Sequence[Task]) -> None:
+    """Refuses to replace pictures that this command did not write.
+
+    Raises:
+      PredictError: names the first of them.
+    """
+    for task in tasks:
+        for suffix in (LABELS_SUFFIX, OVERLAY_SUFFIX):
+            path = pathlib.Path(f"{task.target}{suffix}")
+            if os.path.lexists(path) and not photos.is_result(path):
+                raise PredictError(
+                    f"{path} is in the way: it is not a result of this command, or not one of this version; "
+                    "move it, or choose another --output_dir"
+                )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m fpliif_jax.predict",
+        description="Labels photos with a trained model.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("photos", nargs="+", help="photos, and folders of photos at any depth")
+    parser.add_argument("--workdir", required=True, help="folder of a run")
+    parser.add_argument("--output_dir", required=True, help="folder for the results")
+    parser.add_argument(
+        "--output_size",
+        default="native",
+        help="512, HEIGHTxWIDTH, or native: each photo's own size (default)",
+    )
+    parser.add_argument("--checkpoint", default="best", help="best (default), last or after_STAGE")
+    parser.add_argument(
+        "--batch_size",
+        type=int,
+        help="most photos at once, where --output_size is not native (default: 8; on a CPU 1)",
+    )
+    return parser
+
+
+def _ahead(
+    pool: concurrent.futures.Executor,
+    function: Callable[[Task], Any],
+    tasks: Sequence[Task],
+    count: int,
+) -> Iterator[tuple[Task, concurrent.futures.Future]]:
+    """Starts `function` on the tasks in a pool, never more than `count` before they are taken."""
+    waiting: collections.deque[tuple[Task, concurrent.futures.Future]] = collections.deque()
+    for task in tasks:
+        waiting.append((task, pool.submit(function, task)))
+        if len(waiting) >= count:
+            yield waiting.popleft()
+    yield from waiting

@@ -1,0 +1,182 @@
+"""Finding and reading photos as they come from people: any format, mode, orientation or damage."""
+
+import collections
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.orientation import upright
+from fpliif_jax.data_builders.raw_tree import MACOS_LEFTOVERS
+from fpliif_jax.data_builders.regular_files import MEBIBYTE, open_regular
+
+# What Pillow decodes by itself; others it knows it hands to programs (EPS to Ghostscript).
+_FORMATS = (
+    *("JPEG", "PNG", "WEBP", "AVIF", "JPEG2000", "BMP", "DIB", "TIFF", "GIF", "PPM", "TGA"),
+)
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".jp2", ".j2k"),
+    *(".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm", ".tga"),
+)
+_MOST_SUFFIXES = 5  # that are named of what is passed over
+_HEIC = (".heic", ".heif")
+RESULT_MARK = "fpliif_jax.predict"  # in every picture that `predict` writes
+MAX_PIXELS = 179_000_000  # more is taken for a decompression bomb; phones reach 108 million
+MAX_BYTES = 512 * MEBIBYTE  # 108 million pixels are 309 MiB where nothing is compressed
+_BAND = 8_000_000  # pixels converted at once, so that a large photo is not there several times
+
+
+class PhotoError(UserError):
+    """A photo cannot be used; the message says why, without the path."""
+
+
+def find(
+    arguments: Sequence[str | pathlib.Path], leave_out: pathlib.Path
+) -> list[tuple[pathlib.Path, pathlib.Path]]:
+    """Expands files and folders into photos.
+
+    A folder stands for all files below it, at any depth, whose suffix is one of `SUFFIXES`, sorted;
+    hidden ones, links to folders and what macOS adds to archives are passed over. A file named
+    twice is taken once.
+
+    Args:
+      arguments: files (whatever their suffix, existing or not) and folders.
+      leave_out: a folder that is not entered: where the results go.
+
+    Returns:
+      pairs of a photo's path and its path relative to the folder argument it was found in; for a
+      file argument, its name.
+    """
+    found: dict[str, tuple[pathlib.Path, pathlib.Path]] = {}
+    for argument in map(pathlib.Path, arguments):
+        if argument.is_dir():
+            pairs = [(path, path.relative_to(argument)) for path in _below(argument, leave_out)]
+        else:
+            pairs = [(argument, pathlib.Path(argument.name))]
+        for path, relative in pairs:
+            found.setdefault(os.path.abspath(path), (path, relative))
+    return list(found.values())
+
+
+def left_out(arguments: Sequence[str | pathlib.Path], leave_out: pathlib.Path) -> str | None:
+    """What the folders have besides photos, counted by suffix, in one line; None where there is nothing.
+
+    Args:
+      arguments, leave_out: as of `find`.
+    """
+    others = [
+        path.suffix.lower() or "no suffix"
+        for argument in map(pathlib.Path, arguments)
+        if argument.is_dir()
+        for path in _files_below(argument, leave_out)
+        if not _is_photo(path)
+    ]
+    if not others:
+        return None
+    counts = collections.Counter(others).most_common(_MOST_SUFFIXES)
+    told = f"passed over {len(others)} files that are no photos Pillow can read: "
+    told += ", ".join(f"{count} {suffix}" for suffix, count in counts)
+    if len(set(others)) > len(counts):
+        told += ", …"
+    if any(suffix in _HEIC for suffix in others):
+        told += "; HEIC photos have to be saved as JPEG first"
+    return told
+
+
+def is_result(path: pathlib.Path) -> bool:
+    """Whether a picture was written by `predict`; False where that cannot be told."""
+    try:
+        with open_regular(path, MAX_BYTES) as file, _open(file) as picture:
+            marks = (picture.info.get("Software"), picture.info.get("comment"))
+            return RESULT_MARK in marks or RESULT_MARK.encode() in marks
+    except Exception:  # decoders raise nearly anything when a file is damaged
+        return False
+
+
+def read(path: pathlib.Path | str) -> np.ndarray:
+    """Reads a photo upright and in colour.
+
+    It is turned as its EXIF orientation says, by the rule for training data; grey, palette, CMYK and
+    16-bit pictures are converted; transparency is laid on white; of an animation the first frame is
+    taken.
+
+    Returns:
+      uint8 [H, W, 3].
+
+    Raises:
+      PhotoError: missing, no file, no picture, damaged, or of more than `MAX_PIXELS` or `MAX_BYTES`.
+    """
+    try:
+        with open_regular(path, MAX_BYTES) as file, _open(file) as picture:
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                raise PhotoError(f"{width}x{height} pixels are too many (most: {MAX_PIXELS})")
+            picture.load()
+            return _to_rgb(upright(picture))
+    except PhotoError:
+        raise
+    except FileNotFoundError:
+        raise PhotoError("no such file or folder") from None
+    except Image.DecompressionBombError:
+        raise PhotoError(f"too many pixels (most: {MAX_PIXELS})") from None
+    except Image.UnidentifiedImageError:
+        raise PhotoError("not a picture that Pillow can read") from None
+    except OSError as error:
+        raise PhotoError(error.strerror or str(error)) from error
+    except Exception as error:  # decoders raise nearly anything when a file is damaged
+        raise PhotoError(f"damaged ({type(error).__name__}: {error})") from error
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    return Image.open(file, formats=_FORMATS)
+
+
+def _below(folder: pathlib.Path, leave_out: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(path for path in _files_below(folder, leave_out) if _is_photo(path))
+
+
+def _is_photo(path: pathlib.Path) -> bool:
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def _files_below(folder: pathlib.Path, leave_out: pathlib.Path) -> Iterator[pathlib.Path]:
+    for directory, folders, files in os.walk(folder):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith((".", MACOS_LEFTOVERS))
+            and os.path.realpath(os.path.join(directory, name)) != os.path.realpath(leave_out)
+        ]
+        yield from (pathlib.Path(directory, name) for name in files if not name.startswith("."))
+
+
+def _to_rgb(picture: Image.Image) -> np.ndarray:
+    """uint8 [H, W, 3], filled in bands of rows."""
+    width, height = picture.size
+    rows = max(1, _BAND // width)
+    if picture.mode.startswith("I"):
+        lowest, highest = picture.getextrema()
+        if lowest < 0 or highest > 65535:
+            raise PhotoError("more than 16 bits a channel; save it with 8 or 16")
+    if picture.mode == "F":
+        raise PhotoError("floating-point pixels; save it with 8 or 16 bits a channel")
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = _band_to_rgb(picture.crop((0, top, width, bottom)))
+    return pixels
+
+
+def _band_to_rgb(picture: Image.Image) -> np.ndarray:
+    if picture.mode.startswith("I"):  # Pillow's convert would clip 16 bits at 255, not scale them
+        values = np.asarray(picture).astype(np.int64)
+        picture = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return np.asarray(picture.convert("RGB"))

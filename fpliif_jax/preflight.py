@@ -1,0 +1,218 @@
+"""Checks a config before anything long begins, and gives JAX the settings that are its own."""
+
+import contextlib
+import os
+import pathlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from fpliif_jax import compilation_cache, configs
+from fpliif_jax.data import input_pipeline, preprocess
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.evaluation import evaluate
+from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.systems import create_model, input_shapes
+from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.stages import make_stages
+from fpliif_jax.training import fitting, train
+
+_DEFAULT = pathlib.Path(configs.__file__).parent / "synthetic.py"
+
+
+class SettingsError(UserError):
+    """A setting is impossible; the message names the field, its value and the choices."""
+
+
+def define_config_flag() -> flags.FlagHolder[ml_collections.ConfigDict]:
+    """Defines --config and, for every field of it, --config.FIELD; default: the synthetic faces.
+
+    Fields given on the command line are looked up in the default already here, so a misspelt one
+    is one line and exit code 1 here as in `parse_flags`.
+    """
+    with _told_in_one_line():
+        return config_flags.DEFINE_config_file("config", str(_DEFAULT), "Experiment file.")
+
+
+def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
+    """The config that the command gets from these arguments: --config=FILE, --config.FIELD=VALUE.
+
+    A misspelt field or an unreadable file is one line and exit code 1, as in `parse_flags`.
+    """
+    values, command = flags.FlagValues(), ["", *arguments]
+    with _told_in_one_line():
+        config = config_flags.DEFINE_config_file(
+            "config", str(_DEFAULT), flag_values=values, sys_argv=command
+        )
+        values(command)
+        return config.value.lock()
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """For `app.run`: a misspelt field or an unreadable config file is one line and exit code 1."""
+    with _told_in_one_line():
+        rest = app.parse_flags_with_usage(argv)
+        flags.FLAGS["config"].value.lock()  # a file that could not be loaded says so when used
+        return rest
+
+
+@contextlib.contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, flags.Error) as error:
+        chain = [error, error.__context__, getattr(error.__context__, "__context__", None)]
+        messages = [_message(link) for link in chain if link is not None]
+        told = next((text for text in messages if "Did you mean" in text), messages[0])
+        lines = [line.strip() for line in told.splitlines()]
+        if lines[0].startswith("Configuration is not available"):
+            lines = lines[-1:]  # of all that was tried, what the last attempt ran into
+        sys.exit("error: --config: " + "; ".join(lines))
+
+
+def _message(error: BaseException) -> str:
+    """A KeyError's text is the repr of its message, and such texts are nested."""
+    message = error.args[0] if error.args else error
+    return _message(message) if isinstance(message, BaseException) else str(message)
+
+
+def check_settings(config: ml_collections.ConfigDict) -> None:
+    """Tries every setting on shapes alone: nothing is computed.
+
+    Raises:
+      SettingsError: names the first impossible setting.
+    """
+    try:
+        for problem in config_fields.problems(
+            checkpoint.flatten_config(checkpoint.json_config(config))
+        ):
+            raise ValueError(problem)
+        if fitting.fixed_microbatch(config.train) and config.model.get("norm", "batch") == "batch":
+            raise ValueError(
+                "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
+                "of the batch are not those of the batch; set it to 0"
+            )
+        evaluate.make_predictor(create_model(config.model), config, evaluate.parse_rows(config))
+        for field, kinds in (
+            ("eval.checkpoints", config.eval.checkpoints),
+            ("train.init_checkpoint", [config.train.get("init_checkpoint", "best")]),
+        ):
+            for kind in kinds:
+                if not checkpoint.is_kind(kind):
+                    raise ValueError(
+                        f"config.{field} is {kind!r}; it must be 'best', 'last' or 'after_STAGE'"
+                    )
+        input_pipeline.check_settings(config.data)
+        _check_framing(config)
+        train.make_optimizer(config.train, 0.0, steps_per_epoch=1)
+        _try_preprocessing(config.data)
+        _try_training(config)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(str(error)) from error
+
+
+def check_classes(config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset) -> None:
+    """Refuses a model whose classes are not those of the data set.
+
+    Raises:
+      SettingsError: says how many classes the data set has.
+    """
+    found, names = config.model.num_classes, dataset.class_names
+    if found != len(names):
+        raise SettingsError(
+            f"config.model.num_classes is {found}; {dataset.metadata.name} has {len(names)} classes"
+        )
+
+
+def apply_to_jax(config: ml_collections.ConfigDict) -> None:
+    """Sets matrix precision, deterministic kernels and where compiled functions are kept.
+
+    Call it before JAX sees its devices.
+    """
+    compilation_cache.enable()
+    if config.deterministic:
+        flags = os.environ.get("XLA_FLAGS", "")
+        if "xla_gpu_deterministic_ops" not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    if config.matmul_precision != "default":
+        jax.config.update("jax_default_matmul_precision", config.matmul_precision)
+
+
+def check_devices() -> None:
+    """Refuses a JAX_PLATFORMS that names no device of this machine. Call it when the processes are joined.
+
+    Raises:
+      SettingsError: says so.
+    """
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the latter where JAX has no word for it
+        reason = f" ({str(error).splitlines()[0]})" if str(error) else ""
+        raise SettingsError(
+            f"JAX finds no device for JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}{reason}; "
+            "unset it, or install JAX's build for that device"
+        ) from error
+
+
+def warn_of_dtype(config: ml_collections.ConfigDict) -> None:
+    """Says in a line where bfloat16 makes nothing faster. Call it when the processes are joined."""
+    if jax.default_backend() == "cpu" and config.model.dtype == "bfloat16":
+        logging.warning(
+            "config.model.dtype is 'bfloat16', which gains nothing on a CPU: XLA converts every convolution and "
+            "matrix product to float32 there"
+        )
+
+
+def _check_framing(config: ml_collections.ConfigDict) -> None:
+    """Each system takes its images in its own way."""
+    wanted = {"framing": "square"}
+    if config.model.name == "stn_icnn":
+        wanted = {"framing": "canvas", "labels": "facial_parts"}
+    for field, value in wanted.items():
+        if config.data[field] != value:
+            raise ValueError(
+                f"config.data.{field} is {config.data[field]!r}; config.model.name="
+                f"{config.model.name!r} needs {value!r}"
+            )
+
+
+def _try_preprocessing(config: ml_collections.ConfigDict) -> None:
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    preprocess.resize_image(pixels, (1, 1), config.bicubic)
+    preprocess.resize_label_map(
+        pixels[..., 0], (1, 1), 2, method=config.label_resize, bicubic=config.bicubic
+    )
+    if "input_scaling" in config:
+        jax.eval_shape(
+            lambda images: preprocess.normalise(images, config.input_scaling),
+            jax.ShapeDtypeStruct((1, 1, 3), jnp.float32),
+        )
+
+
+def _try_training(config: ml_collections.ConfigDict) -> None:
+    """Traces the loss of every stage on one example."""
+    model = create_model(config.model)
+    size = config.data.image_size
+    batch = input_pipeline.blank_batch(1, size, size)
+    names = tuple(f"class {index}" for index in range(config.model.num_classes))
+    stages = make_stages(config, model, names)
+    shapes = input_shapes(config.model, size)
+    variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
+    for stage in stages:
+        evaluate.parse_rows(config, (stage.validation_row,))
+
+        def loss(
+            variables: dict[str, Any], batch: dict[str, jax.Array], stage: Stage = stage
+        ) -> jax.Array:
+            inputs = stage.prepare(batch)
+            found, _ = stage.sums(variables, inputs)
+            return stage.total(found, stage.normalisers(inputs))[0]
+
+        jax.eval_shape(loss, variables, batch)

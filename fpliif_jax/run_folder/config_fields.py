@@ -1,0 +1,234 @@
+"""Every field of a config: what it may be, and what it is to a run. The one place that a new field is written into.
+
+What hangs on several fields, on the data or on the model's shapes is checked where it is known (`settings`); which
+other values a paper leaves open is the study's affair (`experiments.comparison.readings`).
+"""
+
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fpliif_jax.data import preprocess
+from fpliif_jax.run_folder.setting_ranges import (
+    Anything,
+    Choice,
+    Names,
+    Number,
+    NumberOrAuto,
+    Numbers,
+    Rule,
+)
+
+
+class Role(enum.Enum):
+    """What a field decides about a run; everything that asks "may this differ?" asks for roles."""
+
+    EXPERIMENT = "what is learnt"
+    START = "which weights training starts from; no matter to weights that are there"
+    PRECISION = "the type of numbers that are worked with"
+    ROUNDING = "time, memory and the order of sums, and so the last bits; not the function"
+    COST = "time and memory alone: the bits are the same"
+    SEED = "what varies between the runs of a group"
+    SCORING = "how predictions are scored"
+    PROTOCOL = "what is scored: which checkpoints, on which splits, at which sizes"
+    RECORD = "how often is written down how far a run is"
+    DISPLAY = "what is shown"
+    PLACE = "where things lie on this machine"
+    DRAWING = "which faces are drawn; what the data are is compared by their fingerprint"
+    MARGIN = "what the study calls equivalent"
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A field of a config.
+
+    Attributes:
+      rule: what it may be.
+      role: what it decides.
+    """
+
+    rule: Rule
+    role: Role = Role.EXPERIMENT
+
+
+_LARGEST_COUNT = 10**9
+_LARGEST_SEED = 2**31 - 1  # the augmentations' seeds are int32 on the device
+
+_COUNT = Number(1, _LARGEST_COUNT, is_whole=True)
+_COUNT_OR_NONE = dataclasses.replace(_COUNT, is_optional=True)
+_COUNT_OR_0 = Number(0, _LARGEST_COUNT, is_whole=True)
+_SEED = Number(0, _LARGEST_SEED, is_whole=True)
+_BATCH = Number(1, 2**20, is_whole=True)
+_BATCH_OR_NONE = dataclasses.replace(_BATCH, is_optional=True)
+_SIDE = Number(8, 2**14, is_whole=True)
+_WIDTH = Number(1, 2**16, is_whole=True)
+_RATE = Number(0, 10, is_above=True)
+_RATE_OR_0 = Number(0, 10)  # 0: the network is frozen
+_DTYPE = Choice(("float32", "bfloat16"))
+_SWITCH = Anything("a switch: true or false, as the command line sees to")
+_PATH = Anything("a path: looked up, and named, when it is used")
+_ACTIVATION = Choice(("relu", "tanh"), is_optional=True)
+_FACTORS = Numbers(Number(0, 1_000), 2, is_interval=True)
+
+FIELDS: dict[str, Field] = {
+    "seed": Field(_SEED, Role.SEED),
+    "seeds.initialisation": Field(_SEED, Role.SEED),
+    "seeds.data_order": Field(_SEED, Role.SEED),
+    "seeds.augmentation": Field(_SEED, Role.SEED),
+    "dtype": Field(_DTYPE, Role.PRECISION),
+    "matmul_precision": Field(Choice(("default", "high", "highest")), Role.PRECISION),
+    "deterministic": Field(_SWITCH, Role.ROUNDING),
+    "data.name": Field(Choice(("lapa", "celebamask_hq", "helen"))),
+    "data.builder_config": Field(Choice(("default", "official", "farl", "own_masks"))),
+    "data.manual_dir": Field(_PATH, Role.PLACE),
+    "data.data_dir": Field(_PATH, Role.PLACE),
+    "data.cache_dir": Field(_PATH, Role.PLACE),
+    "data.num_workers": Field(Number(0, 4_096, is_whole=True), Role.COST),
+    "data.image_size": Field(_SIDE),
+    "data.longest_side": Field(dataclasses.replace(_SIDE, is_optional=True)),
+    "data.framing": Field(Choice(preprocess.FRAMINGS)),
+    "data.bicubic": Field(Choice(preprocess.BICUBIC_FILTERS)),
+    "data.label_resize": Field(Choice(preprocess.LABEL_METHODS)),
+    "data.labels": Field(Choice(("all", "facial_parts"))),
+    "data.split": Field(Choice(("official", "random", "first"))),
+    "data.split_counts": Field(Numbers(_COUNT_OR_0, 3, is_optional=True)),
+    "data.split_fractions": Field(Numbers(Number(0, 1), 3)),
+    "data.split_seed": Field(_SEED),
+    "data.train_subset": Field(_COUNT_OR_0),
+    "data.input_scaling": Field(Choice(tuple(preprocess.INPUT_SCALINGS))),
+    "data.synthetic.num_train": Field(_COUNT_OR_0, Role.DRAWING),
+    "data.synthetic.num_val": Field(_COUNT_OR_0, Role.DRAWING),
+    "data.synthetic.num_test": Field(_COUNT_OR_0, Role.DRAWING),
+    "data.synthetic.image_size": Field(Number(32, 4_096, is_whole=True), Role.DRAWING),
+    "data.synthetic.seed": Field(_SEED, Role.DRAWING),
+    "train.stages": Field(Names()),
+    "train.batch_size": Field(_BATCH),
+    "train.microbatch": Field(NumberOrAuto(Number(0, 2**20, is_whole=True)), Role.ROUNDING),
+    "train.epochs": Field(_COUNT),
+    "train.optimizer": Field(Choice(("adam",))),
+    "train.learning_rate": Field(_RATE),
+    "train.schedule": Field(Choice(("step", "cosine", "constant"))),
+    "train.decay_factor": Field(Number(0, 1, is_above=True)),
+    "train.decay_every_epochs": Field(_COUNT),
+    "train.log_every_steps": Field(_COUNT, Role.RECORD),
+    "train.validate_every_epochs": Field(_COUNT),
+    "train.checkpoint_every_epochs": Field(_COUNT, Role.RECORD),
+    "train.next_stage_from": Field(Choice(("best", "last"))),
+    "train.init_from": Field(_PATH),
+    "train.init_checkpoint": Field(
+        Anything("checked by the form of its name: best, last or after_STAGE")
+    ),
+    "train.frozen_batch_norm": Field(Choice(("inference", "training"))),
+    "train.end_to_end.coarse_learning_rate": Field(_RATE_OR_0),
+    "train.end_to_end.localisation_learning_rate": Field(_RATE_OR_0),
+    "train.end_to_end.fine_learning_rate": Field(_RATE_OR_0),
+    "train.end_to_end.fresh_fine": Field(_SWITCH),
+    "eval.batch_size": Field(_BATCH, Role.COST),
+    "eval.splits": Field(Names(("train", "validation", "test")), Role.PROTOCOL),
+    "eval.checkpoints": Field(Names(), Role.PROTOCOL),
+    "eval.rows": Field(Names(), Role.PROTOCOL),
+    "eval.upsampling": Field(Choice(("logits", "labels")), Role.SCORING),
+    "eval.num_pictures": Field(Number(0, 10_000, is_whole=True), Role.DISPLAY),
+    "study.equivalence_margin": Field(Number(0, 100, is_above=True), Role.MARGIN),
+    "model.name": Field(Choice(("fp_liif", "stn_icnn"))),
+    "model.num_classes": Field(Number(2, 255, is_whole=True)),  # 255 is the label that is left out
+    "model.features": Field(_WIDTH),
+    "model.group_blocks": Field(Numbers(Number(1, 1_000, is_whole=True))),
+    "model.norm": Field(Choice(("instance", "batch", "none"))),
+    "model.norm_affine": Field(_SWITCH),
+    "model.norm_epsilon": Field(Number(0, 1, is_above=True)),
+    "model.initializer": Field(Choice(("pytorch", "lecun_normal")), Role.START),
+    "model.decoder": Field(Choice(("liif", "conv_unet"))),
+    "model.unfold": Field(_SWITCH),
+    "model.rcmlp": Field(_SWITCH),
+    "model.global_feature": Field(_SWITCH),
+    "model.rcmlp_features": Field(Numbers(_WIDTH)),
+    "model.mlp_features": Field(Numbers(_WIDTH)),
+    "model.ensemble": Field(Choice(("average", "area", "none"))),
+    "model.sampling": Field(Choice(("bilinear", "nearest"))),
+    "model.position": Field(Choice(("absolute", "relative"))),
+    "model.query_chunk": Field(NumberOrAuto(_COUNT), Role.ROUNDING),
+    "model.remat": Field(_SWITCH, Role.ROUNDING),
+    "model.dtype": Field(_DTYPE, Role.PRECISION),
+    "model.variant": Field(Choice(("paper", "official"))),
+    "model.cropper": Field(Choice(("stn", "centroid"))),
+    "model.coarse_size": Field(_SIDE),
+    "model.coarse_from": Field(Choice(("image", "canvas"))),
+    "model.coarse_alignment": Field(Choice(("half_pixel", "corners"), is_optional=True)),
+    "model.crop_size": Field(_SIDE),
+    "model.mouth_crop_size": Field(dataclasses.replace(_SIDE, is_optional=True)),
+    "model.theta_form": Field(Choice(("align_corners", "eq21", "eq21_half_pixel"))),
+    "model.floor_centroids": Field(_SWITCH),
+    "model.absent_part": Field(Choice(("skip", "image_centre"), is_optional=True)),
+    "model.row_features": Field(Numbers(_WIDTH)),
+    "model.interlinked_layers": Field(Number(1, 100, is_whole=True)),
+    "model.pool_size": Field(Choice((2, 3))),
+    "model.kernel_size": Field(Choice((1, 3, 5, 7, 9, 11), is_optional=True)),
+    "model.last_kernel_size": Field(Choice((1, 3, 5, 7, 9, 11), is_optional=True)),
+    "model.input_activation": Field(_ACTIVATION),
+    "model.interlink_convs": Field(Choice((1, 2), is_optional=True)),
+    "model.integration_activation": Field(_ACTIVATION),
+    "model.head_activation": Field(_ACTIVATION),
+    "model.head_norms": Field(Choice((1, 2), is_optional=True)),
+    "model.localisation": Field(Choice(("vgg9", "resnet18", "conv15"), is_optional=True)),
+    "model.localisation_features": Field(Numbers(_WIDTH, 4)),
+    "loss.temperature": Field(Number(0, 1_000, is_above=True)),
+    "loss.temperature_mode": Field(Choice(("divide", "multiply", "none"))),
+    "loss.edge_weight": Field(Number(0, 1e6)),
+    "loss.edge_width": Field(Number(1, 100, is_whole=True)),
+    "loss.edge_reduction": Field(Choice(("edge_pixels", "all_pixels"))),
+    "loss.segmentation": Field(Choice(("binary_cross_entropy", "cross_entropy"))),
+    "loss.part_reduction": Field(Choice(("mean", "sum"))),
+    "augment.enabled": Field(_SWITCH),
+    "augment.rotation_degrees": Field(Number(0, 180)),
+    "augment.shear_degrees": Field(Numbers(Number(-45, 45), 2, is_interval=True)),
+    "augment.scale": Field(Numbers(Number(0.05, 20), 2, is_interval=True)),
+    "augment.crop": Field(Choice(("uniform", "centred"))),
+    "augment.fill": Field(Choice(("background", "ignore"))),
+    "augment.brightness": Field(_FACTORS),
+    "augment.contrast": Field(_FACTORS),
+    "augment.saturation": Field(_FACTORS),
+    "augment.hue": Field(Numbers(Number(-0.5, 0.5), 2, is_interval=True)),
+    "augment.horizontal_flip": Field(_SWITCH),
+    "augment.copies": Field(Number(1, 5, is_whole=True)),
+    "augment.shift": Field(Number(0, 1)),
+    "augment.noise_sd": Field(Number(0, 10)),
+    "augment.noise_on_black": Field(_SWITCH),
+}
+for _stage in ("coarse", "localisation", "fine", "end_to_end"):
+    FIELDS[f"train.{_stage}.epochs"] = Field(_COUNT_OR_NONE)
+    FIELDS[f"train.{_stage}.batch_size"] = Field(_BATCH_OR_NONE)
+    if _stage != "end_to_end":  # it has a rate for each network
+        FIELDS[f"train.{_stage}.learning_rate"] = Field(_RATE)
+
+
+def has_role(field: str, *roles: Role) -> bool:
+    """Whether a field ('model.norm') has one of these roles.
+
+    One of somebody's own experiment decides what is learnt, but for those of `eval`.
+    """
+    if field in FIELDS:
+        return FIELDS[field].role in roles
+    return (Role.PROTOCOL if field.startswith("eval.") else Role.EXPERIMENT) in roles
+
+
+def decides_function(field: str) -> bool:
+    """Whether the same weights are another function where this field has another value."""
+    is_of_model = field.startswith("model.") or field == "data.input_scaling"
+    return is_of_model and not has_role(field, Role.START, Role.PRECISION, Role.ROUNDING)
+
+
+def may_be_auto(field: str) -> bool:
+    """Whether the program may be left to choose its number: 'auto'."""
+    return field in FIELDS and isinstance(FIELDS[field].rule, NumberOrAuto)
+
+
+def problems(config: Mapping[str, Any]) -> Iterable[str]:
+    """Every field of a flat config that is none of what it may be: its name, its value, what it must be."""
+    for field, value in sorted(config.items()):
+        # A field of somebody's own experiment has no rule.
+        problem = FIELDS[field].rule.problem(value) if field in FIELDS else None
+        if problem:
+            shown = tuple(value) if isinstance(value, list) else value
+            yield f"config.{field} is {shown!r}; it {problem}"

@@ -1,0 +1,183 @@
+"""What a run leaves beside its checkpoints: config, environment, metrics, results. All writes are atomic."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from fpliif_jax.data_builders.errors import UserError, naming
+from fpliif_jax.files import atomic_file
+
+PACKAGES = (
+    "array_record",
+    "flax",
+    "grain",
+    "jax",
+    "jaxlib",
+    "ml_collections",
+    "numpy",
+    "optax",
+    "orbax-checkpoint",
+    "pillow",
+    "tensorflow-datasets",
+)
+
+
+class RunRecordError(UserError):
+    """A run's folder cannot be written; the message says why and what to do."""
+
+
+def check_workdir(workdir: pathlib.Path) -> None:
+    """Looks, before anything long begins, whether a run's folder can be made and written.
+
+    Raises:
+      RunRecordError: it or a part of its path is a file, or may not be written.
+    """
+    there = next(path for path in (workdir, *workdir.absolute().parents) if path.exists())
+    if not there.is_dir():
+        problem = f"{there} is a file"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        problem = f"{there} may not be written"
+    else:
+        return
+    raise RunRecordError(f"--workdir={workdir}: {problem}; give another one")
+
+
+def write_json(path: pathlib.Path, content: Any) -> None:
+    """Writes JSON so that the file is always either the old one or the new one, whole."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Replaces a text file in one step."""
+    with atomic_file.replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:
+    """Replaces a file of arrays in one step; no pickles."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file.replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def environment(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything outside the config that a number may depend on.
+
+    Args:
+      data: what there is to say of the data set, see `input_pipeline.Dataset.environment`; may be empty.
+    """
+    return {
+        "framework": "jax",
+        "command": shlex.join(["python", *sys.orig_argv[1:]]),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "backend": jax.default_backend(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "process_count": jax.process_count(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "matmul_precision": jax.config.jax_default_matmul_precision or "default",
+        "threefry_partitionable": jax.config.jax_threefry_partitionable,
+        "git_commit": _git_commit(),
+        **data,
+    }
+
+
+class MetricsLog:
+    """Metrics as JSON lines and TensorBoard events.
+
+    Lines later than the step a run goes on from are dropped first: they are written again.
+    """
+
+    def __init__(self, workdir: pathlib.Path, first_step: int) -> None:
+        """Opens the log of a run that has taken `first_step` steps."""
+        self._path = workdir / "metrics.jsonl"
+        if self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _is_up_to(line, first_step)]
+            if kept != lines:
+                write_text(self._path, "".join(kept))
+        self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115 - open for the run
+        import tensorboardX  # here: it imports PyTorch where that is installed, which takes seconds
+
+        self._events = tensorboardX.SummaryWriter(
+            str(workdir / "tensorboard"), purge_step=first_step + 1
+        )
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Adds a record with 'step', 'split' and numbers; nested dicts are joined by '/'."""
+        with naming(self._path):
+            self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.flush()
+        for name, value in _numbers(record):
+            self._events.add_scalar(f"{record['split']}/{name}", value, record["step"])
+
+    def flush(self) -> None:
+        """Brings all records to the disk; a checkpoint that follows relies on them."""
+        with naming(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self._events.flush()
+
+    def close(self) -> None:
+        """Ends the log."""
+        self._file.close()
+        self._events.close()
+
+
+def _numbers(record: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    found = []
+    for name, value in record.items():
+        if isinstance(value, dict):
+            found += _numbers(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float) and name != "step":
+            found.append((prefix + name, value))
+    return found
+
+
+def _is_up_to(line: str, step: int) -> bool:
+    """False for later records, and for a line cut off by a kill."""
+    try:
+        return line.endswith("\n") and json.loads(line)["step"] <= step
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Commit of the code, with '+changes' where files differ from it; None outside a checkout."""
+    root = pathlib.Path(__file__).parent
+    try:
+        commit, status = (
+            subprocess.run(
+                ["git", "-C", str(root), *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=20,
+            ).stdout.strip()
+            for arguments in (
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "--untracked-files=no"],
+            )
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+changes" if status else "")

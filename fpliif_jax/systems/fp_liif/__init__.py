@@ -1,0 +1,1 @@
+"""FP-LIIF: face parsing with a local implicit image function (CVPR 2023)."""

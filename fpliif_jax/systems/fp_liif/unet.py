@@ -1,0 +1,114 @@
+"""The convolutional U-Net decoder of the ablation "Network without LIIF Decoder" (§5.1)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fpliif_jax.nn import layers
+
+Array = jax.Array
+
+
+class DoubleConvolution(nn.Module):
+    """Twice 3×3 convolution, norm, ReLU."""
+
+    in_features: int
+    features: int
+    initializer: str
+    dtype: Any
+    normalisation: Callable[[], Callable[..., Array]]
+
+    def setup(self) -> None:
+        def convolution(in_features: int) -> nn.Conv:
+            return layers.convolution(
+                in_features, self.features, initializer=self.initializer, dtype=self.dtype
+            )
+
+        self.conv1, self.norm1 = convolution(self.in_features), self.normalisation()
+        self.conv2, self.norm2 = convolution(self.features), self.normalisation()
+
+    def __call__(self, features: Array, train: bool, example_weights: Array | None) -> Array:
+        hidden = nn.relu(self.norm1(self.conv1(features), train, example_weights))
+        return nn.relu(self.norm2(self.conv2(hidden), train, example_weights))
+
+
+class UNetDecoder(nn.Module):
+    """Logits at the size of the image from the latent grid Z and the groups before it.
+
+    The paper tells no more than "a Conv U-Net type decoder" and 9.31 M parameters with the encoder.
+    This one takes Z to 4 F channels, pools to 8 F, and goes up again through 4 F, joined with what
+    Z was taken to, and once for every earlier group through F, joined with the group's output; all
+    by double convolutions, going up by bilinear interpolation and a convolution. With F = 64 and
+    11 classes it comes to 9,519,371 parameters, 2.2 % more than the paper's.
+
+    Attributes:
+      num_classes: C.
+      latent_features: F, channels of the latent grid and of the skips.
+      num_skips: number of groups before the one that Z comes from.
+      initializer: 'pytorch' or 'lecun_normal'.
+      dtype: of the activations.
+      normalisation: factory of norm layers, see `layers.normalisation`.
+    """
+
+    num_classes: int
+    latent_features: int
+    num_skips: int
+    initializer: str
+    dtype: Any
+    normalisation: Callable[[], Callable[..., Array]]
+
+    def setup(self) -> None:
+        def double(in_features: int, features: int) -> DoubleConvolution:
+            return DoubleConvolution(
+                in_features, features, self.initializer, self.dtype, self.normalisation
+            )
+
+        def convolution(in_features: int, features: int, kernel_size: int = 3) -> nn.Conv:
+            return layers.convolution(
+                in_features,
+                features,
+                initializer=self.initializer,
+                dtype=self.dtype,
+                kernel_size=kernel_size,
+            )
+
+        base = self.latent_features
+        widths = (4 * base,) + (base,) * self.num_skips
+        self.latent = double(base, 4 * base)
+        self.bottleneck = double(4 * base, 8 * base)
+        self.ups = [
+            convolution(below, width)
+            for below, width in zip((8 * base, *widths), widths, strict=False)
+        ]
+        self.joins = [double(2 * width, width) for width in widths]
+        self.head = convolution(widths[-1], self.num_classes, kernel_size=1)
+
+    def __call__(
+        self,
+        latent_grid: Array,
+        skips: tuple[Array, ...],
+        train: bool,
+        example_weights: Array | None,
+    ) -> Array:
+        """Logits at the size of the first skip.
+
+        Args:
+          latent_grid: [B, n_h, n_w, F].
+          skips: outputs of the groups before, finest first, each [B, ·, ·, F].
+          train: see `layers.BatchNorm`.
+          example_weights: float32 [B] or None, see `layers.BatchNorm`.
+
+        Returns:
+          float32 [B, H, W, C].
+        """
+        latent = self.latent(latent_grid, train, example_weights)
+        # 'SAME' keeps the last row of a grid of odd height.
+        hidden = nn.max_pool(latent, (2, 2), strides=(2, 2), padding="SAME")
+        hidden = self.bottleneck(hidden, train, example_weights)
+        for up, join, skip in zip(self.ups, self.joins, (latent, *skips[::-1]), strict=True):
+            hidden = up(layers.resize_bilinear(hidden, skip.shape[1:3]))
+            hidden = join(jnp.concatenate([hidden, skip], axis=-1), train, example_weights)
+        return self.head(hidden).astype(jnp.float32)

@@ -1,0 +1,98 @@
+"""The stages of a run: FP-LIIF has one, STN-iCNN several."""
+
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+import ml_collections
+
+from fpliif_jax.data import preprocess
+from fpliif_jax.nn.cast_weights import cast_convolutions
+from fpliif_jax.systems.fp_liif import augment, losses
+from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
+from fpliif_jax.systems.stn_icnn.stages import make_icnn_stages
+
+
+def make_stages(
+    config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
+) -> list[Stage]:
+    """The stages of config.train.stages, in order.
+
+    Raises:
+      ValueError: a stage is unknown.
+    """
+    if config.model.name == "stn_icnn":
+        return make_icnn_stages(config, model)
+    unknown = [name for name in config.train.stages if name != "parsing"]
+    if unknown or not config.train.stages:
+        raise ValueError(f"config.train.stages is {config.train.stages!r}; it must be ('parsing',)")
+    return [_parsing_stage(config, model, class_names)]
+
+
+def _parsing_stage(
+    config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
+) -> Stage:
+    """Trains the whole of FP-LIIF by cross-entropy and edge cross-entropy (eq. 3)."""
+    size, dtype = config.data.image_size, jnp.dtype(config.model.dtype)
+    flip_classes = mirrored_classes(class_names)
+
+    def prepare(batch: Arrays) -> Arrays:
+        images = batch["images"].astype(jnp.float32) / jnp.float32(255)
+        labels = batch["labels"].astype(jnp.int32)
+        if config.augment.enabled:
+            images, labels = augment.augment_batch(
+                batch["seed"],
+                batch["epoch"],
+                batch["example_ids"],
+                images,
+                labels,
+                config.augment,
+                ignore_label=losses.IGNORE_LABEL,
+                flip_classes=flip_classes,
+            )
+        images = preprocess.normalise(images, config.data.input_scaling)
+        return {"images": images, "labels": labels, "weights": batch["weights"]}
+
+    def normalisers(inputs: Arrays) -> Arrays:
+        return losses.loss_normalisers(inputs["labels"], inputs["weights"], config.loss)
+
+    def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
+        logits, updated = model.apply(
+            variables,
+            inputs["images"],
+            output_size=(size, size),
+            train=True,
+            example_weights=inputs["weights"],
+            mutable=["batch_stats"],
+        )
+        found = losses.loss_sums(logits, inputs["labels"], inputs["weights"], config.loss)
+        return found, updated.get("batch_stats", {})
+
+    def total(found: Arrays, normaliser_sums: Arrays) -> tuple[Array, Arrays]:
+        return losses.total_loss(found, normaliser_sums, config.loss)
+
+    return Stage(
+        name="parsing",
+        settings=config.train,
+        learning_rates=config.train.learning_rate,
+        label_size=size,
+        prepare=prepare,
+        normalisers=normalisers,
+        sums=sums,
+        total=total,
+        validation_row=str(size),
+        cast=None if dtype == jnp.float32 else functools.partial(cast_convolutions, dtype=dtype),
+    )
+
+
+def mirrored_classes(class_names: tuple[str, ...]) -> tuple[int, ...]:
+    """For each class id, the id of the same part on the other side of the face; else itself."""
+    swaps = (("left_", "right_"), ("right_", "left_"), ("l_", "r_"), ("r_", "l_"))
+    mirrored = []
+    for index, name in enumerate(class_names):
+        others = [new + name[len(old) :] for old, new in swaps if name.startswith(old)]
+        mirrored.append(
+            next((class_names.index(other) for other in others if other in class_names), index)
+        )
+    return tuple(mirrored)

@@ -1,0 +1,162 @@
+"""STN-iCNN from its settings, with the two presets in which the paper and the authors' code differ."""
+
+import jax.numpy as jnp
+import ml_collections
+
+from fpliif_jax.systems.stn_icnn import localization
+from fpliif_jax.systems.stn_icnn.grid_transformer import THETA_FORMS
+from fpliif_jax.systems.stn_icnn.icnn import ICNN
+from fpliif_jax.systems.stn_icnn.localization import LocalizationNet
+from fpliif_jax.systems.stn_icnn.model import STNICNN, FineNets, fine_labels, part_sizes
+
+VARIANTS = {
+    # What the paper says; where it is silent, what the authors' code does.
+    "paper": {
+        "kernel_size": 3,
+        "last_kernel_size": 3,
+        "input_activation": "relu",
+        "interlink_convs": 1,
+        "integration_activation": "relu",
+        "head_activation": "relu",
+        "head_norms": 2,
+        "localisation": "vgg9",
+        "coarse_alignment": "half_pixel",
+        "absent_part": "skip",
+    },
+    # The code with which the authors' published weights were made.
+    "official": {
+        "kernel_size": 5,
+        "last_kernel_size": 9,
+        "input_activation": "tanh",
+        "interlink_convs": 2,
+        "integration_activation": "tanh",
+        "head_activation": "tanh",
+        "head_norms": 1,
+        "localisation": "resnet18",
+        "coarse_alignment": "corners",
+        "absent_part": "image_centre",
+    },
+}
+_CHOICES = {
+    "variant": tuple(VARIANTS),
+    "cropper": ("stn", "centroid"),
+    "coarse_from": ("image", "canvas"),
+    "coarse_alignment": ("half_pixel", "corners"),
+    "theta_form": THETA_FORMS,
+    "absent_part": ("skip", "image_centre"),
+    "pool_size": (2, 3),
+    "input_activation": ("relu", "tanh"),
+    "integration_activation": ("relu", "tanh"),
+    "head_activation": ("relu", "tanh"),
+    "interlink_convs": (1, 2),
+    "head_norms": (0, 1, 2),
+    "localisation": localization.KINDS,
+    "initializer": ("pytorch", "lecun_normal"),
+    "dtype": ("float32", "bfloat16"),
+}
+
+
+def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """`config.model` with the variant's value in every field that is None.
+
+    Fields (paper, then official, where they differ; None stands for these):
+
+    - name='stn_icnn', variant='paper' | 'official'
+    - num_classes=9: background, two brows, two eyes, nose, upper lip, inner mouth, lower lip
+    - cropper='stn' | 'centroid' (the baseline: windows around the coarse mask's centroids)
+    - coarse_size=128: side of the coarse network's input; coarse_from='image' (§2.5.1: the image
+      itself, squeezed) | 'canvas' (with its padding); coarse_alignment='half_pixel', 'corners': of the bilinear
+      resizing
+    - crop_size=81: side of the crops; mouth_crop_size=None: of the mouth's, None for the same
+    - theta_form='align_corners' | 'eq21_half_pixel' | 'eq21', see `grid_transformer.theta_of_centres`
+    - floor_centroids=True: whole pixels as centres of true windows; absent_part='skip', 'image_centre': a
+      part that an image lacks has no true window and does not count, or it is sought in the middle
+    - row_features=(8, 16, 24, 32), interlinked_layers=3, kernel_size=3, 5, last_kernel_size=3, 9, pool_size=3 | 2,
+      input_activation='relu', 'tanh', interlink_convs=1, 2, integration_activation='relu', 'tanh',
+      head_activation='relu', 'tanh', head_norms=2, 1: see `ICNN`
+    - localisation='vgg9', 'resnet18' | 'conv15', localisation_features=(64, 128, 256, 512): see
+      `LocalizationNet`
+    - initializer='pytorch' | 'lecun_normal', norm_epsilon=1e-5
+    - dtype='float32' | 'bfloat16': of the activations. Parameters, statistics of norms, θ, crops and
+      logits are float32 always.
+
+    Raises:
+      ValueError: a field has a value that is none of its choices.
+    """
+    _check_choice("variant", config.variant)
+    resolved = config.copy_and_resolve_references()
+    with resolved.unlocked():
+        for field, value in VARIANTS[config.variant].items():
+            if resolved[field] is None:
+                resolved[field] = value
+        if resolved.get("mouth_crop_size") is None:  # older runs have no such field
+            resolved.mouth_crop_size = resolved.crop_size
+    for field in _CHOICES:
+        _check_choice(field, resolved[field])
+    for field in ("kernel_size", "last_kernel_size"):
+        if resolved[field] < 1 or resolved[field] % 2 == 0:
+            raise ValueError(f"model.{field} is {resolved[field]}; it must be odd")
+    sizes = ("crop_size", "mouth_crop_size", "coarse_size")
+    for field, lowest in (*((size, 8) for size in sizes), ("interlinked_layers", 1)):
+        if resolved[field] < lowest:
+            raise ValueError(f"model.{field} is {resolved[field]}; it must be at least {lowest}")
+    if resolved.num_classes != 9:
+        raise ValueError(
+            f"model.num_classes is {resolved.num_classes}; STN-iCNN has 9 (data.labels='facial_parts')"
+        )
+    for field, count in (("row_features", None), ("localisation_features", 4)):
+        values = tuple(resolved[field])
+        if len(values) < 2 or min(values) < 1 or (count and len(values) != count):
+            wanted = f"{count} numbers" if count else "at least two numbers"
+            raise ValueError(f"model.{field} is {values}; it must be {wanted}, each at least 1")
+    return resolved
+
+
+def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> STNICNN:
+    """The STN-iCNN that `config.model` describes, see `resolve`."""
+    config = resolve(config)
+    dtype = jnp.dtype(config.dtype)
+
+    def icnn(num_labels: int) -> ICNN:
+        return ICNN(
+            num_labels=num_labels,
+            row_features=tuple(config.row_features),
+            interlinked_layers=config.interlinked_layers,
+            kernel_size=config.kernel_size,
+            last_kernel_size=config.last_kernel_size,
+            pool_size=config.pool_size,
+            input_activation=config.input_activation,
+            interlink_convs=config.interlink_convs,
+            integration_activation=config.integration_activation,
+            head_activation=config.head_activation,
+            head_norms=config.head_norms,
+            initializer=config.initializer,
+            epsilon=config.norm_epsilon,
+            dtype=dtype,
+            axis_name=axis_name,
+        )
+
+    localisation = None
+    if config.cropper == "stn":
+        localisation = LocalizationNet(
+            kind=config.localisation,
+            vgg9_features=tuple(config.localisation_features),
+            initializer=config.initializer,
+            epsilon=config.norm_epsilon,
+            dtype=dtype,
+            axis_name=axis_name,
+        )
+    return STNICNN(
+        coarse=icnn(config.num_classes),
+        localisation=localisation,
+        fine=FineNets(**{name: icnn(count) for name, count in fine_labels().items()}),
+        crop_sizes=part_sizes(config.crop_size, config.mouth_crop_size),
+        theta_form=config.theta_form,
+        coarse_alignment=config.coarse_alignment,
+    )
+
+
+def _check_choice(field: str, value: object) -> None:
+    if value not in _CHOICES[field]:
+        allowed = ", ".join(repr(choice) for choice in _CHOICES[field])
+        raise ValueError(f"model.{field} is {value!r}; it must be one of {allowed}")

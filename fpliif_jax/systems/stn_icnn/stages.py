@@ -1,0 +1,358 @@
+"""The stages in which STN-iCNN is trained (§2.5.2, Table 1).
+
+coarse          K by the segmentation loss of the squeezed image (eq. 18)
+localisation    L by smooth L1 on θ (eq. 19–21), K as it is
+fine            K_i on windows around true centroids: STN-iCNN*, the baseline, or a warm start
+end_to_end      all three by the loss of the parts (eq. 17), each with its own learning rate
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
+from fpliif_jax.systems.stn_icnn import augment, framing, grid_transformer
+from fpliif_jax.systems.stn_icnn import losses as part_losses
+from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
+from fpliif_jax.systems.stn_icnn.model import PART_NAMES, part_sizes
+
+STAGES = ("coarse", "localisation", "fine", "end_to_end")
+
+
+def make_icnn_stages(config: ml_collections.ConfigDict, model: nn.Module) -> list[Stage]:
+    """The stages of config.train.stages, in order.
+
+    Raises:
+      ValueError: a stage is unknown, named twice, or impossible with these settings.
+    """
+    names = tuple(config.train.stages)
+    if not names or set(names) - set(STAGES) or len(set(names)) < len(names):
+        raise ValueError(
+            f"config.train.stages is {names!r}; it must name stages once each, of {', '.join(STAGES)}"
+        )
+    settings = stn_icnn_settings.resolve(config.model)
+    if settings.cropper == "centroid" and set(names) & {"localisation", "end_to_end"}:
+        raise ValueError(
+            f"config.train.stages is {names!r} and config.model.cropper is 'centroid', which has "
+            "nothing to train: use ('coarse', 'fine')"
+        )
+    _check_choice("loss.part_reduction", config.loss.part_reduction, part_losses.PART_REDUCTIONS)
+    for field, choices in (
+        ("next_stage_from", ("best", "last")),
+        ("frozen_batch_norm", ("inference", "training")),
+    ):
+        _check_choice(f"train.{field}", config.train[field], choices)
+    makers = {
+        "coarse": _coarse_stage,
+        "localisation": _localisation_stage,
+        "fine": _fine_stage,
+        "end_to_end": _end_to_end_stage,
+    }
+    return [makers[name](config, settings, model) for name in names]
+
+
+def true_windows(labels: Array, settings: ml_collections.ConfigDict) -> tuple[Array, Array]:
+    """The windows that label maps ask for (§2.5.2, `model.theta_form`).
+
+    Args:
+      labels: int32 [B, S, S], on the canvas.
+      settings: config.model, resolved.
+
+    Returns:
+      (θ float32 [B, 6, 2, 3], float32 [B, 6]: 0 where a part is absent and so has no window. With
+      absent_part='image_centre' it has one in the middle.)
+    """
+    side = labels.shape[1]
+    centroids, present = grid_transformer.part_centroids(labels, settings.floor_centroids)
+    middle = (side - 1) / 2
+    if settings.floor_centroids:
+        middle = float((side - 1) // 2)
+    centroids = jnp.where(present[..., None], centroids, middle)
+    if settings.absent_part == "image_centre":
+        present = jnp.ones_like(present)
+    theta = grid_transformer.theta_of_centres(
+        centroids, _crop_sizes(settings), side, settings.theta_form
+    )
+    return theta, present.astype(jnp.float32)
+
+
+def _coarse_stage(
+    config: ml_collections.ConfigDict, settings: ml_collections.ConfigDict, model: nn.Module
+) -> Stage:
+    def prepare(batch: Arrays) -> Arrays:
+        canvas, labels = _augmented(config, batch)
+        return {
+            "resized": framing.coarse_view(canvas, batch["image_sizes"], settings)[0],
+            "labels": framing.coarse_labels(
+                labels, batch["image_sizes"], settings.coarse_size, settings.coarse_from
+            ),
+            "weights": batch["weights"],
+        }
+
+    def normalisers(inputs: Arrays) -> Arrays:
+        return {"pixels": jnp.sum(inputs["weights"]) * settings.coarse_size**2}
+
+    def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
+        logits, updated = model.apply(
+            variables,
+            inputs["resized"],
+            train=("coarse",),
+            example_weights=inputs["weights"],
+            method="label_coarsely",
+            mutable=["batch_stats"],
+        )
+        found = part_losses.segmentation_sum(
+            logits, inputs["labels"], inputs["weights"], config.loss.segmentation
+        )
+        return {"segmentation": found}, updated["batch_stats"]
+
+    def total(found: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
+        return part_losses.mean(found["segmentation"], counts["pixels"]), {}
+
+    rates = {"coarse": config.train.coarse.learning_rate}
+    return _stage("coarse", config, rates, prepare, normalisers, sums, total, "coarse")
+
+
+def _localisation_stage(
+    config: ml_collections.ConfigDict, settings: ml_collections.ConfigDict, model: nn.Module
+) -> Stage:
+    rates = {"localisation": config.train.localisation.learning_rate}
+    batch_normed = _batch_normed(config, rates, ("coarse", "localisation"))
+
+    def prepare(batch: Arrays) -> Arrays:
+        canvas, labels = _augmented(config, batch)
+        theta, present = true_windows(labels, settings)
+        return {
+            "resized": framing.coarse_view(canvas, batch["image_sizes"], settings)[0],
+            "image_sizes": batch["image_sizes"],
+            "theta": theta,
+            "part_weights": present * batch["weights"][:, None],
+            "weights": batch["weights"],
+        }
+
+    def normalisers(inputs: Arrays) -> Arrays:
+        return {"entries": jnp.sum(inputs["part_weights"]) * 6}
+
+    def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
+        def predicted_theta(model: nn.Module) -> Array:
+            logits = model.label_coarsely(inputs["resized"], batch_normed, inputs["weights"])
+            return model.localise(
+                logits, config.data.image_size, None, batch_normed, inputs["weights"]
+            )
+
+        theta, updated = nn.apply(predicted_theta, model, mutable=["batch_stats"])(variables)
+        found = part_losses.smooth_l1_sum(theta, inputs["theta"], inputs["part_weights"])
+        return {"smooth_l1": found}, updated["batch_stats"]
+
+    def total(found: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
+        return part_losses.mean(found["smooth_l1"], counts["entries"]), {}
+
+    stage = "localisation"
+    return _stage(
+        stage, config, rates, prepare, normalisers, sums, total, "coarse", score="window_error"
+    )
+
+
+def _fine_stage(
+    config: ml_collections.ConfigDict, settings: ml_collections.ConfigDict, model: nn.Module
+) -> Stage:
+    def prepare(batch: Arrays) -> Arrays:
+        canvas, labels = _augmented(config, batch)
+        theta, present = true_windows(labels, settings)
+        return {
+            "parts": model.apply({}, canvas, theta, method="crop"),
+            "targets": _targets(labels, theta, settings),
+            "part_weights": present * batch["weights"][:, None],
+        }
+
+    def normalisers(inputs: Arrays) -> Arrays:
+        return _part_pixels(inputs["part_weights"], settings)
+
+    def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
+        weights = inputs["part_weights"]
+        logits, updated = model.apply(
+            variables,
+            inputs["parts"],
+            train=("fine",),
+            example_weights=weights,
+            method="label_parts",
+            mutable=["batch_stats"],
+        )
+        return _part_sums(config, logits, inputs["targets"], weights), updated["batch_stats"]
+
+    rates = {"fine": config.train.fine.learning_rate}
+    total = _part_total(config)
+    return _stage("fine", config, rates, prepare, normalisers, sums, total, "true_windows")
+
+
+def _end_to_end_stage(
+    config: ml_collections.ConfigDict, settings: ml_collections.ConfigDict, model: nn.Module
+) -> Stage:
+    joint = config.train.end_to_end
+    rates = {
+        "coarse": joint.coarse_learning_rate,
+        "localisation": joint.localisation_learning_rate,
+        "fine": joint.fine_learning_rate,
+    }
+    batch_normed = _batch_normed(config, rates, tuple(rates))
+
+    def prepare(batch: Arrays) -> Arrays:
+        canvas, labels = _augmented(config, batch)
+        return {
+            "canvas": canvas,
+            "labels": labels,
+            "resized": framing.coarse_view(canvas, batch["image_sizes"], settings)[0],
+            "weights": batch["weights"],
+        }
+
+    def normalisers(inputs: Arrays) -> Arrays:
+        weights = jnp.broadcast_to(inputs["weights"][:, None], (len(inputs["weights"]), 6))
+        return _part_pixels(weights, settings)
+
+    def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
+        found, updated = model.apply(
+            variables,
+            inputs["resized"],
+            inputs["canvas"],
+            train=batch_normed,
+            example_weights=inputs["weights"],
+            mutable=["batch_stats"],
+        )
+        # The truth is what the predicted windows show of it (§2.1).
+        targets = _targets(inputs["labels"], found["theta"], settings)
+        weights = jnp.broadcast_to(inputs["weights"][:, None], found["theta"].shape[:2])
+        return (
+            _part_sums(config, found["part_logits"], targets, weights),
+            updated["batch_stats"],
+        )
+
+    total = _part_total(config)
+    fresh = ("fine",) if joint.fresh_fine else ()
+    return _stage(
+        "end_to_end", config, rates, prepare, normalisers, sums, total, "image", fresh=fresh
+    )
+
+
+def _stage(
+    name: str,
+    config: ml_collections.ConfigDict,
+    rates: dict[str, float],
+    prepare: Callable[[Arrays], Arrays],
+    normalisers: Callable[[Arrays], Arrays],
+    sums: Callable[[Variables, Arrays], tuple[Arrays, Any]],
+    total: Callable[[Arrays, Arrays], tuple[Array, Arrays]],
+    validation_row: str,
+    score: str = "mean_f1",
+    fresh: tuple[str, ...] = (),
+) -> Stage:
+    negative = [rate for rate in rates.values() if rate < 0]
+    if negative or not any(rates.values()):
+        raise ValueError(
+            f"config.train.{name}: learning rates are {rates}; none may be below 0 and not all 0"
+        )
+    settings = config.train.copy_and_resolve_references()
+    own = config.train[name]
+    with settings.unlocked():
+        settings.epochs = config.train.epochs if own.epochs is None else own.epochs
+        settings.batch_size = config.train.batch_size if own.batch_size is None else own.batch_size
+    for field in ("epochs", "batch_size"):
+        if settings[field] < 1:
+            raise ValueError(f"config.train.{name}.{field} is {settings[field]}; at least 1")
+    return Stage(
+        name=name,
+        settings=settings,
+        learning_rates=rates,
+        label_size=config.data.image_size,
+        prepare=prepare,
+        normalisers=normalisers,
+        sums=sums,
+        total=total,
+        validation_row=validation_row,
+        score=score,
+        copies=config.augment.copies if config.augment.enabled else 1,
+        fresh=fresh,
+    )
+
+
+def _augmented(config: ml_collections.ConfigDict, batch: Arrays) -> tuple[Array, Array]:
+    """Canvases float32 [B, S, S, 3] in [0, 1] and labels int32 [B, S, S]."""
+    canvas = batch["images"].astype(jnp.float32) / jnp.float32(255)
+    labels = batch["labels"].astype(jnp.int32)
+    if not config.augment.enabled:
+        return canvas, labels
+    return augment.augment_batch(
+        batch["seed"],
+        batch["epoch"],
+        batch["example_ids"],
+        batch["copy"],
+        canvas,
+        labels,
+        batch["image_sizes"],
+        config.augment,
+    )
+
+
+def _batch_normed(
+    config: ml_collections.ConfigDict, rates: dict[str, float], used: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Networks whose batch norms use and update the statistics of the batch.
+
+    In the authors' loop those are all, also where the learning rate is 0.
+    """
+    if config.train.frozen_batch_norm == "training":
+        return used
+    return tuple(network for network in used if rates.get(network, 0.0) > 0)
+
+
+def _crop_sizes(settings: ml_collections.ConfigDict) -> tuple[int, ...]:
+    return part_sizes(settings.crop_size, settings.mouth_crop_size)
+
+
+def _targets(labels: Array, theta: Array, settings: ml_collections.ConfigDict) -> tuple[Array, ...]:
+    """What the windows show of label maps [B, S, S], as labels of each part's own network."""
+    crops = grid_transformer.crop_parts(
+        grid_transformer.crop_labels, labels, theta, _crop_sizes(settings), settings.theta_form
+    )
+    return grid_transformer.part_targets(crops)
+
+
+def _part_pixels(weights: Array, settings: ml_collections.ConfigDict) -> Arrays:
+    """Pixels of each part: float32 scalars by part, from weights [B, 6]."""
+    counts = jnp.sum(weights, axis=0) * np.square(_crop_sizes(settings))
+    return dict(zip(PART_NAMES, counts, strict=True))
+
+
+def _part_sums(
+    config: ml_collections.ConfigDict,
+    logits: tuple[Array, ...],
+    targets: tuple[Array, ...],
+    weights: Array,
+) -> Arrays:
+    parts = zip(PART_NAMES, logits, targets, weights.T, strict=True)
+    kind = config.loss.segmentation
+    return {
+        name: part_losses.segmentation_sum(part_logits, labels, part_weights, kind)
+        for name, part_logits, labels, part_weights in parts
+    }
+
+
+def _part_total(
+    config: ml_collections.ConfigDict,
+) -> Callable[[Arrays, Arrays], tuple[Array, Arrays]]:
+    def total(found: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
+        losses = {name: part_losses.mean(found[name], counts[name]) for name in PART_NAMES}
+        loss = sum(losses.values())
+        if config.loss.part_reduction == "mean":
+            loss = loss / len(losses)
+        return loss, losses
+
+    return total
+
+
+def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"config.{field} is {value!r}; it must be one of {', '.join(choices)}")

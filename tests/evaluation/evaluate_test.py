@@ -1,0 +1,331 @@
+"""Tests of fpliif_jax.evaluation.evaluate."""
+
+import json
+import pathlib
+import types
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import traverse_util
+from fpliif_jax.data_builders.errors import DataError
+from ml_collections import ConfigDict
+from needs_torch import torch
+from tiny_icnn_run import tiny_icnn_config
+from tiny_run import tiny_config
+
+from fpliif_jax import parallel
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.evaluation import evaluate, examples, metrics
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.systems import create_model
+from fpliif_jax.systems.fp_liif import protocols
+from fpliif_jax.systems.protocol import Prediction, Row
+from fpliif_jax.training import train
+
+
+@pytest.mark.parametrize(
+    ("text", "row"), [("256", (256, 256)), ("192->256", (192, 256)), ("64→256", (64, 256))]
+)
+def test_rows_are_read(text: str, row: tuple[int, int]) -> None:
+    found = protocols.parse_row(text)
+    assert dict(found.facts) == {"output_size": row[0], "scored_at": row[1]}
+    assert found.label_size == row[1]
+
+
+@pytest.mark.parametrize("text", ["", "big", "256->", "->256", "0", "-4", "256->0", "256,512"])
+def test_other_rows_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a row is a size"):
+        protocols.parse_row(text)
+
+
+def test_logits_are_enlarged_as_by_pytorch() -> None:
+    logits = np.random.default_rng(0).normal(size=(2, 6, 5, 7)).astype(np.float32)
+    found = protocols.predict_labels(jnp.asarray(logits), (24, 15), "logits")
+    enlarged = torch.nn.functional.interpolate(
+        torch.from_numpy(logits).permute(0, 3, 1, 2), (24, 15), mode="bilinear"
+    )
+    np.testing.assert_array_equal(found, enlarged.argmax(dim=1).numpy())
+
+
+def test_label_maps_are_enlarged_by_nearest() -> None:
+    logits = jax.nn.one_hot(jnp.array([[[0, 1], [2, 1]]]), 3)
+    found = protocols.predict_labels(logits, (4, 4), "labels")
+    np.testing.assert_array_equal(
+        found[0], [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 1, 1], [2, 2, 1, 1]]
+    )
+
+
+def _trained(config: ConfigDict, workdir: pathlib.Path) -> input_pipeline.Dataset:
+    """A run's folder with fresh parameters as its checkpoints: evaluation does not mind."""
+    dataset = input_pipeline.load_dataset(config.data)
+    state = train.init_variables(create_model(config.model), config)
+    progress = {
+        "config": checkpoint.json_config(config),
+        "class_names": list(dataset.class_names),
+        "step": 4,
+        "fingerprint": dataset.metadata.fingerprint,
+        "train": {"epochs": 1, "steps": 4, "images_per_second": 1.0, "seconds": 4.0},
+    }
+    checkpoint.save(workdir, "last", 4, state, progress)
+    return dataset
+
+
+def test_results_can_be_recomputed_from_the_matrices(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path)
+    evaluate.evaluate(config, tmp_path, dataset)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["parameters"] == sum(
+        leaf.size
+        for leaf in jax.tree.leaves(checkpoint.load_for_inference(tmp_path, "last").variables)
+    )
+    assert results["dataset"]["counts"] == {"train": 13, "validation": 5, "test": 5}
+    assert results["dataset"]["complete"] is False
+    assert results["dataset"]["drawn"] is True
+    assert results["dataset"]["drawing"]["num_train"] == 13
+    assert results["dataset"]["official_ids"] is None
+    assert results["dataset"]["digest"] == dataset.digest
+    assert evaluate.table(results).count("the faces are drawn") == 1
+    assert results["notes"] == ["there is no 'best' checkpoint"]
+    assert [found["output_size"] for found in results["evaluations"]] == [32, 16]
+    for found in results["evaluations"]:
+        assert (found["split"], found["checkpoint"], found["images"]) == ("test", "last", 5)
+        with np.load(tmp_path / "evaluations" / f"test-last-{found['row']}.npz") as file:
+            matrices, ids = file["confusion_matrices"], file["example_ids"]
+        assert matrices.shape == (5, 11, 11)
+        assert len(set(ids)) == 5
+        np.testing.assert_array_equal(matrices.sum(axis=(1, 2)), 32 * 32)
+        assert metrics.scores(matrices, dataset.class_names)["mean_f1"] == found["mean_f1"]
+    assert (tmp_path / "predictions.png").exists()
+    _check_examples(tmp_path, results, dataset)
+
+
+def _check_examples(run: pathlib.Path, results: dict, dataset: input_pipeline.Dataset) -> None:
+    """All five images of the split, worst first, with predictions whose matrices are those scored."""
+    with np.load(run / "examples.npz", allow_pickle=False) as file:
+        kept = dict(file)
+    split = input_pipeline.load_split(dataset, "test", (32,))
+    np.testing.assert_array_equal(kept["rank"], np.arange(5))
+    assert kept["split_size"] == 5
+    assert np.all(np.diff(kept["per_image_f1"]) >= 0)
+    assert list(kept["rows"]) == [found["row"] for found in results["evaluations"]]
+    positions = [list(split.ids).index(identifier) for identifier in kept["ids"]]
+    np.testing.assert_array_equal(kept["images"], split.images[positions])
+    for index, row in enumerate(kept["rows"]):
+        truths = kept[f"truth_{index}"]
+        np.testing.assert_array_equal(truths, split.labels[32][positions])
+        with np.load(run / "evaluations" / f"test-last-{row}.npz") as file:
+            matrices = file["confusion_matrices"][positions]
+        for truth, prediction, matrix in zip(
+            truths, kept[f"prediction_{index}"], matrices, strict=True
+        ):
+            counted = np.bincount(truth.ravel() * 11 + prediction.ravel(), minlength=121)
+            np.testing.assert_array_equal(counted.reshape(11, 11), matrix)
+
+
+@pytest.mark.parametrize(
+    ("total", "wanted"),
+    [
+        (1, [0]),
+        (5, [0, 1, 2, 3, 4]),
+        (8, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (101, [0, 1, 2, 49, 50, 51, 98, 99, 100]),
+    ],
+)
+def test_worst_median_and_best_are_chosen(total: int, wanted: list[int]) -> None:
+    assert list(examples.worst_median_best(total)) == wanted
+
+
+def test_padding_and_batch_size_change_nothing(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = input_pipeline.load_dataset(config.data)
+    split = input_pipeline.load_split(dataset, "test", (32,))
+    model = create_model(config.model)
+    variables = parallel.replicate(train.init_variables(model, config))
+    rows = evaluate.parse_rows(config, ("32",))
+    eval_step = evaluate.make_eval_step(model, config, rows)
+    found = [
+        evaluate.evaluate_split(eval_step, variables, split, rows, batch_size)[rows[0]].matrices
+        for batch_size in (4, 5)  # 4: a full batch, then one example and padding
+    ]
+    # Another batch size is another program: a few of 5,120 pixels may tie within its rounding.
+    assert np.abs(found[0] - found[1]).sum() <= 2 * 5
+    # The truth's histogram is that of the label maps, counted here without the model.
+    np.testing.assert_array_equal(
+        found[0].sum(axis=2),
+        [np.bincount(label.ravel(), minlength=11) for label in split.labels[32]],
+    )
+
+
+def test_a_missing_test_split_is_replaced_and_told(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path)
+    dataset.metadata.counts["test"] = 0
+    results = evaluate.evaluate(config, tmp_path, dataset)
+    assert {found["split"] for found in results["evaluations"]} == {"validation"}
+    assert any("validation is evaluated instead" in note for note in results["notes"])
+    assert "validation is evaluated instead" in evaluate.table(results)
+    dataset.metadata.counts["validation"] = 0
+    with pytest.raises(DataError, match="no split to evaluate"):
+        evaluate.evaluate(config, tmp_path, dataset)
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path)
+    config.model.ensemble = "area"  # the same arrays, another function
+    with pytest.raises(checkpoint.CheckpointError, match="config.model.ensemble was 'average'"):
+        evaluate.evaluate(config, tmp_path, dataset)
+
+
+# The settings that leave a model the same function: memory, time and rounding. Written out, not read from the module.
+COSTS = {"model.query_chunk", "model.remat", "model.dtype", "model.initializer"}
+
+
+@pytest.mark.parametrize("config", [tiny_config(), tiny_icnn_config()], ids=["fp_liif", "stn_icnn"])
+def test_every_setting_of_the_model_and_its_input_is_compared(
+    config: ConfigDict, tmp_path: pathlib.Path
+) -> None:
+    fields = checkpoint.flatten_config(checkpoint.json_config(config))
+    without_arrays = types.SimpleNamespace(init=lambda *_: {})  # those have tests of their own
+
+    def check(saved: dict[str, object]) -> None:
+        trained = ConfigDict(traverse_util.unflatten_dict(saved, sep="."))
+        state = checkpoint.InferenceCheckpoint(trained, {}, (), 4, "")
+        evaluate.check_same_model(state, config, without_arrays, tmp_path)
+
+    compared = {field for field in fields if field.startswith("model.")} - COSTS
+    compared |= {"data.input_scaling"} & fields.keys()  # STN-iCNN has one scaling
+    for field in compared:
+        with pytest.raises(checkpoint.CheckpointError) as raised:
+            check({**fields, field: "another value"})
+        assert f"config.{field} was 'another value'" in str(raised.value)
+    others = {field: "another value" for field in fields.keys() - compared}
+    check({**fields, **others, "data.synthetic.num_train": 0})
+
+
+def _fake_candidate(rows: tuple[Row, ...], fingerprint: str | None = None) -> evaluate.Candidate:
+    """Of five images the first row labels the last best, the second row the first."""
+
+    def score(batch: dict[str, np.ndarray]) -> dict[str, evaluate.Found]:
+        found = {}
+        for row, sign in zip(rows, (1, -1), strict=True):
+            matrices = np.zeros((len(batch["weights"]), 11, 11), np.int32)
+            for matrix, position in zip(matrices, batch["example_ids"], strict=True):
+                matrix[1, 1] = 10 + sign * position
+                matrix[1, 2] = 10 - sign * position
+            found[row.name] = evaluate.Found(matrices, {})
+        return found
+
+    def predict(batch: dict[str, np.ndarray]) -> dict[str, Prediction]:
+        labels = batch["labels_32"]
+        return {row.name: Prediction(labels, labels, {}) for row in rows}
+
+    return evaluate.Candidate("last", 4, 1, fingerprint, score, predict)
+
+
+def _record(
+    config: ConfigDict, workdir: pathlib.Path, fingerprint: Callable[[str], str | None]
+) -> dict:
+    dataset = input_pipeline.load_dataset(config.data)
+    candidate = _fake_candidate(
+        evaluate.parse_rows(config), fingerprint(dataset.metadata.fingerprint)
+    )
+    return evaluate.record(
+        config,
+        workdir,
+        dataset,
+        ["best", "last"],
+        lambda which: candidate._replace(name=which),
+        framework="jax",
+        train=None,
+        notes=[],
+    )
+
+
+def test_pictures_are_of_the_first_checkpoint_ranked_by_the_first_row(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    _record(config, tmp_path, lambda own: own)
+    split = input_pipeline.load_split(input_pipeline.load_dataset(config.data), "test", (32,))
+    with np.load(tmp_path / "examples.npz") as file:
+        assert file["ids"].tolist() == split.ids.tolist()
+        assert np.all(np.diff(file["per_image_f1"]) > 0)
+        assert file["checkpoint"] == "best"
+
+
+def test_only_other_data_are_noted(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    config.eval.num_pictures = 0
+    other = "0" * 64
+    notes = [
+        _record(config, tmp_path, fingerprint)["notes"]
+        for fingerprint in (lambda _: other, lambda own: own, lambda _: None)
+    ]
+    assert notes == [[f"trained on other data (fingerprint {other})"], [], []]
+
+
+def test_window_errors_are_means_of_what_is_there() -> None:
+    nan, inf = float("nan"), float("inf")
+    errors = np.array(
+        [[1, 4, nan, inf, nan, 0], [2, nan, nan, 1, nan, 0], [6, 6, nan, 1, 5, 0]], np.float32
+    )
+    found = evaluate.Found(np.ones((3, 2, 2), np.int32), {"window_error": errors})
+    means = evaluate.row_scores(found, ("background", "nose"))["window_error"]
+    assert list(means.values()) == [None, 3, 5, None, None, 5, 0]  # all parts, then each
+    finite = evaluate.Found(found.matrices, {"window_error": errors[1:]})
+    assert evaluate.row_scores(finite, ("background", "nose"))["window_error"]["mean"] == 21 / 8
+    json.dumps(means, allow_nan=False)
+
+
+def test_an_earlier_run_with_the_other_sides_is_not_scored(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path / "downloaded")  # does not say whose left it means
+    evaluate.evaluate(config, tmp_path / "downloaded", dataset)
+    results = json.loads((tmp_path / "downloaded" / "results.json").read_text())
+    assert results["dataset"]["whose_left"] == "picture"
+    with config.unlocked():
+        config.data.synthetic.num_train = 600
+    state = train.init_variables(create_model(config.model), config)
+    progress = checkpoint.read_progress(tmp_path / "downloaded", "last")
+    progress["config"] = checkpoint.json_config(config)
+    checkpoint.save(tmp_path / "drawn", "last", 4, state, progress)
+    with pytest.raises(checkpoint.CheckpointError, match="drawn: its left_… .* Train it again"):
+        evaluate.evaluate(config, tmp_path / "drawn", dataset)
+    assert not (tmp_path / "drawn" / "results.json").exists()
+
+
+def test_checkpoint_arrays_that_do_not_fit_are_refused(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    model = create_model(config.model)
+    variables = train.init_variables(model, config)
+    variables["params"]["decoder"]["mlp_2"]["bias"] = np.zeros(4, np.float32)
+    state = checkpoint.InferenceCheckpoint(config, variables, (), 4, "")
+    with pytest.raises(checkpoint.CheckpointError, match=r"mlp_2/bias is float32\[4\].*\[8\]"):
+        evaluate.check_same_model(state, config, model, tmp_path)
+
+
+def test_nothing_to_evaluate(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    with pytest.raises(checkpoint.CheckpointError, match="train first"):
+        evaluate.evaluate(config, tmp_path, input_pipeline.load_dataset(config.data))

@@ -1,0 +1,720 @@
+"""Tests of experiments/benchmark: who is timed when, what is made of the timings, and the command as a whole."""
+
+import importlib
+import json
+import pathlib
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from fpliif_jax.experiments.benchmark import (
+    arithmetic,
+    children,
+    comparison,
+    figure,
+    forward,
+    jax_programs,
+    loop,
+    machine,
+    memory,
+    one_face,
+    tables,
+    tasks,
+    timing,
+)
+from fpliif_jax.experiments.benchmark.plan import FILE_NAME, UNFINISHED_NAME, Plan, Record
+from fpliif_jax.experiments.benchmark.timing import Candidate, NotMeasuredError, Program
+from tiny_icnn_run import tiny_icnn_config
+from tiny_run import tiny_config
+
+REPOSITORY = pathlib.Path(__file__).parents[3]
+
+
+@pytest.fixture
+def pytorch() -> None:
+    """Skips a test where PyTorch is not installed."""
+    importlib.import_module("needs_torch")
+
+
+class FakeMachine:
+    """A clock that only moves while a program runs, and a log of what ran."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.log: list[str] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def candidate(
+        self, name: str, seconds: Callable[[int], float], images: int = 1, **fields: Any
+    ) -> Candidate:
+        """Its n-th call, from 0, takes seconds(n)."""
+        calls = 0
+
+        def start() -> None:
+            nonlocal calls
+            self.log.append(name)
+            self.now += seconds(calls)
+            calls += 1
+
+        def build() -> Program:
+            self.log.append(f"build {name}")
+            return Program(start, lambda handle: None, images, **fields)
+
+        return Candidate(name, build)
+
+
+def small_plan(tmp_path: pathlib.Path | None = None, **fields: Any) -> Plan:
+    config = tiny_config()
+    given = {
+        "config": config,
+        "parts": ("latency",),
+        "sizes": (16, 24),
+        "dtypes": ("float32",),
+        "torch_variants": (),
+        "rounds": 2,
+        "seconds": 0.001,
+        "max_batch": 2,
+        "record": Record({}, tmp_path),
+    }
+    return Plan(**{**given, **fields})
+
+
+# ------------------------------------------------------------------------------------------ timing
+
+
+def test_candidates_are_timed_in_turn_and_every_round_begins_with_a_call_that_does_not_count() -> (
+    None
+):
+    fake = FakeMachine()
+    # Compiling takes 9 s; 0.3 s are asked for, which is 3 calls of A and 2 of B.
+    found = timing.measure_in_turn(
+        [
+            fake.candidate("A", lambda n: 9.0 if n == 0 else 0.125),
+            fake.candidate("B", lambda n: 0.25, images=4, compile_seconds=7.0),
+        ],
+        rounds=2,
+        seconds=0.3,
+        pipelined=False,
+        clock=fake.clock,
+    )
+    preparing = ["build A", "A", "A", "build B", "B", "B"]
+    assert fake.log == preparing + (["A"] * (1 + 3) + ["B"] * (1 + 2)) * 2
+    ours, theirs = found
+    assert ours.seconds == pytest.approx([0.125, 0.125])
+    assert (ours.calls, theirs.calls) == (3, 2)
+    assert ours.compile_seconds == pytest.approx(9.0 - 0.125)  # the first call less the second
+    assert theirs.compile_seconds == 7.0  # it said so itself
+    assert theirs.images == 4
+
+
+def test_a_pipelined_round_begins_a_call_before_it_waits_for_the_one_before() -> None:
+    events: list[str] = []
+    number = 0
+
+    def start() -> int:
+        nonlocal number
+        number += 1
+        events.append(f"start {number}")
+        return number
+
+    program = Program(start, lambda handle: events.append(f"wait {handle}"), images=1)
+    clock = iter(np.arange(1000) * 0.5)
+    timing.measure_in_turn(
+        [Candidate("A", lambda: program)],
+        rounds=1,
+        seconds=1.2,  # with half a second a call: three calls
+        pipelined=True,
+        clock=lambda: float(next(clock)),
+    )
+    assert events[-8:] == [
+        "start 3", "wait 3",  # does not count
+        "start 4", "start 5", "wait 4", "start 6", "wait 5", "wait 6",
+    ]  # fmt: skip
+
+
+def test_one_that_fails_is_recorded_and_stops_no_other() -> None:
+    fake = FakeMachine()
+
+    def fails_at_its_fifth_call(number: int) -> float:
+        if number == 4:
+            raise RuntimeError("out of memory\nwith a long story")
+        return 1.0
+
+    def cannot_be_built() -> Program:
+        raise NotMeasuredError("there is no compiler")
+
+    found = timing.measure_in_turn(
+        [
+            Candidate("unbuilt", cannot_be_built),
+            fake.candidate("late", fails_at_its_fifth_call),
+            fake.candidate("well", lambda n: 1.0),
+        ],
+        rounds=3,
+        seconds=1.0,
+        pipelined=False,
+        clock=fake.clock,
+    )
+    assert [timed.problem for timed in found] == [
+        "there is no compiler",
+        "RuntimeError: out of memory",
+        "",
+    ]
+    assert [len(timed.seconds) for timed in found] == [0, 1, 3]
+    assert fake.log.count("late") == 5  # it was not asked again
+
+
+def test_of_calls_in_a_row_the_first_which_compiles_is_left_out() -> None:
+    fake = FakeMachine()
+    program = fake.candidate("A", lambda n: 9.0 if n == 0 else 0.25).build()
+    assert timing.seconds_a_call(program, 1.0, fake.clock) == pytest.approx(0.25)
+    assert fake.log.count("A") == 1 + 1 + 1 + 4  # compiles, tells how many, warms up, counts
+
+
+# -------------------------------------------------------------------------------------- statistics
+
+
+def test_the_ratio_is_taken_round_by_round() -> None:
+    # A disturbance that meets both in the third round alike leaves the ratio as it is.
+    found = comparison.paired_ratio([1.0, 2.0, 8.0], [2.0, 3.0, 16.0], (1, 1))
+    assert found["rounds"] == [2.0, 1.5, 2.0]
+    assert found["median"] == 2.0
+    assert (found["lower_quartile"], found["upper_quartile"]) == (1.75, 2.0)
+    low, high = found["interval"]
+    assert 1.5 <= low <= high <= 2.0
+
+
+def test_the_ratio_is_one_of_images_per_second() -> None:
+    # 8 images in 2 s against 1 image in 1 s.
+    assert comparison.paired_ratio([2.0], [1.0], (8, 1))["median"] == pytest.approx(4.0)
+
+
+def test_recorded_ratios_count_the_images_of_each() -> None:
+    plan = small_plan()
+    ours = timing.Timed("JAX", images=8, seconds=[2.0])
+    theirs = timing.Timed("PyTorch", images=1, seconds=[1.0])
+    failed = timing.Timed("compiled", problem="no compiler")
+    forward.record_ratios(plan, [ours, theirs, failed], {"part": "throughput"})
+    (ratio,) = plan.record.content["ratios"]
+    assert (ratio["candidate"], ratio["against"]) == ("JAX", "PyTorch")
+    assert ratio["median"] == pytest.approx(4.0)
+
+
+def test_a_straight_line_is_found_again() -> None:
+    places = [64.0**2, 128.0**2, 256.0**2, 512.0**2]
+    found = comparison.straight_line(places, [0.5 + 3e-6 * place for place in places])
+    assert found["slope"] == pytest.approx(3e-6)
+    assert found["intercept"] == pytest.approx(0.5)
+    assert found["r_squared"] == pytest.approx(1.0)
+    # y = x² at 0, 1, 2: slope 2, intercept -1/3, residuals 1/3, -2/3, 1/3: R² = 1 - (6/9) / (26/3).
+    bent = comparison.straight_line([0, 1, 2], [0, 1, 4])
+    assert bent["slope"] == pytest.approx(2.0)
+    assert bent["intercept"] == pytest.approx(-1 / 3)
+    assert bent["r_squared"] == pytest.approx(1 - (6 / 9) / (26 / 3))
+    assert comparison.straight_line([1, 1, 2], [1, 1, 2]) is None  # two places make no line
+
+
+@pytest.mark.parametrize(
+    ("rates", "batches", "ended_by"),
+    [
+        ({1: 10, 2: 19, 4: 30, 8: 30.5, 16: 60}, [1, 2, 4, 8], "stopped growing"),
+        ({1: 10, 2: 5, 4: 5}, [1, 2, 4], "stopped growing"),  # three places for the line
+        ({1: 0.15, 2: 1}, [1], "would take over"),
+        ({1: 10, 2: MemoryError("full")}, [1], "MemoryError: full"),
+        ({n: 10 * n for n in (1, 2, 4, 8, 16)}, [1, 2, 4, 8, 16], "--max_batch is 16"),
+    ],
+)
+def test_the_batch_grows_as_long_as_it_is_worth_it(
+    rates: dict[int, Any], batches: list[int], ended_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeMachine()
+
+    def build(batch: int) -> Program:
+        rate = rates[batch]
+        if isinstance(rate, Exception):
+            raise rate
+        return fake.candidate(str(batch), lambda n: batch / rate, batch).build()
+
+    measure = timing.seconds_a_call
+    monkeypatch.setattr(
+        timing, "seconds_a_call", lambda program, seconds: measure(program, seconds, fake.clock)
+    )
+    trials, ended, best = forward._search(small_plan(max_batch=16), "A", build)
+    assert best.images == max(batches, key=rates.get)
+    assert [trial["batch"] for trial in trials] == batches
+    for trial in trials:
+        assert trial["images_per_second"] == pytest.approx(rates[trial["batch"]])
+    assert ended_by in ended
+
+
+# ----------------------------------------------------------------------------------------- results
+
+
+def made_up_results() -> dict[str, Any]:
+    measured = {"compile_seconds": 2.0, "planned_bytes": None, "not_measured": None, "batch": 1}
+
+    def entry(part: str, candidate: str, size: int, seconds: float, **fields: Any) -> dict:
+        return {
+            "part": part, "output_size": size, "dtype": "float32", "candidate": candidate,
+            **measured, "seconds": [seconds] * 3, "calls_a_round": 1, "median_seconds": seconds,
+            "images_per_second": fields.get("batch", 1) / seconds, **fields,
+        }  # fmt: skip
+
+    def compiled(size: int) -> dict[str, Any]:
+        return {
+            "part": "latency", "output_size": size, "dtype": "float32",
+            "candidate": "torch.compile", "batch": 0, "not_measured": "RuntimeError: no | compiler",
+        }  # fmt: skip
+
+    ratio = comparison.paired_ratio([0.010] * 3, [0.020, 0.022, 0.024], (1, 1))
+    about = {"part": "latency", "output_size": 64, "dtype": "float32", "candidate": "JAX"}
+    return {
+        "schema": 1,
+        "finished": True,
+        "config_name": "tiny",
+        "config": {},
+        "environment": {
+            "device": "NVIDIA A100-SXM4-40GB", "devices": ["NVIDIA A100-SXM4-40GB"],
+            "backend": "gpu", "versions": {"jax": "0.10.2"}, "python": "3.11.7", "cpu_count": 2,
+            "processor": "a processor", "xla_flags": "", "matmul_precision": "default",
+            "git_commit": None, "date": "2026-01-01T00:00:00+00:00",
+            "torch": {"version": "2.13.0", "threads": 2},
+        },
+        "settings": {"rounds": 3, "seconds": 0.5},
+        "agreement": [{"output_size": 64, "largest_difference": 2e-6, "largest_logit": 1.5}],
+        "measurements": [
+            entry("latency", "JAX", 64, 0.010),
+            entry("latency", "PyTorch eager", 64, 0.022),
+            compiled(64),
+            entry("latency", "JAX", 256, 0.040),
+            entry("latency", "PyTorch eager", 256, 0.080),
+            compiled(256),
+            entry("throughput", "JAX", 64, 0.040, batch=16),
+            entry("step", "JAX", 64, 0.5, stage="parsing", batch=8),
+            entry("pipeline", "loader", 64, 0.1, batch=8),
+        ],
+        "ratios": [{**about, "against": "PyTorch eager", **ratio}],
+        "peak_arithmetic": [
+            {
+                "framework": "JAX", "dtype": "float32", "side": 8192, "seconds": [0.1],
+                "flops_per_second": 1e13, "data_sheet": None, "not_measured": None,
+            },
+        ],
+        "operations": [{"output_size": 64, "multiply_accumulates": 27_440_000_000}],
+        "fits": [
+            {
+                "of": "output pixels", "dtype": "float32", "slope": 5e-9, "intercept": 0.008,
+                "r_squared": 0.9991, "points": [[4096, 0.01], [65536, 0.04], [9216, 0.02]],
+            },
+        ],
+        "planned_memory": [
+            {
+                "output_size": 2048, "dtype": "float32", "batch": 1,
+                "chunked": {"temporaries": 64 * 2**20, "total": 300 * 2**20},
+                "in_one": {"temporaries": 4096 * 2**20, "total": 4332 * 2**20},
+            },
+        ],
+        "peak_memory": [
+            {
+                "part": "memory", "what": "forward", "output_size": 64, "dtype": "float32",
+                "batch": 1, "candidate": "JAX", "resident_bytes": 512 * 2**20,
+                "device_bytes": None, "not_measured": None,
+            },
+        ],
+        "starts": [
+            {
+                "what": "forward", "dtype": "float32",
+                "empty": [{"seconds_from_start": 30.0, "seconds_of_importing": 2.0}],
+                "warm": [{"seconds_from_start": 5.0, "seconds_of_importing": 2.0}],
+            },
+        ],
+        "loop": [
+            {
+                "steps": 10, "images_per_second": 95.0, "seconds_of_each_checkpoint": [0.2, 0.4],
+                "images_per_second_without_checkpoints": 97.0,
+                "bare_images_per_second": {"with_augmentation": 100.0},
+                "share": {"with_augmentation": 0.95},
+            },
+        ],
+        "not_measured": [{"part": "loop", "dtype": "bfloat16", "reason": "no data"}],
+    }  # fmt: skip
+
+
+def rows_of(markdown: str, title: str) -> list[list[str]]:
+    """The cells of the table under a heading, its own header first."""
+    section = markdown.split(f"## {title}\n", 1)[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in lines
+        if not line.startswith("|---")
+    ]
+
+
+def test_the_tables_say_what_was_found_and_what_was_not() -> None:
+    text = tables.to_markdown(made_up_results())
+    assert "# Speed of tiny on NVIDIA A100-SXM4-40GB" in text
+    header, small, large = rows_of(text, "Forward pass, one image at a time")
+    assert header[2:] == [
+        "JAX, images/s",
+        "PyTorch eager, images/s",
+        "torch.compile, images/s",
+        "the paper, A100",
+    ]
+    assert small == [
+        "float32", "64", "100 (10 ms)", "45.5 (22 ms); JAX 2.20 × (2.10–2.30)", "not measured", "445",
+    ]  # fmt: skip
+    assert large[-1] == "110"
+    assert rows_of(text, "Forward pass, the best batch of each")[1][2] == "400, batch 16"
+    # 2 · 27.44 G operations at 400 images/s are 21.952 TFLOP/s; one image at 10 TFLOP/s 5.488 ms.
+    fastest = rows_of(text, "Arithmetic")[-1]
+    assert fastest[-4:] == ["22", "219.5%", "–", "5.49"]
+    planned = rows_of(text, "Memory that XLA plans for one image")[1]
+    assert planned == ["float32", "2048", "64", "300", "4,096", "4,332"]
+    assert "the loop has 95.0% of it" in text
+    assert rows_of(text, "From the start of a process to its first result")[1][2:4] == [
+        "30.0",
+        "5.0",
+    ]
+    line = rows_of(text, "Straight lines through JAX's forward pass")[1]
+    assert line == ["output pixels", "float32", "all", "5 ns", "8", "0.9991", "4096, 65536, 9216"]
+    missing = rows_of(text, "Not measured")[1:]
+    assert ["latency, 64, float32, torch.compile", r"RuntimeError: no \| compiler"] in missing
+    assert ["loop, bfloat16", "no data"] in missing
+    for line in text.splitlines():
+        assert not line.startswith("|") or line.endswith("|")
+
+
+@pytest.mark.parametrize(
+    ("field", "other"),
+    [("part", "throughput"), ("dtype", "bfloat16"), ("output_size", 256), ("against", "eager")],
+)
+def test_a_ratio_stands_beside_what_it_is_about_alone(field: str, other: str | int) -> None:
+    content = made_up_results()
+    content["ratios"][0][field] = other
+    _, small, _ = rows_of(tables.to_markdown(content), "Forward pass, one image at a time")
+    assert small[3] == "45.5 (22 ms)"
+
+
+def test_tables_of_what_was_interrupted_at_once() -> None:
+    content = made_up_results()
+    for section in list(content):
+        if isinstance(content[section], list):
+            del content[section]
+    content["finished"] = False
+    assert "**Not finished**" in tables.to_markdown(content)
+
+
+def test_the_plot_is_drawn_with_the_papers_line(tmp_path: pathlib.Path) -> None:
+    content = made_up_results()
+    paths = figure.write_figure(content, tmp_path)
+    assert [path.name for path in paths] == ["fps.png", "fps.svg"]
+    assert paths[0].read_bytes().startswith(b"\x89PNG")
+    drawn = paths[1].read_text(encoding="utf-8")
+    for text in ("tiny on NVIDIA A100-SXM4-40GB", "the paper, on an A100", "JAX, float32"):
+        assert text in drawn
+    assert "torch.compile" not in drawn  # it was not measured
+    content["measurements"] = []
+    assert figure.write_figure(content, tmp_path / "none") == []
+
+
+def test_results_are_there_from_the_first_measurement_on(tmp_path: pathlib.Path) -> None:
+    record = Record({"finished": False}, tmp_path)
+    record.add("ratios", {"median": 1.5})
+    found = json.loads((tmp_path / UNFINISHED_NAME).read_text())
+    assert found == {"finished": False, "ratios": [{"median": 1.5}]}
+    assert not (tmp_path / FILE_NAME).exists()  # its being there means that it is whole
+    record.finish()
+    assert json.loads((tmp_path / FILE_NAME).read_text())["finished"] is True
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+@pytest.mark.parametrize(
+    ("kind", "teraflops"),
+    [
+        ("NVIDIA A100-SXM4-40GB", 312),
+        ("NVIDIA H100 80GB HBM3", 989),
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA H200", 989),
+        ("cpu", None),
+    ],
+)
+def test_data_sheets(kind: str, teraflops: int | None) -> None:
+    sheet = arithmetic.data_sheet(kind)
+    assert (sheet and sheet["flops_per_second"] / 1e12) == teraflops
+
+
+def test_a_product_of_matrices_has_two_operations_for_each_of_its_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timed = timing.Timed("JAX", images=1, seconds=[0.5, 0.25])
+    monkeypatch.setattr(timing, "measure_in_turn", lambda *_, **__: [timed])
+    plan = small_plan()
+    arithmetic.peak(plan, "float32")
+    (found,) = plan.record.content["peak_arithmetic"]
+    # Multiplied and added, in the faster of the two rounds.
+    assert found["flops_per_second"] == 2 * found["side"] ** 3 / 0.25
+    assert found["data_sheet"] is None
+
+
+def test_one_face_takes_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = [
+        timing.Timed("whole", images=1, seconds=[0.25, 0.5, 0.75]),
+        timing.Timed("join", problem="no"),
+    ]
+    split = types.SimpleNamespace(
+        image_sizes=np.array([[40, 30]]), images=np.zeros((1, 48, 48, 3), np.uint8)
+    )
+    plan = small_plan(config=tiny_icnn_config())
+    plan.train_split, plan.dataset = split, types.SimpleNamespace(class_names=())
+    monkeypatch.setattr(one_face, "_programs", lambda *_: [])
+    monkeypatch.setattr(one_face, "measure_in_turn", lambda *_, **__: timed)
+    one_face.one_face(plan)
+    found = plan.record.content["one_face"]
+    assert [entry["system"] for entry in found] == ["STN-iCNN", "baseline"]
+    for entry in found:
+        assert (entry["photo"], entry["canvas"]) == ([40, 30], 48)
+        assert [step["milliseconds"] for step in entry["steps"]] == [500, None]
+
+
+def test_names_of_folders() -> None:
+    assert machine.slug("NVIDIA A100-SXM4-40GB") == "nvidia-a100-sxm4-40gb"
+    assert machine.slug("2 CPU cores, AMD EPYC-lapa") == "2-cpu-cores-amd-epyc-lapa"
+
+
+# ---------------------------------------------------------------------------------------- programs
+
+
+def test_without_chunks_the_plan_needs_more_memory_and_grows_with_the_output() -> None:
+    config = jax_programs.with_fields(
+        tiny_config(), model__query_chunk=1024, model__mlp_features=(64, 64)
+    )
+    plan = small_plan(config=config)
+    for size in (64, 128):
+        memory.planned(plan, size, "float32")
+    small, large = plan.record.content["planned_memory"]
+    # Hidden activations of 64 floats for each of 128² queries, or of 1024.
+    assert large["in_one"]["temporaries"] > 128**2 * 64 * 4
+    assert large["chunked"]["temporaries"] < large["in_one"]["temporaries"] / 2
+    # What chunking cannot help is the logits' own copy: 11 floats a pixel.
+    logits = (128**2 - 64**2) * 11 * 4
+    grown = large["chunked"]["temporaries"] - small["chunked"]["temporaries"]
+    assert grown < 1.5 * logits
+    assert large["chunked"]["outputs"] == 128**2 * 11 * 4
+
+
+def test_a_forward_program_gives_label_maps_of_the_output_size() -> None:
+    plan = small_plan()
+    program = jax_programs.forward(plan.config, plan.variables, 24, 2)
+    labels = program.start()
+    program.wait(labels)
+    assert labels.shape == (2, 24, 24)
+    assert int(labels.max()) < plan.config.model.num_classes
+    assert program.planned_bytes["total"] > 0
+
+
+def test_a_training_program_goes_on_from_step_to_step() -> None:
+    plan = small_plan()
+    (stage,) = jax_programs.stages_of(plan.config)
+    program = jax_programs.training_step(plan.config, plan.variables, stage)
+    losses = [program.wait(program.start())["loss"] for _ in range(3)]
+    assert losses[2] < losses[0]  # the same batch again and again
+    assert program.images * jax.device_count() == plan.config.train.batch_size
+
+
+def test_types_are_those_of_activations() -> None:
+    config = jax_programs.with_dtype(tiny_config(), "bfloat16")
+    assert (config.dtype, config.model.dtype) == ("bfloat16", "bfloat16")
+    assert tiny_config().dtype == "float32"
+
+
+@pytest.mark.usefixtures("pytorch")
+def test_both_frameworks_compute_the_same() -> None:
+    plan = small_plan()
+    forward.agreement(plan)
+    (found,) = plan.record.content["agreement"]
+    assert found["largest_logit"] > 0.01
+    # A few hundred float32 operations deep: some 1e-7 of the size of the numbers.
+    assert found["largest_difference"] < 1e-4 * found["largest_logit"]
+
+
+@pytest.mark.usefixtures("pytorch")
+def test_pytorchs_gradient_step_has_the_loss_of_ours() -> None:
+    from fpliif_jax.experiments.benchmark import torch_programs, training
+
+    plan = small_plan()
+    config = training.without_augmentation(plan.config)
+    (stage,) = jax_programs.stages_of(config)
+    batch = jax_programs.random_batch(config, stage, config.train.batch_size)
+    ours = jax_programs.training_step(config, plan.variables, stage)
+    variant = torch_programs.VARIANTS["eager_channels_last"]
+    theirs = torch_programs.gradient_step(config, plan.variables, batch, variant, "float32")
+    for _ in range(3):
+        expected = float(ours.wait(ours.start())["loss"])
+        handle = theirs.start()
+        theirs.wait(handle)
+        # As tests of parity: two orders of summation, and Adam's first steps enlarge tiny gradients.
+        assert float(handle[0]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_fresh_process_answers_with_time_and_memory() -> None:
+    task = {
+        "what": "forward",
+        "framework": "jax",
+        "dtype": "float32",
+        "output_size": 16,
+        "batch": 1,
+        "config": tiny_config(),
+    }
+    found = children.run(task)
+    assert found["seconds_from_start"] > found["seconds_of_importing"] > 0
+    assert found["resident_bytes"] is None or found["resident_bytes"] > 0
+    with pytest.raises(NotMeasuredError, match="ensemble"):
+        config = jax_programs.with_fields(tiny_config(), model__ensemble="max")
+        children.run({**task, "config": config})
+
+
+def test_the_loop_is_as_long_as_asked_for() -> None:
+    config = tiny_config()  # batches of 4
+    whole = loop._bounded(config, images=40, step_seconds=0.1, seconds=5.0)
+    assert (whole.train.epochs, whole.data.train_subset) == (5, 0)
+    part = loop._bounded(config, images=4000, step_seconds=0.1, seconds=2.0)
+    assert (part.train.epochs, part.data.train_subset) == (1, 80)
+    # 20 steps are just the epoch, whose last batch has two images: 80 would be more than there are.
+    just = loop._bounded(config, images=78, step_seconds=0.1, seconds=2.0)
+    assert (just.train.epochs, just.data.train_subset) == (1, 0)
+
+
+def test_the_loop_pays_for_its_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def save(*_: Any) -> None:
+        nonlocal now
+        now += 1.5
+
+    def train(*_: Any) -> None:
+        for _ in range(2):
+            loop.checkpoint.save()
+
+    progress = {"train": {"epochs": 2, "steps": 8, "seconds": 5.0}, "timed_images": 40}
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(loop.input_pipeline, "load_dataset", lambda _: None)
+    monkeypatch.setattr(loop.checkpoint, "save", save)
+    monkeypatch.setattr(loop.checkpoint, "read_progress", lambda *_: progress)
+    monkeypatch.setattr(loop.train, "train", train)
+    found = loop._run(small_plan(), tiny_config())
+    assert found["seconds_of_each_checkpoint"] == [1.5, 1.5]
+    assert found["images_per_second"] == 40 / 8
+    assert found["images_per_second_without_checkpoints"] == 40 / 5
+
+
+def test_a_task_that_fails_stops_no_other() -> None:
+    plan = small_plan()
+
+    def fail() -> None:
+        raise ValueError("no such device")
+
+    tasks.run_task(plan, tasks.Task({"part": "latency"}, fail))
+    assert plan.record.content["not_measured"] == [
+        {"part": "latency", "reason": "ValueError: no such device"}
+    ]
+
+
+# ----------------------------------------------------------------------------------------- command
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.benchmark", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("pytorch")
+def test_the_command_measures_fp_liif(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    folder = tmp_path / "out"
+    finished = command(
+        f"--config={REPOSITORY / 'tests' / 'tiny_run.py'}",
+        f"--config.data.manual_dir={lapa_download}", f"--config.data.data_dir={data_dir}",
+        "--parts=latency,throughput,training,pipeline,loop", "--sizes=16", "--dtypes=float32",
+        "--torch", "--torch_variants=eager", "--rounds=2", "--seconds=0.01", "--max_batch=2",
+        "--loop_seconds=0.5", f"--output={folder}",
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    found = json.loads((folder / FILE_NAME).read_text())
+    assert found["finished"]
+    assert not found.get("not_measured")
+    measured = {
+        (entry["part"], entry.get("output_size"), entry["candidate"])
+        for entry in found["measurements"]
+        if not entry["not_measured"]
+    }
+    both = ("JAX", "PyTorch eager")
+    assert measured == {
+        *((part, 16, by) for part in ("latency", "throughput") for by in both),
+        ("step", 32, "JAX"),
+        *(("gradient", 32, by) for by in both),
+        ("pipeline", None, "loader"),
+    }  # fmt: skip
+    for entry in found["measurements"]:
+        assert len(entry["seconds"]) == 2
+        assert entry["images_per_second"] == pytest.approx(
+            entry["batch"] / np.median(entry["seconds"])
+        )
+    assert [ratio["part"] for ratio in found["ratios"]] == ["latency", "throughput", "gradient"]
+    (looped,) = found["loop"]
+    assert looped["steps"] >= 8
+    assert looped["images_per_second"] <= looped["images_per_second_without_checkpoints"]
+    assert found["agreement"][0]["largest_difference"] < 1e-4
+    assert (folder / "benchmark.md").read_text().strip() in finished.stdout
+    assert {path.name for path in folder.iterdir()} == {
+        FILE_NAME, "benchmark.md", "fps.png", "fps.svg",
+    }  # fmt: skip
+
+
+def test_the_command_measures_stn_icnn(
+    helen_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    finished = command(
+        f"--config={REPOSITORY / 'tests' / 'tiny_icnn_run.py'}",
+        f"--config.data.manual_dir={helen_download}", f"--config.data.data_dir={data_dir}",
+        "--parts=latency,throughput,training", "--dtypes=float32", "--rounds=1", "--seconds=0.01",
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    faces = rows_of(finished.stdout, "One face")[1:]
+    steps = ["whole", "coarse mask and windows", "crops and their labels", "map-back"]
+    assert [row[:2] for row in faces] == [
+        [system, step] for system in ("STN-iCNN", "baseline") for step in steps
+    ]
+    assert all(float(row[2]) > 0 for row in faces)
+    trained = [row[0] for row in rows_of(finished.stdout, "Training step")[1:]]
+    assert len(trained) > 1  # of every stage
+    assert "## Not measured" not in finished.stdout
+    assert "--output=experiments/results/" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--parts=speed", "--parts has 'speed'"),
+        ("--sizes=0", "--sizes is '0'"),
+        ("--config.model.ensemble=max", "ensemble"),
+    ],
+)
+def test_errors_are_one_line(argument: str, told: str) -> None:
+    finished = command(f"--config={REPOSITORY / 'tests' / 'tiny_run.py'}", argument)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("error: ")
+    assert told in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1

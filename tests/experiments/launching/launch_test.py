@@ -1,0 +1,307 @@
+"""Tests of experiments.launching with steps that take no time."""
+
+import argparse
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+
+import pytest
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.launching import launch, local, slurm
+from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
+from tiny_run import tiny_config
+
+
+@pytest.fixture(autouse=True)
+def _steps_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parents[2]))
+
+
+def _job(root: pathlib.Path, name: str, *steps: tuple[str, ...], needs: str | None = None) -> Job:
+    folder = root / name
+    made = tuple(
+        Step("fake_step", (what, str(folder), *rest), rest[0] if rest else "never")
+        for what, *rest in steps
+    )
+    return Job(name, folder, made, needs)
+
+
+def _ends(outcomes: list[Outcome]) -> dict[str, str]:
+    return {outcome.job.name: outcome.status for outcome in outcomes}
+
+
+def test_a_failure_stops_no_other_and_says_why(tmp_path: pathlib.Path) -> None:
+    jobs = [
+        _job(tmp_path, "a", ("write", "done")),
+        _job(tmp_path, "b", ("fail",)),
+        _job(tmp_path, "c", ("write", "done")),
+    ]
+    outcomes = local.run(jobs, 1)
+    assert _ends(outcomes) == {"a": "finished", "b": "failed", "c": "finished"}
+    assert "error: it is broken; mend it (exit code 1; " in outcomes[1].problem
+    log = (tmp_path / "b" / "run.log").read_text()
+    assert log.startswith("$ python -m fake_step fail ")
+    again = local.run(jobs, 1)
+    assert _ends(again) == {"a": "skipped", "b": "failed", "c": "skipped"}
+    assert (tmp_path / "a" / "starts").read_text().count("write") == 1
+
+
+def test_steps_follow_each_other_and_finished_ones_are_not_repeated(
+    tmp_path: pathlib.Path,
+) -> None:
+    job = _job(tmp_path, "a", ("write", "first"), ("write", "second"))
+    assert _ends(local.run([job], 1)) == {"a": "finished"}
+    (tmp_path / "a" / "second").unlink()
+    assert _ends(local.run([job], 1)) == {"a": "finished"}
+    starts = (tmp_path / "a" / "starts").read_text().split("\n")
+    assert starts == ["write first", "write second", "write second", ""]
+
+
+def test_what_needs_a_failed_job_is_blocked_and_what_needs_another_waits(
+    tmp_path: pathlib.Path,
+) -> None:
+    jobs = [
+        _job(tmp_path, "after", ("write", "done"), needs="before"),
+        _job(tmp_path, "stuck", ("write", "done"), needs="broken"),
+        _job(tmp_path, "broken", ("fail",)),
+        _job(tmp_path, "before", ("write", "done")),
+    ]
+    outcomes = local.run(jobs, 2)
+    assert _ends(outcomes) == {
+        "after": "finished",
+        "stuck": "blocked",
+        "broken": "failed",
+        "before": "finished",
+    }
+    assert "needs broken" in outcomes[1].problem
+    assert not (tmp_path / "stuck").exists()
+
+
+def test_jobs_run_at_the_same_time(tmp_path: pathlib.Path) -> None:
+    jobs = [
+        _job(tmp_path, "a", ("meet", "done", "b")),
+        _job(tmp_path, "b", ("meet", "done", "a")),
+    ]
+    assert set(_ends(local.run(jobs, 2)).values()) == {"finished"}
+
+
+def test_a_folder_that_cannot_be_made_is_a_failure_of_that_job_alone(
+    tmp_path: pathlib.Path,
+) -> None:
+    (tmp_path / "a").write_text("a file is in the way")
+    jobs = [_job(tmp_path, "a", ("write", "done")), _job(tmp_path, "b", ("write", "done"))]
+    outcomes = local.run(jobs, 1)
+    assert _ends(outcomes) == {"a": "failed", "b": "finished"}
+    assert "cannot be started" in outcomes[0].problem
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_handed_on_as_sigterm_and_nothing_new_starts(
+    number: signal.Signals, tmp_path: pathlib.Path
+) -> None:
+    jobs = [_job(tmp_path, "a", ("save", "done")), _job(tmp_path, "b", ("write", "done"))]
+
+    def interrupt() -> None:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "a" / "ready").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=interrupt).start()
+    before = signal.getsignal(number)
+    outcomes = local.run(jobs, 1)
+    assert _ends(outcomes) == {"a": "interrupted", "b": "not started"}
+    assert (tmp_path / "a" / "saved").exists()
+    assert not (tmp_path / "b").exists()
+    assert signal.getsignal(number) == before
+
+
+def test_runs_save_when_the_study_is_killed(tmp_path: pathlib.Path) -> None:
+    program = (
+        "import pathlib, sys; sys.path.insert(0, sys.argv[2]); import launch_test as t\n"
+        "from fpliif_jax.experiments.launching import local; folder = pathlib.Path(sys.argv[1])\n"
+        "local.run([t._job(folder, 'a', ('train', 'done'))], 1)"
+    )
+    here = pathlib.Path(__file__).parent
+    study = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path), str(here)], cwd=here.parents[2]
+    )
+    _wait_for(tmp_path / "a" / "ready")
+    study.kill()
+    study.wait()
+    _wait_for(tmp_path / "a" / "saved")
+
+
+def _wait_for(path: pathlib.Path) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} did not come"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("slots", "gpus", "visible", "fraction"),
+    [
+        (1, ["0", "1", "2", "3"], ["0,1,2,3"], None),
+        (2, ["0", "1", "2", "3"], ["0,1", "2,3"], None),
+        (3, ["4", "5", "6", "7"], ["4", "5", "6"], None),
+        (4, ["2", "7"], ["2", "7", "2", "7"], "0.450"),
+        (3, ["0"], ["0", "0", "0"], "0.300"),
+        (3, ["0", "1"], ["0", "1", "0"], "0.450"),  # two of them have to fit on the first
+    ],
+)
+def test_gpus_are_shared_out(
+    slots: int, gpus: list[str], visible: list[str], fraction: str | None
+) -> None:
+    found = local.shares(slots, gpus)
+    assert [share["CUDA_VISIBLE_DEVICES"] for share in found] == visible
+    assert {share.get("XLA_PYTHON_CLIENT_MEM_FRACTION") for share in found} == {fraction}
+
+
+def test_without_gpus_nothing_is_set_and_the_choice_of_the_person_holds() -> None:
+    assert local.shares(2, []) == [{}, {}]
+    assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "3, 5"}) == ["3", "5"]
+    assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == []
+    assert local.visible_gpus({"CUDA_VISIBLE_DEVICES": "0", "JAX_PLATFORMS": "cpu"}) == []
+
+
+def test_gpus_are_counted_and_not_their_parts(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    lines = ("GPU 0: A100 (UUID: a)", "  MIG 3g.20gb Device 0: (UUID: b)", "GPU 1: A100 (UUID: c)")
+    program.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert local.visible_gpus({}) == ["0", "1"]
+
+
+def test_a_step_sees_its_share(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6,7")
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    jobs = [_job(tmp_path, name, ("meet", "done", other)) for name, other in ("ab", "ba")]
+    local.run(jobs, 2)
+    assert {(tmp_path / name / "done").read_text() for name in "ab"} == {"6 -", "7 -"}
+
+
+def test_slurm_submits_an_array_and_tells_each_end(tmp_path: pathlib.Path) -> None:
+    jobs = [
+        _job(tmp_path, "a", ("write", "done")),
+        _job(tmp_path, "b", ("fail",)),
+        _job(tmp_path, "c", ("write", "done"), needs="a"),
+        _job(tmp_path, "d", ("write", "done"), needs="b"),
+    ]
+    outcomes = slurm.run(jobs, tmp_path / "slurm", {"timeout_min": 5}, "local")
+    assert _ends(outcomes) == {"a": "finished", "b": "failed", "c": "finished", "d": "blocked"}
+    assert "error: it is broken" in outcomes[1].problem
+    again = slurm.run(jobs[:1], tmp_path / "slurm", {"timeout_min": 5}, "local")
+    assert _ends(again) == {"a": "skipped"}
+
+
+def test_slurm_refuses_unknown_parameters_and_a_machine_without_slurm(
+    tmp_path: pathlib.Path,
+) -> None:
+    jobs = [_job(tmp_path, "a", ("write", "done"))]
+    with pytest.raises(slurm.SlurmError, match="submitit"):
+        slurm.run(jobs, tmp_path / "slurm", {"colour": "red"}, "local")
+    with pytest.raises(slurm.SlurmError, match="submitit"):
+        slurm.run(jobs, tmp_path / "slurm", {}, "slurm")
+
+
+def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -> None:
+    job = _job(tmp_path, "a", ("save", "done"))
+    task = slurm.JobTask()
+    ended: list[tuple] = []
+    thread = threading.Thread(target=lambda: ended.append(task(job)))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "a" / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    again = task.checkpoint(job)
+    thread.join()
+    assert (tmp_path / "a" / "saved").exists()
+    assert ended[0][0] == "interrupted"
+    assert again.args == (job,)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("0,1,2", [0, 1, 2]),
+        ("0-4", [0, 1, 2, 3, 4]),
+        ("7", [7]),
+        ("0-1,5", [0, 1, 5]),
+        ("1-1000", list(range(1, 1001))),
+    ],
+)
+def test_seeds_are_read(text: str, seeds: list[int]) -> None:
+    assert launch.read_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000"])
+def test_other_seeds_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="--seeds is"):
+        launch.read_seeds(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--jobs=0"], "--jobs is 0"),
+        (["--launcher=slurm", "--jobs=2"], "--jobs is for"),
+        (["--slurm=gpu"], "it must be NAME=VALUE"),
+    ],
+)
+def test_impossible_options_are_refused(arguments: list[str], message: str) -> None:
+    parser = argparse.ArgumentParser()
+    launch.add_options(parser)
+    with pytest.raises(UserError, match=message):
+        launch.check_options(parser.parse_args(arguments))
+
+
+def test_settings_may_name_the_seed_of_a_single_source_but_not_the_seed_itself() -> None:
+    parser = argparse.ArgumentParser()
+    launch.add_options(parser)
+    settings = ["--config.seeds.data_order=0", "--config.seed_of_nothing=1"]
+    assert launch.parse(parser, settings)[1] == settings
+    with pytest.raises(SystemExit):
+        launch.parse(parser, ["--config.seed=1"])
+
+
+def test_all_data_sets_of_a_study_are_prepared_once(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that have the same name."""
+    configs = [tiny_config(manual_dir, tmp_path) for manual_dir in ("a", "b", "a")]
+    prepared: list[str] = []
+    monkeypatch.setattr(
+        launch.input_pipeline, "load_dataset", lambda data: prepared.append(data.manual_dir)
+    )
+    monkeypatch.setattr(launch, "write_study", lambda *_: None)
+    monkeypatch.setattr(local, "run", lambda *_: [])
+    parser = argparse.ArgumentParser()
+    launch.add_options(parser)
+    study = types.SimpleNamespace(folder=tmp_path)
+    launch.start([_job(tmp_path, "a", ("fail",))], parser.parse_args([]), study, configs)
+    assert sorted(prepared) == ["a", "b"]
+
+
+def test_a_signal_that_ended_a_step_is_named(tmp_path: pathlib.Path) -> None:
+    step = Step("fake_step", (), "never")
+    assert local.unfinished(step, tmp_path, -9).startswith("it said nothing (signal 9; ")
+
+
+def test_of_the_log_that_two_processes_write_the_own_error_is_told(tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "run.log"
+    log.write_text(
+        "$ python -m fake_step a\nerror: an old one\n"
+        "$ python -m fake_step b\ntraining: 16% 119/750error: another process is at work\n"
+        "\rtraining: 17% 120/750"
+    )
+    step = Step("fake_step", (), "never")
+    assert local.unfinished(step, tmp_path, 1).startswith("error: another process is at work (exit")

@@ -1,0 +1,155 @@
+"""Tests of experiments.reproduce and what it is made of: tables and scales: what a table's one command starts."""
+
+import pathlib
+
+import pytest
+from fpliif_jax.experiments import reproduce
+from fpliif_jax.experiments.benchmark.plan import FILE_NAME
+from fpliif_jax.experiments.comparison.deviations import dataset_of
+from fpliif_jax.experiments.launching import local
+from fpliif_jax.experiments.plans import scales, tables
+from fpliif_jax.experiments.published import published_values
+
+from fpliif_jax import preflight
+from fpliif_jax.run_folder import checkpoint
+
+ALL = [pytest.param(table, id=table.name) for table in tables.TABLES]
+
+
+@pytest.mark.parametrize("table", ALL)
+def test_every_claim_has_published_numbers(table: tables.Table) -> None:
+    for variant in table.variants:
+        for claim in variant.claims:
+            found = [
+                value
+                for value in published_values()
+                if (value.source, value.system, value.protocol)
+                == (claim.source, claim.system, claim.protocol)
+                and (value.dataset == dataset_of(variant) or not variant.trains)
+            ]
+            assert found, claim
+
+
+@pytest.mark.parametrize("table", ALL)
+def test_names_are_folders_and_unique(table: tables.Table) -> None:
+    names = [variant.name for variant in table.variants]
+    assert len(set(names)) == len(names)
+    assert all(name == pathlib.PurePath(name).name for name in names)
+    assert table.baseline is None or table.baseline in names
+    assert all(variant.needs in (None, *names) for variant in table.variants)
+
+
+@pytest.mark.parametrize("scale", scales.SCALES)
+@pytest.mark.parametrize("table", ALL)
+def test_what_the_command_line_says_is_what_the_variant_means(
+    table: tables.Table, scale: str
+) -> None:
+    for variant in table.variants:
+        file, fields = scales.scaled(variant, scale)
+        config = preflight.config_of(scales.as_arguments(file, fields))
+        flat = checkpoint.flatten_config(config.to_dict())
+        for field, value in fields.items():
+            assert flat[field] == value, field
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["table1", "table5", "ablations", "stn_table2", "stn_fig6", "stn_finetune", "stn_efficiency"],
+)
+def test_the_smallest_scale_has_possible_settings(name: str) -> None:
+    table = tables.table_named(name)
+    for variant in table.variants:
+        config = preflight.config_of(scales.as_arguments(*scales.scaled(variant, "smoke")))
+        preflight.check_settings(config)
+        assert config.data.synthetic.num_train <= 20
+        assert config.train.epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "scale", "found"),
+    [
+        ("256", "paper", "256"),
+        ("192->256", "small", "48->64"),
+        ("512", "small", "128"),
+        ("64->256", "smoke", "8->32"),
+        ("canvas", "smoke", "canvas"),
+    ],
+)
+def test_rows_shrink_with_the_images(row: str, scale: str, found: str) -> None:
+    assert scales.scaled_row(row, scale) == found
+
+
+def test_table_5_is_five_weights_seed_by_seed() -> None:
+    table = tables.table_named("table5")
+    jobs = reproduce.make_jobs(table, "smoke", [0, 3], pathlib.Path("D"))
+    weights = [0, 10, 20, 30, 40]
+    assert [job.name for job in jobs] == [
+        f"lambda={weight}/seed{seed}" for seed in (0, 3) for weight in weights
+    ]
+    for job, weight in zip(jobs[5:], weights, strict=True):
+        (step,) = job.steps
+        assert step.module == "fpliif_jax.main"
+        assert step.config["loss"]["edge_weight"] == weight
+        assert step.config["seed"] == 3
+        assert step.config["seeds"]["augmentation"] == 3
+        assert f"--workdir=D/{job.name}" in step.arguments
+
+
+def test_variants_that_are_the_same_at_a_scale_are_made_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = tables.table_named("open_questions")
+    variants = {v.name: v for v in table.variants}
+    few = tables.Table("few", "", (variants["default"], variants["cosine"], variants["area"]))
+    jobs = reproduce.make_jobs(few, "smoke", [0], pathlib.Path("D"))
+    assert [job.name for job in jobs] == ["default/seed0", "area/seed0"]
+    assert "cosine is at this scale the same as default" in capsys.readouterr().out
+
+
+def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
+    table = tables.table_named("stn_finetune")
+    jobs = {job.name: job for job in reproduce.make_jobs(table, "smoke", [0, 1], pathlib.Path("D"))}
+    job = jobs["finetuned/seed1"]
+    assert job.needs == "helen/seed1"
+    assert job.steps[0].config["train"]["init_from"] == "D/helen/seed1"
+
+
+def test_the_hidden_parts_are_measured_on_the_finished_run() -> None:
+    table = tables.table_named("stn_fig5")
+    job = reproduce.make_jobs(table, "smoke", [0], pathlib.Path("D"))[0]
+    train, robustness = job.steps
+    assert train.output == "results.json"
+    assert robustness.module == "fpliif_jax.experiments.robustness"
+    assert robustness.arguments == (f"--workdir={job.workdir}",)
+
+
+def test_cost_is_counted_once_whatever_the_seeds() -> None:
+    jobs = reproduce.make_jobs(tables.table_named("table6"), "smoke", [0, 1], pathlib.Path("D"))
+    assert [step.module for job in jobs for step in job.steps] == [
+        "fpliif_jax.experiments.cost",
+        "fpliif_jax.experiments.benchmark",
+    ]
+    cost, benchmark = jobs[0].steps
+    assert f"--output={jobs[0].workdir / cost.output}" in cost.arguments
+    assert "--parts=latency" in benchmark.arguments  # at paper scale it must not ask for data
+    assert f"--output={jobs[0].workdir}" in benchmark.arguments  # it makes all its files there
+    assert benchmark.output == FILE_NAME
+
+
+def test_an_impossible_setting_is_told_before_anything_runs(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "run", lambda *_: pytest.fail("it ran"))
+    flags = ["table5", "--scale=smoke", f"--workdir={tmp_path}", "--config.model.ensemble=max"]
+    with pytest.raises(SystemExit, match="error: .*ensemble"):
+        reproduce.main(flags)
+    with pytest.raises(
+        SystemExit, match="there is no table 'table9'; did you mean .* There are table1, "
+    ):
+        reproduce.main(["table9", "--scale=smoke"])
+
+
+def test_without_a_table_the_tables_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    reproduce.main([])
+    listed = capsys.readouterr().out
+    assert all(table.name in listed and table.title in listed for table in tables.TABLES)

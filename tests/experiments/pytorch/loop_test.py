@@ -1,0 +1,167 @@
+"""Tests of the PyTorch loop without a network: what it counts, logs, keeps and hands to the step."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import ml_collections
+import numpy as np
+import pytest
+from clocked_loop import ClockedLoop
+from fpliif_jax.experiments.pytorch import loop, step
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
+from fpliif_jax.experiments.pytorch.rows import make_predictor
+from needs_torch import torch
+from tiny_run import tiny_config
+
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.evaluation import evaluate
+from fpliif_jax.interruption import Interruption
+
+CPU = torch.device("cpu")
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+class Loop(ClockedLoop):
+    """A run of `loop.train`.
+
+    Attributes:
+      batches: positions of the examples, in the order in which they were learned.
+      saved: which checkpoints were saved at which step.
+      train: the run's totals, as they were last saved.
+    """
+
+    def __init__(
+        self,
+        config: ml_collections.ConfigDict,
+        workdir: pathlib.Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        super().__init__(loop, monkeypatch)
+        self.batches: list[list[int]] = []
+        self.saved: list[tuple[str, int]] = []
+        monkeypatch.setattr(loop, "new_model", lambda _: torch.nn.Linear(1, 1))
+        monkeypatch.setattr(loop, "make_prepare", lambda *_: self._prepare)
+        monkeypatch.setattr(loop, "train_step", self._step)
+        monkeypatch.setattr(evaluate, "score_split", self._score)
+        monkeypatch.setattr(loop.checkpoint, "save", self._save)
+        self.dataset = input_pipeline.load_dataset(config.data)
+        assert loop.train(config, workdir, self.dataset, CPU, Interruption())
+        self.read_records(workdir)
+
+    def _prepare(self, batch: dict[str, np.ndarray]) -> None:
+        self.batches.append(batch["example_ids"].tolist())
+
+    def _step(
+        self, model: object, optimizer: Any, scheduler: Any, inputs: object, config: object
+    ) -> dict[str, float]:
+        self._now += 1
+        optimizer.step()
+        scheduler.step()
+        return {"loss": 1.0}
+
+    def _score(self, score: object, split: object, rows: tuple, *_: object, **__: object) -> dict:
+        self._now += 100
+        return {rows[0]: evaluate.Found(np.ones((1, 11, 11), np.int32), {})}
+
+    def _save(self, workdir: object, which: str, content: dict[str, Any]) -> None:
+        self._now += 1_000
+        self.saved.append((which, content["progress"]["step"]))
+        self.train = json.loads(json.dumps(content["progress"]["train"]))
+
+
+@pytest.fixture
+def config(lapa_download: pathlib.Path, data_dir: pathlib.Path) -> ml_collections.ConfigDict:
+    """13 examples in batches of 4, three epochs."""
+    return tiny_config(lapa_download, data_dir)
+
+
+def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `training_loop_test` has it for JAX."""
+    found = Loop(config, tmp_path, monkeypatch)
+    # The first step, which warms up, does not count.
+    expected = {"epochs": 3, "steps": 12, "seconds": 11, "images_per_second": 35 / 11}
+    assert found.train == expected
+
+
+def test_the_logged_rate_is_that_of_the_step(
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.train.log_every_steps = config.train.decay_every_epochs = 1
+    records = Loop(config, tmp_path, monkeypatch).records
+    assert [record["epoch"] for record in records] == [1] * 4 + [2] * 4 + [3] * 4
+    rates = [1e-3] * 4 + [1e-4] * 4 + [1e-5] * 4
+    np.testing.assert_allclose([record["learning_rate"] for record in records], rates, rtol=1e-6)
+
+
+def test_of_equal_scores_the_first_is_the_best(
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = Loop(config, tmp_path, monkeypatch).saved
+    assert saved == [("best", 4), ("last", 4), ("last", 8), ("last", 12)]
+
+
+def test_order_and_augmentations_have_seeds_of_their_own(
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.seed, config.seeds.data_order, config.seeds.augmentation = 3, 5, 7
+    found = Loop(config, tmp_path, monkeypatch)
+    split = input_pipeline.load_split(found.dataset, "train", (32,))
+    expected = input_pipeline.train_batches(
+        split,
+        label_size=32,
+        batch_size=4,
+        rows=slice(0, 4),
+        seed=5,
+        first_step=0,
+        last_step=12,
+    )
+    assert found.batches == [batch["example_ids"].tolist() for batch in expected]
+    seeds: list[int] = []
+    monkeypatch.setattr(step, "make_sampler", lambda seed, *_: seeds.append(seed))
+    step.make_prepare(config, (), CPU)
+    assert seeds == [7]
+
+
+def test_predicting_leaves_a_model_as_it_is() -> None:
+    """Batch norm has to use its running statistics, whatever the model did before."""
+    config = tiny_config().unlock()
+    config.model.norm = "batch"
+    model = FPLIIF(config.model).train()
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    rows = evaluate.parse_rows(config)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    batch = {"images": images, "labels_32": np.zeros((2, 32, 32), np.uint8)}
+    predict = make_predictor(model, config, rows, CPU)
+    together = predict(batch)
+    for name, buffer in model.named_buffers():
+        assert torch.equal(buffer, before[name]), name
+    alone = predict({name: leaf[1:] for name, leaf in batch.items()})
+    for row in rows:
+        # The sums of another batch size may be rounded differently, and a pixel or two be a tie.
+        differs = together[row.name].labels[1] != alone[row.name].labels[0]
+        assert differs.mean() < 0.01
+
+
+def test_matrix_precision_is_that_of_jax_on_gpus() -> None:
+    """In a process of its own: the command defines flags, and these settings are PyTorch's for all."""
+    program = (
+        "import torch; from tiny_run import tiny_config; from fpliif_jax.experiments.pytorch import train\n"
+        "config = tiny_config().unlock(); config.deterministic = False\n"
+        "for precision in ('default', 'high', 'highest'):\n"
+        "    config.matmul_precision = precision; train.apply_to_torch(config)\n"
+        "    print(torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["high True", "high True", "highest False"], done.stderr

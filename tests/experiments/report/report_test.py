@@ -1,0 +1,410 @@
+"""The report as files: complete, self-contained, escaped, and put in place all at once."""
+
+import base64
+import hashlib
+import html.parser
+import json
+import pathlib
+import re
+import time
+from typing import Any
+
+import pytest
+import report_study
+from fpliif_jax.experiments.report import ReportError, write, write_report
+
+
+class Page(html.parser.HTMLParser):
+    """Elements in order, and the text outside of styles and scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements, self.texts, self.open, self.script = [], [], [], ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag in ("style", "script"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.open:
+            self.texts.append(data)
+        elif self.open[-1] == "script":
+            self.script += data
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def all(self, tag: str, **wanted: str) -> list[dict[str, str]]:
+        wanted = {name.rstrip("_"): value for name, value in wanted.items()}
+        return [
+            attributes
+            for name, attributes in self.elements
+            if name == tag and wanted.items() <= attributes.items()
+        ]
+
+
+@pytest.fixture(scope="module")
+def study() -> dict[str, Any]:
+    return report_study.make_study()
+
+
+@pytest.fixture(scope="module")
+def report(study: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    output = tmp_path_factory.mktemp("written") / "report"
+    write_report(study, {"g0": report_study.make_examples()}, output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def page(report: pathlib.Path) -> Page:
+    return Page((report / "report.html").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without figures, whose drawing takes the time."""
+    monkeypatch.setattr(write, "draw_figures", lambda study, names: [])
+
+
+def rows_of(study: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for table in study["tables"] for row in table["rows"]]
+
+
+def test_json_is_the_study(report: pathlib.Path, study: dict[str, Any]) -> None:
+    assert json.loads((report / "report.json").read_text(encoding="utf-8")) == study
+    for table in study["tables"]:
+        written = json.loads((report / f"{table['id']}.json").read_text(encoding="utf-8"))
+        assert written == table
+
+
+def test_every_row_has_its_numbers_and_its_verdict(
+    page: Page, report: pathlib.Path, study: dict[str, Any]
+) -> None:
+    text = page.text
+    source = (report / "report.html").read_text(encoding="utf-8")
+    claims = re.findall(r'data-label="Published">([^< ]*)', source)
+    printed = [row["published"]["printed"] if row["published"] else "–" for row in rows_of(study)]
+    assert sorted(claims) == sorted(printed)
+    tables = [a for a in page.all("table") if a["class"].startswith("results")]
+    assert len(tables) == 3  # two tables and one of comparisons
+    assert len(
+        [a for a in page.all("tr") if re.fullmatch(r"table-\d-row-\d", a.get("id", ""))]
+    ) == (len(rows_of(study)))
+    for row in rows_of(study):
+        for value in row["values"].values():
+            assert f"{value:.2f}" in text
+        for bounds in (row["t_interval"], row["prediction_interval"]):
+            if bounds is not None:
+                assert f"[{bounds[0]:.2f}, {bounds[1]:.2f}]" in text
+    counts = {"same": 4, "near": 1, "off": 1, "open": 1, "apart": 1}
+    for slug, count in counts.items():
+        words = [a for a in page.all("span") if a.get("class") == f"verdict {slug}"]
+        # not comparable: the row, and two groups under "What was run"
+        assert len(words) == count + (2 if slug == "apart" else 0)
+
+
+def test_what_cannot_be_compared_is_set_apart(page: Page, report: pathlib.Path) -> None:
+    text = (report / "report.html").read_text(encoding="utf-8")
+    part = re.search(r'<tbody class="apart">(.*?)</tbody>', text, re.DOTALL)[1]
+    assert "STN-iCNN on drawn faces" in part and "not comparable" in part
+    assert ">reproduced" not in part and " reproduced" not in part
+    outside = text.replace(part, "")
+    assert not re.search(r'<tr id="[^"]*">\s*<td[^>]*><b>STN-iCNN on drawn faces', outside)
+    assert "drawn faces, not Helen" in page.text
+
+
+def test_the_page_needs_nothing_from_elsewhere(page: Page, report: pathlib.Path) -> None:
+    text = (report / "report.html").read_text(encoding="utf-8")
+    for _, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "srcset", "action", "data"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/"))
+    assert "http" not in re.sub(r"http-equiv", "", text)
+    assert not re.findall(r"@import|url\((?!#|data:image/)", text)
+    assert {tag for tag, _ in page.elements}.isdisjoint(
+        {"link", "iframe", "object", "base", "form"}
+    )
+
+
+def test_the_page_forbids_other_scripts(page: Page) -> None:
+    policy = [a for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    digest = base64.b64encode(hashlib.sha256(page.script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy[0]["content"]
+    assert policy[0]["content"].startswith("default-src 'none'")
+    assert not any(name.startswith("on") for _, a in page.elements for name in a)
+
+
+def test_names_from_outside_stay_text(page: Page, report: pathlib.Path) -> None:
+    assert len(page.all("script")) == 1
+    assert report_study.HOSTILE in page.text
+    assert "<script>alert" not in (report / "report.html").read_text(encoding="utf-8")
+    for figure in report.glob("*.svg"):
+        assert "<script" not in figure.read_text(encoding="utf-8")
+    markdown = (report / "report.md").read_text(encoding="utf-8")
+    assert "<script" not in markdown
+
+
+def test_nothing_undefined_is_printed(page: Page, report: pathlib.Path) -> None:
+    for text in (
+        page.text,
+        (report / "report.md").read_text(encoding="utf-8"),
+        *(path.read_text(encoding="utf-8") for path in report.glob("*.tex")),
+        *(path.read_text(encoding="utf-8") for path in report.glob("*.csv")),
+        *(path.read_text(encoding="utf-8") for path in report.glob("*.svg")),
+    ):
+        assert not re.search(r"\b(nan|NaN|None|inf|undefined|null)\b", text)
+
+
+def test_all_sections_tell_what_the_study_has(page: Page, study: dict[str, Any]) -> None:
+    ids = [attributes["id"] for attributes in page.all("section")]
+    assert ids == [
+        "tables",
+        "groups",
+        "curves",
+        "classes",
+        "confusion",
+        "gallery",
+        "environment",
+        "deviations",
+        "incomplete",
+        "commands",
+        "terms",
+    ]
+    for sentence in study["summary"]:
+        assert sentence in page.text
+    for run in study["incomplete_runs"]:
+        assert run["name"] in page.text
+    joined = "".join(page.texts)
+    for command in study["commands"]:
+        assert command in joined
+    for expected in ("6d2610d", "4cda144", "jax 0.10.2, numpy 2.4.6", "results_of_pytorch.csv"):
+        assert expected in page.text
+    assert "train.epochs 10 200 scale all" in page.text
+    assert "+1.15 [+0.90, +1.40] paired t, n = 5 < 0.001 < 0.001 –" in page.text
+
+
+def test_anchors_lead_somewhere_and_ids_are_unique(page: Page) -> None:
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in page.elements:
+        if tag in ("a", "use"):
+            assert attributes["href"][1:] in ids
+
+
+def test_figures_have_words_for_who_cannot_see_them(page: Page) -> None:
+    figures = [a for a in page.all("div", role="img") if "scroll" in a.get("class", "")]
+    figures += page.all("figure", role="img")
+    assert len(figures) == 2 + 8 + 5 + 5
+    assert all(len(attributes["aria-label"]) > 40 for attributes in figures)
+    assert all(attributes.get("alt") for attributes in page.all("img"))
+
+
+def test_markdown_links_to_files_that_are_there(
+    report: pathlib.Path, study: dict[str, Any]
+) -> None:
+    text = (report / "report.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert "forest-table5.svg" in links and "report.html" in links
+    assert all((report / link).is_file() for link in links)
+    for row in rows_of(study):
+        for value in row["values"].values():
+            assert f"{value:.2f}" in text
+
+
+def test_markdown_tables_have_as_many_cells_as_columns(report: pathlib.Path) -> None:
+    text = (report / "report.md").read_text(encoding="utf-8")
+    for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
+        cells = [len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()]
+        assert len(set(cells)) == 1
+
+
+def test_rows_of_several_groups_are_told_apart(quick: None, tmp_path: pathlib.Path) -> None:
+    study = report_study.make_study()
+    rows = study["tables"][1]["rows"]
+    for row in rows:
+        row["label"] = "FP-LIIF"
+    study["tables"][1]["rows"] = rows[:2]
+    write_report(study, {}, tmp_path)
+    source = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert re.findall(r"<b>FP-LIIF</b><small>([^<]*)<", source)[-2:] == [
+        "table5/lambda=0",
+        "table5/lambda=10",
+    ]
+    assert "FP-LIIF, table5/lambda=0 &" in (tmp_path / "table5.tex").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == study
+
+
+def test_what_all_rows_say_is_said_once(quick: None, tmp_path: pathlib.Path) -> None:
+    study = report_study.make_study()
+    apart = study["tables"][0]["rows"][4]
+    study["tables"] = [study["tables"][0] | {"rows": [apart] * 14}]
+    write_report(study, {}, tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Not comparable: shown, not judged. drawn faces, not Helen" in page.text
+    assert page.text.count("drawn faces, not Helen") == 2  # there, and at the group
+    assert page.text.count("FP-LIIF Table 1") == 1 + 2  # the source; the title and its link
+    assert "14 rows, all of them not comparable" in page.text
+
+
+def test_rows_that_nobody_ran_are_listed_apart(report: pathlib.Path) -> None:
+    source = (report / "report.html").read_text(encoding="utf-8")
+    part = re.search(r"1 published row without a run here</summary>(.*?)</details>", source, re.S)[
+        1
+    ]
+    assert "EHANet" in part and "91.50" in part and part.count("<tr id=") == 1
+
+
+def test_a_verdict_on_runs_that_cannot_be_compared_is_refused(
+    quick: None, tmp_path: pathlib.Path
+) -> None:
+    for verdict in ("reproduced", "reproduced within margin", "not reproduced"):
+        study = report_study.make_study()
+        study["tables"][0]["rows"][4]["verdict"] = verdict
+        with pytest.raises(ReportError, match="STN-iCNN on drawn faces"):
+            write_report(study, {}, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("verdict", "splendid"), ("group", "g99"), ("summary", None), ("published", None)],
+)
+def test_contradictions_are_refused(
+    quick: None, tmp_path: pathlib.Path, field: str, value: Any
+) -> None:
+    study = report_study.make_study()
+    study["tables"][0]["rows"][0][field] = value
+    with pytest.raises(ReportError, match="table1"):
+        write_report(study, {}, tmp_path)
+
+
+def test_only_what_needs_no_runs_may_have_a_verdict_without_them(
+    quick: None, tmp_path: pathlib.Path
+) -> None:
+    study = report_study.make_study()
+    row = study["tables"][0]["rows"][0]
+    row |= {"group": None, "metric": "fps"}
+    with pytest.raises(ReportError, match="table1"):
+        write_report(study, {}, tmp_path / "report")
+    row["rests_on_runs"] = False
+    write_report(study, {}, tmp_path / "report")
+    row["group"] = "g3"  # a group that may not be compared
+    with pytest.raises(ReportError, match="table1"):
+        write_report(study, {}, tmp_path / "other")
+
+
+def test_a_row_without_a_verdict_needs_its_group_too(quick: None, tmp_path: pathlib.Path) -> None:
+    study = report_study.make_study()
+    study["tables"][0]["rows"][3]["group"] = "g99"
+    with pytest.raises(ReportError, match="no group of the study"):
+        write_report(study, {}, tmp_path)
+
+
+def test_numbers_that_json_lacks_are_refused(quick: None, tmp_path: pathlib.Path) -> None:
+    study = report_study.make_study() | {"margin": float("nan")}
+    with pytest.raises(ReportError, match="JSON"):
+        write_report(study, {}, tmp_path)
+
+
+def test_an_empty_study_is_a_report(tmp_path: pathlib.Path) -> None:
+    write_report(report_study.empty_study(), {}, tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "No run was found in runs" in page.text
+    assert {a["id"] for a in page.all("section")} == {
+        "environment",
+        "deviations",
+        "incomplete",
+        "commands",
+        "terms",
+    }
+
+
+def test_a_group_alone_is_a_report(tmp_path: pathlib.Path) -> None:
+    for index in (4, 5):  # one seed; nothing known
+        study = report_study.make_study() | {"tables": []}
+        study["groups"] = [study["groups"][index]]
+        write_report(study, {}, tmp_path)
+        assert study["groups"][0]["name"] in Page((tmp_path / "report.html").read_text()).text
+
+
+def test_an_inconclusive_row_may_have_no_values(quick: None, tmp_path: pathlib.Path) -> None:
+    study = report_study.make_study()
+    nothing = {"n": 0, "mean": None, "sd": None, "sem": None, "minimum": None, "maximum": None}
+    study["tables"][0]["rows"][2] |= {"summary": nothing, "values": {}, "t_interval": None}
+    write_report(study, {}, tmp_path)
+
+
+def test_a_failure_leaves_the_old_report(
+    quick: None, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_report(report_study.empty_study(), {}, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(write, "render_html", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(report_study.make_study(), {}, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_stale_files_go_and_foreign_files_stay(quick: None, tmp_path: pathlib.Path) -> None:
+    write_report(report_study.make_study(), {}, tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "table5.csv").write_text("changed by hand")
+    assert (tmp_path / "table1.csv").exists()
+    write_report(report_study.empty_study(), {}, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "notes.txt",
+        "report.html",
+        "report.json",
+        "report.md",
+        "report_files.json",
+        "table5.csv",
+    ]
+
+
+def test_the_list_of_files_cannot_name_others(quick: None, tmp_path: pathlib.Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("x")
+    output = tmp_path / "report"
+    output.mkdir()
+    digest = hashlib.sha256(b"x").hexdigest()
+    (output / "report_files.json").write_text(json.dumps({"../outside.txt": digest, "..": digest}))
+    write_report(report_study.empty_study(), {}, output)
+    assert outside.exists()
+
+
+def test_table_ids_cannot_lead_elsewhere_or_collide(quick: None, tmp_path: pathlib.Path) -> None:
+    study = report_study.make_study()
+    for table, name in zip(study["tables"], ("../../up", "report", "REPORT"), strict=True):
+        table["id"] = name
+    output = tmp_path / "report"
+    write_report(study, {}, output)
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+    assert json.loads((output / "report.json").read_text(encoding="utf-8")) == study
+    assert sorted(path.name for path in output.glob("*.csv")) == [
+        "REPORT-3.csv",
+        "report-2.csv",
+        "up.csv",
+    ]
+
+
+def test_a_folder_that_cannot_be_written_is_told(quick: None, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match="file"):
+        write_report(report_study.empty_study(), {}, tmp_path / "file")
+
+
+def test_the_same_study_gives_the_same_bytes(
+    report: pathlib.Path, study: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    time.sleep(1.1)  # dates in files have seconds
+    write_report(study, {"g0": report_study.make_examples()}, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path.name: path.read_bytes() for path in report.iterdir()
+    }

@@ -1,0 +1,155 @@
+"""Tests of fpliif_jax.preflight: every impossible setting is told by name."""
+
+import importlib
+import math
+from typing import Any
+
+import ml_collections
+import pytest
+import tiny_run
+from configs_test import NAMES
+from tiny_run import tiny_config
+
+from fpliif_jax import preflight
+from fpliif_jax.run_folder import checkpoint, config_fields, setting_ranges
+
+
+def _flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    return checkpoint.flatten_config(checkpoint.json_config(config))
+
+
+def test_possible_settings_pass() -> None:
+    preflight.check_settings(tiny_config())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("matmul_precision", "low", "config.matmul_precision is 'low'"),
+        ("dtype", "float16", "dtype"),
+        ("data.bicubic", "cubic", "bicubic"),
+        ("data.label_resize", "area", "label_resize|method"),
+        ("data.input_scaling", "zero", "scaling"),
+        ("model.name", "resnet", "name"),
+        ("model.norm", "layer", "norm"),
+        ("model.ensemble", "max", "ensemble"),
+        ("model.decoder", "unet", "decoder"),
+        ("loss.temperature_mode", "add", "temperature_mode"),
+        ("loss.edge_reduction", "mean", "edge_reduction"),
+        ("augment.crop", "random", "crop"),
+        ("augment.fill", "white", "fill"),
+        ("train.stages", ("coarse",), "config.train.stages"),
+        ("train.optimizer", "sgd", "config.train.optimizer is 'sgd'"),
+        ("train.schedule", "linear", "config.train.schedule is 'linear'"),
+        ("train.batch_size", 0, "batch_size is 0; it must be at least 1"),
+        ("train.epochs", 0, "epochs is 0"),
+        ("eval.rows", ("256-512",), "'256-512'; a row is a size"),
+        ("eval.upsampling", "cubic", "config.eval.upsampling is 'cubic'"),
+        ("eval.checkpoints", ("first",), "config.eval.checkpoints is 'first'"),
+        ("data.framing", "canvas", "config.data.framing is 'canvas'"),
+        ("study.equivalence_margin", 0.0, "equivalence_margin is 0.0; it must be above 0"),
+        ("eval.splits", ("val",), "config.eval.splits is \\('val',\\); it must be one of train"),
+        ("eval.splits", (), "config.eval.splits is \\(\\); it must be one or more names"),
+        ("data.image_size", 2**31, "config.data.image_size is 2147483648; it must be at most"),
+        ("train.decay_every_epochs", 0, "config.train.decay_every_epochs is 0; .* at least 1"),
+        ("train.learning_rate", -0.001, "config.train.learning_rate is -0.001; .* above 0"),
+        ("train.learning_rate", math.inf, "config.train.learning_rate is inf; .* finite"),
+        ("train.learning_rate", math.nan, "config.train.learning_rate is nan; .* finite"),
+        ("train.microbatch", -1, "config.train.microbatch is -1; it must be at least 0"),
+        ("loss.edge_weight", -1.0, "config.loss.edge_weight is -1.0; it must be at least 0"),
+        ("seed", -1, "config.seed is -1; it must be at least 0"),
+        ("augment.scale", (3.0, 0.5), "config.augment.scale is .*; it must be .* with low ≤ high"),
+    ],
+)
+def test_an_impossible_setting_is_named(field: str, value: object, message: str) -> None:
+    config = tiny_config()
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(preflight.SettingsError, match=message):
+        preflight.check_settings(config)
+
+
+_BAD_NUMBERS = (-1, -0.5, math.nan, math.inf, -math.inf, 2**31)
+_BAD_NAMES = ("nonsense", "", " ", "../../etc", "Pillow", "\x00")
+_BAD_LISTS = ((), (math.nan,), (-1,), ("",), (1, "a"), (2**40,) * 100)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_of_every_config_knows_what_it_may_be(name: str) -> None:
+    config = importlib.import_module(f"fpliif_jax.configs.{name}").get_config()
+    fields = _flat(config)
+    assert list(config_fields.problems(fields)) == []
+    assert fields.keys() <= config_fields.FIELDS.keys(), (
+        "fpliif_jax/run_folder/config_fields.py lacks a field"
+    )
+    for field, value in fields.items():
+        rule = config_fields.FIELDS[field].rule
+        if isinstance(rule, setting_ranges.Anything):
+            assert rule.why
+            continue
+        bad = {str: _BAD_NAMES, list: _BAD_LISTS}.get(type(value), _BAD_NUMBERS)
+        # Each field has bounds of its own; what is inside of them is harmless.
+        harmless = [one for one in bad if rule.problem(one) is None]
+        assert all(
+            isinstance(rule, setting_ranges.Number) and rule.low <= one <= rule.high
+            for one in harmless
+        ) or isinstance(rule, setting_ranges.Names), (field, harmless)
+        assert len(harmless) < len(bad), field
+
+
+def test_the_first_bad_value_of_a_config_is_told_with_its_field() -> None:
+    config = tiny_config()
+    for field, value in _flat(config).items():
+        rule = config_fields.FIELDS[field].rule
+        bad = {str: "nonsense", list: [], bool: None}.get(type(value), -1)
+        if isinstance(rule, setting_ranges.Anything) or rule.problem(bad) is None:
+            continue
+        if field == "model.dtype":  # a reference to config.dtype
+            continue
+        changed = tiny_config()
+        with changed.ignore_type():
+            changed.update_from_flattened_dict({field: tuple(bad) if bad == [] else bad})
+        with pytest.raises(preflight.SettingsError, match=f"config\\.{field} is "):
+            preflight.check_settings(changed)
+
+
+def test_microbatches_are_refused_with_batch_norm() -> None:
+    config = tiny_config()
+    config.train.microbatch, config.model.norm = 2, "batch"
+    with pytest.raises(preflight.SettingsError, match="microbatch cannot be used"):
+        preflight.check_settings(config)
+
+
+def test_a_locked_config_has_no_new_fields() -> None:
+    config: ml_collections.ConfigDict = tiny_config()
+    with pytest.raises(AttributeError, match='Did you mean "epochs"'):
+        config.train.epoch = 2
+
+
+def test_bfloat16_on_a_cpu_is_said_to_gain_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config()
+    preflight.warn_of_dtype(config)
+    config.dtype = "bfloat16"
+    with monkeypatch.context() as patch:
+        patch.setattr(preflight.jax, "default_backend", lambda: "gpu")
+        preflight.warn_of_dtype(config)
+    assert not caplog.messages
+    preflight.warn_of_dtype(config)
+    (message,) = caplog.messages
+    assert message.startswith("config.model.dtype is 'bfloat16', which gains nothing on a CPU")
+
+
+@pytest.mark.parametrize("field", ["model.query_chunk", "train.microbatch"])
+def test_numbers_that_may_be_auto_are_read_from_the_command_line(field: str) -> None:
+    default = preflight.config_of([f"--config={tiny_run.__file__}"])
+    assert _flat(default)[field] == "auto"
+    for text, value in (("16", 16), ("auto", "auto")):
+        config = preflight.config_of([f"--config={tiny_run.__file__}", f"--config.{field}={text}"])
+        assert _flat(config)[field] == value
+        assert list(config_fields.problems(_flat(config))) == []
+    for text in ("automatic", "-1", "1.5", "None"):
+        config = preflight.config_of([f"--config={tiny_run.__file__}", f"--config.{field}={text}"])
+        (problem,) = config_fields.problems(_flat(config))
+        assert problem.startswith(f"config.{field} is ")
+        assert problem.endswith(", or 'auto'")

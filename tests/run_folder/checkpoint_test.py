@@ -1,0 +1,278 @@
+"""Tests of fpliif_jax.run_folder.checkpoint."""
+
+import pathlib
+import resource
+import types
+
+import jax
+import ml_collections
+import numpy as np
+import optax
+import pytest
+from flax import traverse_util
+from fpliif_jax.configs import fp_liif, stn_icnn
+
+from fpliif_jax.run_folder import checkpoint
+
+# What may change between two sessions of a run, besides all of `eval`: written out, not read from the module.
+FREE = {"data.manual_dir", "data.data_dir", "data.cache_dir", "data.num_workers"}
+
+
+def _state(width: int = 4) -> dict:
+    params = {"head": {"kernel": np.arange(3 * width, dtype=np.float32).reshape(3, width)}}
+    optimizer = optax.adam(optax.constant_schedule(1e-3))
+    state = {"params": params, "batch_stats": {}, "opt_state": optimizer.init(params)}
+    return jax.tree.map(np.asarray, state)
+
+
+def _progress(step: int) -> dict:
+    config = {"model": {"num_classes": 11, "group_blocks": [1, 2]}, "eval": {"rows": ["256"]}}
+    return {
+        "step": step,
+        "config": config,
+        "fingerprint": "f" * 64,
+        "class_names": ["background", "skin"],
+        "exact": 0.1 + 0.2,
+    }
+
+
+def test_a_saved_state_comes_back_bit_for_bit(tmp_path: pathlib.Path) -> None:
+    state = _state()
+    checkpoint.save(tmp_path, "last", 7, state, _progress(7))
+    restored, progress = checkpoint.restore(tmp_path, "last", jax.tree.map(np.zeros_like, state))
+    assert jax.tree.structure(restored) == jax.tree.structure(state)
+    for found, wanted in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+    assert progress == _progress(7)
+
+
+def test_only_the_newest_of_a_kind_is_kept(tmp_path: pathlib.Path) -> None:
+    for step in (3, 9):
+        checkpoint.save(tmp_path, "last", step, _state(), _progress(step))
+    checkpoint.save(tmp_path, "best", 3, _state(), _progress(3))
+    assert checkpoint.saved_step(tmp_path, "last") == 9
+    assert checkpoint.saved_step(tmp_path, "best") == 3
+    assert [folder.name for folder in checkpoint.directory(tmp_path, "last").iterdir()] == ["9"]
+
+
+def test_an_unfinished_save_is_not_taken_for_a_checkpoint(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    folder = checkpoint.directory(tmp_path, "last")
+    (folder / "9.orbax-checkpoint-tmp").mkdir()
+    (folder / "9.orbax-checkpoint-tmp" / "state").mkdir()
+    assert checkpoint.saved_step(tmp_path, "last") == 3
+    checkpoint.save(tmp_path, "last", 9, _state(), _progress(9))
+    assert checkpoint.saved_step(tmp_path, "last") == 9
+
+
+def test_nothing_saved(tmp_path: pathlib.Path) -> None:
+    assert checkpoint.saved_step(tmp_path, "last") is None
+    assert checkpoint.restore(tmp_path, "last", _state()) is None
+    with pytest.raises(checkpoint.CheckpointError, match="no 'best' checkpoint.*train first"):
+        checkpoint.load_for_inference(tmp_path, "best")
+
+
+def test_the_other_kind_is_offered(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    with pytest.raises(checkpoint.CheckpointError, match="there is a 'last' one"):
+        checkpoint.load_for_inference(tmp_path, "best")
+
+
+def test_another_shape_is_refused_by_name(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    with pytest.raises(
+        checkpoint.CheckpointError, match=r"head/kernel is float32\[3, 4\].*\[3, 5\]"
+    ):
+        checkpoint.restore(tmp_path, "last", _state(width=5))
+
+
+def test_missing_and_unknown_arrays_are_refused_by_name(tmp_path: pathlib.Path) -> None:
+    state = _state()
+    checkpoint.save(tmp_path, "last", 3, state, _progress(3))
+    more = {**state, "params": {**state["params"], "tail": {"bias": np.zeros(2, np.float32)}}}
+    with pytest.raises(checkpoint.CheckpointError, match="params/tail/bias is missing"):
+        checkpoint.restore(tmp_path, "last", more)
+    checkpoint.save(tmp_path / "more", "last", 3, more, _progress(3))
+    with pytest.raises(checkpoint.CheckpointError, match="params/tail/bias is in the checkpoint"):
+        checkpoint.restore(tmp_path / "more", "last", state)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        np.zeros((4, 3), np.float32),
+        np.zeros(12, np.float32),
+        np.zeros((1, 3, 4), np.float32),
+        np.zeros((3, 4), np.float16),
+        np.zeros((3, 4), np.int32),
+    ],
+    ids=["transposed", "flat", "longer", "float16", "int32"],
+)
+def test_as_many_values_in_another_shape_or_dtype_are_refused(other: np.ndarray) -> None:
+    expected = {"head": {"kernel": np.zeros((3, 4), np.float32)}}
+    folder = pathlib.Path("runs/x")
+    checkpoint.check_same_arrays(expected, expected, folder)
+    with pytest.raises(checkpoint.CheckpointError, match=r"head/kernel is .*float32\[3, 4\] for"):
+        checkpoint.check_same_arrays({"head": {"kernel": other}}, expected, folder)
+
+
+def _files(workdir: pathlib.Path, which: str = "last") -> list[pathlib.Path]:
+    return sorted(p for p in checkpoint.directory(workdir, which).rglob("*") if p.is_file())
+
+
+def _digest_file(workdir: pathlib.Path, which: str = "last") -> pathlib.Path:
+    return workdir / "checkpoints" / f"{which}.sha256.json"
+
+
+def _assert_damage_is_one_line(workdir: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> str:
+    capfd.readouterr()
+    with pytest.raises(checkpoint.CheckpointError, match="last/3 is damaged: ") as raised:
+        checkpoint.restore(workdir, "last", _state())
+    message = str(raised.value)
+    assert "\n" not in message and len(message) < 1_000
+    assert capfd.readouterr() == ("", "")
+    return message
+
+
+def test_any_changed_or_cut_file_is_named(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    for file in _files(tmp_path):
+        content = file.read_bytes()
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        for damaged in (flipped, content[:middle], b"\x80\x04not a checkpoint"):
+            file.write_bytes(damaged)
+            message = _assert_damage_is_one_line(tmp_path, capfd)
+            assert f"{file.name} is not what was saved" in message
+        file.unlink()
+        assert f"{file.name} is missing" in _assert_damage_is_one_line(tmp_path, capfd)
+        file.write_bytes(content)
+    checkpoint.restore(tmp_path, "last", _state())
+
+
+def test_without_the_files_digests_arrays_and_progress_are_compared(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = _state(64)
+    state["params"]["head"]["kernel"] = np.random.default_rng(0).random((3, 64), np.float32)
+    checkpoint.save(tmp_path, "last", 3, state, _progress(3))
+    _digest_file(tmp_path).unlink()
+    checkpoint.restore(tmp_path, "last", state)
+    data = max(_files(tmp_path), key=lambda file: file.stat().st_size)
+    metadata = checkpoint.directory(tmp_path, "last") / "3" / "_CHECKPOINT_METADATA"
+    changes = (
+        (data, data.read_bytes()[:-200] + bytes(200)),
+        (metadata, metadata.read_bytes().replace(b'"step": 3', b'"step": 4')),
+    )
+    for file, content in changes:
+        before = file.read_bytes()
+        assert content != before
+        file.write_bytes(content)
+        _assert_damage_is_one_line(tmp_path, capfd)
+        file.write_bytes(before)
+    checkpoint.restore(tmp_path, "last", state)
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_digests(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "_digests", lambda arrays, progress: {})
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    monkeypatch.undo()
+    _digest_file(tmp_path).unlink()
+    _, progress = checkpoint.restore(tmp_path, "last", _state())
+    assert progress == _progress(3)
+
+
+def test_beside_a_damaged_checkpoint_the_one_that_is_whole_is_offered(
+    tmp_path: pathlib.Path,
+) -> None:
+    for which, step in (("best", 2), ("last", 3)):
+        checkpoint.save(tmp_path, which, step, _state(), _progress(step))
+    _files(tmp_path)[0].write_bytes(b"")
+    with pytest.raises(
+        checkpoint.CheckpointError, match="the 'best' checkpoint of step 2 is whole"
+    ):
+        checkpoint.read_progress(tmp_path, "last")
+    _files(tmp_path, "best")[0].write_bytes(b"")
+    with pytest.raises(checkpoint.CheckpointError, match="there is no other one that is whole"):
+        checkpoint.read_progress(tmp_path, "last")
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    large = _state()
+    large["params"]["noise"] = np.random.default_rng(0).random(100_000, np.float32)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    capfd.readouterr()
+    try:
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (50_000, before[1])
+        )  # as a full disk: no file grows beyond
+        with pytest.raises(checkpoint.CheckpointError, match="that of step 3 is kept") as raised:
+            checkpoint.save(tmp_path, "last", 9, large, _progress(9))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+    assert checkpoint.read_progress(tmp_path, "last") == _progress(3)
+    checkpoint.save(tmp_path, "last", 9, large, _progress(9))
+    assert checkpoint.read_progress(tmp_path, "last") == _progress(9)
+
+
+def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
+    checkpoint.save(tmp_path, "best", 3, _state(), _progress(3))
+    loaded = checkpoint.load_for_inference(tmp_path)
+    assert loaded.config.model.group_blocks == (1, 2)
+    assert loaded.class_names == ("background", "skin")
+    assert loaded.step == 3
+    np.testing.assert_array_equal(
+        loaded.variables["params"]["head"]["kernel"], _state()["params"]["head"]["kernel"]
+    )
+
+
+def test_another_config_or_other_data_are_refused() -> None:
+    progress = _progress(3)
+    config = ml_collections.ConfigDict(progress["config"])
+    checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+    config.eval.rows = ("512",)  # what is evaluated may change
+    checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+    with pytest.raises(checkpoint.CheckpointError, match="other data"):
+        checkpoint.check_same_run(progress, config, "0" * 64, "runs/x")
+    config.model.num_classes = 19
+    with pytest.raises(
+        checkpoint.CheckpointError, match="config.model.num_classes was 11 and is now 19"
+    ):
+        checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+
+
+@pytest.mark.parametrize("experiment", [fp_liif, stn_icnn])
+def test_every_field_is_either_free_or_refused_by_name(experiment: types.ModuleType) -> None:
+    config = experiment.get_config()
+    fields = checkpoint.flatten_config(checkpoint.json_config(config))
+    assert fields.keys() > FREE
+    for field in fields:
+        # As of the run before, whose value was another: no field of a config has this one.
+        saved = traverse_util.unflatten_dict({**fields, field: "another value"}, sep=".")
+        progress = {"config": saved, "fingerprint": "f" * 64}
+        # The last two are 'auto' in these configs, which is whatever a run began with.
+        is_left_to_the_program = field in ("model.query_chunk", "train.microbatch")
+        if field in FREE or field.startswith("eval.") or is_left_to_the_program:
+            checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+            continue
+        with pytest.raises(checkpoint.CheckpointError) as raised:
+            checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+        assert f"config.{field} was 'another value'" in str(raised.value)
+
+
+def test_the_fingerprint_of_a_config_is_of_its_values_alone() -> None:
+    config = {"a": {"b": 1, "c": [0.1, "x"]}, "d": None}
+    same = {"d": None, "a": {"c": [0.1, "x"], "b": 1}}
+    other = {"d": None, "a": {"c": [0.1, "x"], "b": 2}}
+    assert checkpoint.config_fingerprint(config) == checkpoint.config_fingerprint(same)
+    assert checkpoint.config_fingerprint(config) != checkpoint.config_fingerprint(other)

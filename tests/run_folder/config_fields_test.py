@@ -1,0 +1,82 @@
+"""What may differ between two runs, by who asks: every field of every config, written out here by hand."""
+
+import importlib
+import pathlib
+from collections.abc import Callable
+
+import pytest
+from fpliif_jax.experiments.comparison import frameworks, readings
+from fpliif_jax.experiments.launching import jobs
+from fpliif_jax.experiments.runs import runs
+
+from fpliif_jax import configs
+from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder.config_fields import Role
+
+NAMES = sorted(
+    path.stem
+    for path in pathlib.Path(configs.__file__).parent.glob("*.py")
+    if path.stem not in ("__init__", "shared")
+)
+PLACES = {"data.manual_dir", "data.data_dir", "data.cache_dir"}
+COSTS = {"data.num_workers", "eval.batch_size"}
+RECORDS = {"train.log_every_steps", "train.checkpoint_every_epochs"}
+PROTOCOLS = {"eval.rows", "eval.checkpoints", "eval.splits"}
+ROUNDING = {"model.query_chunk", "model.remat", "train.microbatch", "deterministic"}
+SEEDS = {"seed", "seeds.initialisation", "seeds.data_order", "seeds.augmentation"}
+DRAWING = {
+    f"data.synthetic.{name}" for name in ("num_train", "num_val", "num_test", "image_size", "seed")
+}
+
+
+def _roles(roles: tuple[Role, ...]) -> Callable[[str], bool]:
+    return lambda field: config_fields.has_role(field, *roles)
+
+
+@pytest.mark.parametrize(
+    ("may_differ", "fields"),
+    [
+        (checkpoint.is_free, PLACES | COSTS | PROTOCOLS | {"eval.num_pictures", "eval.upsampling"}),
+        (_roles(jobs._CHANGE_NO_RESULT), PLACES | COSTS | {"eval.num_pictures"}),
+        (_roles(runs._LEFT_OUT), PLACES | COSTS | {"eval.num_pictures"}),
+        (_roles(frameworks._FREE), COSTS | PROTOCOLS | RECORDS | ROUNDING),
+        (
+            readings.is_immaterial,
+            PLACES | COSTS | PROTOCOLS | RECORDS | ROUNDING | SEEDS | DRAWING
+            | {"eval.num_pictures", "study.equivalence_margin"},
+        ),
+        (_roles((Role.PLACE,)), PLACES),
+        (config_fields.may_be_auto, {"model.query_chunk", "train.microbatch"}),
+    ],
+    ids=["resuming", "finished", "grouping", "frameworks", "papers", "exporting", "auto"],
+)  # fmt: skip
+def test_these_fields_may_differ_and_no_others(
+    may_differ: Callable[[str], bool], fields: set[str]
+) -> None:
+    assert {field for field in config_fields.FIELDS if may_differ(field)} == fields
+    assert not may_differ("model.of_somebodys_own")
+
+
+def test_what_somebodys_own_experiment_evaluates_may_change() -> None:
+    assert checkpoint.is_free("eval.of_somebodys_own")
+    assert not checkpoint.is_free("evaluation")
+
+
+def test_weights_are_another_function_by_these_fields() -> None:
+    of_model = {field for field in config_fields.FIELDS if field.startswith("model.")}
+    same = {"model.query_chunk", "model.remat", "model.dtype", "model.initializer"}
+    decisive = {field for field in config_fields.FIELDS if config_fields.decides_function(field)}
+    assert decisive == of_model - same | {"data.input_scaling"}
+
+
+def test_no_field_is_of_no_config() -> None:
+    used = {
+        field
+        for name in NAMES
+        for field in checkpoint.flatten_config(
+            checkpoint.json_config(
+                importlib.import_module(f"fpliif_jax.configs.{name}").get_config()
+            )
+        )
+    }
+    assert config_fields.FIELDS.keys() == used

@@ -1,0 +1,77 @@
+"""Tests of fpliif_jax.run_folder.run_record."""
+
+import json
+import pathlib
+import stat
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboardX.proto import event_pb2
+
+from fpliif_jax import pictures
+from fpliif_jax.run_folder import run_record
+
+
+def _read(workdir: pathlib.Path) -> list[dict]:
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_records_after_the_restored_step_are_dropped(tmp_path: pathlib.Path) -> None:
+    log = run_record.MetricsLog(tmp_path, 0)
+    for step in (5, 10, 15):
+        log.write({"step": step, "split": "train", "loss": step / 10})
+    log.close()
+    with open(tmp_path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 8, "split": "tra')  # cut off by a kill
+    log = run_record.MetricsLog(tmp_path, 10)
+    log.write({"step": 15, "split": "train", "loss": 2.5})
+    log.close()
+    assert [(record["step"], record["loss"]) for record in _read(tmp_path)] == [
+        (5, 0.5),
+        (10, 1.0),
+        (15, 2.5),
+    ]
+
+
+def test_tensorboard_has_the_same_numbers(tmp_path: pathlib.Path) -> None:
+    log = run_record.MetricsLog(tmp_path, 0)
+    log.write({"step": 5, "split": "validation", "class_f1": {"skin": 0.5, "hair": None}})
+    log.close()
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    content, values = file.read_bytes(), {}
+    while content:  # TFRecord: length (8), its CRC (4), event, its CRC (4)
+        length = int.from_bytes(content[:8], "little")
+        event = event_pb2.Event.FromString(content[12 : 12 + length])
+        values |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+        content = content[16 + length :]
+    assert values[("validation/class_f1/skin", 5)] == 0.5
+    assert not any("hair" in tag for tag, _ in values)
+
+
+def test_json_is_replaced_whole_or_not_at_all(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "results.json"
+    run_record.write_json(path, {"mean_f1": 0.5})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        run_record.write_json(path, {"mean_f1": float("nan")})
+    assert json.loads(path.read_text()) == {"mean_f1": 0.5}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_what_a_run_leaves_can_be_read_by_all(tmp_path: pathlib.Path) -> None:
+    run_record.write_json(tmp_path / "results.json", {})
+    run_record.write_text(tmp_path / "metrics.jsonl", "")
+    run_record.write_npz(tmp_path / "evaluations" / "test.npz", ids=np.zeros(1))
+    pictures.save_image(Image.new("RGB", (2, 2)), tmp_path / "predictions.png")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 4
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o644}
+
+
+def test_environment_tells_what_numbers_depend_on() -> None:
+    found = run_record.environment({"data_fingerprint": "f" * 64})
+    assert found["versions"]["jax"] and found["versions"]["numpy"]
+    assert found["data_fingerprint"] == "f" * 64
+    assert found["backend"] == "cpu"
+    assert "device_count=4" in found["xla_flags"]
+    json.dumps(found, allow_nan=False)

@@ -1,0 +1,104 @@
+"""Tests of fpliif_jax.systems.stages."""
+
+import jax
+import numpy as np
+import pytest
+from fpliif_jax.data_builders import BUILDERS
+from tiny_run import tiny_config
+
+from fpliif_jax.systems import create_model, stages
+from fpliif_jax.training import train
+
+LAPA = (
+    *("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye"),
+    *("nose", "upper_lip", "inner_mouth", "lower_lip", "hair"),
+)
+CELEBAMASK_HQ = (
+    *(
+        "background",
+        "skin",
+        "nose",
+        "eye_g",
+        "l_eye",
+        "r_eye",
+        "l_brow",
+        "r_brow",
+        "l_ear",
+        "r_ear",
+    ),
+    *("mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth"),
+)
+
+
+def test_mirrored_classes_swap_left_and_right_only() -> None:
+    assert stages.mirrored_classes(LAPA) == (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)
+    # 'l_lip' is the lower lip: it has no 'r_lip' to swap with.
+    found = stages.mirrored_classes(CELEBAMASK_HQ)
+    assert found == (0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18)
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_mirroring_twice_is_nothing(name: str) -> None:
+    names = tuple(BUILDERS[name].CLASS_NAMES)
+    mirrored = stages.mirrored_classes(names)
+    assert [mirrored[index] for index in mirrored] == list(range(len(names)))
+
+
+def _batch(count: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    return {
+        "images": random.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8),
+        "labels": random.integers(0, 11, (count, 32, 32), dtype=np.uint8),
+        "example_ids": np.arange(count, dtype=np.int32),
+        "epoch": np.zeros(count, np.int32),
+        "seed": np.zeros(count, np.int32),
+        "weights": np.ones(count, np.float32),
+    }
+
+
+def test_without_augmentation_inputs_are_the_scaled_pixels() -> None:
+    config = tiny_config()
+    config.augment.enabled = False
+    (stage,) = stages.make_stages(config, create_model(config.model), LAPA)
+    batch = _batch(2)
+    inputs = stage.prepare(batch)
+    np.testing.assert_allclose(inputs["images"], batch["images"] / 127.5 - 1, atol=1e-6)
+    np.testing.assert_array_equal(inputs["labels"], batch["labels"])
+
+
+def test_augmentation_changes_with_the_epoch_and_not_with_the_batch() -> None:
+    config = tiny_config()
+    (stage,) = stages.make_stages(config, create_model(config.model), LAPA)
+    prepare = jax.jit(stage.prepare)
+    batch = _batch(3)
+    whole = prepare(batch)
+    last = prepare(jax.tree.map(lambda leaf: leaf[2:], batch))
+    np.testing.assert_array_equal(last["labels"][0], whole["labels"][2])
+    later = prepare({**batch, "epoch": batch["epoch"] + 1})
+    assert not np.array_equal(later["labels"], whole["labels"])
+
+
+def test_sums_over_normalisers_are_the_loss_of_the_whole() -> None:
+    config = tiny_config()
+    model = create_model(config.model)
+    (stage,) = stages.make_stages(config, model, LAPA)
+    variables = train.init_variables(model, config)
+    inputs = stage.prepare(_batch(3))
+    normalisers = stage.normalisers(inputs)
+    whole, _ = stage.total(stage.sums(variables, inputs)[0], normalisers)
+    parts = [
+        stage.total(
+            stage.sums(variables, jax.tree.map(lambda leaf, rows=rows: leaf[rows], inputs))[0],
+            normalisers,
+        )[0]
+        for rows in (slice(0, 1), slice(1, 3))
+    ]
+    # float32 sums of 3,072 pixels in another order.
+    assert float(sum(parts)) == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_unknown_stages_are_refused() -> None:
+    config = tiny_config()
+    config.train.stages = ("coarse",)
+    with pytest.raises(ValueError, match="config.train.stages"):
+        stages.make_stages(config, create_model(config.model), LAPA)

@@ -1,0 +1,221 @@
+"""Tests of fpliif_jax.training.supervision: what a process of several tells when another one is gone."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from flax import traverse_util
+from xla_flags import xla_flags
+
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.training import supervision
+
+ROOT = pathlib.Path(__file__).parents[2]
+CONFIG = pathlib.Path(__file__).parents[1] / "tiny_run.py"
+_START = (
+    "import os, signal, sys, time\nfrom fpliif_jax.training import supervision\nsupervision.in_child()\n"
+    "supervision.joined()\n"
+)
+# As the C++ layer of jaxlib 0.10.2 tells it.
+_LOST = (
+    "E1126 02:15:57.971343   13507 coordination_service.cc:1549] [15859957065838303252] Use error polling to propagate "
+    "the following error to all tasks: UNAVAILABLE: The following tasks are unhealthy (stopped sending "
+    "heartbeats):\n1\n"
+    "*** Check failure stack trace: ***\n"
+)
+_LINE = "start the same command in every process again to go on\n"
+
+
+def _start(body: str, start: str = _START, **options: object) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", start + body],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_an_aborted_child_is_one_line_and_what_was_told_before_stays() -> None:
+    child = _start(f"os.write(2, 'step 3\\r{{}}'.format({_LOST!r}).encode())\nos.abort()")
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == supervision.LOST_PEER
+    before, line, rest = errors.split("\n")  # Popen takes the \r for a line's end
+    assert (before, rest) == ("step 3", "")
+    assert line.startswith("another process of this run ended: it sent no sign of life;")
+    assert line.endswith(_LINE.strip())
+
+
+def test_a_child_that_was_left_alone_is_one_line() -> None:
+    child = _start("os._exit(supervision.LOST_PEER)")
+    _, errors = child.communicate(timeout=60)
+    assert (child.returncode, errors.count("\n")) == (supervision.LOST_PEER, 1)
+    assert errors.startswith("another process of this run ended: ") and errors.endswith(_LINE)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "told"),
+    [
+        ("print('error: no data', file=sys.stderr)\nsys.exit(1)", 1, "error: no data\n"),
+        ("sys.exit(130)", 130, ""),
+        ("os.abort()", 134, ""),
+        (f"os.write(2, {_LOST!r}.encode())\nsys.exit(3)", 3, _LOST),
+        (f"os.write(2, {_LOST!r}.encode())", 0, ""),  # told while it ended well
+    ],
+)
+def test_what_else_ends_a_child_is_told_as_it_is(body: str, code: int, told: str) -> None:
+    child = _start(body)
+    _, errors = child.communicate(timeout=60)
+    assert (child.returncode, errors) == (code, told)
+
+
+def test_processes_that_never_joined_are_an_error() -> None:
+    apart = "F1126 03:20:11.123456     7 client.h:80] Terminating: DEADLINE_EXCEEDED: RegisterTask\n*** stacks\n"
+    body = f"os.write(2, {apart!r}.encode())\nos.abort()"
+    child = _start(body, start=_START.replace("supervision.joined()\n", ""))
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert errors.startswith("error: the processes could not join: Terminating: DEADLINE_EXCEEDED")
+    assert errors.count("\n") == 1
+
+
+def test_a_terminal_that_is_gone_ends_nothing() -> None:
+    body = "os.write(2, b'step 3')\ntime.sleep(.5)\nos.write(2, b'step 4')\nprint('saved')"
+    with open("/dev/full", "wb") as full:
+        child = subprocess.run(
+            [sys.executable, "-c", _START + body], cwd=ROOT, stdout=subprocess.PIPE, stderr=full
+        )
+    assert (child.returncode, child.stdout) == (0, b"saved\n")
+
+
+def test_what_outlives_the_child_is_not_waited_for() -> None:
+    started = time.monotonic()
+    child = _start("import subprocess\nsubprocess.Popen(['sleep', '60'])\nsys.exit(3)")
+    child.wait(timeout=40)
+    assert child.returncode == 3
+    assert time.monotonic() - started < 40
+
+
+def test_the_last_words_are_heard_however_much_there_is() -> None:
+    body = f"os.write(2, {_LOST!r}.encode())\nfor _ in range(40): os.write(2, b'x' * 2**16)\n"
+    child = _start(body + "os.write(2, b'error: the disk is full\\n')\nsys.exit(1)")
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert errors.endswith("error: the disk is full\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_comes_once(number: signal.Signals) -> None:
+    child = _start(
+        "came = []\n"
+        "for number in (signal.SIGTERM, signal.SIGINT):\n"
+        "    signal.signal(number, lambda number, frame: came.append(number))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(1)\n"
+        "print([int(number) for number in came])",
+        start_new_session=True,
+    )
+    assert child.stdout.readline() == "ready\n"
+    os.killpg(child.pid, number)  # as a terminal sends it
+    assert child.communicate(timeout=60)[0] == f"[{int(number)}]\n"
+    assert child.returncode == 0
+
+
+def test_a_child_ends_with_its_killed_parent() -> None:
+    child = _start("print(os.getpid(), flush=True)\ntime.sleep(60)")
+    worker = int(child.stdout.readline())
+    child.kill()
+    assert child.communicate(timeout=10)[0] == ""  # the pipe is closed by both
+    deadline = time.monotonic() + 10
+    while _is_alive(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return pathlib.Path(f"/proc/{process}/stat").read_text().split(") ")[1][0] != "Z"
+    except OSError:
+        return False
+
+
+def _processes(workdir: pathlib.Path, arguments: list[str]) -> list[subprocess.Popen]:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        address = f"localhost:{probe.getsockname()[1]}"
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "fpliif_jax.main", f"--config={CONFIG}", f"--workdir={workdir}"]
+            + [f"--coordinator_address={address}", "--num_processes=2", f"--process_id={index}"]
+            + arguments,
+            env={**os.environ, "XLA_FLAGS": xla_flags()},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+
+
+def test_a_run_goes_on_after_one_of_its_processes_was_killed(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    arguments = ["--mode=train", "--config.train.epochs=4"]
+    arguments += [f"--config.data.manual_dir={lapa_download}", f"--config.data.data_dir={data_dir}"]
+    ends = _ends(_processes(tmp_path / "whole", arguments))
+    assert checkpoint.saved_step(tmp_path / "whole", "last") == 16, ends
+
+    for _ in range(3):  # on a busy machine they may miss each other: Gloo waits 30 s for a process
+        survivor, victim = _processes(tmp_path / "killed", arguments)
+        while not checkpoint.saved_step(tmp_path / "killed", "last") and survivor.poll() is None:
+            time.sleep(0.02)
+        if survivor.poll() is None:
+            break
+        _ends([survivor, victim])
+    victim.kill()
+    killed_at = time.monotonic()
+    victim.communicate()
+    _, errors = survivor.communicate(timeout=60)
+    assert time.monotonic() - killed_at < 45  # of which JAX waits 20; 100 by default
+    assert survivor.returncode == supervision.LOST_PEER, errors
+    last = errors.splitlines()[-1]
+    assert "another process of this run ended: " in last, errors
+    assert last.endswith(_LINE.strip())
+    assert "coordination_service" not in errors and "Fatal Python" not in errors
+    assert checkpoint.saved_step(tmp_path / "killed", "last") < 16
+
+    ends = _ends(_processes(tmp_path / "killed", arguments))
+    assert checkpoint.saved_step(tmp_path / "killed", "last") == 16, ends
+    whole, resumed = (_state(tmp_path / name) for name in ("whole", "killed"))
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], resumed[name], err_msg=name)
+    losses = [_losses(tmp_path / name) for name in ("whole", "killed")]
+    assert losses[0] == losses[1]
+
+
+def _ends(processes: list[subprocess.Popen]) -> list[tuple[str, str]]:
+    try:
+        return [process.communicate(timeout=240) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def _state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
+    arrays, _ = checkpoint._read(workdir, "last")
+    return traverse_util.flatten_dict(arrays, sep="/")
+
+
+def _losses(workdir: pathlib.Path) -> list[dict]:
+    records = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    return [{key: value for key, value in record.items() if key != "timing"} for record in records]
