@@ -6,6 +6,7 @@ Time:      400 epochs on 4 A100 in the paper; not measured here.
 """
 
 import ml_collections
+
 from fpliif_jax.configs import fp_liif
 
 

@@ -6,6 +6,7 @@ Time:     10 to 18 minutes on two CPU cores for 4,000 training images.
 """
 
 import ml_collections
+
 from fpliif_jax.configs import celebamask_hq
 
 

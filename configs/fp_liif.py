@@ -6,8 +6,9 @@ the field has an alternative and an entry in docs/reproduction.md.
 """
 
 import ml_collections
-from fpliif_jax.configs import shared
 from ml_collections import config_dict
+
+from fpliif_jax.configs import shared
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -8,6 +8,7 @@ Batch size and λ are not given for Helen: LaPa's are used (docs/reproduction.md
 """
 
 import ml_collections
+
 from fpliif_jax.configs import fp_liif
 
 

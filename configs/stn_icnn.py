@@ -6,8 +6,9 @@ silent, contradicts itself or differs from the authors' code, there is an entry 
 """
 
 import ml_collections
-from fpliif_jax.configs import shared
 from ml_collections import config_dict
+
+from fpliif_jax.configs import shared
 
 
 def get_config() -> ml_collections.ConfigDict:

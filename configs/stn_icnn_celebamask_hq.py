@@ -10,6 +10,7 @@ The set's l_ and r_ become Helen's right_ and left_, as in the authors' code (do
 """
 
 import ml_collections
+
 from fpliif_jax.configs import stn_icnn
 
 

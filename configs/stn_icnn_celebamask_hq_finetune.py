@@ -11,6 +11,7 @@ coarse network, hardly trained here, would else start mirrored.
 """
 
 import ml_collections
+
 from fpliif_jax.configs import stn_icnn_celebamask_hq
 
 

@@ -11,6 +11,7 @@ the image at 512². A class that pads it to 1024² is in the branch, but no scri
 """
 
 import ml_collections
+
 from fpliif_jax.configs import stn_icnn_helen_official
 
 

@@ -7,6 +7,7 @@ Time:     25 to 40 minutes on two CPU cores.
 """
 
 import ml_collections
+
 from fpliif_jax.configs import stn_icnn_synthetic
 
 

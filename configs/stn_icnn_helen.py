@@ -8,6 +8,7 @@ Time:      2.7 h on a GTX 1080 Ti in the paper (§3.1); not measured here.
 """
 
 import ml_collections
+
 from fpliif_jax.configs import stn_icnn
 
 

@@ -10,6 +10,7 @@ operations for each copy: the paper's, with their scale, stands in for it (docs/
 """
 
 import ml_collections
+
 from fpliif_jax.configs import stn_icnn
 
 

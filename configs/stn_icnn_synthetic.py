@@ -8,6 +8,7 @@ Time:     about a quarter of an hour on two CPU cores, drawing and preparation i
 """
 
 import ml_collections
+
 from fpliif_jax.configs import stn_icnn
 
 

@@ -6,6 +6,7 @@ Time:     under 5 minutes on two CPU cores, drawing and preparation included.
 """
 
 import ml_collections
+
 from fpliif_jax.configs import fp_liif
 
 

@@ -5,6 +5,7 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import inspect
 import io
 import itertools
 import os
@@ -19,13 +20,15 @@ import numpy as np
 import tensorflow_datasets as tfds
 import tqdm
 from absl import logging
+from etils import epath
+from PIL import Image
+
 from fpliif_jax.data_builders import drawn, fingerprint, label_digests, prepared_set, raw_images
 from fpliif_jax.data_builders.errors import DataError, one_line
 from fpliif_jax.data_builders.ordered_map import ordered_map
 from fpliif_jax.data_builders.orientation import UPRIGHT, orientation_of_file
 from fpliif_jax.data_builders.raw_tree import RawExample, RawTree
 from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
-from PIL import Image
 
 # TFDS holds a shard's examples in memory while it writes them, so this bounds the memory needed.
 _RAW_BYTES_PER_SHARD = 64 * 2**20
@@ -74,6 +77,12 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     LABELS_ARE_SCALED: ClassVar[bool] = False
 
     num_workers: int | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # TFDS would look for README.md and its like by the module's name, as if every package lay in its parent's
+        # folder; in a checkout this one does not.
+        cls.pkg_dir_path = epath.Path(inspect.getfile(cls)).parent
 
     def __init__(self, *, file_format: str | None = None, **kwargs: Any) -> None:
         # TFDS's own default is TFRecord, which needs TensorFlow.

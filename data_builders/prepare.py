@@ -13,6 +13,7 @@ import pathlib
 import sys
 
 import tensorflow_datasets as tfds
+
 from fpliif_jax.data_builders import BUILDERS, label_digests, prepared_set
 from fpliif_jax.data_builders.errors import USER_ERRORS, DataError, error_line, one_line
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder

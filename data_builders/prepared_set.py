@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from absl import logging
+
 from fpliif_jax.data_builders.lock_file import open_lock_file
 from fpliif_jax.data_builders.raw_tree import SPLITS
 from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular

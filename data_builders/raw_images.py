@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image, ImageChops
+
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.orientation import UPRIGHT, orientation, upright
-from PIL import Image, ImageChops
 
 Size = tuple[int, int]  # height, width
 

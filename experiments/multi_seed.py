@@ -26,14 +26,14 @@ from collections.abc import Sequence
 
 import jax
 import ml_collections
+
+from fpliif_jax import preflight
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
+from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job, Step
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.stats import seed_statistics
-
-from fpliif_jax import preflight
-from fpliif_jax.evaluation import evaluate
 from fpliif_jax.run_folder import checkpoint
 
 _SHOWN = ("mean_f1", "miou")

@@ -20,14 +20,14 @@ import sys
 from collections.abc import Sequence
 
 import jax
+from tqdm import tqdm
+
+from fpliif_jax import preflight
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job, Step
 from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.plans.study_file import Study
-from tqdm import tqdm
-
-from fpliif_jax import preflight
 from fpliif_jax.run_folder import checkpoint
 
 # Its output is a folder; what needs no data is measured without.

@@ -22,8 +22,9 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="compiled-")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import pytest
-from fpliif_jax.data_builders import synthetic_faces
 from tqdm import tqdm
+
+from fpliif_jax.data_builders import synthetic_faces
 
 # Files with the longest single tests begin, so that no process is left alone with one of them at the end.
 _FIRST = (

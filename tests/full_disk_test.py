@@ -6,9 +6,9 @@ import resource
 from collections.abc import Iterator
 
 import pytest
+
 from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.prepare import prepare
-
 from fpliif_jax.files import atomic_file
 from fpliif_jax.run_folder.run_record import MetricsLog
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
-from fpliif_jax.experiments.plans import scales
-from fpliif_jax.experiments.plans.tables import Variant, table_named
 
 from fpliif_jax import preflight
+from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.plans import scales
+from fpliif_jax.experiments.plans.tables import Variant, table_named
 from fpliif_jax.run_folder import checkpoint
 
 LAPA = table_named("table1").variants[0]

@@ -4,6 +4,7 @@ import statistics
 from typing import Any
 
 import numpy as np
+
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.experiments.runs.runs import Examples
 

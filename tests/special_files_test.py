@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from fpliif_jax.data import resize_cache
 from fpliif_jax.data_builders import prepared_set, raw_tree, regular_files, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.experiments import published
 from fpliif_jax.experiments.launching.jobs import Step
 from fpliif_jax.experiments.runs import bounded_files
-from PIL import Image
-
-from fpliif_jax.data import resize_cache
 from fpliif_jax.predict import photos
 
 Make = Callable[[pathlib.Path], object]

@@ -3,6 +3,7 @@
 import pathlib
 
 import ml_collections
+
 from fpliif_jax.configs import fp_liif
 
 

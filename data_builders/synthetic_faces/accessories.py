@@ -1,6 +1,7 @@
 """Eyeglasses, hats, earrings and necklaces."""
 
 import numpy as np
+
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
 from fpliif_jax.data_builders.synthetic_faces.curves import (

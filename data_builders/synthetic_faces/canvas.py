@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from fpliif_jax.data_builders.synthetic_faces import classes
 from PIL import Image, ImageDraw, ImageFilter
+
+from fpliif_jax.data_builders.synthetic_faces import classes
 
 _FINE_GRID_LIMIT = 96  # shapes up to this many pixels across get an 8 x 8 grid, larger ones 4 x 4
 

@@ -4,6 +4,7 @@
 """
 
 import numpy as np
+
 from fpliif_jax.data_builders.class_names import (
     CELEBAMASK_HQ,
     CELEBAMASK_HQ_FACIAL_PARTS,

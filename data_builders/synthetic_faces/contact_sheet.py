@@ -4,9 +4,10 @@ import colorsys
 from collections.abc import Iterable
 
 import numpy as np
+from PIL import Image
+
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.drawing import Face
-from PIL import Image
 
 
 def _palette() -> np.ndarray:

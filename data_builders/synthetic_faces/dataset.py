@@ -13,6 +13,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from tqdm import tqdm
+
+import fpliif_jax
 from fpliif_jax.data_builders.drawn import SETTINGS_FILE
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.ordered_map import available_cores
@@ -20,9 +23,6 @@ from fpliif_jax.data_builders.prepared_set import lock, put_in_place
 from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.data_builders.synthetic_faces.job import Job, draw_share
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
-from tqdm import tqdm
-
-import fpliif_jax
 
 # Part of a set's settings, by layout: raise it with every change that alters a drawn byte.
 # 2 has the picture's sides in LaPa and Helen (see data_builders.class_names); 1 had the person's.

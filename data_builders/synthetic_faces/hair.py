@@ -1,12 +1,13 @@
 """Hair: its regions for each style, and a colour field of strands or curls."""
 
 import numpy as np
+from PIL import Image
+
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.curves import ellipse, open_curve
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose, surface_depth
 from fpliif_jax.data_builders.synthetic_faces.person import LONG_STYLES, Person
-from PIL import Image
 
 # Volume beyond the skull at the sides and on top, in units.
 _VOLUME = {

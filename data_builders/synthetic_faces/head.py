@@ -1,6 +1,7 @@
 """Neck, clothes, ears and the skin of the face."""
 
 import numpy as np
+
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
 from fpliif_jax.data_builders.synthetic_faces.curves import (

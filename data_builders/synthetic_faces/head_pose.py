@@ -6,6 +6,7 @@ lie near y = -0.15, the mouth near 0.8, the chin near 1.4, the top of the skull 
 """
 
 import numpy as np
+
 from fpliif_jax.data_builders.synthetic_faces.curves import Points
 
 _DEPTH = 0.8  # of the head's front, in units

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from fpliif_jax.data_builders.synthetic_faces.drawing import Face, draw_face
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS, Task
 

@@ -6,6 +6,7 @@ of the picture (the person's right) comes first, and points run from left to rig
 """
 
 import numpy as np
+
 from fpliif_jax.data_builders.synthetic_faces.curves import resample, ribbon
 from fpliif_jax.data_builders.synthetic_faces.features import (
     EYE_Y,

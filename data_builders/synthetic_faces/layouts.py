@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.drawing import Face
-from PIL import Image
 
 SPLITS = ("train", "val", "test")
 _JPEG_QUALITY = 95

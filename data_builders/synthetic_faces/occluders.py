@@ -1,6 +1,7 @@
 """Things in front of the face; their label is background."""
 
 import numpy as np
+
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.curves import (

@@ -1,10 +1,11 @@
 """What surrounds the face: background, and the camera that takes the picture."""
 
 import numpy as np
+from PIL import Image, ImageFilter
+
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.curves import ellipse
 from fpliif_jax.data_builders.synthetic_faces.person import vivid_colour
-from PIL import Image, ImageFilter
 
 
 def _enlarged(field: np.ndarray, size: int) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Light on the head: a relief of the face under one lamp and ambient light."""
 
 import numpy as np
+from PIL import Image
+
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import Person
-from PIL import Image
 
 _CELLS_PER_UNIT = 40
 _HALF_WIDTH, _HALF_HEIGHT = 1.7, 2.1  # units covered on either side of the head's origin

@@ -12,6 +12,7 @@ import pathlib
 import sys
 
 from absl import app, flags, logging
+
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.audit import layout
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import ndimage
+
 from fpliif_jax.configs import stn_icnn_helen
 from fpliif_jax.experiments.audit.finding import Finding
-from scipy import ndimage
 
 _EVEN_SIZE = 80  # beside the odd one of §3.3, as Fig. 7 has both
 # Form of θ, `align_corners` of grid generator and sampler, centre of the pixel at index c.

@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import integrate, stats
+
 from fpliif_jax.experiments.audit.finding import SET_NAMES, Finding, Tables, listed
 from fpliif_jax.experiments.audit.scores import OURS, TABLES, best_rival, mean_f1, runs
-from scipy import integrate, stats
 
 _RUNS = (3, 5, 10)  # Table 7 does not say how many it is about
 _NOISE_HEADER = ("difference of mean F1", "points", "in its SD", *(f"n = {n}" for n in _RUNS))

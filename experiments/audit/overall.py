@@ -8,9 +8,10 @@ their weights are nearly the same.
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from scipy import optimize
+
 from fpliif_jax.experiments.audit.finding import Finding, Tables, listed
 from fpliif_jax.experiments.published import PublishedValue
-from scipy import optimize
 
 HELEN, CELEBAMASK_HQ, RIVALS = ("STN-iCNN Table 2", "STN-iCNN Table 3", "STN-iCNN Table 4")
 FP_LIIF_HELEN = "FP-LIIF Table 3"

@@ -4,6 +4,8 @@ import decimal
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import stats
+
 from fpliif_jax.experiments.audit.finding import (
     SET_NAMES,
     Finding,
@@ -15,8 +17,6 @@ from fpliif_jax.experiments.audit.finding import (
     truncated,
 )
 from fpliif_jax.experiments.published import PublishedValue
-from scipy import stats
-
 from fpliif_jax.pictures import PART_OF_ALIAS
 
 OURS = ("FP-LIIF", "256")

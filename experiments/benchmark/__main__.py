@@ -23,13 +23,13 @@ from typing import Any
 
 import jax
 from absl import app, flags, logging
-from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
-from fpliif_jax.experiments.benchmark.plan import FILE_NAME, PARTS, Plan, Record
 from ml_collections import config_flags
 from tqdm import tqdm
 
 from fpliif_jax import preflight
+from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
+from fpliif_jax.experiments.benchmark.plan import FILE_NAME, PARTS, Plan, Record
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import write_text
 from fpliif_jax.systems.fp_liif import protocols

@@ -13,11 +13,11 @@ from typing import Any
 _STARTED = time.perf_counter()
 
 import jax  # noqa: E402 - the time of importing is part of the answer
-from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
-from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
 from ml_collections import ConfigDict  # noqa: E402
 
 from fpliif_jax import preflight  # noqa: E402
+from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
+from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
 from fpliif_jax.systems import create_model  # noqa: E402
 from fpliif_jax.training import train  # noqa: E402
 

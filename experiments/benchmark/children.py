@@ -11,7 +11,6 @@ import time
 from typing import Any
 
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
-
 from fpliif_jax.run_folder import checkpoint
 
 _ROOT = pathlib.Path(__file__).parents[2]

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
+
 from fpliif_jax.experiments.benchmark import comparison, jax_programs, timing, torch_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, Timed
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
-from ml_collections import ConfigDict
 
 _LONGEST_CALL = 10.0  # seconds; larger batches are not tried
 _GROWTH = 1.03  # of images per second, that is worth a larger batch

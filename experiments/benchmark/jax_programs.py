@@ -6,11 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from fpliif_jax.experiments.benchmark.timing import Program
 from ml_collections import ConfigDict
 
 from fpliif_jax import parallel
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.experiments.benchmark.timing import Program
 from fpliif_jax.systems import create_model, inference_variables
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stages import make_stages

@@ -18,12 +18,12 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from fpliif_jax.experiments.benchmark import jax_programs, timing, training
-from fpliif_jax.experiments.benchmark.plan import Plan
-from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from ml_collections import ConfigDict
 
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.experiments.benchmark import jax_programs, timing, training
+from fpliif_jax.experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.training import train

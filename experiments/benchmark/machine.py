@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 import jax
-from fpliif_jax.experiments.benchmark import torch_programs
 
+from fpliif_jax.experiments.benchmark import torch_programs
 from fpliif_jax.run_folder import run_record
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import jax
 import numpy as np
+
 from fpliif_jax.experiments.benchmark import children, jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.benchmark.torch_programs import VARIANTS, TorchVariant
-
 from fpliif_jax.systems import input_shapes
 
 LARGE_SIZES = (1024, 2048)

@@ -13,12 +13,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from fpliif_jax.experiments.benchmark import comparison, jax_programs
-from fpliif_jax.experiments.benchmark.plan import Plan
-from fpliif_jax.experiments.benchmark.timing import Candidate, Program, measure_in_turn
 from ml_collections import ConfigDict
 
 from fpliif_jax.data import preprocess
+from fpliif_jax.experiments.benchmark import comparison, jax_programs
+from fpliif_jax.experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.benchmark.timing import Candidate, Program, measure_in_turn
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model, labellers
 from fpliif_jax.systems.stn_icnn import framing, settings

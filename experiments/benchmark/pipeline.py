@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
+from fpliif_jax import parallel
+from fpliif_jax.data import input_pipeline
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program
-
-from fpliif_jax import parallel
-from fpliif_jax.data import input_pipeline
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
 

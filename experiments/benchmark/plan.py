@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from fpliif_jax.experiments.benchmark import jax_programs
-from fpliif_jax.experiments.benchmark.timing import Timed, measure_in_turn, reason
-from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
 from ml_collections import ConfigDict
 
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.experiments.benchmark import jax_programs
+from fpliif_jax.experiments.benchmark.timing import Timed, measure_in_turn, reason
+from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems import create_model
 from fpliif_jax.training import train

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
 from fpliif_jax.experiments.benchmark.published_fps import DEVICE, SOURCE, paper_fps
 
 _OURS = "JAX"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+
 from fpliif_jax.experiments.benchmark import (
     arithmetic,
     comparison,

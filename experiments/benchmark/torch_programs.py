@@ -7,9 +7,10 @@ from typing import Any
 
 import jax
 import numpy as np
+from ml_collections import ConfigDict
+
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError, Program
-from ml_collections import ConfigDict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +100,8 @@ def forget_compiled() -> None:
 def make_model(config: ConfigDict, variables: dict[str, Any], device: str) -> Any:
     """`experiments.pytorch.FPLIIF` with the weights of the Flax model."""
     import torch
-    from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 
+    from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
     from fpliif_jax.interop import fpliif_to_torch
 
     model = FPLIIF(config.model)
@@ -181,6 +182,7 @@ def gradient_step(
       dtype: 'float32', or 'bfloat16' for autocast.
     """
     import torch
+
     from fpliif_jax.experiments.pytorch import losses
 
     device = device_name()

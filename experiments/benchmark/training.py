@@ -1,13 +1,13 @@
 """Part 'training': the step of every stage, and FP-LIIF's step without augmentation beside PyTorch's."""
 
+from ml_collections import ConfigDict
+
+from fpliif_jax import parallel
 from fpliif_jax.experiments.benchmark import jax_programs, torch_programs
 from fpliif_jax.experiments.benchmark.forward import record_ratios, torch_config
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
-from ml_collections import ConfigDict
-
-from fpliif_jax import parallel
 from fpliif_jax.training import fitting
 
 

@@ -30,7 +30,6 @@ from fpliif_jax.experiments.plans.study_file import Study, read_studies
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
 from fpliif_jax.experiments.runs.runs import Run, group_runs, read_runs
-
 from fpliif_jax.run_folder import checkpoint
 
 

@@ -11,12 +11,11 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from fpliif_jax import configs, preflight
 from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES, Variant
 from fpliif_jax.experiments.runs.run_data import is_drawn
-
-from fpliif_jax import configs, preflight
 from fpliif_jax.run_folder import checkpoint
 
 

@@ -11,7 +11,6 @@ from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.report_tables import split_by_class
 from fpliif_jax.experiments.runs.schema import FRAMEWORKS
 from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
-
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.config_fields import Role
 

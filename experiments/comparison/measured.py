@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.runs.json_values import is_number
 from fpliif_jax.experiments.runs.runs import Group, Matrices, Run, RunError, load_matrices
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
-
-from fpliif_jax.evaluation import metrics
 
 Key = tuple[str, str, str, str, str]  # split, checkpoint, row, metric, class
 _OVERALL = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")

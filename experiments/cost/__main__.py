@@ -17,9 +17,9 @@ import pathlib
 import sys
 
 from absl import app, flags, logging
-from fpliif_jax.experiments.cost import model_cost
 
 from fpliif_jax import preflight
+from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import write_json
 

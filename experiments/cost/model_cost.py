@@ -4,11 +4,11 @@ from typing import Any
 
 import jax
 import ml_collections
+
 from fpliif_jax.configs import fp_liif
+from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.cost import multiply_accumulates
 from fpliif_jax.experiments.published import PublishedValue, published_values
-
-from fpliif_jax.evaluation import evaluate
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.systems import create_model, input_shapes
 

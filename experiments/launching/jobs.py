@@ -10,7 +10,6 @@ import sys
 from typing import Any
 
 from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
-
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.setting_ranges import AUTO

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import ml_collections
+
+from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import local, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
 from fpliif_jax.experiments.plans.study_file import Study, write_study
-
-from fpliif_jax.data import input_pipeline
 from fpliif_jax.run_folder import run_record
 
 

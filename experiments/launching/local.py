@@ -14,9 +14,9 @@ import time
 import types
 from collections.abc import Mapping, Sequence
 
-from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step, last_error, last_words
 from tqdm import tqdm
 
+from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step, last_error, last_words
 from fpliif_jax.interruption import PARENT
 from fpliif_jax.training.supervision import LOST_PEER
 

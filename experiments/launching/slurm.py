@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import submitit
+from tqdm import tqdm
+
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
-from tqdm import tqdm
 
 _POLL_SECONDS = 2.0
 

@@ -11,7 +11,6 @@ from fpliif_jax.experiments.runs.bounded_files import (
     parse_json,
     read_bytes,
 )
-
 from fpliif_jax.run_folder.run_record import write_json
 
 _NAME = "study.json"

@@ -11,10 +11,10 @@ import jax
 import ml_collections
 import numpy as np
 import torch
-from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from torch import Tensor
 from torch.nn import functional
 
+from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from fpliif_jax.nn.warp import Geometry, example_key
 from fpliif_jax.systems.fp_liif.augment import sample_parameters
 from fpliif_jax.systems.fp_liif.losses import IGNORE_LABEL

@@ -5,12 +5,12 @@ from typing import Any
 
 import ml_collections
 import torch
-from fpliif_jax.experiments.pytorch import checkpoint
-from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
-from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
 
 from fpliif_jax.data import input_pipeline, sides
 from fpliif_jax.evaluation import evaluate
+from fpliif_jax.experiments.pytorch import checkpoint
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
+from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
 from fpliif_jax.run_folder.checkpoint import CheckpointError, refuse_swapped_sides
 
 

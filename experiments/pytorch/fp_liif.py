@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 import ml_collections
 import torch
-from fpliif_jax.experiments.pytorch.unet import UNetDecoder
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fpliif_jax.experiments.pytorch.unet import UNetDecoder
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
 

@@ -9,6 +9,11 @@ from typing import Any
 import ml_collections
 import numpy as np
 import torch
+from tqdm import tqdm
+
+from fpliif_jax import interop
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
@@ -18,11 +23,6 @@ from fpliif_jax.experiments.pytorch.step import (
     make_scheduler,
     train_step,
 )
-from tqdm import tqdm
-
-from fpliif_jax import interop
-from fpliif_jax.data import input_pipeline
-from fpliif_jax.evaluation import evaluate
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder.checkpoint import (
     CheckpointError,

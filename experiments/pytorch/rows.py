@@ -5,12 +5,12 @@ from collections.abc import Callable
 import ml_collections
 import numpy as np
 import torch
-from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
-from fpliif_jax.experiments.pytorch.step import Batch, autocast, normalise, to_images
 from torch import Tensor
 from torch.nn import functional
 
 from fpliif_jax.evaluation.evaluate import Found
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
+from fpliif_jax.experiments.pytorch.step import Batch, autocast, normalise, to_images
 from fpliif_jax.systems.fp_liif.losses import IGNORE_LABEL
 from fpliif_jax.systems.protocol import Prediction, Row
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 import torch
-from fpliif_jax.experiments.pytorch.augment import augment, make_sampler
-from fpliif_jax.experiments.pytorch.losses import loss_terms, pixel_counts
 from torch import Tensor, nn
 
 from fpliif_jax.data.preprocess import INPUT_SCALINGS
+from fpliif_jax.experiments.pytorch.augment import augment, make_sampler
+from fpliif_jax.experiments.pytorch.losses import loss_terms, pixel_counts
 from fpliif_jax.training import fitting
 
 Batch = dict[str, np.ndarray]

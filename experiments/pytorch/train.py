@@ -14,12 +14,12 @@ import jax
 import ml_collections
 import torch
 from absl import app, flags, logging
-from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax.experiments.pytorch import evaluation, loop
 from ml_collections import config_flags
 
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.evaluation import evaluate
+from fpliif_jax.experiments.pytorch import evaluation, loop
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.preflight import (
     SettingsError,

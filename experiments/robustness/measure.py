@@ -29,12 +29,12 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
-from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
-from fpliif_jax.experiments.robustness import hiding, sheet
 from tqdm import tqdm
 
 from fpliif_jax import compilation_cache
 from fpliif_jax.data import input_pipeline, preprocess
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
+from fpliif_jax.experiments.robustness import hiding, sheet
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems import create_model

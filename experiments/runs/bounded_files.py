@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
+
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
 

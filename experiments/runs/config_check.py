@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 import ml_collections
+
 from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.json_values import is_integer, is_measure, is_text

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax.experiments.runs.runs import Run
-
 from fpliif_jax.run_folder import checkpoint
 
 

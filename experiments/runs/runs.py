@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.runs.bounded_files import (
     MEBIBYTE,
     ArrayForm,
@@ -33,9 +36,6 @@ from fpliif_jax.experiments.runs.schema import (
     check_results,
     check_same_settings,
 )
-
-from fpliif_jax.data import sides
-from fpliif_jax.evaluation import metrics
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.checkpoint import flatten_config
 from fpliif_jax.run_folder.config_fields import Role

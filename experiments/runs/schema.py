@@ -17,7 +17,6 @@ from fpliif_jax.experiments.runs.json_values import (
     is_share,
     is_text,
 )
-
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.config_fields import Role
 

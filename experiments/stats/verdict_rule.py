@@ -39,6 +39,7 @@ import dataclasses
 
 import numpy as np
 import scipy.stats
+
 from fpliif_jax.experiments.stats import seed_statistics
 
 REPRODUCED = "reproduced"

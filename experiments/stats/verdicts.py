@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+
 from fpliif_jax.experiments.stats import seed_statistics, verdict_reasons, verdict_rule
 from fpliif_jax.experiments.stats.verdict_rule import (
     INCONCLUSIVE,

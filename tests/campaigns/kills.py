@@ -21,10 +21,10 @@ from collections.abc import Callable
 
 import numpy as np
 from flax import traverse_util
-from fpliif_jax.data_builders import synthetic_faces
-from fpliif_jax.data_builders.prepare import prepare
 from prepared_damage_test import content as prepared_content
 
+from fpliif_jax.data_builders import synthetic_faces
+from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.run_folder import checkpoint
 from tests.campaigns import runner
 

@@ -20,19 +20,19 @@ from typing import Any
 
 import jax
 import numpy as np
-from fpliif_jax.data_builders import raw_images, raw_tree, synthetic_faces
-from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
-from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.data_builders.prepare import prepare
-from fpliif_jax.experiments import published
-from fpliif_jax.experiments.runs import runs
 from prepared_damage_test import content as prepared_content
 from prepared_damage_test import mutated
 from tiny_run import tiny_config
 
 from fpliif_jax import interop
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders import raw_images, raw_tree, synthetic_faces
+from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.evaluation import evaluate
+from fpliif_jax.experiments import published
+from fpliif_jax.experiments.runs import runs
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import photos
 from fpliif_jax.run_folder import checkpoint

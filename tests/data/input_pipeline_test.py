@@ -8,13 +8,13 @@ import shutil
 import ml_collections
 import numpy as np
 import pytest
-from fpliif_jax.data_builders import class_names, synthetic_faces
-from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.prepare import PreparedMetadata, prepare
 from PIL import Image
 from tiny_run import tiny_config
 
 from fpliif_jax.data import input_pipeline, preprocess, resize_cache
+from fpliif_jax.data_builders import class_names, synthetic_faces
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.prepare import PreparedMetadata, prepare
 
 
 def _split(count: int = 10) -> input_pipeline.Split:

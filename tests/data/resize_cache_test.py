@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from fpliif_jax.data_builders.errors import DataError
 
 from fpliif_jax.data import resize_cache
+from fpliif_jax.data_builders.errors import DataError
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -7,15 +7,15 @@ import pathlib
 import ml_collections
 import numpy as np
 import pytest
+from PIL import Image
+from tiny_run import tiny_config
+
+from fpliif_jax.data import input_pipeline, sides
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.data_builders.synthetic_faces import classes, dataset, draw_face, write_dataset
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
-from PIL import Image
-from tiny_run import tiny_config
-
-from fpliif_jax.data import input_pipeline, sides
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import stages
 

@@ -16,14 +16,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
+
+from fpliif_jax import data_builders
 from fpliif_jax.data_builders import face_parsing_builder, fingerprint, raw_images
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ_FACIAL_PARTS, FACIAL_PARTS
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.ordered_map import ordered_map
 from fpliif_jax.data_builders.prepare import metadata, prepare
-from PIL import Image
-
-from fpliif_jax import data_builders
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SIZE = (12, 16)  # height, width: not square, so that swapped axes show

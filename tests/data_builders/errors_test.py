@@ -4,11 +4,11 @@ import ast
 import pathlib
 
 import pytest
-from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
-from fpliif_jax.experiments import multi_seed
 
 import fpliif_jax
 from fpliif_jax import data_builders, experiments
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
+from fpliif_jax.experiments import multi_seed
 
 # Caught where they are raised: they say nothing to a person.
 _INTERNAL = {"_DamageError", "NotMeasuredError", "ForbiddenPickleError"}

@@ -9,12 +9,12 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from fpliif_jax.data_builders import synthetic_faces
-from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.prepare import metadata, prepare
 from tiny_run import tiny_config
 
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders import synthetic_faces
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.prepare import metadata, prepare
 
 INFO, FEATURES, ORIGIN = "dataset_info.json", "features.json", "raw_tree.json"
 HOSTILE = (

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from fpliif_jax import data_builders
 from fpliif_jax.data_builders import drawn, face_parsing_builder, label_digests, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import PreparedMetadata, metadata, prepare
 from fpliif_jax.data_builders.synthetic_faces.job import Job
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, helen_name, lapa_id
-from PIL import Image
-
-from fpliif_jax import data_builders
 
 COUNTS = {"num_train": 3, "num_val": 2, "num_test": 1}
 IN_SPLITS = {"train": 3, "validation": 2, "test": 1}

@@ -9,12 +9,13 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.synthetic_faces import Face, dataset, draw_face, write_dataset
 from fpliif_jax.data_builders.synthetic_faces.__main__ import main
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
-from PIL import Image
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 SIZE = 64

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
-from fpliif_jax.data_builders.errors import DataError
 from ml_collections import ConfigDict
 from needs_torch import torch
 from tiny_icnn_run import tiny_icnn_config
@@ -18,6 +17,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax import parallel
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.evaluation import evaluate, examples, metrics
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model

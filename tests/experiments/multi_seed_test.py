@@ -6,10 +6,11 @@ import pathlib
 from typing import Any
 
 import pytest
+from made_runs import write_run
+
 from fpliif_jax.experiments import multi_seed
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
-from made_runs import write_run
 
 TINY = str(pathlib.Path(__file__).parents[1] / "tiny_run.py")
 TINY_ICNN = str(pathlib.Path(__file__).parents[1] / "tiny_icnn_run.py")

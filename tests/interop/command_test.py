@@ -13,15 +13,15 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
-from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
-from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from needs_torch import torch
 from PIL import Image
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.evaluation import evaluate
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import (
     InteropError,
     __main__,

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from fpliif_jax.configs import fp_liif
-from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from needs_torch import torch
 
+from fpliif_jax.configs import fp_liif
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import InteropError, fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems import create_model
 

@@ -15,7 +15,6 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from fpliif_jax.configs import stn_icnn_helen_official
 from literal_stn_icnn import (
     FineNets,
     LocaliseConv15,
@@ -30,6 +29,7 @@ from literal_stn_icnn import (
 )
 from needs_torch import torch
 
+from fpliif_jax.configs import stn_icnn_helen_official
 from fpliif_jax.interop import InteropError, load_torch_checkpoint, stn_icnn_from_torch, torch_files
 from fpliif_jax.interop.files import read_file
 from fpliif_jax.systems import create_model

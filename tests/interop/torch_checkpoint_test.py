@@ -9,14 +9,14 @@ import sys
 import jax
 import numpy as np
 import pytest
-from fpliif_jax.configs import lapa, stn_icnn_helen_official
-from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise
 from needs_torch import torch
 from xla_flags import xla_flags
 
 from fpliif_jax import interop
+from fpliif_jax.configs import lapa, stn_icnn_helen_official
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model

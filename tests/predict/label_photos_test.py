@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from fpliif_jax.configs import fp_liif, stn_icnn
 from PIL import Image
 
 from fpliif_jax import pictures
+from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.data import preprocess
 from fpliif_jax.predict import label_photos, photos
 from fpliif_jax.run_folder import checkpoint

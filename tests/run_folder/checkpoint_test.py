@@ -10,8 +10,8 @@ import numpy as np
 import optax
 import pytest
 from flax import traverse_util
-from fpliif_jax.configs import fp_liif, stn_icnn
 
+from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.run_folder import checkpoint
 
 # What may change between two sessions of a run, besides all of `eval`: written out, not read from the module.

@@ -5,11 +5,11 @@ import pathlib
 from collections.abc import Callable
 
 import pytest
+
+from fpliif_jax import configs
 from fpliif_jax.experiments.comparison import frameworks, readings
 from fpliif_jax.experiments.launching import jobs
 from fpliif_jax.experiments.runs import runs
-
-from fpliif_jax import configs
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.config_fields import Role
 

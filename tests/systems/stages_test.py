@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
-from fpliif_jax.data_builders import BUILDERS
 from tiny_run import tiny_config
 
+from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.systems import create_model, stages
 from fpliif_jax.training import train
 

@@ -8,10 +8,10 @@ import jax
 import ml_collections
 import numpy as np
 import pytest
-from fpliif_jax.configs import lapa, stn_icnn_helen
 from tiny_run import tiny_config
 
 from fpliif_jax import parallel
+from fpliif_jax.configs import lapa, stn_icnn_helen
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint

@@ -5,10 +5,10 @@ import pathlib
 import jax
 import numpy as np
 import pytest
-from fpliif_jax.configs import lapa, stn_icnn_helen
 from ml_collections import ConfigDict
 from tiny_run import tiny_config
 
+from fpliif_jax.configs import lapa, stn_icnn_helen
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint

@@ -15,12 +15,12 @@ import ml_collections
 import numpy as np
 import pytest
 from flax import traverse_util
-from fpliif_jax.data_builders.errors import DataError
 from tiny_run import tiny_config
 from xla_flags import xla_flags
 
 from fpliif_jax import parallel
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model, stages

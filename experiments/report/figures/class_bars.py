@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
@@ -14,8 +17,6 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
     write_at,
 )
 from fpliif_jax.experiments.report.figures.swatches import hex_colours
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 _LABELS, _VALUES, _LINE, _HEAD, _FOOT = 106, 90, 24, 4, 40
 

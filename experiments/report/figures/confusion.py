@@ -3,6 +3,9 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
@@ -13,8 +16,6 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
     to_svg,
     write_at,
 )
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
 _CELL, _LABELS, _HEAD, _CAPTION = 24, 84, 84, 22
 _LEAST = 0.005  # smaller shares are left blank

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
@@ -15,8 +18,6 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
     to_svg,
     write_at,
 )
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 _MOST_POINTS = 160  # of a line; a figure is 300 pixels wide
 _LEFT, _PLOT, _HEAD, _FOOT = 46, 120, 26, 26

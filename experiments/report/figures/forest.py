@@ -4,6 +4,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
@@ -14,9 +18,6 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
     to_svg,
     write_at,
 )
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 _HEAD, _AXIS, _GAP = 30, 46, 12
 _SIDE = 8

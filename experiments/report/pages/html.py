@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
+
 from fpliif_jax.experiments.report import glossary, views, wording
 from fpliif_jax.experiments.report.figures import figure_svg, icons
 from fpliif_jax.experiments.report.figures.figures import Figure
 from fpliif_jax.experiments.report.figures.gallery import Gallery
-from markupsafe import Markup
 
 _FOLDER = pathlib.Path(__file__).parent
 

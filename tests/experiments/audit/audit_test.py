@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from fpliif_jax.experiments.audit import geometry, layout, noise, overall, recipe, scores, stn_icnn
 from fpliif_jax.experiments.audit.finding import (
     CONSEQUENCES,

@@ -12,6 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from tiny_icnn_run import tiny_icnn_config
+from tiny_run import tiny_config
+
 from fpliif_jax.experiments.benchmark import (
     arithmetic,
     children,
@@ -29,8 +32,6 @@ from fpliif_jax.experiments.benchmark import (
 )
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, UNFINISHED_NAME, Plan, Record
 from fpliif_jax.experiments.benchmark.timing import Candidate, NotMeasuredError, Program
-from tiny_icnn_run import tiny_icnn_config
-from tiny_run import tiny_config
 
 REPOSITORY = pathlib.Path(__file__).parents[3]
 

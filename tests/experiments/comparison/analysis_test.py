@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+from made_runs import IMAGES, LAPA, OTHERS, config_of, write_run, write_seeds
+from statsmodels.stats import multitest
+
 from fpliif_jax.experiments.comparison import published_rows
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.experiments.report import write_report
-from made_runs import IMAGES, LAPA, OTHERS, config_of, write_run, write_seeds
-from statsmodels.stats import multitest
 
 # Their mean is 92.4, their SD √(0.02 / 4) = 0.0707; the paper has 92.41.
 NEAR = [92.4, 92.5, 92.3, 92.4, 92.4]

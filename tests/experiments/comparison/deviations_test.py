@@ -8,11 +8,11 @@ import re
 from typing import Any
 
 import pytest
+
+from fpliif_jax import configs, preflight
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import Variant, table_named
-
-from fpliif_jax import configs, preflight
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 

@@ -5,12 +5,13 @@ import pathlib
 from typing import Any
 
 import pytest
+from made_runs import config_of, write_run
+
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report import write_report
-from made_runs import config_of, write_run
 
 TABLE = table_named("stn_efficiency")
 VARIANTS = {variant.name: variant for variant in TABLE.variants}

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import scipy.stats
+from made_runs import config_of, write_run, write_seeds
+
 from fpliif_jax.experiments.comparison import measured
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report import write_report
-from made_runs import config_of, write_run, write_seeds
 
 JAX = [92.4, 92.5, 92.3]
 TORCH = [92.3, 92.2, 92.2]

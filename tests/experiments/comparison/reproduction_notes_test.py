@@ -3,6 +3,7 @@
 import pathlib
 
 import pytest
+
 from fpliif_jax.configs import lapa
 from fpliif_jax.experiments.audit.recipe import rates_by_epoch
 from fpliif_jax.experiments.plans.tables import TABLES

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_runs import config_of, write_evaluations, write_run
+
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.experiments.comparison import measured
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans.tables import table_named
-from made_runs import config_of, write_evaluations, write_run
 
 RESAMPLES = 300
 FOLDERS = {"seed2": 2, "seed10": 10, "seed1": 1, "seed1-again": 1}

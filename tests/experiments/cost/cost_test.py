@@ -13,12 +13,12 @@ import jax.extend.core
 import literal_stn_icnn
 import ml_collections
 import pytest
+from needs_torch import torch
+
 from fpliif_jax.configs import celebamask_hq, lapa, stn_icnn_helen, stn_icnn_helen_official
 from fpliif_jax.experiments.cost import model_cost, multiply_accumulates
 from fpliif_jax.experiments.published import published_values
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
-from needs_torch import torch
-
 from fpliif_jax.nn import layers
 from fpliif_jax.systems import create_model, input_shapes
 

@@ -7,9 +7,9 @@ import pathlib
 from typing import Any
 
 import pytest
-from fpliif_jax.experiments.launching.jobs import Job, Step, last_words
 from tiny_run import tiny_config
 
+from fpliif_jax.experiments.launching.jobs import Job, Step, last_words
 from fpliif_jax.run_folder import checkpoint
 
 CONFIG = checkpoint.json_config(tiny_config())

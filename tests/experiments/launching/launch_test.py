@@ -11,10 +11,11 @@ import time
 import types
 
 import pytest
+from tiny_run import tiny_config
+
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import launch, local, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
-from tiny_run import tiny_config
 
 
 @pytest.fixture(autouse=True)

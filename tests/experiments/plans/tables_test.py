@@ -3,14 +3,14 @@
 import pathlib
 
 import pytest
+
+from fpliif_jax import preflight
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME
 from fpliif_jax.experiments.comparison.deviations import dataset_of
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.published import published_values
-
-from fpliif_jax import preflight
 from fpliif_jax.run_folder import checkpoint
 
 ALL = [pytest.param(table, id=table.name) for table in tables.TABLES]

@@ -5,6 +5,7 @@ import pathlib
 from decimal import ROUND_DOWN, Decimal
 
 import pytest
+
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.experiments import published
 from fpliif_jax.experiments.published import (

@@ -5,16 +5,16 @@ import itertools
 import jax
 import numpy as np
 import pytest
+from needs_torch import torch
+
 from fpliif_jax.configs import fp_liif
+from fpliif_jax.data import preprocess
+from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.pytorch import augment as torch_augment
 from fpliif_jax.experiments.pytorch import losses as torch_losses
 from fpliif_jax.experiments.pytorch import rows
 from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from fpliif_jax.experiments.pytorch.step import normalise, to_images
-from needs_torch import torch
-
-from fpliif_jax.data import preprocess
-from fpliif_jax.evaluation import metrics
 from fpliif_jax.systems.fp_liif import augment, losses, protocols
 from fpliif_jax.systems.fp_liif.color_jitter import color_jitter as jax_color_jitter
 

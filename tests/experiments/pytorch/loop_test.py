@@ -11,14 +11,14 @@ import ml_collections
 import numpy as np
 import pytest
 from clocked_loop import ClockedLoop
-from fpliif_jax.experiments.pytorch import loop, step
-from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
-from fpliif_jax.experiments.pytorch.rows import make_predictor
 from needs_torch import torch
 from tiny_run import tiny_config
 
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.evaluation import evaluate
+from fpliif_jax.experiments.pytorch import loop, step
+from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
+from fpliif_jax.experiments.pytorch.rows import make_predictor
 from fpliif_jax.interruption import Interruption
 
 CPU = torch.device("cpu")

@@ -4,9 +4,10 @@ from typing import Any
 
 import ml_collections
 import pytest
+from needs_torch import torch
+
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
-from needs_torch import torch
 
 
 def small(**changes: Any) -> ml_collections.ConfigDict:

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
+from needs_torch import torch
+
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.experiments.pytorch import losses as torch_losses
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF, cell_centres
-from needs_torch import torch
-
 from fpliif_jax.interop import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import losses

@@ -11,13 +11,13 @@ import time
 
 import numpy as np
 import pytest
-from fpliif_jax.experiments.pytorch import checkpoint, loop
-from fpliif_jax.experiments.pytorch.evaluation import evaluate_run
 from needs_torch import torch
 from tiny_run import tiny_config
 from xla_flags import xla_flags
 
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.experiments.pytorch import checkpoint, loop
+from fpliif_jax.experiments.pytorch.evaluation import evaluate_run
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder.checkpoint import CheckpointError, save
 

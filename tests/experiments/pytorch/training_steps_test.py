@@ -9,11 +9,11 @@ import ml_collections
 import numpy as np
 import optax
 import pytest
-from fpliif_jax.experiments.pytorch import loop, step
 from needs_torch import torch
 from tiny_run import tiny_config
 
 from fpliif_jax import parallel
+from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.interop import fpliif_to_torch
 from fpliif_jax.systems import create_model, stages
 from fpliif_jax.systems.fp_liif import augment, losses

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import report_study
+
 from fpliif_jax.experiments.report.figures import class_bars, confusion, curves, figure_svg, forest
 from fpliif_jax.experiments.report.figures.figures import draw_figures
 from fpliif_jax.experiments.report.file_names import FileNames

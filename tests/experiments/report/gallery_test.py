@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import report_study
+from PIL import Image
+
+from fpliif_jax import pictures
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.experiments.report import write, write_report
 from fpliif_jax.experiments.report.figures.gallery import Card, Gallery, make_gallery
 from fpliif_jax.experiments.runs.runs import Examples
-from PIL import Image
-
-from fpliif_jax import pictures
 
 
 @pytest.fixture(scope="module")

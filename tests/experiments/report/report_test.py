@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import report_study
+
 from fpliif_jax.experiments.report import ReportError, write, write_report
 
 

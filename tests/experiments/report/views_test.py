@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import report_study
+
 from fpliif_jax.experiments.report import views
 
 

@@ -13,11 +13,11 @@ import scipy.sparse
 import scipy.sparse.linalg
 import tiny_icnn_run
 import tiny_run
-from fpliif_jax.data_builders import class_names, synthetic_faces
-from fpliif_jax.experiments.robustness import hiding, measure, sheet
 from PIL import Image
 from scipy import ndimage
 
+from fpliif_jax.data_builders import class_names, synthetic_faces
+from fpliif_jax.experiments.robustness import hiding, measure, sheet
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model, input_shapes
 from fpliif_jax.systems.stn_icnn import grid_transformer

@@ -6,15 +6,15 @@ import pathlib
 from typing import Any
 
 import pytest
+from made_runs import config_of, write_run, write_seeds
+
+from fpliif_jax import data_builders, preflight
+from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.synthetic_faces.__main__ import main as draw
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report import write_report
 from fpliif_jax.experiments.runs import runs
-from made_runs import config_of, write_run, write_seeds
-
-from fpliif_jax import data_builders, preflight
-from fpliif_jax.data import input_pipeline
 
 NEAR = [92.4, 92.5, 92.3]
 

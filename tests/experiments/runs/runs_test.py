@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from fpliif_jax.experiments.runs import bounded_files, runs
 
 CLASSES = ("background", "skin", "nose")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import scipy.stats
-from fpliif_jax.experiments.runs import runs
-from fpliif_jax.experiments.stats import image_bootstrap as bootstrap
 
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.runs import runs
+from fpliif_jax.experiments.stats import image_bootstrap as bootstrap
 
 
 def draw(seeds: int, images: int, classes: int, seed: int = 0) -> np.ndarray:

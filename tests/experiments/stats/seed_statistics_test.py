@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.stats
+
 from fpliif_jax.experiments.stats import seed_statistics as stats
 
 # By hand: mean 92, deviations −2 −1 0 1 2, SD √(10 / 4), SEM √(10 / 4 / 5) = √0.5.

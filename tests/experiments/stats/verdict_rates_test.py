@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+
 from fpliif_jax.experiments.stats import verdict_rule, verdicts
 
 MARGIN = 0.5

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.stats
+
 from fpliif_jax.experiments.stats import seed_statistics
 from fpliif_jax.experiments.stats.verdict_rule import WORDS
 from fpliif_jax.experiments.stats.verdicts import Verdict, as_family, verdict

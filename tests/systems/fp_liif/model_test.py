@@ -12,9 +12,9 @@ import ml_collections
 import numpy as np
 import pytest
 from flax import traverse_util
-from fpliif_jax.configs import fp_liif
 from needs_torch import torch
 
+from fpliif_jax.configs import fp_liif
 from fpliif_jax.nn import layers
 from fpliif_jax.systems import create_model
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import pytest
-from fpliif_jax.configs import celebamask_hq_small, lapa, synthetic
 
+from fpliif_jax.configs import celebamask_hq_small, lapa, synthetic
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import query_plan

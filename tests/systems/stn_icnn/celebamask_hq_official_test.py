@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from fpliif_jax.configs import stn_icnn_celebamask_hq_official
-from fpliif_jax.data_builders import class_names, synthetic_faces
 from PIL import Image
 
+from fpliif_jax.configs import stn_icnn_celebamask_hq_official
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.systems import create_model, stages
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import grid_transformer, protocols

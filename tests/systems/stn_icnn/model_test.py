@@ -10,10 +10,10 @@ import literal_stn_icnn as literal
 import ml_collections
 import numpy as np
 import pytest
-from fpliif_jax.configs import stn_icnn, stn_icnn_helen_official
 from jax.flatten_util import ravel_pytree
 from needs_torch import torch
 
+from fpliif_jax.configs import stn_icnn, stn_icnn_helen_official
 from fpliif_jax.interop import stn_icnn_from_torch
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import icnn

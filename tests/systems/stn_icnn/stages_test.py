@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from jax.flatten_util import ravel_pytree
 from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
 from fpliif_jax import parallel
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.systems import create_model, stages
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
