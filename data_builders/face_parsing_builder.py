@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import io
 import itertools
 import os
 import pathlib
@@ -27,6 +26,7 @@ from fpliif_jax.data_builders import drawn, fingerprint, label_digests, prepared
 from fpliif_jax.data_builders.errors import DataError, one_line
 from fpliif_jax.data_builders.ordered_map import ordered_map
 from fpliif_jax.data_builders.orientation import UPRIGHT, orientation_of_file
+from fpliif_jax.data_builders.prepared_split import PreparedSplit
 from fpliif_jax.data_builders.raw_tree import RawExample, RawTree
 from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
 
@@ -182,6 +182,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             self._prepare(tree, config, kwargs, rebuild)
         self._check_prepared(tree)
         self._complete_contents(tree)
+        for split in self.info.splits:
+            self.encoded_examples(split).check_ends()
         self._tell_what_it_is()
 
     def _prepare(
@@ -352,7 +354,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         if contents is None:
             if not os.access(folder, os.W_OK):  # It would have to be read whole every time.
                 return
-            digests = self._digest_prepared()
+            digests = self._digest_prepared(tree)
             ids = itertools.chain.from_iterable(digests.values())
             contents = prepared_set.Contents(digests, drawn.has_drawn_id(ids) or None, None)
         if (
@@ -367,23 +369,28 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             with contextlib.suppress(OSError):
                 prepared_set.write_contents(folder, contents)
 
-    def _digest_prepared(self) -> dict[str, dict[str, str]]:
-        """Digests of the label maps of a set that is prepared, by split and id; reads all of them."""
+    def _digest_prepared(self, tree: RawTree | None) -> dict[str, dict[str, str]]:
+        """Digests of the label maps of a set that is prepared, by split and id; reads all of them.
 
-        def digest(example: Example) -> tuple[str, str]:
+        Where the tree is given that the set was made from, it says which example is where.
+        """
+
+        def digest(examples: PreparedSplit, position: int) -> tuple[str, str]:
+            example = examples[position]
             identifier = example["id"].decode("utf-8")
-            with Image.open(io.BytesIO(example["label_map"])) as label_map:
-                return identifier, label_digests.label_map_digest(identifier, np.asarray(label_map))
+            label_map = examples.label_map(position, example)
+            return identifier, label_digests.label_map_digest(identifier, label_map)
 
         found = {}
         for split in self.info.splits:
-            source = self.encoded_examples(split)
+            ids = tree and dict.fromkeys(raw.id for raw in tree.splits.get(split, ()))
+            examples = self._open(split, ids)
             digests = ordered_map(
-                lambda i, s=source: digest(s[i]), range(len(source)), self.num_workers
+                functools.partial(digest, examples), range(len(examples)), self.num_workers
             )
             description = f"Digesting the labels of {self.name} {split}, once"
             with contextlib.closing(digests):
-                found[split] = dict(tqdm.tqdm(digests, description, len(source), unit=" images"))
+                found[split] = dict(tqdm.tqdm(digests, description, len(examples), unit=" images"))
         return found
 
     def damaged(self, reason: object, tree: RawTree | None = None) -> DataError:
@@ -399,25 +406,31 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             raise self.damaged(self._damage)
         return super().as_data_source(*args, **kwargs)
 
-    def encoded_examples(self, split: str) -> Sequence[dict[str, Any]]:
+    def encoded_examples(self, split: str) -> PreparedSplit:
         """The examples of a split of the prepared set, images as the bytes of their files.
 
-        Reading one raises DataError where it is damaged.
+        Reading one raises DataError where it is damaged, or is not what belongs in its place.
         """
+        contents = prepared_set.read_contents(self.prepared_folder())
+        return self._open(split, contents and contents.label_digests.get(split, {}))
+
+    def _open(self, split: str, expected: Mapping[str, str | None] | None) -> PreparedSplit:
         images = {"image", *self.label_features()}
         decoders = {name: tfds.decode.SkipDecoding() for name in images}
         with self.reporting_damage():
-            return _Examples(self, self.as_data_source(split, decoders=decoders))
+            source = self.as_data_source(split, decoders=decoders)
+            return PreparedSplit(self, split, source, expected)
 
     @contextlib.contextmanager
-    def reporting_damage(self) -> Iterator[None]:
-        """Makes a DataError of whatever is raised while the prepared set is read or decoded."""
+    def reporting_damage(self, file: str = "") -> Iterator[None]:
+        """Makes a DataError of whatever is raised while the prepared set, or a file of it, is read or decoded."""
         try:
             yield
         except DataError:
             raise
         except Exception as error:  # so do ArrayRecord, protobuf and decoders for damaged files
-            raise self.damaged(str(error) or type(error).__name__) from error
+            reason = str(error) or type(error).__name__
+            raise self.damaged(f"{file}: {reason}" if file else reason) from error
 
     def _look_for_turned_photos(
         self, origin: prepared_set.Origin, tree: RawTree | None
@@ -506,23 +519,6 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             f"To replace it: {self._command(manual_dir)} --rebuild. To keep it, give another "
             "--data_dir."
         )
-
-
-class _Examples(Sequence[dict[str, Any]]):
-    """Examples that say so where they are damaged."""
-
-    def __init__(self, builder: FaceParsingBuilder, source: Sequence[dict[str, Any]]) -> None:
-        self._builder = builder
-        self._source = source
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, position: int) -> dict[str, Any]:
-        if position >= len(self):
-            raise IndexError(position)
-        with self._builder.reporting_damage():
-            return self._source[position]
 
 
 class _Encoded(NamedTuple):

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from absl import logging
+from array_record.python import array_record_module
 
 from fpliif_jax.data_builders.lock_file import open_lock_file
 from fpliif_jax.data_builders.raw_tree import SPLITS
@@ -24,7 +25,7 @@ from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
 
 _ORIGIN_FILE = "raw_tree.json"
 # Not part of the note of origin: sets of earlier versions get it later, and those still read that note.
-_CONTENTS_FILE = "contents.json"
+CONTENTS_FILE = "contents.json"
 _METADATA_FILES = ("dataset_info.json", "features.json", _ORIGIN_FILE)
 _LARGEST_METADATA = MEBIBYTE  # they have a few KiB
 _LARGEST_CONTENTS = 64 * MEBIBYTE  # of CelebAMask-HQ's 30,000 images 3
@@ -107,7 +108,7 @@ def write_origin(folder: pathlib.Path, origin: Origin) -> None:
 def read_contents(folder: pathlib.Path) -> Contents | None:
     """The note of contents in a prepared set's folder, None where there is none that can be read."""
     try:
-        contents = Contents(**_read_note(folder / _CONTENTS_FILE, _LARGEST_CONTENTS))
+        contents = Contents(**_read_note(folder / CONTENTS_FILE, _LARGEST_CONTENTS))
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     by_split = contents.label_digests
@@ -119,7 +120,7 @@ def read_contents(folder: pathlib.Path) -> Contents | None:
 
 def write_contents(folder: pathlib.Path, contents: Contents) -> None:
     """Writes the note of contents, atomically."""
-    _write_note(folder / _CONTENTS_FILE, dataclasses.asdict(contents))
+    _write_note(folder / CONTENTS_FILE, dataclasses.asdict(contents))
 
 
 def _read_note(path: pathlib.Path, largest: int) -> dict[str, Any]:
@@ -171,14 +172,21 @@ def damage_of_shards(
         counts = dict.fromkeys(SPLITS, 0)
         for name, split in splits.items():
             counts[name] = split.num_examples
-            length = 0
-            for path in map(pathlib.Path, split.filepaths):
+            length, paths = 0, list(map(pathlib.Path, split.filepaths))
+            for path in paths:
                 status = os.stat(path)
                 if path.parent != folder or not stat.S_ISREG(status.st_mode):
                     return f"{path} is no file of this set"
                 length += status.st_size
             if length != split.num_bytes:
-                return f"the files of {name} have {length} bytes instead of {int(split.num_bytes)}"
+                counts_by_file = zip(paths, split.shard_lengths, strict=True)
+                parts = next(
+                    (p.name for p, n in counts_by_file if _examples_in(p) != n), "one of them"
+                )
+                return (
+                    f"the files of {name} have {length} bytes instead of {int(split.num_bytes)}: "
+                    f"{parts} is another one or a part"
+                )
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
     except Exception as error:  # TFDS, of values that make no sense
@@ -186,6 +194,15 @@ def damage_of_shards(
     if origin is not None and counts != origin.counts:
         return f"dataset_info.json and raw_tree.json differ: {counts} and {origin.counts}"
     return None
+
+
+def _examples_in(path: pathlib.Path) -> int | None:
+    """How many a file has; None where that cannot be read."""
+    try:
+        with contextlib.closing(array_record_module.ArrayRecordReader(str(path))) as reader:
+            return reader.num_records()
+    except Exception:  # ArrayRecord's, of damaged files
+        return None
 
 
 @contextlib.contextmanager

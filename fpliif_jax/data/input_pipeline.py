@@ -376,11 +376,9 @@ class _DecodedByPillow:
 
     def __getitem__(self, position: int) -> dict[str, bytes | np.ndarray]:
         example = self._source[position]
-        with self._builder.reporting_damage():
-            with Image.open(io.BytesIO(example["image"])) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            with Image.open(io.BytesIO(example["label_map"])) as label_map:
-                labels = np.asarray(label_map)
+        with self._builder.reporting_damage(), Image.open(io.BytesIO(example["image"])) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        labels = self._source.label_map(position, example)
         return {"id": example["id"], "image": pixels, "label_map": labels}
 
 

@@ -184,10 +184,10 @@ def test_damaged_examples_are_told_by_a_run(
     shutil.copytree(data, tmp_path / "data")
     (shard,) = (tmp_path / "data/lapa/1.0.0").glob("*validation*")
     old = shard.read_bytes()
-    shard.write_bytes(old.replace(b"IHDR", b"IHDX"))
     dataset = input_pipeline.load_dataset(tiny_config("", tmp_path / "data").data)
+    shard.write_bytes(old.replace(b"IHDR", b"IHDX"))
     input_pipeline.load_split(dataset, "train", (32,))
-    with pytest.raises(DataError, match=f"damaged.*--manual_dir={raw}.*--rebuild"):
+    with pytest.raises(DataError, match=f"damaged.*{shard.name}.*--manual_dir={raw}.*--rebuild"):
         input_pipeline.load_split(dataset, "validation", (32,))
     shard.write_bytes(old)
     assert len(input_pipeline.load_split(dataset, "validation", (32,))) == 2

@@ -280,7 +280,7 @@ def test_a_set_of_an_earlier_version_gets_its_record_once(
     else:  # numbers do not tell
         assert found.drawn is (None if layout == "celebamask_hq" else True)
     monkeypatch.setattr(
-        face_parsing_builder.FaceParsingBuilder, "_digest_prepared", lambda _: pytest.fail("again")
+        face_parsing_builder.FaceParsingBuilder, "_digest_prepared", lambda *_: pytest.fail("again")
     )
     assert metadata(prepare(layout, manual_dir=given, data_dir=str(tmp_path))) == found
     # The tree tells what was not known, also later.

@@ -1,0 +1,100 @@
+"""The examples of a prepared split, each compared with what belongs in its place before it is believed.
+
+The note of contents has the id and the digest of the label map of every example, in the order of preparing. So
+files that took each other's place, or came from another set, are told.
+"""
+
+import bisect
+import io
+import itertools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from fpliif_jax.data_builders import label_digests, prepared_set
+
+if TYPE_CHECKING:
+    from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
+
+
+class PreparedSplit(Sequence[dict[str, Any]]):
+    """Encoded examples; reading one raises DataError where it is damaged or does not belong there."""
+
+    def __init__(
+        self,
+        builder: "FaceParsingBuilder",
+        name: str,
+        source: Sequence[dict[str, Any]],
+        expected: Mapping[str, str | None] | None,
+    ) -> None:
+        """Compares no example yet.
+
+        Args:
+            builder: of the prepared set.
+            name: of the split.
+            source: its examples, images as the bytes of their files.
+            expected: digests of the label maps by id, in the examples' order, None where a digest is not known; None
+                where nothing is known.
+
+        Raises:
+            DataError: there are more or fewer examples.
+        """
+        self._builder = builder
+        self._source = source
+        info = builder.info.splits[name]
+        self._files = [pathlib.Path(path).name for path in info.filepaths]
+        self._starts = list(itertools.accumulate(info.shard_lengths, initial=0))
+        self._expected = None if expected is None else list(expected.items())
+        if expected is not None and len(expected) != len(source):
+            raise builder.damaged(
+                f"{prepared_set.CONTENTS_FILE} has {len(expected)} examples of {name}, the files {len(source)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        if position >= len(self):
+            raise IndexError(position)
+        with self._builder.reporting_damage(self._file(position)):
+            example = self._source[position]
+        if self._expected is not None:
+            identifier = example["id"].decode("utf-8", "replace")
+            expected, _ = self._expected[position]
+            if identifier != expected:
+                raise self._builder.damaged(
+                    f"{self._file(position)} has {identifier!r} in the place of {expected!r}"
+                )
+        return example
+
+    def label_map(self, position: int, example: dict[str, Any]) -> np.ndarray:
+        """The label map of an example that was read at this position: uint8 [h, w].
+
+        Raises:
+            DataError: it cannot be decoded, or is not the one that was prepared.
+        """
+        file = self._file(position)
+        with (
+            self._builder.reporting_damage(file),
+            Image.open(io.BytesIO(example["label_map"])) as image,
+        ):
+            labels = np.asarray(image)
+        identifier, digest = self._expected[position] if self._expected else ("", None)
+        if digest is not None and label_digests.label_map_digest(identifier, labels) != digest:
+            raise self._builder.damaged(
+                f"{file} has another label map of {identifier!r} than was prepared"
+            )
+        return labels
+
+    def check_ends(self) -> None:
+        """Compares the first and the last example of every file. Raises DataError where one does not belong there."""
+        for start, end in itertools.pairwise(self._starts):
+            for position in {start, end - 1} if start < end else ():
+                self.label_map(position, self[position])
+
+    def _file(self, position: int) -> str:
+        """Name of the file that an example is in."""
+        return self._files[bisect.bisect_right(self._starts, position) - 1]
