@@ -1,12 +1,16 @@
 """A disk that is full while something is written: one line that names the place, and what stood there stays."""
 
 import contextlib
+import io
 import pathlib
 import resource
+import sys
 from collections.abc import Iterator
 
 import pytest
+from tiny_run import tiny_config
 
+from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.files import atomic_file
@@ -49,6 +53,30 @@ def test_a_prepared_set_stands_where_its_rebuild_has_no_room(
         prepare("lapa", manual_dir=str(lapa_download), data_dir=str(tmp_path), rebuild=True)
     assert _content(tmp_path) == before
     prepare("lapa", data_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize("size", [0, 100, 3000, 20_000])
+@pytest.mark.parametrize("split", ["official", "random"])
+def test_resized_images_that_have_no_room(
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    split: str,
+) -> None:
+    config = tiny_config(lapa_download, data_dir).copy_and_resolve_references()
+    with config.unlocked():
+        config.data.cache_dir = str(tmp_path)
+        config.data.split = split
+    dataset = input_pipeline.load_dataset(config.data)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # pytest's is a file, too
+    with no_file_beyond(size), pytest.raises(DataError, match="File too large.*cache_dir") as told:
+        input_pipeline.load_split(dataset, "train", (32,))
+    assert "\n" not in str(told.value)
+    assert str(next(tmp_path.iterdir())) in str(told.value)
+    assert not [name for name in _content(tmp_path) if "partial" in name or "images" in name]
+    assert len(input_pipeline.load_split(dataset, "train", (32,))) == 13
 
 
 @pytest.mark.parametrize("argument", ["manual_dir", "data_dir"])

@@ -29,7 +29,7 @@ from PIL import Image
 
 from fpliif_jax.data import preprocess, resize_cache
 from fpliif_jax.data_builders import class_names, label_digests, prepare, synthetic_faces
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 
 Batch = dict[str, np.ndarray]
@@ -252,7 +252,7 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
       DataError: the disk is full or the cache cannot be written.
       ValueError: a label size that a canvas does not have.
     """
-    config, metadata = dataset.config, dataset.metadata
+    config = dataset.config
     if config.framing == "canvas" and set(label_sizes) - {config.image_size}:
         raise ValueError(
             f"label maps of {label_sizes} pixels: with data.framing = 'canvas' they are of "
@@ -261,16 +261,13 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
     arrays = [_images(config), *(_labels(dataset, size) for size in label_sizes)]
     if config.framing == "canvas":
         arrays.append(_sizes(config))
-    try:
-        ids, (images, *others) = resize_cache.open_or_build(
-            _set_folder(dataset) / _folder_name(dataset, name),
-            _open_source(dataset, name),
-            arrays,
-            description=f"resizing {metadata.name} {name}",
-            num_workers=config.num_workers or None,
-        )
-    except OSError as error:
-        raise DataError(f"resized images cannot be written: {error}") from error
+    ids, (images, *others) = _cached(
+        dataset,
+        _folder_name(dataset, name),
+        _open_source(dataset, name),
+        arrays,
+        f"resizing {name}",
+    )
     image_sizes = np.full((len(ids), 2), config.image_size, np.int32)
     if config.framing == "canvas":
         image_sizes = others.pop()
@@ -572,14 +569,31 @@ def _official_ids(dataset: Dataset, split: str) -> list[str]:
     """The ids of an official split, from the cache once they were read; empty if it is missing."""
     if not dataset.metadata.counts[split]:
         return []
-    ids, _ = resize_cache.open_or_build(
-        _set_folder(dataset) / split,
-        dataset.builder.encoded_examples(split),
-        [],
-        description=f"listing {dataset.metadata.name} {split}",
-        num_workers=dataset.config.num_workers or None,
-    )
+    source = dataset.builder.encoded_examples(split)
+    ids, _ = _cached(dataset, split, source, [], f"listing {split}")
     return ids.tolist()
+
+
+def _cached(
+    dataset: Dataset,
+    folder_name: str,
+    source: Sequence[dict[str, Any]],
+    arrays: list[resize_cache.ResizedArray],
+    description: str,
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """As `resize_cache.open_or_build`; says what to do where the disk is the problem."""
+    try:
+        return resize_cache.open_or_build(
+            _set_folder(dataset) / folder_name,
+            source,
+            arrays,
+            description=f"{description} of {dataset.metadata.name}",
+            num_workers=dataset.config.num_workers or None,
+        )
+    except OSError as error:
+        raise DataError(
+            f"resized images cannot be written: {said(error)}; set --config.data.cache_dir to another disk"
+        ) from error
 
 
 def _by_number(identifier: str) -> tuple[bool, int, str]:

@@ -14,11 +14,12 @@ the files that it opens with their digests; what differs, or has no digest, is m
 import contextlib
 import dataclasses
 import errno
+import io
 import os
 import pathlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,10 @@ from absl import logging
 from tqdm import tqdm
 
 from fpliif_jax.data_builders import prepared_set
-from fpliif_jax.data_builders.errors import DataError, one_line
+from fpliif_jax.data_builders.errors import DataError, naming, one_line
 from fpliif_jax.data_builders.ordered_map import ordered_map
 from fpliif_jax.data_builders.regular_files import open_regular
-from fpliif_jax.files import array_digests
+from fpliif_jax.files import array_digests, atomic_file
 
 _IDS = "ids.npy"
 
@@ -81,31 +82,52 @@ def open_or_build(
       OSError: the disk is full, or the folder cannot be written.
       DataError: an example is not what it can be, or what was written is read back as something else.
     """
-    # At first without the lock: several runs may compare at the same time, in a folder that none can write.
-    if _problems(folder, len(source), arrays, num_workers):
+    names = [_IDS, *(array.file_name for array in arrays)]
+    own_state = None  # of the files that this process made
+    # Compared without the lock: several runs may do so at the same time, in a folder that none can write.
+    while True:
+        state = _state(folder, names)
+        problems = _problems(folder, len(source), arrays, num_workers)
+        if not problems:
+            break
+        if state == own_state:
+            name, problem = next(iter(problems.items()))
+            raise DataError(
+                f"{folder / name}: what was just written is not what can be read ({problem or 'missing'}). "
+                "Set --config.data.cache_dir to another disk."
+            )
         folder.mkdir(parents=True, exist_ok=True)
         with prepared_set.lock(folder):
-            problems = _problems(folder, len(source), arrays, num_workers)
+            if _state(folder, names) != state:  # Another process was at work while this one waited.
+                continue
             for name, problem in problems.items():
                 if problem is not None:
                     logging.warning("%s: %s; it is made anew", one_line(folder / name), problem)
                     (folder / name).unlink()
-            if problems:
-                for leftover in folder.glob("*.partial"):
-                    leftover.unlink()
-                missing = [array for array in arrays if array.file_name in problems]
-                _build(folder, source, missing, description=description, num_workers=num_workers)
-            for name, problem in _problems(folder, len(source), arrays, num_workers).items():
-                raise DataError(
-                    f"{folder / name}: what was just written is not what can be read ({problem or 'missing'}). "
-                    "Set --config.data.cache_dir to another disk."
-                )
+            for leftover in folder.glob("*.partial"):
+                leftover.unlink()
+            missing = [array for array in arrays if array.file_name in problems]
+            _build(folder, source, missing, description=description, num_workers=num_workers)
+            own_state = _state(folder, names)
     ids = _open(folder / _IDS, (len(source),), None)
     maps = [
         _open(folder / array.file_name, (len(source), *array.shape), array.dtype)
         for array in arrays
     ]
     return np.array(ids), maps
+
+
+def _state(folder: pathlib.Path, names: Iterable[str]) -> list[tuple[int, int, int] | None]:
+    """What changes when files or their digests are made anew: inodes, times and lengths."""
+    states: list[tuple[int, int, int] | None] = []
+    for name in (*names, array_digests.FILE_NAME):
+        try:
+            status = os.stat(folder / name)
+        except FileNotFoundError:
+            states.append(None)
+        else:
+            states.append((status.st_ino, status.st_mtime_ns, status.st_size))
+    return states
 
 
 def _problems(
@@ -161,7 +183,7 @@ def _build(
     if bytes_needed > bytes_free:
         raise OSError(
             f"{folder} needs {bytes_needed / 2**30:.1f} GiB for resized images, "
-            f"{bytes_free / 2**30:.1f} GiB are free; set --config.data.cache_dir to another disk"
+            f"{bytes_free / 2**30:.1f} GiB are free"
         )
     ids = [""] * count
     row_digests = {array.file_name: [b""] * count for array in arrays}
@@ -185,17 +207,21 @@ def _build(
                     )
                 row_digests[array.file_name][position] = array_digests.row_digest(made)
                 # Not through a memory map: on a full disk that would be a bus error.
-                _write_fully(descriptor, made.tobytes(), start + position * made.nbytes)
+                with naming(folder):
+                    _write_fully(descriptor, made.tobytes(), start + position * made.nbytes)
 
         made = ordered_map(make, range(count), num_workers)
         for _ in tqdm(made, total=count, desc=description, unit="image"):
             pass
         for descriptor, _ in files:
-            os.fsync(descriptor)
-    with open(folder / f"{_IDS}.partial", "wb") as file:
-        np.save(file, np.array(ids, dtype=np.str_), allow_pickle=False)
-    for name in (*row_digests, _IDS):
-        os.replace(folder / f"{name}.partial", folder / name)
+            with naming(folder):
+                os.fsync(descriptor)
+        content = io.BytesIO()  # of a real file NumPy would not say why it cannot be written
+        np.save(content, np.array(ids, dtype=np.str_), allow_pickle=False)
+        with atomic_file.replacing(folder / _IDS) as file:
+            file.write(content.getbuffer())
+        for name in row_digests:
+            os.replace(folder / f"{name}.partial", folder / name)
     # At last: what a process that is killed here leaves has no digest, or another one, and is made anew.
     digests = {
         array.file_name: array_digests.combined(
@@ -211,16 +237,23 @@ def _build(
 def _partial_npy(
     folder: pathlib.Path, array: ResizedArray, count: int
 ) -> Iterator[tuple[int, int]]:
-    """Opens <name>.partial as an empty .npy; gives its descriptor and where the data start."""
-    with open(folder / f"{array.file_name}.partial", "wb") as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(array.dtype),
-            "fortran_order": False,
-            "shape": (count, *array.shape),
-        }
-        np.lib.format.write_array_header_1_0(file, header)
-        file.flush()
-        yield file.fileno(), file.tell()
+    """Opens <name>.partial as an empty .npy; gives its descriptor and where the data start. A failure removes it."""
+    path = folder / f"{array.file_name}.partial"
+    try:
+        with open(path, "wb", buffering=0) as file:
+            header = io.BytesIO()
+            description = {
+                "descr": np.lib.format.dtype_to_descr(array.dtype),
+                "fortran_order": False,
+                "shape": (count, *array.shape),
+            }
+            np.lib.format.write_array_header_1_0(header, description)
+            with naming(folder):
+                _write_fully(file.fileno(), header.getvalue(), 0)
+            yield file.fileno(), header.tell()
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _write_fully(descriptor: int, content: bytes, offset: int) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,13 +101,41 @@ def test_two_runs_that_fill_one_cache_make_it_once(tmp_path: pathlib.Path) -> No
     assert len(first.reads) == 10 and not second.reads
 
 
+def test_runs_that_waited_for_one_cache_compare_it_at_the_same_time(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that made it, too: none holds the lock while it compares."""
+    problems, all_compare = resize_cache._problems, threading.Barrier(3)
+    looked = threading.Semaphore(0)
+
+    def compare(folder: pathlib.Path, *arguments: Any) -> dict[str, str | None]:
+        if (folder / "a.npy").exists():
+            all_compare.wait(10)
+        looked.release()
+        return problems(folder, *arguments)
+
+    monkeypatch.setattr(resize_cache, "_problems", compare)
+    first, others = _WaitingSource(), [_Source(), _Source()]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(_open, tmp_path, first, _array())]
+        assert first.is_asked.wait(20)
+        runs += [pool.submit(_open, tmp_path, other, _array()) for other in others]
+        for _ in range(3):
+            assert looked.acquire(timeout=20)
+        first.may_go_on.set()
+        for run in runs:
+            _, (array,) = run.result()
+            np.testing.assert_array_equal(array[:, 0, 0], np.arange(10))
+    assert not any(other.reads for other in others)
+
+
 def test_a_disk_too_small_is_told_before_anything_is_read(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = resize_cache.shutil.disk_usage(tmp_path)._replace(free=30)
     monkeypatch.setattr(resize_cache.shutil, "disk_usage", lambda folder: usage)
     source = _Source()
-    with pytest.raises(OSError, match=r"cache_dir to another disk"):
+    with pytest.raises(OSError, match=r"needs 0.0 GiB for resized images, 0.0 GiB are free"):
         _open(tmp_path, source, _array())
     assert not source.reads
 
