@@ -14,7 +14,7 @@ import sys
 
 import tensorflow_datasets as tfds
 
-from fpliif_jax.data_builders import BUILDERS, label_digests, prepared_set
+from fpliif_jax.data_builders import BUILDERS, label_digests, prepared_set, standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, DataError, error_line, one_line
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 
@@ -202,4 +202,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     sys.exit(main())

@@ -28,6 +28,7 @@ import jax
 import ml_collections
 
 from fpliif_jax import preflight
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.launching import launch
@@ -146,4 +147,5 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     main()

@@ -23,6 +23,7 @@ import jax
 from tqdm import tqdm
 
 from fpliif_jax import preflight
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job, Step
@@ -183,4 +184,5 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     main()

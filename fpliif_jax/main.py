@@ -13,6 +13,7 @@ from ml_collections import config_flags
 
 from fpliif_jax import interop, parallel
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.interruption import Interruption
@@ -106,4 +107,5 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interrup
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     app.run(main, flags_parser=parse_flags)

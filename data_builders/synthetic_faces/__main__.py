@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, DataError, error_line
 from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
 from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
@@ -83,4 +84,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     sys.exit(main())

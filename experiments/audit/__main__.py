@@ -13,6 +13,7 @@ import sys
 
 from absl import app, flags, logging
 
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.audit import layout
 
@@ -49,4 +50,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     app.run(main)

@@ -27,6 +27,7 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from fpliif_jax import preflight
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, PARTS, Plan, Record
@@ -200,4 +201,5 @@ def _surroundings() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     app.run(main, flags_parser=preflight.parse_flags)

@@ -19,6 +19,7 @@ import sys
 from absl import app, flags, logging
 
 from fpliif_jax import preflight
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import write_json
@@ -47,4 +48,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     app.run(main, flags_parser=preflight.parse_flags)

@@ -17,6 +17,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.pytorch import evaluation, loop
@@ -115,4 +116,5 @@ def apply_to_torch(config: ml_collections.ConfigDict) -> None:
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     app.run(main, flags_parser=parse_flags)

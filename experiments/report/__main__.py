@@ -18,6 +18,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report import write_report
@@ -74,4 +75,5 @@ def _examples(shown: dict[str, Run], study: dict) -> dict[str, Examples]:
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     main()

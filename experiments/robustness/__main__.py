@@ -2,7 +2,9 @@
 
 import sys
 
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.experiments.robustness.measure import main
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     sys.exit(main())

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import jax
 
 from fpliif_jax import preflight
+from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.interop import make_run, write_weights
 
@@ -71,4 +72,5 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
 
 
 if __name__ == "__main__":
+    standard_streams.outlive_readers()
     main()
