@@ -105,40 +105,54 @@ class ArrayForm:
         )
 
 
-def read_arrays(
-    path: pathlib.Path, within: pathlib.Path, forms: Mapping[str, ArrayForm], limit: int
-) -> dict[str, np.ndarray]:
-    """Arrays of an .npz file. Nothing is decompressed but headers before all of these say what is expected.
+class ArrayFile:
+    """An .npz file, read from disk once."""
 
-    Args:
-      path: the file.
-      within: folder that it must lie in once all links are followed.
-      forms: what the arrays that are read must be, by name; others are not even decompressed.
-      limit: most bytes of the file, and of all these arrays together.
+    def __init__(self, path: pathlib.Path, within: pathlib.Path, limit: int) -> None:
+        """Reads the file and decompresses nothing.
 
-    Raises:
-      FileNotFoundError: there is no such file.
-      UnreadableError: the file is damaged, an array is missing, of another form, too large or not as long as it says.
-    """
-    content = read_bytes(path, within, limit)
-    # zipfile makes an object of each before anything is asked.
-    if content.count(_ZIP_ENTRY) > _MOST_MEMBERS:
-        raise UnreadableError(f"{path.name} has more than {_MOST_MEMBERS:,} arrays")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = _members(archive, path.name)
-            missing = [name for name in forms if name not in members]
-            if missing:
-                raise UnreadableError(f"{path.name} has no array {missing[0]!r}")
-            if sum(members[name].file_size for name in forms) > limit:
-                raise UnreadableError(f"{path.name} unpacks to more than {limit // MEBIBYTE} MiB")
-            for name, form in forms.items():
-                _check_form(archive, members[name], form, f"{path.name}: {name}")
-            return {name: _read_array(archive, members[name], path.name) for name in forms}
-    except UnreadableError:
-        raise
-    except Exception as error:  # zipfile, zlib and NumPy raise many kinds for damaged files
-        raise UnreadableError(f"{path.name} is damaged: {_one_line(error)}") from error
+        Args:
+          path: the file.
+          within: folder that it must lie in once all links are followed.
+          limit: most bytes of the file, and of all arrays together that are read at once.
+
+        Raises:
+          FileNotFoundError: there is no such file.
+          UnreadableError: it cannot be read, or is too large.
+        """
+        self._content = read_bytes(path, within, limit)
+        self._name = path.name
+        self._limit = limit
+        # zipfile makes an object of each before anything is asked.
+        if self._content.count(_ZIP_ENTRY) > _MOST_MEMBERS:
+            raise UnreadableError(f"{self._name} has more than {_MOST_MEMBERS:,} arrays")
+
+    def read(self, forms: Mapping[str, ArrayForm]) -> dict[str, np.ndarray]:
+        """Some of its arrays. Nothing is decompressed but headers before all of these say what is expected.
+
+        Args:
+          forms: what the arrays that are read must be, by name; others are not even decompressed.
+
+        Raises:
+          UnreadableError: the file is damaged, an array is missing, of another form, too large or not as long as it
+            says.
+        """
+        name, limit = self._name, self._limit
+        try:
+            with zipfile.ZipFile(io.BytesIO(self._content)) as archive:
+                members = _members(archive, name)
+                missing = [array for array in forms if array not in members]
+                if missing:
+                    raise UnreadableError(f"{name} has no array {missing[0]!r}")
+                if sum(members[array].file_size for array in forms) > limit:
+                    raise UnreadableError(f"{name} unpacks to more than {limit // MEBIBYTE} MiB")
+                for array, form in forms.items():
+                    _check_form(archive, members[array], form, f"{name}: {array}")
+                return {array: _read_array(archive, members[array], name) for array in forms}
+        except UnreadableError:
+            raise
+        except Exception as error:  # zipfile, zlib and NumPy raise many kinds for damaged files
+            raise UnreadableError(f"{name} is damaged: {_one_line(error)}") from error
 
 
 def _members(archive: zipfile.ZipFile, file_name: str) -> dict[str, zipfile.ZipInfo]:

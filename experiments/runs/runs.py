@@ -4,6 +4,7 @@ Files come from anywhere, so nothing in them is believed before it is checked, a
 run is told in a line of its own instead of stopping the reader.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -21,10 +22,10 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.runs.bounded_files import (
     MEBIBYTE,
+    ArrayFile,
     ArrayForm,
     UnreadableError,
     parse_json,
-    read_arrays,
     read_bytes,
 )
 from fpliif_jax.experiments.runs.run_data import RunData
@@ -207,9 +208,14 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
         "class_names": ArrayForm("U", (num_classes,), _TEXTS_LIMIT),
         "confusion_matrices": ArrayForm("iu", (count, num_classes, num_classes)),
     }
-    arrays = _load(run, pathlib.Path("evaluations", name), forms, _MATRICES_LIMIT)
-    if arrays is None:
-        raise RunError(f"{run.name}: evaluations/{name} is missing; evaluate the run again")
+    try:
+        with _telling_of(run):
+            path = run.path / "evaluations" / name
+            arrays = ArrayFile(path, run.path, _MATRICES_LIMIT).read(forms)
+    except FileNotFoundError:
+        raise RunError(
+            f"{run.name}: evaluations/{name} is missing; evaluate the run again"
+        ) from None
 
     def require(fits: bool, problem: str) -> None:
         if not fits:
@@ -248,8 +254,11 @@ def load_examples(run: Run) -> Examples | None:
     """
     file = pathlib.Path("examples.npz")
     texts = {key: ArrayForm("U", (None,), _TEXTS_LIMIT) for key in ("ids", "rows", "class_names")}
-    named = _load(run, file, texts, _EXAMPLES_LIMIT)
-    if named is None:
+    try:
+        with _telling_of(run):
+            array_file = ArrayFile(run.path / file, run.path, _EXAMPLES_LIMIT)
+            named = array_file.read(texts)
+    except FileNotFoundError:
         return None
 
     def require(fits: bool, problem: str) -> None:
@@ -271,7 +280,8 @@ def load_examples(run: Run) -> Examples | None:
     }
     for index in range(len(rows)):
         forms |= {f"truth_{index}": labels, f"prediction_{index}": labels}
-    arrays = _load(run, file, forms, _EXAMPLES_LIMIT)
+    with _telling_of(run):
+        arrays = array_file.read(forms)
     images, f1, rank = arrays["images"], arrays["per_image_f1"].astype(np.float64), arrays["rank"]
     require(images.dtype == np.uint8, "images are not uint8")
     require(images.size > 0, "images are empty")
@@ -659,14 +669,11 @@ def _last_error(folder: pathlib.Path) -> str | None:
     return lines[-1].strip()[:300] if lines and lines[-1].startswith("error: ") else None
 
 
-def _load(
-    run: Run, file: pathlib.Path, forms: Mapping[str, ArrayForm], limit: int
-) -> dict[str, np.ndarray] | None:
-    """Arrays of a file of the run; None if there is no such file."""
+@contextlib.contextmanager
+def _telling_of(run: Run) -> Iterator[None]:
+    """Makes a RunError, which names the run, of what is wrong with a file of it."""
     try:
-        return read_arrays(run.path / file, run.path, forms, limit)
-    except FileNotFoundError:
-        return None
+        yield
     except UnreadableError as error:
         raise RunError(_printable(f"{run.name}: {error}")) from error
 

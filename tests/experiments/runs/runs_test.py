@@ -501,10 +501,10 @@ def test_an_archive_is_not_unpacked_beyond_the_limit(tmp_path: pathlib.Path) -> 
     limit = 2**20
     assert path.stat().st_size < limit
     with pytest.raises(bounded_files.UnreadableError, match="unpacks to more than 1 MiB"):
-        bounded_files.read_arrays(path, tmp_path, {"zeros": _ZEROS}, limit)
+        bounded_files.ArrayFile(path, tmp_path, limit).read({"zeros": _ZEROS})
     # What is not wanted is not unpacked.
     one = bounded_files.ArrayForm("f", (None,))
-    assert bounded_files.read_arrays(path, tmp_path, {"one": one}, limit)["one"] == [1.0]
+    assert bounded_files.ArrayFile(path, tmp_path, limit).read({"one": one})["one"] == [1.0]
 
     # The directory of the archive says 100 bytes, the data have 2 MiB.
     content = bytearray(path.read_bytes())
@@ -512,7 +512,7 @@ def test_an_archive_is_not_unpacked_beyond_the_limit(tmp_path: pathlib.Path) -> 
     assert content.count(true_size)
     path.write_bytes(bytes(content).replace(true_size, (100).to_bytes(4, "little")))
     with pytest.raises(bounded_files.UnreadableError, match="is damaged"):
-        bounded_files.read_arrays(path, tmp_path, {"zeros": _ZEROS}, limit)
+        bounded_files.ArrayFile(path, tmp_path, limit).read({"zeros": _ZEROS})
 
 
 def test_what_is_not_expected_is_not_unpacked(tmp_path: pathlib.Path) -> None:
@@ -569,7 +569,9 @@ def test_archives_that_numpy_does_not_write_are_refused(tmp_path: pathlib.Path, 
             archive.writestr("a.npy", _npy(np.ones(1)))
     problem = {"twice": "has two arrays 'a'", "bzip2": "compressed in an unknown way"}[kind]
     with pytest.raises(bounded_files.UnreadableError, match=problem):
-        bounded_files.read_arrays(path, tmp_path, {"a": bounded_files.ArrayForm("f", (1,))}, 2**20)
+        bounded_files.ArrayFile(path, tmp_path, 2**20).read(
+            {"a": bounded_files.ArrayForm("f", (1,))}
+        )
 
 
 def _npy(array: np.ndarray) -> bytes:
@@ -612,6 +614,22 @@ def _examples(**changes: Any) -> dict[str, Any]:
         "truth_0": np.array([[[1, 255]], [[0, 0]]], np.uint8),
         "prediction_0": np.array([[[1, 2]], [[0, 1]]], np.uint8),
     } | changes
+
+
+def test_examples_are_read_from_disk_once(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    np.savez_compressed(folder / "examples.npz", **_examples())
+    run, read, names = only_run(tmp_path), bounded_files.read_bytes, []
+
+    def counted(path: pathlib.Path, *arguments: Any) -> bytes:
+        names.append(path.name)
+        return read(path, *arguments)
+
+    monkeypatch.setattr(bounded_files, "read_bytes", counted)
+    runs.load_examples(run)
+    assert names == ["examples.npz"]
 
 
 def test_examples_are_read_from_the_worst_to_the_best(tmp_path: pathlib.Path) -> None:
