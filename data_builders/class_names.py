@@ -69,3 +69,15 @@ CELEBAMASK_HQ_FACIAL_PARTS = {
 def whose_left(names: Sequence[str]) -> str:
     """Whose left the names of classes mean: PICTURE for `left_…`, PERSON for CelebAMask-HQ's."""
     return PICTURE if any(name.startswith("left_") for name in names) else PERSON
+
+
+def mirrored_classes(class_names: Sequence[str]) -> tuple[int, ...]:
+    """For each class id, the id of the same part on the other side of the face; else itself."""
+    swaps = (("left_", "right_"), ("right_", "left_"), ("l_", "r_"), ("r_", "l_"))
+    mirrored = []
+    for index, name in enumerate(class_names):
+        others = [new + name[len(old) :] for old, new in swaps if name.startswith(old)]
+        mirrored.append(
+            next((class_names.index(other) for other in others if other in class_names), index)
+        )
+    return tuple(mirrored)

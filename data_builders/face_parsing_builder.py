@@ -1,4 +1,4 @@
-"""What the TFDS builders of the three face parsing sets have in common."""
+"""What the TFDS builders of the face parsing sets have in common."""
 
 import abc
 import collections
@@ -36,8 +36,8 @@ _RAW_BYTES_PER_SHARD = 64 * 2**20
 _REMARKS = {
     "turned": "{count:,} photos, the first {first}, are stored upright, as their EXIF orientation "
     "says; their labels are taken as they are",
-    "scaled": "{count:,} label maps, the first {first}, have not the size of their photo, as all "
-    "of the official set have; they are resized",
+    "scaled": "{count:,} label maps, the first {first}, have not the size of their photo; they are "
+    "resized",
 }
 
 Example = dict[str, Any]
@@ -60,8 +60,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         file_name: path of the image in the raw tree.
 
     Attributes:
-        CLASS_NAMES: names of the classes; index = id.
-        OFFICIAL_COUNTS: number of images in each split of the official set.
+        CLASS_NAMES: names of the classes; index = id. Empty where each raw tree has its own.
+        OFFICIAL_COUNTS: number of images in each split of the official set; None where there is none.
         OFFICIAL_IDS: all ids of the official set; None where they are not known here.
         MANUAL_DOWNLOAD_INSTRUCTIONS: what to download, from whom, where to unpack it.
         LABELS_ARE_SCALED: whether the official label maps have another size than their photos.
@@ -70,8 +70,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    CLASS_NAMES: ClassVar[tuple[str, ...]]
-    OFFICIAL_COUNTS: ClassVar[Mapping[str, int]]
+    CLASS_NAMES: ClassVar[tuple[str, ...]] = ()
+    OFFICIAL_COUNTS: ClassVar[Mapping[str, int] | None] = None
     OFFICIAL_IDS: ClassVar[frozenset[str] | None] = None
     MANUAL_DOWNLOAD_INSTRUCTIONS: ClassVar[str]
     LABELS_ARE_SCALED: ClassVar[bool] = False
@@ -112,6 +112,14 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             DataError: the layout is not the official one, or an image or a label is missing.
         """
 
+    def check_photograph(self, content: bytes, path: pathlib.Path) -> raw_images.Photograph:
+        """The photograph in a file, as it is stored.
+
+        Raises:
+            DataError: the file is not what it has to be.
+        """
+        return raw_images.check_photograph(content, path)
+
     @abc.abstractmethod
     def encode_labels(
         self, paths: Sequence[pathlib.Path], contents: Sequence[bytes]
@@ -129,7 +137,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 shape=(None, None, 1),
                 encoding_format="png",
                 use_colormap=True,
-                doc="Class id of every pixel: " + ", ".join(self.CLASS_NAMES) + ".",
+                doc=f"Class id of every pixel: {', '.join(self.CLASS_NAMES) or 'see raw_tree.json'}.",
             )
         }
 
@@ -257,9 +265,13 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 prepared_at=prepared_set.now(),
                 counts=tree.counts(),
                 remarks=[
-                    _REMARKS[kind].format(count=len(files), first=files[0])
-                    for kind, files in self._unusual.items()
+                    *tree.remarks,
+                    *(
+                        _REMARKS[kind].format(count=len(files), first=files[0])
+                        for kind, files in self._unusual.items()
+                    ),
                 ],
+                class_names=tree.classes and list(tree.classes.names),
             ),
         )
         digests = iter(self._label_digests)
@@ -301,9 +313,9 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         files = (raw.image, *raw.labels)
         contents = [tree.read(file) for file in files]
         paths = [tree.root / file for file in files]
-        photograph = raw_images.check_photograph(contents[0], paths[0])
+        photograph = self.check_photograph(contents[0], paths[0])
         labels, label_map = self.encode_labels(paths[1:], contents[1:])
-        raw_images.check_same_shape(photograph, paths[0], label_map.shape, paths[1])
+        raw_images.check_same_shape(photograph, paths[0], label_map.shape, paths[1], tree.remedy)
         unusual = {}
         if photograph.orientation != UPRIGHT:
             unusual["turned"] = raw.image
@@ -323,6 +335,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         damage = self._damage or prepared_set.damage_of_shards(folder, self.info.splits, origin)
         if origin is None or damage:
             raise self.damaged(damage or "its raw_tree.json is missing or damaged", tree)
+        if not (self.CLASS_NAMES or origin.class_names):
+            raise self.damaged("its raw_tree.json names no classes", tree)
         if origin.remarks is None:
             origin = self._look_for_turned_photos(origin, tree)
         if tree is None:
@@ -475,12 +489,13 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             return
         for remark in origin.remarks or ():
             _warn_once(f"{self.name} in {folder}: {remark}.")
-        if (contents and contents.drawn) or origin.counts == dict(self.OFFICIAL_COUNTS):
+        official = self.OFFICIAL_COUNTS
+        if (contents and contents.drawn) or official is None or origin.counts == dict(official):
             return
         counts = ", ".join(
-            f"{split} {origin.counts[split]:,} of {official:,}"
+            f"{split} {origin.counts[split]:,} of {count:,}"
             + ("" if origin.counts[split] else " (missing or empty, skipped)")
-            for split, official in self.OFFICIAL_COUNTS.items()
+            for split, count in official.items()
         )
         _warn_once(
             f"{self.name} in {self.prepared_folder()} is not the official set: {counts}. It is "

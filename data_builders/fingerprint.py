@@ -73,8 +73,7 @@ def stat_digest(tree: RawTree) -> str:
             stat = os.stat(tree.root / path)
         except OSError as error:
             raise DataError(
-                f"{tree.root / path}: the file cannot be read ({error.strerror}). Unpack the "
-                "archive again."
+                f"{tree.root / path}: the file cannot be read ({error.strerror}). {tree.remedy}"
             ) from error
         digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\0".encode())
     return digest.hexdigest()

@@ -15,6 +15,7 @@ import sys
 import tensorflow_datasets as tfds
 
 from fpliif_jax.data_builders import BUILDERS, label_digests, prepared_set, standard_streams
+from fpliif_jax.data_builders.class_list import ClassList
 from fpliif_jax.data_builders.errors import USER_ERRORS, DataError, error_line, one_line
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 
@@ -26,13 +27,13 @@ class PreparedMetadata:
     """What a prepared set is.
 
     Attributes:
-        name: lapa, celebamask_hq or helen.
+        name: one of `data_builders.BUILDERS`.
         builder_config: the merge profile of CelebAMask-HQ, None for the other sets.
         fingerprint: SHA-256 (64 hexadecimal digits) of the content of the raw tree, the builder's
             name, config and version: equal fingerprints mean equal examples.
-        complete: whether every split has as many images as the official set.
+        complete: whether every split has as many images as the official set, if there is one.
         counts: number of images in 'train', 'validation' and 'test', 0 where a split is missing.
-        official_counts: those of the official set.
+        official_counts: those of the official set; None where there is none.
         class_names: index = id.
         official_ids: whether the ids are those of the official set; None where that is not known.
         drawn: whether any face is drawn by `synthetic_faces`; None where that is not recorded.
@@ -46,7 +47,7 @@ class PreparedMetadata:
     fingerprint: str
     complete: bool
     counts: dict[str, int]
-    official_counts: dict[str, int]
+    official_counts: dict[str, int] | None
     class_names: tuple[str, ...]
     official_ids: bool | None = None
     drawn: bool | None = None
@@ -68,7 +69,7 @@ def prepare(
     Where several processes prepare the same set, one does and the others wait for it.
 
     Args:
-        name: lapa, celebamask_hq or helen.
+        name: one of `data_builders.BUILDERS`.
         builder_config: merge profile of CelebAMask-HQ, `official` by default.
         manual_dir: folder in which the download was unpacked; may be None where the set is
             prepared.
@@ -124,7 +125,7 @@ def metadata(builder: tfds.core.DatasetBuilder) -> PreparedMetadata:
             f"{builder.data_dir}: there is no prepared set. Run python -m data_builders.prepare "
             f"{builder.name} --manual_dir=DIR."
         )
-    official_counts = dict(builder.OFFICIAL_COUNTS)
+    official_counts = builder.OFFICIAL_COUNTS and dict(builder.OFFICIAL_COUNTS)
     official_ids = None
     if contents and builder.OFFICIAL_IDS is not None:
         ids = itertools.chain.from_iterable(contents.label_digests.values())
@@ -133,15 +134,33 @@ def metadata(builder: tfds.core.DatasetBuilder) -> PreparedMetadata:
         name=builder.name,
         builder_config=builder.builder_config.name if builder.builder_config else None,
         fingerprint=origin.fingerprint,
-        complete=origin.counts == official_counts,
+        complete=official_counts in (None, origin.counts),
         counts=origin.counts,
         official_counts=official_counts,
-        class_names=builder.CLASS_NAMES,
+        class_names=tuple(origin.class_names or builder.CLASS_NAMES),
         official_ids=official_ids,
         drawn=contents and contents.drawn,
         drawing=contents and contents.drawing,
         label_digests=contents and contents.label_digests,
     )
+
+
+def class_names(name: str, data_dir: str | None = None) -> tuple[str, ...]:
+    """Names of a set's classes; index = id.
+
+    Raises:
+        DataError: each raw tree of the set has its own, and none is prepared in `data_dir`.
+    """
+    if BUILDERS[name].CLASS_NAMES:
+        return BUILDERS[name].CLASS_NAMES
+    builder = _builder(name, None, data_dir)
+    origin = prepared_set.read_origin(builder.prepared_folder())
+    if origin is None or not origin.class_names:
+        raise DataError(
+            f"{builder.prepared_folder()}: the classes of {name} are not known before it is prepared. Run "
+            f"python -m data_builders.prepare {name} --manual_dir=DIR."
+        )
+    return tuple(origin.class_names)
 
 
 def _builder(name: str, builder_config: str | None, data_dir: str | None) -> FaceParsingBuilder:
@@ -163,6 +182,8 @@ def _builder(name: str, builder_config: str | None, data_dir: str | None) -> Fac
 
 def _in_one_line(prepared: PreparedMetadata) -> str:
     parts = [", ".join(f"{split} {count:,}" for split, count in prepared.counts.items())]
+    if prepared.official_counts is None:
+        parts += _classes_in_words(prepared.class_names)
     parts.append(f"fingerprint {prepared.fingerprint}")
     if prepared.label_digests is not None:
         digests = label_digests.digests_of_splits(prepared.label_digests)
@@ -171,6 +192,15 @@ def _in_one_line(prepared: PreparedMetadata) -> str:
         settings = ", ".join(f"{name} {value}" for name, value in (prepared.drawing or {}).items())
         parts.append("the faces are drawn" + (f" ({settings})" if settings else ""))
     return "; ".join(parts)
+
+
+def _classes_in_words(names: tuple[str, ...]) -> list[str]:
+    pairs = ClassList(names).mirrored_pairs()
+    swapped = ", ".join(f"{first} and {second}" for first, second in pairs)
+    return [
+        f"{len(names)} classes: {', '.join(names)}",
+        f"a flip swaps {swapped}" if pairs else "a flip swaps no classes",
+    ]
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -47,6 +48,7 @@ class Origin:
         counts: number of examples by split, 0 where there are none.
         remarks: what is unusual about the data; None where nobody looked, for the set was prepared
             when photos were not yet turned upright by their EXIF orientation.
+        class_names: index = id; None where they are those of the builder.
     """
 
     fingerprint: str
@@ -55,6 +57,7 @@ class Origin:
     prepared_at: str
     counts: dict[str, int]
     remarks: list[str] | None = None
+    class_names: list[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +105,10 @@ def check_metadata(folder: pathlib.Path) -> None:
 
 def write_origin(folder: pathlib.Path, origin: Origin) -> None:
     """Writes the note of origin, atomically."""
-    _write_note(folder / _ORIGIN_FILE, dataclasses.asdict(origin))
+    note = dataclasses.asdict(origin)
+    if origin.class_names is None:
+        del note["class_names"]  # which earlier versions do not know
+    _write_note(folder / _ORIGIN_FILE, note)
 
 
 def read_contents(folder: pathlib.Path) -> Contents | None:
@@ -144,11 +150,12 @@ def _checksum(note: dict[str, Any]) -> str:
 
 
 def _is_sound(origin: Origin) -> bool:
-    if not isinstance(origin.counts, dict) or not isinstance(origin.remarks or [], list):
+    lists = (origin.remarks or [], origin.class_names or [])
+    if not isinstance(origin.counts, dict) or not all(isinstance(one, list) for one in lists):
         return False
     texts = (origin.fingerprint, origin.stat_digest, origin.manual_dir, origin.prepared_at)
     return (
-        all(isinstance(text, str) for text in (*texts, *(origin.remarks or [])))
+        all(isinstance(text, str) for text in itertools.chain(texts, *lists))
         and re.fullmatch("[0-9a-f]{64}", origin.fingerprint) is not None
         and origin.counts.keys() == set(SPLITS)
         and all(type(count) is int and count >= 0 for count in origin.counts.values())

@@ -15,6 +15,7 @@ from PIL import Image, ImageChops
 
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.orientation import UPRIGHT, orientation, upright
+from fpliif_jax.data_builders.raw_tree import RESTORE
 
 Size = tuple[int, int]  # height, width
 
@@ -37,12 +38,19 @@ _PNG_COLOUR_TYPES = {
 }
 
 
-def _decode(content: bytes, path: pathlib.Path, image_format: str) -> Image.Image:
-    """Decodes all pixels of a file that has to be of the given format ("JPEG" or "PNG")."""
+def decode(
+    content: bytes, path: pathlib.Path, formats: Sequence[str], remedy: str = RESTORE
+) -> Image.Image:
+    """Decodes all pixels of a file that has to be of one of the given formats, as Pillow names them.
+
+    Raises:
+        DataError: empty, another kind of file, damaged, or of more pixels than Pillow's limit.
+    """
     if not content:
-        raise DataError(f"{path}: the file is empty. Unpack the archive again.")
+        raise DataError(f"{path}: the file is empty. {remedy}")
+    names = " or ".join(formats)
     try:
-        image = Image.open(io.BytesIO(content), formats=[image_format])
+        image = Image.open(io.BytesIO(content), formats=formats)
         # Pillow itself only warns up to twice the limit.
         limit = Image.MAX_IMAGE_PIXELS
         if limit is not None and image.width * image.height > limit:
@@ -50,19 +58,15 @@ def _decode(content: bytes, path: pathlib.Path, image_format: str) -> Image.Imag
     except Image.DecompressionBombError as error:
         raise DataError(
             f"{path}: the image claims to have more pixels than the {Image.MAX_IMAGE_PIXELS:,} "
-            f"that are decoded ({error}). No official file is that large: unpack the archive again."
+            f"that are decoded ({error}). {remedy}"
         ) from error
     except _UNDECODABLE as error:
-        raise DataError(
-            f"{path}: this is not a {image_format} image. Replace it by the official file (unpack "
-            "the archive again)."
-        ) from error
+        raise DataError(f"{path}: this is not a {names} image. {remedy}") from error
     try:
         image.load()
     except _UNDECODABLE as error:
         raise DataError(
-            f"{path}: the {image_format} image is damaged or truncated ({error}). Unpack the "
-            "archive again; if the file stays broken, download the archive again."
+            f"{path}: the {image.format} image is damaged or truncated ({error}). {remedy}"
         ) from error
     return image
 
@@ -91,7 +95,7 @@ def check_photograph(content: bytes, path: pathlib.Path) -> Photograph:
     Raises:
         DataError: not a JPEG file, truncated, too large, or neither RGB nor greyscale.
     """
-    image = _decode(content, path, "JPEG")
+    image = decode(content, path, ["JPEG"])
     stated = orientation(image)
     image = upright(image)
     size = (image.height, image.width)
@@ -105,6 +109,20 @@ def check_photograph(content: bytes, path: pathlib.Path) -> Photograph:
     )
 
 
+class Png(NamedTuple):
+    """A decoded PNG file, with what its header says: Pillow scales the samples of a 4-bit grey file to 8 bits.
+
+    Attributes:
+        image: its pixels.
+        colour: 'greyscale', 'palette', 'RGB', 'greyscale with alpha' or 'RGB with alpha'.
+        bits: of a sample.
+    """
+
+    image: Image.Image
+    colour: str
+    bits: int
+
+
 def _png_header(content: bytes) -> tuple[str, int]:
     """Colour type in words and bit depth of a PNG file (from its IHDR chunk)."""
     return _PNG_COLOUR_TYPES.get(content[25], f"colour type {content[25]}"), content[24]
@@ -113,26 +131,29 @@ def _png_header(content: bytes) -> tuple[str, int]:
 def _decode_png(
     content: bytes, path: pathlib.Path, colours: Sequence[str], use: str
 ) -> Image.Image:
-    """Decodes a PNG file of one of the given colour types and 8 bits a sample.
+    """Decodes a PNG file of one of the given colour types and 8 bits a sample."""
+    png = decode_png(content, path)
+    if png.bits != 8 or png.colour not in colours:
+        raise DataError(f"{path}: the PNG is saved as {png.bits}-bit {png.colour}. {use}")
+    return png.image
 
-    The header is read, not Pillow's mode: Pillow scales the samples of a 4-bit grey file to 8 bits.
+
+def decode_png(content: bytes, path: pathlib.Path, remedy: str = RESTORE) -> "Png":
+    """Decodes a PNG file of any kind.
+
+    Raises:
+        DataError: another kind of file, truncated, or one that its EXIF orientation turns.
     """
     if content and not content.startswith(_PNG_SIGNATURE):
-        raise DataError(
-            f"{path}: this is not a PNG image. Replace it by the official file (unpack the archive "
-            "again)."
-        )
-    image = _decode(content, path, "PNG")
-    colour, bits = _png_header(content)
-    if bits != 8 or colour not in colours:
-        raise DataError(f"{path}: the PNG is saved as {bits}-bit {colour}. {use}")
+        raise DataError(f"{path}: this is not a PNG image. {remedy}")
+    image = decode(content, path, ["PNG"], remedy)
     stated = orientation(image)
     if stated != UPRIGHT:
         raise DataError(
             f"{path}: the PNG states the EXIF orientation {stated}, and programs that read labels "
             "do not agree on that. Save its pixels upright, as the photo is seen, without the tag."
         )
-    return image
+    return Png(image, *_png_header(content))
 
 
 def check_label_map(content: bytes, path: pathlib.Path, class_names: Sequence[str]) -> np.ndarray:
@@ -207,7 +228,11 @@ def check_same_sizes(sizes: Sequence[Size], paths: Sequence[pathlib.Path]) -> No
 
 
 def check_same_shape(
-    photograph: Photograph, image_path: pathlib.Path, label_size: Size, label_path: pathlib.Path
+    photograph: Photograph,
+    image_path: pathlib.Path,
+    label_size: Size,
+    label_path: pathlib.Path,
+    remedy: str = RESTORE,
 ) -> None:
     """Raises DataError unless the label map is the upright image's size or a scaled version of it.
 
@@ -228,7 +253,7 @@ def check_same_shape(
         )
     raise DataError(
         f"{what}another aspect ratio: one of the two was cropped, turned or belongs to another "
-        "image. Restore the official files."
+        f"image. {remedy}"
     )
 
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from fpliif_jax.data_builders.class_list import ClassList
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
 
@@ -13,6 +14,8 @@ SPLITS = ("train", "validation", "test")
 # Official files are below 2 MiB; what Pillow decodes at most is about this as a JPEG file.
 LARGEST_FILE = 64 * MEBIBYTE
 _LONGEST_SHOWN = 80
+# What to do about a file of a set that can be downloaded.
+RESTORE = "Restore the official file: unpack the archive again, or download it again."
 MACOS_LEFTOVERS = "__MACOSX"  # beside what macOS packs: a folder of the same names without content
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
@@ -35,12 +38,18 @@ class RawTree:
         root: the data set's own folder, in it.
         lists: files that say what belongs to which split; paths as in RawExample.
         splits: the examples of each split that has any, in the set's order.
+        classes: its classes, where they are not the same in every tree of the set.
+        remarks: what is unusual about the tree.
+        remedy: what the person can do about a file that cannot be used.
     """
 
     manual_dir: pathlib.Path
     root: pathlib.Path
     lists: tuple[str, ...]
     splits: dict[str, list[RawExample]]
+    classes: ClassList | None = None
+    remarks: tuple[str, ...] = ()
+    remedy: str = RESTORE
 
     def examples(self) -> Iterator[RawExample]:
         """All examples, split by split."""
@@ -60,28 +69,25 @@ class RawTree:
 
     def read(self, path: str) -> bytes:
         """The content of one file. Raises DataError where it cannot be read."""
-        return read_file(self.root / path)
+        return read_file(self.root / path, self.remedy)
 
 
-def read_file(path: pathlib.Path) -> bytes:
+def read_file(path: pathlib.Path, remedy: str = RESTORE) -> bytes:
     """The content of a regular file. Raises DataError where it cannot be read, or is too large."""
     try:
         return read_regular(path, LARGEST_FILE)
     except OSError as error:
         raise DataError(
-            f"{path}: the file cannot be read ({error.strerror}). Unpack the archive again, or "
-            "correct the permissions."
+            f"{path}: the file cannot be read ({error.strerror}). Correct its permissions. {remedy}"
         ) from error
 
 
-def read_rows(path: pathlib.Path) -> list[tuple[int, str]]:
+def read_rows(path: pathlib.Path, remedy: str = RESTORE) -> list[tuple[int, str]]:
     """The lines of a list file that are not blank, stripped, with their numbers counted from 1."""
     try:
-        text = read_file(path).decode("utf-8-sig")
+        text = read_file(path, remedy).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: this is not a text file ({error}). Restore the official one."
-        ) from error
+        raise DataError(f"{path}: this is not a text file ({error}). {remedy}") from error
     return [(n, line.strip()) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
 
 

@@ -12,7 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from fpliif_jax.data_builders import class_names as names_of_sets
+from fpliif_jax.data_builders.class_list import MOST_CLASSES
 from fpliif_jax.files import atomic_file
+from fpliif_jax.more_colours import more_colours
 
 # Any two differ clearly (by at least 24 in CIE L*a*b*). Left and right are two shades of a hue, the
 # mouth is red, and skin, hair and neck are near their own colours.
@@ -46,7 +48,7 @@ PART_OF_ALIAS = names_of_sets.CELEBAMASK_HQ_FACIAL_PARTS | {
     "neck_l": "necklace",
 }
 NO_CLASS_COLOUR = (150, 150, 150)  # ids that are no class, such as an ignored label
-WRONG_COLOUR = np.array((235, 30, 60), np.float32)
+WRONG_COLOUR = (235, 30, 60)
 
 INK = (34, 36, 44)
 FAINT_INK = (112, 116, 128)
@@ -57,7 +59,8 @@ COLUMNS = ("image", "truth", "prediction", "differences")
 def class_colours(class_names: Sequence[str]) -> np.ndarray:
     """Colour of every class.
 
-    A name that is not known gets one of the colours that no other class of the list uses, in order.
+    A name that is not known gets one of the colours that no other class of the list uses, in order; where these
+    are used up, one that is as unlike them as can be.
 
     Args:
       class_names: names by label id.
@@ -66,18 +69,18 @@ def class_colours(class_names: Sequence[str]) -> np.ndarray:
       uint8 [C, 3], red, green, blue.
 
     Raises:
-      ValueError: more unknown names than there are colours left.
+      ValueError: more classes than a label map can have.
     """
     parts = [PART_OF_ALIAS.get(name, name) for name in class_names]
     spare = [colour for part, colour in PART_COLOURS.items() if part not in parts]
     unknown = [
         name for name, part in zip(class_names, parts, strict=True) if part not in PART_COLOURS
     ]
+    if len(class_names) > MOST_CLASSES:
+        raise ValueError(f"{len(class_names)} classes: a label map has at most {MOST_CLASSES}")
     if len(unknown) > len(spare):
-        raise ValueError(
-            f"{len(class_names)} classes, but only {len(PART_COLOURS)} colours; none is left for "
-            f"{', '.join(unknown[len(spare) :])}"
-        )
+        known = (*PART_COLOURS.values(), NO_CLASS_COLOUR, WRONG_COLOUR)
+        spare += more_colours(known, len(unknown) - len(spare))
     colour_of_unknown = dict(zip(unknown, spare, strict=False))
     colours = [PART_COLOURS.get(part) or colour_of_unknown[part] for part in parts]
     return np.array(colours, np.uint8).reshape(-1, 3)
@@ -254,7 +257,9 @@ def _wrong_over_grey(image: np.ndarray, wrong: np.ndarray, size: tuple[int, int]
     # BOX enlarges to plain squares and, unlike NEAREST, loses no thin line when it reduces.
     share = Image.fromarray(wrong.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
     opacity = np.asarray(share, np.float32)[..., None] / 255
-    return Image.fromarray(np.rint(pale + opacity * (WRONG_COLOUR - pale)).astype(np.uint8))
+    return Image.fromarray(
+        np.rint(pale + opacity * (np.float32(WRONG_COLOUR) - pale)).astype(np.uint8)
+    )
 
 
 def _legend(class_names: Sequence[str], width: int) -> Image.Image:

@@ -122,12 +122,18 @@ def check_classes(config: ml_collections.ConfigDict, dataset: input_pipeline.Dat
     """Refuses a model whose classes are not those of the data set.
 
     Raises:
-      SettingsError: says how many classes the data set has.
+      SettingsError: says how many classes the data set has, or which of the face's parts it lacks.
     """
     found, names = config.model.num_classes, dataset.class_names
+    if config.data.labels == "facial_parts":
+        try:
+            input_pipeline.facial_parts_table(dataset.metadata.class_names)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
     if found != len(names):
         raise SettingsError(
-            f"config.model.num_classes is {found}; {dataset.metadata.name} has {len(names)} classes"
+            f"config.model.num_classes is {found}; {dataset.metadata.name} has {len(names)} classes: set "
+            f"--config.model.num_classes={len(names)}"
         )
 
 

@@ -26,8 +26,8 @@ from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
 
 # Part of a set's settings, by layout: raise it with every change that alters a drawn byte.
 # 2 has the picture's sides in LaPa and Helen (see data_builders.class_names); 1 had the person's.
-DRAWING_VERSIONS = {"lapa": 2, "celebamask_hq": 1, "helen": 2}
-_FIRST_WITH_RIGHT_SIDES = {"lapa": 2, "celebamask_hq": 1, "helen": 2}
+DRAWING_VERSIONS = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
+_FIRST_WITH_RIGHT_SIDES = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
 _FEW_FACES = 24  # not worth the start of worker processes
 
 
@@ -50,7 +50,7 @@ def write_dataset(
     where it is one of an earlier drawing a line on stderr says so.
 
     Args:
-        layout: 'lapa', 'celebamask_hq' or 'helen'.
+        layout: 'lapa', 'celebamask_hq', 'helen' or 'own_data'.
         output_dir: becomes the builders' `manual_dir`; the set is a folder in it.
         num_train, num_val, num_test: faces in each split, 0 or more, not all 0.
         image_size: pixels a side, 32 … 4096.
@@ -59,8 +59,8 @@ def write_dataset(
         mask_size: pixels a side of CelebAMask-HQ's masks; by default `image_size`.
         overwrite: also replace a folder that this function did not write.
     Returns:
-        The set's own folder, `output_dir/LaPa`, `…/CelebAMask-HQ` or
-        `…/SmithCVPR2013_dataset_resized`.
+        The set's own folder, `output_dir/LaPa`, `…/CelebAMask-HQ`, `…/SmithCVPR2013_dataset_resized`
+        or `…/own_data`.
     Raises:
         DataError: an argument out of range, a folder in the way, a disk that is full or read-only.
     """
@@ -120,7 +120,7 @@ def why_outdated(layout: str, manual_dir: Path) -> str | None:
     """Why the drawn set in a folder is not one of today; None where it is, or where none is drawn.
 
     Args:
-        layout: 'lapa', 'celebamask_hq' or 'helen'.
+        layout: 'lapa', 'celebamask_hq', 'helen' or 'own_data'.
         manual_dir: folder of a raw download, drawn or not; it need not exist.
     """
     version = _drawing_version(layout, manual_dir)

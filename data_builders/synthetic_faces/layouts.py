@@ -1,4 +1,4 @@
-"""The raw layouts of LaPa, CelebAMask-HQ and Helen, as their archives unpack.
+"""The raw layouts of LaPa, CelebAMask-HQ and Helen, as their archives unpack, and that of one's own data.
 
 A layout is a top folder, the files of one face, and the lists that name all faces.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.drawing import Face
 
@@ -140,6 +141,25 @@ def _write_helen_lists(root: Path, tasks: list[Task]) -> None:
         (root / file_name).write_text("".join(rows))
 
 
+# --- one's own data, with LaPa's classes
+
+
+def _write_own_face(root: Path, task: Task, face: Face, mask_label_map: np.ndarray) -> None:
+    del mask_label_map
+    name = lapa_id(task)
+    _save_picture(face.image, root / "images" / f"{name}.jpg")
+    Image.fromarray(face.lapa_label_map).save(root / "labels" / f"{name}.png", compress_level=4)
+
+
+def _write_own_lists(root: Path, tasks: list[Task]) -> None:
+    (root / "classes.txt").write_text("\n".join(LAPA_AND_HELEN) + "\n")
+    names = {"train": "train.txt", "val": "validation.txt", "test": "test.txt"}
+    for split, file_name in names.items():
+        ids = [lapa_id(task) for task in tasks if task.split == split]
+        if ids:
+            (root / file_name).write_text("\n".join(ids) + "\n")
+
+
 _ANY_NUMBER = dict.fromkeys(SPLITS, 1_000_000)
 
 LAYOUTS = {
@@ -155,6 +175,13 @@ LAYOUTS = {
         "SmithCVPR2013_dataset_resized",
         _write_helen_face,
         _write_helen_lists,
+        lambda counts: ["images", "labels"],
+        _ANY_NUMBER,
+    ),
+    "own_data": Layout(
+        "own_data",
+        _write_own_face,
+        _write_own_lists,
         lambda counts: ["images", "labels"],
         _ANY_NUMBER,
     ),

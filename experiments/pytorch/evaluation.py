@@ -11,7 +11,11 @@ from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
-from fpliif_jax.run_folder.checkpoint import CheckpointError, refuse_swapped_sides
+from fpliif_jax.run_folder.checkpoint import (
+    CheckpointError,
+    check_same_classes,
+    refuse_swapped_sides,
+)
 
 
 def evaluate_run(
@@ -42,6 +46,7 @@ def evaluate_run(
             trained["config"], trained["class_names"], trained.get("whose_left")
         )
         refuse_swapped_sides(swapped, workdir)
+        check_same_classes(trained["class_names"], dataset.class_names, workdir)
         model = FPLIIF(config.model)
         model.load_state_dict(saved["model"])
         model.to(device)

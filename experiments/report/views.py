@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
+from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.runs.run_data import labels_digests, short
 from fpliif_jax.experiments.stats.verdict_rule import WORDS
@@ -172,6 +173,8 @@ def _origin(dataset: dict[str, Any]) -> str:
     """No more than is checked: counts, and ids where the official ones are known."""
     if dataset.get("drawn"):
         return "drawn faces"
+    if dataset.get("name") in BUILDERS and BUILDERS[dataset["name"]].OFFICIAL_COUNTS is None:
+        return "a set of one's own"
     if not dataset.get("complete"):
         return "not the complete official set"
     if dataset.get("official_ids") is False:

@@ -11,9 +11,7 @@ alone decide, so the same images are chosen on every machine, however the set wa
 """
 
 import dataclasses
-import fractions
 import functools
-import hashlib
 import io
 import math
 import os
@@ -28,7 +26,13 @@ from absl import logging
 from PIL import Image
 
 from fpliif_jax.data import preprocess, resize_cache
-from fpliif_jax.data_builders import class_names, label_digests, prepare, synthetic_faces
+from fpliif_jax.data_builders import (
+    class_names,
+    label_digests,
+    prepare,
+    random_split,
+    synthetic_faces,
+)
 from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 
@@ -235,7 +239,7 @@ def facial_parts_table(names: tuple[str, ...]) -> np.ndarray:
     if missing:
         raise ValueError(
             f"data.labels = 'facial_parts': the data set has no {', '.join(missing)} among its "
-            f"classes {', '.join(names)}; choose 'all'"
+            f"classes {', '.join(names)}; choose 'all' (FP-LIIF; STN-iCNN needs these parts)"
         )
     return np.array([parts.index(name) if name in parts else 0 for name in named], np.uint8)
 
@@ -525,12 +529,8 @@ def _counts_without_subset(dataset: Dataset) -> dict[str, int]:
         return counts
     if dataset.config.split == "first":
         return dict(zip(_SPLIT_NAMES, dataset.config.split_counts, strict=True))
-    total = sum(counts.values())
-    # As the decimal fraction that it was written as: int(0.29 * 100) would be 28.
-    train, validation = (
-        int(fractions.Fraction(str(share)) * total) for share in dataset.config.split_fractions[:2]
-    )
-    return dict(zip(_SPLIT_NAMES, (train, validation, total - train - validation), strict=True))
+    sizes = random_split.split_sizes(sum(counts.values()), dataset.config.split_fractions)
+    return dict(zip(_SPLIT_NAMES, sizes, strict=True))
 
 
 def _open_source(dataset: Dataset, name: str) -> Sequence[dict[str, bytes | np.ndarray]]:
@@ -552,14 +552,16 @@ def _members(dataset: Dataset, name: str) -> list[_Member]:
     ]
     if not official:
         if config.split == "random":
-            members.sort(key=lambda member: _hash(f"{config.split_seed} {member.id}"))
+            members.sort(key=lambda member: random_split.by_hash(config.split_seed, member.id))
         else:
             members.sort(key=lambda member: _by_number(member.id))
         counts = _counts_without_subset(dataset)
         start = sum(counts[other] for other in _SPLIT_NAMES[: _SPLIT_NAMES.index(name)])
         members = members[start : start + counts[name]]
     if name == "train" and config.train_subset:
-        hashes = [_hash(f"subset {config.split_seed} {member.id}") for member in members]
+        hashes = [
+            random_split.hash_of(f"subset {config.split_seed} {member.id}") for member in members
+        ]
         lowest = sorted(range(len(members)), key=hashes.__getitem__)[: config.train_subset]
         members = [members[position] for position in sorted(lowest)]
     return members
@@ -600,10 +602,6 @@ def _by_number(identifier: str) -> tuple[bool, int, str]:
     """Sorts ids that are numbers by their value, and before the others."""
     is_number = identifier.isascii() and identifier.isdigit()
     return not is_number, int(identifier) if is_number else 0, identifier
-
-
-def _hash(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8")).digest()
 
 
 def _set_folder(dataset: Dataset) -> pathlib.Path:

@@ -261,6 +261,7 @@ def evaluate(
     def load(which: str) -> Candidate:
         state = given or checkpoint.load_for_inference(workdir, which)
         check_same_model(state, config, model, workdir)
+        checkpoint.check_same_classes(state.class_names, dataset.class_names, workdir)
         variables = inference_variables(config.model, state.variables)
         return Candidate(
             which,

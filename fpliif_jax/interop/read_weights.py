@@ -9,7 +9,7 @@ import jax
 import ml_collections
 
 from fpliif_jax.data import sides
-from fpliif_jax.data_builders import class_names
+from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.interop.files import read_file, sha256
 from fpliif_jax.interop.fp_liif import fpliif_from_torch
 from fpliif_jax.interop.state_dict import InteropError, shown_name
@@ -46,7 +46,7 @@ def read_weights(
     _check_same_function(path, metadata, config)
     _check_theta_form(path, config)
     note = f"weights of {path} (sha256 {sha256(path)[:16]}…)"
-    names = _class_names(path, config)
+    names = _class_names(path, metadata, config)
     whose_left = class_names.whose_left(names)
     return checkpoint.InferenceCheckpoint(config, variables, names, 0, None, note, whose_left)
 
@@ -67,14 +67,15 @@ def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) ->
 
 
 def _class_names(
-    path: str | os.PathLike[str], config: ml_collections.ConfigDict
+    path: str | os.PathLike[str], metadata: str | None, config: ml_collections.ConfigDict
 ) -> tuple[str, ...]:
+    names = BUILDERS[config.data.name].CLASS_NAMES
     if config.data.labels == "facial_parts":
         names = class_names.FACIAL_PARTS
-    elif config.data.name == "celebamask_hq":
-        names = class_names.CELEBAMASK_HQ
-    else:
-        names = class_names.LAPA_AND_HELEN
+    elif not names:  # those of the set that the weights were trained on, or are to be evaluated on
+        names = _names_in_file(metadata) or prepare.class_names(
+            config.data.name, config.data.data_dir
+        )
     if len(names) != config.model.get("num_classes", len(names)):
         raise InteropError(
             f"{path}: config.model.num_classes is {config.model.num_classes}; {config.data.name} "
@@ -82,6 +83,16 @@ def _class_names(
             "the data that the weights were trained on"
         )
     return names
+
+
+def _names_in_file(metadata: str | None) -> tuple[str, ...]:
+    """The names of classes that a file of ours tells; none where it tells none."""
+    try:
+        names = json.loads(metadata or "{}")["class_names"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ()
+    fits = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return tuple(names) if fits else ()
 
 
 def _check_same_function(

@@ -17,6 +17,7 @@ Checkpoints of earlier versions have no digests, and are believed.
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -241,6 +242,23 @@ def refuse_swapped_sides(are_swapped: bool, origin: object) -> None:
     """
     if are_swapped:
         raise CheckpointError(f"{sides.explanation(origin)}. Train it again, in another --workdir")
+
+
+def check_same_classes(trained: Sequence[str], data: Sequence[str], origin: object) -> None:
+    """Refuses to score a run on data whose ids mean other classes.
+
+    Args:
+      trained, data: names of the classes, index = id.
+      origin: the run's folder or file.
+
+    Raises:
+      CheckpointError: names the first id whose classes differ.
+    """
+    for index, (then, now) in enumerate(itertools.zip_longest(trained, data, fillvalue="none")):
+        if then != now:
+            raise CheckpointError(
+                f"{origin} was trained on other classes: id {index} was {then!r} and is {now!r} in the data now"
+            )
 
 
 def check_same_fields(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fpliif_jax.data import preprocess
+from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.run_folder.setting_ranges import (
     Anything,
     Choice,
@@ -79,7 +80,7 @@ FIELDS: dict[str, Field] = {
     "dtype": Field(_DTYPE, Role.PRECISION),
     "matmul_precision": Field(Choice(("default", "high", "highest")), Role.PRECISION),
     "deterministic": Field(_SWITCH, Role.ROUNDING),
-    "data.name": Field(Choice(("lapa", "celebamask_hq", "helen"))),
+    "data.name": Field(Choice(tuple(BUILDERS))),
     "data.builder_config": Field(Choice(("default", "official", "farl", "own_masks"))),
     "data.manual_dir": Field(_PATH, Role.PLACE),
     "data.data_dir": Field(_PATH, Role.PLACE),

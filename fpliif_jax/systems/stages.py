@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.data import preprocess
+from fpliif_jax.data_builders.class_names import mirrored_classes
 from fpliif_jax.nn.cast_weights import cast_convolutions
 from fpliif_jax.systems.fp_liif import augment, losses
 from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
@@ -84,15 +85,3 @@ def _parsing_stage(
         validation_row=str(size),
         cast=None if dtype == jnp.float32 else functools.partial(cast_convolutions, dtype=dtype),
     )
-
-
-def mirrored_classes(class_names: tuple[str, ...]) -> tuple[int, ...]:
-    """For each class id, the id of the same part on the other side of the face; else itself."""
-    swaps = (("left_", "right_"), ("right_", "left_"), ("l_", "r_"), ("r_", "l_"))
-    mirrored = []
-    for index, name in enumerate(class_names):
-        others = [new + name[len(old) :] for old, new in swaps if name.startswith(old)]
-        mirrored.append(
-            next((class_names.index(other) for other in others if other in class_names), index)
-        )
-    return tuple(mirrored)

@@ -17,7 +17,7 @@ from fpliif_jax.experiments.runs.runs import Examples
 _OF_EACH = 3
 _LONGEST_SIDE = 512  # pixels of a picture; larger ones are reduced, scores are not touched
 _JPEG_QUALITY = 85
-_WRONG = tuple(int(part) for part in pictures.WRONG_COLOUR)
+_WRONG = pictures.WRONG_COLOUR
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""Label maps of one's own: PNG files whose pixels are ids, or colours that the list of classes names."""
+
+import pathlib
+
+import numpy as np
+
+from fpliif_jax.data_builders import raw_images
+from fpliif_jax.data_builders.class_list import NO_CLASS, ClassList
+from fpliif_jax.data_builders.errors import DataError
+
+SUFFIXES = (".png",)
+WHY_NOT = dict.fromkeys(
+    (".jpg", ".jpeg", ".webp"),
+    "a label map saved with loss has wrong ids along every border, and nothing can bring them back",
+)
+
+
+def read_label_map(
+    content: bytes, path: pathlib.Path, classes: ClassList, remedy: str
+) -> tuple[bytes, np.ndarray]:
+    """Reads and checks a label map.
+
+    Where the classes have colours, a pixel's colour says what it is, whatever kind of PNG it is; otherwise its
+    value, in greyscale and palette files.
+
+    Returns:
+        an 8-bit greyscale PNG file of the ids, which is `content` where that is one; and the ids, uint8 [h, w].
+
+    Raises:
+        DataError: another kind of file, truncated, or pixels that are of no class.
+    """
+    if content.startswith(b"\xff\xd8"):
+        raise DataError(f"{path}: this is a JPEG image, and {WHY_NOT['.jpg']}. {remedy}")
+    png = raw_images.decode_png(content, path, remedy)
+    if png.bits == 16:
+        raise DataError(
+            f"{path}: the PNG has 16 bits a sample. Ids and colours have 8: save it with these."
+        )
+    if classes.colours is not None:
+        ids = _ids_of_colours(png, path, classes)
+    else:
+        ids = _ids_of_values(png, path, classes)
+        if png.colour == "greyscale":
+            return content, ids
+    return raw_images.encode_png(ids), ids
+
+
+def _ids_of_colours(png: raw_images.Png, path: pathlib.Path, classes: ClassList) -> np.ndarray:
+    image = png.image
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getextrema()[-1] != (255, 255):
+            raise DataError(f"{path}: parts of the label map are transparent. Give them a colour.")
+    red, green, blue = (np.asarray(channel, np.uint32) for channel in image.convert("RGB").split())
+    colours = red << 16 | green << 8 | blue
+    ids = classes.id_of_colour[colours]
+    unknown = ids == NO_CLASS
+    if unknown.any():
+        kinds, counts = np.unique(colours[unknown], return_counts=True)
+        most = int(counts.argmax())
+        y, x = np.argwhere(colours == kinds[most])[0]
+        more = f", and {len(kinds) - 1:,} other colours are neither" if len(kinds) > 1 else ""
+        raise DataError(
+            f"{path}: {counts[most]:,} pixels, the first in row {y}, column {x}, have the colour "
+            f"#{kinds[most]:06x}, which is not in classes.txt{more}. Add its class, or save the label map "
+            "without smoothing and without loss."
+        )
+    return ids
+
+
+def _ids_of_values(png: raw_images.Png, path: pathlib.Path, classes: ClassList) -> np.ndarray:
+    if png.colour == "RGB" or "alpha" in png.colour:
+        raise DataError(
+            f"{path}: the label map is saved as {png.colour}. If its colours stand for classes, write each "
+            "one's behind its name in classes.txt, as 'skin #cc0000'; if all channels have the ids, save one "
+            "of them as greyscale."
+        )
+    if png.bits != 8 and png.colour == "greyscale":
+        raise DataError(
+            f"{path}: the PNG is saved as {png.bits}-bit greyscale, whose values programs scale. Save it with "
+            "8 bits, the pixel's value being the id."
+        )
+    ids = np.asarray(png.image)
+    last = len(classes.names) - 1
+    if ids.max() > last:
+        values, counts = np.unique(ids[ids > last], return_counts=True)
+        more = f", and {len(values) - 1} other ids are neither" if len(values) > 1 else ""
+        hint = " (255 is no class here: pixels cannot be left out)" if values[-1] == 255 else ""
+        raise DataError(
+            f"{path}: {counts[0]:,} pixels have the id {values[0]}, and the ids of classes.txt end with "
+            f"{last}, {classes.names[-1]}{more}{hint}. Add the class, or correct the label map."
+        )
+    if png.colour == "palette":
+        _check_palette(png, path, ids, last)
+    return ids
+
+
+def _check_palette(png: raw_images.Png, path: pathlib.Path, ids: np.ndarray, last: int) -> None:
+    """Refuses greyscale ids that a program has packed into a palette: then the shade is the id, not the index."""
+    used = np.unique(ids)
+    palette = np.array(png.image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    shades = np.pad(palette, ((0, 256 - len(palette)), (0, 0)))[used]
+    is_grey = (shades == shades[:, :1]).all()
+    if is_grey and shades.max() <= last and (shades[:, 0] != used).any():
+        index = used[shades[:, 0] != used][0]
+        raise DataError(
+            f"{path}: the palette shows the value {index} as the grey {shades[used == index][0, 0]}, which may be "
+            "the id: programs that make PNG files smaller pack greys so. Save it as 8-bit greyscale."
+        )
