@@ -21,7 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.deterministic = True  # asks XLA for deterministic GPU kernels
 
     data = config.data = ml_collections.ConfigDict()
-    data.name = "lapa"  # lapa | celebamask_hq | helen
+    data.name = "lapa"  # lapa | celebamask_hq | helen | own_data
     # celebamask_hq: official | farl | own_masks (how masks that overlap are merged)
     data.builder_config = "default"
     data.manual_dir = config_dict.placeholder(str)  # where the raw download is unpacked

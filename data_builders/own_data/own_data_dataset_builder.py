@@ -51,7 +51,8 @@ class Builder(FaceParsingBuilder):
             splits = _divide(root, images)
             remark = (
                 f"without {', '.join(_LISTS.values())} its photos were divided "
-                f"{' : '.join(str(len(ids)) for ids in splits.values())} by the hash of their ids"
+                f"{' : '.join(str(len(ids)) for ids in splits.values())} by the hash of their ids, "
+                "so that photos of one person may lie in two of these"
             )
         examples = {
             split: [RawExample(i, f"images/{images[i]}", (f"labels/{labels[i]}",)) for i in ids]

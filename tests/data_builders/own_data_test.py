@@ -1,8 +1,9 @@
 """A folder of one's own photos and label maps: what it may hold, what is refused, and what comes of it."""
 
-import io
 import json
 import pathlib
+import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -570,6 +571,29 @@ def test_names_of_celebamask_hq_are_a_list_of_classes() -> None:
     assert found.mirrored_pairs() == [("l_eye", "r_eye"), ("l_brow", "r_brow"), ("l_ear", "r_ear")]
 
 
+PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "own_data.md").read_text()
+
+
+def test_class_lists_of_the_documentation_are_such() -> None:
+    blocks = re.findall(r"(?:^    background.*\n)(?:^    .+\n)+", PAGE, re.MULTILINE)
+    rows = [list(enumerate(map(str.strip, block.splitlines()), start=1)) for block in blocks]
+    plain, with_colour = (class_list.parse_class_list(one, pathlib.Path("p")) for one in rows)
+    assert plain.names == with_colour.names == NAMES and with_colour.colours is not None
+    assert plain.mirrored_pairs() == [("left_eye", "right_eye")]
+
+
+def test_commands_of_the_documentation_have_the_settings_that_they_name() -> None:
+    (block,) = re.findall(r"own data commands.*?```bash\n(.*?)```", PAGE, re.DOTALL)
+    commands = [shlex.split(line) for line in block.splitlines()]
+    trained = [command for command in commands if any("--config=" in part for part in command)]
+    assert len(trained) == 2
+    for command in trained:
+        config = preflight.config_of([part for part in command if part.startswith("--config")])
+        preflight.check_settings(config)
+        assert (config.data.name, config.data.data_dir) == ("own_data", "data/prepared")
+        assert config.model.num_classes == len(LAPA_AND_HELEN)
+
+
 # Trained, evaluated, reported and predicted with.
 
 
@@ -600,6 +624,7 @@ def test_lapa_copied_into_the_own_layout_trains_to_the_same_bits(
         config.update({"data": {"name": name}, "train": {"epochs": 2}})
         config.augment.horizontal_flip = True
         dataset = input_pipeline.load_dataset(config.data)
+        (tmp_path / name).mkdir()
         train.train(config, tmp_path / name, dataset, Interruption())
         digests[name] = dataset.digest
         weights[name] = checkpoint.load_for_inference(tmp_path / name, "last").variables
@@ -620,6 +645,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
     config = tiny_config(own, folder / "data")
     config.data.name = "own_data"
     config.model.num_classes = len(MANY)
+    config.augment.enabled = False
     config.train.epochs = 1
     config.eval.rows = ("32",)
     run(config, folder / "runs" / "seed0")
@@ -730,14 +756,3 @@ def test_stn_icnn_finds_its_parts_by_their_names(tmp_path: pathlib.Path) -> None
         found[name] = input_pipeline.load_split(input_pipeline.load_dataset(config), "train", (32,))
     np.testing.assert_array_equal(found["lapa"].labels[32], found["own_data"].labels[32])
     assert found["own_data"].labels[32].max() == 8
-
-
-def test_255_classes_can_be_told_apart() -> None:
-    colours = pictures.class_colours(["background", *(f"part{i}" for i in range(254))])
-    assert len(np.unique(colours, axis=0)) == 255
-    with pytest.raises(ValueError, match="at most 255"):
-        pictures.class_colours([f"part{i}" for i in range(256)])
-    buffer = io.BytesIO()
-    pictures.palette_image(
-        np.arange(255, dtype=np.uint8)[None], [f"part{i}" for i in range(255)]
-    ).save(buffer, "PNG")

@@ -37,7 +37,7 @@ def test_mirrored_classes_swap_left_and_right_only() -> None:
     assert found == (0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", [name for name in BUILDERS if BUILDERS[name].CLASS_NAMES])
 def test_mirroring_twice_is_nothing(name: str) -> None:
     names = tuple(BUILDERS[name].CLASS_NAMES)
     mirrored = stages.mirrored_classes(names)
