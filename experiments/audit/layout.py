@@ -10,6 +10,7 @@ from fpliif_jax.experiments.audit.finding import CONSEQUENCES, STATUSES, Finding
 from fpliif_jax.experiments.published import PublishedValue, published_values
 
 _WIDTH = 98
+_PAGE_WIDTH = 120
 _INDENT = " " * 16
 _HEADINGS = {
     "contradiction": "Contradictions, largest consequence first",
@@ -168,10 +169,12 @@ def to_markdown(findings: Sequence[Finding]) -> str:
     lines = [
         "# Audit of the papers",
         "",
-        _INTRODUCTION,
+        *_wrapped(_INTRODUCTION),
         "",
-        "Made by `python -m experiments.audit --format=markdown --output=docs/audit.md`; the numbers are in "
-        "[experiments/published](../experiments/published/README.md).",
+        *_wrapped(
+            "Made by `python -m experiments.audit --format=markdown --output=docs/audit.md`; the numbers are in "
+            "[experiments/published](../experiments/published/README.md)."
+        ),
         "",
         _summary(findings),
         "",
@@ -196,23 +199,35 @@ def to_markdown(findings: Sequence[Finding]) -> str:
             if status in _RANKED and finding.consequence != level:
                 level = finding.consequence
                 lines += ["", f"### {_SHORT[status]} {_LEVELS[level]}"]
-            lines += ["", *_section(numbers[finding.id], finding)]
+            heading = "####" if status in _RANKED else "###"
+            lines += [
+                "",
+                f"{heading} {numbers[finding.id]}. {finding.title}",
+                "",
+                *_section(finding),
+            ]
     return "\n".join(lines) + "\n"
 
 
-def _section(number: int, finding: Finding) -> list[str]:
+def _section(finding: Finding) -> list[str]:
     lines = [
-        f"#### {number}. {finding.title}",
-        "",
-        f"- **Paper:** {finding.says}",
-        f"- **Recomputed:** {finding.recomputed}",
-        f"- **Size:** {finding.size}",
-        f"- **So:** {finding.meaning}",
+        *_wrapped(f"- **Paper:** {finding.says}"),
+        *_wrapped(f"- **Recomputed:** {finding.recomputed}"),
+        *_wrapped(f"- **Size:** {finding.size}"),
+        *_wrapped(f"- **So:** {finding.meaning}"),
     ]
     if finding.table:
         header, *rest = finding.table
         lines += ["", _line(header), _line(["---"] * len(header)), *map(_line, rest)]
     return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    """Lines of a paragraph or of a point of a list."""
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.wrap(
+        text, _PAGE_WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -510,6 +510,16 @@ def test_every_word_is_defined_before_the_first_finding(
     assert text.index(f"52 findings: {counts}") < first
 
 
+def test_paragraphs_of_the_page_are_120_columns_wide_and_headings_go_one_level_down_at_a_time() -> (
+    None
+):
+    lines = layout.to_markdown(layout.audit()).splitlines()
+    assert max(len(line) for line in lines if not line.startswith("|")) <= 120
+    levels = [len(line) - len(line.lstrip("#")) for line in lines if line.startswith("#")]
+    assert max(after - before for before, after in itertools.pairwise(levels)) == 1
+    assert levels.count(1) == 1
+
+
 def test_json() -> None:
     content = json.loads(layout.to_json(layout.audit()))
     assert content["counts"]["contradiction"] == len(CONTRADICTIONS)
