@@ -1,0 +1,162 @@
+"""Tests of the README and docs/: links, lengths, and what the pages take from the code."""
+
+import pathlib
+import re
+import tomllib
+from collections.abc import Iterator
+
+import field_rules
+import label_classes
+import numpy as np
+import plain_docstrings
+import pytest
+import yaml
+
+from fpliif_jax import pictures
+from fpliif_jax.data_builders import class_names
+from fpliif_jax.run_folder import config_fields
+from fpliif_jax.run_folder.setting_ranges import Number, NumberOrAuto, Numbers
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "data_builders/**/*.md", "experiments/published/*.md")
+    for path in ROOT.glob(pattern)
+    if "example_report" not in path.parts
+)
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+_CODE = re.compile(r"^(`{3,}).*?^\1`*$", re.DOTALL | re.MULTILINE)
+
+
+def _text(page: pathlib.Path) -> str:
+    return _CODE.sub("", page.read_text(encoding="utf-8"))
+
+
+def _anchors(page: pathlib.Path) -> set[str]:
+    """As GitHub and MyST make them of headings: lower case, no punctuation, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", _text(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _links(page: pathlib.Path) -> Iterator[tuple[pathlib.Path, str]]:
+    for target in re.findall(r"\]\(([^)\s]+)\)", _text(page)):
+        if not re.match(r"\w+:", target):
+            name, _, anchor = target.partition("#")
+            yield (page.parent / name if name else page), anchor
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page: pathlib.Path) -> None:
+    for target, anchor in _links(page):
+        assert target.exists(), target
+        assert not anchor or anchor in _anchors(target), f"{target}#{anchor}"
+
+
+def test_links_are_found() -> None:
+    assert sum(1 for page in PAGES for _ in _links(page)) > 100
+
+
+@pytest.mark.parametrize("page", PAGES[2:], ids=NAMES[2:])
+def test_lines_of_prose_and_commands_fit_120_columns(page: pathlib.Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
+
+
+def test_modules_of_commands_are_there() -> None:
+    commands = {
+        name
+        for page in PAGES
+        for name in re.findall(r"python -m ([\w.]+)", page.read_text(encoding="utf-8"))
+    }
+    own = {name for name in commands if (ROOT / name.partition(".")[0]).is_dir()}
+    assert len(own) > 10
+    for name in own:
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+
+
+def test_config_files_of_the_pages_are_all_there_are() -> None:
+    named = set(re.findall(r"`(\w+)\.py`\]", _text(ROOT / "docs" / "training.md")))
+    experiments = {path.stem for path in (ROOT / "configs").glob("*.py")}
+    assert named == experiments - {"__init__", "shared", "fp_liif", "stn_icnn"}
+
+
+# ------------------------------------------------------------------------------- what code is read
+
+
+@pytest.mark.parametrize("name", label_classes.SETS)
+def test_colours_of_the_class_tables_are_those_of_a_label_picture(name: str) -> None:
+    names = label_classes.SETS[name]
+    picture = pictures.palette_image(np.arange(len(names), dtype=np.uint8)[None], names)
+    painted = [f"#{bytes(pixel.tolist()).hex()}" for pixel in np.asarray(picture.convert("RGB"))[0]]
+    classes = label_classes.classes(names)
+    assert [one.colour for one in classes] == painted
+    assert [(one.label_id, one.name) for one in classes] == list(enumerate(names))
+
+
+def test_sides_of_the_class_tables() -> None:
+    lapa, celebamask_hq = (
+        {
+            one.name: (one.part, one.picture_side, one.person_side)
+            for one in label_classes.classes(names)
+        }
+        for names in (class_names.LAPA_AND_HELEN, class_names.CELEBAMASK_HQ)
+    )
+    assert lapa["left_eye"] == ("eye", "left", "right")
+    assert lapa["right_brow"] == ("brow", "right", "left")
+    assert celebamask_hq["l_eye"] == ("eye", "right", "left")
+    assert celebamask_hq["r_ear"] == ("ear", "left", "right")
+    assert celebamask_hq["ear_r"] == ("earring", "", "")
+    assert celebamask_hq["neck_l"] == ("necklace", "", "")
+    assert celebamask_hq["l_lip"] == ("lower lip", "", "")
+
+
+def test_the_page_of_config_fields_has_every_field() -> None:
+    rows = list(field_rules.rows())
+    assert [row.name for row in rows] == list(config_fields.FIELDS)
+    norm = next(row for row in rows if row.name == "model.norm")
+    assert norm == field_rules.FieldRow(
+        "model.norm", ("instance", None), "instance, batch, none", "experiment"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (Number(1, 10**9, is_whole=True), "a whole number from 1"),
+        (Number(0, 10, is_above=True, is_optional=True), "a number above 0 to 10, or none"),
+        (NumberOrAuto(Number(1, 10**9, is_whole=True)), "a whole number from 1, or auto"),
+        (Numbers(Number(0, 1), 3), "3 numbers from 0 to 1"),
+        (
+            Numbers(Number(0.05, 20), 2, is_interval=True),
+            "2 numbers from 0.05 to 20, the lower one first",
+        ),
+    ],
+)
+def test_rules_in_words(rule: config_fields.Rule, words: str) -> None:
+    assert field_rules.in_words(rule) == words
+
+
+def test_docstrings_need_no_marks() -> None:
+    docstring = [
+        "|θ| of `a", "b*` and left_, *.pt.", "", "    x   y", "", "Args:", "  x_y: of `z_`.", "",
+        "Returns:", "  A dict: of *all*.", "", "Raises:", "  ValueError: never.",
+    ]  # fmt: skip
+    assert plain_docstrings.plain(docstring) == [
+        r"\|θ\| of ``a", r"b*`` and left\_, \*.pt.", "", ".. code-block:: text", "", "    x   y", "",
+        "Args:", "  x_y: of ``z_``.", "", ":returns:", r"  A dict: of \*all\*.", "", "Raises:",
+        "  ValueError: never.",
+    ]  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------- citation
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
+    assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    identifiers = [one["identifiers"][0]["value"] for one in citation["references"]]
+    assert identifiers == ["arXiv:2303.15122", "arXiv:2002.04831"]
