@@ -56,10 +56,23 @@ def test_links_are_found() -> None:
     assert sum(1 for page in PAGES for _ in _links(page)) > 100
 
 
-@pytest.mark.parametrize("page", PAGES[2:], ids=NAMES[2:])
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_lines_of_prose_and_commands_fit_120_columns(page: pathlib.Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 170
+    assert [line for line in lines if len(line) > 110] == []
+
+
+def test_the_readme_has_the_test_command_where_the_checks_look_for_it() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"<!-- test command -->\n```bash\n(.*?)```\n<!-- end -->", text, re.DOTALL)
+    assert "python -m pytest" in command[1].replace("\\\n", "")
+    assert text.count("<!-- test command -->") == 1
 
 
 def test_modules_of_commands_are_there() -> None:
