@@ -16,10 +16,15 @@ from xla_flags import xla_flags
 # Four virtual devices, before JAX is imported: one file tests 1 against 4 of them.
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = xla_flags(devices=4)
-# Nearly all of the tests' time goes into compiling: what was compiled once, also by a command that a test runs, is
-# taken from here. The folder is new in every session.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="compiled-")
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+# Nothing is raised to another type or rank silently, in tests or in a command that one runs.
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+# Nearly all of the tests' time goes into compiling: what any process of a session compiled once, also a command that a
+# test runs, is taken from here. The folder is new in every session, unless the person names one to keep.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ.get(
+    "JAX_COMPILATION_CACHE_DIR"
+) or tempfile.mkdtemp(prefix=f"compiled-by-{os.getpid()}-")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import pytest
 from tqdm import tqdm
@@ -54,8 +59,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Removes what was compiled."""
-    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    """Removes what was compiled, in the process that made the folder: those of xdist have it from there."""
+    folder = pathlib.Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
+    if folder.name.startswith(f"compiled-by-{os.getpid()}-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -249,7 +249,10 @@ def normalise(images: ArrayT, scaling: str) -> ArrayT:
         raise ValueError(
             f"images must be floating point [..., 3], got {images.dtype} {images.shape}"
         )
-    mean, deviation = (np.asarray(value, images.dtype) for value in INPUT_SCALINGS[scaling])
+    shape = (1,) * (images.ndim - 1) + (3,)
+    mean, deviation = (
+        np.asarray(value, images.dtype).reshape(shape) for value in INPUT_SCALINGS[scaling]
+    )
     return (images - mean) / deviation
 
 

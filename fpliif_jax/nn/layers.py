@@ -222,7 +222,7 @@ class BatchNorm(nn.Module):
                 running_var.value += momentum * (unbiased - running_var.value)
         else:
             mean, variance = running_mean.value, running_var.value
-        x = (x - mean) * jax.lax.rsqrt(variance + self.epsilon)
+        x = (x - by_channel(mean, x)) * by_channel(jax.lax.rsqrt(variance + self.epsilon), x)
         return _scale_and_shift(self, x).astype(self.dtype)
 
     def _batch_statistics(
@@ -241,7 +241,7 @@ class BatchNorm(nn.Module):
         divisor = jnp.where(count > 0, count, 1.0)
         mean = weighted_sum(x) / divisor
         # Two passes: E[x²] - E[x]² loses all digits where the mean is large.
-        variance = weighted_sum(jnp.square(x - mean)) / divisor
+        variance = weighted_sum(jnp.square(x - by_channel(mean, x))) / divisor
         return mean, variance, count
 
     def _sum_over_devices(self, value: Array) -> Array:
@@ -256,7 +256,13 @@ def _scale_and_shift(norm: nn.Module, x: Array) -> Array:
         return x
     shape = (x.shape[-1],)
     scale = norm.param("scale", nn.initializers.ones_init(), shape)
-    return x * scale + norm.param("bias", nn.initializers.zeros_init(), shape)
+    bias = norm.param("bias", nn.initializers.zeros_init(), shape)
+    return x * by_channel(scale, x) + by_channel(bias, x)
+
+
+def by_channel(values: Array, features: Array) -> Array:
+    """Values [c] as [1, …, 1, c], of as many axes as features [..., c]."""
+    return jnp.expand_dims(values, tuple(range(features.ndim - 1)))
 
 
 def normalisation(

@@ -91,7 +91,14 @@ def make_optimizer(
         raise ValueError(f"config.train.optimizer is {settings.optimizer!r}; it must be 'adam'")
 
     def adam(rate: float) -> optax.GradientTransformation:
-        return optax.adam(learning_rate_schedule(settings, rate, steps_per_epoch))
+        own = optax.adam(learning_rate_schedule(settings, rate, steps_per_epoch))
+
+        def update(*arguments: Any) -> tuple[Any, Any]:
+            # Optax raises β, a float, to the power of the step, an int32.
+            with jax.numpy_dtype_promotion("standard"):
+                return own.update(*arguments)
+
+        return optax.GradientTransformation(own.init, update)
 
     if not isinstance(learning_rates, dict):
         return adam(learning_rates)

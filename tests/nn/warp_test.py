@@ -1,7 +1,5 @@
 """The warp against SciPy, PyTorch and hand-made cases."""
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,12 +15,6 @@ FILL = 255
 # Source positions are rounded to 2**-17 pixels after coefficients of 2**-16: below .002 pixels at
 # 64², and neighbouring pixels differ by at most 1.
 POSITION = 0.002
-
-
-@pytest.fixture(autouse=True)
-def _strict_promotion() -> Iterator[None]:
-    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        yield
 
 
 def example(seed: int = 0, size: int = 32) -> tuple[jax.Array, jax.Array]:

@@ -214,13 +214,14 @@ class LIIFDecoder(nn.Module):
             mean = jnp.zeros((), jnp.float32)
             for y_matrix, y_position, y_weight in zip(*rows, strict=True):
                 row = jnp.einsum("yi,bijf->ybjf", y_matrix, projected, precision="highest")
-                row_share = y_position[:, None, None] * position_kernel[0] + per_image
+                row_share = y_position[:, None, None] * position_kernel[0, None, None]
+                row_share += per_image[None]
                 row += row_share[:, :, None].astype(self.dtype)
                 for x_matrix, x_position, x_weight in zip(*x, strict=True):
                     sampled = column_sampling.sample_columns(row, x_matrix)
-                    x_share = x_position[:, None] * position_kernel[1]
+                    x_share = x_position[:, None] * position_kernel[1, None]
                     first = sampled + x_share[:, None, None]
-                    weight = (x_weight[:, None] * y_weight)[..., None, None]
+                    weight = (x_weight[:, None] * y_weight[None])[..., None, None]
                     mean += self._hidden(first, layers_after_first) * weight
             return self._last_layer(mean, layers_after_first).transpose(2, 1, 0, 3)
 
@@ -265,10 +266,12 @@ class LIIFDecoder(nn.Module):
             for y_shifted, y_position, y_weight in zip(
                 *self._scattered_axis(coordinates[..., 0], grid_height), strict=True
             ):
-                y_share = y_position[..., None] * position_kernel[0] + per_image[:, None]
+                y_share = (
+                    y_position[..., None] * position_kernel[0, None, None] + per_image[:, None]
+                )
                 for x_shifted, x_position, x_weight in zip(*x, strict=True):
                     sampled = layers.sample_at(projected, y_shifted, x_shifted, self.sampling)
-                    x_share = x_position[..., None] * position_kernel[1]
+                    x_share = x_position[..., None] * position_kernel[1, None, None]
                     first = sampled.astype(jnp.float32) + (y_share + x_share)
                     weight = (y_weight * x_weight)[..., None]
                     mean += self._hidden(first, layers_after_first) * weight
@@ -310,7 +313,7 @@ class LIIFDecoder(nn.Module):
             transform = layers.apply_to_unfolded if self.unfold and index == 0 else jnp.matmul
             hidden = transform(hidden, layer_kernel.astype(self.dtype))
             if layer_bias is not None:
-                hidden += layer_bias.astype(self.dtype)
+                hidden += layers.by_channel(layer_bias.astype(self.dtype), hidden)
             if index + 1 < len(self.rcmlp):
                 hidden = nn.relu(hidden)
         per_image = jnp.broadcast_to(bias, (latent_grid.shape[0], bias.size))
@@ -330,14 +333,14 @@ class LIIFDecoder(nn.Module):
         hidden = nn.relu(first).astype(self.dtype)
         for kernel, bias in layers_after_first[:-1]:
             # The cast is in here so that the gradients of chunks are summed in float32.
-            hidden = jnp.matmul(hidden, kernel.astype(self.dtype)) + bias.astype(self.dtype)
-            hidden = nn.relu(hidden)
+            hidden = jnp.matmul(hidden, kernel.astype(self.dtype))
+            hidden = nn.relu(hidden + layers.by_channel(bias.astype(self.dtype), hidden))
         return hidden.astype(jnp.float32)
 
     def _last_layer(self, mean: Array, layers_after_first: list[tuple[Array, Array]]) -> Array:
         """Logits, float32 [..., C], from the mean of the members' hidden activations."""
         kernel, bias = layers_after_first[-1]
-        return jnp.matmul(mean, kernel) + bias
+        return jnp.matmul(mean, kernel) + layers.by_channel(bias, mean)
 
     def _shifts(self, cells: int) -> tuple[float, ...]:
         return (0.0,) if self.ensemble == "none" else (-1 / cells, 1 / cells)

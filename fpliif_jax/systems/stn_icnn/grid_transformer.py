@@ -155,7 +155,7 @@ def map_back(
             scale, shift = theta[:, part, axis, axis, None], theta[:, part, axis, 2, None]
             is_usable = jnp.isfinite(scale) & jnp.isfinite(shift) & (scale != 0)
             scale = jnp.where(is_usable, scale, 1.0)
-            position = _pixels(grid * (1 / scale) + -shift / scale, size, form)
+            position = _pixels(grid[None] * (1 / scale) + -shift / scale, size, form)
             index, inside = _nearest(position, size)
             indices.append(index)
             insides.append(inside & is_usable)
@@ -204,7 +204,7 @@ def part_centroids(labels: Array, floor: bool = True) -> tuple[Array, Array]:
         count = jnp.sum(by_row, axis=1)
         moments = jnp.stack(
             [
-                jnp.sum(line * jnp.arange(length, dtype=jnp.int32), axis=1)
+                jnp.sum(line * jnp.arange(length, dtype=jnp.int32)[None], axis=1)
                 for line, length in ((by_row, height), (by_column, width))
             ],
             axis=-1,
@@ -276,7 +276,7 @@ def _window_positions(
     theta: Array, size: int, height: int, width: int, form: str
 ) -> tuple[Array, Array]:
     """Pixels that the rows and columns of crops look at: y and x, float32 [B, N, size] each."""
-    grid = _grid(size, form)
+    grid = _grid(size, form)[None, None]
 
     def positions(axis: int, length: int) -> Array:
         scale, shift = theta[..., axis, axis, None], theta[..., axis, 2, None]

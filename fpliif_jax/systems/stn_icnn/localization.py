@@ -52,7 +52,7 @@ class LocalizationNet(nn.Module):
         x = probabilities.astype(self.dtype)
         network = {"vgg9": self._vgg9, "resnet18": self._resnet18, "conv15": self._conv15}
         theta = network[self.kind](x, train, example_weights)
-        return theta * jnp.array([[1, 0, 1], [0, 1, 1]], jnp.float32)
+        return theta * jnp.array([[[[1, 0, 1], [0, 1, 1]]]], jnp.float32)
 
     def _vgg9(self, x: Array, train: bool, example_weights: Array | None) -> Array:
         """Eight convolutions, a 3×3 average pool of stride 2 after every two, one dense layer."""
@@ -74,7 +74,9 @@ class LocalizationNet(nn.Module):
                     name=f"conv_{2 * index + half}",
                 )
                 x = layer(x, train, example_weights)
-            x = nn.avg_pool(x, (3, 3), strides=(2, 2))
+            # Flax divides by an int64 of NumPy.
+            with jax.numpy_dtype_promotion("standard"):
+                x = nn.avg_pool(x, (3, 3), strides=(2, 2))
         return self._dense(x.reshape(len(x), -1))
 
     def _resnet18(self, x: Array, train: bool, example_weights: Array | None) -> Array:

