@@ -19,6 +19,7 @@ def _config(name: str) -> ConfigDict:
     return importlib.import_module(f"fpliif_jax.configs.{name}").get_config()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_config_is_possible(name: str) -> None:
     preflight.check_settings(_config(name).lock())

@@ -66,6 +66,7 @@ def test_errors_are_for_the_person(
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_train_then_eval(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_train_then_eval(
     assert json.loads((tmp_path / "config.json").read_text())["train"]["epochs"] == 1
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:

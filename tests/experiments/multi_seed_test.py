@@ -16,6 +16,7 @@ TINY = str(pathlib.Path(__file__).parents[1] / "tiny_run.py")
 TINY_ICNN = str(pathlib.Path(__file__).parents[1] / "tiny_icnn_run.py")
 
 
+@pytest.mark.slow
 def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
     tmp_path: pathlib.Path,
     lapa_download: pathlib.Path,

@@ -76,6 +76,7 @@ def assert_same(actual: Any, expected: Any) -> None:
     jax.tree.map(np.testing.assert_array_equal, actual, expected)
 
 
+@pytest.mark.slow
 def test_the_joined_network_has_the_variables_and_the_outputs_of_the_model(
     joined: tuple[str, OfficialSTNICNN],
 ) -> None:

@@ -77,6 +77,7 @@ def _run(*arguments: str) -> tuple[int, str, str]:
     return child.returncode, child.stdout, child.stderr
 
 
+@pytest.mark.slow
 def test_the_authors_file_is_evaluated(
     checkpoint_file: pathlib.Path,
     helen_download: pathlib.Path,

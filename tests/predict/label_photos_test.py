@@ -297,6 +297,7 @@ def check_label_map(path: pathlib.Path | str, expected: np.ndarray) -> None:
     assert (found != expected).mean() <= 4e-3
 
 
+@pytest.mark.slow
 def test_stn_icnn_labels_photos_of_every_size_at_their_own(
     run: Run,
     trained_stn_icnn: checkpoint.InferenceCheckpoint,

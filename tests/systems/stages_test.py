@@ -61,7 +61,7 @@ def test_without_augmentation_inputs_are_the_scaled_pixels() -> None:
     config.augment.enabled = False
     (stage,) = stages.make_stages(config, create_model(config.model), LAPA)
     batch = _batch(2)
-    inputs = stage.prepare(batch)
+    inputs = jax.jit(stage.prepare)(batch)
     np.testing.assert_allclose(inputs["images"], batch["images"] / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(inputs["labels"], batch["labels"])
 
@@ -83,16 +83,17 @@ def test_sums_over_normalisers_are_the_loss_of_the_whole() -> None:
     model = create_model(config.model)
     (stage,) = stages.make_stages(config, model, LAPA)
     variables = train.init_variables(model, config)
-    inputs = stage.prepare(_batch(3))
+    inputs = jax.jit(stage.prepare)(_batch(3))
     normalisers = stage.normalisers(inputs)
-    whole, _ = stage.total(stage.sums(variables, inputs)[0], normalisers)
-    parts = [
-        stage.total(
-            stage.sums(variables, jax.tree.map(lambda leaf, rows=rows: leaf[rows], inputs))[0],
-            normalisers,
-        )[0]
-        for rows in (slice(0, 1), slice(1, 3))
-    ]
+
+    @jax.jit
+    def loss(inputs: dict[str, jax.Array]) -> jax.Array:
+        return stage.total(stage.sums(variables, inputs)[0], normalisers)[0]
+
+    whole, *parts = (
+        loss(jax.tree.map(lambda leaf, rows=rows: leaf[rows], inputs))
+        for rows in (slice(0, 3), slice(0, 1), slice(1, 3))
+    )
     # float32 sums of 3,072 pixels in another order.
     assert float(sum(parts)) == pytest.approx(float(whole), rel=1e-5)
 

@@ -35,6 +35,7 @@ def _parameters(config: ConfigDict, workdir: pathlib.Path) -> np.ndarray:
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(variables)])
 
 
+@pytest.mark.slow
 def test_each_source_varies_alone(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:

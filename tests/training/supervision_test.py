@@ -166,6 +166,7 @@ def _processes(workdir: pathlib.Path, arguments: list[str]) -> list[subprocess.P
     ]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:

@@ -109,6 +109,7 @@ def _assert_same(found: Callable[[int], tuple], wanted: Callable[[int], tuple]) 
     draws.assert_all_but_jumps_agree(differences, rounding=1e-5, jump=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_one_and_four_devices_give_the_same_gradient(tmp_path: pathlib.Path, norm: str) -> None:
     config = tiny_config(tmp_path, tmp_path)
@@ -119,6 +120,7 @@ def test_one_and_four_devices_give_the_same_gradient(tmp_path: pathlib.Path, nor
     _assert_same(spread, alone)
 
 
+@pytest.mark.slow
 def test_microbatches_give_the_gradient_of_the_whole_batch(tmp_path: pathlib.Path) -> None:
     config = tiny_config(tmp_path, tmp_path)
     whole = _gradients(config, _batch(5, 5), devices=1)
@@ -138,6 +140,7 @@ def test_golden_first_loss(tmp_path: pathlib.Path) -> None:
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradients["decoder"]))
 
 
+@pytest.mark.slow
 def test_golden_loss_of_one_step(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
@@ -196,6 +199,7 @@ def test_a_run_leaves_checkpoints_and_metrics(
     assert progress["best_score"] == best["mean_f1"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
@@ -209,6 +213,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     assert not jax.tree.all(jax.tree.map(np.array_equal, first, other))
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_with_step_and_ids(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
@@ -302,6 +307,7 @@ def _assert_same_run(one: pathlib.Path, other: pathlib.Path) -> None:
     assert _records(one) == _records(other)
 
 
+@pytest.mark.slow
 def test_kill_and_sigterm_change_nothing(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:

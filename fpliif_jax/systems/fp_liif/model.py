@@ -360,7 +360,7 @@ class LIIFDecoder(nn.Module):
 
     def _scattered_axis(self, coordinates: Array, cells: int) -> "_ScatteredAxis":
         shifted = jnp.stack([layers.shifted(coordinates, shift) for shift in self._shifts(cells)])
-        offset = (coordinates - layers.nearest_centre(shifted, cells)) * cells
+        offset = (coordinates[None] - layers.nearest_centre(shifted, cells)) * cells
         absolute = jnp.broadcast_to(coordinates, shifted.shape)
         position = absolute if self.position == "absolute" else offset
         return _ScatteredAxis(shifted=shifted, position=position, weight=self._weights(offset))
@@ -377,7 +377,7 @@ class LIIFDecoder(nn.Module):
         if self.ensemble != "area":
             return np.full(offset.shape, 1 / len(offset), np.float32)
         length = abs(offset) + 1e-9
-        return length[::-1] / length.sum(axis=0)
+        return length[::-1] / length.sum(axis=0, keepdims=True)
 
 
 class _GridAxis(NamedTuple):

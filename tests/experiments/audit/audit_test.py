@@ -543,6 +543,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_file_and_has_exit_code_0(tmp_path: pathlib.Path) -> None:
     output = tmp_path / "audit.json"
     done = command("--format=json", f"--output={output}")

@@ -545,6 +545,7 @@ def test_both_frameworks_compute_the_same() -> None:
     assert found["largest_difference"] < 1e-4 * found["largest_logit"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pytorch")
 def test_pytorchs_gradient_step_has_the_loss_of_ours() -> None:
     from fpliif_jax.experiments.benchmark import torch_programs, training
@@ -564,6 +565,7 @@ def test_pytorchs_gradient_step_has_the_loss_of_ours() -> None:
         assert float(handle[0]) == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_answers_with_time_and_memory() -> None:
     task = {
         "what": "forward",
@@ -640,6 +642,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pytorch")
 def test_the_command_measures_fp_liif(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
@@ -684,6 +687,7 @@ def test_the_command_measures_fp_liif(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_command_measures_stn_icnn(
     helen_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:

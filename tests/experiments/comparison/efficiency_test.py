@@ -116,6 +116,7 @@ def test_milliseconds_of_both_croppers(tmp_path: pathlib.Path) -> None:
     assert {verdict for _, verdict in verdicts().values()} == {None}
 
 
+@pytest.mark.slow
 def test_one_face_is_measured_without_sizes() -> None:
     jobs = {job.name: job for job in reproduce.make_jobs(TABLE, "smoke", [0], pathlib.Path("D"))}
     (step,) = jobs["one_face"].steps

@@ -52,6 +52,7 @@ def test_what_the_command_line_says_is_what_the_variant_means(
             assert flat[field] == value, field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["table1", "table5", "ablations", "stn_table2", "stn_fig6", "stn_finetune", "stn_efficiency"],
@@ -106,6 +107,7 @@ def test_variants_that_are_the_same_at_a_scale_are_made_once(
     assert "cosine is at this scale the same as default" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
     table = tables.table_named("stn_finetune")
     jobs = {job.name: job for job in reproduce.make_jobs(table, "smoke", [0, 1], pathlib.Path("D"))}

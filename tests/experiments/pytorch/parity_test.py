@@ -196,6 +196,7 @@ def test_logits_and_gradients_of_the_loss(changes: dict[str, Any]) -> None:
         assert_close(model.apply(after, images, size), to_numpy(expected))
 
 
+@pytest.mark.slow
 def test_the_papers_model_in_full_size_at_every_output_size() -> None:
     """Encoded once; 512 in chunks of queries, which bounds the memory on both sides."""
     config = fp_liif.get_config()

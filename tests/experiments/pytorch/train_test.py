@@ -126,6 +126,7 @@ def test_a_run_leaves_what_a_run_of_jax_leaves(
     assert json.loads((tmp_path / "environment.json").read_text())["framework"] == "jax"
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_is_the_uninterrupted_run(
     whole: pathlib.Path, tmp_path: pathlib.Path, data: list[str]
 ) -> None:
@@ -218,6 +219,7 @@ def test_an_earlier_run_with_the_other_sides_is_neither_scored_nor_gone_on_with(
         loop.train(config, tmp_path, dataset, device, Interruption())
 
 
+@pytest.mark.slow
 def test_neither_framework_goes_on_with_a_run_of_the_other(
     whole: pathlib.Path, tmp_path: pathlib.Path, data: list[str]
 ) -> None:

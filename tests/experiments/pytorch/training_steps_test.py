@@ -89,6 +89,7 @@ def test_adam_has_pytorchs_constants(rates: float | dict[str, float]) -> None:
         np.testing.assert_allclose(params[name], tensors[name].detach(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_ten_steps_of_adam_stay_together() -> None:
     """The batches are augmented beforehand, so that both sides train on the same pixels; the last is padded."""
     config = tiny_config().unlock()

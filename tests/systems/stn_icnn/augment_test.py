@@ -273,6 +273,7 @@ def test_noise_is_gaussian_and_only_where_the_picture_is() -> None:
     assert noisy.min() == 0 and noisy.max() == 1
 
 
+@pytest.mark.slow
 def test_an_example_does_not_depend_on_its_batch() -> None:
     """Labels are computed in integers and must agree exactly; images may differ by rounding.
 

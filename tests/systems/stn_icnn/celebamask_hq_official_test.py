@@ -144,6 +144,7 @@ def test_the_truth_is_each_parts_own_mask(
     assert differing > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", grid_transformer.THETA_FORMS)
 def test_windows_of_both_sizes_go_there_and_back(form: str) -> None:
     """Networks that label perfectly give the truth wherever a window shows it, windows on the true centres have no
@@ -249,6 +250,7 @@ def _gradients(stage: Stage, variables: dict[str, Any], batch: dict[str, np.ndar
     return value, gradients, updated
 
 
+@pytest.mark.slow
 def test_every_stage_trains_a_step(
     config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset
 ) -> None:

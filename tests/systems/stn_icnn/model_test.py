@@ -248,6 +248,7 @@ def training_step() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_outputs_of_a_training_step_are_pytorchs(training_step: dict[str, Any]) -> None:
     found, expected = training_step["found"], training_step["expected"]
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-3)
@@ -333,6 +334,7 @@ def test_the_second_of_a_pair_is_mirrored(small: Any) -> None:
     assert np.abs(logits[0] - logits[2]).max() > 1e-2  # brows and eyes have networks of their own
 
 
+@pytest.mark.slow
 def test_padding_examples_change_nothing(small: Any) -> None:
     model, variables, resized, canvas = small
     weights = np.array([1, 1, 1, 0], np.float32)

@@ -126,6 +126,7 @@ def _gradients(
     return of_draw
 
 
+@pytest.mark.slow
 def test_the_windows_of_all_draws_stay_away_from_the_borders_of_pixels(
     variables: dict[str, Any],
 ) -> None:
@@ -152,6 +153,7 @@ def test_the_windows_of_all_draws_stay_away_from_the_borders_of_pixels(
         assert np.ptp(theta, axis=0).max() > 1e-4, "the windows do not depend on the image"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coarse", "localisation", "end_to_end"])
 def test_one_and_four_devices_give_the_same_gradient(
     name: str, gradients: Callable[..., Result]
@@ -177,6 +179,7 @@ def test_one_and_four_devices_give_the_same_gradient(
         draws.assert_all_but_jumps_agree(differences[network], rounding=5e-5, jump=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coarse", "localisation", "end_to_end"])
 def test_only_the_networks_of_a_stage_have_gradients_and_new_statistics(
     name: str, variables: dict[str, Any], gradients: Callable[..., Result]
@@ -188,6 +191,7 @@ def test_only_the_networks_of_a_stage_have_gradients_and_new_statistics(
     assert _changed(variables["batch_stats"], batch_stats) == NETWORKS[name]
 
 
+@pytest.mark.slow
 def test_a_rate_of_zero_freezes_a_network_and_its_statistics(
     variables: dict[str, Any], gradients: Callable[..., Result]
 ) -> None:
@@ -197,6 +201,7 @@ def test_a_rate_of_zero_freezes_a_network_and_its_statistics(
     assert _changed(variables["batch_stats"], batch_stats) == {"coarse", "localisation"}
 
 
+@pytest.mark.slow
 def test_frozen_statistics_can_go_on_changing_as_in_the_authors_loop(
     variables: dict[str, Any], gradients: Callable[..., Result]
 ) -> None:
@@ -237,6 +242,7 @@ def test_true_windows_are_centred_on_the_parts() -> None:
     assert float((theta[1, 1, 0, 2] + 1) / 2 * 47) == pytest.approx(23, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_an_absent_part_is_no_target(variables: dict[str, Any]) -> None:
     """Whatever stands where a part is missing, stages 2 and 'fine' do not learn from it."""
     batch = _batch(2, 2)

@@ -19,6 +19,8 @@ from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.training import train
 
+pytestmark = pytest.mark.slow  # all but a few need the run of four stages
+
 STAGES = ("coarse", "localisation", "fine", "end_to_end")
 STEPS = 5  # of a stage: two copies of 9 images in batches of 4
 
