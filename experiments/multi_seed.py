@@ -30,12 +30,12 @@ import ml_collections
 from fpliif_jax import preflight
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
-from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job, Step
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.stats import seed_statistics
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.systems.protocol import title_of
 
 _SHOWN = ("mean_f1", "miou")
 _TRAINERS = {"jax": "fpliif_jax.main", "pytorch": "fpliif_jax.experiments.pytorch.train"}
@@ -117,7 +117,7 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
         found = seed_statistics.summary(percents)
         sd = "–" if found.sd is None else f"{found.sd:.2f}"
         each = " ".join(f"{percent:.2f}" for percent in percents)
-        name = evaluate.shown_row(row)
+        name = title_of(row)
         lines.append(
             f"{split:<11}{which:<12}{name:>17} {metric:<8}{found.mean:>7.2f}{sd:>7}{found.n:>3}  {each}"
         )

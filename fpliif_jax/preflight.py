@@ -19,7 +19,7 @@ from fpliif_jax.data import input_pipeline, preprocess
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.run_folder import checkpoint, config_fields
-from fpliif_jax.systems import create_model, input_shapes
+from fpliif_jax.systems import create_model, input_shapes, parse_protocols
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stages import make_stages
 from fpliif_jax.training import fitting, train
@@ -99,7 +99,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
                 "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
                 "of the batch are not those of the batch; set it to 0"
             )
-        evaluate.make_predictor(create_model(config.model), config, evaluate.parse_rows(config))
+        evaluate.make_predictor(create_model(config.model), config, parse_protocols(config))
         for field, kinds in (
             ("eval.checkpoints", config.eval.checkpoints),
             ("train.init_checkpoint", [config.train.get("init_checkpoint", "best")]),
@@ -212,7 +212,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     shapes = input_shapes(config.model, size)
     variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     for stage in stages:
-        evaluate.parse_rows(config, (stage.validation_row,))
+        parse_protocols(config, (stage.validation_protocol,))
 
         def loss(
             variables: dict[str, Any], batch: dict[str, jax.Array], stage: Stage = stage

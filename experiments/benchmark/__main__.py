@@ -33,7 +33,7 @@ from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, tor
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, PARTS, Plan, Record
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import write_text
-from fpliif_jax.systems.fp_liif import protocols
+from fpliif_jax.systems.protocol import Protocol
 
 _DTYPES = ("float32", "bfloat16")
 _CONFIG = preflight.define_config_flag()
@@ -171,8 +171,7 @@ def _chosen(flag: str, given: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
 def _sizes() -> tuple[int, ...]:
     given = _value("sizes", _SIZES)
     if list(given) == ["rows"]:
-        rows = [protocols.parse_row(text) for text in _CONFIG.value.eval.rows]
-        given = [dict(row.facts)["output_size"] for row in rows]
+        given = [Protocol.parse(text).output_size for text in _CONFIG.value.eval.rows]
     try:
         sizes = sorted({int(size) for size in given})
     except ValueError:

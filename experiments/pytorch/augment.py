@@ -17,7 +17,7 @@ from torch.nn import functional
 from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from fpliif_jax.nn.warp import Geometry, example_key
 from fpliif_jax.systems.fp_liif.augment import sample_parameters
-from fpliif_jax.systems.fp_liif.losses import IGNORE_LABEL
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 
 class Draws(NamedTuple):

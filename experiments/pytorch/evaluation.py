@@ -16,6 +16,7 @@ from fpliif_jax.run_folder.checkpoint import (
     check_same_classes,
     refuse_swapped_sides,
 )
+from fpliif_jax.systems import parse_protocols
 
 
 def evaluate_run(
@@ -33,7 +34,7 @@ def evaluate_run(
       CheckpointError: there is no checkpoint.
       DataError: there is no split to evaluate.
     """
-    rows = evaluate.parse_rows(config)
+    protocols = parse_protocols(config)
     wanted = list(config.eval.checkpoints)
     there = [which for which in wanted if checkpoint.path_of(workdir, which).exists()]
     if not there:
@@ -50,7 +51,7 @@ def evaluate_run(
         model = FPLIIF(config.model)
         model.load_state_dict(saved["model"])
         model.to(device)
-        predict = make_predictor(model, config, rows, device)
+        predict = make_predictor(model, config, protocols, device)
         return evaluate.Candidate(
             which,
             saved["progress"]["step"],

@@ -32,7 +32,7 @@ from fpliif_jax.run_folder.checkpoint import (
     saved_step,
 )
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
-from fpliif_jax.systems import create_model
+from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stages import mirrored_classes
 from fpliif_jax.training import fitting
 from fpliif_jax.training.train import TrainingError, check_has_training_split, init_variables
@@ -136,9 +136,9 @@ class _Run:
         self._prepare = make_prepare(config, mirrored_classes(dataset.class_names), device)
         self._validation = None
         if "validation" not in dataset.missing_splits:
-            self._rows = evaluate.parse_rows(config, (str(size),))
+            self._protocols = parse_protocols(config, (str(size),))
             self._validation = input_pipeline.load_split(dataset, "validation", (size,))
-            predict = make_predictor(self._model, config, self._rows, device)
+            predict = make_predictor(self._model, config, self._protocols, device)
             self._score = make_scorer(predict, config.model.num_classes)
 
     @property
@@ -262,7 +262,7 @@ class _Run:
         (found,) = evaluate.score_split(
             self._score,
             self._validation,
-            self._rows,
+            self._protocols,
             self._config.eval.batch_size,
             description="validating",
         ).values()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fpliif_jax.systems.fp_liif.losses import IGNORE_LABEL
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 
 def edge_map(labels: Tensor, width: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The rows of FP-LIIF's tables, predicted and scored by a PyTorch model."""
+"""FP-LIIF's protocols, predicted and scored by a PyTorch model."""
 
 from collections.abc import Callable
 
@@ -11,14 +11,16 @@ from torch.nn import functional
 from fpliif_jax.evaluation.evaluate import Found
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.step import Batch, autocast, normalise, to_images
-from fpliif_jax.systems.fp_liif.losses import IGNORE_LABEL
-from fpliif_jax.systems.protocol import Prediction, Row
+from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 
 
 def make_predictor(
-    model: FPLIIF, config: ml_collections.ConfigDict, rows: tuple[Row, ...], device: torch.device
+    model: FPLIIF,
+    config: ml_collections.ConfigDict,
+    protocols: tuple[Protocol, ...],
+    device: torch.device,
 ) -> Callable[[Batch], dict[str, Prediction]]:
-    """Builds a function of a batch that gives each row's prediction by its name, NumPy arrays."""
+    """Builds a function of a batch that gives each protocol's prediction by its key, NumPy arrays."""
 
     @torch.no_grad()
     def predict(batch: Batch) -> dict[str, Prediction]:
@@ -27,12 +29,12 @@ def make_predictor(
         found = {}
         with autocast(config, device):
             groups = model.encode(images)
-            for row in rows:
-                output_size, scored_at = (value for _, value in row.facts)
-                logits = model.decode(groups, (output_size, output_size)).float()
-                labels = predict_labels(logits, scored_at, config.eval.upsampling)
-                truth = batch[f"labels_{row.label_size}"].astype(np.int32)
-                found[row.name] = Prediction(truth, labels.int().cpu().numpy(), {})
+            for protocol in protocols:
+                output_size = (protocol.output_size, protocol.output_size)
+                logits = model.decode(groups, output_size).float()
+                labels = predict_labels(logits, protocol.scored_at, config.eval.upsampling)
+                truth = batch[f"labels_{protocol.label_size}"].astype(np.int32)
+                found[protocol.key] = Prediction(truth, labels.int().cpu().numpy(), {})
         return found
 
     return predict
@@ -52,7 +54,7 @@ def predict_labels(logits: Tensor, size: int, upsampling: str) -> Tensor:
 def make_scorer(
     predict: Callable[[Batch], dict[str, Prediction]], num_classes: int
 ) -> Callable[[Batch], dict[str, Found]]:
-    """Builds a function of a batch that gives each row's confusion matrices by its name."""
+    """Builds a function of a batch that gives each protocol's confusion matrices by its key."""
 
     def score(batch: Batch) -> dict[str, Found]:
         return {

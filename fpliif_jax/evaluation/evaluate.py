@@ -2,7 +2,6 @@
 
 import functools
 import pathlib
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,17 +19,22 @@ from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.evaluation import examples, metrics
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.run_record import write_json, write_npz
-from fpliif_jax.systems import create_model, inference_variables, input_shapes
-from fpliif_jax.systems.fp_liif import protocols as fp_liif_rows
-from fpliif_jax.systems.protocol import Prediction, Row
-from fpliif_jax.systems.stn_icnn import protocols as icnn_rows
+from fpliif_jax.systems import (
+    create_model,
+    inference_variables,
+    input_shapes,
+    parse_protocols,
+)
+from fpliif_jax.systems.fp_liif import protocols as fp_liif_protocols
+from fpliif_jax.systems.protocol import Prediction, Protocol, title_of
+from fpliif_jax.systems.stn_icnn import protocols as icnn_protocols
 from fpliif_jax.systems.stn_icnn.model import PART_NAMES
 
 Variables = dict[str, Any]
 
 
 class Found(NamedTuple):
-    """What a row found in a split.
+    """What a protocol found in a split.
 
     Attributes:
       matrices: int32 [N, C, C], the confusion matrix of every image.
@@ -52,8 +56,8 @@ class Candidate(NamedTuple):
       step: training step of the checkpoint.
       parameters: number of trained values.
       fingerprint: of the data it was trained on; None where that is not known.
-      score: what each row finds in a batch, see `score_split`.
-      predict: each row's prediction by its name, from a batch of one image as `examples.write_examples` makes it.
+      score: what each protocol finds in a batch, see `score_split`.
+      predict: each protocol's prediction by its key, from a batch of one image as `examples.write_examples` makes it.
       note: where the model comes from, if not from a run.
     """
 
@@ -66,52 +70,34 @@ class Candidate(NamedTuple):
     note: str | None = None
 
 
-def parse_rows(
-    config: ml_collections.ConfigDict, names: tuple[str, ...] | None = None
-) -> tuple[Row, ...]:
-    """The rows of config.eval.rows, or of these names.
-
-    Raises:
-      ValueError: one of them is no row of the model, or there are none.
-    """
-    texts = tuple(config.eval.rows if names is None else names)
-    if config.model.name == "stn_icnn":
-        rows = tuple(icnn_rows.parse_row(text, config) for text in texts)
-    else:
-        rows = tuple(fp_liif_rows.parse_row(text) for text in texts)
-    if not rows:
-        raise ValueError("config.eval.rows is empty; name at least one row")
-    return tuple(dict.fromkeys(rows))
-
-
-def label_sizes(rows: tuple[Row, ...]) -> tuple[int, ...]:
-    """The sides of the label maps that rows need."""
-    return tuple(dict.fromkeys(row.label_size for row in rows))
+def label_sizes(protocols: tuple[Protocol, ...]) -> tuple[int, ...]:
+    """The sides of the label maps that protocols need."""
+    return tuple(dict.fromkeys(protocol.label_size for protocol in protocols))
 
 
 def make_predictor(
-    model: nn.Module, config: ml_collections.ConfigDict, rows: tuple[Row, ...]
+    model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
 ) -> Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]:
-    """Builds a function of (variables, batch) that gives each row's prediction by its name.
+    """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
 
     Raises:
       ValueError: a setting of config.eval is unknown.
     """
     if config.model.name == "stn_icnn":
-        return icnn_rows.make_predictor(model, config, rows)
-    return fp_liif_rows.make_predictor(model, config, rows)
+        return icnn_protocols.make_predictor(model, config, protocols)
+    return fp_liif_protocols.make_predictor(model, config, protocols)
 
 
 def make_eval_step(
-    model: nn.Module, config: ml_collections.ConfigDict, rows: tuple[Row, ...]
+    model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
 ) -> Callable[[Variables, input_pipeline.Batch], dict[str, tuple]]:
-    """Builds the pmapped step: replicated variables, a sharded batch -> what each row finds.
+    """Builds the pmapped step: replicated variables, a sharded batch -> what each protocol finds.
 
     Returns:
-      A function whose result has, for each row's name, (int32 [devices, N, C, C], measures), of the
+      A function whose result has, for each protocol's key, (int32 [devices, N, C, C], measures), of the
       whole global batch on every device; the matrices of padding are zero.
     """
-    predict = make_predictor(model, config, rows)
+    predict = make_predictor(model, config, protocols)
     classes = config.model.num_classes
 
     def step(variables: Variables, batch: input_pipeline.Batch) -> dict[str, tuple]:
@@ -129,22 +115,22 @@ def evaluate_split(
     eval_step: Callable[..., dict[str, tuple]],
     variables: Variables,
     split: input_pipeline.Split,
-    rows: tuple[Row, ...],
+    protocols: tuple[Protocol, ...],
     batch_size: int,
     description: str | None = None,
-) -> dict[Row, Found]:
-    """Evaluates every image of a split, for each row.
+) -> dict[Protocol, Found]:
+    """Evaluates every image of a split, for each protocol.
 
     Args:
-      eval_step: of `make_eval_step`, for the same rows.
+      eval_step: of `make_eval_step`, for the same protocols.
       variables: replicated.
-      split: its label maps must have every row's size.
-      rows: what is scored.
+      split: its label maps must have every protocol's size.
+      protocols: what is scored by.
       batch_size: global.
       description: label of the progress bar; None for no bar.
     """
     score = _scorer(eval_step, variables)
-    return score_split(score, split, rows, batch_size, description)
+    return score_split(score, split, protocols, batch_size, description)
 
 
 def _scorer(eval_step: Callable[..., dict[str, tuple]], variables: Variables) -> Score:
@@ -158,21 +144,21 @@ def _scorer(eval_step: Callable[..., dict[str, tuple]], variables: Variables) ->
 def score_split(
     score: Score,
     split: input_pipeline.Split,
-    rows: tuple[Row, ...],
+    protocols: tuple[Protocol, ...],
     batch_size: int,
     description: str | None = None,
-) -> dict[Row, Found]:
-    """Scores every image of a split, for each row, whatever computes the scores.
+) -> dict[Protocol, Found]:
+    """Scores every image of a split, for each protocol, whatever computes the scores.
 
     Args:
-      score: what each row finds in the global batch, from this process's rows of it; what it says of padding
+      score: what each protocol finds in the global batch, from this process's rows of it; what it says of padding
         is dropped.
-      split: its label maps must have every row's size.
-      rows: what is scored.
+      split: its label maps must have every protocol's size.
+      protocols: what is scored by.
       batch_size: global.
       description: label of the progress bar; None for no bar.
     """
-    found: dict[Row, list[Found]] = {row: [] for row in rows}
+    found: dict[Protocol, list[Found]] = {protocol: [] for protocol in protocols}
     bar = tqdm(
         total=len(split),
         desc=description,
@@ -184,25 +170,25 @@ def score_split(
     with bar:
         for batch in input_pipeline.evaluation_batches(
             split,
-            label_sizes=label_sizes(rows),
+            label_sizes=label_sizes(protocols),
             batch_size=batch_size,
             rows=parallel.local_rows(batch_size),
         ):
             results = score(batch)
             count = min(batch_size, remaining)
-            for row in rows:
-                kept = jax.tree.map(lambda leaf, n=count: leaf[:n], results[row.name])
-                found[row].append(kept)
+            for protocol in protocols:
+                kept = jax.tree.map(lambda leaf, n=count: leaf[:n], results[protocol.key])
+                found[protocol].append(kept)
             remaining -= count
             bar.update(count)
     return {
-        row: jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-        for row, parts in found.items()
+        protocol: jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        for protocol, parts in found.items()
     }
 
 
 def row_scores(found: Found, class_names: tuple[str, ...]) -> dict[str, Any]:
-    """All scores of a row, ready for JSON: `metrics.scores`, and the means of its measures.
+    """All scores by a protocol, ready for JSON: `metrics.scores`, and the means of its measures.
 
     A measure [N, 6] is one of the six parts: {'mean': over images and parts, 'brow1': …}, in pixels, None
     where no image has the part.
@@ -228,9 +214,9 @@ def evaluate(
     dataset: input_pipeline.Dataset,
     given: checkpoint.InferenceCheckpoint | None = None,
 ) -> dict[str, Any]:
-    """Evaluates every checkpoint, split and row of config.eval and writes what a study needs.
+    """Evaluates every checkpoint, split and protocol of config.eval and writes what a study needs.
 
-    Leaves evaluations/<split>-<checkpoint>-<row>.npz (ids [N], confusion matrices [N, C, C], measures),
+    Leaves evaluations/<split>-<checkpoint>-<protocol>.npz (ids [N], confusion matrices [N, C, C], measures),
     examples.npz, predictions.png and, last, results.json.
 
     Args:
@@ -246,10 +232,10 @@ def evaluate(
       CheckpointError: there is no checkpoint, or it is of another model.
       DataError: there is no split to evaluate.
     """
-    rows = parse_rows(config)
+    protocols = parse_protocols(config)
     model = create_model(config.model)
-    eval_step = make_eval_step(model, config, rows)
-    predict = make_predictor(model, config, rows)
+    eval_step = make_eval_step(model, config, protocols)
+    predict = make_predictor(model, config, protocols)
     notes: list[str] = []
     if given is None:
         checkpoints = checkpoints_to_evaluate(config, workdir)
@@ -297,7 +283,7 @@ def record(
     train: dict[str, Any] | None,
     notes: Sequence[str],
 ) -> dict[str, Any]:
-    """Evaluates models of any framework on every split and row of config.eval and writes what `evaluate` leaves.
+    """Evaluates models of any framework, by every protocol on every split, and writes what `evaluate` leaves.
 
     Args:
       config: the run's settings.
@@ -315,36 +301,37 @@ def record(
     Raises:
       DataError: there is no split to evaluate.
     """
-    rows, class_names, notes = parse_rows(config), dataset.class_names, list(notes)
+    protocols, class_names, notes = parse_protocols(config), dataset.class_names, list(notes)
     evaluations = []
     pictured = False
     for split_name in _splits_to_evaluate(config, dataset, notes):
-        split = input_pipeline.load_split(dataset, split_name, label_sizes(rows))
+        split = input_pipeline.load_split(dataset, split_name, label_sizes(protocols))
         for which in checkpoints:
             candidate = load(which)
             if candidate.note and candidate.note not in notes:
                 notes.append(candidate.note)
-            found_by_row = score_split(
+            found_by_protocol = score_split(
                 candidate.score,
                 split,
-                rows,
+                protocols,
                 config.eval.batch_size,
                 description=f"evaluating {which} on {split_name}",
             )
-            for row, found in found_by_row.items():
+            for protocol, found in found_by_protocol.items():
                 evaluations.append(
                     {
                         "split": split_name,
                         "checkpoint": which,
                         "step": candidate.step,
-                        "row": row.name,
+                        "row": protocol.key,
                         "input_size": config.data.image_size,
-                        **dict(row.facts),
+                        "output_size": protocol.output_size,
+                        "scored_at": protocol.scored_at,
                         **row_scores(found, class_names),
                     }
                 )
                 if parallel.is_main_process():
-                    name = f"{split_name}-{which}-{row.name}.npz"
+                    name = f"{split_name}-{which}-{protocol.key}.npz"
                     write_npz(
                         workdir / "evaluations" / name,
                         example_ids=split.ids,
@@ -359,8 +346,8 @@ def record(
                     split,
                     split_name,
                     which,
-                    rows,
-                    examples.Ranking.of(found_by_row[rows[0]].matrices),
+                    protocols,
+                    examples.Ranking.of(found_by_protocol[protocols[0]].matrices),
                     class_names,
                     config.eval.num_pictures,
                 )
@@ -395,17 +382,12 @@ def table(results: dict[str, Any]) -> str:
         percents = [found["mean_f1"], found["miou"], found["per_image_mean_f1"]]
         f1, miou, per_image = ("–" if p is None else f"{100 * p:.2f}" for p in percents)
         lines.append(
-            f"{found['split']:<11}{found['checkpoint']:<19}{shown_row(found['row']):>17}{f1:>9}{miou:>8}"
+            f"{found['split']:<11}{found['checkpoint']:<19}{title_of(found['row']):>17}{f1:>9}{miou:>8}"
             f"{per_image:>10}{found['images']:>8}"
         )
     if results["dataset"]["drawn"]:
         lines.append("data: the faces are drawn")
     return "\n".join(lines + [f"note: {note}" for note in results["notes"]])
-
-
-def shown_row(name: str) -> str:
-    """A row's name for the eye: '192to256' is 192→256."""
-    return re.sub(r"(?<=\d)to(?=\d)", "→", name)
 
 
 def count_parameters(variables: Variables) -> int:

@@ -14,7 +14,7 @@ from fpliif_jax import pictures
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.run_folder.run_record import write_npz
-from fpliif_jax.systems.protocol import Prediction, Row
+from fpliif_jax.systems.protocol import Prediction, Protocol
 
 NUM_OF_EACH = 3  # worst, median and best
 
@@ -56,25 +56,26 @@ def write_examples(
     split: input_pipeline.Split,
     split_name: str,
     which: str,
-    rows: tuple[Row, ...],
+    protocols: tuple[Protocol, ...],
     ranking: Ranking,
     class_names: tuple[str, ...],
     num_pictures: int,
 ) -> None:
-    """Writes examples.npz (every row) and predictions.png (the first row).
+    """Writes examples.npz (every protocol) and predictions.png (the first).
 
     examples.npz has images uint8 [K, S, S, 3], ids and per_image_f1 [K], rank int [K] (0 is the worst), rows
-    [R], and for row i truth_i and prediction_i, uint8 [K, h, w]; split, checkpoint, split_size, class_names.
+    [R], the protocols' keys, and for protocol i truth_i and prediction_i, uint8 [K, h, w]; split, checkpoint,
+    split_size, class_names.
 
     Args:
       workdir: the run's folder.
-      predict: each row's prediction by its name, of a batch of one image with 'images', 'image_sizes' and, for
+      predict: each protocol's prediction by its key, of a batch of one image with 'images', 'image_sizes' and, for
         each size of label maps, 'labels_<size>'.
-      split: with the label maps that the rows need.
+      split: with the label maps that the protocols need.
       split_name: its name.
       which: checkpoint's name.
-      rows: what is predicted.
-      ranking: of the split's examples by the first row.
+      protocols: what is predicted by.
+      ranking: of the split's examples by the first protocol.
       class_names: names by label id.
       num_pictures: examples in predictions.png.
     """
@@ -82,8 +83,8 @@ def write_examples(
     shown = evenly_spaced(total, num_pictures)
     ranks = np.unique(np.concatenate([shown, worst_median_best(total)]))
     chosen = ranking.order[ranks]
-    predictions: dict[str, list[np.ndarray]] = {row.name: [] for row in rows}
-    truths: dict[str, list[np.ndarray]] = {row.name: [] for row in rows}
+    predictions: dict[str, list[np.ndarray]] = {protocol.key: [] for protocol in protocols}
+    truths: dict[str, list[np.ndarray]] = {protocol.key: [] for protocol in protocols}
     for position in chosen:
         one = slice(position, position + 1)
         batch = {"images": split.images[one], "image_sizes": split.image_sizes[one]}
@@ -94,9 +95,9 @@ def write_examples(
     images = np.stack([split.images[position] for position in chosen])
     ids = [split.ids[position] for position in chosen]
     arrays = {}
-    for index, row in enumerate(rows):
-        arrays[f"truth_{index}"] = np.stack(truths[row.name])
-        arrays[f"prediction_{index}"] = np.stack(predictions[row.name])
+    for index, protocol in enumerate(protocols):
+        arrays[f"truth_{index}"] = np.stack(truths[protocol.key])
+        arrays[f"prediction_{index}"] = np.stack(predictions[protocol.key])
     write_npz(
         workdir / "examples.npz",
         images=images,
@@ -106,15 +107,15 @@ def write_examples(
         split_size=np.array(total),
         split=np.array(split_name),
         checkpoint=np.array(which),
-        rows=np.array([row.name for row in rows]),
+        rows=np.array([protocol.key for protocol in protocols]),
         class_names=np.array(class_names),
         **arrays,
     )
     sheet = np.searchsorted(ranks, shown)
     pictures.prediction_sheet(
         images[sheet],
-        [truths[rows[0].name][index] for index in sheet],
-        [predictions[rows[0].name][index] for index in sheet],
+        [truths[protocols[0].key][index] for index in sheet],
+        [predictions[protocols[0].key][index] for index in sheet],
         class_names,
         workdir / "predictions.png",
         titles=[f"{ids[i]}  F1 {100 * ranking.scores[chosen[i]]:.1f}" for i in sheet],

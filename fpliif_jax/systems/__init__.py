@@ -1,5 +1,6 @@
 """Models: images in, logits out. No loss, no input or output, no reading of files."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -9,6 +10,8 @@ import ml_collections
 
 from fpliif_jax.nn.cast_weights import cast_convolutions
 from fpliif_jax.systems.fp_liif import settings as fp_liif_settings
+from fpliif_jax.systems.protocol import Protocol
+from fpliif_jax.systems.stn_icnn import protocols as icnn_protocols
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 
 
@@ -54,3 +57,24 @@ def input_shapes(
         return (images,)
     size = config.coarse_size
     return jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32), images
+
+
+def parse_protocols(
+    config: ml_collections.ConfigDict, texts: Sequence[str] | None = None
+) -> tuple[Protocol, ...]:
+    """The protocols of config.eval.rows, or of these texts, each once.
+
+    Raises:
+      ValueError: one of them is none of the model's, or there are none.
+    """
+    texts = config.eval.rows if texts is None else texts
+    if not texts:
+        raise ValueError("config.eval.rows is empty; name at least one protocol")
+    try:
+        if config.model.name == "stn_icnn":
+            parsed = [icnn_protocols.parse_protocol(text, config) for text in texts]
+        else:
+            parsed = [Protocol.parse(text) for text in texts]
+    except ValueError as error:
+        raise ValueError(f"config.eval.rows has {error}") from error
+    return tuple(dict.fromkeys(parsed))

@@ -1,31 +1,101 @@
-"""What a row of a results table is: one way of predicting and scoring."""
+"""What a protocol is: one way of predicting and scoring, a line of the papers' tables."""
 
 import dataclasses
+import fractions
+import math
+import re
 from typing import NamedTuple
 
 import jax
 
+IGNORE_LABEL = 255  # of pixels that do not count, neither in a loss nor in a score
+
+_SIZES = re.compile(r"([0-9]{1,9})(?:\s*(?:->|→|to)\s*([0-9]{1,9}))?")
+
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """One row.
+class Protocol:
+    """One way of predicting and scoring.
 
     Attributes:
-      name: in tables and file names: '256', '192to256', 'image'.
-      label_size: side of the label maps that its truth comes from.
-      facts: names and values for results.json.
+      output_size: side of the predicted label map, before it is resized to be scored.
+      scored_at: side of the label maps that are compared.
+      name: of a protocol that is more than its sizes, 'image'; '' where the sizes tell it.
+      truth_size: side of the label maps that the truth is made of, where that is not `scored_at`.
     """
 
-    name: str
-    label_size: int
-    facts: tuple[tuple[str, int], ...]
+    output_size: int
+    scored_at: int
+    name: str = ""
+    truth_size: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Protocol":
+        """Reads '512', or '192->256': decoded at 192² and scored at 256² (FP-LIIF §5.2).
+
+        Args:
+          text: also '192→256' and '192 → 256', as tables print it, or a `key`, '192to256'.
+
+        Raises:
+          ValueError: it is neither.
+        """
+        match = _SIZES.fullmatch(str(text))
+        sizes = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if min(sizes) < 1:
+            raise ValueError(f"{text!r}: a protocol is a size such as '512', or '192->256'")
+        return cls(*sizes)
+
+    @property
+    def key(self) -> str:
+        """In results.json and file names: '256', '192to256', 'image'."""
+        return self._joined("to")
+
+    @property
+    def title(self) -> str:
+        """For the eye: '256', '192 → 256', 'true windows'."""
+        return self._joined(" → ").replace("_", " ")
+
+    @property
+    def text(self) -> str:
+        """As a config and the tables of published values have it: '256', '192->256', 'image'."""
+        return self._joined("->")
+
+    @property
+    def label_size(self) -> int:
+        """Side of the label maps that a batch must have for it."""
+        return self.scored_at if self.truth_size is None else self.truth_size
+
+    def scaled(self, factor: fractions.Fraction) -> "Protocol":
+        """The protocol of sizes alone that stands for this one where images are so much larger; sides are rounded down.
+
+        With a quarter, '192->256' is '48->64'.
+        """
+        output_size, scored_at = (
+            math.floor(size * factor) for size in (self.output_size, self.scored_at)
+        )
+        return dataclasses.replace(self, output_size=output_size, scored_at=scored_at)
+
+    def _joined(self, arrow: str) -> str:
+        if self.name:
+            return self.name
+        if self.output_size == self.scored_at:
+            return str(self.output_size)
+        return f"{self.output_size}{arrow}{self.scored_at}"
+
+
+def title_of(key: str) -> str:
+    """The title of a protocol of which only the key is known, as of a run's results: '192 → 256', 'true windows'."""
+    try:
+        return Protocol.parse(key).title
+    except ValueError:
+        return key.replace("_", " ")
 
 
 class Prediction(NamedTuple):
-    """What a row makes of a batch.
+    """What a protocol makes of a batch.
 
     Attributes:
-      truth: int32 [B, h, w]; 255 does not count.
+      truth: int32 [B, h, w]; `IGNORE_LABEL` does not count.
       labels: int32 [B, h, w], predicted class ids.
       measures: by name, float32 [B, …], NaN where undefined.
     """

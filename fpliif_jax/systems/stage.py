@@ -32,8 +32,8 @@ class Stage:
       normalisers: inputs -> sums that depend on labels and weights alone.
       sums: (variables, inputs) -> (loss sums, new batch statistics).
       total: (loss sums, normalisers) -> (loss, its parts).
-      validation_row: of the evaluation, by which the best state is chosen.
-      score: of that row: 'mean_f1', or 'window_error', of which the smallest is the best.
+      validation_protocol: of the evaluation, by which the best state is chosen.
+      score: of that protocol: 'mean_f1', or 'window_error', of which the smallest is the best.
       copies: how many times an epoch shows each image.
       fresh: networks that start from new parameters.
       cast: the parameters in the types that the model casts them to, where that is done once a step; None: it
@@ -48,7 +48,7 @@ class Stage:
     normalisers: Callable[[Arrays], Arrays]
     sums: Callable[[Variables, Arrays], tuple[Arrays, Any]]
     total: Callable[[Arrays, Arrays], tuple[Array, Arrays]]
-    validation_row: str
+    validation_protocol: str
     score: str = "mean_f1"
     copies: int = 1
     fresh: tuple[str, ...] = ()

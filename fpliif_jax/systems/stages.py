@@ -11,6 +11,7 @@ from fpliif_jax.data import preprocess
 from fpliif_jax.data_builders.class_names import mirrored_classes
 from fpliif_jax.nn.cast_weights import cast_convolutions
 from fpliif_jax.systems.fp_liif import augment, losses
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
 from fpliif_jax.systems.stn_icnn.stages import make_icnn_stages
 
@@ -49,7 +50,7 @@ def _parsing_stage(
                 images,
                 labels,
                 config.augment,
-                ignore_label=losses.IGNORE_LABEL,
+                ignore_label=IGNORE_LABEL,
                 flip_classes=flip_classes,
             )
         images = preprocess.normalise(images, config.data.input_scaling)
@@ -82,6 +83,6 @@ def _parsing_stage(
         normalisers=normalisers,
         sums=sums,
         total=total,
-        validation_row=str(size),
+        validation_protocol=str(size),
         cast=None if dtype == jnp.float32 else functools.partial(cast_convolutions, dtype=dtype),
     )

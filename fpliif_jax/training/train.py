@@ -26,7 +26,7 @@ from fpliif_jax.interruption import Interruption
 from fpliif_jax.nn.cast_weights import with_gradients_of
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
-from fpliif_jax.systems import create_model, input_shapes
+from fpliif_jax.systems import create_model, input_shapes, parse_protocols
 from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stages import make_stages
@@ -409,10 +409,10 @@ class _StageRun:
         self._last_step = self._per_epoch * settings.epochs
         self._validation = None
         if "validation" not in dataset.missing_splits:
-            rows = evaluate.parse_rows(config, (stage.validation_row,))
-            sizes = evaluate.label_sizes(rows)
+            protocols = parse_protocols(config, (stage.validation_protocol,))
+            sizes = evaluate.label_sizes(protocols)
             self._validation = input_pipeline.load_split(dataset, "validation", sizes)
-            self._validation_rows = rows
+            self._validation_protocols = protocols
         optimizer = make_optimizer(settings, stage.learning_rates, self._per_epoch)
         variables = init_variables(model, config)
         if progress["stage_step"] > 0:
@@ -436,7 +436,7 @@ class _StageRun:
             # By the run's own numbers: their rounding may decide which state is the best.
             own = fitting.with_numbers(config, progress["chosen"])
             self._eval_step = evaluate.make_eval_step(
-                create_model(own.model, parallel.AXIS), own, self._validation_rows
+                create_model(own.model, parallel.AXIS), own, self._validation_protocols
             )
 
     def train(self, interruption: Interruption) -> bool:
@@ -604,7 +604,7 @@ class _StageRun:
             self._eval_step,
             variables,
             self._validation,
-            self._validation_rows,
+            self._validation_protocols,
             self._config.eval.batch_size,
             description="validating",
         ).values()

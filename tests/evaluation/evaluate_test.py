@@ -20,25 +20,10 @@ from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.evaluation import evaluate, examples, metrics
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.systems import create_model
+from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif import protocols
-from fpliif_jax.systems.protocol import Prediction, Row
+from fpliif_jax.systems.protocol import Prediction, Protocol
 from fpliif_jax.training import train
-
-
-@pytest.mark.parametrize(
-    ("text", "row"), [("256", (256, 256)), ("192->256", (192, 256)), ("64→256", (64, 256))]
-)
-def test_rows_are_read(text: str, row: tuple[int, int]) -> None:
-    found = protocols.parse_row(text)
-    assert dict(found.facts) == {"output_size": row[0], "scored_at": row[1]}
-    assert found.label_size == row[1]
-
-
-@pytest.mark.parametrize("text", ["", "big", "256->", "->256", "0", "-4", "256->0", "256,512"])
-def test_other_rows_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="a row is a size"):
-        protocols.parse_row(text)
 
 
 def test_logits_are_enlarged_as_by_pytorch() -> None:
@@ -149,7 +134,7 @@ def test_padding_and_batch_size_change_nothing(
     split = input_pipeline.load_split(dataset, "test", (32,))
     model = create_model(config.model)
     variables = parallel.replicate(train.init_variables(model, config))
-    rows = evaluate.parse_rows(config, ("32",))
+    rows = parse_protocols(config, ("32",))
     eval_step = evaluate.make_eval_step(model, config, rows)
     found = [
         evaluate.evaluate_split(eval_step, variables, split, rows, batch_size)[rows[0]].matrices
@@ -215,22 +200,24 @@ def test_every_setting_of_the_model_and_its_input_is_compared(
     check({**fields, **others, "data.synthetic.num_train": 0})
 
 
-def _fake_candidate(rows: tuple[Row, ...], fingerprint: str | None = None) -> evaluate.Candidate:
+def _fake_candidate(
+    protocols: tuple[Protocol, ...], fingerprint: str | None = None
+) -> evaluate.Candidate:
     """Of five images the first row labels the last best, the second row the first."""
 
     def score(batch: dict[str, np.ndarray]) -> dict[str, evaluate.Found]:
         found = {}
-        for row, sign in zip(rows, (1, -1), strict=True):
+        for protocol, sign in zip(protocols, (1, -1), strict=True):
             matrices = np.zeros((len(batch["weights"]), 11, 11), np.int32)
             for matrix, position in zip(matrices, batch["example_ids"], strict=True):
                 matrix[1, 1] = 10 + sign * position
                 matrix[1, 2] = 10 - sign * position
-            found[row.name] = evaluate.Found(matrices, {})
+            found[protocol.key] = evaluate.Found(matrices, {})
         return found
 
     def predict(batch: dict[str, np.ndarray]) -> dict[str, Prediction]:
         labels = batch["labels_32"]
-        return {row.name: Prediction(labels, labels, {}) for row in rows}
+        return {protocol.key: Prediction(labels, labels, {}) for protocol in protocols}
 
     return evaluate.Candidate("last", 4, 1, fingerprint, score, predict)
 
@@ -239,9 +226,7 @@ def _record(
     config: ConfigDict, workdir: pathlib.Path, fingerprint: Callable[[str], str | None]
 ) -> dict:
     dataset = input_pipeline.load_dataset(config.data)
-    candidate = _fake_candidate(
-        evaluate.parse_rows(config), fingerprint(dataset.metadata.fingerprint)
-    )
+    candidate = _fake_candidate(parse_protocols(config), fingerprint(dataset.metadata.fingerprint))
     return evaluate.record(
         config,
         workdir,

@@ -105,7 +105,7 @@ def test_the_authors_file_is_evaluated(
     config.data.image_size, config.model.crop_size = SIDE, CROP
     split = input_pipeline.load_split(input_pipeline.load_dataset(config.data), "test", (SIDE,))
     variables = interop.read_weights(checkpoint_file, config).variables
-    row = protocols.parse_row("image", config)
+    row = protocols.parse_protocol("image", config)
     predict = jax.jit(evaluate.make_predictor(create_model(config.model), config, (row,)))
     batch = {
         "images": split.images[:],

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-IGNORE_LABEL = 255
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 TEMPERATURE_MODES = ("divide", "multiply", "none")
 EDGE_REDUCTIONS = ("edge_pixels", "all_pixels")

@@ -1,4 +1,4 @@
-"""The rows of FP-LIIF's tables: '512', or '192->256', decoded at 192 and scored at 256 (§5.2)."""
+"""FP-LIIF's protocols: '512', or '192->256', decoded at 192 and scored at 256 (§5.2)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,32 +9,13 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.data import preprocess
-from fpliif_jax.systems.protocol import Prediction, Row
-
-
-def parse_row(text: str) -> Row:
-    """Reads '512' or '192->256'.
-
-    Raises:
-      ValueError: it is neither.
-    """
-    output_size, arrow, scored_at = str(text).replace("→", "->").partition("->")
-    try:
-        sizes = int(output_size), int(scored_at if arrow else output_size)
-    except ValueError:
-        sizes = (0, 0)
-    if min(sizes) < 1:
-        raise ValueError(
-            f"config.eval.rows has {text!r}; a row is a size such as '512', or '192->256'"
-        )
-    name = str(sizes[0]) if sizes[0] == sizes[1] else f"{sizes[0]}to{sizes[1]}"
-    return Row(name, sizes[1], (("output_size", sizes[0]), ("scored_at", sizes[1])))
+from fpliif_jax.systems.protocol import Prediction, Protocol
 
 
 def make_predictor(
-    model: nn.Module, config: ml_collections.ConfigDict, rows: tuple[Row, ...]
+    model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
 ) -> Callable[[dict[str, Any], dict[str, jax.Array]], dict[str, Prediction]]:
-    """Builds a function of (variables, batch) that gives each row's prediction by its name.
+    """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
 
     Raises:
       ValueError: config.eval.upsampling is unknown.
@@ -50,12 +31,13 @@ def make_predictor(
         images = preprocess.normalise(images, config.data.input_scaling)
         latent = model.apply(variables, images, method="encode")
         found = {}
-        for row in rows:
-            output_size, scored_at = (value for _, value in row.facts)
-            logits = model.apply(variables, latent, (output_size, output_size), method="decode")
-            labels = predict_labels(logits, (scored_at, scored_at), upsampling)
-            truth = batch[f"labels_{row.label_size}"].astype(jnp.int32)
-            found[row.name] = Prediction(truth, labels, {})
+        for protocol in protocols:
+            output_size = (protocol.output_size, protocol.output_size)
+            logits = model.apply(variables, latent, output_size, method="decode")
+            scored_at = (protocol.scored_at, protocol.scored_at)
+            labels = predict_labels(logits, scored_at, upsampling)
+            truth = batch[f"labels_{protocol.label_size}"].astype(jnp.int32)
+            found[protocol.key] = Prediction(truth, labels, {})
         return found
 
     return predict

@@ -1,12 +1,6 @@
-"""The rows of STN-iCNN's tables.
+"""STN-iCNN's protocols, a function each; `PROTOCOLS` has their names."""
 
-image             the whole system, scored on the pixels of the image
-canvas            the same with the canvas's padding, as the authors' notebooks do (their test_ABC.py crops it off)
-true_windows      fine networks on windows around the true centroids: what localisation costs
-centroid_windows  … around the centroids of the coarse mask: the baseline's cropper
-coarse            the coarse network alone, on its own grid
-"""
-
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,94 +9,155 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax.systems.fp_liif.losses import IGNORE_LABEL
-from fpliif_jax.systems.protocol import Prediction, Row
-from fpliif_jax.systems.stn_icnn import framing, grid_transformer
+from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
+from fpliif_jax.systems.stn_icnn import framing
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
-from fpliif_jax.systems.stn_icnn.stages import true_windows
+from fpliif_jax.systems.stn_icnn.windows import true_windows, window_errors
 
-NAMES = ("image", "canvas", "true_windows", "centroid_windows", "coarse")
+Array = jax.Array
 
 
-def parse_row(text: str, config: ml_collections.ConfigDict) -> Row:
-    """Finds a row by its name.
+class _Faces:
+    """A batch and what the networks make of it, each part computed when a protocol first asks for it."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: ml_collections.ConfigDict,
+        variables: dict[str, Any],
+        canvas: Array,
+        truth: Array,
+        image_sizes: Array,
+    ) -> None:
+        self._apply = functools.partial(model.apply, variables)
+        self._settings = settings
+        self._canvas, self._side = canvas, canvas.shape[1]
+        self.truth, self._image_sizes = truth, image_sizes
+
+    @functools.cached_property
+    def truth_on_image(self) -> Array:
+        """The truth, without the padding of the canvas."""
+        is_image = framing.is_image(self._image_sizes, self._side)
+        return jnp.where(is_image, self.truth, IGNORE_LABEL)
+
+    @functools.cached_property
+    def coarse_truth(self) -> Array:
+        """The truth on the coarse network's grid."""
+        settings = self._settings
+        return framing.coarse_labels(
+            self.truth, self._image_sizes, settings.coarse_size, settings.coarse_from
+        )
+
+    @functools.cached_property
+    def _view(self) -> tuple[Array, Array | None]:
+        return framing.coarse_view(self._canvas, self._image_sizes, self._settings)
+
+    @functools.cached_property
+    def _coarse_logits(self) -> Array:
+        return self._apply(self._view[0], method="label_coarsely")
+
+    @functools.cached_property
+    def mask(self) -> Array:
+        """Class ids of the coarse network, on its grid."""
+        return jnp.argmax(self._coarse_logits, axis=-1).astype(jnp.int32)
+
+    @functools.cached_property
+    def theta(self) -> Array:
+        """The system's windows."""
+        return self._apply(self._coarse_logits, self._side, self._view[1], method="localise")
+
+    @functools.cached_property
+    def centred_theta(self) -> Array:
+        """Windows around the centroids of the coarse mask."""
+        return self._apply(self.mask, self._side, self._view[1], method="theta_of_mask")
+
+    @functools.cached_property
+    def true_windows(self) -> tuple[Array, Array]:
+        """See `windows.true_windows`."""
+        return true_windows(self.truth, self._settings)
+
+    @functools.cached_property
+    def labels(self) -> Array:
+        """Class ids of the whole system, on the canvas."""
+        return self.labels_in(self.theta)
+
+    def labels_in(self, theta: Array) -> Array:
+        """Class ids of the fine networks in these windows, on the canvas."""
+        parts = self._apply(self._canvas, theta, method="crop")
+        logits = self._apply(parts, method="label_parts")
+        probabilities = self._apply(logits, theta, self._side, method="join")
+        return jnp.argmax(probabilities, axis=-1).astype(jnp.int32)
+
+    def errors_of(self, theta: Array) -> dict[str, Array]:
+        """See `windows.window_errors`."""
+        return window_errors(theta, *self.true_windows, self._side, self._settings.theta_form)
+
+
+def _image(faces: _Faces) -> Prediction:
+    """The whole system, scored on the pixels of the image."""
+    return Prediction(faces.truth_on_image, faces.labels, faces.errors_of(faces.theta))
+
+
+def _canvas(faces: _Faces) -> Prediction:
+    """The same with the canvas's padding, as the authors' notebooks do (their test_ABC.py crops it off)."""
+    return Prediction(faces.truth, faces.labels, faces.errors_of(faces.theta))
+
+
+def _true_windows(faces: _Faces) -> Prediction:
+    """The fine networks on windows around the true centroids: what localisation costs."""
+    theta, has_window = faces.true_windows
+    # A window of no extent covers nothing: a part without a true one is not looked for.
+    labels = faces.labels_in(theta * has_window[:, :, None, None])
+    return Prediction(faces.truth_on_image, labels, {})
+
+
+def _centroid_windows(faces: _Faces) -> Prediction:
+    """… around the centroids of the coarse mask: the baseline's cropper."""
+    theta = faces.centred_theta
+    return Prediction(faces.truth_on_image, faces.labels_in(theta), faces.errors_of(theta))
+
+
+def _coarse(faces: _Faces) -> Prediction:
+    """The coarse network alone, on its own grid."""
+    return Prediction(faces.coarse_truth, faces.mask, faces.errors_of(faces.theta))
+
+
+PROTOCOLS: dict[str, Callable[[_Faces], Prediction]] = {
+    "image": _image,
+    "canvas": _canvas,
+    "true_windows": _true_windows,
+    "centroid_windows": _centroid_windows,
+    "coarse": _coarse,
+}
+
+
+def parse_protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
+    """Finds a protocol by its name.
 
     Raises:
       ValueError: there is none of that name.
     """
-    if text not in NAMES:
-        raise ValueError(f"config.eval.rows has {text!r}; a row is one of {', '.join(NAMES)}")
-    side, coarse_size = config.data.image_size, config.model.coarse_size
-    scored_at = coarse_size if text == "coarse" else side
-    return Row(text, side, (("output_size", scored_at), ("scored_at", scored_at)))
+    if text not in PROTOCOLS:
+        raise ValueError(f"{text!r}: a protocol is one of {', '.join(PROTOCOLS)}")
+    side = config.data.image_size
+    scored_at = config.model.coarse_size if text == "coarse" else side
+    return Protocol(scored_at, scored_at, text, truth_size=side)
 
 
 def make_predictor(
-    model: nn.Module, config: ml_collections.ConfigDict, rows: tuple[Row, ...]
-) -> Callable[[dict[str, Any], dict[str, jax.Array]], dict[str, Prediction]]:
-    """Builds a function of (variables, batch) that gives each row's prediction by its name.
+    model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
+) -> Callable[[dict[str, Any], dict[str, Array]], dict[str, Prediction]]:
+    """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
 
-    Rows with windows of their own measure them: 'window_error' [B, 6], the distance of a window's centre
-    from the true window's, and 'window_size_error', the difference of their sides, both in pixels of
-    the canvas and NaN for absent parts.
+    Protocols with windows of their own measure them, see `windows.window_errors`.
     """
     settings = stn_icnn_settings.resolve(config.model)
     side = config.data.image_size
-    length = grid_transformer.pixels_per_scale(side, settings.theta_form)
-    names = {row.name for row in rows}
 
-    def predict(variables: dict[str, Any], batch: dict[str, jax.Array]) -> dict[str, Prediction]:
+    def predict(variables: dict[str, Any], batch: dict[str, Array]) -> dict[str, Prediction]:
         canvas = batch["images"].astype(jnp.float32) / jnp.float32(255)
         truth = batch[f"labels_{side}"].astype(jnp.int32)
-        sizes = batch["image_sizes"]
-        resized, shown = framing.coarse_view(canvas, sizes, settings)
-        coarse_logits = model.apply(variables, resized, method="label_coarsely")
-        mask = jnp.argmax(coarse_logits, axis=-1).astype(jnp.int32)
-        theta = model.apply(variables, coarse_logits, side, shown, method="localise")
-        true_theta, has_window = true_windows(truth, settings)
-
-        def labels_in(theta: jax.Array) -> jax.Array:
-            parts = model.apply(variables, canvas, theta, method="crop")
-            logits = model.apply(variables, parts, method="label_parts")
-            probabilities = model.apply(variables, logits, theta, side, method="join")
-            return jnp.argmax(probabilities, axis=-1).astype(jnp.int32)
-
-        def errors_of(theta: jax.Array) -> dict[str, jax.Array]:
-            there = has_window > 0
-            centre, true_centre = (
-                grid_transformer.centres_of_theta(each, side, settings.theta_form)
-                for each in (theta, true_theta)
-            )
-            distance = jnp.linalg.norm(centre - true_centre, axis=-1)
-            scale, true_scale = (
-                jnp.stack([each[..., 0, 0], each[..., 1, 1]]).mean(0)
-                for each in (theta, true_theta)
-            )
-            return {
-                "window_error": jnp.where(there, distance, jnp.nan),
-                "window_size_error": jnp.where(
-                    there, jnp.abs(scale - true_scale) * length, jnp.nan
-                ),
-            }
-
-        on_image = jnp.where(framing.is_image(sizes, side), truth, IGNORE_LABEL)
-        found = {}
-        if names & {"image", "canvas"}:
-            labels, errors = labels_in(theta), errors_of(theta)
-            found["image"] = Prediction(on_image, labels, errors)
-            found["canvas"] = Prediction(truth, labels, errors)
-        if "true_windows" in names:
-            # A window of no extent covers nothing: a part without a true one is not looked for.
-            nowhere = true_theta * has_window[:, :, None, None]
-            found["true_windows"] = Prediction(on_image, labels_in(nowhere), {})
-        if "centroid_windows" in names:
-            centred = model.apply(variables, mask, side, shown, method="theta_of_mask")
-            found["centroid_windows"] = Prediction(on_image, labels_in(centred), errors_of(centred))
-        if "coarse" in names:
-            coarse_truth = framing.coarse_labels(
-                truth, sizes, settings.coarse_size, settings.coarse_from
-            )
-            found["coarse"] = Prediction(coarse_truth, mask, errors_of(theta))
-        return {row.name: found[row.name] for row in rows}
+        faces = _Faces(model, settings, variables, canvas, truth, batch["image_sizes"])
+        return {protocol.key: PROTOCOLS[protocol.name](faces) for protocol in protocols}
 
     return predict

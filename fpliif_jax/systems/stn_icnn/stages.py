@@ -18,7 +18,8 @@ from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
 from fpliif_jax.systems.stn_icnn import augment, framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import losses as part_losses
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
-from fpliif_jax.systems.stn_icnn.model import PART_NAMES, part_sizes
+from fpliif_jax.systems.stn_icnn.model import PART_NAMES
+from fpliif_jax.systems.stn_icnn.windows import crop_sizes, true_windows
 
 STAGES = ("coarse", "localisation", "fine", "end_to_end")
 
@@ -53,31 +54,6 @@ def make_icnn_stages(config: ml_collections.ConfigDict, model: nn.Module) -> lis
         "end_to_end": _end_to_end_stage,
     }
     return [makers[name](config, settings, model) for name in names]
-
-
-def true_windows(labels: Array, settings: ml_collections.ConfigDict) -> tuple[Array, Array]:
-    """The windows that label maps ask for (§2.5.2, `model.theta_form`).
-
-    Args:
-      labels: int32 [B, S, S], on the canvas.
-      settings: config.model, resolved.
-
-    Returns:
-      (θ float32 [B, 6, 2, 3], float32 [B, 6]: 0 where a part is absent and so has no window. With
-      absent_part='image_centre' it has one in the middle.)
-    """
-    side = labels.shape[1]
-    centroids, present = grid_transformer.part_centroids(labels, settings.floor_centroids)
-    middle = (side - 1) / 2
-    if settings.floor_centroids:
-        middle = float((side - 1) // 2)
-    centroids = jnp.where(present[..., None], centroids, middle)
-    if settings.absent_part == "image_centre":
-        present = jnp.ones_like(present)
-    theta = grid_transformer.theta_of_centres(
-        centroids, _crop_sizes(settings), side, settings.theta_form
-    )
-    return theta, present.astype(jnp.float32)
 
 
 def _coarse_stage(
@@ -245,7 +221,7 @@ def _stage(
     normalisers: Callable[[Arrays], Arrays],
     sums: Callable[[Variables, Arrays], tuple[Arrays, Any]],
     total: Callable[[Arrays, Arrays], tuple[Array, Arrays]],
-    validation_row: str,
+    validation_protocol: str,
     score: str = "mean_f1",
     fresh: tuple[str, ...] = (),
 ) -> Stage:
@@ -271,7 +247,7 @@ def _stage(
         normalisers=normalisers,
         sums=sums,
         total=total,
-        validation_row=validation_row,
+        validation_protocol=validation_protocol,
         score=score,
         copies=config.augment.copies if config.augment.enabled else 1,
         fresh=fresh,
@@ -308,21 +284,17 @@ def _batch_normed(
     return tuple(network for network in used if rates.get(network, 0.0) > 0)
 
 
-def _crop_sizes(settings: ml_collections.ConfigDict) -> tuple[int, ...]:
-    return part_sizes(settings.crop_size, settings.mouth_crop_size)
-
-
 def _targets(labels: Array, theta: Array, settings: ml_collections.ConfigDict) -> tuple[Array, ...]:
     """What the windows show of label maps [B, S, S], as labels of each part's own network."""
     crops = grid_transformer.crop_parts(
-        grid_transformer.crop_labels, labels, theta, _crop_sizes(settings), settings.theta_form
+        grid_transformer.crop_labels, labels, theta, crop_sizes(settings), settings.theta_form
     )
     return grid_transformer.part_targets(crops)
 
 
 def _part_pixels(weights: Array, settings: ml_collections.ConfigDict) -> Arrays:
     """Pixels of each part: float32 scalars by part, from weights [B, 6]."""
-    counts = jnp.sum(weights, axis=0) * np.square(_crop_sizes(settings), dtype=np.float32)
+    counts = jnp.sum(weights, axis=0) * np.square(crop_sizes(settings), dtype=np.float32)
     return dict(zip(PART_NAMES, counts, strict=True))
 
 

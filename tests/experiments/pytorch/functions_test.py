@@ -17,6 +17,7 @@ from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from fpliif_jax.experiments.pytorch.step import normalise, to_images
 from fpliif_jax.systems.fp_liif import augment, losses, protocols
 from fpliif_jax.systems.fp_liif.color_jitter import color_jitter as jax_color_jitter
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 CLASSES = 11
 FLIP = (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)
@@ -30,7 +31,7 @@ def faces() -> tuple[np.ndarray, np.ndarray]:
     smooth = torch.nn.functional.interpolate(coarse, (SIZE, SIZE), mode="bicubic").clamp(0, 1)
     images = (255 * smooth).permute(0, 2, 3, 1).round().byte().numpy()
     labels = random.integers(0, CLASSES + 1, (EXAMPLES, 8, 8)).repeat(8, 1).repeat(8, 2)
-    return images, np.where(labels == CLASSES, losses.IGNORE_LABEL, labels).astype(np.int32)
+    return images, np.where(labels == CLASSES, IGNORE_LABEL, labels).astype(np.int32)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_the_same_draws_make_the_same_of_an_example(changes: dict[str, object]) 
     config.update(changes)
     images, labels = faces()
     epochs, ids = np.full(EXAMPLES, 3, np.int32), np.arange(EXAMPLES, dtype=np.int32)
-    options = {"ignore_label": losses.IGNORE_LABEL, "flip_classes": FLIP}
+    options = {"ignore_label": IGNORE_LABEL, "flip_classes": FLIP}
     wanted, wanted_labels = jax.jit(
         lambda images, labels: augment.augment_batch(
             np.full(EXAMPLES, 7, np.int32), epochs, ids, images, labels, config, **options
@@ -67,7 +68,7 @@ def test_the_same_draws_make_the_same_of_an_example(changes: dict[str, object]) 
     assert difference.max() < 0.02
     # A label may be another one only where a position ties: 0.002 pixels of each, in y and in x.
     assert np.mean(found_labels.numpy() != np.asarray(wanted_labels)) < 0.008
-    assert set(np.unique(found_labels)) <= {*range(CLASSES), losses.IGNORE_LABEL}
+    assert set(np.unique(found_labels)) <= {*range(CLASSES), IGNORE_LABEL}
 
 
 def test_colours_are_adjusted_as_by_jax_in_every_order() -> None:
@@ -89,7 +90,7 @@ def test_colours_are_adjusted_as_by_jax_in_every_order() -> None:
 def test_edges_are_the_same_pixels(width: int) -> None:
     random = np.random.default_rng(width)
     labels = np.where(random.random((5, 40, 33)) < 0.02, random.integers(1, 4, (5, 40, 33)), 0)
-    labels[random.random(labels.shape) < 0.01] = losses.IGNORE_LABEL
+    labels[random.random(labels.shape) < 0.01] = IGNORE_LABEL
     found = torch_losses.edge_map(torch.from_numpy(labels), width)
     assert 0.05 < found.float().mean() < 0.95
     np.testing.assert_array_equal(found, losses.edge_map(labels, width))
@@ -132,7 +133,7 @@ def test_losses_and_their_gradients_are_the_same(changes: dict[str, object]) -> 
 def test_without_pixels_or_edges_a_term_is_zero() -> None:
     config = fp_liif.get_config().loss
     logits, weights = torch.randn(2, 3, 8, 8, requires_grad=True), torch.ones(2)
-    for label, number in ((losses.IGNORE_LABEL, 2), (1, 1)):
+    for label, number in ((IGNORE_LABEL, 2), (1, 1)):
         labels = torch.full((2, 8, 8), label)
         counts = torch_losses.pixel_counts(labels, weights, config)
         found = torch_losses.loss_terms(logits, labels, weights, counts, config)
@@ -144,7 +145,7 @@ def test_without_pixels_or_edges_a_term_is_zero() -> None:
 def test_confusion_matrices_are_those_of_jax() -> None:
     random = np.random.default_rng(3)
     truth, labels = random.integers(0, CLASSES, (2, 6, 30, 30)).astype(np.int32)
-    truth[random.random(truth.shape) < 0.1] = losses.IGNORE_LABEL
+    truth[random.random(truth.shape) < 0.1] = IGNORE_LABEL
     found = rows.confusion_matrices(truth, labels, CLASSES)
     wanted = metrics.confusion_matrices(truth, labels, CLASSES)
     assert found.dtype == np.int32

@@ -20,6 +20,7 @@ from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.rows import make_predictor
 from fpliif_jax.interruption import Interruption
+from fpliif_jax.systems import parse_protocols
 
 CPU = torch.device("cpu")
 ROOT = pathlib.Path(__file__).parents[3]
@@ -134,7 +135,7 @@ def test_predicting_leaves_a_model_as_it_is() -> None:
     config.model.norm = "batch"
     model = FPLIIF(config.model).train()
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    rows = evaluate.parse_rows(config)
+    rows = parse_protocols(config)
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     batch = {"images": images, "labels_32": np.zeros((2, 32, 32), np.uint8)}
     predict = make_predictor(model, config, rows, CPU)

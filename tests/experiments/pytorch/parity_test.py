@@ -18,6 +18,7 @@ from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF, cell_centres
 from fpliif_jax.interop import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import losses
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 from fpliif_jax.training.train import init_variables
 
 # Both sides compute in float32 and sum in different orders. A sum of k terms of size one is off by
@@ -140,7 +141,7 @@ def test_logits_and_gradients_of_the_loss(changes: dict[str, Any]) -> None:
     size = (17, 20)
     labels = np.random.default_rng(2).integers(0, 5, (3, 3, 3)).repeat(6, 1).repeat(7, 2)
     labels = labels[:, : size[0], : size[1]]
-    labels[:, :2, :3] = losses.IGNORE_LABEL
+    labels[:, :2, :3] = IGNORE_LABEL
     weights = np.ones(3, np.float32)
     model = create_model(config)
     statistics = {name: leaf for name, leaf in variables.items() if name == "batch_stats"}

@@ -16,7 +16,8 @@ from fpliif_jax import parallel
 from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.interop import fpliif_to_torch
 from fpliif_jax.systems import create_model, stages
-from fpliif_jax.systems.fp_liif import augment, losses
+from fpliif_jax.systems.fp_liif import augment
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 from fpliif_jax.training import train
 
 CPU = torch.device("cpu")
@@ -55,7 +56,7 @@ def compiled(augment_json: str) -> jax.stages.Wrapped:
     return jax.jit(
         lambda epochs, ids, images, labels: augment.augment_batch(
             0 * ids, epochs, ids, images, labels, settings,
-            ignore_label=losses.IGNORE_LABEL, flip_classes=FLIP,
+            ignore_label=IGNORE_LABEL, flip_classes=FLIP,
         )
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from needs_torch import torch
 from scipy import ndimage
 
 from fpliif_jax.systems.fp_liif import losses
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 # float32 sums of a few thousand terms in another order than PyTorch's.
 RTOL = 2e-6
@@ -36,7 +37,7 @@ def blobs(
         rng.normal(size=(batch, height, width, classes)), (0, smoothness, smoothness, 0)
     )
     labels = smooth.argmax(-1).astype(np.int32)
-    labels[rng.random(labels.shape) < 0.05] = losses.IGNORE_LABEL
+    labels[rng.random(labels.shape) < 0.05] = IGNORE_LABEL
     return labels
 
 
@@ -49,7 +50,7 @@ def example(seed: int = 0, batch: int = 4, classes: int = 5) -> tuple[np.ndarray
 
 def scipy_edges(labels: np.ndarray, width: int) -> np.ndarray:
     """Edges of one label map [H, W] by comparing the extremes of labelled neighbours."""
-    labelled = labels != losses.IGNORE_LABEL
+    labelled = labels != IGNORE_LABEL
     highest = ndimage.maximum_filter(np.where(labelled, labels, -1), 3, mode="constant", cval=-1)
     lowest = ndimage.minimum_filter(np.where(labelled, labels, 999), 3, mode="constant", cval=999)
     edges = labelled & (highest != lowest)
@@ -76,11 +77,11 @@ def torch_loss(
     cross_entropy = torch.nn.functional.cross_entropy(
         (logits * scale[config.temperature_mode]).permute(0, 3, 1, 2),
         torch.from_numpy(labels.astype(np.int64)),
-        ignore_index=losses.IGNORE_LABEL,
+        ignore_index=IGNORE_LABEL,
         reduction="none",
     )
     weight = torch.from_numpy(weights)[:, None, None]
-    labelled = torch.from_numpy(labels != losses.IGNORE_LABEL) * weight
+    labelled = torch.from_numpy(labels != IGNORE_LABEL) * weight
     edges = np.stack([scipy_edges(one, config.edge_width) for one in labels])
     edges = torch.from_numpy(edges) * weight
     divisor = edges if config.edge_reduction == "edge_pixels" else labelled
@@ -102,7 +103,7 @@ def test_the_border_of_the_image_is_no_edge() -> None:
 
 
 def test_an_ignored_pixel_is_no_edge_and_makes_none() -> None:
-    labels = jnp.full((1, 5, 5), 2, jnp.int32).at[0, 2, 2].set(losses.IGNORE_LABEL)
+    labels = jnp.full((1, 5, 5), 2, jnp.int32).at[0, 2, 2].set(IGNORE_LABEL)
     assert not losses.edge_map(labels, 1).any()
     labels = labels.at[0, 2, 3].set(4)
     edges = losses.edge_map(labels, 2)[0]
@@ -201,7 +202,7 @@ def test_a_term_without_pixels_is_zero(case: str, reduction: str) -> None:
     if case == "no edges":
         labels = np.full_like(labels, 2)
     elif case == "nothing labelled":
-        labels = np.full_like(labels, losses.IGNORE_LABEL)
+        labels = np.full_like(labels, IGNORE_LABEL)
     else:
         weights = np.zeros_like(weights)
     config = loss_config(edge_reduction=reduction)
@@ -226,7 +227,7 @@ def test_the_gradient_of_a_term_without_pixels_is_zero_in_its_sum() -> None:
 
 
 def test_counts_are_weighted_and_depend_on_labels_only() -> None:
-    labels = jnp.zeros((3, 4, 4), jnp.int32).at[:, 0, 0].set(losses.IGNORE_LABEL)
+    labels = jnp.zeros((3, 4, 4), jnp.int32).at[:, 0, 0].set(IGNORE_LABEL)
     labels = labels.at[:, 3, 3].set(1)
     counts = losses.loss_normalisers(labels, jnp.array([1.0, 0.5, 0.0]), loss_config())
     assert counts["pixels"] == 1.5 * 15

@@ -15,9 +15,8 @@ from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.systems import create_model, stages
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.stn_icnn import grid_transformer, protocols
+from fpliif_jax.systems.stn_icnn import grid_transformer, protocols, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
-from fpliif_jax.systems.stn_icnn import stages as icnn_stages
 from fpliif_jax.systems.stn_icnn.grid_transformer import PART_LABELS
 from fpliif_jax.training import train
 
@@ -161,7 +160,7 @@ def test_windows_of_both_sizes_go_there_and_back(form: str) -> None:
         _Perfect(create_model(config.model)),
         config,
         tuple(
-            protocols.parse_row(name, config)
+            protocols.parse_protocol(name, config)
             for name in ("image", "true_windows", "centroid_windows")
         ),
     )({}, {
@@ -220,7 +219,7 @@ def test_the_fine_stage_sees_slices_of_both_sizes(
         for name in ("images", "labels")
     )
     settings = stn_icnn_settings.resolve(config.model)
-    theta, _ = icnn_stages.true_windows(jnp.asarray(batch["labels"]), settings)
+    theta, _ = windows.true_windows(jnp.asarray(batch["labels"]), settings)
     centres = np.round(grid_transformer.centres_of_theta(theta, SIDE, form)).astype(int)
     for part, size in enumerate([CROP] * 5 + [MOUTH]):
         for example in range(5):

@@ -22,6 +22,7 @@ from fpliif_jax.systems import create_model, stages
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn import stages as icnn_stages
+from fpliif_jax.systems.stn_icnn import windows
 from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.training import train
 
@@ -224,7 +225,7 @@ def test_true_windows_are_centred_on_the_parts() -> None:
     labels = _batch(3, 3)["labels"].astype(np.int32)
     labels[1][labels[1] == 2] = 0
     labels[2][labels[2] == 7] = 0  # a closed mouth
-    theta, present = icnn_stages.true_windows(jnp.asarray(labels), settings)
+    theta, present = windows.true_windows(jnp.asarray(labels), settings)
     np.testing.assert_array_equal(present, [[1] * 6, [1, 0, 1, 1, 1, 1], [1] * 6])
     for index in range(3):
         for part, own in enumerate([(1,), (2,), (3,), (4,), (5,), (6, 7, 8)]):
@@ -237,7 +238,7 @@ def test_true_windows_are_centred_on_the_parts() -> None:
     np.testing.assert_allclose(theta[..., 0, 0], 12 / 47, rtol=1e-6)
     with settings.unlocked():
         settings.absent_part = "image_centre"
-    theta, present = icnn_stages.true_windows(jnp.asarray(labels), settings)
+    theta, present = windows.true_windows(jnp.asarray(labels), settings)
     assert present.all()
     assert float((theta[1, 1, 0, 2] + 1) / 2 * 47) == pytest.approx(23, abs=1e-5)
 
@@ -295,7 +296,7 @@ def test_the_truth_of_the_joint_training_is_what_the_predicted_windows_show() ->
 
     @jax.jit
     def compute(labels: jax.Array) -> tuple[tuple[jax.Array, ...], dict[str, jax.Array]]:
-        true, _ = icnn_stages.true_windows(labels, settings)
+        true, _ = windows.true_windows(labels, settings)
         predicted = true.at[..., 2].add(2 * 3 / 47)  # three pixels beside
         targets = icnn_stages._targets(labels, predicted, settings)
         logits = tuple(20 * jax.nn.one_hot(target, 4) - 10 for target in targets)
@@ -333,7 +334,7 @@ def test_each_stage_has_its_own_rates_and_is_chosen_by_its_own_score() -> None:
         config.train.end_to_end[f"{network}_learning_rate"] = joint[network]
     found = stages.make_stages(config, create_model(config.model), FACIAL_PARTS)
     assert [stage.learning_rates for stage in found] == [{n: rates[n]} for n in rates] + [joint]
-    assert [(stage.validation_row, stage.score) for stage in found] == [
+    assert [(stage.validation_protocol, stage.score) for stage in found] == [
         ("coarse", "mean_f1"),
         ("coarse", "window_error"),
         ("true_windows", "mean_f1"),

@@ -1,0 +1,70 @@
+"""The windows that the truth asks for, which localisation is trained towards and measured against."""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from fpliif_jax.systems.stn_icnn import grid_transformer
+from fpliif_jax.systems.stn_icnn.model import part_sizes
+
+Array = jax.Array
+
+
+def true_windows(labels: Array, settings: ml_collections.ConfigDict) -> tuple[Array, Array]:
+    """The windows that label maps ask for (§2.5.2, `model.theta_form`).
+
+    Args:
+      labels: int32 [B, S, S], on the canvas.
+      settings: config.model, resolved.
+
+    Returns:
+      (θ float32 [B, 6, 2, 3], float32 [B, 6]: 0 where a part is absent and so has no window. With
+      absent_part='image_centre' it has one in the middle.)
+    """
+    side = labels.shape[1]
+    centroids, present = grid_transformer.part_centroids(labels, settings.floor_centroids)
+    middle = (side - 1) / 2
+    if settings.floor_centroids:
+        middle = float((side - 1) // 2)
+    centroids = jnp.where(present[..., None], centroids, middle)
+    if settings.absent_part == "image_centre":
+        present = jnp.ones_like(present)
+    theta = grid_transformer.theta_of_centres(
+        centroids, crop_sizes(settings), side, settings.theta_form
+    )
+    return theta, present.astype(jnp.float32)
+
+
+def crop_sizes(settings: ml_collections.ConfigDict) -> tuple[int, ...]:
+    """Side of each part's crop, in pixels, from config.model, resolved."""
+    return part_sizes(settings.crop_size, settings.mouth_crop_size)
+
+
+def window_errors(
+    theta: Array, true_theta: Array, has_window: Array, side: int, form: str
+) -> dict[str, Array]:
+    """How far windows are from the true ones, in pixels of the canvas.
+
+    Args:
+      theta: float32 [B, 6, 2, 3].
+      true_theta, has_window: of `true_windows`.
+      side: of the canvas.
+      form: config.model.theta_form.
+
+    Returns:
+      'window_error', between the centres, and 'window_size_error', between the sides: float32 [B, 6] each,
+      NaN for parts without a true window.
+    """
+    centre, true_centre = (
+        grid_transformer.centres_of_theta(each, side, form) for each in (theta, true_theta)
+    )
+    distance = jnp.linalg.norm(centre - true_centre, axis=-1)
+    scale, true_scale = (
+        jnp.stack([each[..., 0, 0], each[..., 1, 1]]).mean(0) for each in (theta, true_theta)
+    )
+    size_error = jnp.abs(scale - true_scale) * grid_transformer.pixels_per_scale(side, form)
+    there = has_window > 0
+    return {
+        "window_error": jnp.where(there, distance, jnp.nan),
+        "window_size_error": jnp.where(there, size_error, jnp.nan),
+    }

@@ -1,0 +1,53 @@
+"""Tests of fpliif_jax.systems.protocol: one spelling for people, one for files, one for the eye."""
+
+from fractions import Fraction
+
+import pytest
+
+from fpliif_jax.systems.protocol import Protocol, title_of
+
+SPELLINGS = [
+    ("256", "256", "256", (256, 256)),
+    ("192->256", "192to256", "192 → 256", (192, 256)),
+    ("64→256", "64to256", "64 → 256", (64, 256)),
+    ("48 → 64", "48to64", "48 → 64", (48, 64)),
+    ("32to64", "32to64", "32 → 64", (32, 64)),
+    ("256->256", "256", "256", (256, 256)),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "title", "sizes"), SPELLINGS)
+def test_every_spelling_is_the_same_protocol(
+    text: str, key: str, title: str, sizes: tuple[int, int]
+) -> None:
+    protocol = Protocol.parse(text)
+    assert (protocol.output_size, protocol.scored_at) == sizes
+    assert (protocol.key, protocol.title, protocol.label_size) == (key, title, sizes[1])
+    for spelling in (protocol.key, protocol.title, protocol.text):
+        assert Protocol.parse(spelling) == protocol
+    assert title_of(protocol.key) == title
+
+
+@pytest.mark.parametrize(
+    "text", ["", "big", "256->", "->256", "0", "-4", "256->0", "256,512", "1to2to3", "9" * 5_000]
+)
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a protocol is a size"):
+        Protocol.parse(text)
+
+
+def test_a_protocol_with_a_name_is_called_so() -> None:
+    coarse = Protocol(32, 32, "coarse", truth_size=48)
+    assert (coarse.key, coarse.title, coarse.text, coarse.label_size) == ("coarse",) * 3 + (48,)
+    windows = Protocol(48, 48, "true_windows")
+    assert (windows.key, windows.title) == ("true_windows", "true windows")
+    assert title_of("true_windows") == "true windows"
+
+
+@pytest.mark.parametrize(
+    ("text", "factor", "scaled"),
+    [("192->256", Fraction(1, 4), "48->64"), ("96->256", Fraction(32, 256), "12->32"),
+     ("100", Fraction(1, 3), "33"), ("512", Fraction(1), "512")],
+)  # fmt: skip
+def test_sizes_are_scaled_and_rounded_down(text: str, factor: Fraction, scaled: str) -> None:
+    assert Protocol.parse(text).scaled(factor).text == scaled
