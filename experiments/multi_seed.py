@@ -27,7 +27,7 @@ from collections.abc import Sequence
 import jax
 import ml_collections
 
-from fpliif_jax import preflight
+from fpliif_jax import preflight, systems
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
 from fpliif_jax.experiments.launching import launch
@@ -74,9 +74,9 @@ def _check_framework(framework: str, config: ml_collections.ConfigDict) -> None:
     """
     if framework != "pytorch":
         return
-    if config.model.name != "fp_liif":
+    if not systems.of(config).has_torch_twin:
         raise UserError(
-            f"--framework=pytorch trains 'fp_liif' alone, and config.model.name is {config.model.name!r}"
+            f"--framework=pytorch: config.model.name is {config.model.name!r}, which has no PyTorch twin"
         )
     if importlib.util.find_spec("torch") is None:
         raise UserError("--framework=pytorch needs PyTorch: pip install -r requirements-test.txt")

@@ -8,20 +8,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from fpliif_jax import compilation_cache, configs
+from fpliif_jax import compilation_cache, configs, systems
 from fpliif_jax.data import input_pipeline, preprocess
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.evaluation import evaluate
 from fpliif_jax.run_folder import checkpoint, config_fields
-from fpliif_jax.systems import create_model, input_shapes, parse_protocols
+from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.stages import make_stages
 from fpliif_jax.training import fitting, train
 
 _DEFAULT = pathlib.Path(configs.__file__).parent / "synthetic.py"
@@ -99,7 +96,8 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
                 "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
                 "of the batch are not those of the batch; set it to 0"
             )
-        evaluate.make_predictor(create_model(config.model), config, parse_protocols(config))
+        system = systems.of(config)
+        system.make_predictor(create_model(config.model), config, parse_protocols(config))
         for field, kinds in (
             ("eval.checkpoints", config.eval.checkpoints),
             ("train.init_checkpoint", [config.train.get("init_checkpoint", "best")]),
@@ -178,10 +176,7 @@ def warn_of_dtype(config: ml_collections.ConfigDict) -> None:
 
 def _check_framing(config: ml_collections.ConfigDict) -> None:
     """Each system takes its images in its own way."""
-    wanted = {"framing": "square"}
-    if config.model.name == "stn_icnn":
-        wanted = {"framing": "canvas", "labels": "facial_parts"}
-    for field, value in wanted.items():
+    for field, value in systems.of(config).data.items():
         if config.data[field] != value:
             raise ValueError(
                 f"config.data.{field} is {config.data[field]!r}; config.model.name="
@@ -195,11 +190,6 @@ def _try_preprocessing(config: ml_collections.ConfigDict) -> None:
     preprocess.resize_label_map(
         pixels[..., 0], (1, 1), 2, method=config.label_resize, bicubic=config.bicubic
     )
-    if "input_scaling" in config:
-        jax.eval_shape(
-            lambda images: preprocess.normalise(images, config.input_scaling),
-            jax.ShapeDtypeStruct((1, 1, 3), jnp.float32),
-        )
 
 
 def _try_training(config: ml_collections.ConfigDict) -> None:
@@ -208,8 +198,8 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     size = config.data.image_size
     batch = input_pipeline.blank_batch(1, size, size)
     names = tuple(f"class {index}" for index in range(config.model.num_classes))
-    stages = make_stages(config, model, names)
-    shapes = input_shapes(config.model, size)
+    stages = systems.of(config).make_stages(config, model, names)
+    shapes = systems.of(config).input_shapes(config.model, size)
     variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     for stage in stages:
         parse_protocols(config, (stage.validation_protocol,))

@@ -11,7 +11,8 @@ import numpy as np
 from fpliif_jax.configs import celebamask_hq, fp_liif, helen, lapa
 from fpliif_jax.data_builders import BUILDERS, class_names
 from fpliif_jax.experiments.audit.finding import SET_NAMES, Finding, Tables, listed, same_digits
-from fpliif_jax.experiments.cost import model_cost, multiply_accumulates
+from fpliif_jax.experiments.cost import model_cost
+from fpliif_jax.systems import multiply_accumulates
 from fpliif_jax.training import train
 
 _CLASSES = {

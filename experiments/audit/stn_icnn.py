@@ -6,8 +6,8 @@ from fpliif_jax.configs import stn_icnn_helen
 from fpliif_jax.experiments.audit.finding import SET_NAMES, Finding, Tables, listed, same_digits
 from fpliif_jax.experiments.audit.overall import CELEBAMASK_HQ, HELEN, RIVALS
 from fpliif_jax.experiments.audit.recipe import rates_by_epoch, split_counts
-from fpliif_jax.experiments.cost import multiply_accumulates
 from fpliif_jax.experiments.published import PublishedValue
+from fpliif_jax.systems import multiply_accumulates
 
 # What the tables print in bold: class, then whose scores.
 _BOLD = {

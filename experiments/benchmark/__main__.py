@@ -26,7 +26,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from fpliif_jax import preflight
+from fpliif_jax import preflight, systems
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
@@ -115,10 +115,9 @@ def _plan() -> Plan:
     config = _CONFIG.value
     variants: tuple[torch_programs.TorchVariant, ...] = ()
     if _TORCH.value:
-        if config.model.name != "fp_liif":
-            raise preflight.SettingsError(
-                "--torch is for FP-LIIF: there is no PyTorch STN-iCNN here"
-            )
+        system = systems.of(config)
+        if not system.has_torch_twin:
+            raise preflight.SettingsError(f"--torch: there is no PyTorch {system.title} here")
         if not torch_programs.is_installed():
             raise preflight.SettingsError(
                 "--torch: PyTorch is not installed: pip install -r requirements-test.txt"

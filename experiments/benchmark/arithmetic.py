@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from fpliif_jax.experiments.benchmark import timing, torch_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Program
-from fpliif_jax.experiments.cost import multiply_accumulates
+from fpliif_jax.systems import multiply_accumulates
 
 # Dense bfloat16 of NVIDIA's data sheets, in TFLOP/s (half of the rate "with sparsity"); longest names first.
 DATA_SHEETS = (

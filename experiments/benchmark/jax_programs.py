@@ -8,12 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from fpliif_jax import parallel
+from fpliif_jax import parallel, systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.experiments.benchmark.timing import Program
-from fpliif_jax.systems import create_model, inference_variables
+from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.stages import make_stages
 from fpliif_jax.training import fitting, train
 
 NAME = "JAX"
@@ -92,7 +91,7 @@ def forward(config: ConfigDict, variables: dict[str, Any], output_size: int, bat
       batch: images in a call.
     """
     device = jax.local_devices()[0]
-    variables = inference_variables(config.model, variables)
+    variables = systems.of(config).inference_variables(config.model, variables)
     arguments = jax.device_put((variables, random_images(config, batch)), device)
     labels = labels_of(config, output_size)
     compile_seconds, planned = compile_ahead(labels, *arguments)
@@ -115,7 +114,7 @@ def logits(
 def stages_of(config: ConfigDict) -> list[Stage]:
     """What the training of config goes through."""
     model = create_model(config.model, axis_name=parallel.AXIS)
-    return make_stages(config, model, class_names(config))
+    return systems.of(config).make_stages(config, model, class_names(config))
 
 
 def training_step(

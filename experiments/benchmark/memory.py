@@ -6,11 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from fpliif_jax import systems
 from fpliif_jax.experiments.benchmark import children, jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.benchmark.torch_programs import VARIANTS, TorchVariant
-from fpliif_jax.systems import input_shapes
 
 LARGE_SIZES = (1024, 2048)
 _ALL_QUERIES = 2**40  # at once: without chunking
@@ -28,7 +28,7 @@ def planned(plan: Plan, output_size: int, dtype: str) -> None:
     variables = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype), plan.variables
     )
-    (images,) = input_shapes(config.model, config.data.image_size)
+    (images,) = systems.of(config).input_shapes(config.model, config.data.image_size)
     found = {}
     for name, own in (("chunked", config), ("in_one", whole)):
         plan.tell(f"compiling for {output_size}², {name}")

@@ -20,8 +20,9 @@ from fpliif_jax.experiments.benchmark import comparison, jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, measure_in_turn
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.systems import create_model, labellers
+from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import framing, settings
+from fpliif_jax.systems.stn_icnn.labeller import STNICNNLabeller
 from fpliif_jax.training import train
 
 NAMES = {"stn": "STN-iCNN", "centroid": "baseline"}
@@ -70,7 +71,7 @@ def _programs(
     """'whole', and the steps in order."""
     model = create_model(config.model)
     variables = train.init_variables(model, config)
-    labeller = labellers.STNICNNLabeller(
+    labeller = STNICNNLabeller(
         checkpoint.InferenceCheckpoint(config, variables, class_names, 0, None)
     )
 

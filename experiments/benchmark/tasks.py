@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from fpliif_jax import systems
 from fpliif_jax.experiments.benchmark import (
     arithmetic,
     comparison,
@@ -43,12 +44,13 @@ class Task:
 
 def needs_data(plan: Plan) -> bool:
     """Whether anything of it cannot be measured without the config's data set."""
-    is_stn_icnn = plan.config.model.name == "stn_icnn"
-    return bool({"pipeline", "loop"} & set(plan.parts)) or (is_stn_icnn and "latency" in plan.parts)
+    # Faces lie differently on a canvas, and so cost differently.
+    of_faces = "latency" in plan.parts and not _decodes_any_size(plan)
+    return bool({"pipeline", "loop"} & set(plan.parts)) or of_faces
 
 
 def make_tasks(plan: Plan, loop_seconds: float) -> list[Task]:
-    """All of the plan's; parts that are about FP-LIIF alone are left out for STN-iCNN."""
+    """All of the plan's; parts that are about output sizes are left out for systems that have but one."""
     makers = {
         "latency": _latency,
         "throughput": _throughput,
@@ -108,8 +110,8 @@ def fit_lines(plan: Plan) -> None:
             plan.record.add("fits", {"of": "batch", **about, **line})
 
 
-def _is_fp_liif(plan: Plan) -> bool:
-    return plan.config.model.name == "fp_liif"
+def _decodes_any_size(plan: Plan) -> bool:
+    return systems.of(plan.config).decodes_any_size
 
 
 def _cases(plan: Plan, part: str, run: Callable[[Plan, int, str], None]) -> list[Task]:
@@ -124,7 +126,7 @@ def _cases(plan: Plan, part: str, run: Callable[[Plan, int, str], None]) -> list
 
 
 def _latency(plan: Plan) -> list[Task]:
-    if not _is_fp_liif(plan):
+    if not _decodes_any_size(plan):
         return [Task({"part": "latency"}, lambda: one_face.one_face(plan))]
     made = []
     if plan.torch_variants:
@@ -146,7 +148,7 @@ def _latency(plan: Plan) -> list[Task]:
 
 
 def _throughput(plan: Plan) -> list[Task]:
-    return _cases(plan, "throughput", forward.throughput) if _is_fp_liif(plan) else []
+    return _cases(plan, "throughput", forward.throughput) if _decodes_any_size(plan) else []
 
 
 def _training(plan: Plan) -> list[Task]:
@@ -154,14 +156,14 @@ def _training(plan: Plan) -> list[Task]:
     for dtype in plan.dtypes:
         about = {"part": "step", "dtype": dtype}
         made.append(Task(about, lambda dtype=dtype: training.steps(plan, dtype)))
-        if _is_fp_liif(plan):
+        if _decodes_any_size(plan):
             about = {"part": "gradient", "dtype": dtype}
             made.append(Task(about, lambda dtype=dtype: training.gradients(plan, dtype)))
     return made
 
 
 def _memory(plan: Plan) -> list[Task]:
-    if not _is_fp_liif(plan):
+    if not _decodes_any_size(plan):
         return []
     own = plan.config.data.image_size
     made = []
@@ -188,7 +190,7 @@ def _memory(plan: Plan) -> list[Task]:
 
 
 def _starts(plan: Plan) -> list[Task]:
-    whats = ("forward", "training") if _is_fp_liif(plan) else ("training",)
+    whats = ("forward", "training") if _decodes_any_size(plan) else ("training",)
     return [
         Task({"part": "starts", "what": what}, lambda what=what: starts.two_starts(plan, what))
         for what in whats

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fpliif_jax import systems
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.runs.json_values import is_number
 from fpliif_jax.experiments.runs.runs import Group, Matrices, Run, RunError, load_matrices
@@ -75,13 +76,11 @@ class MeasuredGroup:
     @functools.cached_property
     def main(self) -> Key | None:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
-        wanted = ("mean_f1", "mean")
-        if self.results["model"] == "stn_icnn" or self.results["dataset"]["name"] == "helen":
-            wanted = ("group_f1", "overall")
-        rows = ("canvas",) if self.results["model"] == "stn_icnn" else ()
+        system = systems.of_name(self.results["model"])
+        wanted = system.main_score(self.results["dataset"]["name"])
         keys = [key for key in self.scores if key[3:] == wanted]
         order = {"test": 0, "validation": 1, "train": 2}
-        keys.sort(key=lambda key: (order[key[0]], key[1] != "best", key[2] not in rows))
+        keys.sort(key=lambda key: (order[key[0]], key[1] != "best", key[2] != system.main_protocol))
         return keys[0] if keys else None
 
     def find(self, row: str, metric: str, class_name: str) -> Score | None:

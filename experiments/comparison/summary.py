@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from fpliif_jax import systems
 from fpliif_jax.experiments.comparison import frameworks
 from fpliif_jax.experiments.comparison.lines import Line, published_table, unique_label
 from fpliif_jax.experiments.comparison.measured import described
@@ -67,7 +68,7 @@ def title_of(studies: Sequence[Study], lines: Sequence[Line], root: pathlib.Path
 
 def _about(line: Line) -> str:
     """'FP-LIIF, lapa', or '…, drawn faces in the layout of lapa'."""
-    system = {"fp_liif": "FP-LIIF", "stn_icnn": "STN-iCNN"}[line.config["model"]["name"]]
+    system = systems.of_name(line.config["model"]["name"]).title
     name = line.dataset["name"]
     drawn = is_drawn(line.config, line.dataset)
     return f"{system}, {f'drawn faces in the layout of {name}' if drawn else name}"

@@ -5,12 +5,12 @@ from typing import Any
 import jax
 import ml_collections
 
+from fpliif_jax import systems
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import evaluate
-from fpliif_jax.experiments.cost import multiply_accumulates
 from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.systems import create_model, input_shapes
+from fpliif_jax.systems import create_model, multiply_accumulates
 
 OUTPUT_SIZES = (64, 96, 128, 192, 256, 512)  # FP-LIIF Table 6, and the 512 rows of Tables 1 and 2
 CANVAS_SIZES = (512, 1024)  # STN-iCNN on CelebAMask-HQ and on Helen
@@ -37,7 +37,7 @@ def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
     own_size = config.data.image_size
     if own_size < 1:
         raise ValueError(f"config.data.image_size is {own_size}; it must be at least 1")
-    sizes = CANVAS_SIZES if config.model.name == "stn_icnn" else OUTPUT_SIZES
+    sizes = OUTPUT_SIZES if systems.of(config).decodes_any_size else CANVAS_SIZES
     parameters = count_parameters(config)  # refuses impossible models
     rows = []
     for size in sorted({*sizes, own_size}):
@@ -61,7 +61,7 @@ def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 def count_parameters(config: ml_collections.ConfigDict) -> int:
     """Trained values of the model, from the shapes of its initialisation; nothing is computed."""
-    shapes = input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     model = create_model(config.model)
     return evaluate.count_parameters(jax.eval_shape(model.init, jax.random.key(0), *shapes))
 
@@ -70,7 +70,7 @@ def is_papers(config: ml_collections.ConfigDict) -> bool:
     """Whether Table 6 is about this model: FP-LIIF as published, 256² images, 19 classes."""
     paper = fp_liif.get_config()
     return (
-        config.model.name == "fp_liif"
+        config.model.name == paper.model.name
         and config.model.num_classes == _TABLE_6_CLASSES
         and config.data.image_size == paper.data.image_size
         and all(
@@ -99,7 +99,7 @@ def to_text(found: dict[str, Any], config: ml_collections.ConfigDict) -> str:
     """The same as a table: a column a size, a line a part."""
     rows = found["rows"]
     names = list(rows[0]["parts"])
-    label = "canvas" if config.model.name == "stn_icnn" else "output"
+    label = "output" if systems.of(config).decodes_any_size else "canvas"
     width = max(map(len, (*names, "difference"))) + 2
 
     def line(name: str, cells: list[str]) -> str:

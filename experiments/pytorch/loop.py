@@ -33,7 +33,7 @@ from fpliif_jax.run_folder.checkpoint import (
 )
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
 from fpliif_jax.systems import create_model, parse_protocols
-from fpliif_jax.systems.stages import mirrored_classes
+from fpliif_jax.systems.fp_liif.stage import mirrored_classes
 from fpliif_jax.training import fitting
 from fpliif_jax.training.train import TrainingError, check_has_training_split, init_variables
 

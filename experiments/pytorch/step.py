@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fpliif_jax.data.preprocess import INPUT_SCALINGS
 from fpliif_jax.experiments.pytorch.augment import augment, make_sampler
 from fpliif_jax.experiments.pytorch.losses import loss_terms, pixel_counts
+from fpliif_jax.systems.fp_liif.inputs import INPUT_SCALINGS
 from fpliif_jax.training import fitting
 
 Batch = dict[str, np.ndarray]
@@ -38,7 +38,7 @@ def to_images(pixels: np.ndarray, device: torch.device) -> Tensor:
 
 
 def normalise(images: Tensor, scaling: str) -> Tensor:
-    """Scales images [B, 3, S, S] in [0, 1] as `fpliif_jax.data.preprocess.normalise` does."""
+    """Scales images [B, 3, S, S] in [0, 1] as `fpliif_jax.systems.fp_liif.inputs.normalise` does."""
     mean, deviation = (
         torch.tensor(value, dtype=torch.float32, device=images.device).view(-1, 1, 1)
         for value in INPUT_SCALINGS[scaling]
@@ -64,7 +64,7 @@ def make_prepare(
 
     Args:
       config: the run's settings.
-      flip_classes: of `fpliif_jax.systems.stages.mirrored_classes`.
+      flip_classes: of `fpliif_jax.systems.fp_liif.stage.mirrored_classes`.
       device: where the inputs go.
     """
     sample = make_sampler(config.seeds.augmentation, config.data.image_size, config.augment)

@@ -16,6 +16,7 @@ import torch
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from fpliif_jax import systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
@@ -46,9 +47,9 @@ def main(argv: list[str]) -> None:
     logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
     interruption = Interruption()
     config = _CONFIG.value
-    if config.model.name != "fp_liif":
+    if not systems.of(config).has_torch_twin:
         sys.exit(
-            f"error: config.model.name is {config.model.name!r}; PyTorch trains 'fp_liif' alone: use "
+            f"error: config.model.name is {config.model.name!r}, which has no PyTorch twin: use "
             "python -m fpliif_jax.main"
         )
     name = pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem

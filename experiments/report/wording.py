@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax import pictures
+from fpliif_jax import pictures, systems
 
 MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -25,7 +25,6 @@ _METRICS = {
     "miou_with_background": "mIoU with background",
     "per_image_mean_f1": "per-image mean F1",
 }
-_MODELS = {"fp_liif": "FP-LIIF", "stn_icnn": "STN-iCNN"}
 
 
 def number(value: float | None, decimals: int = 2) -> str:
@@ -145,7 +144,7 @@ def metric_name(metric: str, class_name: str | None = None) -> str:
 
 def model_name(model: str) -> str:
     """The paper's name of a model."""
-    return _MODELS.get(model, str(model))
+    return systems.of_name(model).title if model in systems.names() else str(model)
 
 
 def class_title(name: str) -> str:

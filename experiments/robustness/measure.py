@@ -38,6 +38,7 @@ from fpliif_jax.experiments.robustness import hiding, sheet
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems import create_model
+from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn.grid_transformer import PART_LABELS
@@ -107,7 +108,7 @@ def make_locate(trained: checkpoint.InferenceCheckpoint) -> Locate:
         variables: dict[str, Any], canvases: jax.Array, sizes: jax.Array
     ) -> dict[str, jax.Array]:
         side = canvases.shape[1]
-        pixels = canvases.astype(jnp.float32) / jnp.float32(255)
+        pixels = to_unit_range(canvases)
         resized, shown = framing.coarse_view(pixels, sizes, settings)
         logits = model.apply(variables, resized, method="label_coarsely")
         mask = jnp.argmax(logits, axis=-1)
@@ -225,10 +226,9 @@ def _run(flags: argparse.Namespace) -> None:
     trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
     checkpoint.refuse_swapped_sides(trained.sides_are_swapped, flags.workdir)
     config = trained.config
-    if config.model.name != "stn_icnn" or config.model.cropper != "stn":
-        kind = f"model.name={config.model.name!r}"
-        if config.model.name == "stn_icnn":
-            kind = f"model.cropper={config.model.cropper!r}"
+    if config.model.get("cropper") != "stn":
+        field = "cropper" if "cropper" in config.model else "name"
+        kind = f"model.{field}={config.model[field]!r}"
         raise RobustnessError(
             f"{flags.workdir} is a run with {kind}: the test compares the croppers of an STN-iCNN "
             "that has a localisation network"

@@ -5,11 +5,10 @@ from typing import Any
 
 import ml_collections
 
-from fpliif_jax.configs import fp_liif, stn_icnn
+from fpliif_jax import systems
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.json_values import is_integer, is_measure, is_text
 
-_SYSTEMS = {"fp_liif": fp_liif, "stn_icnn": stn_icnn}
 _MOST_ITEMS = 100  # of a list in a config
 _KINDS = {
     int: "an integer",
@@ -31,8 +30,8 @@ def check_types(config: dict[str, Any], name: str) -> None:
       UnreadableError: names the first field that is impossible.
     """
     system = config["model"]["name"]
-    if system not in _SYSTEMS:
-        raise UnreadableError(f"{name}: model.name is not one of {', '.join(_SYSTEMS)}")
+    if system not in systems.names():
+        raise UnreadableError(f"{name}: model.name is not one of {', '.join(systems.names())}")
     _check_names(config, name)
     _check_group(config, _defaults(system), name, "")
 
@@ -84,4 +83,4 @@ def _fits(value: Any, kind: type) -> bool:
 
 @functools.cache
 def _defaults(system: str) -> ml_collections.ConfigDict:
-    return _SYSTEMS[system].get_config()
+    return systems.of_name(system).default_config()

@@ -25,6 +25,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
+from fpliif_jax import choices
 from fpliif_jax.data import preprocess, resize_cache
 from fpliif_jax.data_builders import (
     class_names,
@@ -196,9 +197,9 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     Raises:
       ValueError: names the impossible field, its value and what it may be.
     """
-    preprocess.check_choice("data.framing", config.framing, preprocess.FRAMINGS)
-    preprocess.check_choice("data.labels", config.labels, LABELS)
-    preprocess.check_choice("data.split", config.split, SPLITS)
+    choices.check("data.framing", config.framing, preprocess.FRAMINGS)
+    choices.check("data.labels", config.labels, LABELS)
+    choices.check("data.split", config.split, SPLITS)
     shares = tuple(config.split_fractions)
     if len(shares) != 3 or not min(shares) >= 0 or not math.isclose(sum(shares), 1):
         raise ValueError(

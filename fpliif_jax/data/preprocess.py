@@ -1,7 +1,7 @@
-"""Resizing of images and label maps, framing on a canvas, and scaling of the network's input.
+"""Resizing of images and label maps, and framing on a canvas.
 
 Resizing is NumPy and Pillow on the host and lets go of the interpreter lock where it matters, so
-that threads scale. Nothing here imports JAX: `normalise` uses the operators of its argument.
+that threads scale. Nothing here imports JAX.
 
 The paper (FP-LIIF, section 4) resizes images and masks "by bicubic interpolation" without saying
 which. Pillow's filter widens with the scale (antialiasing), PyTorch's does not; the argument
@@ -16,25 +16,14 @@ Nothing is ever enlarged. The label map is brought to the picture's size on the 
 its own, and has the background, 0, around it.
 """
 
-from typing import TYPE_CHECKING, TypeVar
-
 import numpy as np
 from PIL import Image
 
-if TYPE_CHECKING:
-    import jax
-
-ArrayT = TypeVar("ArrayT", np.ndarray, "jax.Array")
+from fpliif_jax import choices
 
 FRAMINGS = ("square", "canvas")
 BICUBIC_FILTERS = ("pillow", "pytorch")
 LABEL_METHODS = ("class_bicubic", "nearest")
-INPUT_SCALINGS = {
-    # name: (mean, standard deviation) of each channel, red, green, blue
-    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-}
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int], bicubic: str = "pillow") -> np.ndarray:
@@ -53,7 +42,7 @@ def resize_image(image: np.ndarray, size: tuple[int, int], bicubic: str = "pillo
     Raises:
       ValueError: unknown filter, wrong shape or dtype, or a size below 1.
     """
-    check_choice("bicubic", bicubic, BICUBIC_FILTERS)
+    choices.check("bicubic", bicubic, BICUBIC_FILTERS)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must be uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
     _check_size(size)
@@ -93,8 +82,8 @@ def resize_label_map(
       ValueError: unknown method or filter, wrong shape or dtype, a label that is no class, or a
         size below 1.
     """
-    check_choice("label_resize", method, LABEL_METHODS)
-    check_choice("bicubic", bicubic, BICUBIC_FILTERS)
+    choices.check("label_resize", method, LABEL_METHODS)
+    choices.check("bicubic", bicubic, BICUBIC_FILTERS)
     if labels.dtype != np.uint8 or labels.ndim != 2:
         raise ValueError(f"labels must be uint8 [H, W], got {labels.dtype} {list(labels.shape)}")
     _check_size(size)
@@ -222,38 +211,6 @@ def place_labels_on_canvas(
     window = canvas_window(side, size)
     canvas[window] = resize_label_map(labels, size, num_classes, method, bicubic)
     return canvas
-
-
-def check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raises ValueError, naming the field, its value and the choices, unless it is one of them."""
-    if value not in choices:
-        raise ValueError(f"{field} = {value!r}: choose one of {', '.join(map(repr, choices))}")
-
-
-def normalise(images: ArrayT, scaling: str) -> ArrayT:
-    """Scales an image in [0, 1] to what the network is fed.
-
-    Args:
-      images: floating-point array [..., 3] in [0, 1], of JAX or of NumPy.
-      scaling: 'half' (x - 0.5) / 0.5, 'imagenet' (x - mean) / standard deviation of ImageNet,
-        'unit' as it is.
-
-    Returns:
-      an array of the same kind, shape and dtype.
-
-    Raises:
-      ValueError: unknown scaling, or not a floating-point array of three channels.
-    """
-    check_choice("input_scaling", scaling, tuple(INPUT_SCALINGS))
-    if np.issubdtype(images.dtype, np.integer) or images.shape[-1:] != (3,):
-        raise ValueError(
-            f"images must be floating point [..., 3], got {images.dtype} {images.shape}"
-        )
-    shape = (1,) * (images.ndim - 1) + (3,)
-    mean, deviation = (
-        np.asarray(value, images.dtype).reshape(shape) for value in INPUT_SCALINGS[scaling]
-    )
-    return (images - mean) / deviation
 
 
 def _pillow_class_scores(mask: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, slice]:

@@ -13,21 +13,14 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from fpliif_jax import parallel
+from fpliif_jax import parallel, systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.evaluation import examples, metrics
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.run_record import write_json, write_npz
-from fpliif_jax.systems import (
-    create_model,
-    inference_variables,
-    input_shapes,
-    parse_protocols,
-)
-from fpliif_jax.systems.fp_liif import protocols as fp_liif_protocols
+from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.protocol import Prediction, Protocol, title_of
-from fpliif_jax.systems.stn_icnn import protocols as icnn_protocols
 from fpliif_jax.systems.stn_icnn.model import PART_NAMES
 
 Variables = dict[str, Any]
@@ -75,19 +68,6 @@ def label_sizes(protocols: tuple[Protocol, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(protocol.label_size for protocol in protocols))
 
 
-def make_predictor(
-    model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
-) -> Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]:
-    """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
-
-    Raises:
-      ValueError: a setting of config.eval is unknown.
-    """
-    if config.model.name == "stn_icnn":
-        return icnn_protocols.make_predictor(model, config, protocols)
-    return fp_liif_protocols.make_predictor(model, config, protocols)
-
-
 def make_eval_step(
     model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
 ) -> Callable[[Variables, input_pipeline.Batch], dict[str, tuple]]:
@@ -97,7 +77,7 @@ def make_eval_step(
       A function whose result has, for each protocol's key, (int32 [devices, N, C, C], measures), of the
       whole global batch on every device; the matrices of padding are zero.
     """
-    predict = make_predictor(model, config, protocols)
+    predict = systems.of(config).make_predictor(model, config, protocols)
     classes = config.model.num_classes
 
     def step(variables: Variables, batch: input_pipeline.Batch) -> dict[str, tuple]:
@@ -235,7 +215,7 @@ def evaluate(
     protocols = parse_protocols(config)
     model = create_model(config.model)
     eval_step = make_eval_step(model, config, protocols)
-    predict = make_predictor(model, config, protocols)
+    predict = systems.of(config).make_predictor(model, config, protocols)
     notes: list[str] = []
     if given is None:
         checkpoints = checkpoints_to_evaluate(config, workdir)
@@ -248,7 +228,7 @@ def evaluate(
         state = given or checkpoint.load_for_inference(workdir, which)
         check_same_model(state, config, model, workdir)
         checkpoint.check_same_classes(state.class_names, dataset.class_names, workdir)
-        variables = inference_variables(config.model, state.variables)
+        variables = systems.of(config).inference_variables(config.model, state.variables)
         return Candidate(
             which,
             state.step,
@@ -410,7 +390,7 @@ def check_same_model(
     names = checkpoint.flatten_config(checkpoint.json_config(config))
     fields = tuple(name for name in names if config_fields.decides_function(name))
     checkpoint.check_same_fields(checkpoint.json_config(state.config), config, fields, workdir)
-    shapes = input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     checkpoint.check_same_arrays(
         state.variables, wanted, checkpoint.directory(workdir, "best").parent

@@ -8,16 +8,13 @@ from typing import Any
 import jax
 import ml_collections
 
+from fpliif_jax import systems
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.interop.files import read_file, sha256
-from fpliif_jax.interop.fp_liif import fpliif_from_torch
 from fpliif_jax.interop.state_dict import InteropError, shown_name
-from fpliif_jax.interop.stn_icnn import stn_icnn_from_torch
 from fpliif_jax.run_folder import checkpoint, config_fields
-from fpliif_jax.systems import create_model, input_shapes
-
-_CONVERSIONS = {"fp_liif": fpliif_from_torch, "stn_icnn": stn_icnn_from_torch}
+from fpliif_jax.systems import create_model
 
 
 def read_weights(
@@ -37,10 +34,10 @@ def read_weights(
     model = create_model(config.model)
     content, metadata = read_file(path)
     try:
-        variables = _CONVERSIONS[config.model.name](content)
+        variables = systems.of(config).from_torch(content)
     except InteropError as error:
         raise InteropError(f"{path}: {error}{_other_system(content, config)}") from error
-    shapes = input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     checkpoint.check_same_arrays(variables, wanted, pathlib.Path(path))
     _check_same_function(path, metadata, config)
@@ -53,16 +50,14 @@ def read_weights(
 
 def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) -> str:
     """A hint, where the file is of the system that the config is not of."""
-    examples = {"fp_liif": "configs/lapa.py", "stn_icnn": "configs/stn_icnn_helen_official.py"}
-    for name, convert in _CONVERSIONS.items():
+    for name in systems.names():
         if name != config.model.name:
+            other = systems.of_name(name)
             try:
-                convert(content)
+                other.from_torch(content)
             except InteropError:
                 continue
-            return (
-                f". It holds weights of {name!r}: use a config of that model, as {examples[name]}"
-            )
+            return f". It holds weights of {name!r}: use a config of that model, as {other.config_for_weights}"
     return ""
 
 

@@ -9,9 +9,9 @@ import ml_collections
 import numpy as np
 from flax import traverse_util
 
+from fpliif_jax import systems
 from fpliif_jax.data import sides
 from fpliif_jax.interop.files import check_name, sha256, write_file
-from fpliif_jax.interop.fp_liif import fpliif_to_torch
 from fpliif_jax.interop.read_weights import read_weights
 from fpliif_jax.interop.state_dict import InteropError
 from fpliif_jax.run_folder import checkpoint, config_fields, run_lock
@@ -36,7 +36,7 @@ class Written(NamedTuple):
 def write_weights(
     workdir: pathlib.Path | str, which: str, output: str | os.PathLike[str]
 ) -> Written:
-    """Writes the weights of a run of FP-LIIF as a file in the exchange format.
+    """Writes the weights of a run as a file in the exchange format.
 
     A `.safetensors` file also holds, as JSON, the run's config without the places of its data, the names of
     its classes and whose left they mean, and the checkpoint and its step.
@@ -48,16 +48,18 @@ def write_weights(
 
     Raises:
       CheckpointError: there is no such checkpoint, or it is damaged.
-      InteropError: the run is not of FP-LIIF, the weights are not finite, or the file cannot be written.
+      InteropError: the run's system has no such format, the weights are not finite, or the file cannot be written.
     """
     check_name(output)
     trained = checkpoint.load_for_inference(workdir, which)
-    if trained.config.model.name != "fp_liif":
+    to_torch = systems.of(trained.config).to_torch
+    if to_torch is None:
+        can_be = [name for name in systems.names() if systems.of_name(name).to_torch]
         raise InteropError(
-            f"{workdir} is a run of {trained.config.model.name!r}: only weights of 'fp_liif' can be "
-            "written"
+            f"{workdir} is a run of {trained.config.model.name!r}: only weights of "
+            f"{', '.join(map(repr, can_be))} can be written"
         )
-    arrays = fpliif_to_torch(trained.variables)
+    arrays = to_torch(trained.variables)
     flat = checkpoint.flatten_config(checkpoint.json_config(trained.config))
     config = traverse_util.unflatten_dict(
         {

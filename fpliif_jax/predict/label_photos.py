@@ -32,14 +32,14 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from fpliif_jax import compilation_cache, pictures
+from fpliif_jax import compilation_cache, pictures, systems
 from fpliif_jax.data import preprocess, sides
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.files import atomic_file
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import photos
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.systems import labellers
+from fpliif_jax.systems.labeller import Inputs, Labeller
 
 LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
 MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
@@ -57,7 +57,7 @@ class Task(NamedTuple):
 
 
 def predict(
-    labeller: labellers.FPLIIFLabeller | labellers.STNICNNLabeller,
+    labeller: Labeller,
     tasks: Sequence[Task],
     output_size: tuple[int, int] | None,
     batch_size: int,
@@ -77,7 +77,7 @@ def predict(
     """
     label, batch_size = labeller.plan(output_size, min(batch_size, len(tasks)))
 
-    def load(task: Task) -> tuple[labellers.Inputs, np.ndarray]:
+    def load(task: Task) -> tuple[Inputs, np.ndarray]:
         photo = photos.read(task.photo)
         background = photo if output_size is None else preprocess.resize_image(photo, output_size)
         return labeller.network_input(photo), background
@@ -239,7 +239,8 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
             )
     # A CPU gains nothing from batches, and the progress bar would stand still for long.
     batch_size = flags.batch_size or (1 if jax.default_backend() == "cpu" else 8)
-    num_labelled = predict(labellers.make_labeller(trained), tasks, output_size, batch_size, report)
+    labeller = systems.of(trained.config).make_labeller(trained)
+    num_labelled = predict(labeller, tasks, output_size, batch_size, report)
     skipped = len(tasks) - num_labelled
     print(
         f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "

@@ -97,7 +97,7 @@ FIELDS: dict[str, Field] = {
     "data.split_fractions": Field(Numbers(Number(0, 1), 3)),
     "data.split_seed": Field(_SEED),
     "data.train_subset": Field(_COUNT_OR_0),
-    "data.input_scaling": Field(Choice(tuple(preprocess.INPUT_SCALINGS))),
+    "data.input_scaling": Field(Choice(("half", "imagenet", "unit"))),
     "data.synthetic.num_train": Field(_COUNT_OR_0, Role.DRAWING),
     "data.synthetic.num_val": Field(_COUNT_OR_0, Role.DRAWING),
     "data.synthetic.num_test": Field(_COUNT_OR_0, Role.DRAWING),
@@ -132,7 +132,7 @@ FIELDS: dict[str, Field] = {
     "eval.upsampling": Field(Choice(("logits", "labels")), Role.SCORING),
     "eval.num_pictures": Field(Number(0, 10_000, is_whole=True), Role.DISPLAY),
     "study.equivalence_margin": Field(Number(0, 100, is_above=True), Role.MARGIN),
-    "model.name": Field(Choice(("fp_liif", "stn_icnn"))),
+    "model.name": Field(Anything("looked up by `systems.of`, which says what there is")),
     "model.num_classes": Field(Number(2, 255, is_whole=True)),  # 255 is the label that is left out
     "model.features": Field(_WIDTH),
     "model.group_blocks": Field(Numbers(Number(1, 1_000, is_whole=True))),

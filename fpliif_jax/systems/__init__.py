@@ -1,25 +1,51 @@
-"""Models: images in, logits out. No loss, no input or output, no reading of files."""
+"""The face parsers, a folder each. This is the one place that names them."""
 
+import importlib
 from collections.abc import Sequence
-from typing import Any
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax.nn.cast_weights import cast_convolutions
-from fpliif_jax.systems.fp_liif import settings as fp_liif_settings
+from fpliif_jax import choices
 from fpliif_jax.systems.protocol import Protocol
-from fpliif_jax.systems.stn_icnn import protocols as icnn_protocols
-from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
+from fpliif_jax.systems.system import System
+
+# Name in config.model.name: the module with its SYSTEM, imported when it is first asked for.
+_SYSTEMS = {
+    "fp_liif": "fpliif_jax.systems.fp_liif.system",
+    "stn_icnn": "fpliif_jax.systems.stn_icnn.system",
+}
+
+
+def names() -> tuple[str, ...]:
+    """What config.model.name may be."""
+    return tuple(_SYSTEMS)
+
+
+def of(config: ml_collections.ConfigDict) -> System:
+    """The system of an experiment.
+
+    Raises:
+      ValueError: config.model.name is none.
+    """
+    return of_name(config.model.name)
+
+
+def of_name(name: str) -> System:
+    """The system of that name.
+
+    Raises:
+      ValueError: there is none.
+    """
+    choices.check("config.model.name", name, _SYSTEMS)
+    return importlib.import_module(_SYSTEMS[name]).SYSTEM
 
 
 def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> nn.Module:
-    """The model that `config.model` describes.
+    """The networks that `config.model` describes.
 
     Args:
-      config: `config.model`; its fields are described in `fp_liif_settings` and `stn_icnn_settings`.
+      config: `config.model`; its fields are described in each system's `settings`.
       axis_name: name of the mapped axis (`jax.pmap`) over whose devices batch norm is synchronised.
 
     Returns:
@@ -28,35 +54,7 @@ def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None
     Raises:
       ValueError: a field has a value that is none of its choices.
     """
-    systems = {"fp_liif": fp_liif_settings.create, "stn_icnn": stn_icnn_settings.create}
-    if config.name not in systems:
-        allowed = ", ".join(map(repr, systems))
-        raise ValueError(f"model.name is {config.name!r}; it must be one of {allowed}")
-    return systems[config.name](config, axis_name)
-
-
-def inference_variables(
-    config: ml_collections.ConfigDict, variables: dict[str, Any]
-) -> dict[str, Any]:
-    """The variables of the model that `config.model` describes, for calls without gradients.
-
-    In bfloat16 FP-LIIF's weights of convolutions are cast here rather than in every call; logits are the same bits.
-    """
-    dtype = jnp.dtype(config.get("dtype", "float32"))
-    if config.name != "fp_liif" or dtype == jnp.float32:
-        return variables
-    return {**variables, "params": cast_convolutions(variables["params"], dtype)}
-
-
-def input_shapes(
-    config: ml_collections.ConfigDict, image_size: int
-) -> tuple[jax.ShapeDtypeStruct, ...]:
-    """What the model that `config.model` describes is initialised with, for images of that side."""
-    images = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
-    if config.name != "stn_icnn":
-        return (images,)
-    size = config.coarse_size
-    return jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32), images
+    return of_name(config.name).create_model(config, axis_name)
 
 
 def parse_protocols(
@@ -65,16 +63,13 @@ def parse_protocols(
     """The protocols of config.eval.rows, or of these texts, each once.
 
     Raises:
-      ValueError: one of them is none of the model's, or there are none.
+      ValueError: one of them is none of the system's, or there are none.
     """
     texts = config.eval.rows if texts is None else texts
     if not texts:
         raise ValueError("config.eval.rows is empty; name at least one protocol")
+    system = of(config)
     try:
-        if config.model.name == "stn_icnn":
-            parsed = [icnn_protocols.parse_protocol(text, config) for text in texts]
-        else:
-            parsed = [Protocol.parse(text) for text in texts]
+        return tuple(dict.fromkeys(system.parse_protocol(text, config) for text in texts))
     except ValueError as error:
         raise ValueError(f"config.eval.rows has {error}") from error
-    return tuple(dict.fromkeys(parsed))

@@ -18,7 +18,7 @@ import optax
 from absl import logging
 from tqdm import tqdm
 
-from fpliif_jax import parallel
+from fpliif_jax import parallel, systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.errors import DataError, UserError
 from fpliif_jax.evaluation import evaluate
@@ -26,10 +26,9 @@ from fpliif_jax.interruption import Interruption
 from fpliif_jax.nn.cast_weights import with_gradients_of
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
-from fpliif_jax.systems import create_model, input_shapes, parse_protocols
+from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.stages import make_stages
 from fpliif_jax.training import fitting
 
 State = dict[str, Any]  # 'params', 'batch_stats', 'opt_state'
@@ -113,7 +112,7 @@ def make_optimizer(
 
 def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Fresh parameters from config.seeds.initialisation, as NumPy arrays: {'params'[, 'batch_stats']}."""
-    shapes = input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     # Not under jit: compiling the generators of a hundred arrays at once takes longer.
     variables = model.lazy_init(jax.random.key(config.seeds.initialisation), *shapes)
     return jax.tree.map(np.asarray, dict(variables))
@@ -261,7 +260,9 @@ def make_fitted_step(
     @functools.cache
     def step_with(*fields: tuple[str, Any]) -> tuple[Step, int]:
         own = fitting.with_numbers(config, dict(fields))
-        stages = make_stages(own, create_model(own.model, parallel.AXIS), class_names)
+        stages = systems.of(own).make_stages(
+            own, create_model(own.model, parallel.AXIS), class_names
+        )
         (fitted,) = (one for one in stages if one.name == stage.name)
         # No more than there are: on more devices than it was chosen for, the rest would be padding.
         microbatch = min(fitted.settings.microbatch, parallel.rows_per_device(batch_size))
@@ -357,7 +358,7 @@ def train(
     else:
         checkpoint.check_same_run(progress, config, dataset.metadata.fingerprint, workdir)
     model = create_model(config.model, axis_name=parallel.AXIS)
-    stages = make_stages(config, model, dataset.class_names)
+    stages = systems.of(config).make_stages(config, model, dataset.class_names)
     if progress["stage"] == len(stages):
         return True
     log = None

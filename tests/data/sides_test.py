@@ -17,7 +17,7 @@ from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.data_builders.synthetic_faces import classes, dataset, draw_face, write_dataset
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.systems import stages
+from fpliif_jax.systems.fp_liif import stage
 
 MINI = pathlib.Path(__file__).parents[3] / "shared" / "data" / "celebamask_hq_mini" / "labels"
 PICTURES_SIDES = [("left_brow", "right_brow"), ("left_eye", "right_eye")]
@@ -110,7 +110,7 @@ def test_a_mirror_image_swaps_the_sides_of_every_set() -> None:
         class_names.CELEBAMASK_HQ,
     ):
         pairs = PERSONS_SIDES if names is class_names.CELEBAMASK_HQ else PICTURES_SIDES
-        swapped = np.array(stages.mirrored_classes(names))
+        swapped = np.array(stage.mirrored_classes(names))
         for one, other in pairs:
             assert swapped[names.index(one)] == names.index(other)
         label_map = np.array([[names.index(name) for name in pair] for pair in pairs])

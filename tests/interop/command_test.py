@@ -18,6 +18,7 @@ from PIL import Image
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
+from fpliif_jax import systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.evaluation import evaluate
@@ -32,7 +33,7 @@ from fpliif_jax.interop import (
 )
 from fpliif_jax.predict import label_photos
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.systems import create_model, input_shapes
+from fpliif_jax.systems import create_model
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIG = f"--config={ROOT / 'tests' / 'tiny_run.py'}"
@@ -40,7 +41,7 @@ ENDINGS = (".safetensors", ".pth", ".pt", ".pth.tar")
 
 
 def random_variables(config: Any, seed: int) -> Any:
-    shapes = input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     tree = jax.eval_shape(create_model(config.model).init, jax.random.key(0), *shapes)
     rng = np.random.default_rng(seed)
 

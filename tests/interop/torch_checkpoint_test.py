@@ -13,11 +13,10 @@ from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise
 from needs_torch import torch
 from xla_flags import xla_flags
 
-from fpliif_jax import interop
+from fpliif_jax import interop, systems
 from fpliif_jax.configs import lapa, stn_icnn_helen_official
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
-from fpliif_jax.evaluation import evaluate
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import protocols
@@ -106,7 +105,7 @@ def test_the_authors_file_is_evaluated(
     split = input_pipeline.load_split(input_pipeline.load_dataset(config.data), "test", (SIDE,))
     variables = interop.read_weights(checkpoint_file, config).variables
     row = protocols.parse_protocol("image", config)
-    predict = jax.jit(evaluate.make_predictor(create_model(config.model), config, (row,)))
+    predict = jax.jit(systems.of(config).make_predictor(create_model(config.model), config, (row,)))
     batch = {
         "images": split.images[:],
         f"labels_{SIDE}": split.labels[SIDE][:],

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fpliif_jax import pictures
+from fpliif_jax import pictures, systems
 from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.data import preprocess
 from fpliif_jax.predict import label_photos, photos
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.systems import create_model, input_shapes, labellers
+from fpliif_jax.systems import create_model, labeller
+from fpliif_jax.systems.fp_liif.labeller import FPLIIFLabeller
 
 Run = Callable[..., tuple[int, str, str]]
 CLASS_NAMES = ("background", "skin", "nose", "hair", "hat")
@@ -150,7 +151,7 @@ def test_labels_are_the_models_at_any_output_size(
 def test_pieces_make_the_same_label_map_and_compile_once(
     trained: checkpoint.InferenceCheckpoint,
 ) -> None:
-    labeller = labellers.FPLIIFLabeller(trained)
+    labeller = FPLIIFLabeller(trained)
     inputs = {"images": np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3), np.uint8)}
     for size in [(40, 50), (1, 7), (61, 43)]:  # of exactly 2 pieces, of 1, of 3
         whole = labeller.label(inputs, size)
@@ -173,7 +174,7 @@ def test_photos_and_label_maps_are_resized_by_the_filter_of_the_run(
     with trained.config.unlocked():
         config = trained.config.copy_and_resolve_references()
     config.data.bicubic = bicubic
-    labeller = labellers.make_labeller(dataclasses.replace(trained, config=config))
+    labeller = systems.of(config).make_labeller(dataclasses.replace(trained, config=config))
     photo = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     found = labeller.network_input(photo)
     if system == "trained":
@@ -212,7 +213,7 @@ def test_an_output_too_large_for_one_call_is_made_in_pieces(
         save_photo(tmp_path / f"{seed}.png", seed=seed)
     bytes_of_one = 64 * 64 * len(CLASS_NAMES) * 4
     for budget in (bytes_of_one - 1, 2 * bytes_of_one):  # in pieces; two photos a call
-        monkeypatch.setattr(labellers, "LOGITS_BYTES", budget)
+        monkeypatch.setattr(labeller, "LOGITS_BYTES", budget)
         names = [f"{seed}.png" for seed in range(3)]
         assert run("--output_size=64", "--batch_size=8", *names)[0] == 0
         for seed in range(3):
@@ -242,7 +243,9 @@ def trained_stn_icnn() -> checkpoint.InferenceCheckpoint:
     config.model.update(coarse_size=COARSE, crop_size=9, row_features=(2, 2))
     config.model.localisation_features = (2, 2, 2, 2)
     model = create_model(config.model)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), *input_shapes(config.model, CANVAS))
+    shapes = jax.eval_shape(
+        model.init, jax.random.key(0), *systems.of(config).input_shapes(config.model, CANVAS)
+    )
     # Not the initialisers' values: each pixel of a window would get the same label. Variances above 0.
     random = np.random.default_rng(5)
     variables = jax.tree.map(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax import parallel
+from fpliif_jax import parallel, systems
 from fpliif_jax.configs import lapa, stn_icnn_helen
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.interruption import Interruption
@@ -185,7 +185,9 @@ def test_the_chosen_step_is_not_compiled_again(
     config = tiny_config(tmp_path, tmp_path)
     config.train.batch_size = 8
     names = tuple(f"class {index}" for index in range(11))
-    stages = train.make_stages(config, train.create_model(config.model, parallel.AXIS), names)
+    stages = systems.of(config).make_stages(
+        config, train.create_model(config.model, parallel.AXIS), names
+    )
     model = train.create_model(config.model)
     optimizer = train.make_optimizer(config.train, 1e-3, 10)
     state = train.init_state(train.init_variables(model, config), stages[0], optimizer)

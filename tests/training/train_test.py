@@ -18,12 +18,12 @@ from flax import traverse_util
 from tiny_run import tiny_config
 from xla_flags import xla_flags
 
-from fpliif_jax import parallel
+from fpliif_jax import parallel, systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.systems import create_model, stages
+from fpliif_jax.systems import create_model
 from fpliif_jax.training import fitting, train
 
 NAMES = ("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "nose") + (
@@ -60,7 +60,7 @@ def _gradients(
     """Loss, gradients and batch statistics on that many devices, of 16² images, as a function of the draw."""
     config.data.image_size = 16
     model = create_model(config.model, axis_name=parallel.AXIS)
-    (stage,) = stages.make_stages(config, model, NAMES)
+    (stage,) = systems.of(config).make_stages(config, model, NAMES)
     variables = train.init_variables(model, config)
     microbatch = fitting.fixed_microbatch(config.train)
     shards = jax.tree.map(lambda leaf: leaf.reshape(devices, -1, *leaf.shape[1:]), batch)

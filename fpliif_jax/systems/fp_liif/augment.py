@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax import choices
 from fpliif_jax.nn.warp import Geometry, example_key, warp
 from fpliif_jax.systems.fp_liif.color_jitter import color_jitter
 
@@ -25,11 +26,8 @@ _LARGEST_CANVAS = 4096
 
 
 def _check(config: ml_collections.ConfigDict) -> None:
-    for field, choices in (("crop", CROPS), ("fill", FILLS)):
-        if config[field] not in choices:
-            raise ValueError(
-                f"augment.{field} is {config[field]!r}: choose one of {', '.join(choices)}"
-            )
+    for field, allowed in (("crop", CROPS), ("fill", FILLS)):
+        choices.check(f"augment.{field}", config[field], allowed)
     if not 0 <= config.rotation_degrees <= 180:
         raise ValueError(f"augment.rotation_degrees is {config.rotation_degrees}: 0 to 180")
     bounds = {

@@ -17,15 +17,11 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax import choices
 from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 TEMPERATURE_MODES = ("divide", "multiply", "none")
 EDGE_REDUCTIONS = ("edge_pixels", "all_pixels")
-
-
-def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"loss.{field} is {value!r}: choose one of {', '.join(choices)}")
 
 
 def _window_maximum(values: jax.Array, radius: int) -> jax.Array:
@@ -92,7 +88,7 @@ def loss_normalisers(
 
 
 def _apply_temperature(logits: jax.Array, config: ml_collections.ConfigDict) -> jax.Array:
-    _check_choice("temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
+    choices.check("loss.temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
     if not config.temperature > 0:
         raise ValueError(f"loss.temperature is {config.temperature}: it must be positive")
     if config.temperature_mode == "divide":
@@ -164,7 +160,7 @@ def total_loss(
     Raises:
         ValueError: `loss.edge_reduction` is unknown.
     """
-    _check_choice("edge_reduction", config.edge_reduction, EDGE_REDUCTIONS)
+    choices.check("loss.edge_reduction", config.edge_reduction, EDGE_REDUCTIONS)
     edge_count = "edge_pixels" if config.edge_reduction == "edge_pixels" else "pixels"
 
     def mean(total: jax.Array, count: jax.Array) -> jax.Array:

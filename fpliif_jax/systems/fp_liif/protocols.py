@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax.data import preprocess
+from fpliif_jax import choices
+from fpliif_jax.systems.fp_liif.inputs import network_images
 from fpliif_jax.systems.protocol import Prediction, Protocol
 
 
@@ -21,14 +22,10 @@ def make_predictor(
       ValueError: config.eval.upsampling is unknown.
     """
     upsampling = config.eval.upsampling
-    if upsampling not in ("logits", "labels"):
-        raise ValueError(
-            f"config.eval.upsampling is {upsampling!r}; it must be 'logits' or 'labels'"
-        )
+    choices.check("eval.upsampling", upsampling, ("logits", "labels"))
 
     def predict(variables: dict[str, Any], batch: dict[str, jax.Array]) -> dict[str, Prediction]:
-        images = batch["images"].astype(jnp.float32) / jnp.float32(255)
-        images = preprocess.normalise(images, config.data.input_scaling)
+        images = network_images(batch["images"], config.data.input_scaling)
         latent = model.apply(variables, images, method="encode")
         found = {}
         for protocol in protocols:

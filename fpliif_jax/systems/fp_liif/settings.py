@@ -1,8 +1,13 @@
 """FP-LIIF from its settings."""
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax import choices
+from fpliif_jax.nn.cast_weights import cast_convolutions
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif.model import FPLIIF
 
@@ -54,10 +59,8 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
     Raises:
       ValueError: a field has a value that is none of its choices.
     """
-    for field, choices in _CHOICES.items():
-        if config[field] not in choices:
-            allowed = ", ".join(repr(choice) for choice in choices)
-            raise ValueError(f"model.{field} is {config[field]!r}; it must be one of {allowed}")
+    for field, allowed in _CHOICES.items():
+        choices.check(f"model.{field}", config[field], allowed)
     for field in ("num_classes", "features", "query_chunk"):
         if config[field] != AUTO and config[field] < 1:
             raise ValueError(f"model.{field} is {config[field]}; it must be at least 1")
@@ -89,3 +92,23 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
         dtype=jnp.dtype(config.dtype),
         axis_name=axis_name,
     )
+
+
+def input_shapes(
+    config: ml_collections.ConfigDict, image_size: int
+) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """What the model that `config.model` describes is initialised with, for images of that side."""
+    return (jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32),)
+
+
+def inference_variables(
+    config: ml_collections.ConfigDict, variables: dict[str, Any]
+) -> dict[str, Any]:
+    """The variables of the model that `config.model` describes, for calls without gradients.
+
+    In bfloat16 the weights of convolutions are cast here rather than in every call; logits are the same bits.
+    """
+    dtype = jnp.dtype(config.dtype)
+    if dtype == jnp.float32:
+        return variables
+    return {**variables, "params": cast_convolutions(variables["params"], dtype)}

@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fpliif_jax import choices
+
 Array = jax.Array
 
 # Labels of the six parts: brow 1, brow 2, eye 1, eye 2, nose, mouth (upper lip, inner, lower lip).
@@ -286,8 +288,7 @@ def _window_positions(
 
 
 def _is_half_pixel(form: str) -> bool:
-    if form not in THETA_FORMS:
-        raise ValueError(f"form of θ {form!r}: it must be one of {', '.join(THETA_FORMS)}")
+    choices.check("model.theta_form", form, THETA_FORMS)
     return form == "eq21_half_pixel"
 
 

@@ -7,6 +7,8 @@ devices and padding change nothing.
 import jax
 import jax.numpy as jnp
 
+from fpliif_jax import choices
+
 Array = jax.Array
 
 SEGMENTATION_LOSSES = ("binary_cross_entropy", "cross_entropy")
@@ -29,9 +31,7 @@ def segmentation_sum(logits: Array, labels: Array, example_weights: Array, kind:
     Raises:
       ValueError: unknown kind.
     """
-    if kind not in SEGMENTATION_LOSSES:
-        allowed = ", ".join(map(repr, SEGMENTATION_LOSSES))
-        raise ValueError(f"loss.segmentation is {kind!r}; it must be one of {allowed}")
+    choices.check("loss.segmentation", kind, SEGMENTATION_LOSSES)
     counted = (example_weights > 0)[:, None, None, None]
     logits = jnp.where(counted, logits.astype(jnp.float32), 0.0)
     is_label = jax.lax.broadcasted_iota(jnp.int32, logits.shape, 3) == labels[..., None]

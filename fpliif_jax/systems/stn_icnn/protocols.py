@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stn_icnn import framing
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
@@ -155,7 +156,7 @@ def make_predictor(
     side = config.data.image_size
 
     def predict(variables: dict[str, Any], batch: dict[str, Array]) -> dict[str, Prediction]:
-        canvas = batch["images"].astype(jnp.float32) / jnp.float32(255)
+        canvas = to_unit_range(batch["images"])
         truth = batch[f"labels_{side}"].astype(jnp.int32)
         faces = _Faces(model, settings, variables, canvas, truth, batch["image_sizes"])
         return {protocol.key: PROTOCOLS[protocol.name](faces) for protocol in protocols}

@@ -1,8 +1,10 @@
 """STN-iCNN from its settings, with the two presets in which the paper and the authors' code differ."""
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax import choices
 from fpliif_jax.systems.stn_icnn import localization
 from fpliif_jax.systems.stn_icnn.grid_transformer import THETA_FORMS
 from fpliif_jax.systems.stn_icnn.icnn import ICNN
@@ -83,7 +85,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     Raises:
       ValueError: a field has a value that is none of its choices.
     """
-    _check_choice("variant", config.variant)
+    choices.check("model.variant", config.variant, VARIANTS)
     resolved = config.copy_and_resolve_references()
     with resolved.unlocked():
         for field, value in VARIANTS[config.variant].items():
@@ -91,8 +93,8 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
                 resolved[field] = value
         if resolved.get("mouth_crop_size") is None:  # older runs have no such field
             resolved.mouth_crop_size = resolved.crop_size
-    for field in _CHOICES:
-        _check_choice(field, resolved[field])
+    for field, allowed in _CHOICES.items():
+        choices.check(f"model.{field}", resolved[field], allowed)
     for field in ("kernel_size", "last_kernel_size"):
         if resolved[field] < 1 or resolved[field] % 2 == 0:
             raise ValueError(f"model.{field} is {resolved[field]}; it must be odd")
@@ -156,7 +158,11 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> S
     )
 
 
-def _check_choice(field: str, value: object) -> None:
-    if value not in _CHOICES[field]:
-        allowed = ", ".join(repr(choice) for choice in _CHOICES[field])
-        raise ValueError(f"model.{field} is {value!r}; it must be one of {allowed}")
+def input_shapes(
+    config: ml_collections.ConfigDict, canvas_size: int
+) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """What the model that `config.model` describes is initialised with, for a canvas of that side."""
+    return tuple(
+        jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+        for size in (config.coarse_size, canvas_size)
+    )

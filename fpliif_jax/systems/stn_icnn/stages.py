@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from fpliif_jax import choices
+from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
 from fpliif_jax.systems.stn_icnn import augment, framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import losses as part_losses
@@ -24,8 +26,15 @@ from fpliif_jax.systems.stn_icnn.windows import crop_sizes, true_windows
 STAGES = ("coarse", "localisation", "fine", "end_to_end")
 
 
-def make_icnn_stages(config: ml_collections.ConfigDict, model: nn.Module) -> list[Stage]:
+def make_stages(
+    config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
+) -> list[Stage]:
     """The stages of config.train.stages, in order.
+
+    Args:
+      config: the experiment.
+      model: of `settings.create`.
+      class_names: there is but one set of them, the facial parts'.
 
     Raises:
       ValueError: a stage is unknown, named twice, or impossible with these settings.
@@ -41,12 +50,12 @@ def make_icnn_stages(config: ml_collections.ConfigDict, model: nn.Module) -> lis
             f"config.train.stages is {names!r} and config.model.cropper is 'centroid', which has "
             "nothing to train: use ('coarse', 'fine')"
         )
-    _check_choice("loss.part_reduction", config.loss.part_reduction, part_losses.PART_REDUCTIONS)
-    for field, choices in (
+    choices.check("loss.part_reduction", config.loss.part_reduction, part_losses.PART_REDUCTIONS)
+    for field, allowed in (
         ("next_stage_from", ("best", "last")),
         ("frozen_batch_norm", ("inference", "training")),
     ):
-        _check_choice(f"train.{field}", config.train[field], choices)
+        choices.check(f"train.{field}", config.train[field], allowed)
     makers = {
         "coarse": _coarse_stage,
         "localisation": _localisation_stage,
@@ -256,7 +265,7 @@ def _stage(
 
 def _augmented(config: ml_collections.ConfigDict, batch: Arrays) -> tuple[Array, Array]:
     """Canvases float32 [B, S, S, 3] in [0, 1] and labels int32 [B, S, S]."""
-    canvas = batch["images"].astype(jnp.float32) / jnp.float32(255)
+    canvas = to_unit_range(batch["images"])
     labels = batch["labels"].astype(jnp.int32)
     if not config.augment.enabled:
         return canvas, labels
@@ -323,8 +332,3 @@ def _part_total(
         return loss, losses
 
     return total
-
-
-def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"config.{field} is {value!r}; it must be one of {', '.join(choices)}")

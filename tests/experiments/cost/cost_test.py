@@ -15,12 +15,13 @@ import ml_collections
 import pytest
 from needs_torch import torch
 
+from fpliif_jax import systems
 from fpliif_jax.configs import celebamask_hq, lapa, stn_icnn_helen, stn_icnn_helen_official
-from fpliif_jax.experiments.cost import model_cost, multiply_accumulates
+from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.experiments.published import published_values
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.nn import layers
-from fpliif_jax.systems import create_model, input_shapes
+from fpliif_jax.systems import create_model, multiply_accumulates
 
 nn = torch.nn
 
@@ -274,7 +275,7 @@ def test_unet_decoder(image_size: int, output_size: int, affine: bool) -> None:
     config = small(decoder="conv_unet", norm_affine=affine)
     config.data.image_size = image_size
     model = create_model(config.model)
-    shapes = input_shapes(config.model, image_size)
+    shapes = systems.of(config).input_shapes(config.model, image_size)
     variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     found = multiply_accumulates.count(config.model, image_size, output_size)
 

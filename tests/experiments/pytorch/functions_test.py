@@ -8,14 +8,13 @@ import pytest
 from needs_torch import torch
 
 from fpliif_jax.configs import fp_liif
-from fpliif_jax.data import preprocess
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.pytorch import augment as torch_augment
 from fpliif_jax.experiments.pytorch import losses as torch_losses
 from fpliif_jax.experiments.pytorch import rows
 from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from fpliif_jax.experiments.pytorch.step import normalise, to_images
-from fpliif_jax.systems.fp_liif import augment, losses, protocols
+from fpliif_jax.systems.fp_liif import augment, inputs, losses, protocols
 from fpliif_jax.systems.fp_liif.color_jitter import color_jitter as jax_color_jitter
 from fpliif_jax.systems.protocol import IGNORE_LABEL
 
@@ -166,6 +165,6 @@ def test_label_maps_are_resized_as_by_jax(upsampling: str, size: int, scored_at:
 @pytest.mark.parametrize("scaling", ["half", "imagenet", "unit"])
 def test_images_are_scaled_as_by_jax(scaling: str) -> None:
     images, _ = faces()
-    wanted = preprocess.normalise(np.float32(images) / 255, scaling)
+    wanted = inputs.normalise(np.float32(images) / 255, scaling)
     found = normalise(to_images(images, torch.device("cpu")), scaling)
     np.testing.assert_allclose(found.permute(0, 2, 3, 1), wanted, rtol=0, atol=1e-6)

@@ -12,10 +12,10 @@ import pytest
 from needs_torch import torch
 from tiny_run import tiny_config
 
-from fpliif_jax import parallel
+from fpliif_jax import parallel, systems
 from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.interop import fpliif_to_torch
-from fpliif_jax.systems import create_model, stages
+from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import augment
 from fpliif_jax.systems.protocol import IGNORE_LABEL
 from fpliif_jax.training import train
@@ -98,7 +98,7 @@ def test_ten_steps_of_adam_stay_together() -> None:
     config.augment.enabled = False
     config.train.epochs, config.train.schedule, config.train.learning_rate = 5, "cosine", 1e-3
     model = create_model(config.model, axis_name=parallel.AXIS)
-    (stage,) = stages.make_stages(config, model, CLASSES)
+    (stage,) = systems.of(config).make_stages(config, model, CLASSES)
     optimizer = train.make_optimizer(config.train, stage.learning_rates, steps_per_epoch=4)
     variables = train.init_variables(model, config)
     state = parallel.replicate(train.init_state(variables, stage, optimizer))
@@ -160,7 +160,7 @@ def test_batch_norm_does_not_see_padding() -> None:
     batch = faces(0, config, padding=1)
     config.augment.enabled = False
     model = create_model(config.model, axis_name=parallel.AXIS)
-    (stage,) = stages.make_stages(config, model, CLASSES)
+    (stage,) = systems.of(config).make_stages(config, model, CLASSES)
     optimizer = train.make_optimizer(config.train, stage.learning_rates, steps_per_epoch=4)
     variables = train.init_variables(model, config)
     state = parallel.replicate(train.init_state(variables, stage, optimizer))

@@ -16,10 +16,11 @@ import tiny_run
 from PIL import Image
 from scipy import ndimage
 
+from fpliif_jax import systems
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.experiments.robustness import hiding, measure, sheet
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.systems import create_model, input_shapes
+from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import grid_transformer
 
 
@@ -174,7 +175,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def untrained(config: ml_collections.ConfigDict) -> checkpoint.InferenceCheckpoint:
     model = create_model(config.model)
-    shapes = input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     random = np.random.default_rng(0)
     variables = jax.tree.map(
         lambda leaf: np.abs(random.normal(scale=0.1, size=leaf.shape)).astype(leaf.dtype),

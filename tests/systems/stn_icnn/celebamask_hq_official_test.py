@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fpliif_jax import systems
 from fpliif_jax.configs import stn_icnn_celebamask_hq_official
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders import class_names, synthetic_faces
-from fpliif_jax.systems import create_model, stages
+from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import grid_transformer, protocols, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
@@ -208,7 +209,9 @@ def test_the_fine_stage_sees_slices_of_both_sizes(
 ) -> None:
     config = config.copy_and_resolve_references()
     config.model.theta_form, config.train.stages = form, ("fine",)
-    (stage,) = stages.make_stages(config, create_model(config.model), dataset.class_names)
+    (stage,) = systems.of(config).make_stages(
+        config, create_model(config.model), dataset.class_names
+    )
     batch = _batch(dataset)
     inputs = jax.jit(stage.prepare)(batch)
     counts = stage.normalisers(inputs)
@@ -256,7 +259,7 @@ def test_every_stage_trains_a_step(
     model = create_model(config.model)
     variables, batch = train.init_variables(model, config), _batch(dataset)
     before = variables["batch_stats"]
-    for stage in stages.make_stages(config, model, dataset.class_names):
+    for stage in systems.of(config).make_stages(config, model, dataset.class_names):
         losses, gradients, statistics = _gradients(stage, variables, batch)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((losses, gradients)))
         trained = [name for name, rate in stage.learning_rates.items() if rate]

@@ -15,10 +15,10 @@ from jax.flatten_util import ravel_pytree
 from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
-from fpliif_jax import parallel
+from fpliif_jax import parallel, systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
-from fpliif_jax.systems import create_model, stages
+from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn import stages as icnn_stages
@@ -58,7 +58,9 @@ def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
 
 def _stage(config: ml_collections.ConfigDict, name: str, axis: str | None = None) -> Stage:
     config.train.stages = (name,)
-    (stage,) = stages.make_stages(config, create_model(config.model, axis), FACIAL_PARTS)
+    (stage,) = systems.of(config).make_stages(
+        config, create_model(config.model, axis), FACIAL_PARTS
+    )
     return stage
 
 
@@ -302,7 +304,7 @@ def test_the_truth_of_the_joint_training_is_what_the_predicted_windows_show() ->
         logits = tuple(20 * jax.nn.one_hot(target, 4) - 10 for target in targets)
         found = {"theta": predicted, "part_logits": logits}
         model = types.SimpleNamespace(apply=lambda *_, **__: (found, {"batch_stats": {}}))
-        (stage,) = icnn_stages.make_icnn_stages(config, model)
+        (stage,) = systems.of(config).make_stages(config, model, FACIAL_PARTS)
         inputs = {"resized": None, "canvas": None, "labels": labels, "weights": jnp.ones(2)}
         return targets, stage.sums({}, inputs)[0]
 
@@ -332,7 +334,7 @@ def test_each_stage_has_its_own_rates_and_is_chosen_by_its_own_score() -> None:
     for network, rate in rates.items():
         config.train[network].learning_rate = rate
         config.train.end_to_end[f"{network}_learning_rate"] = joint[network]
-    found = stages.make_stages(config, create_model(config.model), FACIAL_PARTS)
+    found = systems.of(config).make_stages(config, create_model(config.model), FACIAL_PARTS)
     assert [stage.learning_rates for stage in found] == [{n: rates[n]} for n in rates] + [joint]
     assert [(stage.validation_protocol, stage.score) for stage in found] == [
         ("coarse", "mean_f1"),
@@ -360,12 +362,12 @@ def test_epochs_and_batches_of_a_stage_are_its_own_or_the_runs() -> None:
     config.train.epochs = 7
     config.train.fine.epochs = 2
     config.train.end_to_end.batch_size = 3
-    found = stages.make_stages(config, create_model(config.model), FACIAL_PARTS)
+    found = systems.of(config).make_stages(config, create_model(config.model), FACIAL_PARTS)
     assert [stage.settings.epochs for stage in found] == [7, 7, 2, 7]
     assert [stage.settings.batch_size for stage in found] == [8, 8, 8, 3]
     assert {stage.copies for stage in found} == {2}
     config.augment.enabled = False  # copies would be the same image again
-    found = stages.make_stages(config, create_model(config.model), FACIAL_PARTS)
+    found = systems.of(config).make_stages(config, create_model(config.model), FACIAL_PARTS)
     assert {stage.copies for stage in found} == {1}
 
 
@@ -388,4 +390,4 @@ def test_impossible_stages_are_refused(fields: dict[str, object], message: str) 
     config = tiny_icnn_config()
     config.update_from_flattened_dict(fields)
     with pytest.raises(ValueError, match=message):
-        stages.make_stages(config, create_model(config.model), FACIAL_PARTS)
+        systems.of(config).make_stages(config, create_model(config.model), FACIAL_PARTS)

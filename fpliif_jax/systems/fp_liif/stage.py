@@ -1,4 +1,4 @@
-"""The stages of a run: FP-LIIF has one, STN-iCNN several."""
+"""The stage in which FP-LIIF is trained."""
 
 import functools
 from typing import Any
@@ -7,25 +7,23 @@ import flax.linen as nn
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax.data import preprocess
 from fpliif_jax.data_builders.class_names import mirrored_classes
 from fpliif_jax.nn.cast_weights import cast_convolutions
 from fpliif_jax.systems.fp_liif import augment, losses
+from fpliif_jax.systems.fp_liif.inputs import normalise
+from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.protocol import IGNORE_LABEL
 from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
-from fpliif_jax.systems.stn_icnn.stages import make_icnn_stages
 
 
 def make_stages(
     config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
 ) -> list[Stage]:
-    """The stages of config.train.stages, in order.
+    """The one stage: the whole of FP-LIIF by cross-entropy and edge cross-entropy (eq. 3).
 
     Raises:
-      ValueError: a stage is unknown.
+      ValueError: config.train.stages names another.
     """
-    if config.model.name == "stn_icnn":
-        return make_icnn_stages(config, model)
     unknown = [name for name in config.train.stages if name != "parsing"]
     if unknown or not config.train.stages:
         raise ValueError(f"config.train.stages is {config.train.stages!r}; it must be ('parsing',)")
@@ -35,12 +33,11 @@ def make_stages(
 def _parsing_stage(
     config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
 ) -> Stage:
-    """Trains the whole of FP-LIIF by cross-entropy and edge cross-entropy (eq. 3)."""
     size, dtype = config.data.image_size, jnp.dtype(config.model.dtype)
     flip_classes = mirrored_classes(class_names)
 
     def prepare(batch: Arrays) -> Arrays:
-        images = batch["images"].astype(jnp.float32) / jnp.float32(255)
+        images = to_unit_range(batch["images"])
         labels = batch["labels"].astype(jnp.int32)
         if config.augment.enabled:
             images, labels = augment.augment_batch(
@@ -53,7 +50,7 @@ def _parsing_stage(
                 ignore_label=IGNORE_LABEL,
                 flip_classes=flip_classes,
             )
-        images = preprocess.normalise(images, config.data.input_scaling)
+        images = normalise(images, config.data.input_scaling)
         return {"images": images, "labels": labels, "weights": batch["weights"]}
 
     def normalisers(inputs: Arrays) -> Arrays:

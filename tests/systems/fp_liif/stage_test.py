@@ -1,12 +1,14 @@
-"""Tests of fpliif_jax.systems.stages."""
+"""Tests of fpliif_jax.systems.fp_liif.stage."""
 
 import jax
 import numpy as np
 import pytest
 from tiny_run import tiny_config
 
+from fpliif_jax import systems
 from fpliif_jax.data_builders import BUILDERS
-from fpliif_jax.systems import create_model, stages
+from fpliif_jax.systems import create_model
+from fpliif_jax.systems.fp_liif import stage as fp_liif_stage
 from fpliif_jax.training import train
 
 LAPA = (
@@ -31,16 +33,16 @@ CELEBAMASK_HQ = (
 
 
 def test_mirrored_classes_swap_left_and_right_only() -> None:
-    assert stages.mirrored_classes(LAPA) == (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)
+    assert fp_liif_stage.mirrored_classes(LAPA) == (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)
     # 'l_lip' is the lower lip: it has no 'r_lip' to swap with.
-    found = stages.mirrored_classes(CELEBAMASK_HQ)
+    found = fp_liif_stage.mirrored_classes(CELEBAMASK_HQ)
     assert found == (0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 
 
 @pytest.mark.parametrize("name", [name for name in BUILDERS if BUILDERS[name].CLASS_NAMES])
 def test_mirroring_twice_is_nothing(name: str) -> None:
     names = tuple(BUILDERS[name].CLASS_NAMES)
-    mirrored = stages.mirrored_classes(names)
+    mirrored = fp_liif_stage.mirrored_classes(names)
     assert [mirrored[index] for index in mirrored] == list(range(len(names)))
 
 
@@ -59,7 +61,7 @@ def _batch(count: int) -> dict[str, np.ndarray]:
 def test_without_augmentation_inputs_are_the_scaled_pixels() -> None:
     config = tiny_config()
     config.augment.enabled = False
-    (stage,) = stages.make_stages(config, create_model(config.model), LAPA)
+    (stage,) = systems.of(config).make_stages(config, create_model(config.model), LAPA)
     batch = _batch(2)
     inputs = jax.jit(stage.prepare)(batch)
     np.testing.assert_allclose(inputs["images"], batch["images"] / 127.5 - 1, atol=1e-6)
@@ -68,7 +70,7 @@ def test_without_augmentation_inputs_are_the_scaled_pixels() -> None:
 
 def test_augmentation_changes_with_the_epoch_and_not_with_the_batch() -> None:
     config = tiny_config()
-    (stage,) = stages.make_stages(config, create_model(config.model), LAPA)
+    (stage,) = systems.of(config).make_stages(config, create_model(config.model), LAPA)
     prepare = jax.jit(stage.prepare)
     batch = _batch(3)
     whole = prepare(batch)
@@ -81,7 +83,7 @@ def test_augmentation_changes_with_the_epoch_and_not_with_the_batch() -> None:
 def test_sums_over_normalisers_are_the_loss_of_the_whole() -> None:
     config = tiny_config()
     model = create_model(config.model)
-    (stage,) = stages.make_stages(config, model, LAPA)
+    (stage,) = systems.of(config).make_stages(config, model, LAPA)
     variables = train.init_variables(model, config)
     inputs = jax.jit(stage.prepare)(_batch(3))
     normalisers = stage.normalisers(inputs)
@@ -102,4 +104,4 @@ def test_unknown_stages_are_refused() -> None:
     config = tiny_config()
     config.train.stages = ("coarse",)
     with pytest.raises(ValueError, match="config.train.stages"):
-        stages.make_stages(config, create_model(config.model), LAPA)
+        systems.of(config).make_stages(config, create_model(config.model), LAPA)

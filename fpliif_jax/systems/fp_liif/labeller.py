@@ -1,0 +1,114 @@
+"""FP-LIIF as a function from photos to label maps."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fpliif_jax.data import preprocess
+from fpliif_jax.run_folder.checkpoint import InferenceCheckpoint
+from fpliif_jax.run_folder.setting_ranges import AUTO
+from fpliif_jax.systems import labeller
+from fpliif_jax.systems.fp_liif import query_plan, settings
+from fpliif_jax.systems.fp_liif.inputs import network_images
+
+
+class FPLIIFLabeller:
+    """FP-LIIF sees the photo resized to a square and answers at any size.
+
+    Attributes:
+      class_names: names by label id.
+    """
+
+    def __init__(self, trained: InferenceCheckpoint) -> None:
+        self._config = trained.config
+        self.class_names = trained.class_names
+        variables = settings.inference_variables(self._config.model, trained.variables)
+        self._variables = jax.device_put(variables)
+        self._model = settings.create(self._config.model)
+        self._encode = jax.jit(self._latent)
+        self._decode = jax.jit(self._labels_of_grid, static_argnums=2)
+        self._decode_queries = jax.jit(self._labels_of_queries)
+
+    def network_input(self, photo: np.ndarray) -> labeller.Inputs:
+        """What the network is fed of a photo, uint8 [H, W, 3]; to be stacked with others'."""
+        side = self._config.data.image_size
+        return {"images": preprocess.resize_image(photo, (side, side), self._config.data.bicubic)}
+
+    def plan(self, size: tuple[int, int] | None, batch_size: int) -> tuple[labeller.Label, int]:
+        """As `Labeller.plan`."""
+        in_pieces = self._config.model.decoder == "liif"
+        if size is None:
+            return (self.label_in_pieces if in_pieces else self.label), 1
+        bytes_of_one = math.prod(size) * len(self.class_names) * 4
+        if in_pieces and bytes_of_one > labeller.LOGITS_BYTES:
+            return self.label_in_pieces, 1
+        return self.label, labeller.photos_at_once(bytes_of_one, batch_size)
+
+    def label(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
+        """Label maps of one size; what it needs is compiled once for each batch size and size.
+
+        Args:
+          inputs: stacked, B of them.
+          size: (height, width).
+
+        Returns:
+          uint8 [B, height, width].
+        """
+        with jax.default_matmul_precision(self._config.matmul_precision):
+            latent = self._encode(self._variables, inputs["images"])
+            return np.asarray(self._decode(self._variables, latent, size))
+
+    def label_in_pieces(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
+        """The same as `label`, compiled once for all sizes and with bounded memory.
+
+        The centres of the pixels are decoded as query coordinates, in pieces of
+        config.model.query_chunk, or of what it says where it is 'auto'.
+
+        Args:
+          inputs: of one photo.
+          size: (height, width).
+
+        Returns:
+          uint8 [1, height, width].
+        """
+        height, width = size
+        chunk = self._config.model.query_chunk
+        if chunk == AUTO:
+            chunk = query_plan.most_queries(*query_plan.this_device(), self._config.model)
+        pieces = []
+        with jax.default_matmul_precision(self._config.matmul_precision):
+            latent = self._encode(self._variables, inputs["images"])
+            for start in range(0, height * width, chunk):
+                # Past the end the last row is asked for again: every piece has the same shape.
+                pixels = np.arange(start, start + chunk)
+                y = (np.minimum(pixels // width, height - 1) + 0.5) / height * 2 - 1
+                x = (pixels % width + 0.5) / width * 2 - 1
+                coordinates = np.stack([y, x], axis=-1).astype(np.float32)[None]
+                pieces.append(self._decode_queries(self._variables, latent, coordinates))
+        labels = np.concatenate(jax.device_get(pieces), axis=1)
+        return labels[:, : height * width].reshape(1, height, width)
+
+    def _latent(self, variables: dict[str, Any], inputs: jax.Array) -> Any:
+        images = network_images(inputs, self._config.data.input_scaling)
+        return self._model.apply(variables, images, method="encode")
+
+    def _labels_of_grid(
+        self,
+        variables: dict[str, Any],
+        latent: Any,
+        size: tuple[int, int],
+    ) -> jax.Array:
+        logits = self._model.apply(variables, latent, size, method="decode")
+        return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
+
+    def _labels_of_queries(
+        self,
+        variables: dict[str, Any],
+        latent: Any,
+        coordinates: jax.Array,
+    ) -> jax.Array:
+        logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
+        return jnp.argmax(logits, axis=-1).astype(jnp.uint8)

@@ -1,0 +1,39 @@
+"""FP-LIIF as a system."""
+
+import ml_collections
+
+from fpliif_jax.configs import fp_liif
+from fpliif_jax.interop.fp_liif import fpliif_from_torch, fpliif_to_torch
+from fpliif_jax.systems.fp_liif import labeller, operations, protocols, settings, stage
+from fpliif_jax.systems.protocol import Protocol
+from fpliif_jax.systems.system import System
+
+
+def _main_score(dataset: str) -> tuple[str, str]:
+    return ("group_f1", "overall") if dataset == "helen" else ("mean_f1", "mean")
+
+
+def _parse_protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
+    return Protocol.parse(text)
+
+
+SYSTEM = System(
+    title="FP-LIIF",
+    default_config=fp_liif.get_config,
+    data={"framing": "square"},
+    main_score=_main_score,
+    main_protocol=None,
+    decodes_any_size=True,
+    has_torch_twin=True,
+    create_model=settings.create,
+    input_shapes=settings.input_shapes,
+    inference_variables=settings.inference_variables,
+    multiply_accumulates=operations.multiply_accumulates,
+    make_stages=stage.make_stages,
+    parse_protocol=_parse_protocol,
+    make_predictor=protocols.make_predictor,
+    make_labeller=labeller.FPLIIFLabeller,
+    from_torch=fpliif_from_torch,
+    to_torch=fpliif_to_torch,
+    config_for_weights="configs/lapa.py",
+)

@@ -1,0 +1,57 @@
+"""Multiply-accumulates of one image, of the literal form of the models, by part.
+
+The counting is that which reproduces the "FLOPS" of FP-LIIF's Table 6:
+
+- a convolution or dense layer: one for each weight and output position; biases, activations and sums
+  are free;
+- a norm: 4 an element, 5 with scale and bias; the same for instance and batch norm;
+- sampling (bilinear or nearest, by `grid_sample` or resizing by interpolation): 4 a sampled value.
+  Small pooling windows and the plain doubling of STN-iCNN's rows are free;
+- a mean over all of a grid (the global feature): 1 an element. Without it the first entry of Table 6
+  would be 27.43 and not 27.44.
+
+Literal: FP-LIIF unfolds, samples, and evaluates the whole MLP for every member of the ensemble. What
+fpliif_jax computes is the same function in fewer operations; those are not counted here.
+"""
+
+import ml_collections
+
+from fpliif_jax import systems
+
+SAMPLING = 4
+
+
+def count(config: ml_collections.ConfigDict, image_size: int, output_size: int) -> dict[str, int]:
+    """Multiply-accumulates of one image, by part, in the order of computation.
+
+    Args:
+      config: `config.model`.
+      image_size: side of the image, in pixels. Of no consequence to STN-iCNN, which works on
+        `coarse_size`, the crops and the canvas.
+      output_size: side of the output; for STN-iCNN, of the canvas.
+    """
+    total: dict[str, int] = {}
+    parts = systems.of_name(config.name).multiply_accumulates(config, image_size, output_size)
+    for name, operations in parts:
+        total[name] = total.get(name, 0) + operations
+    return total
+
+
+def convolution(side: int, inputs: int, outputs: int, kernel_size: int = 3) -> int:
+    """Of a square output of that side."""
+    return side**2 * inputs * outputs * kernel_size**2
+
+
+def dense(positions: int, widths: tuple[int, ...]) -> int:
+    """Of dense layers between these widths, at so many positions."""
+    return positions * sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+
+
+def norm(elements: int, affine: bool) -> int:
+    """Of a norm over so many elements."""
+    return elements * (5 if affine else 4)
+
+
+def halved(side: int) -> int:
+    """By a convolution or pooling of stride 2 that is padded by half of its odd size."""
+    return (side - 1) // 2 + 1

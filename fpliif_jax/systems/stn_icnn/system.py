@@ -1,0 +1,40 @@
+"""STN-iCNN as a system."""
+
+from typing import Any
+
+import ml_collections
+
+from fpliif_jax.configs import stn_icnn
+from fpliif_jax.interop.stn_icnn import stn_icnn_from_torch
+from fpliif_jax.systems.stn_icnn import labeller, operations, protocols, settings, stages
+from fpliif_jax.systems.system import System
+
+
+def _main_score(dataset: str) -> tuple[str, str]:
+    return "group_f1", "overall"
+
+
+def _as_they_are(config: ml_collections.ConfigDict, variables: dict[str, Any]) -> dict[str, Any]:
+    return variables
+
+
+SYSTEM = System(
+    title="STN-iCNN",
+    default_config=stn_icnn.get_config,
+    data={"framing": "canvas", "labels": "facial_parts"},
+    main_score=_main_score,
+    main_protocol="canvas",
+    decodes_any_size=False,
+    has_torch_twin=False,
+    create_model=settings.create,
+    input_shapes=settings.input_shapes,
+    inference_variables=_as_they_are,
+    multiply_accumulates=operations.multiply_accumulates,
+    make_stages=stages.make_stages,
+    parse_protocol=protocols.parse_protocol,
+    make_predictor=protocols.make_predictor,
+    make_labeller=labeller.STNICNNLabeller,
+    from_torch=stn_icnn_from_torch,
+    to_torch=None,
+    config_for_weights="configs/stn_icnn_helen_official.py",
+)

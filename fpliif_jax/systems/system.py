@@ -1,0 +1,72 @@
+"""What a run needs to know of a face parser."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import ml_collections
+
+from fpliif_jax.run_folder.checkpoint import InferenceCheckpoint
+from fpliif_jax.systems.labeller import Labeller
+from fpliif_jax.systems.protocol import Prediction, Protocol
+from fpliif_jax.systems.stage import Stage
+
+Config = ml_collections.ConfigDict
+Variables = dict[str, Any]
+Predictor = Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A face parser: its networks, how they are trained, scored and used.
+
+    Attributes:
+      title: its name in its paper, 'FP-LIIF'.
+      default_config: every setting, with the paper's value.
+      data: what config.data must say, {'framing': 'square'}.
+      main_score: name of a data set -> (metric, class) that its paper compares there, as results.json has them.
+      main_protocol: key of the protocol by which the paper compares; None where it is the first of a run.
+      decodes_any_size: whether the network answers at any size that is asked for; else on the canvas it is fed.
+      has_torch_twin: whether `experiments.pytorch` has it, too.
+
+      create_model: (config.model, axis over whose devices batch norm is synchronised) -> the networks.
+      input_shapes: (config.model, side of the images) -> what `init` of the networks is called with.
+      inference_variables: (config.model, variables) -> the variables for calls without gradients.
+      multiply_accumulates: (config.model, side of the image, side of the output) -> those of one image by
+        part, in the order of computation; see `systems.multiply_accumulates`.
+
+      make_stages: (config, networks, class names) -> the stages of config.train.stages, in order; ValueError where
+        one is unknown.
+      parse_protocol: (text of config.eval.rows, config) -> the protocol; ValueError where there is none.
+      make_predictor: (networks, config, protocols) -> a function of (variables, batch) that gives each protocol's
+        prediction by its key.
+      make_labeller: a trained model -> photos in, label maps out.
+
+      from_torch: state dict of PyTorch -> variables; InteropError where an entry is not the system's.
+      to_torch: variables -> state dict; None where there is no exchange format.
+      config_for_weights: an experiment file that such state dicts go with.
+    """
+
+    title: str
+    default_config: Callable[[], Config]
+    data: Mapping[str, str]
+    main_score: Callable[[str], tuple[str, str]]
+    main_protocol: str | None
+    decodes_any_size: bool
+    has_torch_twin: bool
+
+    create_model: Callable[[Config, str | None], nn.Module]
+    input_shapes: Callable[[Config, int], tuple[jax.ShapeDtypeStruct, ...]]
+    inference_variables: Callable[[Config, Variables], Variables]
+    multiply_accumulates: Callable[[Config, int, int], Iterator[tuple[str, int]]]
+
+    make_stages: Callable[[Config, nn.Module, tuple[str, ...]], list[Stage]]
+    parse_protocol: Callable[[str, Config], Protocol]
+    make_predictor: Callable[[nn.Module, Config, Sequence[Protocol]], Predictor]
+    make_labeller: Callable[[InferenceCheckpoint], Labeller]
+
+    from_torch: Callable[[Mapping[str, Any]], Variables]
+    to_torch: Callable[[Variables], dict[str, Any]] | None
+    config_for_weights: str

@@ -1,0 +1,147 @@
+"""Tests of fpliif_jax.systems: what every system has, and a third one that is added to the two in one place."""
+
+import json
+import pathlib
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+import pytest
+from tiny_run import tiny_config
+
+from fpliif_jax import preflight, systems
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.evaluation import evaluate
+from fpliif_jax.interruption import Interruption
+from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
+from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.system import System
+from fpliif_jax.training import train
+
+
+@pytest.mark.parametrize("name", systems.names())
+def test_a_system_is_that_of_its_own_config(name: str) -> None:
+    system = systems.of_name(name)
+    config = system.default_config()
+    assert config.model.name == name and systems.of(config) is system
+    assert {field: config.data[field] for field in system.data} == dict(system.data)
+    for protocol in systems.parse_protocols(config):
+        assert system.parse_protocol(protocol.text, config) == protocol
+    if system.main_protocol is not None:
+        assert system.parse_protocol(system.main_protocol, config).key == system.main_protocol
+    assert pathlib.Path(system.config_for_weights).exists()
+
+
+@pytest.mark.parametrize("name", ["resnet", "", None, ("fp_liif",)])
+def test_an_unknown_system_is_refused_with_those_there_are(name: object) -> None:
+    config = ml_collections.ConfigDict({"model": {"name": name}})
+    with pytest.raises(ValueError, match="model.name is .* one of 'fp_liif', 'stn_icnn'"):
+        systems.of(config)
+
+
+class _PixelByPixel(nn.Module):
+    """A dense layer on every pixel: the smallest face parser there is."""
+
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> jax.Array:
+        return nn.Dense(self.num_classes)(images.astype(jnp.float32) / 255)
+
+
+def _stages(
+    config: ml_collections.ConfigDict, model: nn.Module, class_names: tuple[str, ...]
+) -> list[Stage]:
+    def sums(variables: dict, inputs: dict) -> tuple[dict, dict]:
+        log_p = jax.nn.log_softmax(model.apply(variables, inputs["images"]))
+        labels = jax.nn.one_hot(inputs["labels"], model.num_classes)
+        return {"loss": -jnp.sum((log_p * labels).mean((1, 2, 3)) * inputs["weights"])}, {}
+
+    return [
+        Stage(
+            name="only",
+            settings=config.train,
+            learning_rates=config.train.learning_rate,
+            label_size=config.data.image_size,
+            prepare=lambda batch: {key: batch[key] for key in ("images", "labels", "weights")},
+            normalisers=lambda inputs: {"examples": jnp.sum(inputs["weights"])},
+            sums=sums,
+            total=lambda found, counts: (found["loss"] / counts["examples"], {}),
+            validation_protocol="whole",
+        )
+    ]
+
+
+def _predictor(model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple) -> object:
+    def predict(variables: dict, batch: dict) -> dict[str, Prediction]:
+        labels = jnp.argmax(model.apply(variables, batch["images"]), -1).astype(jnp.int32)
+        truth = batch[f"labels_{config.data.image_size}"].astype(jnp.int32)
+        return {
+            protocol.key: Prediction(
+                truth if protocol.name == "whole" else jnp.where(truth > 0, truth, IGNORE_LABEL),
+                labels,
+                {},
+            )
+            for protocol in protocols
+        }
+
+    return predict
+
+
+def _protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
+    if text not in ("whole", "foreground"):
+        raise ValueError(f"{text!r}: a protocol is whole or foreground")
+    return Protocol(config.data.image_size, config.data.image_size, text)
+
+
+# Looked up as the two are: a module with a SYSTEM.
+SYSTEM = System(
+    title="Pixel by pixel",
+    default_config=tiny_config,
+    data={"framing": "square"},
+    main_score=lambda dataset: ("mean_f1", "mean"),
+    main_protocol="whole",
+    decodes_any_size=False,
+    has_torch_twin=False,
+    create_model=lambda config, axis_name: _PixelByPixel(config.num_classes),
+    input_shapes=lambda config, size: (jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8),),
+    inference_variables=lambda config, variables: variables,
+    multiply_accumulates=lambda config, image_size, output_size: iter(()),
+    make_stages=_stages,
+    parse_protocol=_protocol,
+    make_predictor=_predictor,
+    make_labeller=lambda trained: None,
+    from_torch=lambda state: {},
+    to_torch=None,
+    config_for_weights="",
+)
+
+
+def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
+    config = tiny_config(lapa_download, data_dir)
+    with config.unlocked():
+        config.model = ml_collections.ConfigDict(
+            {"name": "pixel_by_pixel", "num_classes": 11, "dtype": "float32"}
+        )
+        config.eval.rows = ("whole", "foreground")
+        config.train.stages = ("only",)
+        config.train.epochs = 4
+        config.train.learning_rate = 0.1
+    preflight.check_settings(config)
+    with pytest.raises(ValueError, match="config.eval.rows has '32': a protocol is whole"):
+        systems.parse_protocols(config, ("32",))
+    dataset = input_pipeline.load_dataset(config.data)
+    assert train.train(config, tmp_path, dataset, Interruption())
+    results = evaluate.evaluate(config, tmp_path, dataset)
+    assert {found["row"] for found in results["evaluations"]} == {"whole", "foreground"}
+    assert results["model"] == "pixel_by_pixel"
+    losses = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in losses if "loss" in line]
+    assert losses[-1] < losses[0]
