@@ -16,7 +16,7 @@ from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import InteropError, fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems import create_model
 
-NAMES = pathlib.Path(__file__).parents[1] / "data" / "fp_liif_state_dict.txt"
+NAMES = pathlib.Path(__file__).parent / "fp_liif_state_dict.txt"
 BATCH_NORM = {"norm": "batch", "norm_affine": True}
 UNET = {"decoder": "conv_unet"}
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from fpliif_jax.nn import layers
 
 Array = jax.Array
+Latent = dict[str, Any]
 
 
 class DoubleConvolution(nn.Module):
@@ -36,7 +37,7 @@ class DoubleConvolution(nn.Module):
 
 
 class UNetDecoder(nn.Module):
-    """Logits at the size of the image from the latent grid Z and the groups before it.
+    """The latent grid Z and the groups before it to logits at the size of the image, and from these at any.
 
     The paper tells no more than "a Conv U-Net type decoder" and 9.31 M parameters with the encoder.
     This one takes Z to 4 F channels, pools to 8 F, and goes up again through 4 F, joined with what
@@ -86,29 +87,57 @@ class UNetDecoder(nn.Module):
         self.joins = [double(2 * width, width) for width in widths]
         self.head = convolution(widths[-1], self.num_classes, kernel_size=1)
 
+    def select(self, groups: tuple[Array, ...]) -> Latent:
+        """What is decoded, of the outputs of the encoder's groups: the last, 'latent_grid', and the others, 'skips'."""
+        return {"latent_grid": groups[-1], "skips": tuple(groups[:-1])}
+
     def __call__(
         self,
-        latent_grid: Array,
-        skips: tuple[Array, ...],
-        train: bool,
-        example_weights: Array | None,
+        latent: Latent,
+        output_size: tuple[int, int],
+        train: bool = False,
+        example_weights: Array | None = None,
     ) -> Array:
-        """Logits at the size of the first skip.
+        """Logits at the size of the image, resized bilinearly.
 
         Args:
-          latent_grid: [B, n_h, n_w, F].
-          skips: outputs of the groups before, finest first, each [B, ·, ·, F].
+          latent: 'latent_grid' [B, n_h, n_w, F], and 'skips', finest first, each [B, ·, ·, F].
+          output_size: (h, w).
           train: see `layers.BatchNorm`.
           example_weights: float32 [B] or None, see `layers.BatchNorm`.
 
         Returns:
-          float32 [B, H, W, C].
+          float32 [B, h, w, C].
         """
-        latent = self.latent(latent_grid, train, example_weights)
+        return layers.resize_bilinear(self._logits(latent, train, example_weights), output_size)
+
+    def query(
+        self,
+        latent: Latent,
+        coordinates: Array,
+        train: bool = False,
+        example_weights: Array | None = None,
+    ) -> Array:
+        """Logits at the size of the image, sampled bilinearly at coordinates.
+
+        Args:
+          latent, train, example_weights: as for `__call__`.
+          coordinates: float32 [B, Q, 2], (y, x) in [-1, 1].
+
+        Returns:
+          float32 [B, Q, C].
+        """
+        logits = self._logits(latent, train, example_weights)
+        return layers.sample_at(logits, coordinates[..., 0], coordinates[..., 1], "bilinear")
+
+    def _logits(self, latent: Latent, train: bool, example_weights: Array | None) -> Array:
+        """At the size of the first skip, float32 [B, H, W, C]."""
+        coarsest = self.latent(latent["latent_grid"], train, example_weights)
         # 'SAME' keeps the last row of a grid of odd height.
-        hidden = nn.max_pool(latent, (2, 2), strides=(2, 2), padding="SAME")
+        hidden = nn.max_pool(coarsest, (2, 2), strides=(2, 2), padding="SAME")
         hidden = self.bottleneck(hidden, train, example_weights)
-        for up, join, skip in zip(self.ups, self.joins, (latent, *skips[::-1]), strict=True):
+        skips = (coarsest, *latent["skips"][::-1])
+        for up, join, skip in zip(self.ups, self.joins, skips, strict=True):
             hidden = up(layers.resize_bilinear(hidden, skip.shape[1:3]))
             hidden = join(jnp.concatenate([hidden, skip], axis=-1), train, example_weights)
         return self.head(hidden).astype(jnp.float32)

@@ -329,7 +329,7 @@ def test_json_alone_on_stdout(tmp_path: pathlib.Path) -> None:
 def test_an_impossible_model_is_one_line() -> None:
     done = run("--config=configs/celebamask_hq.py", "--config.model.norm=group")
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("error: model.norm is 'group'")
+    assert done.stderr.strip().splitlines()[-1].startswith("error: config.model.norm is 'group'")
     assert "Traceback" not in done.stderr
 
 

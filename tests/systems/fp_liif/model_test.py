@@ -1,6 +1,7 @@
 """Tests of fpliif_jax.systems.fp_liif: shapes, sizes, names, memory, precision, norms, queries, chunks."""
 
 import functools
+import inspect
 import pathlib
 from typing import Any
 
@@ -16,8 +17,11 @@ from needs_torch import torch
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.nn import layers
 from fpliif_jax.systems import create_model
+from fpliif_jax.systems.fp_liif.decoder import LIIFDecoder
+from fpliif_jax.systems.fp_liif.model import FPLIIF
+from fpliif_jax.systems.fp_liif.unet import UNetDecoder
 
-STATE_DICT = pathlib.Path(__file__).parents[2] / "data" / "fp_liif_state_dict.txt"
+STATE_DICT = pathlib.Path(__file__).parents[2] / "interop" / "fp_liif_state_dict.txt"
 GIB = 2**30
 
 
@@ -130,8 +134,8 @@ def test_names_and_shapes_are_those_of_the_pytorch_state_dict() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("norm", "layer", r"model\.norm is 'layer'.*'instance', 'batch', 'none'"),
-        ("ensemble", "mean", r"model\.ensemble is 'mean'.*'average', 'area', 'none'"),
+        ("norm", "layer", r"model\.norm is 'layer'.*instance, batch, none"),
+        ("ensemble", "mean", r"model\.ensemble is 'mean'.*average, area, none"),
         ("dtype", "float16", r"model\.dtype is 'float16'"),
         ("name", "unet", r"model\.name is 'unet'"),
         ("query_chunk", 0, r"model\.query_chunk is 0"),
@@ -168,6 +172,24 @@ def test_any_size_in_and_out(decoder: str, dtype: str) -> None:
     assert default.shape == (2, 18, 25, 5)
     latent = jax.eval_shape(lambda v: model.apply(v, images, method="encode"), variables)
     assert latent["latent_grid"].shape == (2, 5, 7, 8)
+
+
+@pytest.mark.parametrize("method", ["select", "__call__", "query"])
+def test_both_decoders_are_called_in_the_same_way(method: str) -> None:
+    liif, unet = (inspect.signature(getattr(kind, method)) for kind in (LIIFDecoder, UNetDecoder))
+    assert liif == unet
+
+
+def test_an_encoder_goes_with_any_decoder() -> None:
+    """Another decoder, put together by hand, answers from the same encoder's parameters."""
+    model, variables = initialised(small_config())
+    decoder = model.decoder.clone(ensemble="none", parent=None)
+    other = FPLIIF(encoder=model.encoder.clone(parent=None), decoder=decoder)
+    created = create_model(small_config(ensemble="none"))
+    images = random_images(1, 8, 8)
+    np.testing.assert_array_equal(
+        quick_jit(other.apply)(variables, images), quick_jit(created.apply)(variables, images)
+    )
 
 
 def test_one_latent_serves_several_outputs() -> None:
