@@ -586,9 +586,9 @@ def test_a_set_without_one_of_the_parts_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"framing": "round"}, r"data\.framing = 'round'.*'square', 'canvas'"),
-        ({"labels": "few"}, r"data\.labels = 'few'.*'all', 'facial_parts'"),
-        ({"split": "mine"}, r"data\.split = 'mine'.*'official', 'random'"),
+        ({"framing": "round"}, r"data\.framing is 'round'.*'square', 'canvas'"),
+        ({"labels": "few"}, r"data\.labels is 'few'.*'all', 'facial_parts'"),
+        ({"split": "mine"}, r"data\.split is 'mine'.*'official', 'random'"),
         ({"split_fractions": (0.5, 0.5)}, r"data\.split_fractions = \(0\.5, 0\.5\)"),
         ({"split_fractions": (0.6, 0.3, 0.2)}, r"data\.split_fractions.*sum is 1"),
         ({"split_fractions": (1.2, -0.1, -0.1)}, r"data\.split_fractions.*below 0"),

@@ -135,17 +135,17 @@ def test_predicting_leaves_a_model_as_it_is() -> None:
     config.model.norm = "batch"
     model = FPLIIF(config.model).train()
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    rows = parse_protocols(config)
+    protocols = parse_protocols(config)
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     batch = {"images": images, "labels_32": np.zeros((2, 32, 32), np.uint8)}
-    predict = make_predictor(model, config, rows, CPU)
+    predict = make_predictor(model, config, protocols, CPU)
     together = predict(batch)
     for name, buffer in model.named_buffers():
         assert torch.equal(buffer, before[name]), name
     alone = predict({name: leaf[1:] for name, leaf in batch.items()})
-    for row in rows:
+    for protocol in protocols:
         # The sums of another batch size may be rounded differently, and a pixel or two be a tie.
-        differs = together[row.name].labels[1] != alone[row.name].labels[0]
+        differs = together[protocol.key].labels[1] != alone[protocol.key].labels[0]
         assert differs.mean() < 0.01
 
 
