@@ -27,7 +27,7 @@ from fpliif_jax.preflight import (
     warn_of_dtype,
 )
 from fpliif_jax.run_folder import run_lock, run_record
-from fpliif_jax.training import supervision, train
+from fpliif_jax.training import loop, supervision
 
 _LONGEST_REASON = 300  # characters of what JAX says of a process that is gone
 _CONFIG = define_config_flag()
@@ -97,7 +97,7 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interrup
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir, parallel.is_main_process()):
         if _MODE.value != "eval":
-            train.train(config, workdir, dataset, stop)
+            loop.train(config, workdir, dataset, stop)
         if stop.requested:
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
         elif _MODE.value != "train":

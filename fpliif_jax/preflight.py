@@ -19,7 +19,8 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.training import fitting, train
+from fpliif_jax.training import fitting
+from fpliif_jax.training.optimizer import make_optimizer
 
 _DEFAULT = pathlib.Path(configs.__file__).parent / "synthetic.py"
 
@@ -109,7 +110,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
                     )
         input_pipeline.check_settings(config.data)
         _check_framing(config)
-        train.make_optimizer(config.train, 0.0, steps_per_epoch=1)
+        make_optimizer(config.train, 0.0, steps_per_epoch=1)
         _try_preprocessing(config.data)
         _try_training(config)
     except (ValueError, TypeError) as error:

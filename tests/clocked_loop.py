@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from fpliif_jax.training import progress
+
 
 class ClockedLoop:
     """A step takes 1 s, validation 100 s, a checkpoint 1,000 s.
@@ -15,11 +17,11 @@ class ClockedLoop:
       records: of the training split, as metrics.jsonl has them; see `read_records`.
     """
 
-    def __init__(self, module: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._now = 0.0
         self.records: list[dict[str, Any]] = []
         clock = types.SimpleNamespace(monotonic=lambda: self._now)
-        monkeypatch.setattr(module, "time", clock)
+        monkeypatch.setattr(progress, "time", clock)
 
     def read_records(self, workdir: pathlib.Path) -> None:
         """Call it when the run has ended."""

@@ -13,7 +13,7 @@ from fpliif_jax.data_builders import BUILDERS, class_names
 from fpliif_jax.experiments.audit.finding import SET_NAMES, Finding, Tables, listed, same_digits
 from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.systems import multiply_accumulates
-from fpliif_jax.training import train
+from fpliif_jax.training.optimizer import learning_rate_schedule
 
 _CLASSES = {
     "lapa": class_names.LAPA_AND_HELEN,
@@ -47,7 +47,7 @@ def check(tables: Tables) -> Iterator[Finding]:
 
 def rates_by_epoch(settings: ml_collections.ConfigDict, rate: float, epochs: int) -> np.ndarray:
     """The learning rate of every epoch, [epochs], as training sets it."""
-    schedule = train.learning_rate_schedule(settings, rate, 1)
+    schedule = learning_rate_schedule(settings, rate, 1)
     return np.asarray(schedule(jnp.arange(epochs)), np.float64)
 
 

@@ -19,7 +19,7 @@ from fpliif_jax import preflight  # noqa: E402
 from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
 from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
 from fpliif_jax.systems import create_model  # noqa: E402
-from fpliif_jax.training import train  # noqa: E402
+from fpliif_jax.training.step import init_variables  # noqa: E402
 
 _KIBIBYTE = 1024
 
@@ -38,7 +38,7 @@ def main() -> None:
 def _do(task: dict[str, Any]) -> dict[str, Any]:
     config = _config(task["config"])
     preflight.apply_to_jax(config)
-    variables = train.init_variables(create_model(config.model), config)
+    variables = init_variables(create_model(config.model), config)
     if task["framework"] == "torch":
         torch_programs.prepare(config)
         torch_programs.device_name()

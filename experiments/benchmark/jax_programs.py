@@ -13,7 +13,9 @@ from fpliif_jax.data import input_pipeline
 from fpliif_jax.experiments.benchmark.timing import Program
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.training import fitting, train
+from fpliif_jax.training import fitting
+from fpliif_jax.training.optimizer import make_optimizer
+from fpliif_jax.training.step import init_state, make_fitted_step
 
 NAME = "JAX"
 
@@ -131,12 +133,10 @@ def training_step(
       steps_per_epoch: of the learning rate's schedule.
     """
     own = stage.settings
-    optimizer = train.make_optimizer(own, stage.learning_rates, steps_per_epoch)
-    state = parallel.replicate(train.init_state(variables, stage, optimizer))
+    optimizer = make_optimizer(own, stage.learning_rates, steps_per_epoch)
+    state = parallel.replicate(init_state(variables, stage, optimizer))
     started = time.perf_counter()  # what 'auto' is may have to be compiled for
-    step, microbatch, _ = train.make_fitted_step(
-        config, class_names(config), stage, optimizer, state
-    )
+    step, microbatch, _ = make_fitted_step(config, class_names(config), stage, optimizer, state)
     batch = parallel.shard(random_batch(config, stage, own.batch_size, microbatch))
     _, planned = compile_ahead(step, state, batch)
     compile_seconds = time.perf_counter() - started

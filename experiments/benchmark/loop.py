@@ -26,7 +26,7 @@ from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.training import train
+from fpliif_jax.training import loop as training_loop
 
 _FEWEST_STEPS = 8
 
@@ -106,7 +106,7 @@ def _run(plan: Plan, config: ConfigDict) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             workdir = pathlib.Path(folder)
             with mock.patch.object(checkpoint, "save", timed_save):
-                train.train(config, workdir, dataset, interruption)
+                training_loop.train(config, workdir, dataset, interruption)
             if interruption.requested:
                 raise KeyboardInterrupt
             progress = checkpoint.read_progress(workdir, "last")

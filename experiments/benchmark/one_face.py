@@ -23,7 +23,7 @@ from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import framing, settings
 from fpliif_jax.systems.stn_icnn.labeller import STNICNNLabeller
-from fpliif_jax.training import train
+from fpliif_jax.training.step import init_variables
 
 NAMES = {"stn": "STN-iCNN", "centroid": "baseline"}
 
@@ -70,7 +70,7 @@ def _programs(
 ) -> list[tuple[str, Program]]:
     """'whole', and the steps in order."""
     model = create_model(config.model)
-    variables = train.init_variables(model, config)
+    variables = init_variables(model, config)
     labeller = STNICNNLabeller(
         checkpoint.InferenceCheckpoint(config, variables, class_names, 0, None)
     )

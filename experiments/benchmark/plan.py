@@ -15,7 +15,7 @@ from fpliif_jax.experiments.benchmark.timing import Timed, measure_in_turn, reas
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems import create_model
-from fpliif_jax.training import train
+from fpliif_jax.training.step import init_variables
 
 PARTS = ("latency", "throughput", "training", "memory", "starts", "pipeline", "loop")
 FILE_NAME = "benchmark.json"
@@ -79,7 +79,7 @@ class Plan:
     @functools.cached_property
     def variables(self) -> dict[str, Any]:
         """Fresh weights, on the host: they do not change the work."""
-        return train.init_variables(create_model(self.config.model), self.config)
+        return init_variables(create_model(self.config.model), self.config)
 
     @functools.cached_property
     def dataset(self) -> input_pipeline.Dataset:

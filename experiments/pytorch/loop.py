@@ -1,13 +1,13 @@
-"""The training loop in PyTorch: as `fpliif_jax.training.train`, for FP-LIIF's one stage on one device."""
+"""The training loop in PyTorch: as `fpliif_jax.training.loop`, for FP-LIIF's one stage on one device."""
 
 import contextlib
+import dataclasses
 import math
 import pathlib
-import time
+from collections.abc import Callable
 from typing import Any
 
 import ml_collections
-import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -18,6 +18,8 @@ from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
 from fpliif_jax.experiments.pytorch.step import (
+    Batch,
+    Inputs,
     make_optimizer,
     make_prepare,
     make_scheduler,
@@ -28,14 +30,14 @@ from fpliif_jax.run_folder.checkpoint import (
     CheckpointError,
     check_same_run,
     flatten_config,
-    json_config,
     saved_step,
 )
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif.stage import mirrored_classes
-from fpliif_jax.training import fitting
-from fpliif_jax.training.train import TrainingError, check_has_training_split, init_variables
+from fpliif_jax.training import fitting, records
+from fpliif_jax.training.progress import Progress, StageSteps, Stopwatch
+from fpliif_jax.training.step import init_variables
 
 STAGE = "parsing"
 
@@ -64,24 +66,27 @@ def train(
       DataError: there is no training split.
       TrainingError: the loss is not finite.
     """
-    check_has_training_split(dataset)
+    records.check_has_training_split(dataset)
     if saved_step(workdir, "last") is not None:
         raise CheckpointError(f"{workdir} holds a run of JAX; use another --workdir")
     saved = checkpoint.load(workdir, "last")
-    if saved is not None:
+    if saved is None:
+        progress = Progress.at_start(config, dataset)
+    else:
         check_same_run(saved["progress"], config, dataset.metadata.fingerprint, workdir)
-        begun = flatten_config(saved["progress"]["config"])
+        progress = Progress.from_json(saved["progress"], workdir)
+        begun = flatten_config(progress.config)
         numbers = (fitting.MICROBATCH, fitting.QUERY_CHUNK)
         config = fitting.with_numbers(config, {name: begun[name] for name in numbers})
-    run = _Run(config, workdir, dataset, device, saved)
-    if run.is_finished:
+    run = prepare(config, workdir, dataset, device, progress, saved)
+    if progress.step == run.steps.last:
         return True
-    write_json(workdir / "config.json", run.config)
+    write_json(workdir / "config.json", progress.config)
     write_json(workdir / "environment.json", _environment(dataset, device))
     (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
-    with contextlib.closing(MetricsLog(workdir, run.step)) as log:
-        run.train(interruption, log)
-    return run.is_finished
+    with contextlib.closing(MetricsLog(workdir, progress.step)) as log:
+        run_stage(run, log, interruption)
+    return progress.step == run.steps.last
 
 
 def new_model(config: ml_collections.ConfigDict) -> FPLIIF:
@@ -106,202 +111,168 @@ def _environment(dataset: input_pipeline.Dataset, device: torch.device) -> dict[
     }
 
 
-class _Run:
-    """A run's model, optimizer and progress, which go on together."""
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run with all that its steps need; model, optimizer, scheduler and progress change with every step.
 
-    def __init__(
-        self,
-        config: ml_collections.ConfigDict,
-        workdir: pathlib.Path,
-        dataset: input_pipeline.Dataset,
-        device: torch.device,
-        saved: dict[str, Any] | None,
-    ) -> None:
-        settings, size = config.train, config.data.image_size
-        self._config, self._workdir, self._class_names = config, workdir, dataset.class_names
-        self._train_split = input_pipeline.load_split(dataset, "train", (size,))
-        self._per_epoch = input_pipeline.steps_per_epoch(
-            len(self._train_split), settings.batch_size
-        )
-        self._last_step = self._per_epoch * settings.epochs
-        self._progress = saved["progress"] if saved else self._first_progress(dataset)
-        self._model = new_model(config)
-        if saved:
-            self._model.load_state_dict(saved["model"])
-        self._model.to(device)
-        self._optimizer = make_optimizer(self._model, settings)
-        if saved:
-            self._optimizer.load_state_dict(saved["optimizer"])
-        self._scheduler = make_scheduler(self._optimizer, settings, self._per_epoch, self.step)
-        self._prepare = make_prepare(config, mirrored_classes(dataset.class_names), device)
-        self._validation = None
-        if "validation" not in dataset.missing_splits:
-            self._protocols = parse_protocols(config, (str(size),))
-            self._validation = input_pipeline.load_split(dataset, "validation", (size,))
-            predict = make_predictor(self._model, config, self._protocols, device)
-            self._score = make_scorer(predict, config.model.num_classes)
+    Attributes:
+      config: its settings.
+      workdir: its folder.
+      split: the training split.
+      steps: how many there are.
+      progress: where it stands.
+      model: on the device.
+      optimizer: of the model.
+      scheduler: of the optimizer.
+      prepare: a batch as the model takes it, see `make_prepare`.
+      validate: the model's scores, see `evaluate.row_scores`; None without a validation split.
+    """
 
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the run was started with, ready for JSON."""
-        return self._progress["config"]
+    config: ml_collections.ConfigDict
+    workdir: pathlib.Path
+    split: input_pipeline.Split
+    steps: StageSteps
+    progress: Progress
+    model: FPLIIF
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    prepare: Callable[[Batch], Inputs]
+    validate: Callable[[], dict[str, Any]] | None
 
-    @property
-    def step(self) -> int:
-        """Steps taken."""
-        return self._progress["step"]
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether all steps are taken."""
-        return self.step == self._last_step
-
-    def train(self, interruption: Interruption, log: MetricsLog) -> None:
-        """Goes on to the end, or to the end of the step in which it is interrupted."""
-        settings, size = self._config.train, self._config.data.image_size
-        batches = input_pipeline.train_batches(
-            self._train_split,
-            label_size=size,
-            batch_size=settings.batch_size,
-            rows=slice(0, settings.batch_size),
-            seed=self._config.seeds.data_order,
-            first_step=self.step,
-            last_step=self._last_step,
-        )
-        bar = tqdm(total=self._last_step, initial=self.step, desc=f"training {STAGE}", unit="step")
-        started = None  # the first step compiles or warms up: it is not counted in the speed
-        with interruption.deferred(), bar:
-            for batch in batches:
-                self._model.train()
-                rate = self._scheduler.get_last_lr()[0]
-                values = train_step(
-                    self._model,
-                    self._optimizer,
-                    self._scheduler,
-                    self._prepare(batch),
-                    self._config,
-                )
-                started = self._count_in(values, batch, started)
-                bar.update()
-                ends_epoch = self.step % self._per_epoch == 0
-                if self.step % settings.log_every_steps == 0 or self.is_finished:
-                    self._log_interval(log, rate, bar)
-                paused = time.monotonic()
-                if ends_epoch:
-                    self._end_epoch(log)
-                if interruption.requested and not self.is_finished:
-                    self._save("last", log)
-                    break
-                started += time.monotonic() - paused
-
-    def _end_epoch(self, log: MetricsLog) -> None:
-        settings, epoch = self._config.train, self.step // self._per_epoch
-        self._progress["train"]["epochs"] += 1
-        if self.is_finished or epoch % settings.validate_every_epochs == 0:
-            self._validate(epoch, log)
-        if self.is_finished or epoch % settings.checkpoint_every_epochs == 0:
-            self._save("last", log)
-
-    def _count_in(
-        self, values: dict[str, float], batch: dict[str, np.ndarray], started: float | None
-    ) -> float:
-        """Checks a step and adds it to the totals, in which validation and checkpoints are no time; the time now."""
-        progress = self._progress
-        bad = [name for name, value in values.items() if not math.isfinite(value)]
-        if bad:
-            self._stop_not_finite(bad[0], values[bad[0]], batch["example_ids"])
-        progress["step"] += 1
-        progress["train"]["steps"] += 1
-        interval = progress["interval"]
-        interval["steps"] += 1
-        for name, value in values.items():
-            interval["sums"][name] = interval["sums"].get(name, 0.0) + value
-        now = time.monotonic()
-        if started is not None:
-            train = progress["train"]
-            train["seconds"] += now - started
-            progress["timed_images"] += int(batch["weights"].sum())
-            train["images_per_second"] = progress["timed_images"] / max(train["seconds"], 1e-9)
-        return now
-
-    def _stop_not_finite(self, name: str, value: float, example_ids: np.ndarray) -> None:
-        ids = ", ".join(self._train_split.ids[index] for index in example_ids if index >= 0)
-        saved = checkpoint.load(self._workdir, "last")
-        kept = "there is no earlier checkpoint"
-        if saved is not None:
-            kept = f"the last good checkpoint, of step {saved['progress']['step']}, is kept"
-        raise TrainingError(
-            f"{name} is {value} at step {self.step + 1} (epoch {self.step // self._per_epoch + 1}); "
-            f"{kept} in {self._workdir}; batch ids: {ids}"
-        )
-
-    def _log_interval(self, log: MetricsLog, learning_rate: float, bar: tqdm) -> None:
-        """Writes the means since the last such record."""
-        interval, train = self._progress["interval"], self._progress["train"]
-        means = {name: total / interval["steps"] for name, total in interval["sums"].items()}
-        rate = train["images_per_second"]
-        speed = "" if rate is None else f", {rate:.1f} images/s"
-        bar.set_postfix_str(f"loss {means['loss']:.3f}{speed}")
-        log.write(
-            {
-                "step": self.step,
-                "split": "train",
-                "stage": STAGE,
-                "epoch": (self.step - 1) // self._per_epoch + 1,
-                **means,
-                "learning_rate": learning_rate,
-                "timing": {"seconds": train["seconds"], "images_per_second": rate},
-            }
-        )
-        self._progress["interval"] = {"steps": 0, "sums": {}}
-
-    def _validate(self, epoch: int, log: MetricsLog) -> None:
-        """Scores the validation split and keeps the model when it is the best so far."""
-        if self._validation is None:
-            return
-        (found,) = evaluate.score_split(
-            self._score,
-            self._validation,
-            self._protocols,
-            self._config.eval.batch_size,
-            description="validating",
-        ).values()
-        scores = evaluate.row_scores(found, self._class_names)
-        log.write(
-            {
-                "step": self.step,
-                "split": "validation",
-                "stage": STAGE,
-                "epoch": epoch,
-                **{name: scores[name] for name in ("mean_f1", "miou", "class_f1")},
-            }
-        )
-        score, best = scores["mean_f1"], self._progress["best_score"]
-        if score is not None and (best is None or score > best):
-            self._progress["best_score"] = score
-            self._save("best", log)
-
-    def _save(self, which: str, log: MetricsLog) -> None:
+    def save(self, which: str, log: MetricsLog) -> None:
+        """Writes a checkpoint."""
         log.flush()
-        checkpoint.save(
-            self._workdir,
-            which,
-            {
-                "model": self._model.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "progress": self._progress,
-            },
-        )
-
-    def _first_progress(self, dataset: input_pipeline.Dataset) -> dict[str, Any]:
-        return {
-            "config": json_config(self._config),
-            "fingerprint": dataset.metadata.fingerprint,
-            "class_names": list(dataset.class_names),
-            "whose_left": dataset.whose_left,
-            "step": 0,
-            "best_score": None,
-            "interval": {"steps": 0, "sums": {}},
-            "train": {"epochs": 0, "steps": 0, "images_per_second": None, "seconds": 0.0},
-            "timed_images": 0,
+        content = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": self.progress.to_json(),
         }
+        checkpoint.save(self.workdir, which, content)
+
+
+def prepare(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    dataset: input_pipeline.Dataset,
+    device: torch.device,
+    progress: Progress,
+    saved: dict[str, Any] | None,
+) -> Run:
+    """Opens the data, and makes the model or takes it from the checkpoint `saved` of the progress."""
+    settings, size = config.train, config.data.image_size
+    split = input_pipeline.load_split(dataset, "train", (size,))
+    steps = StageSteps(len(split), settings.batch_size, settings.epochs)
+    model = new_model(config)
+    if saved:
+        model.load_state_dict(saved["model"])
+    model.to(device)
+    optimizer = make_optimizer(model, settings)
+    if saved:
+        optimizer.load_state_dict(saved["optimizer"])
+    return Run(
+        config,
+        workdir,
+        split,
+        steps,
+        progress,
+        model,
+        optimizer,
+        make_scheduler(optimizer, settings, steps.per_epoch, progress.step),
+        make_prepare(config, mirrored_classes(dataset.class_names), device),
+        _make_validation(config, dataset, model, device),
+    )
+
+
+def _make_validation(
+    config: ml_collections.ConfigDict,
+    dataset: input_pipeline.Dataset,
+    model: FPLIIF,
+    device: torch.device,
+) -> Callable[[], dict[str, Any]] | None:
+    if "validation" in dataset.missing_splits:
+        return None
+    protocols = parse_protocols(config, (str(config.data.image_size),))
+    split = input_pipeline.load_split(dataset, "validation", evaluate.label_sizes(protocols))
+    score = make_scorer(make_predictor(model, config, protocols, device), config.model.num_classes)
+
+    def validate() -> dict[str, Any]:
+        (found,) = evaluate.score_split(
+            score, split, protocols, config.eval.batch_size, description="validating"
+        ).values()
+        return evaluate.row_scores(found, dataset.class_names)
+
+    return validate
+
+
+def run_stage(run: Run, log: MetricsLog, interruption: Interruption) -> None:
+    """Trains to the end, or to the end of the step in which it is interrupted."""
+    config, settings, progress, steps = run.config, run.config.train, run.progress, run.steps
+    stopwatch = Stopwatch()
+
+    def step(batch: Batch) -> float:
+        """Takes a step, checks it and counts it in; its learning rate."""
+        run.model.train()
+        rate = run.scheduler.get_last_lr()[0]
+        inputs = run.prepare(batch)
+        metrics = train_step(run.model, run.optimizer, run.scheduler, inputs, config)
+        _check_finite(run, metrics, batch)
+        progress.step += 1
+        progress.stage_step += 1
+        progress.count_step(metrics, steps.images(progress.step), stopwatch.lap())
+        bar.update()
+        return rate
+
+    def end_epoch() -> None:
+        """Validates and saves, where these are due."""
+        epoch, ends_stage = steps.epoch(progress.step), progress.step == steps.last
+        progress.train.epochs += 1
+        if ends_stage or epoch % settings.validate_every_epochs == 0:
+            _validate(run, epoch, log)
+        if ends_stage or epoch % settings.checkpoint_every_epochs == 0:
+            run.save("last", log)
+
+    batches = input_pipeline.train_batches(
+        run.split,
+        label_size=config.data.image_size,
+        batch_size=settings.batch_size,
+        rows=slice(0, settings.batch_size),
+        seed=config.seeds.data_order,
+        first_step=progress.step,
+        last_step=steps.last,
+    )
+    bar = tqdm(total=steps.last, initial=progress.step, desc=f"training {STAGE}", unit="step")
+    with interruption.deferred(), bar:
+        for batch in batches:
+            rate = step(batch)
+            ends_stage = progress.step == steps.last
+            if progress.step % settings.log_every_steps == 0 or ends_stage:
+                records.log_interval(log, bar, progress, STAGE, steps, rate)
+            if steps.ends_epoch(progress.step):
+                with stopwatch.stopped():
+                    end_epoch()
+            if interruption.requested and not ends_stage:
+                run.save("last", log)
+                break
+
+
+def _check_finite(run: Run, metrics: dict[str, float], batch: Batch) -> None:
+    if all(map(math.isfinite, metrics.values())):
+        return
+    step, saved = run.progress.step + 1, checkpoint.load(run.workdir, "last")
+    raise records.not_finite(
+        metrics,
+        f"step {step} (stage {STAGE}, epoch {run.steps.epoch(step)})",
+        saved["progress"]["step"] if saved else None,
+        run.workdir,
+        (run.split.ids[index] for index in batch["example_ids"] if index >= 0),
+    )
+
+
+def _validate(run: Run, epoch: int, log: MetricsLog) -> None:
+    """Scores the validation split and keeps the model when it is the best so far."""
+    if run.validate is None:
+        return
+    scores = run.validate()
+    records.log_validation(log, run.progress, STAGE, epoch, scores)
+    if run.progress.is_best(scores["mean_f1"]):
+        run.save("best", log)

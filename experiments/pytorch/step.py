@@ -137,7 +137,7 @@ def make_scheduler(
     steps_per_epoch: int,
     steps_taken: int = 0,
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """The learning rates of `fpliif_jax.training.train.learning_rate_schedule`, by step.
+    """The learning rates of `fpliif_jax.training.optimizer.learning_rate_schedule`, by step.
 
     Args:
       optimizer: new, or with the state it had after that many steps.

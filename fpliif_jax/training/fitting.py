@@ -1,7 +1,7 @@
 """The numbers of a training step that hang on the device's memory, where the config leaves them 'auto'.
 
 They decide about memory, time and rounding, never about the function. A run keeps those it was started with
-(`progress['chosen']` of its checkpoints, 'chosen' in environment.json), on whatever device it goes on: they are bits
+(`Progress.chosen` of its checkpoints, 'chosen' in environment.json), on whatever device it goes on: they are bits
 of its results.
 """
 
@@ -15,6 +15,7 @@ from fpliif_jax import parallel
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
+from fpliif_jax.training.progress import Progress
 
 # Field of the config: number.
 Numbers = dict[str, Any]
@@ -29,14 +30,14 @@ def fixed_microbatch(settings: ml_collections.ConfigDict) -> int:
     return 0 if settings.microbatch == AUTO else settings.microbatch
 
 
-def numbers_of_run(progress: dict[str, Any]) -> Numbers | None:
+def numbers_of_run(progress: Progress) -> Numbers | None:
     """What a run goes on with; None for one that has not chosen yet.
 
     Earlier runs have chosen nothing: they have numbers in their config.
     """
-    if "chosen" in progress:
-        return dict(progress["chosen"])
-    config = checkpoint.flatten_config(progress["config"])
+    if progress.chosen is not None:
+        return dict(progress.chosen)
+    config = checkpoint.flatten_config(progress.config)
     numbers = {
         field: config[field] for field in (MICROBATCH, QUERY_CHUNK, REMAT) if field in config
     }

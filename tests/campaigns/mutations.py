@@ -36,7 +36,7 @@ from fpliif_jax.experiments.runs import runs
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import photos
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.training import train
+from fpliif_jax.training import loop
 from tests.campaigns import runner
 
 
@@ -127,7 +127,7 @@ def _kinds(folder: pathlib.Path) -> list[Kind]:
         config.train.epochs = 1
     dataset = input_pipeline.load_dataset(config.data)
     run.mkdir(parents=True)
-    train.train(config, run, dataset, Interruption())
+    loop.train(config, run, dataset, Interruption())
     evaluate.evaluate(config, run, dataset)
     weights = folder / "weights"
     weights.mkdir()

@@ -26,7 +26,7 @@ from fpliif_jax.interop.read_weights import read_weights
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import label_photos
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.training import train
+from fpliif_jax.training import loop
 
 SIZE = (12, 16)  # height, width
 NAMES = ("background", "skin", "left_eye", "right_eye", "hair")
@@ -601,7 +601,7 @@ def run(config: object, workdir: pathlib.Path) -> dict:
     dataset = input_pipeline.load_dataset(config.data)
     preflight.check_classes(config, dataset)
     workdir.mkdir(parents=True)
-    train.train(config, workdir, dataset, Interruption())
+    loop.train(config, workdir, dataset, Interruption())
     return evaluate.evaluate(config, workdir, dataset)
 
 
@@ -625,7 +625,7 @@ def test_lapa_copied_into_the_own_layout_trains_to_the_same_bits(
         config.augment.horizontal_flip = True
         dataset = input_pipeline.load_dataset(config.data)
         (tmp_path / name).mkdir()
-        train.train(config, tmp_path / name, dataset, Interruption())
+        loop.train(config, tmp_path / name, dataset, Interruption())
         digests[name] = dataset.digest
         weights[name] = checkpoint.load_for_inference(tmp_path / name, "last").variables
     jax.tree.map(np.testing.assert_array_equal, weights["lapa"], weights["own_data"])

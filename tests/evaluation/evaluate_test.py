@@ -23,7 +23,7 @@ from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif import protocols
 from fpliif_jax.systems.protocol import Prediction, Protocol
-from fpliif_jax.training import train
+from fpliif_jax.training.step import init_variables
 
 
 def test_logits_are_enlarged_as_by_pytorch() -> None:
@@ -46,7 +46,7 @@ def test_label_maps_are_enlarged_by_nearest() -> None:
 def _trained(config: ConfigDict, workdir: pathlib.Path) -> input_pipeline.Dataset:
     """A run's folder with fresh parameters as its checkpoints: evaluation does not mind."""
     dataset = input_pipeline.load_dataset(config.data)
-    state = train.init_variables(create_model(config.model), config)
+    state = init_variables(create_model(config.model), config)
     progress = {
         "config": checkpoint.json_config(config),
         "class_names": list(dataset.class_names),
@@ -133,7 +133,7 @@ def test_padding_and_batch_size_change_nothing(
     dataset = input_pipeline.load_dataset(config.data)
     split = input_pipeline.load_split(dataset, "test", (32,))
     model = create_model(config.model)
-    variables = parallel.replicate(train.init_variables(model, config))
+    variables = parallel.replicate(init_variables(model, config))
     rows = parse_protocols(config, ("32",))
     eval_step = evaluate.make_eval_step(model, config, rows)
     found = [
@@ -287,7 +287,7 @@ def test_an_earlier_run_with_the_other_sides_is_not_scored(
     assert results["dataset"]["whose_left"] == "picture"
     with config.unlocked():
         config.data.synthetic.num_train = 600
-    state = train.init_variables(create_model(config.model), config)
+    state = init_variables(create_model(config.model), config)
     progress = checkpoint.read_progress(tmp_path / "downloaded", "last")
     progress["config"] = checkpoint.json_config(config)
     checkpoint.save(tmp_path / "drawn", "last", 4, state, progress)
@@ -301,7 +301,7 @@ def test_checkpoint_arrays_that_do_not_fit_are_refused(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     model = create_model(config.model)
-    variables = train.init_variables(model, config)
+    variables = init_variables(model, config)
     variables["params"]["decoder"]["mlp_2"]["bias"] = np.zeros(4, np.float32)
     state = checkpoint.InferenceCheckpoint(config, variables, (), 4, "")
     with pytest.raises(checkpoint.CheckpointError, match=r"mlp_2/bias is float32\[4\].*\[8\]"):

@@ -12,7 +12,7 @@ from tiny_run import tiny_config
 from fpliif_jax import parallel, systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.systems import create_model
-from fpliif_jax.training import train
+from fpliif_jax.training.step import init_variables, loss_and_gradients
 
 NAMES = tuple(f"class {index}" for index in range(11))
 
@@ -22,7 +22,7 @@ def test_logits_of_cast_parameters_are_the_same_bits(norm_affine: bool) -> None:
     config = tiny_config()
     config.dtype, config.model.norm_affine = "bfloat16", norm_affine
     model = create_model(config.model)
-    params = train.init_variables(model, config)["params"]
+    params = init_variables(model, config)["params"]
     cast = systems.of(config).inference_variables(config.model, {"params": params})["params"]
     dtypes = {leaf.dtype.name for leaf in jax.tree.leaves(cast["encoder"])}
     assert dtypes == ({"bfloat16", "float32"} if norm_affine else {"bfloat16"})
@@ -39,7 +39,7 @@ def test_gradients_are_the_same_bits_and_float32(tmp_path: pathlib.Path, microba
     model = create_model(config.model, axis_name=parallel.AXIS)
     (stage,) = systems.of(config).make_stages(config, model, NAMES)
     assert stage.cast is not None
-    params = train.init_variables(model, config)["params"]
+    params = init_variables(model, config)["params"]
     batch = input_pipeline.blank_batch(4, 32, 32)
     generator = np.random.default_rng(0)
     for name, most in (("images", 256), ("labels", 11)):
@@ -47,7 +47,7 @@ def test_gradients_are_the_same_bits_and_float32(tmp_path: pathlib.Path, microba
 
     def gradients(stage: Any) -> tuple[Any, Any]:
         step = jax.pmap(
-            lambda batch: train.loss_and_gradients(stage, params, {}, batch, microbatch)[:2],
+            lambda batch: loss_and_gradients(stage, params, {}, batch, microbatch)[:2],
             axis_name=parallel.AXIS,
             devices=jax.devices()[:1],
         )

@@ -17,7 +17,7 @@ from fpliif_jax.interruption import Interruption
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.system import System
-from fpliif_jax.training import train
+from fpliif_jax.training import loop
 
 
 @pytest.mark.parametrize("name", systems.names())
@@ -138,7 +138,7 @@ def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
     with pytest.raises(ValueError, match="config.eval.rows has '32': a protocol is whole"):
         systems.parse_protocols(config, ("32",))
     dataset = input_pipeline.load_dataset(config.data)
-    assert train.train(config, tmp_path, dataset, Interruption())
+    assert loop.train(config, tmp_path, dataset, Interruption())
     results = evaluate.evaluate(config, tmp_path, dataset)
     assert {found["row"] for found in results["evaluations"]} == {"whole", "foreground"}
     assert results["model"] == "pixel_by_pixel"

@@ -16,8 +16,12 @@ from fpliif_jax.data import input_pipeline
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.setting_ranges import AUTO
+from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import query_plan
-from fpliif_jax.training import fitting, train
+from fpliif_jax.training import fitting, loop
+from fpliif_jax.training.optimizer import make_optimizer
+from fpliif_jax.training.progress import Progress
+from fpliif_jax.training.step import init_state, init_variables, make_fitted_step
 
 GIB = 2**30
 PIXELS = 256**2
@@ -115,7 +119,7 @@ def _train(
     workdir.mkdir(exist_ok=True)
     interruption = Interruption()
     interruption.requested = stop
-    train.train(config, workdir, input_pipeline.load_dataset(config.data), interruption)
+    loop.train(config, workdir, input_pipeline.load_dataset(config.data), interruption)
     recorded = json.loads((workdir / "environment.json").read_text())["chosen"]
     assert checkpoint.read_progress(workdir, "last")["chosen"] == recorded
     return checkpoint.load_for_inference(workdir, "last").variables, recorded
@@ -160,7 +164,7 @@ def test_earlier_runs_go_on_with_the_numbers_of_their_config(
     config = tiny_config(lapa_download, data_dir)
     config.train.epochs = 2
     config.train.microbatch, config.model.query_chunk = 0, 100
-    progress = {"config": checkpoint.json_config(config)}
+    progress = Progress(checkpoint.json_config(config), fingerprint="")
     assert fitting.numbers_of_run(progress) == {
         "train.microbatch": 0,
         "model.query_chunk": 100,
@@ -186,11 +190,11 @@ def test_the_chosen_step_is_not_compiled_again(
     config.train.batch_size = 8
     names = tuple(f"class {index}" for index in range(11))
     stages = systems.of(config).make_stages(
-        config, train.create_model(config.model, parallel.AXIS), names
+        config, create_model(config.model, parallel.AXIS), names
     )
-    model = train.create_model(config.model)
-    optimizer = train.make_optimizer(config.train, 1e-3, 10)
-    state = train.init_state(train.init_variables(model, config), stages[0], optimizer)
+    model = create_model(config.model)
+    optimizer = make_optimizer(config.train, 1e-3, 10)
+    state = init_state(init_variables(model, config), stages[0], optimizer)
     state = parallel.replicate(state)
     monkeypatch.setattr(query_plan, "this_device", lambda: ("gpu", 2**40))
     compiled = []
@@ -201,7 +205,7 @@ def test_the_chosen_step_is_not_compiled_again(
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
-        step, microbatch, _ = train.make_fitted_step(config, names, stages[0], optimizer, state)
+        step, microbatch, _ = make_fitted_step(config, names, stages[0], optimizer, state)
         assert microbatch == 2
         assert len(compiled) == 1
         batch = input_pipeline.blank_batch(8, 32, 32)

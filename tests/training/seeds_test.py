@@ -13,7 +13,8 @@ from fpliif_jax.data import input_pipeline
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model
-from fpliif_jax.training import train
+from fpliif_jax.training import loop
+from fpliif_jax.training.step import init_variables
 
 SOURCES = ("initialisation", "data_order", "augmentation")
 
@@ -30,7 +31,7 @@ def test_all_sources_follow_the_seed_until_set(experiment: object) -> None:
 
 def _parameters(config: ConfigDict, workdir: pathlib.Path) -> np.ndarray:
     workdir.mkdir()
-    train.train(config, workdir, input_pipeline.load_dataset(config.data), Interruption())
+    loop.train(config, workdir, input_pipeline.load_dataset(config.data), Interruption())
     variables = checkpoint.load_for_inference(workdir, "last").variables
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(variables)])
 
@@ -66,7 +67,7 @@ def test_only_its_own_seed_changes_the_initial_parameters() -> None:
         config = tiny_config()
         config.seeds.update(seeds)
         model = create_model(config.model)
-        return jax.tree.leaves(train.init_variables(model, config))
+        return jax.tree.leaves(init_variables(model, config))
 
     usual = initial()
     others = initial(data_order=1, augmentation=1)

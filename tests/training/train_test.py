@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax.training.train: gradients over devices, the loop, resuming, and failures."""
+"""Tests of fpliif_jax.training: gradients over devices, the loop, resuming, and failures."""
 
 import json
 import os
@@ -24,7 +24,10 @@ from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model
-from fpliif_jax.training import fitting, train
+from fpliif_jax.training import fitting, loop
+from fpliif_jax.training.optimizer import learning_rate_schedule
+from fpliif_jax.training.records import TrainingError
+from fpliif_jax.training.step import init_variables, loss_and_gradients
 
 NAMES = ("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "nose") + (
     "upper_lip",
@@ -61,11 +64,11 @@ def _gradients(
     config.data.image_size = 16
     model = create_model(config.model, axis_name=parallel.AXIS)
     (stage,) = systems.of(config).make_stages(config, model, NAMES)
-    variables = train.init_variables(model, config)
+    variables = init_variables(model, config)
     microbatch = fitting.fixed_microbatch(config.train)
     shards = jax.tree.map(lambda leaf: leaf.reshape(devices, -1, *leaf.shape[1:]), batch)
     step = jax.pmap(
-        lambda variables, batch: train.loss_and_gradients(
+        lambda variables, batch: loss_and_gradients(
             stage,
             variables["params"],
             variables.get("batch_stats", {}),
@@ -158,7 +161,7 @@ def test_golden_loss_of_one_step(
 
 def test_learning_rate_is_divided_by_ten_after_every_twenty_epochs(tmp_path: pathlib.Path) -> None:
     settings = tiny_config(tmp_path, tmp_path).train
-    schedule = train.learning_rate_schedule(settings, 5e-4, steps_per_epoch=7)
+    schedule = learning_rate_schedule(settings, 5e-4, steps_per_epoch=7)
     found = [float(schedule(jax.numpy.int32(7 * epoch))) for epoch in (0, 19, 20, 40)]
     np.testing.assert_allclose(found, [5e-4, 5e-4, 5e-5, 5e-6], rtol=1e-6)
     assert float(schedule(jax.numpy.int32(7 * 20 - 1))) == pytest.approx(5e-4)
@@ -167,7 +170,7 @@ def test_learning_rate_is_divided_by_ten_after_every_twenty_epochs(tmp_path: pat
 def _train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> tuple[dict, dict]:
     workdir.mkdir(exist_ok=True)
     dataset = input_pipeline.load_dataset(config.data)
-    train.train(config, workdir, dataset, Interruption())
+    loop.train(config, workdir, dataset, Interruption())
     loaded = checkpoint.load_for_inference(workdir, "last")
     return loaded.variables, checkpoint.read_progress(workdir, "last")
 
@@ -219,9 +222,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_ids(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     config.train.learning_rate = 1e30
-    with pytest.raises(
-        train.TrainingError, match=r"at step \d+ .*epoch 1.*no earlier.*batch ids: \w+"
-    ):
+    with pytest.raises(TrainingError, match=r"at step \d+ .*epoch 1.*no earlier.*batch ids: \w+"):
         _train(config, tmp_path)
     assert checkpoint.saved_step(tmp_path, "last") is None
 
@@ -246,7 +247,7 @@ def test_without_a_training_split_nothing_is_trained(
     dataset = input_pipeline.load_dataset(config.data)
     dataset.metadata.counts["train"] = 0
     with pytest.raises(DataError, match="without a training split"):
-        train.train(config, tmp_path, dataset, Interruption())
+        loop.train(config, tmp_path, dataset, Interruption())
 
 
 def test_without_validation_the_last_state_is_all_there_is(
@@ -256,7 +257,7 @@ def test_without_validation_the_last_state_is_all_there_is(
     config.train.epochs = 1
     dataset = input_pipeline.load_dataset(config.data)
     dataset.metadata.counts["validation"] = 0
-    assert train.train(config, tmp_path, dataset, Interruption())
+    assert loop.train(config, tmp_path, dataset, Interruption())
     assert checkpoint.saved_step(tmp_path, "last") == 4
     assert checkpoint.saved_step(tmp_path, "best") is None
 

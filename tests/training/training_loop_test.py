@@ -1,4 +1,4 @@
-"""Tests of the loop of fpliif_jax.training.train without networks: what it counts, logs and hands to the step."""
+"""Tests of the loop of fpliif_jax.training.loop without networks: what it counts, logs and hands to the step."""
 
 import collections
 import itertools
@@ -17,11 +17,12 @@ from fpliif_jax import parallel
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.training import train
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.training import loop, prepare, step
 
 
 class Loop(ClockedLoop):
-    """A run of `train.train`.
+    """A run of `loop.train`.
 
     Attributes:
       epochs: by the epoch's number, (example, copy) in the order in which they were learned.
@@ -34,18 +35,18 @@ class Loop(ClockedLoop):
         workdir: pathlib.Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        super().__init__(train, monkeypatch)
+        super().__init__(monkeypatch)
         self._num_classes = config.model.num_classes
         self.epochs: dict[int, list[tuple[int, int]]] = collections.defaultdict(list)
         networks = ("coarse", "localisation", "fine")
         initial = {"params": {network: np.zeros(1, np.float32) for network in networks}}
-        monkeypatch.setattr(train, "init_variables", lambda *_: initial)
-        monkeypatch.setattr(train, "_variables_to_start_from", lambda *_: initial)
-        monkeypatch.setattr(train, "make_train_step", lambda *_: self._step)
+        monkeypatch.setattr(prepare, "init_variables", lambda *_: initial)
+        monkeypatch.setattr(prepare, "variables_to_start_from", lambda *_: initial)
+        monkeypatch.setattr(step, "make_train_step", lambda *_: self._step)
         monkeypatch.setattr(evaluate, "evaluate_split", self._evaluate)
-        monkeypatch.setattr(train.checkpoint, "save", self._save)
+        monkeypatch.setattr(checkpoint, "save", self._save)
         dataset = input_pipeline.load_dataset(config.data)
-        assert train.train(config, workdir, dataset, Interruption())
+        assert loop.train(config, workdir, dataset, Interruption())
         self.read_records(workdir)
 
     def _step(self, state: dict, batch: dict[str, np.ndarray]) -> tuple[dict, dict]:
@@ -78,15 +79,15 @@ def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
     config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config.train.log_every_steps = 1
-    loop = Loop(config, tmp_path, monkeypatch)
+    run = Loop(config, tmp_path, monkeypatch)
     # The first step compiles, and does not count.
     batches = [4, 4, 4, 1] * 3
-    for record, step in zip(loop.records, range(1, 13), strict=True):
-        seconds, images = step - 1, sum(batches[1:step])
+    for record, taken in zip(run.records, range(1, 13), strict=True):
+        seconds, images = taken - 1, sum(batches[1:taken])
         rate = images / seconds if seconds else None
         assert record["timing"] == {"seconds": seconds, "images_per_second": rate}
     expected = {"epochs": 3, "steps": 12, "seconds": 11, "images_per_second": 35 / 11}
-    assert loop.train == expected
+    assert run.train == expected
 
 
 def test_the_logged_rate_is_that_of_the_step(

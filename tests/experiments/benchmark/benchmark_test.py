@@ -610,7 +610,7 @@ def test_the_loop_pays_for_its_checkpoints(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(loop.input_pipeline, "load_dataset", lambda _: None)
     monkeypatch.setattr(loop.checkpoint, "save", save)
     monkeypatch.setattr(loop.checkpoint, "read_progress", lambda *_: progress)
-    monkeypatch.setattr(loop.train, "train", train)
+    monkeypatch.setattr(loop.training_loop, "train", train)
     found = loop._run(small_plan(), tiny_config())
     assert found["seconds_of_each_checkpoint"] == [1.5, 1.5]
     assert found["images_per_second"] == 40 / 8

@@ -41,7 +41,7 @@ class Loop(ClockedLoop):
         workdir: pathlib.Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        super().__init__(loop, monkeypatch)
+        super().__init__(monkeypatch)
         self.batches: list[list[int]] = []
         self.saved: list[tuple[str, int]] = []
         monkeypatch.setattr(loop, "new_model", lambda _: torch.nn.Linear(1, 1))
@@ -83,7 +83,7 @@ def config(lapa_download: pathlib.Path, data_dir: pathlib.Path) -> ml_collection
 def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
     config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `training_loop_test` has it for JAX."""
+    """As `tests/training` has it for JAX."""
     found = Loop(config, tmp_path, monkeypatch)
     # The first step, which warms up, does not count.
     expected = {"epochs": 3, "steps": 12, "seconds": 11, "images_per_second": 35 / 11}

@@ -19,7 +19,7 @@ from fpliif_jax.interop import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import losses
 from fpliif_jax.systems.protocol import IGNORE_LABEL
-from fpliif_jax.training.train import init_variables
+from fpliif_jax.training.step import init_variables
 
 # Both sides compute in float32 and sum in different orders. A sum of k terms of size one is off by
 # about sqrt(k) 6e-8 of its size; k is below 600 for one layer, and errors add up over the layers:

@@ -18,7 +18,8 @@ from fpliif_jax.interop import fpliif_to_torch
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import augment
 from fpliif_jax.systems.protocol import IGNORE_LABEL
-from fpliif_jax.training import train
+from fpliif_jax.training.optimizer import learning_rate_schedule, make_optimizer
+from fpliif_jax.training.step import init_state, init_variables, make_train_step
 
 CPU = torch.device("cpu")
 CLASSES = tuple(f"class {index}" for index in range(11))
@@ -74,7 +75,7 @@ def test_adam_has_pytorchs_constants(rates: float | dict[str, float]) -> None:
     sizes = 10.0 ** random.uniform(-10, 0, (2, 200)) * random.choice([-1, 1], (2, 200))
     gradients = (sizes * random.uniform(0.1, 1, (10, 2, 200))).astype(np.float32)
     networks = ("coarse", "fine")
-    optimizer = train.make_optimizer(settings, rates, steps_per_epoch=4)
+    optimizer = make_optimizer(settings, rates, steps_per_epoch=4)
     params = {network: np.zeros(200, np.float32) for network in networks}
     state = optimizer.init(params)
     tensors = {network: torch.zeros(200, requires_grad=True) for network in networks}
@@ -99,10 +100,10 @@ def test_ten_steps_of_adam_stay_together() -> None:
     config.train.epochs, config.train.schedule, config.train.learning_rate = 5, "cosine", 1e-3
     model = create_model(config.model, axis_name=parallel.AXIS)
     (stage,) = systems.of(config).make_stages(config, model, CLASSES)
-    optimizer = train.make_optimizer(config.train, stage.learning_rates, steps_per_epoch=4)
-    variables = train.init_variables(model, config)
-    state = parallel.replicate(train.init_state(variables, stage, optimizer))
-    train_step = train.make_train_step(stage, optimizer, microbatch=0)
+    optimizer = make_optimizer(config.train, stage.learning_rates, steps_per_epoch=4)
+    variables = init_variables(model, config)
+    state = parallel.replicate(init_state(variables, stage, optimizer))
+    train_step = make_train_step(stage, optimizer, microbatch=0)
 
     theirs = loop.new_model(config).train()
     adam = step.make_optimizer(theirs, config.train)
@@ -161,10 +162,10 @@ def test_batch_norm_does_not_see_padding() -> None:
     config.augment.enabled = False
     model = create_model(config.model, axis_name=parallel.AXIS)
     (stage,) = systems.of(config).make_stages(config, model, CLASSES)
-    optimizer = train.make_optimizer(config.train, stage.learning_rates, steps_per_epoch=4)
-    variables = train.init_variables(model, config)
-    state = parallel.replicate(train.init_state(variables, stage, optimizer))
-    train_step = train.make_train_step(stage, optimizer, microbatch=0)
+    optimizer = make_optimizer(config.train, stage.learning_rates, steps_per_epoch=4)
+    variables = init_variables(model, config)
+    state = parallel.replicate(init_state(variables, stage, optimizer))
+    train_step = make_train_step(stage, optimizer, microbatch=0)
     state, _ = train_step(state, parallel.shard({**batch, "stop": np.zeros(4, np.float32)}))
     state = parallel.unreplicate(state)
     wanted = fpliif_to_torch({name: state[name] for name in ("params", "batch_stats")})
@@ -184,7 +185,7 @@ def test_learning_rates_are_those_of_jax_by_step(schedule: str) -> None:
     settings = tiny_config().unlock().train
     settings.schedule, settings.epochs, settings.decay_every_epochs = schedule, 7, 2
     per_epoch, steps = 3, 21
-    wanted = train.learning_rate_schedule(settings, settings.learning_rate, per_epoch)
+    wanted = learning_rate_schedule(settings, settings.learning_rate, per_epoch)
     wanted = np.array([wanted(jax.numpy.int32(number)) for number in range(steps)])
 
     def rates(first: int) -> list[float]:

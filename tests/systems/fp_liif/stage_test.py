@@ -9,7 +9,7 @@ from fpliif_jax import systems
 from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import stage as fp_liif_stage
-from fpliif_jax.training import train
+from fpliif_jax.training.step import init_variables
 
 LAPA = (
     *("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye"),
@@ -84,7 +84,7 @@ def test_sums_over_normalisers_are_the_loss_of_the_whole() -> None:
     config = tiny_config()
     model = create_model(config.model)
     (stage,) = systems.of(config).make_stages(config, model, LAPA)
-    variables = train.init_variables(model, config)
+    variables = init_variables(model, config)
     inputs = jax.jit(stage.prepare)(_batch(3))
     normalisers = stage.normalisers(inputs)
 

@@ -19,7 +19,7 @@ from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import grid_transformer, protocols, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn.grid_transformer import PART_LABELS
-from fpliif_jax.training import train
+from fpliif_jax.training.step import init_variables
 
 SIDE, CROP, MOUTH = 48, 11, 21
 HELEN_LABELS = {
@@ -257,7 +257,7 @@ def test_every_stage_trains_a_step(
     config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset
 ) -> None:
     model = create_model(config.model)
-    variables, batch = train.init_variables(model, config), _batch(dataset)
+    variables, batch = init_variables(model, config), _batch(dataset)
     before = variables["batch_stats"]
     for stage in systems.of(config).make_stages(config, model, dataset.class_names):
         losses, gradients, statistics = _gradients(stage, variables, batch)

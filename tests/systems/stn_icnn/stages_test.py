@@ -24,7 +24,7 @@ from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn import stages as icnn_stages
 from fpliif_jax.systems.stn_icnn import windows
 from fpliif_jax.systems.stn_icnn.model import STNICNN
-from fpliif_jax.training import train
+from fpliif_jax.training.step import init_variables, loss_and_gradients
 
 NETWORKS = {
     "coarse": {"coarse"},
@@ -71,7 +71,7 @@ def variables() -> dict[str, Any]:
     Their rows are a pixel or half a pixel apart, and the images move them by some hundredths of one.
     """
     config = tiny_icnn_config()
-    found = train.init_variables(create_model(config.model), config)
+    found = init_variables(create_model(config.model), config)
     theta = np.zeros((6, 2, 3), np.float32)
     for part, axis in np.ndindex(6, 2):
         apart = (1, 0.5)[(part + axis) % 2]  # pixels
@@ -113,7 +113,7 @@ def _gradients(
     batch = _batch(5, 5 if devices == 1 else 8)
     shards = jax.tree.map(lambda leaf: leaf.reshape(devices, -1, *leaf.shape[1:]), batch)
     step = jax.pmap(
-        lambda variables, batch: train.loss_and_gradients(
+        lambda variables, batch: loss_and_gradients(
             stage, variables["params"], variables["batch_stats"], batch, microbatch=0
         ),
         axis_name=parallel.AXIS,

@@ -17,7 +17,9 @@ from fpliif_jax.evaluation import evaluate, metrics
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model
-from fpliif_jax.training import train
+from fpliif_jax.training import loop
+from fpliif_jax.training.prepare import variables_to_start_from
+from fpliif_jax.training.step import init_variables
 
 pytestmark = pytest.mark.slow  # all but a few need the run of four stages
 
@@ -63,7 +65,7 @@ def run(
 ) -> pathlib.Path:
     """An uninterrupted run of all four stages."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert train.train(config, workdir, dataset, Interruption())
+    assert loop.train(config, workdir, dataset, Interruption())
     return workdir
 
 
@@ -103,7 +105,7 @@ def test_a_stage_changes_its_networks_alone(
     run: pathlib.Path, config: ml_collections.ConfigDict
 ) -> None:
     states = [
-        train.init_variables(create_model(config.model), config),
+        init_variables(create_model(config.model), config),
         *(_variables(run, f"after_{stage}") for stage in STAGES[:-1]),
         _variables(run, "last"),
     ]
@@ -128,16 +130,16 @@ def test_interrupted_in_every_stage_it_is_the_same_run(
     # Asked to stop at a stage's first or second batch, it saves after the second.
     stopped_at = []
     for batches in (1, 3, 3, 3):
-        assert not train.train(config, tmp_path, dataset, StopAfter(batches))
+        assert not loop.train(config, tmp_path, dataset, StopAfter(batches))
         progress = checkpoint.read_progress(tmp_path, "last")
         stopped_at.append((progress["stage"], progress["stage_step"]))
     assert stopped_at == [(0, 2), (1, 2), (2, 2), (3, 2)]
-    assert train.train(config, tmp_path, dataset, Interruption())
+    assert loop.train(config, tmp_path, dataset, Interruption())
     for which in ("last", "best", *(f"after_{stage}" for stage in STAGES[:-1])):
         first, second = (checkpoint._read(folder, which) for folder in (run, tmp_path))
         assert _is_same(first[0], second[0]), which
     assert _records(run) == _records(tmp_path)
-    assert train.train(config, tmp_path, dataset, Interruption())  # nothing is left to do
+    assert loop.train(config, tmp_path, dataset, Interruption())  # nothing is left to do
 
 
 def test_interrupted_between_stages_the_next_one_does_not_begin(
@@ -146,7 +148,7 @@ def test_interrupted_between_stages_the_next_one_does_not_begin(
     with config.unlocked():
         config = config.copy_and_resolve_references()
     config.train.stages = ("coarse", "localisation")
-    assert not train.train(config, tmp_path, dataset, StopAfter(STEPS - 1))
+    assert not loop.train(config, tmp_path, dataset, StopAfter(STEPS - 1))
     progress = checkpoint.read_progress(tmp_path, "last")
     assert (progress["stage"], progress["stage_step"]) == (1, 0)
 
@@ -168,7 +170,7 @@ def test_the_next_stage_starts_from_the_best_state_or_the_last(
         config.train.next_stage_from = choice
         workdir = tmp_path / choice
         workdir.mkdir()
-        train.train(config, workdir, dataset, StopAfter(3 * STEPS - 1))
+        loop.train(config, workdir, dataset, StopAfter(3 * STEPS - 1))
         assert checkpoint.saved_step(workdir, "after_localisation") == epoch * STEPS
         assert checkpoint.load_for_inference(workdir, "after_localisation").step == epoch * STEPS
 
@@ -176,8 +178,8 @@ def test_the_next_stage_starts_from_the_best_state_or_the_last(
 def test_joint_training_starts_with_fresh_fine_networks(
     run: pathlib.Path, config: ml_collections.ConfigDict
 ) -> None:
-    initial = train.init_variables(create_model(config.model), config)
-    started = train._variables_to_start_from(config, run, initial, "fine", ("fine",))
+    initial = init_variables(create_model(config.model), config)
+    started = variables_to_start_from(config, run, initial, "fine", ("fine",))
     before = _variables(run, "after_fine")
     for collection in ("params", "batch_stats"):
         assert _is_same(started[collection]["fine"], initial[collection]["fine"])
@@ -190,16 +192,16 @@ def test_a_run_can_start_from_another(
 ) -> None:
     config = config.copy_and_resolve_references()
     config.train.init_from = str(run)
-    initial = train.init_variables(create_model(config.model), config)
-    started = train._variables_to_start_from(config, tmp_path, initial, None, ())
+    initial = init_variables(create_model(config.model), config)
+    started = variables_to_start_from(config, tmp_path, initial, None, ())
     assert _is_same(started, _variables(run, "best"))
     config.model.row_features = (3, 5)
-    initial = train.init_variables(create_model(config.model), config)
+    initial = init_variables(create_model(config.model), config)
     with pytest.raises(checkpoint.CheckpointError, match="does not fit the config"):
-        train._variables_to_start_from(config, tmp_path, initial, None, ())
+        variables_to_start_from(config, tmp_path, initial, None, ())
     config.train.init_from = str(tmp_path)
     with pytest.raises(checkpoint.CheckpointError, match="no 'best' checkpoint"):
-        train._variables_to_start_from(config, tmp_path, initial, None, ())
+        variables_to_start_from(config, tmp_path, initial, None, ())
 
 
 def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
@@ -212,9 +214,9 @@ def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
     checkpoint.save(tmp_path, "best", progress["step"], _variables(run, "best"), progress)
     config = config.copy_and_resolve_references()
     config.train.init_from = str(tmp_path)
-    initial = train.init_variables(create_model(config.model), config)
+    initial = init_variables(create_model(config.model), config)
     with pytest.raises(checkpoint.CheckpointError, match="left and right of brows and eyes are"):
-        train._variables_to_start_from(config, tmp_path, initial, None, ())
+        variables_to_start_from(config, tmp_path, initial, None, ())
 
 
 @pytest.fixture(scope="module")

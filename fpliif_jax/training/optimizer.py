@@ -1,0 +1,79 @@
+"""Adam, and its learning rate by step."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+
+def learning_rate_schedule(
+    settings: ml_collections.ConfigDict, rate: float, steps_per_epoch: int
+) -> optax.Schedule:
+    """Learning rate by step of a stage.
+
+    FP-LIIF §4.2: divided by 10 after every 20 epochs; STN-iCNN §2.5.2: halved every 5.
+
+    Args:
+      settings: config.train.
+      rate: at the first step.
+      steps_per_epoch: batches in an epoch.
+
+    Raises:
+      ValueError: settings.schedule is unknown.
+    """
+    if settings.schedule == "step":
+
+        def step_schedule(step: jax.Array) -> jax.Array:
+            decays = (step // steps_per_epoch) // settings.decay_every_epochs
+            factor = jnp.float32(settings.decay_factor)
+            return jnp.float32(rate) * factor ** decays.astype(jnp.float32)
+
+        return step_schedule
+    if settings.schedule == "cosine":
+        return optax.cosine_decay_schedule(rate, settings.epochs * steps_per_epoch)
+    if settings.schedule == "constant":
+        return optax.constant_schedule(rate)
+    raise ValueError(
+        f"config.train.schedule is {settings.schedule!r}; it must be 'step', 'cosine' or 'constant'"
+    )
+
+
+def make_optimizer(
+    settings: ml_collections.ConfigDict,
+    learning_rates: float | dict[str, float],
+    steps_per_epoch: int,
+) -> optax.GradientTransformation:
+    """Adam as in both papers, with PyTorch's defaults (β 0.9 and 0.999, ε 1e-8), which optax shares.
+
+    Args:
+      settings: config.train.
+      learning_rates: of all parameters, or by network: then for parameters under these keys.
+      steps_per_epoch: batches in an epoch.
+
+    Raises:
+      ValueError: settings.optimizer is unknown.
+    """
+    if settings.optimizer != "adam":
+        raise ValueError(f"config.train.optimizer is {settings.optimizer!r}; it must be 'adam'")
+
+    def adam(rate: float) -> optax.GradientTransformation:
+        own = optax.adam(learning_rate_schedule(settings, rate, steps_per_epoch))
+
+        def update(*arguments: Any) -> tuple[Any, Any]:
+            # Optax raises β, a float, to the power of the step, an int32.
+            with jax.numpy_dtype_promotion("standard"):
+                return own.update(*arguments)
+
+        return optax.GradientTransformation(own.init, update)
+
+    if not isinstance(learning_rates, dict):
+        return adam(learning_rates)
+    return optax.partition(
+        {network: adam(rate) for network, rate in learning_rates.items()},
+        lambda params: {
+            network: jax.tree.map(lambda _, network=network: network, subtree)
+            for network, subtree in params.items()
+        },
+    )

@@ -1,0 +1,177 @@
+"""What the loop runs on: the run, and its next stage made ready with the state that it begins with."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import flax.linen as nn
+import ml_collections
+
+from fpliif_jax import parallel
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.evaluation import evaluate
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_record import MetricsLog
+from fpliif_jax.systems import create_model, parse_protocols
+from fpliif_jax.systems.stage import Stage
+from fpliif_jax.training import fitting
+from fpliif_jax.training.optimizer import make_optimizer
+from fpliif_jax.training.progress import Progress, StageSteps
+from fpliif_jax.training.step import State, Step, init_state, init_variables, make_fitted_step
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What the stages of a run share.
+
+    Attributes:
+      config: its settings.
+      workdir: its folder.
+      dataset: prepared.
+      model: of `create_model`.
+      stages: all of them.
+      progress: where it stands; changes with every step.
+      log: None in processes that write nothing.
+    """
+
+    config: ml_collections.ConfigDict
+    workdir: pathlib.Path
+    dataset: input_pipeline.Dataset
+    model: nn.Module
+    stages: list[Stage]
+    progress: Progress
+    log: MetricsLog | None
+
+    def save(self, which: str, state: State) -> None:
+        """Writes a checkpoint of a replicated state, unless there is one of this step."""
+        if self.log:
+            self.log.flush()
+        checkpoint.save(
+            self.workdir,
+            which,
+            self.progress.step,
+            parallel.unreplicate(state),
+            self.progress.to_json(),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedStage:
+    """A stage with all that its steps need.
+
+    Attributes:
+      stage: what is trained.
+      steps: how many there are.
+      split: the training split.
+      batches: those from a step of the stage on, counted from 0.
+      step: of `make_fitted_step`.
+      validate: the replicated state's scores, see `evaluate.row_scores`; None without a validation split.
+    """
+
+    stage: Stage
+    steps: StageSteps
+    split: input_pipeline.Split
+    batches: Callable[[int], Iterator[input_pipeline.Batch]]
+    step: Step
+    validate: Callable[[State], dict[str, Any]] | None
+
+
+def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
+    """Opens the data of the run's next stage, builds its step, and reads or makes the replicated state.
+
+    `run.progress.chosen` is what was chosen for the step.
+    """
+    config, progress = run.config, run.progress
+    stage, before = run.stages[progress.stage], run.stages[: progress.stage]
+    settings = stage.settings
+    split = input_pipeline.load_split(run.dataset, "train", (stage.label_size,))
+    steps = StageSteps(len(split) * stage.copies, settings.batch_size, settings.epochs)
+    optimizer = make_optimizer(settings, stage.learning_rates, steps.per_epoch)
+    variables = init_variables(run.model, config)
+    if progress.stage_step > 0:
+        state = init_state(variables, stage, optimizer)
+        state, _ = checkpoint.restore(run.workdir, "last", state)
+    else:
+        name = before[-1].name if before else None
+        variables = variables_to_start_from(config, run.workdir, variables, name, stage.fresh)
+        state = init_state(variables, stage, optimizer)
+    state = parallel.replicate(state)
+    numbers = fitting.numbers_of_run(progress)
+    fitted = make_fitted_step(config, run.dataset.class_names, stage, optimizer, state, numbers)
+    progress.chosen = fitted.numbers
+
+    def batches(first_step: int) -> Iterator[input_pipeline.Batch]:
+        return input_pipeline.train_batches(
+            split,
+            label_size=stage.label_size,
+            batch_size=settings.batch_size,
+            rows=parallel.local_rows(settings.batch_size, fitted.microbatch),
+            seed=config.seeds.data_order,
+            first_step=first_step,
+            last_step=steps.last,
+            copies=stage.copies,
+            # Epochs are counted through the run: each stage has its own order and augmentations.
+            first_epoch=sum(earlier.settings.epochs for earlier in before),
+            augmentation_seed=config.seeds.augmentation,
+        )
+
+    validate = _make_validation(run, stage)
+    return PreparedStage(stage, steps, split, batches, fitted.step, validate), state
+
+
+def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]] | None:
+    if "validation" in run.dataset.missing_splits:
+        return None
+    protocols = parse_protocols(run.config, (stage.validation_protocol,))
+    split = input_pipeline.load_split(run.dataset, "validation", evaluate.label_sizes(protocols))
+    # By the run's own numbers: their rounding may decide which state is the best.
+    own = fitting.with_numbers(run.config, run.progress.chosen)
+    eval_step = evaluate.make_eval_step(create_model(own.model, parallel.AXIS), own, protocols)
+
+    def validate(state: State) -> dict[str, Any]:
+        variables = {"params": state["params"]}
+        if state["batch_stats"]:
+            variables["batch_stats"] = state["batch_stats"]
+        (found,) = evaluate.evaluate_split(
+            eval_step,
+            variables,
+            split,
+            protocols,
+            run.config.eval.batch_size,
+            description="validating",
+        ).values()
+        return evaluate.row_scores(found, run.dataset.class_names)
+
+    return validate
+
+
+def variables_to_start_from(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    initial: dict[str, Any],
+    stage_before: str | None,
+    fresh: tuple[str, ...],
+) -> dict[str, Any]:
+    """The networks as the stage before left them, or another run; `fresh` ones as they are initially.
+
+    Raises:
+      CheckpointError: the other run has no such checkpoint, other networks or other sides.
+    """
+    if stage_before is not None:
+        loaded = checkpoint.load_for_inference(workdir, f"after_{stage_before}").variables
+    elif config.train.get("init_from", ""):
+        folder = pathlib.Path(config.train.init_from).expanduser()
+        other = checkpoint.load_for_inference(folder, config.train.init_checkpoint)
+        checkpoint.refuse_swapped_sides(other.sides_are_swapped, folder)
+        loaded = other.variables
+        checkpoint.check_same_arrays(loaded, initial, folder)
+    else:
+        return initial
+    return {
+        collection: {
+            network: tree if network in fresh else loaded[collection][network]
+            for network, tree in networks.items()
+        }
+        for collection, networks in initial.items()
+    }
