@@ -15,7 +15,7 @@ from fpliif_jax import interop, parallel
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation.results import checkpoints_to_evaluate, evaluate, table
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.preflight import (
     apply_to_jax,
@@ -91,7 +91,7 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interrup
     run_record.check_workdir(workdir)
     given = interop.read_weights(_TORCH.value, config) if _TORCH.value else None
     if _MODE.value == "eval" and given is None:
-        evaluate.checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once
+        checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once
     dataset = input_pipeline.load_dataset(config.data)
     check_classes(config, dataset)
     workdir.mkdir(parents=True, exist_ok=True)
@@ -101,9 +101,9 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interrup
         if stop.requested:
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
         elif _MODE.value != "train":
-            results = evaluate.evaluate(config, workdir, dataset, given)
+            results = evaluate(config, workdir, dataset, given)
             if parallel.is_main_process():
-                print(f"{evaluate.table(results)}\n{workdir / 'results.json'}")
+                print(f"{table(results)}\n{workdir / 'results.json'}")
 
 
 if __name__ == "__main__":

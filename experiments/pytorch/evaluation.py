@@ -1,13 +1,15 @@
 """Evaluates the checkpoints of a PyTorch run and writes what a run of JAX leaves, with the same code."""
 
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import ml_collections
 import torch
 
 from fpliif_jax.data import input_pipeline, sides
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation.results import RunFacts, write_results
+from fpliif_jax.evaluation.scoring import TrainedModel
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
@@ -25,7 +27,7 @@ def evaluate_run(
     dataset: input_pipeline.Dataset,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluation.evaluate.record`.
+    """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluation.results.evaluate`.
 
     Returns:
       The content of results.json.
@@ -40,35 +42,32 @@ def evaluate_run(
     if not there:
         raise CheckpointError(f"no checkpoint to evaluate in {workdir}; train first")
 
-    def load(which: str) -> evaluate.Candidate:
-        saved = checkpoint.load(workdir, which)
-        trained = saved["progress"]
-        swapped = sides.are_swapped(
-            trained["config"], trained["class_names"], trained.get("whose_left")
-        )
-        refuse_swapped_sides(swapped, workdir)
-        check_same_classes(trained["class_names"], dataset.class_names, workdir)
-        model = FPLIIF(config.model)
-        model.load_state_dict(saved["model"])
-        model.to(device)
-        predict = make_predictor(model, config, protocols, device)
-        return evaluate.Candidate(
-            which,
-            saved["progress"]["step"],
-            sum(parameter.numel() for parameter in model.parameters()),
-            saved["progress"]["fingerprint"],
-            make_scorer(predict, config.model.num_classes),
-            predict,
-        )
+    def models() -> Iterator[TrainedModel]:
+        for which in there:
+            saved = checkpoint.load(workdir, which)
+            trained = saved["progress"]
+            swapped = sides.are_swapped(
+                trained["config"], trained["class_names"], trained.get("whose_left")
+            )
+            refuse_swapped_sides(swapped, workdir)
+            check_same_classes(trained["class_names"], dataset.class_names, workdir)
+            model = FPLIIF(config.model)
+            model.load_state_dict(saved["model"])
+            model.to(device)
+            predict = make_predictor(model, config, protocols, device)
+            yield TrainedModel(
+                which,
+                trained["step"],
+                sum(parameter.numel() for parameter in model.parameters()),
+                trained["fingerprint"],
+                make_scorer(predict, config.model.num_classes),
+                predict,
+            )
 
     last = checkpoint.load(workdir, "last")
-    return evaluate.record(
-        config,
-        workdir,
-        dataset,
-        there,
-        load,
+    facts = RunFacts(
         framework="pytorch",
         train=last["progress"]["train"] if last else None,
         notes=[f"there is no {which!r} checkpoint" for which in wanted if which not in there],
     )
+    return write_results(config, workdir, dataset, models(), facts)

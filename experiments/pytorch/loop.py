@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from fpliif_jax import interop
 from fpliif_jax.data import input_pipeline
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation import scoring
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
@@ -125,7 +125,7 @@ class Run:
       optimizer: of the model.
       scheduler: of the optimizer.
       prepare: a batch as the model takes it, see `make_prepare`.
-      validate: the model's scores, see `evaluate.row_scores`; None without a validation split.
+      validate: the model's scores, see `scoring.protocol_scores`; None without a validation split.
     """
 
     config: ml_collections.ConfigDict
@@ -192,14 +192,14 @@ def _make_validation(
     if "validation" in dataset.missing_splits:
         return None
     protocols = parse_protocols(config, (str(config.data.image_size),))
-    split = input_pipeline.load_split(dataset, "validation", evaluate.label_sizes(protocols))
+    split = input_pipeline.load_split(dataset, "validation", scoring.label_sizes(protocols))
     score = make_scorer(make_predictor(model, config, protocols, device), config.model.num_classes)
 
     def validate() -> dict[str, Any]:
-        (found,) = evaluate.score_split(
+        (found,) = scoring.score_split(
             score, split, protocols, config.eval.batch_size, description="validating"
         ).values()
-        return evaluate.row_scores(found, dataset.class_names)
+        return scoring.protocol_scores(found, dataset.class_names)
 
     return validate
 

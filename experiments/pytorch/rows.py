@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fpliif_jax.evaluation.evaluate import Found
+from fpliif_jax.evaluation.scoring import ProtocolScores
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.step import Batch, autocast, normalise, to_images
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
@@ -53,12 +53,12 @@ def predict_labels(logits: Tensor, size: int, upsampling: str) -> Tensor:
 
 def make_scorer(
     predict: Callable[[Batch], dict[str, Prediction]], num_classes: int
-) -> Callable[[Batch], dict[str, Found]]:
+) -> Callable[[Batch], dict[str, ProtocolScores]]:
     """Builds a function of a batch that gives each protocol's confusion matrices by its key."""
 
-    def score(batch: Batch) -> dict[str, Found]:
+    def score(batch: Batch) -> dict[str, ProtocolScores]:
         return {
-            name: Found(confusion_matrices(found.truth, found.labels, num_classes), {})
+            name: ProtocolScores(confusion_matrices(found.truth, found.labels, num_classes), {})
             for name, found in predict(batch).items()
         }
 

@@ -20,7 +20,7 @@ from fpliif_jax import systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation.results import table
 from fpliif_jax.experiments.pytorch import evaluation, loop
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.preflight import (
@@ -81,7 +81,7 @@ def run(
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
             return
         results = evaluation.evaluate_run(config, workdir, dataset, device)
-        print(f"{evaluate.table(results)}\n{workdir / 'results.json'}")
+        print(f"{table(results)}\n{workdir / 'results.json'}")
 
 
 def choose_device(name: str | None) -> torch.device:

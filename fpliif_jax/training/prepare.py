@@ -10,7 +10,7 @@ import ml_collections
 
 from fpliif_jax import parallel
 from fpliif_jax.data import input_pipeline
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import MetricsLog
 from fpliif_jax.systems import create_model, parse_protocols
@@ -66,7 +66,7 @@ class PreparedStage:
       split: the training split.
       batches: those from a step of the stage on, counted from 0.
       step: of `make_fitted_step`.
-      validate: the replicated state's scores, see `evaluate.row_scores`; None without a validation split.
+      validate: the replicated state's scores, see `scoring.protocol_scores`; None without a validation split.
     """
 
     stage: Stage
@@ -124,16 +124,16 @@ def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]
     if "validation" in run.dataset.missing_splits:
         return None
     protocols = parse_protocols(run.config, (stage.validation_protocol,))
-    split = input_pipeline.load_split(run.dataset, "validation", evaluate.label_sizes(protocols))
+    split = input_pipeline.load_split(run.dataset, "validation", scoring.label_sizes(protocols))
     # By the run's own numbers: their rounding may decide which state is the best.
     own = fitting.with_numbers(run.config, run.progress.chosen)
-    eval_step = evaluate.make_eval_step(create_model(own.model, parallel.AXIS), own, protocols)
+    eval_step = scoring.make_eval_step(create_model(own.model, parallel.AXIS), own, protocols)
 
     def validate(state: State) -> dict[str, Any]:
         variables = {"params": state["params"]}
         if state["batch_stats"]:
             variables["batch_stats"] = state["batch_stats"]
-        (found,) = evaluate.evaluate_split(
+        (found,) = scoring.evaluate_split(
             eval_step,
             variables,
             split,
@@ -141,7 +141,7 @@ def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]
             run.config.eval.batch_size,
             description="validating",
         ).values()
-        return evaluate.row_scores(found, run.dataset.class_names)
+        return scoring.protocol_scores(found, run.dataset.class_names)
 
     return validate
 

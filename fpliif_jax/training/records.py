@@ -103,7 +103,7 @@ def log_validation(
       progress: of the run.
       stage: name of the stage.
       epoch: of the stage, from 1, that has ended.
-      scores: of `evaluate.row_scores`.
+      scores: of `scoring.protocol_scores`.
     """
     if log is not None:
         log.write(

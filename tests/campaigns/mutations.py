@@ -30,7 +30,7 @@ from fpliif_jax.data_builders import raw_images, raw_tree, synthetic_faces
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.prepare import prepare
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.experiments import published
 from fpliif_jax.experiments.runs import runs
 from fpliif_jax.interruption import Interruption
@@ -128,7 +128,7 @@ def _kinds(folder: pathlib.Path) -> list[Kind]:
     dataset = input_pipeline.load_dataset(config.data)
     run.mkdir(parents=True)
     loop.train(config, run, dataset, Interruption())
-    evaluate.evaluate(config, run, dataset)
+    evaluate(config, run, dataset)
     weights = folder / "weights"
     weights.mkdir()
     for name in ("model.safetensors", "model.pth"):

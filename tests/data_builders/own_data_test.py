@@ -19,7 +19,7 @@ from fpliif_jax.data_builders import class_list, prepared_set, synthetic_faces
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import _in_one_line, metadata, prepare
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.__main__ import main as write_report
 from fpliif_jax.interop.read_weights import read_weights
@@ -602,7 +602,7 @@ def run(config: object, workdir: pathlib.Path) -> dict:
     preflight.check_classes(config, dataset)
     workdir.mkdir(parents=True)
     loop.train(config, workdir, dataset, Interruption())
-    return evaluate.evaluate(config, workdir, dataset)
+    return evaluate(config, workdir, dataset)
 
 
 def test_lapa_copied_into_the_own_layout_trains_to_the_same_bits(
@@ -719,7 +719,7 @@ def test_a_run_is_not_scored_on_other_classes(
     config.update({"data": {"manual_dir": str(own), "data_dir": str(tmp_path / "data")}})
     dataset = input_pipeline.load_dataset(config.lock().data)
     with pytest.raises(checkpoint.CheckpointError, match="id 3 was 'part0' and is 'part20'"):
-        evaluate.evaluate(config, trained, dataset)
+        evaluate(config, trained, dataset)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""Tests of fpliif_jax.evaluation.evaluate."""
+"""Tests of fpliif_jax.evaluation: scoring, and results.json with what lies beside it."""
 
+import itertools
 import json
 import pathlib
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,8 @@ from tiny_run import tiny_config
 from fpliif_jax import parallel
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.evaluation import evaluate, examples, metrics
+from fpliif_jax.evaluation import examples, metrics, scoring
+from fpliif_jax.evaluation.results import RunFacts, check_same_model, evaluate, table, write_results
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif import protocols
@@ -63,7 +65,7 @@ def test_results_can_be_recomputed_from_the_matrices(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     dataset = _trained(config, tmp_path)
-    evaluate.evaluate(config, tmp_path, dataset)
+    evaluate(config, tmp_path, dataset)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["parameters"] == sum(
         leaf.size
@@ -75,7 +77,7 @@ def test_results_can_be_recomputed_from_the_matrices(
     assert results["dataset"]["drawing"]["num_train"] == 13
     assert results["dataset"]["official_ids"] is None
     assert results["dataset"]["digest"] == dataset.digest
-    assert evaluate.table(results).count("the faces are drawn") == 1
+    assert table(results).count("the faces are drawn") == 1
     assert results["notes"] == ["there is no 'best' checkpoint"]
     assert [found["output_size"] for found in results["evaluations"]] == [32, 16]
     for found in results["evaluations"]:
@@ -135,9 +137,9 @@ def test_padding_and_batch_size_change_nothing(
     model = create_model(config.model)
     variables = parallel.replicate(init_variables(model, config))
     rows = parse_protocols(config, ("32",))
-    eval_step = evaluate.make_eval_step(model, config, rows)
+    eval_step = scoring.make_eval_step(model, config, rows)
     found = [
-        evaluate.evaluate_split(eval_step, variables, split, rows, batch_size)[rows[0]].matrices
+        scoring.evaluate_split(eval_step, variables, split, rows, batch_size)[rows[0]].matrices
         for batch_size in (4, 5)  # 4: a full batch, then one example and padding
     ]
     # Another batch size is another program: a few of 5,120 pixels may tie within its rounding.
@@ -155,13 +157,13 @@ def test_a_missing_test_split_is_replaced_and_told(
     config = tiny_config(lapa_download, data_dir)
     dataset = _trained(config, tmp_path)
     dataset.metadata.counts["test"] = 0
-    results = evaluate.evaluate(config, tmp_path, dataset)
+    results = evaluate(config, tmp_path, dataset)
     assert {found["split"] for found in results["evaluations"]} == {"validation"}
     assert any("validation is evaluated instead" in note for note in results["notes"])
-    assert "validation is evaluated instead" in evaluate.table(results)
+    assert "validation is evaluated instead" in table(results)
     dataset.metadata.counts["validation"] = 0
     with pytest.raises(DataError, match="no split to evaluate"):
-        evaluate.evaluate(config, tmp_path, dataset)
+        evaluate(config, tmp_path, dataset)
 
 
 def test_a_checkpoint_of_another_model_is_refused(
@@ -171,7 +173,7 @@ def test_a_checkpoint_of_another_model_is_refused(
     dataset = _trained(config, tmp_path)
     config.model.ensemble = "area"  # the same arrays, another function
     with pytest.raises(checkpoint.CheckpointError, match="config.model.ensemble was 'average'"):
-        evaluate.evaluate(config, tmp_path, dataset)
+        evaluate(config, tmp_path, dataset)
 
 
 # The settings that leave a model the same function: memory, time and rounding. Written out, not read from the module.
@@ -188,7 +190,7 @@ def test_every_setting_of_the_model_and_its_input_is_compared(
     def check(saved: dict[str, object]) -> None:
         trained = ConfigDict(traverse_util.unflatten_dict(saved, sep="."))
         state = checkpoint.InferenceCheckpoint(trained, {}, (), 4, "")
-        evaluate.check_same_model(state, config, without_arrays, tmp_path)
+        check_same_model(state, config, without_arrays, tmp_path)
 
     compared = {field for field in fields if field.startswith("model.")} - COSTS
     compared |= {"data.input_scaling"} & fields.keys()  # STN-iCNN has one scaling
@@ -200,50 +202,69 @@ def test_every_setting_of_the_model_and_its_input_is_compared(
     check({**fields, **others, "data.synthetic.num_train": 0})
 
 
-def _fake_candidate(
+def _fake_model(
     protocols: tuple[Protocol, ...], fingerprint: str | None = None
-) -> evaluate.Candidate:
+) -> scoring.TrainedModel:
     """Of five images the first row labels the last best, the second row the first."""
 
-    def score(batch: dict[str, np.ndarray]) -> dict[str, evaluate.Found]:
+    def score(batch: dict[str, np.ndarray]) -> dict[str, scoring.ProtocolScores]:
         found = {}
         for protocol, sign in zip(protocols, (1, -1), strict=True):
             matrices = np.zeros((len(batch["weights"]), 11, 11), np.int32)
             for matrix, position in zip(matrices, batch["example_ids"], strict=True):
                 matrix[1, 1] = 10 + sign * position
                 matrix[1, 2] = 10 - sign * position
-            found[protocol.key] = evaluate.Found(matrices, {})
+            found[protocol.key] = scoring.ProtocolScores(matrices, {})
         return found
 
     def predict(batch: dict[str, np.ndarray]) -> dict[str, Prediction]:
         labels = batch["labels_32"]
         return {protocol.key: Prediction(labels, labels, {}) for protocol in protocols}
 
-    return evaluate.Candidate("last", 4, 1, fingerprint, score, predict)
+    return scoring.TrainedModel("last", 4, 1, fingerprint, score, predict)
 
 
-def _record(
-    config: ConfigDict, workdir: pathlib.Path, fingerprint: Callable[[str], str | None]
+def _write_results(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    fingerprint: Callable[[str], str | None],
+    loaded: list[str] | None = None,
 ) -> dict:
+    """Of the checkpoints 'best' and 'last'; their names are added to `loaded` when they are loaded."""
     dataset = input_pipeline.load_dataset(config.data)
-    candidate = _fake_candidate(parse_protocols(config), fingerprint(dataset.metadata.fingerprint))
-    return evaluate.record(
-        config,
-        workdir,
-        dataset,
-        ["best", "last"],
-        lambda which: candidate._replace(name=which),
-        framework="jax",
-        train=None,
-        notes=[],
-    )
+    model = _fake_model(parse_protocols(config), fingerprint(dataset.metadata.fingerprint))
+
+    def models() -> Iterator[scoring.TrainedModel]:
+        for which in ("best", "last"):
+            if loaded is not None:
+                loaded.append(which)
+            yield model._replace(name=which)
+
+    facts = RunFacts("jax", train=None, notes=[])
+    return write_results(config, workdir, dataset, models(), facts)
+
+
+def test_a_checkpoint_is_loaded_once_for_all_splits(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    """And the evaluations are in the order of the splits all the same."""
+    config = tiny_config(lapa_download, data_dir)
+    config.eval.splits = ("test", "validation")
+    loaded: list[str] = []
+    results = _write_results(config, tmp_path, lambda own: own, loaded)
+    assert loaded == ["best", "last"]
+    scored = [(one["split"], one["checkpoint"], one["row"]) for one in results["evaluations"]]
+    splits, checkpoints, rows = ("test", "validation"), ("best", "last"), ("32", "16to32")
+    assert scored == list(itertools.product(splits, checkpoints, rows))
+    with np.load(tmp_path / "examples.npz") as file:
+        assert (file["split"], file["checkpoint"]) == ("test", "best")
 
 
 def test_pictures_are_of_the_first_checkpoint_ranked_by_the_first_row(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
-    _record(config, tmp_path, lambda own: own)
+    _write_results(config, tmp_path, lambda own: own)
     split = input_pipeline.load_split(input_pipeline.load_dataset(config.data), "test", (32,))
     with np.load(tmp_path / "examples.npz") as file:
         assert file["ids"].tolist() == split.ids.tolist()
@@ -258,7 +279,7 @@ def test_only_other_data_are_noted(
     config.eval.num_pictures = 0
     other = "0" * 64
     notes = [
-        _record(config, tmp_path, fingerprint)["notes"]
+        _write_results(config, tmp_path, fingerprint)["notes"]
         for fingerprint in (lambda _: other, lambda own: own, lambda _: None)
     ]
     assert notes == [[f"trained on other data (fingerprint {other})"], [], []]
@@ -269,11 +290,11 @@ def test_window_errors_are_means_of_what_is_there() -> None:
     errors = np.array(
         [[1, 4, nan, inf, nan, 0], [2, nan, nan, 1, nan, 0], [6, 6, nan, 1, 5, 0]], np.float32
     )
-    found = evaluate.Found(np.ones((3, 2, 2), np.int32), {"window_error": errors})
-    means = evaluate.row_scores(found, ("background", "nose"))["window_error"]
+    found = scoring.ProtocolScores(np.ones((3, 2, 2), np.int32), {"window_error": errors})
+    means = scoring.protocol_scores(found, ("background", "nose"))["window_error"]
     assert list(means.values()) == [None, 3, 5, None, None, 5, 0]  # all parts, then each
-    finite = evaluate.Found(found.matrices, {"window_error": errors[1:]})
-    assert evaluate.row_scores(finite, ("background", "nose"))["window_error"]["mean"] == 21 / 8
+    finite = scoring.ProtocolScores(found.matrices, {"window_error": errors[1:]})
+    assert scoring.protocol_scores(finite, ("background", "nose"))["window_error"]["mean"] == 21 / 8
     json.dumps(means, allow_nan=False)
 
 
@@ -282,7 +303,7 @@ def test_an_earlier_run_with_the_other_sides_is_not_scored(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     dataset = _trained(config, tmp_path / "downloaded")  # does not say whose left it means
-    evaluate.evaluate(config, tmp_path / "downloaded", dataset)
+    evaluate(config, tmp_path / "downloaded", dataset)
     results = json.loads((tmp_path / "downloaded" / "results.json").read_text())
     assert results["dataset"]["whose_left"] == "picture"
     with config.unlocked():
@@ -292,7 +313,7 @@ def test_an_earlier_run_with_the_other_sides_is_not_scored(
     progress["config"] = checkpoint.json_config(config)
     checkpoint.save(tmp_path / "drawn", "last", 4, state, progress)
     with pytest.raises(checkpoint.CheckpointError, match="drawn: its left_… .* Train it again"):
-        evaluate.evaluate(config, tmp_path / "drawn", dataset)
+        evaluate(config, tmp_path / "drawn", dataset)
     assert not (tmp_path / "drawn" / "results.json").exists()
 
 
@@ -305,7 +326,7 @@ def test_checkpoint_arrays_that_do_not_fit_are_refused(
     variables["params"]["decoder"]["mlp_2"]["bias"] = np.zeros(4, np.float32)
     state = checkpoint.InferenceCheckpoint(config, variables, (), 4, "")
     with pytest.raises(checkpoint.CheckpointError, match=r"mlp_2/bias is float32\[4\].*\[8\]"):
-        evaluate.check_same_model(state, config, model, tmp_path)
+        check_same_model(state, config, model, tmp_path)
 
 
 def test_nothing_to_evaluate(
@@ -313,4 +334,4 @@ def test_nothing_to_evaluate(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     with pytest.raises(checkpoint.CheckpointError, match="train first"):
-        evaluate.evaluate(config, tmp_path, input_pipeline.load_dataset(config.data))
+        evaluate(config, tmp_path, input_pipeline.load_dataset(config.data))

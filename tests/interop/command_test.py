@@ -21,7 +21,7 @@ from tiny_run import tiny_config
 from fpliif_jax import systems
 from fpliif_jax.data import input_pipeline
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import (
     InteropError,
@@ -313,7 +313,7 @@ def test_a_file_and_the_run_made_of_it_are_evaluated_alike(
     config.eval.rows, config.eval.num_pictures = ("32",), 0
     config.eval.checkpoints = ("best",)
     dataset = input_pipeline.load_dataset(config.data)
-    evaluate.evaluate(config.lock(), new, dataset)
+    evaluate(config.lock(), new, dataset)
     matrices = []
     for workdir, which in ((new, "best"), (other, "given")):
         with np.load(workdir / "evaluations" / f"test-{which}-32.npz") as file:

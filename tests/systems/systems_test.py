@@ -12,7 +12,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax import preflight, systems
 from fpliif_jax.data import input_pipeline
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stage import Stage
@@ -139,7 +139,7 @@ def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
         systems.parse_protocols(config, ("32",))
     dataset = input_pipeline.load_dataset(config.data)
     assert loop.train(config, tmp_path, dataset, Interruption())
-    results = evaluate.evaluate(config, tmp_path, dataset)
+    results = evaluate(config, tmp_path, dataset)
     assert {found["row"] for found in results["evaluations"]} == {"whole", "foreground"}
     assert results["model"] == "pixel_by_pixel"
     losses = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

@@ -15,7 +15,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax import parallel
 from fpliif_jax.data import input_pipeline
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation import scoring
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.training import loop, prepare, step
@@ -43,7 +43,7 @@ class Loop(ClockedLoop):
         monkeypatch.setattr(prepare, "init_variables", lambda *_: initial)
         monkeypatch.setattr(prepare, "variables_to_start_from", lambda *_: initial)
         monkeypatch.setattr(step, "make_train_step", lambda *_: self._step)
-        monkeypatch.setattr(evaluate, "evaluate_split", self._evaluate)
+        monkeypatch.setattr(scoring, "evaluate_split", self._evaluate)
         monkeypatch.setattr(checkpoint, "save", self._save)
         dataset = input_pipeline.load_dataset(config.data)
         assert loop.train(config, workdir, dataset, Interruption())
@@ -62,7 +62,9 @@ class Loop(ClockedLoop):
     def _evaluate(self, step: object, variables: object, split: object, rows: tuple, *_, **__):  # noqa: ANN202
         self._now += 100
         matrices = np.ones((1, self._num_classes, self._num_classes), np.int32)
-        return {rows[0]: evaluate.Found(matrices, {"window_error": np.ones((1, 6), np.float32)})}
+        return {
+            rows[0]: scoring.ProtocolScores(matrices, {"window_error": np.ones((1, 6), np.float32)})
+        }
 
     def _save(self, workdir: object, which: str, step: int, state: object, progress: dict) -> None:
         self._now += 1_000

@@ -15,7 +15,7 @@ from needs_torch import torch
 from tiny_run import tiny_config
 
 from fpliif_jax.data import input_pipeline
-from fpliif_jax.evaluation import evaluate
+from fpliif_jax.evaluation import scoring
 from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.rows import make_predictor
@@ -47,7 +47,7 @@ class Loop(ClockedLoop):
         monkeypatch.setattr(loop, "new_model", lambda _: torch.nn.Linear(1, 1))
         monkeypatch.setattr(loop, "make_prepare", lambda *_: self._prepare)
         monkeypatch.setattr(loop, "train_step", self._step)
-        monkeypatch.setattr(evaluate, "score_split", self._score)
+        monkeypatch.setattr(scoring, "score_split", self._score)
         monkeypatch.setattr(loop.checkpoint, "save", self._save)
         self.dataset = input_pipeline.load_dataset(config.data)
         assert loop.train(config, workdir, self.dataset, CPU, Interruption())
@@ -66,7 +66,7 @@ class Loop(ClockedLoop):
 
     def _score(self, score: object, split: object, rows: tuple, *_: object, **__: object) -> dict:
         self._now += 100
-        return {rows[0]: evaluate.Found(np.ones((1, 11, 11), np.int32), {})}
+        return {rows[0]: scoring.ProtocolScores(np.ones((1, 11, 11), np.int32), {})}
 
     def _save(self, workdir: object, which: str, content: dict[str, Any]) -> None:
         self._now += 1_000

@@ -13,7 +13,8 @@ from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
 from fpliif_jax.data import input_pipeline
-from fpliif_jax.evaluation import evaluate, metrics
+from fpliif_jax.evaluation import metrics, scoring
+from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model
@@ -165,7 +166,7 @@ def test_the_next_stage_starts_from_the_best_state_or_the_last(
     for choice, epoch in (("best", 2), ("last", 3)):
         errors = iter((2.0, 1.0, 3.0))
         monkeypatch.setattr(
-            evaluate, "row_scores", lambda *_, e=errors: {"window_error": {"mean": next(e)}}
+            scoring, "protocol_scores", lambda *_, e=errors: {"window_error": {"mean": next(e)}}
         )
         config.train.next_stage_from = choice
         workdir = tmp_path / choice
@@ -223,7 +224,7 @@ def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
 def results(
     run: pathlib.Path, config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset
 ) -> dict[str, Any]:
-    return evaluate.evaluate(config, run, dataset)
+    return evaluate(config, run, dataset)
 
 
 def _arrays(run: pathlib.Path, row: str) -> dict[str, np.ndarray]:

@@ -1,0 +1,323 @@
+"""Evaluates the checkpoints of a run as the papers do, and writes results.json and what a study needs besides."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import ml_collections
+import numpy as np
+from absl import logging
+
+from fpliif_jax import parallel, systems
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.evaluation import examples
+from fpliif_jax.evaluation.scoring import (
+    ProtocolScores,
+    TrainedModel,
+    Variables,
+    label_sizes,
+    make_eval_step,
+    make_scorer,
+    protocol_scores,
+    score_split,
+)
+from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder.run_record import write_json, write_npz
+from fpliif_jax.systems import create_model, parse_protocols
+from fpliif_jax.systems.protocol import Protocol, title_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """A checkpoint's scores on a split, by one protocol.
+
+    Attributes:
+      split: its name.
+      checkpoint: its name.
+      step: training step of the checkpoint.
+      protocol: by which it is scored.
+      scores: of every image of the split.
+    """
+
+    split: str
+    checkpoint: str
+    step: int
+    protocol: Protocol
+    scores: ProtocolScores
+
+    def record(self, input_size: int, class_names: tuple[str, ...]) -> dict[str, Any]:
+        """An entry of 'evaluations' of results.json."""
+        return {
+            "split": self.split,
+            "checkpoint": self.checkpoint,
+            "step": self.step,
+            "row": self.protocol.key,
+            "input_size": input_size,
+            "output_size": self.protocol.output_size,
+            "scored_at": self.protocol.scored_at,
+            **protocol_scores(self.scores, class_names),
+        }
+
+    def write(self, workdir: pathlib.Path, ids: np.ndarray, class_names: tuple[str, ...]) -> None:
+        """Writes evaluations/<split>-<checkpoint>-<protocol>.npz: ids [N], confusion matrices [N, C, C], measures."""
+        write_npz(
+            workdir / "evaluations" / f"{self.split}-{self.checkpoint}-{self.protocol.key}.npz",
+            example_ids=ids,
+            confusion_matrices=self.scores.matrices,
+            class_names=np.array(class_names),
+            **self.scores.measures,
+        )
+
+
+class RunFacts(NamedTuple):
+    """What results.json says of a run beside its scores.
+
+    Attributes:
+      framework: 'jax' or 'pytorch'.
+      train: what training took; None where that is not known.
+      notes: what the reader of the results should know.
+    """
+
+    framework: str
+    train: dict[str, Any] | None
+    notes: list[str]
+
+
+def evaluate(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    dataset: input_pipeline.Dataset,
+    given: checkpoint.InferenceCheckpoint | None = None,
+) -> dict[str, Any]:
+    """Evaluates every checkpoint, split and protocol of config.eval and writes what a study needs.
+
+    Leaves evaluations/<split>-<checkpoint>-<protocol>.npz, examples.npz, predictions.png and, last, results.json.
+
+    Args:
+      config: the run's settings.
+      workdir: where the results go, and the checkpoints are.
+      dataset: prepared.
+      given: a model from elsewhere, to evaluate instead of the run's checkpoints; its name is 'given'.
+
+    Returns:
+      The content of results.json.
+
+    Raises:
+      CheckpointError: there is no checkpoint, or it is of another model.
+      DataError: there is no split to evaluate.
+    """
+    protocols = parse_protocols(config)
+    model = create_model(config.model)
+    eval_step = make_eval_step(model, config, protocols)
+    predict = systems.of(config).make_predictor(model, config, protocols)
+    checkpoints, notes, train = ["given"], [], None
+    if given is None:
+        checkpoints = checkpoints_to_evaluate(config, workdir)
+        missing = [which for which in config.eval.checkpoints if which not in checkpoints]
+        notes = [f"there is no {which!r} checkpoint" for which in missing]
+        progress = checkpoint.read_progress(workdir, "last")
+        train = progress["train"] if progress else None
+
+    def models() -> Iterator[TrainedModel]:
+        for which in checkpoints:
+            state = given or checkpoint.load_for_inference(workdir, which)
+            check_same_model(state, config, model, workdir)
+            checkpoint.check_same_classes(state.class_names, dataset.class_names, workdir)
+            variables = systems.of(config).inference_variables(config.model, state.variables)
+            yield TrainedModel(
+                which,
+                state.step,
+                count_parameters(state.variables),
+                state.fingerprint,
+                make_scorer(eval_step, parallel.replicate(variables)),
+                functools.partial(jax.jit(predict), variables),
+                state.note,
+            )
+
+    return write_results(config, workdir, dataset, models(), RunFacts("jax", train, notes))
+
+
+def write_results(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    dataset: input_pipeline.Dataset,
+    models: Iterable[TrainedModel],
+    facts: RunFacts,
+) -> dict[str, Any]:
+    """Evaluates models of any framework on every split and protocol of config.eval and writes what `evaluate` leaves.
+
+    Args:
+      config: the run's settings.
+      workdir: where the results go.
+      dataset: prepared.
+      models: the run's checkpoints, at least one, each asked for when the one before is done with; the first is
+        pictured.
+      facts: of the run.
+
+    Returns:
+      The content of results.json.
+
+    Raises:
+      DataError: there is no split to evaluate.
+    """
+    protocols, class_names, notes = parse_protocols(config), dataset.class_names, list(facts.notes)
+    splits = {
+        name: input_pipeline.load_split(dataset, name, label_sizes(protocols))
+        for name in _splits_to_evaluate(config, dataset, notes)
+    }
+    records: dict[str, list[dict[str, Any]]] = {name: [] for name in splits}
+    num_pictures, parameters = config.eval.num_pictures, 0
+    for model in models:
+        parameters = model.parameters
+        notes += [note for note in _notes_on(model, dataset) if note not in notes]
+        for name, split in splits.items():
+            evaluations = score_checkpoint(model, name, split, protocols, config.eval.batch_size)
+            records[name] += [
+                each.record(config.data.image_size, class_names) for each in evaluations
+            ]
+            if not parallel.is_main_process():
+                continue
+            for evaluation in evaluations:
+                evaluation.write(workdir, split.ids, class_names)
+            if num_pictures:
+                examples.write_examples(
+                    workdir,
+                    model.predict,
+                    split,
+                    name,
+                    model.name,
+                    protocols,
+                    examples.Ranking.of(evaluations[0].scores.matrices),
+                    class_names,
+                    num_pictures,
+                )
+                num_pictures = 0
+    results = {
+        "config": checkpoint.json_config(config),
+        "config_fingerprint": checkpoint.config_fingerprint(checkpoint.json_config(config)),
+        "seed": config.seed,
+        "framework": facts.framework,
+        "model": config.model.name,
+        "parameters": parameters,
+        "dataset": dataset.record(),
+        "evaluations": [record for of_split in records.values() for record in of_split],
+        "train": facts.train,
+        "notes": notes,
+    }
+    if parallel.is_main_process():
+        write_json(workdir / "results.json", results)
+    parallel.barrier("results are written")
+    return results
+
+
+def score_checkpoint(
+    model: TrainedModel,
+    split_name: str,
+    split: input_pipeline.Split,
+    protocols: tuple[Protocol, ...],
+    batch_size: int,
+) -> list[Evaluation]:
+    """Scores every image of a split by each protocol, in their order, under a bar."""
+    description = f"evaluating {model.name} on {split_name}"
+    scores = score_split(model.score, split, protocols, batch_size, description)
+    return [
+        Evaluation(split_name, model.name, model.step, protocol, scores[protocol])
+        for protocol in protocols
+    ]
+
+
+def _notes_on(model: TrainedModel, dataset: input_pipeline.Dataset) -> list[str]:
+    notes = [model.note] if model.note else []
+    if model.fingerprint not in (None, dataset.metadata.fingerprint):
+        notes.append(f"trained on other data (fingerprint {model.fingerprint})")
+    return notes
+
+
+def table(results: dict[str, Any]) -> str:
+    """The evaluations of results.json as text, scores in percent as in the paper's tables."""
+    lines = [
+        f"{'split':<11}{'checkpoint':<19}{'row':>17}{'mean F1':>9}{'mIoU':>8}{'per image':>10}"
+        f"{'images':>8}"
+    ]
+    for found in results["evaluations"]:
+        percents = [found["mean_f1"], found["miou"], found["per_image_mean_f1"]]
+        f1, miou, per_image = ("–" if p is None else f"{100 * p:.2f}" for p in percents)
+        lines.append(
+            f"{found['split']:<11}{found['checkpoint']:<19}{title_of(found['row']):>17}{f1:>9}{miou:>8}"
+            f"{per_image:>10}{found['images']:>8}"
+        )
+    if results["dataset"]["drawn"]:
+        lines.append("data: the faces are drawn")
+    return "\n".join(lines + [f"note: {note}" for note in results["notes"]])
+
+
+def count_parameters(variables: Variables) -> int:
+    """Number of trained values."""
+    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(variables["params"]))
+
+
+def check_same_model(
+    state: checkpoint.InferenceCheckpoint,
+    config: ml_collections.ConfigDict,
+    model: nn.Module,
+    workdir: pathlib.Path,
+) -> None:
+    """Refuses a checkpoint that would be another function under this config.
+
+    Raises:
+      CheckpointError: names the first setting or array that differs, or says that its sides do.
+    """
+    checkpoint.refuse_swapped_sides(state.sides_are_swapped, workdir)
+    names = checkpoint.flatten_config(checkpoint.json_config(config))
+    fields = tuple(name for name in names if config_fields.decides_function(name))
+    checkpoint.check_same_fields(checkpoint.json_config(state.config), config, fields, workdir)
+    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
+    wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
+    checkpoint.check_same_arrays(
+        state.variables, wanted, checkpoint.directory(workdir, "best").parent
+    )
+
+
+def checkpoints_to_evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> list[str]:
+    """Those of config.eval.checkpoints that the run has.
+
+    Raises:
+      CheckpointError: it has none.
+    """
+    there = [
+        which
+        for which in config.eval.checkpoints
+        if checkpoint.saved_step(workdir, which) is not None
+    ]
+    if not there:
+        raise checkpoint.CheckpointError(
+            f"no checkpoint to evaluate in {workdir}; train first, or check --workdir"
+        )
+    return there
+
+
+def _splits_to_evaluate(
+    config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset, notes: list[str]
+) -> list[str]:
+    splits = []
+    for name in config.eval.splits:
+        if name in dataset.missing_splits:
+            note = f"the {name} split is missing"
+            if name == "test" and "validation" not in dataset.missing_splits:
+                note += ": validation is evaluated instead, on which the best checkpoint was chosen"
+                splits.append("validation")
+            logging.warning("%s", note)
+            notes.append(note)
+        else:
+            splits.append(name)
+    if not splits:
+        raise DataError(
+            f"no split to evaluate: the data set has none of {', '.join(config.eval.splits)}; "
+            "choose others with --config.eval.splits"
+        )
+    return list(dict.fromkeys(splits))

@@ -1,0 +1,185 @@
+"""Scores a trained model, whatever framework it is in: batches of a split -> confusion matrices of every image."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from tqdm import tqdm
+
+from fpliif_jax import parallel, systems
+from fpliif_jax.data import input_pipeline
+from fpliif_jax.evaluation import metrics
+from fpliif_jax.systems.protocol import Prediction, Protocol
+from fpliif_jax.systems.stn_icnn.model import PART_NAMES
+
+Variables = dict[str, Any]
+
+
+class ProtocolScores(NamedTuple):
+    """What a protocol scores images by; of a batch or of a split.
+
+    Attributes:
+      matrices: int32 [N, C, C], the confusion matrix of every image.
+      measures: by name, float32 [N, …].
+    """
+
+    matrices: np.ndarray
+    measures: dict[str, np.ndarray]
+
+
+Score = Callable[[input_pipeline.Batch], dict[str, ProtocolScores]]
+
+
+class TrainedModel(NamedTuple):
+    """A trained model, as evaluation sees it, whatever framework it is in.
+
+    Attributes:
+      name: of the checkpoint: 'best', 'last', 'given' ….
+      step: training step of the checkpoint.
+      parameters: number of trained values.
+      fingerprint: of the data it was trained on; None where that is not known.
+      score: what each protocol scores in a batch, see `score_split`.
+      predict: each protocol's prediction by its key, from a batch of one image as `examples.write_examples` makes it.
+      note: where the model comes from, if not from a run.
+    """
+
+    name: str
+    step: int
+    parameters: int
+    fingerprint: str | None
+    score: Score
+    predict: Callable[[input_pipeline.Batch], dict[str, Prediction]]
+    note: str | None = None
+
+
+def label_sizes(protocols: tuple[Protocol, ...]) -> tuple[int, ...]:
+    """The sides of the label maps that protocols need."""
+    return tuple(dict.fromkeys(protocol.label_size for protocol in protocols))
+
+
+def make_eval_step(
+    model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
+) -> Callable[[Variables, input_pipeline.Batch], dict[str, tuple]]:
+    """Builds the pmapped step: replicated variables, a sharded batch -> what each protocol finds.
+
+    Returns:
+      A function whose result has, for each protocol's key, (int32 [devices, N, C, C], measures), of the
+      whole global batch on every device; the matrices of padding are zero.
+    """
+    predict = systems.of(config).make_predictor(model, config, protocols)
+    classes = config.model.num_classes
+
+    def step(variables: Variables, batch: input_pipeline.Batch) -> dict[str, tuple]:
+        found = {}
+        for name, predicted in predict(variables, batch).items():
+            matrices = metrics.confusion_matrices(predicted.truth, predicted.labels, classes)
+            counted = matrices * batch["weights"].astype(jnp.int32)[:, None, None]
+            found[name] = (counted, predicted.measures)
+        return parallel.all_gather(found)
+
+    return parallel.pmap(step)
+
+
+def evaluate_split(
+    eval_step: Callable[..., dict[str, tuple]],
+    variables: Variables,
+    split: input_pipeline.Split,
+    protocols: tuple[Protocol, ...],
+    batch_size: int,
+    description: str | None = None,
+) -> dict[Protocol, ProtocolScores]:
+    """Evaluates every image of a split, for each protocol.
+
+    Args:
+      eval_step: of `make_eval_step`, for the same protocols.
+      variables: replicated.
+      split: its label maps must have every protocol's size.
+      protocols: what is scored by.
+      batch_size: global.
+      description: label of the progress bar; None for no bar.
+    """
+    score = make_scorer(eval_step, variables)
+    return score_split(score, split, protocols, batch_size, description)
+
+
+def make_scorer(eval_step: Callable[..., dict[str, tuple]], variables: Variables) -> Score:
+    """Builds a function of a batch that gives each protocol's scores, from replicated variables."""
+
+    def score(batch: input_pipeline.Batch) -> dict[str, ProtocolScores]:
+        results = eval_step(variables, parallel.shard(batch))
+        return {
+            name: ProtocolScores(*parallel.unreplicate(scores)) for name, scores in results.items()
+        }
+
+    return score
+
+
+def score_split(
+    score: Score,
+    split: input_pipeline.Split,
+    protocols: tuple[Protocol, ...],
+    batch_size: int,
+    description: str | None = None,
+) -> dict[Protocol, ProtocolScores]:
+    """Scores every image of a split, for each protocol, whatever computes the scores.
+
+    Args:
+      score: what each protocol scores in the global batch, from this process's rows of it; what it says of padding
+        is dropped.
+      split: its label maps must have every protocol's size.
+      protocols: what is scored by.
+      batch_size: global.
+      description: label of the progress bar; None for no bar.
+    """
+    found: dict[Protocol, list[ProtocolScores]] = {protocol: [] for protocol in protocols}
+    bar = tqdm(
+        total=len(split),
+        desc=description,
+        unit="image",
+        leave=False,
+        disable=description is None or not parallel.is_main_process(),
+    )
+    remaining = len(split)
+    with bar:
+        for batch in input_pipeline.evaluation_batches(
+            split,
+            label_sizes=label_sizes(protocols),
+            batch_size=batch_size,
+            rows=parallel.local_rows(batch_size),
+        ):
+            results = score(batch)
+            count = min(batch_size, remaining)
+            for protocol in protocols:
+                kept = jax.tree.map(lambda leaf, n=count: leaf[:n], results[protocol.key])
+                found[protocol].append(kept)
+            remaining -= count
+            bar.update(count)
+    return {
+        protocol: jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        for protocol, parts in found.items()
+    }
+
+
+def protocol_scores(found: ProtocolScores, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """All scores by a protocol, ready for JSON: `metrics.scores`, and the means of its measures.
+
+    A measure [N, 6] is one of the six parts: {'mean': over images and parts, 'brow1': …}, in pixels, None
+    where no image has the part.
+    """
+    scores = metrics.scores(found.matrices, class_names)
+    for name, values in found.measures.items():
+        means = {"mean": _defined_mean(values)}
+        for part, column in zip(PART_NAMES, values.T, strict=True):
+            means[part] = _defined_mean(column)
+        scores[name] = means
+    return scores
+
+
+def _defined_mean(values: np.ndarray) -> float | None:
+    """None where there is nothing to average, or a window that went to infinity."""
+    defined = values[~np.isnan(values)].astype(np.float64)
+    return float(defined.mean()) if defined.size and np.isfinite(defined).all() else None
