@@ -12,7 +12,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from fpliif_jax import interop, parallel
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.evaluation.results import checkpoints_to_evaluate, evaluate, table
@@ -92,7 +92,7 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: Interrup
     given = interop.read_weights(_TORCH.value, config) if _TORCH.value else None
     if _MODE.value == "eval" and given is None:
         checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     check_classes(config, dataset)
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir, parallel.is_main_process()):

@@ -14,7 +14,10 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from fpliif_jax import compilation_cache, configs, systems
-from fpliif_jax.data import input_pipeline, preprocess
+from fpliif_jax.data import dataset, resize
+from fpliif_jax.data.batches import blank_batch
+from fpliif_jax.data.dataset import Dataset
+from fpliif_jax.data.resized_split import facial_parts_table
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.systems import create_model, parse_protocols
@@ -108,7 +111,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
                     raise ValueError(
                         f"config.{field} is {kind!r}; it must be 'best', 'last' or 'after_STAGE'"
                     )
-        input_pipeline.check_settings(config.data)
+        dataset.check_settings(config.data)
         _check_framing(config)
         make_optimizer(config.train, 0.0, steps_per_epoch=1)
         _try_preprocessing(config.data)
@@ -117,7 +120,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
         raise SettingsError(str(error)) from error
 
 
-def check_classes(config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset) -> None:
+def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
     """Refuses a model whose classes are not those of the data set.
 
     Raises:
@@ -126,7 +129,7 @@ def check_classes(config: ml_collections.ConfigDict, dataset: input_pipeline.Dat
     found, names = config.model.num_classes, dataset.class_names
     if config.data.labels == "facial_parts":
         try:
-            input_pipeline.facial_parts_table(dataset.metadata.class_names)
+            facial_parts_table(dataset.metadata.class_names)
         except ValueError as error:
             raise SettingsError(str(error)) from error
     if found != len(names):
@@ -187,8 +190,8 @@ def _check_framing(config: ml_collections.ConfigDict) -> None:
 
 def _try_preprocessing(config: ml_collections.ConfigDict) -> None:
     pixels = np.zeros((2, 2, 3), np.uint8)
-    preprocess.resize_image(pixels, (1, 1), config.bicubic)
-    preprocess.resize_label_map(
+    resize.resize_image(pixels, (1, 1), config.bicubic)
+    resize.resize_label_map(
         pixels[..., 0], (1, 1), 2, method=config.label_resize, bicubic=config.bicubic
     )
 
@@ -197,7 +200,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     """Traces the loss of every stage on one example."""
     model = create_model(config.model)
     size = config.data.image_size
-    batch = input_pipeline.blank_batch(1, size, size)
+    batch = blank_batch(1, size, size)
     names = tuple(f"class {index}" for index in range(config.model.num_classes))
     stages = systems.of(config).make_stages(config, model, names)
     shapes = systems.of(config).input_shapes(config.model, size)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.files import atomic_file
@@ -69,14 +70,14 @@ def test_resized_images_that_have_no_room(
     with config.unlocked():
         config.data.cache_dir = str(tmp_path)
         config.data.split = split
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     monkeypatch.setattr(sys, "stderr", io.StringIO())  # pytest's is a file, too
     with no_file_beyond(size), pytest.raises(DataError, match="File too large.*cache_dir") as told:
-        input_pipeline.load_split(dataset, "train", (32,))
+        load_split(dataset, "train", (32,))
     assert "\n" not in str(told.value)
     assert str(next(tmp_path.iterdir())) in str(told.value)
     assert not [name for name in _content(tmp_path) if "partial" in name or "images" in name]
-    assert len(input_pipeline.load_split(dataset, "train", (32,))) == 13
+    assert len(load_split(dataset, "train", (32,))) == 13
 
 
 @pytest.mark.parametrize("argument", ["manual_dir", "data_dir"])

@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from fpliif_jax import parallel, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.experiments.benchmark.timing import Program
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
@@ -54,7 +54,7 @@ def random_batch(
     generator = np.random.default_rng(0)
     blocks = generator.integers(0, config.model.num_classes, (rows, 8, 8), dtype=np.uint8)
     cells = np.arange(label_side) * 8 // label_side
-    return input_pipeline.blank_batch(rows, side, label_side) | {
+    return blank_batch(rows, side, label_side) | {
         "images": generator.integers(0, 256, (rows, side, side, 3), dtype=np.uint8),
         "labels": blocks[:, cells][:, :, cells],
         "stop": np.zeros(rows, np.float32),

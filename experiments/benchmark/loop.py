@@ -20,7 +20,8 @@ from unittest import mock
 import numpy as np
 from ml_collections import ConfigDict
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import steps_per_epoch
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.experiments.benchmark import jax_programs, timing, training
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
@@ -79,7 +80,7 @@ def _bounded(config: ConfigDict, images: int, step_seconds: float, seconds: floa
     """As many epochs as fit into the seconds; of fewer images where not even one does."""
     batch = config.train.batch_size
     steps = max(_FEWEST_STEPS, round(seconds / step_seconds))
-    per_epoch = input_pipeline.steps_per_epoch(images, batch)
+    per_epoch = steps_per_epoch(images, batch)
     fields: dict[str, Any] = {"train__epochs": max(1, steps // per_epoch)}
     if steps < per_epoch:
         fields["data__train_subset"] = steps * batch
@@ -99,7 +100,7 @@ def _run(plan: Plan, config: ConfigDict) -> dict[str, Any]:
         finally:
             saving.append(time.perf_counter() - started)
 
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     interruption = Interruption()
     try:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from fpliif_jax.data import preprocess
+from fpliif_jax.data.canvas import canvas_window
 from fpliif_jax.experiments.benchmark import comparison, jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, measure_in_turn
@@ -33,7 +33,7 @@ def one_face(plan: Plan) -> None:
     split = plan.train_split
     size = tuple(map(int, split.image_sizes[0]))
     side = plan.config.data.image_size
-    photo = np.asarray(split.images[0])[preprocess.canvas_window(side, size)]
+    photo = np.asarray(split.images[0])[canvas_window(side, size)]
     for cropper in dict.fromkeys((plan.config.model.cropper, "centroid")):
         config = jax_programs.with_fields(plan.config, model__cropper=cropper)
         programs = _programs(config, photo, plan.dataset.class_names)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from fpliif_jax import parallel
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import Batch, EpochOrder, steps_per_epoch, train_batches
+from fpliif_jax.data.resized_split import Split
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program
@@ -17,7 +18,7 @@ def loader(plan: Plan) -> None:
     """Images per second of the loader of the first stage; it is the same for all."""
     stage = jax_programs.stages_of(plan.config)[0]
     split = plan.train_split
-    per_epoch = input_pipeline.steps_per_epoch(len(split), stage.settings.batch_size, stage.copies)
+    per_epoch = steps_per_epoch(len(split), stage.settings.batch_size, stage.copies)
 
     def build() -> Program:
         batches = _batches(plan, split, stage, per_epoch)
@@ -27,17 +28,12 @@ def loader(plan: Plan) -> None:
     plan.measure([Candidate("loader", build)], pipelined=True, about={"part": "pipeline"})
 
 
-def _batches(
-    plan: Plan, split: input_pipeline.Split, stage: Stage, steps_per_epoch: int
-) -> Iterator[input_pipeline.Batch]:
+def _batches(plan: Plan, split: Split, stage: Stage, steps_per_epoch: int) -> Iterator[Batch]:
     own = stage.settings
-    return input_pipeline.train_batches(
+    return train_batches(
         split,
-        label_size=stage.label_size,
-        batch_size=own.batch_size,
+        stage.label_size,
+        EpochOrder(own.batch_size, plan.config.seeds.data_order, stage.copies),
         rows=parallel.local_rows(own.batch_size, fitting.fixed_microbatch(own)),
-        seed=plan.config.seeds.data_order,
-        first_step=0,
-        last_step=_EPOCHS * steps_per_epoch,
-        copies=stage.copies,
+        steps=range(_EPOCHS * steps_per_epoch),
     )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import Dataset, load_dataset
+from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.timing import Timed, measure_in_turn, reason
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
@@ -82,22 +83,22 @@ class Plan:
         return init_variables(create_model(self.config.model), self.config)
 
     @functools.cached_property
-    def dataset(self) -> input_pipeline.Dataset:
+    def dataset(self) -> Dataset:
         """The config's, prepared.
 
         Raises:
           DataError: it cannot be.
         """
-        return input_pipeline.load_dataset(self.config.data)
+        return load_dataset(self.config.data)
 
     @functools.cached_property
-    def train_split(self) -> input_pipeline.Split:
+    def train_split(self) -> Split:
         """Its training examples, resized.
 
         Raises:
           DataError: there are none.
         """
-        return input_pipeline.load_split(self.dataset, "train", (self.config.data.image_size,))
+        return load_split(self.dataset, "train", (self.config.data.image_size,))
 
     def with_dtype(self, dtype: str) -> ConfigDict:
         """The config with activations of that type."""

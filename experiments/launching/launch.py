@@ -8,7 +8,7 @@ from typing import Any
 
 import ml_collections
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import local, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
@@ -127,7 +127,7 @@ def start(
         for data in {
             config.data.to_json(sort_keys=True): config.data for config in configs
         }.values():
-            input_pipeline.load_dataset(data)
+            load_dataset(data)
     write_study(folder, study)
     if flags.launcher == "slurm":
         parameters = _slurm_parameters(flags.slurm)

@@ -7,7 +7,8 @@ from typing import Any
 import ml_collections
 import torch
 
-from fpliif_jax.data import input_pipeline, sides
+from fpliif_jax.data import sides
+from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.evaluation.results import RunFacts, write_results
 from fpliif_jax.evaluation.scoring import TrainedModel
 from fpliif_jax.experiments.pytorch import checkpoint
@@ -24,7 +25,7 @@ from fpliif_jax.systems import parse_protocols
 def evaluate_run(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     device: torch.device,
 ) -> dict[str, Any]:
     """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluation.results.evaluate`.

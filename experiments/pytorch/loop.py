@@ -12,7 +12,9 @@ import torch
 from tqdm import tqdm
 
 from fpliif_jax import interop
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import EpochOrder, train_batches
+from fpliif_jax.data.dataset import Dataset
+from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
@@ -45,7 +47,7 @@ STAGE = "parsing"
 def train(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     device: torch.device,
     interruption: Interruption,
 ) -> bool:
@@ -97,7 +99,7 @@ def new_model(config: ml_collections.ConfigDict) -> FPLIIF:
     return model
 
 
-def _environment(dataset: input_pipeline.Dataset, device: torch.device) -> dict[str, Any]:
+def _environment(dataset: Dataset, device: torch.device) -> dict[str, Any]:
     found = environment(dataset.environment())
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return found | {
@@ -130,7 +132,7 @@ class Run:
 
     config: ml_collections.ConfigDict
     workdir: pathlib.Path
-    split: input_pipeline.Split
+    split: Split
     steps: StageSteps
     progress: Progress
     model: FPLIIF
@@ -153,14 +155,14 @@ class Run:
 def prepare(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     device: torch.device,
     progress: Progress,
     saved: dict[str, Any] | None,
 ) -> Run:
     """Opens the data, and makes the model or takes it from the checkpoint `saved` of the progress."""
     settings, size = config.train, config.data.image_size
-    split = input_pipeline.load_split(dataset, "train", (size,))
+    split = load_split(dataset, "train", (size,))
     steps = StageSteps(len(split), settings.batch_size, settings.epochs)
     model = new_model(config)
     if saved:
@@ -185,14 +187,14 @@ def prepare(
 
 def _make_validation(
     config: ml_collections.ConfigDict,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     model: FPLIIF,
     device: torch.device,
 ) -> Callable[[], dict[str, Any]] | None:
     if "validation" in dataset.missing_splits:
         return None
     protocols = parse_protocols(config, (str(config.data.image_size),))
-    split = input_pipeline.load_split(dataset, "validation", scoring.label_sizes(protocols))
+    split = load_split(dataset, "validation", scoring.label_sizes(protocols))
     score = make_scorer(make_predictor(model, config, protocols, device), config.model.num_classes)
 
     def validate() -> dict[str, Any]:
@@ -231,14 +233,12 @@ def run_stage(run: Run, log: MetricsLog, interruption: Interruption) -> None:
         if ends_stage or epoch % settings.checkpoint_every_epochs == 0:
             run.save("last", log)
 
-    batches = input_pipeline.train_batches(
+    batches = train_batches(
         run.split,
-        label_size=config.data.image_size,
-        batch_size=settings.batch_size,
+        config.data.image_size,
+        EpochOrder(settings.batch_size, config.seeds.data_order),
         rows=slice(0, settings.batch_size),
-        seed=config.seeds.data_order,
-        first_step=progress.step,
-        last_step=steps.last,
+        steps=range(progress.step, steps.last),
     )
     bar = tqdm(total=steps.last, initial=progress.step, desc=f"training {STAGE}", unit="step")
     with interruption.deferred(), bar:

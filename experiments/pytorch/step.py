@@ -58,7 +58,7 @@ def autocast(
 def make_prepare(
     config: ml_collections.ConfigDict, flip_classes: tuple[int, ...], device: torch.device
 ) -> Callable[[Batch], Inputs]:
-    """Builds a function that turns a batch of `input_pipeline.train_batches` into augmented inputs.
+    """Builds a function that turns a batch of `batches.train_batches` into augmented inputs.
 
     Padding is left out: its weight is 0, and batch norm must not see it.
 

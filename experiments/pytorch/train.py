@@ -17,7 +17,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from fpliif_jax import systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.evaluation.results import table
@@ -73,7 +73,7 @@ def run(
 ) -> None:
     """Prepares the data, trains and evaluates."""
     run_record.check_workdir(workdir)
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     check_classes(config, dataset)
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir):

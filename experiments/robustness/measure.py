@@ -32,7 +32,9 @@ import numpy as np
 from tqdm import tqdm
 
 from fpliif_jax import compilation_cache
-from fpliif_jax.data import input_pipeline, preprocess
+from fpliif_jax.data.canvas import canvas_window
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
 from fpliif_jax.experiments.robustness import hiding, sheet
 from fpliif_jax.run_folder import checkpoint
@@ -84,7 +86,7 @@ def hide_each_part(
     Returns:
       uint8 [7, S, S, 3]; where a part is absent the image as it is.
     """
-    window = preprocess.canvas_window(len(image), size)
+    window = canvas_window(len(image), size)
     variants = np.repeat(image[None], 1 + len(PART_LABELS), axis=0)
     shown = labels[window]
     for variant, own in zip(variants[1:], PART_LABELS, strict=True):
@@ -124,7 +126,7 @@ def make_locate(trained: checkpoint.InferenceCheckpoint) -> Locate:
 def find(
     trained: checkpoint.InferenceCheckpoint,
     locate: Locate,
-    split: input_pipeline.Split,
+    split: Split,
     chosen: np.ndarray,
     margin: int,
 ) -> Findings:
@@ -238,10 +240,10 @@ def _run(flags: argparse.Namespace) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RobustnessError(f"--output={output}: {error.strerror or error}") from error
-    dataset = input_pipeline.load_dataset(_data_config(config, flags))
+    dataset = load_dataset(_data_config(config, flags))
     if flags.split in dataset.missing_splits:
         raise RobustnessError(f"--split={flags.split}: {dataset.metadata.name} has no such split")
-    split = input_pipeline.load_split(dataset, flags.split, (config.data.image_size,))
+    split = load_split(dataset, flags.split, (config.data.image_size,))
     margin = flags.margin
     if margin is None:
         margin = max(2, round(config.model.crop_size / 20))  # brows and lashes have soft edges
@@ -342,7 +344,7 @@ def _shown(value: float | None, digits: int, factor: int = 1) -> str:
 
 
 def _variants(
-    split: input_pipeline.Split, position: int, labels: np.ndarray, margin: int
+    split: Split, position: int, labels: np.ndarray, margin: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """What `hide_each_part` makes of an image, and its size as often: int32 [7, 2]."""
     size = split.image_sizes[position]
@@ -354,7 +356,7 @@ def _variants(
 def _columns(
     trained: checkpoint.InferenceCheckpoint,
     locate: Locate,
-    split: input_pipeline.Split,
+    split: Split,
     chosen: np.ndarray,
     findings: Findings,
     margin: int,
@@ -379,7 +381,7 @@ def _columns(
             sheet.Column(
                 title=str(split.ids[position]),
                 image=variants[1 + part],
-                window=preprocess.canvas_window(side, tuple(map(int, sizes[0]))),
+                window=canvas_window(side, tuple(map(int, sizes[0]))),
                 mask=located["mask"][1 + part],
                 mask_shows_canvas=trained.config.model.coarse_from == "canvas",
                 hidden_part=part,

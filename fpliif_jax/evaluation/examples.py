@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fpliif_jax import pictures
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.resized_split import Split
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.run_folder.run_record import write_npz
 from fpliif_jax.systems.protocol import Prediction, Protocol
@@ -53,7 +53,7 @@ def worst_median_best(total: int) -> np.ndarray:
 def write_examples(
     workdir: pathlib.Path,
     predict: Callable[[dict[str, Any]], dict[str, Prediction]],
-    split: input_pipeline.Split,
+    split: Split,
     split_name: str,
     which: str,
     protocols: tuple[Protocol, ...],

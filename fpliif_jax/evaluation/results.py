@@ -13,7 +13,8 @@ import numpy as np
 from absl import logging
 
 from fpliif_jax import parallel, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import Dataset
+from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.evaluation import examples
 from fpliif_jax.evaluation.scoring import (
@@ -91,7 +92,7 @@ class RunFacts(NamedTuple):
 def evaluate(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     given: checkpoint.InferenceCheckpoint | None = None,
 ) -> dict[str, Any]:
     """Evaluates every checkpoint, split and protocol of config.eval and writes what a study needs.
@@ -145,7 +146,7 @@ def evaluate(
 def write_results(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     models: Iterable[TrainedModel],
     facts: RunFacts,
 ) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def write_results(
     """
     protocols, class_names, notes = parse_protocols(config), dataset.class_names, list(facts.notes)
     splits = {
-        name: input_pipeline.load_split(dataset, name, label_sizes(protocols))
+        name: load_split(dataset, name, label_sizes(protocols))
         for name in _splits_to_evaluate(config, dataset, notes)
     }
     records: dict[str, list[dict[str, Any]]] = {name: [] for name in splits}
@@ -218,7 +219,7 @@ def write_results(
 def score_checkpoint(
     model: TrainedModel,
     split_name: str,
-    split: input_pipeline.Split,
+    split: Split,
     protocols: tuple[Protocol, ...],
     batch_size: int,
 ) -> list[Evaluation]:
@@ -231,7 +232,7 @@ def score_checkpoint(
     ]
 
 
-def _notes_on(model: TrainedModel, dataset: input_pipeline.Dataset) -> list[str]:
+def _notes_on(model: TrainedModel, dataset: Dataset) -> list[str]:
     notes = [model.note] if model.note else []
     if model.fingerprint not in (None, dataset.metadata.fingerprint):
         notes.append(f"trained on other data (fingerprint {model.fingerprint})")
@@ -302,7 +303,7 @@ def checkpoints_to_evaluate(config: ml_collections.ConfigDict, workdir: pathlib.
 
 
 def _splits_to_evaluate(
-    config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset, notes: list[str]
+    config: ml_collections.ConfigDict, dataset: Dataset, notes: list[str]
 ) -> list[str]:
     splits = []
     for name in config.eval.splits:

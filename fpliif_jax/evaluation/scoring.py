@@ -11,7 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from fpliif_jax import parallel, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import Batch, evaluation_batches
+from fpliif_jax.data.resized_split import Split
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.systems.protocol import Prediction, Protocol
 from fpliif_jax.systems.stn_icnn.model import PART_NAMES
@@ -31,7 +32,7 @@ class ProtocolScores(NamedTuple):
     measures: dict[str, np.ndarray]
 
 
-Score = Callable[[input_pipeline.Batch], dict[str, ProtocolScores]]
+Score = Callable[[Batch], dict[str, ProtocolScores]]
 
 
 class TrainedModel(NamedTuple):
@@ -52,7 +53,7 @@ class TrainedModel(NamedTuple):
     parameters: int
     fingerprint: str | None
     score: Score
-    predict: Callable[[input_pipeline.Batch], dict[str, Prediction]]
+    predict: Callable[[Batch], dict[str, Prediction]]
     note: str | None = None
 
 
@@ -63,7 +64,7 @@ def label_sizes(protocols: tuple[Protocol, ...]) -> tuple[int, ...]:
 
 def make_eval_step(
     model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
-) -> Callable[[Variables, input_pipeline.Batch], dict[str, tuple]]:
+) -> Callable[[Variables, Batch], dict[str, tuple]]:
     """Builds the pmapped step: replicated variables, a sharded batch -> what each protocol finds.
 
     Returns:
@@ -73,7 +74,7 @@ def make_eval_step(
     predict = systems.of(config).make_predictor(model, config, protocols)
     classes = config.model.num_classes
 
-    def step(variables: Variables, batch: input_pipeline.Batch) -> dict[str, tuple]:
+    def step(variables: Variables, batch: Batch) -> dict[str, tuple]:
         found = {}
         for name, predicted in predict(variables, batch).items():
             matrices = metrics.confusion_matrices(predicted.truth, predicted.labels, classes)
@@ -87,7 +88,7 @@ def make_eval_step(
 def evaluate_split(
     eval_step: Callable[..., dict[str, tuple]],
     variables: Variables,
-    split: input_pipeline.Split,
+    split: Split,
     protocols: tuple[Protocol, ...],
     batch_size: int,
     description: str | None = None,
@@ -109,7 +110,7 @@ def evaluate_split(
 def make_scorer(eval_step: Callable[..., dict[str, tuple]], variables: Variables) -> Score:
     """Builds a function of a batch that gives each protocol's scores, from replicated variables."""
 
-    def score(batch: input_pipeline.Batch) -> dict[str, ProtocolScores]:
+    def score(batch: Batch) -> dict[str, ProtocolScores]:
         results = eval_step(variables, parallel.shard(batch))
         return {
             name: ProtocolScores(*parallel.unreplicate(scores)) for name, scores in results.items()
@@ -120,7 +121,7 @@ def make_scorer(eval_step: Callable[..., dict[str, tuple]], variables: Variables
 
 def score_split(
     score: Score,
-    split: input_pipeline.Split,
+    split: Split,
     protocols: tuple[Protocol, ...],
     batch_size: int,
     description: str | None = None,
@@ -145,7 +146,7 @@ def score_split(
     )
     remaining = len(split)
     with bar:
-        for batch in input_pipeline.evaluation_batches(
+        for batch in evaluation_batches(
             split,
             label_sizes=label_sizes(protocols),
             batch_size=batch_size,

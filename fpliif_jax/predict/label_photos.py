@@ -33,7 +33,7 @@ import tqdm
 from PIL import Image
 
 from fpliif_jax import compilation_cache, pictures, systems
-from fpliif_jax.data import preprocess, sides
+from fpliif_jax.data import resize, sides
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.files import atomic_file
 from fpliif_jax.interruption import Interruption
@@ -79,7 +79,7 @@ def predict(
 
     def load(task: Task) -> tuple[Inputs, np.ndarray]:
         photo = photos.read(task.photo)
-        background = photo if output_size is None else preprocess.resize_image(photo, output_size)
+        background = photo if output_size is None else resize.resize_image(photo, output_size)
         return labeller.network_input(photo), background
 
     def write(task: Task, background: np.ndarray, labels: np.ndarray) -> None:

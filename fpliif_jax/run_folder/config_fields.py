@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fpliif_jax.data import preprocess
+from fpliif_jax.data import canvas, resize
 from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.run_folder.setting_ranges import (
     Anything,
@@ -88,9 +88,9 @@ FIELDS: dict[str, Field] = {
     "data.num_workers": Field(Number(0, 4_096, is_whole=True), Role.COST),
     "data.image_size": Field(_SIDE),
     "data.longest_side": Field(dataclasses.replace(_SIDE, is_optional=True)),
-    "data.framing": Field(Choice(preprocess.FRAMINGS)),
-    "data.bicubic": Field(Choice(preprocess.BICUBIC_FILTERS)),
-    "data.label_resize": Field(Choice(preprocess.LABEL_METHODS)),
+    "data.framing": Field(Choice(canvas.FRAMINGS)),
+    "data.bicubic": Field(Choice(resize.BICUBIC_FILTERS)),
+    "data.label_resize": Field(Choice(resize.LABEL_METHODS)),
     "data.labels": Field(Choice(("all", "facial_parts"))),
     "data.split": Field(Choice(("official", "random", "first"))),
     "data.split_counts": Field(Numbers(_COUNT_OR_0, 3, is_optional=True)),

@@ -74,7 +74,7 @@ def environment(data: Mapping[str, Any]) -> dict[str, Any]:
     """Everything outside the config that a number may depend on.
 
     Args:
-      data: what there is to say of the data set, see `input_pipeline.Dataset.environment`; may be empty.
+      data: what there is to say of the data set, see `dataset.Dataset.environment`; may be empty.
     """
     return {
         "framework": "jax",

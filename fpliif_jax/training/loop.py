@@ -13,7 +13,7 @@ from absl import logging
 from tqdm import tqdm
 
 from fpliif_jax import parallel, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
@@ -29,7 +29,7 @@ from fpliif_jax.training.step import State
 def train(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     interruption: Interruption,
 ) -> bool:
     """Trains all stages, from where an earlier session of the same run stopped.

@@ -9,7 +9,9 @@ import flax.linen as nn
 import ml_collections
 
 from fpliif_jax import parallel
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import Batch, EpochOrder, train_batches
+from fpliif_jax.data.dataset import Dataset
+from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_record import MetricsLog
@@ -37,7 +39,7 @@ class Run:
 
     config: ml_collections.ConfigDict
     workdir: pathlib.Path
-    dataset: input_pipeline.Dataset
+    dataset: Dataset
     model: nn.Module
     stages: list[Stage]
     progress: Progress
@@ -71,8 +73,8 @@ class PreparedStage:
 
     stage: Stage
     steps: StageSteps
-    split: input_pipeline.Split
-    batches: Callable[[int], Iterator[input_pipeline.Batch]]
+    split: Split
+    batches: Callable[[int], Iterator[Batch]]
     step: Step
     validate: Callable[[State], dict[str, Any]] | None
 
@@ -85,7 +87,7 @@ def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
     config, progress = run.config, run.progress
     stage, before = run.stages[progress.stage], run.stages[: progress.stage]
     settings = stage.settings
-    split = input_pipeline.load_split(run.dataset, "train", (stage.label_size,))
+    split = load_split(run.dataset, "train", (stage.label_size,))
     steps = StageSteps(len(split) * stage.copies, settings.batch_size, settings.epochs)
     optimizer = make_optimizer(settings, stage.learning_rates, steps.per_epoch)
     variables = init_variables(run.model, config)
@@ -101,20 +103,18 @@ def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
     fitted = make_fitted_step(config, run.dataset.class_names, stage, optimizer, state, numbers)
     progress.chosen = fitted.numbers
 
-    def batches(first_step: int) -> Iterator[input_pipeline.Batch]:
-        return input_pipeline.train_batches(
-            split,
-            label_size=stage.label_size,
-            batch_size=settings.batch_size,
-            rows=parallel.local_rows(settings.batch_size, fitted.microbatch),
-            seed=config.seeds.data_order,
-            first_step=first_step,
-            last_step=steps.last,
-            copies=stage.copies,
-            # Epochs are counted through the run: each stage has its own order and augmentations.
-            first_epoch=sum(earlier.settings.epochs for earlier in before),
-            augmentation_seed=config.seeds.augmentation,
-        )
+    order = EpochOrder(
+        settings.batch_size,
+        config.seeds.data_order,
+        stage.copies,
+        # Epochs are counted through the run: each stage has its own order and augmentations.
+        first_epoch=sum(earlier.settings.epochs for earlier in before),
+        augmentation_seed=config.seeds.augmentation,
+    )
+    rows = parallel.local_rows(settings.batch_size, fitted.microbatch)
+
+    def batches(first_step: int) -> Iterator[Batch]:
+        return train_batches(split, stage.label_size, order, rows, range(first_step, steps.last))
 
     validate = _make_validation(run, stage)
     return PreparedStage(stage, steps, split, batches, fitted.step, validate), state
@@ -124,7 +124,7 @@ def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]
     if "validation" in run.dataset.missing_splits:
         return None
     protocols = parse_protocols(run.config, (stage.validation_protocol,))
-    split = input_pipeline.load_split(run.dataset, "validation", scoring.label_sizes(protocols))
+    split = load_split(run.dataset, "validation", scoring.label_sizes(protocols))
     # By the run's own numbers: their rounding may decide which state is the best.
     own = fitting.with_numbers(run.config, run.progress.chosen)
     eval_step = scoring.make_eval_step(create_model(own.model, parallel.AXIS), own, protocols)

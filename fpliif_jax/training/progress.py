@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import ml_collections
 
-from fpliif_jax.data.input_pipeline import Dataset
+from fpliif_jax.data.batches import steps_per_epoch
+from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.run_folder.checkpoint import CheckpointError, json_config
 
 
@@ -50,7 +51,7 @@ class StageSteps:
     @property
     def per_epoch(self) -> int:
         """Steps of an epoch, the last, smaller one included."""
-        return -(-self.examples // self.batch_size)
+        return steps_per_epoch(self.examples, self.batch_size)
 
     @property
     def last(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fpliif_jax.data.input_pipeline import Dataset
+from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data_builders.errors import DataError, UserError
 from fpliif_jax.run_folder.run_record import MetricsLog
 from fpliif_jax.training.progress import Progress, StageSteps

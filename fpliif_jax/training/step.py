@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from fpliif_jax import parallel, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.nn.cast_weights import with_gradients_of
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import query_plan
@@ -186,9 +186,7 @@ def make_fitted_step(
     def planned(numbers: fitting.Numbers) -> float:
         step, microbatch = step_with(*numbers.items())
         rows = parallel.local_rows(batch_size, microbatch)
-        batch = input_pipeline.blank_batch(
-            rows.stop - rows.start, config.data.image_size, stage.label_size
-        )
+        batch = blank_batch(rows.stop - rows.start, config.data.image_size, stage.label_size)
         batch["stop"] = np.zeros(len(batch["weights"]), np.float32)
         try:
             compiled = step.lower(state, parallel.shard(batch)).compile()

@@ -172,12 +172,13 @@ _FILL = """
 import sys
 sys.path[:0] = ["", sys.argv[1]]
 from tiny_run import tiny_config
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.interruption import Interruption
 Interruption()
-dataset = input_pipeline.load_dataset(tiny_config(*sys.argv[2:]).data)
+dataset = load_dataset(tiny_config(*sys.argv[2:]).data)
 for split in ("train", "validation", "test"):
-    input_pipeline.load_split(dataset, split, (32, 64))
+    load_split(dataset, split, (32, 64))
 """
 
 

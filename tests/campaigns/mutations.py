@@ -25,7 +25,8 @@ from prepared_damage_test import mutated
 from tiny_run import tiny_config
 
 from fpliif_jax import interop
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import Dataset, load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import raw_images, raw_tree, synthetic_faces
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import UserError
@@ -125,7 +126,7 @@ def _kinds(folder: pathlib.Path) -> list[Kind]:
     config = tiny_config(raw, data).copy_and_resolve_references()
     with config.unlocked():
         config.train.epochs = 1
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     run.mkdir(parents=True)
     loop.train(config, run, dataset, Interruption())
     evaluate(config, run, dataset)
@@ -195,8 +196,8 @@ def _read_run(copy: pathlib.Path, path: pathlib.Path) -> str:
     return _digest([repr(what), [vars(one) for one in matrices], vars(examples)])
 
 
-def _split(dataset: input_pipeline.Dataset, name: str) -> Any:
-    split = input_pipeline.load_split(dataset, name, (32,))
+def _split(dataset: Dataset, name: str) -> Any:
+    split = load_split(dataset, name, (32,))
     return [split.ids.tolist(), np.array(split.images), np.array(split.labels[32])]
 
 

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from tiny_run import tiny_config
 
-from fpliif_jax.data import input_pipeline, sides
+from fpliif_jax.data import sides
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import facial_parts_table, load_split
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import prepare
@@ -69,8 +71,8 @@ def _config(name: str, downloads: pathlib.Path, labels: str) -> ml_collections.C
 def test_sides_lie_where_the_set_has_them(
     name: str, labels: str, pairs: list[tuple[str, str]], downloads: pathlib.Path
 ) -> None:
-    loaded = input_pipeline.load_dataset(_config(name, downloads, labels))
-    split = input_pipeline.load_split(loaded, "train", (64,))
+    loaded = load_dataset(_config(name, downloads, labels))
+    split = load_split(loaded, "train", (64,))
     found = [
         pixels_on_the_left_first(label_map, loaded.class_names, pairs)
         for label_map in split.labels[64]
@@ -83,8 +85,8 @@ def test_sides_lie_where_the_set_has_them(
 def test_three_sets_of_the_same_faces_have_the_same_parts(downloads: pathlib.Path) -> None:
     maps = {}
     for name in ("lapa", "helen", "celebamask_hq"):
-        loaded = input_pipeline.load_dataset(_config(name, downloads, "facial_parts"))
-        maps[name] = input_pipeline.load_split(loaded, "train", (64,)).labels[64]
+        loaded = load_dataset(_config(name, downloads, "facial_parts"))
+        maps[name] = load_split(loaded, "train", (64,)).labels[64]
     np.testing.assert_array_equal(maps["lapa"], maps["helen"])
     # They differ in eyeglasses alone, which CelebAMask-HQ labels and the others look through.
     differ = maps["lapa"] != maps["celebamask_hq"]
@@ -94,7 +96,7 @@ def test_three_sets_of_the_same_faces_have_the_same_parts(downloads: pathlib.Pat
 @pytest.mark.skipif(not MINI.is_dir(), reason="the mini set of CelebAMask-HQ is not here")
 def test_sides_of_photographs() -> None:
     names, native, mapped = class_names.CELEBAMASK_HQ, [], []
-    table = input_pipeline.facial_parts_table(names)
+    table = facial_parts_table(names)
     for path in sorted(MINI.glob("*.png"))[:100]:
         labels = np.asarray(Image.open(path))
         native += pixels_on_the_left_first(labels, names, PERSONS_SIDES)
@@ -186,8 +188,8 @@ def test_a_run_leaves_earlier_drawings_alone(
     earlier = tmp_path / "raw" / "lapa-2-1-1-48px-seed0"
     root = _earlier_drawing("lapa", earlier)
     os.utime(root, (1, 1))
-    loaded = input_pipeline.load_dataset(config)
-    split = input_pipeline.load_split(loaded, "train", (32,))
+    loaded = load_dataset(config)
+    split = load_split(loaded, "train", (32,))
     assert all(
         all(pixels_on_the_left_first(labels, loaded.class_names, PICTURES_SIDES))
         for labels in split.labels[32]
@@ -198,21 +200,21 @@ def test_a_run_leaves_earlier_drawings_alone(
         in caplog.text
     )
     caplog.clear()
-    input_pipeline.load_dataset(config)
+    load_dataset(config)
     assert not caplog.text
 
 
 def test_parts_that_an_earlier_version_resized_are_not_used(downloads: pathlib.Path) -> None:
     config = _config("celebamask_hq", downloads, "facial_parts")
-    loaded = input_pipeline.load_dataset(config)
-    split = input_pipeline.load_split(loaded, "train", (64,))
+    loaded = load_dataset(config)
+    split = load_split(loaded, "train", (64,))
     (made,) = pathlib.Path(downloads, "prepared").glob("resized/celebamask*/train/*swapped*.npy")
     made.with_name("facial_parts-64-nearest.npy").write_bytes(b"an earlier version's")
-    again = input_pipeline.load_split(loaded, "train", (64,))
+    again = load_split(loaded, "train", (64,))
     np.testing.assert_array_equal(again.labels[64], split.labels[64])
     # Where sides did not change, neither did the name: real downloads are not resized again.
-    lapa = input_pipeline.load_dataset(_config("lapa", downloads, "facial_parts"))
-    input_pipeline.load_split(lapa, "train", (64,))
+    lapa = load_dataset(_config("lapa", downloads, "facial_parts"))
+    load_split(lapa, "train", (64,))
     assert list(
         pathlib.Path(downloads, "prepared").glob("resized/lapa*/train/facial_parts-64-nearest.npy")
     )

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import face_parsing_builder, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import prepare
@@ -105,21 +106,21 @@ def test_every_example_is_compared_as_it_is_read(
     copied: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those that the look at a start's beginning passes over, and shards exchanged after it."""
-    dataset = input_pipeline.load_dataset(tiny_config("", copied.parents[1]).data)
+    dataset = load_dataset(tiny_config("", copied.parents[1]).data)
     shard = _between_splits(copied, copied)
     with pytest.raises(DataError, match=rf"damaged.*{re.escape(shard.name)}.*--rebuild"):
-        input_pipeline.load_split(dataset, "train", (32,))
+        load_split(dataset, "train", (32,))
     _between_splits(copied, copied)
-    assert len(input_pipeline.load_split(dataset, "train", (32,))) == 4
+    assert len(load_split(dataset, "train", (32,))) == 4
 
 
 def test_another_label_map_of_the_same_face_is_told(
     sound: tuple[pathlib.Path, pathlib.Path], copied: pathlib.Path
 ) -> None:
-    dataset = input_pipeline.load_dataset(tiny_config("", copied.parents[1]).data)
+    dataset = load_dataset(tiny_config("", copied.parents[1]).data)
     shard = _of_another_set(copied, sound[0].parent / "other-prepared/lapa/1.0.0")
     with pytest.raises(DataError, match=rf"{re.escape(shard.name)}.*another label map.*--rebuild"):
-        input_pipeline.load_split(dataset, "test", (32,))
+        load_split(dataset, "test", (32,))
 
 
 def _edit_contents(folder: pathlib.Path, edit: Callable[[dict], object]) -> None:

@@ -14,7 +14,8 @@ from PIL import Image, ImageOps, PngImagePlugin
 from tiny_run import tiny_config
 
 from fpliif_jax import interop, pictures, preflight
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_list, prepared_set, synthetic_faces
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
@@ -233,9 +234,9 @@ def test_without_lists_it_is_divided_as_data_split_random_does(own: pathlib.Path
     }
     config = tiny_config(own, own.parent / "data").data
     config.update({"name": "own_data", "split": "random"})
-    dataset = input_pipeline.load_dataset(config)
+    dataset = load_dataset(config)
     for split, ids in found.items():
-        assert input_pipeline.load_split(dataset, split, (32,)).ids.tolist() == ids
+        assert load_split(dataset, split, (32,)).ids.tolist() == ids
 
 
 # What a prepared set remembers.
@@ -598,7 +599,7 @@ def test_commands_of_the_documentation_have_the_settings_that_they_name() -> Non
 
 
 def run(config: object, workdir: pathlib.Path) -> dict:
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     preflight.check_classes(config, dataset)
     workdir.mkdir(parents=True)
     loop.train(config, workdir, dataset, Interruption())
@@ -623,7 +624,7 @@ def test_lapa_copied_into_the_own_layout_trains_to_the_same_bits(
         config = tiny_config(manual_dir, tmp_path / "data")
         config.update({"data": {"name": name}, "train": {"epochs": 2}})
         config.augment.horizontal_flip = True
-        dataset = input_pipeline.load_dataset(config.data)
+        dataset = load_dataset(config.data)
         (tmp_path / name).mkdir()
         loop.train(config, tmp_path / name, dataset, Interruption())
         digests[name] = dataset.digest
@@ -717,7 +718,7 @@ def test_a_run_is_not_scored_on_other_classes(
     (own / "classes.txt").write_text("\n".join((*MANY[:3], *reversed(MANY[3:]))))
     config = checkpoint.load_for_inference(trained, "best").config.copy_and_resolve_references()
     config.update({"data": {"manual_dir": str(own), "data_dir": str(tmp_path / "data")}})
-    dataset = input_pipeline.load_dataset(config.lock().data)
+    dataset = load_dataset(config.lock().data)
     with pytest.raises(checkpoint.CheckpointError, match="id 3 was 'part0' and is 'part20'"):
         evaluate(config, trained, dataset)
 
@@ -740,7 +741,7 @@ def test_settings_that_do_not_fit_the_classes(
     config.data.labels = fields.get("labels", "all")
     config.model.num_classes = fields.get("num_classes", 5)
     with pytest.raises(preflight.SettingsError, match=message):
-        preflight.check_classes(config, input_pipeline.load_dataset(config.data))
+        preflight.check_classes(config, load_dataset(config.data))
 
 
 def test_stn_icnn_finds_its_parts_by_their_names(tmp_path: pathlib.Path) -> None:
@@ -753,6 +754,6 @@ def test_stn_icnn_finds_its_parts_by_their_names(tmp_path: pathlib.Path) -> None
             synthetic_faces.write_dataset(name, raw, 3, 1, 1, image_size=48, num_workers=1)
         config = tiny_config(raw, tmp_path / "data").data
         config.update({"name": name, "labels": "facial_parts"})
-        found[name] = input_pipeline.load_split(input_pipeline.load_dataset(config), "train", (32,))
+        found[name] = load_split(load_dataset(config), "train", (32,))
     np.testing.assert_array_equal(found["lapa"].labels[32], found["own_data"].labels[32])
     assert found["own_data"].labels[32].max() == 8

@@ -11,7 +11,9 @@ from collections.abc import Callable
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data import resized_split
+from fpliif_jax.data.dataset import Dataset, load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import metadata, prepare
@@ -38,11 +40,11 @@ def content(data_dir: pathlib.Path) -> str:
     """Digest of all that a run takes from a prepared set."""
     builder = prepare("lapa", data_dir=str(data_dir))
     prepared = metadata(builder)
-    dataset = input_pipeline.Dataset(builder, prepared, tiny_config().data)
+    dataset = Dataset(builder, prepared, tiny_config().data)
     # How faces were drawn is noted beside the label maps' digests, which are made anew without it.
     digest = hashlib.sha256(repr(dataclasses.replace(prepared, drawing=None)).encode())
     for split in ("train", "validation", "test"):
-        source = input_pipeline._open_source(dataset, split)
+        source = resized_split._open_source(dataset, split)
         for position in range(len(source)):
             example = source[position]
             digest.update(example["id"])
@@ -184,13 +186,13 @@ def test_damaged_examples_are_told_by_a_run(
     shutil.copytree(data, tmp_path / "data")
     (shard,) = (tmp_path / "data/lapa/1.0.0").glob("*validation*")
     old = shard.read_bytes()
-    dataset = input_pipeline.load_dataset(tiny_config("", tmp_path / "data").data)
+    dataset = load_dataset(tiny_config("", tmp_path / "data").data)
     shard.write_bytes(old.replace(b"IHDR", b"IHDX"))
-    input_pipeline.load_split(dataset, "train", (32,))
+    load_split(dataset, "train", (32,))
     with pytest.raises(DataError, match=f"damaged.*{shard.name}.*--manual_dir={raw}.*--rebuild"):
-        input_pipeline.load_split(dataset, "validation", (32,))
+        load_split(dataset, "validation", (32,))
     shard.write_bytes(old)
-    assert len(input_pipeline.load_split(dataset, "validation", (32,))) == 2
+    assert len(load_split(dataset, "validation", (32,))) == 2
 
 
 @pytest.mark.parametrize("name", ["ids.npy", "images-32-pillow.npy"])
@@ -206,8 +208,8 @@ def test_damaged_resized_images(
     config = tiny_config("", data).copy_and_resolve_references()
     with config.unlocked():
         config.data.cache_dir = str(tmp_path)
-    dataset = input_pipeline.load_dataset(config.data)
-    input_pipeline.load_split(dataset, "test", (32,))
+    dataset = load_dataset(config.data)
+    load_split(dataset, "test", (32,))
     (path,) = tmp_path.glob(f"*/test/{name}")
     old = path.read_bytes()
     path.write_bytes(
@@ -219,7 +221,7 @@ def test_damaged_resized_images(
             "pickle": old.replace(b"'descr': '", b"'descr':'O", 1),
         }[damage]
     )
-    assert len(input_pipeline.load_split(dataset, "test", (32,))) == 2
+    assert len(load_split(dataset, "test", (32,))) == 2
     assert path.read_bytes() == old
     (line,) = (line for line in caplog.messages if "made anew" in line)
     assert line.startswith(f"{path}: damaged, ")

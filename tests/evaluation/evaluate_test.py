@@ -17,7 +17,8 @@ from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from fpliif_jax import parallel
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import Dataset, load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.evaluation import examples, metrics, scoring
 from fpliif_jax.evaluation.results import RunFacts, check_same_model, evaluate, table, write_results
@@ -45,9 +46,9 @@ def test_label_maps_are_enlarged_by_nearest() -> None:
     )
 
 
-def _trained(config: ConfigDict, workdir: pathlib.Path) -> input_pipeline.Dataset:
+def _trained(config: ConfigDict, workdir: pathlib.Path) -> Dataset:
     """A run's folder with fresh parameters as its checkpoints: evaluation does not mind."""
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     state = init_variables(create_model(config.model), config)
     progress = {
         "config": checkpoint.json_config(config),
@@ -92,11 +93,11 @@ def test_results_can_be_recomputed_from_the_matrices(
     _check_examples(tmp_path, results, dataset)
 
 
-def _check_examples(run: pathlib.Path, results: dict, dataset: input_pipeline.Dataset) -> None:
+def _check_examples(run: pathlib.Path, results: dict, dataset: Dataset) -> None:
     """All five images of the split, worst first, with predictions whose matrices are those scored."""
     with np.load(run / "examples.npz", allow_pickle=False) as file:
         kept = dict(file)
-    split = input_pipeline.load_split(dataset, "test", (32,))
+    split = load_split(dataset, "test", (32,))
     np.testing.assert_array_equal(kept["rank"], np.arange(5))
     assert kept["split_size"] == 5
     assert np.all(np.diff(kept["per_image_f1"]) >= 0)
@@ -132,8 +133,8 @@ def test_padding_and_batch_size_change_nothing(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
-    dataset = input_pipeline.load_dataset(config.data)
-    split = input_pipeline.load_split(dataset, "test", (32,))
+    dataset = load_dataset(config.data)
+    split = load_split(dataset, "test", (32,))
     model = create_model(config.model)
     variables = parallel.replicate(init_variables(model, config))
     rows = parse_protocols(config, ("32",))
@@ -231,7 +232,7 @@ def _write_results(
     loaded: list[str] | None = None,
 ) -> dict:
     """Of the checkpoints 'best' and 'last'; their names are added to `loaded` when they are loaded."""
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     model = _fake_model(parse_protocols(config), fingerprint(dataset.metadata.fingerprint))
 
     def models() -> Iterator[scoring.TrainedModel]:
@@ -265,7 +266,7 @@ def test_pictures_are_of_the_first_checkpoint_ranked_by_the_first_row(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     _write_results(config, tmp_path, lambda own: own)
-    split = input_pipeline.load_split(input_pipeline.load_dataset(config.data), "test", (32,))
+    split = load_split(load_dataset(config.data), "test", (32,))
     with np.load(tmp_path / "examples.npz") as file:
         assert file["ids"].tolist() == split.ids.tolist()
         assert np.all(np.diff(file["per_image_f1"]) > 0)
@@ -334,4 +335,4 @@ def test_nothing_to_evaluate(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     with pytest.raises(checkpoint.CheckpointError, match="train first"):
-        evaluate(config, tmp_path, input_pipeline.load_dataset(config.data))
+        evaluate(config, tmp_path, load_dataset(config.data))

@@ -19,7 +19,7 @@ from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from fpliif_jax import systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
@@ -312,7 +312,7 @@ def test_a_file_and_the_run_made_of_it_are_evaluated_alike(
     config = tiny_config(lapa_download, data_dir).copy_and_resolve_references()
     config.eval.rows, config.eval.num_pictures = ("32",), 0
     config.eval.checkpoints = ("best",)
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     evaluate(config.lock(), new, dataset)
     matrices = []
     for workdir, which in ((new, "best"), (other, "given")):

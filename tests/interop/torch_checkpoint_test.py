@@ -15,7 +15,8 @@ from xla_flags import xla_flags
 
 from fpliif_jax import interop, systems
 from fpliif_jax.configs import lapa, stn_icnn_helen_official
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model
@@ -102,7 +103,7 @@ def test_the_authors_file_is_evaluated(
     config = stn_icnn_helen_official.get_config()
     config.data.manual_dir, config.data.data_dir = str(helen_download), str(data_dir)
     config.data.image_size, config.model.crop_size = SIDE, CROP
-    split = input_pipeline.load_split(input_pipeline.load_dataset(config.data), "test", (SIDE,))
+    split = load_split(load_dataset(config.data), "test", (SIDE,))
     variables = interop.read_weights(checkpoint_file, config).variables
     row = protocols.parse_protocol("image", config)
     predict = jax.jit(systems.of(config).make_predictor(create_model(config.model), config, (row,)))

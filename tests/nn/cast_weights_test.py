@@ -10,7 +10,7 @@ import pytest
 from tiny_run import tiny_config
 
 from fpliif_jax import parallel, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.systems import create_model
 from fpliif_jax.training.step import init_variables, loss_and_gradients
 
@@ -40,7 +40,7 @@ def test_gradients_are_the_same_bits_and_float32(tmp_path: pathlib.Path, microba
     (stage,) = systems.of(config).make_stages(config, model, NAMES)
     assert stage.cast is not None
     params = init_variables(model, config)["params"]
-    batch = input_pipeline.blank_batch(4, 32, 32)
+    batch = blank_batch(4, 32, 32)
     generator = np.random.default_rng(0)
     for name, most in (("images", 256), ("labels", 11)):
         batch[name] = generator.integers(0, most, batch[name].shape, dtype=np.uint8)

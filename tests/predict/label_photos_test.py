@@ -16,7 +16,8 @@ from PIL import Image
 
 from fpliif_jax import pictures, systems
 from fpliif_jax.configs import fp_liif, stn_icnn
-from fpliif_jax.data import preprocess
+from fpliif_jax.data import resize
+from fpliif_jax.data.canvas import place_on_canvas
 from fpliif_jax.predict import label_photos, photos
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.systems import create_model, labeller
@@ -142,7 +143,7 @@ def test_labels_are_the_models_at_any_output_size(
     overlay = Image.open("out/photo_overlay.jpg")
     assert overlay.size == labels.size == size[::-1]
     # The overlay shows the photo itself, at the output's size, under the colours.
-    photo = preprocess.resize_image(photos.read(tmp_path / "photo.png"), size)
+    photo = resize.resize_image(photos.read(tmp_path / "photo.png"), size)
     drawn = pictures.overlay(photo, np.asarray(labels), CLASS_NAMES)
     assert np.abs(np.asarray(overlay).astype(int) - drawn).mean() < 12  # JPEG
     assert len(out.splitlines()) == 1 and "1 of 1 photos" in out and "step 7" in out
@@ -163,7 +164,7 @@ def test_pieces_make_the_same_label_map_and_compile_once(
 
 
 @pytest.mark.parametrize("system", ["trained", "trained_stn_icnn"])
-@pytest.mark.parametrize("bicubic", preprocess.BICUBIC_FILTERS)
+@pytest.mark.parametrize("bicubic", resize.BICUBIC_FILTERS)
 def test_photos_and_label_maps_are_resized_by_the_filter_of_the_run(
     bicubic: str,
     system: str,
@@ -178,17 +179,17 @@ def test_photos_and_label_maps_are_resized_by_the_filter_of_the_run(
     photo = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     found = labeller.network_input(photo)
     if system == "trained":
-        expected = preprocess.resize_image(photo, (32, 32), bicubic)
+        expected = resize.resize_image(photo, (32, 32), bicubic)
         np.testing.assert_array_equal(found["images"], expected)
         return
-    expected, _ = preprocess.place_on_canvas(photo, CANVAS, bicubic)
+    expected, _ = place_on_canvas(photo, CANVAS, bicubic)
     np.testing.assert_array_equal(found["images"], expected)
     answer = np.random.default_rng(1).integers(0, len(PARTS), (CANVAS, CANVAS), dtype=np.uint8)
     monkeypatch.setattr(labeller, "_label_canvas", lambda *_: answer[None])
     inputs = {"images": found["images"][None], "image_sizes": np.array([[CANVAS, CANVAS]])}
     np.testing.assert_array_equal(
         labeller.label(inputs, (31, 62))[0],
-        preprocess.resize_label_map(answer, (31, 62), len(PARTS), bicubic=bicubic),
+        resize.resize_label_map(answer, (31, 62), len(PARTS), bicubic=bicubic),
     )
 
 
@@ -283,7 +284,7 @@ def expected_stn_icnn_labels(
     found = apply_stn_icnn(create_model(trained.config.model), trained.variables, squeezed, canvas)
     labels = np.asarray(found).argmax(axis=-1)[0][window].astype(np.uint8)
     assert len(np.unique(labels)) >= 4  # the test would see a shift or a flip
-    return preprocess.resize_label_map(labels, size, len(PARTS))
+    return resize.resize_label_map(labels, size, len(PARTS))
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -11,7 +11,7 @@ import pytest
 from tiny_run import tiny_config
 
 from fpliif_jax import preflight, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
@@ -137,7 +137,7 @@ def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
     preflight.check_settings(config)
     with pytest.raises(ValueError, match="config.eval.rows has '32': a protocol is whole"):
         systems.parse_protocols(config, ("32",))
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     assert loop.train(config, tmp_path, dataset, Interruption())
     results = evaluate(config, tmp_path, dataset)
     assert {found["row"] for found in results["evaluations"]} == {"whole", "foreground"}

@@ -12,7 +12,8 @@ from tiny_run import tiny_config
 
 from fpliif_jax import parallel, systems
 from fpliif_jax.configs import lapa, stn_icnn_helen
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import blank_batch
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.setting_ranges import AUTO
@@ -119,7 +120,7 @@ def _train(
     workdir.mkdir(exist_ok=True)
     interruption = Interruption()
     interruption.requested = stop
-    loop.train(config, workdir, input_pipeline.load_dataset(config.data), interruption)
+    loop.train(config, workdir, load_dataset(config.data), interruption)
     recorded = json.loads((workdir / "environment.json").read_text())["chosen"]
     assert checkpoint.read_progress(workdir, "last")["chosen"] == recorded
     return checkpoint.load_for_inference(workdir, "last").variables, recorded
@@ -208,7 +209,7 @@ def test_the_chosen_step_is_not_compiled_again(
         step, microbatch, _ = make_fitted_step(config, names, stages[0], optimizer, state)
         assert microbatch == 2
         assert len(compiled) == 1
-        batch = input_pipeline.blank_batch(8, 32, 32)
+        batch = blank_batch(8, 32, 32)
         batch = parallel.shard({**batch, "stop": np.zeros(8, np.float32)})
         state, _ = step(state, batch)
         state, values = step(state, batch)

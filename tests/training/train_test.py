@@ -19,7 +19,7 @@ from tiny_run import tiny_config
 from xla_flags import xla_flags
 
 from fpliif_jax import parallel, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
@@ -169,7 +169,7 @@ def test_learning_rate_is_divided_by_ten_after_every_twenty_epochs(tmp_path: pat
 
 def _train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> tuple[dict, dict]:
     workdir.mkdir(exist_ok=True)
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     loop.train(config, workdir, dataset, Interruption())
     loaded = checkpoint.load_for_inference(workdir, "last")
     return loaded.variables, checkpoint.read_progress(workdir, "last")
@@ -244,7 +244,7 @@ def test_without_a_training_split_nothing_is_trained(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     dataset.metadata.counts["train"] = 0
     with pytest.raises(DataError, match="without a training split"):
         loop.train(config, tmp_path, dataset, Interruption())
@@ -255,7 +255,7 @@ def test_without_validation_the_last_state_is_all_there_is(
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
     config.train.epochs = 1
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     dataset.metadata.counts["validation"] = 0
     assert loop.train(config, tmp_path, dataset, Interruption())
     assert checkpoint.saved_step(tmp_path, "last") == 4

@@ -14,7 +14,7 @@ from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from fpliif_jax import parallel
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
@@ -45,7 +45,7 @@ class Loop(ClockedLoop):
         monkeypatch.setattr(step, "make_train_step", lambda *_: self._step)
         monkeypatch.setattr(scoring, "evaluate_split", self._evaluate)
         monkeypatch.setattr(checkpoint, "save", self._save)
-        dataset = input_pipeline.load_dataset(config.data)
+        dataset = load_dataset(config.data)
         assert loop.train(config, workdir, dataset, Interruption())
         self.read_records(workdir)
 

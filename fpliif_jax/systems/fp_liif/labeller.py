@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fpliif_jax.data import preprocess
+from fpliif_jax.data import resize
 from fpliif_jax.run_folder.checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import labeller
@@ -35,7 +35,7 @@ class FPLIIFLabeller:
     def network_input(self, photo: np.ndarray) -> labeller.Inputs:
         """What the network is fed of a photo, uint8 [H, W, 3]; to be stacked with others'."""
         side = self._config.data.image_size
-        return {"images": preprocess.resize_image(photo, (side, side), self._config.data.bicubic)}
+        return {"images": resize.resize_image(photo, (side, side), self._config.data.bicubic)}
 
     def plan(self, size: tuple[int, int] | None, batch_size: int) -> tuple[labeller.Label, int]:
         """As `Labeller.plan`."""

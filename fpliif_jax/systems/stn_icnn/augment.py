@@ -10,7 +10,7 @@ Each image gives several an epoch: copy c has exactly c of four operations, ever
 (a), (c) and (b) are one warp (warp.py), the first two about the centre of the canvas, then the shift:
 the composition of torchvision's `RandomAffine`. Images are sampled bilinearly, labels by nearest
 neighbour. What leaves the picture's rectangle on the canvas is cut off, as if there were no canvas,
-and what is empty is black and background; the rectangle is that of `preprocess.canvas_window`.
+and what is empty is black and background; the rectangle is that of `data.canvas.canvas_window`.
 
 The paper does not tell the noise's strength. By default it is that of the authors' code: variance .01,
 each channel its own, the result clipped to [0, 1], and none on black pixels (theirs: on values of 0). It
@@ -101,7 +101,7 @@ def sample_parameters(
 
 
 def _inside_picture(size: int, image_size: jax.Array) -> jax.Array:
-    """bool [S, S]: the rectangle of `preprocess.canvas_window`, for a size known on the device."""
+    """bool [S, S]: the rectangle of `data.canvas.canvas_window`, for a size known on the device."""
 
     def along(length: jax.Array) -> jax.Array:
         first = (size - length) // 2

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fpliif_jax.data import preprocess
+from fpliif_jax.data import resize
+from fpliif_jax.data.canvas import canvas_window, place_on_canvas
 from fpliif_jax.run_folder.checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.pixels import to_unit_range
@@ -30,7 +31,7 @@ class STNICNNLabeller:
     def network_input(self, photo: np.ndarray) -> labeller.Inputs:
         """What the network is fed of a photo, uint8 [H, W, 3]; to be stacked with others'."""
         data = self._config.data
-        canvas, size = preprocess.place_on_canvas(
+        canvas, size = place_on_canvas(
             photo, data.image_size, data.bicubic, data.get("longest_side")
         )
         return {"images": canvas, "image_sizes": np.array(size, np.int32)}
@@ -45,7 +46,7 @@ class STNICNNLabeller:
         """Label maps of one size.
 
         Where that is not the photo's size on the canvas, its label map is resized class by class
-        (`preprocess.resize_label_map`).
+        (`resize.resize_label_map`).
 
         Args:
           inputs: stacked, B of them.
@@ -59,8 +60,8 @@ class STNICNNLabeller:
         found = np.zeros((len(canvases), *size), np.uint8)
         for labels, canvas, extent in zip(found, canvases, inputs["image_sizes"], strict=True):
             if extent.all():  # not of the padding of a batch
-                window = preprocess.canvas_window(len(canvas), tuple(map(int, extent)))
-                labels[:] = preprocess.resize_label_map(
+                window = canvas_window(len(canvas), tuple(map(int, extent)))
+                labels[:] = resize.resize_label_map(
                     np.ascontiguousarray(canvas[window]),
                     size,
                     len(self.class_names),

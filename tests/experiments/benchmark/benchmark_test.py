@@ -607,7 +607,7 @@ def test_the_loop_pays_for_its_checkpoints(monkeypatch: pytest.MonkeyPatch) -> N
 
     progress = {"train": {"epochs": 2, "steps": 8, "seconds": 5.0}, "timed_images": 40}
     monkeypatch.setattr(loop.time, "perf_counter", lambda: now)
-    monkeypatch.setattr(loop.input_pipeline, "load_dataset", lambda _: None)
+    monkeypatch.setattr(loop, "load_dataset", lambda _: None)
     monkeypatch.setattr(loop.checkpoint, "save", save)
     monkeypatch.setattr(loop.checkpoint, "read_progress", lambda *_: progress)
     monkeypatch.setattr(loop.training_loop, "train", train)

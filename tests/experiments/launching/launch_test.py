@@ -280,9 +280,7 @@ def test_all_data_sets_of_a_study_are_prepared_once(
     """Also those that have the same name."""
     configs = [tiny_config(manual_dir, tmp_path) for manual_dir in ("a", "b", "a")]
     prepared: list[str] = []
-    monkeypatch.setattr(
-        launch.input_pipeline, "load_dataset", lambda data: prepared.append(data.manual_dir)
-    )
+    monkeypatch.setattr(launch, "load_dataset", lambda data: prepared.append(data.manual_dir))
     monkeypatch.setattr(launch, "write_study", lambda *_: None)
     monkeypatch.setattr(local, "run", lambda *_: [])
     parser = argparse.ArgumentParser()

@@ -14,7 +14,9 @@ from clocked_loop import ClockedLoop
 from needs_torch import torch
 from tiny_run import tiny_config
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import EpochOrder, train_batches
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
@@ -49,7 +51,7 @@ class Loop(ClockedLoop):
         monkeypatch.setattr(loop, "train_step", self._step)
         monkeypatch.setattr(scoring, "score_split", self._score)
         monkeypatch.setattr(loop.checkpoint, "save", self._save)
-        self.dataset = input_pipeline.load_dataset(config.data)
+        self.dataset = load_dataset(config.data)
         assert loop.train(config, workdir, self.dataset, CPU, Interruption())
         self.read_records(workdir)
 
@@ -112,15 +114,9 @@ def test_order_and_augmentations_have_seeds_of_their_own(
 ) -> None:
     config.seed, config.seeds.data_order, config.seeds.augmentation = 3, 5, 7
     found = Loop(config, tmp_path, monkeypatch)
-    split = input_pipeline.load_split(found.dataset, "train", (32,))
-    expected = input_pipeline.train_batches(
-        split,
-        label_size=32,
-        batch_size=4,
-        rows=slice(0, 4),
-        seed=5,
-        first_step=0,
-        last_step=12,
+    split = load_split(found.dataset, "train", (32,))
+    expected = train_batches(
+        split, 32, EpochOrder(batch_size=4, seed=5), rows=slice(0, 4), steps=range(12)
     )
     assert found.batches == [batch["example_ids"].tolist() for batch in expected]
     seeds: list[int] = []

@@ -15,7 +15,7 @@ from needs_torch import torch
 from tiny_run import tiny_config
 from xla_flags import xla_flags
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.experiments.pytorch import checkpoint, loop
 from fpliif_jax.experiments.pytorch.evaluation import evaluate_run
 from fpliif_jax.interruption import Interruption
@@ -211,7 +211,7 @@ def test_an_earlier_run_with_the_other_sides_is_neither_scored_nor_gone_on_with(
     checkpoint.path_of(tmp_path, "last").parent.mkdir()
     checkpoint.save(tmp_path, "last", saved)
     config = tiny_config(lapa_download, data_dir)
-    dataset = input_pipeline.load_dataset(config.data)
+    dataset = load_dataset(config.data)
     device = torch.device("cpu")
     with pytest.raises(CheckpointError, match="its left_… .* Train it again"):
         evaluate_run(config, tmp_path, dataset, device)

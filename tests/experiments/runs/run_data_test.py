@@ -9,7 +9,7 @@ import pytest
 from made_runs import config_of, write_run, write_seeds
 
 from fpliif_jax import data_builders, preflight
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.synthetic_faces.__main__ import main as draw
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans.tables import table_named
@@ -67,7 +67,7 @@ def test_a_drawn_set_with_official_counts_gets_no_verdict(
             f"--config.data.data_dir={tmp_path / 'prepared'}",
         )
     )
-    dataset = input_pipeline.load_dataset(settled.data)
+    dataset = load_dataset(settled.data)
     record, environment = dataset.record(), dataset.environment()
     assert record["complete"] is True
     write_seeds(tmp_path / "runs", config, NEAR, dataset=record, environment=environment)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from needs_torch import torch
 
-from fpliif_jax.data import preprocess
+from fpliif_jax.data.canvas import canvas_window
 from fpliif_jax.nn.warp import Geometry, example_key
 from fpliif_jax.systems.stn_icnn import augment as augment_icnn
 from fpliif_jax.systems.stn_icnn.augment import NOISE, ROTATION, SCALE, SHIFT
@@ -37,7 +37,7 @@ def canvas(size: tuple[int, int], side: int = 32, seed: int = 0) -> tuple[np.nda
     """A picture of noise, without black pixels or background, on a canvas."""
     rng = np.random.default_rng(seed)
     image, labels = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.int32)
-    window = preprocess.canvas_window(side, size)
+    window = canvas_window(side, size)
     image[window] = rng.uniform(0.1, 1, (*size, 3))
     labels[window] = rng.integers(1, CLASSES, size)
     return image, labels
@@ -213,7 +213,7 @@ def test_the_warp_is_that_of_the_unpadded_picture(
     grid = torch.nn.functional.affine_grid(
         torch.from_numpy(theta[None, :2]), [1, 1, height, width], align_corners=False
     )
-    window = preprocess.canvas_window(side, size)
+    window = canvas_window(side, size)
 
     def expected(source: np.ndarray, mode: str) -> np.ndarray:
         planar = torch.from_numpy(np.moveaxis(source[window], -1, 0).astype(np.float64))[None]
@@ -230,7 +230,7 @@ def test_the_warp_is_that_of_the_unpadded_picture(
 
 @pytest.mark.parametrize("size", [(32, 15), (8, 32), (31, 31), (13, 20)])
 def test_nothing_leaves_the_picture(size: tuple[int, int]) -> None:
-    window = preprocess.canvas_window(32, size)
+    window = canvas_window(32, size)
     examples = [canvas(size)] * 24
     config = augment_config(scale=(1.1, 1.2), noise_on_black=True)
     images, labels = run(config, examples, [size] * 24, list(range(24)), [2, 3, 4] * 8)
@@ -243,7 +243,7 @@ def test_nothing_leaves_the_picture(size: tuple[int, int]) -> None:
 
 
 def test_noise_is_gaussian_and_only_where_the_picture_is() -> None:
-    size, window = (40, 24), preprocess.canvas_window(40, (40, 24))
+    size, window = (40, 24), canvas_window(40, (40, 24))
     image, labels = np.zeros((40, 40, 3), np.float32), np.zeros((40, 40), np.int32)
     image[window] = 0.5
     image[4:12, 12:20] = 0

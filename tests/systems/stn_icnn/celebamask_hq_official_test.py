@@ -12,7 +12,9 @@ from PIL import Image
 
 from fpliif_jax import systems
 from fpliif_jax.configs import stn_icnn_celebamask_hq_official
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import EpochOrder, train_batches
+from fpliif_jax.data.dataset import Dataset, load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
@@ -88,8 +90,8 @@ def config(
 
 
 @pytest.fixture(scope="module")
-def dataset(config: ml_collections.ConfigDict) -> input_pipeline.Dataset:
-    return input_pipeline.load_dataset(config.data)
+def dataset(config: ml_collections.ConfigDict) -> Dataset:
+    return load_dataset(config.data)
 
 
 def test_the_preset_is_the_branchs() -> None:
@@ -103,23 +105,21 @@ def test_the_preset_is_the_branchs() -> None:
     assert (joint.coarse_learning_rate, joint.localisation_learning_rate) == (0, 0)
 
 
-def test_the_first_images_by_number_are_the_splits(dataset: input_pipeline.Dataset) -> None:
+def test_the_first_images_by_number_are_the_splits(dataset: Dataset) -> None:
     assert dataset.counts == {"train": 5, "validation": 3, "test": 2}
-    ids = [list(input_pipeline.load_split(dataset, name, (SIDE,)).ids) for name in dataset.counts]
+    ids = [list(load_split(dataset, name, (SIDE,)).ids) for name in dataset.counts]
     assert ids == [["0", "1", "2", "3", "4"], ["5", "6", "7"], ["8", "9"]]  # not 0, 1, 10, 11, 2
 
 
 def test_the_truth_is_each_parts_own_mask(
-    config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset, download: pathlib.Path
+    config: ml_collections.ConfigDict, dataset: Dataset, download: pathlib.Path
 ) -> None:
     """Merged labels differ only where hair, hat and glasses cover a part."""
     config = config.copy_and_resolve_references()
     config.data.builder_config = "official"
-    merged = input_pipeline.load_dataset(config.data)
+    merged = load_dataset(config.data)
     assert merged.metadata.fingerprint != dataset.metadata.fingerprint
-    own_split, merged_split = (
-        input_pipeline.load_split(one, "train", (SIDE,)) for one in (dataset, merged)
-    )
+    own_split, merged_split = (load_split(one, "train", (SIDE,)) for one in (dataset, merged))
     inside = (slice(8, 40), slice(8, 40))  # padded by (48 − 32)/2
     assert (own_split.image_sizes == 32).all()
     differing = 0
@@ -205,7 +205,7 @@ class _Perfect:
 
 @pytest.mark.parametrize("form", ["align_corners", "eq21_half_pixel"])
 def test_the_fine_stage_sees_slices_of_both_sizes(
-    config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset, form: str
+    config: ml_collections.ConfigDict, dataset: Dataset, form: str
 ) -> None:
     config = config.copy_and_resolve_references()
     config.model.theta_form, config.train.stages = form, ("fine",)
@@ -253,9 +253,7 @@ def _gradients(stage: Stage, variables: dict[str, Any], batch: dict[str, np.ndar
 
 
 @pytest.mark.slow
-def test_every_stage_trains_a_step(
-    config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset
-) -> None:
+def test_every_stage_trains_a_step(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
     model = create_model(config.model)
     variables, batch = init_variables(model, config), _batch(dataset)
     before = variables["batch_stats"]
@@ -291,9 +289,9 @@ def test_the_mouths_network_has_the_parameters_of_before() -> None:
         stn_icnn_settings.resolve(config.model)
 
 
-def _batch(dataset: input_pipeline.Dataset) -> dict[str, np.ndarray]:
-    split = input_pipeline.load_split(dataset, "train", (SIDE,))
-    batches = input_pipeline.train_batches(
-        split, label_size=SIDE, batch_size=5, rows=slice(0, 5), seed=0, first_step=0, last_step=1
+def _batch(dataset: Dataset) -> dict[str, np.ndarray]:
+    split = load_split(dataset, "train", (SIDE,))
+    batches = train_batches(
+        split, SIDE, EpochOrder(batch_size=5, seed=0), rows=slice(0, 5), steps=range(1)
     )
     return next(iter(batches))

@@ -16,7 +16,7 @@ from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
 from fpliif_jax import parallel, systems
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
@@ -46,7 +46,7 @@ def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
     # Smooth, as photographs are: the slopes of noise would multiply the rounding errors of θ.
     images = ndimage.gaussian_filter(random.random((8, side, side, 3)), (0, 3, 3, 0))
     images = (images - images.min()) / (images.max() - images.min())
-    batch = input_pipeline.blank_batch(rows, side, side) | {
+    batch = blank_batch(rows, side, side) | {
         "images": (255 * images).astype(np.uint8)[:rows],
         "labels": labels[:rows],
     }

@@ -12,7 +12,8 @@ import pytest
 from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import Dataset, load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.evaluation import metrics, scoring
 from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.interruption import Interruption
@@ -54,14 +55,14 @@ def config(helen_download: pathlib.Path, data_dir: pathlib.Path) -> ml_collectio
 
 
 @pytest.fixture(scope="module")
-def dataset(config: ml_collections.ConfigDict) -> input_pipeline.Dataset:
-    return input_pipeline.load_dataset(config.data)
+def dataset(config: ml_collections.ConfigDict) -> Dataset:
+    return load_dataset(config.data)
 
 
 @pytest.fixture(scope="module")
 def run(
     config: ml_collections.ConfigDict,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> pathlib.Path:
     """An uninterrupted run of all four stages."""
@@ -125,7 +126,7 @@ def test_a_stage_changes_its_networks_alone(
 def test_interrupted_in_every_stage_it_is_the_same_run(
     run: pathlib.Path,
     config: ml_collections.ConfigDict,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     tmp_path: pathlib.Path,
 ) -> None:
     # Asked to stop at a stage's first or second batch, it saves after the second.
@@ -144,7 +145,7 @@ def test_interrupted_in_every_stage_it_is_the_same_run(
 
 
 def test_interrupted_between_stages_the_next_one_does_not_begin(
-    config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset, tmp_path: pathlib.Path
+    config: ml_collections.ConfigDict, dataset: Dataset, tmp_path: pathlib.Path
 ) -> None:
     with config.unlocked():
         config = config.copy_and_resolve_references()
@@ -156,7 +157,7 @@ def test_interrupted_between_stages_the_next_one_does_not_begin(
 
 def test_the_next_stage_starts_from_the_best_state_or_the_last(
     config: ml_collections.ConfigDict,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -222,7 +223,7 @@ def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
 
 @pytest.fixture(scope="module")
 def results(
-    run: pathlib.Path, config: ml_collections.ConfigDict, dataset: input_pipeline.Dataset
+    run: pathlib.Path, config: ml_collections.ConfigDict, dataset: Dataset
 ) -> dict[str, Any]:
     return evaluate(config, run, dataset)
 
@@ -235,10 +236,10 @@ def _arrays(run: pathlib.Path, row: str) -> dict[str, np.ndarray]:
 def test_every_row_is_scored_on_its_own_pixels(
     run: pathlib.Path,
     config: ml_collections.ConfigDict,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     results: dict[str, Any],
 ) -> None:
-    split = input_pipeline.load_split(dataset, "test", (48,))
+    split = load_split(dataset, "test", (48,))
     pixels = {
         "image": split.image_sizes.prod(axis=1),
         "true_windows": split.image_sizes.prod(axis=1),
@@ -265,10 +266,10 @@ def test_every_row_is_scored_on_its_own_pixels(
 def test_window_errors_are_distances_in_pixels(
     run: pathlib.Path,
     config: ml_collections.ConfigDict,
-    dataset: input_pipeline.Dataset,
+    dataset: Dataset,
     results: dict[str, Any],
 ) -> None:
-    split = input_pipeline.load_split(dataset, "test", (48,))
+    split = load_split(dataset, "test", (48,))
     model, variables = create_model(config.model), _variables(run, "best")
     found = _arrays(run, "image")
     for index, labels in enumerate(split.labels[48]):

@@ -1,4 +1,4 @@
-"""Resizing of images and label maps, and framing on a canvas.
+"""Resizing of images and label maps.
 
 Resizing is NumPy and Pillow on the host and lets go of the interpreter lock where it matters, so
 that threads scale. Nothing here imports JAX.
@@ -6,14 +6,6 @@ that threads scale. Nothing here imports JAX.
 The paper (FP-LIIF, section 4) resizes images and masks "by bicubic interpolation" without saying
 which. Pillow's filter widens with the scale (antialiasing), PyTorch's does not; the argument
 `bicubic` tells them apart, because the choice changes the ground truth.
-
-**The canvas.** STN-iCNN (section 2.5.1) pads images, "because the padding operation can retain the
-original image information". A picture of h × w lies on a black square canvas of side S with its
-upper left corner at ((S - h) // 2, (S - w) // 2): centred, half a pixel up or left where the margin
-is odd. One that is longer than S, or than `longest_side` where that is given, is reduced first, keeping its
-aspect ratio, until its longer side is so long; the other is rounded to whole pixels, half up, and at least 1.
-Nothing is ever enlarged. The label map is brought to the picture's size on the canvas, whatever
-its own, and has the background, 0, around it.
 """
 
 import numpy as np
@@ -21,7 +13,6 @@ from PIL import Image
 
 from fpliif_jax import choices
 
-FRAMINGS = ("square", "canvas")
 BICUBIC_FILTERS = ("pillow", "pytorch")
 LABEL_METHODS = ("class_bicubic", "nearest")
 
@@ -45,7 +36,7 @@ def resize_image(image: np.ndarray, size: tuple[int, int], bicubic: str = "pillo
     choices.check("bicubic", bicubic, BICUBIC_FILTERS)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must be uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
-    _check_size(size)
+    check_size(size)
     if image.shape[:2] == tuple(size):
         return image
     if bicubic == "pillow":
@@ -86,7 +77,7 @@ def resize_label_map(
     choices.check("bicubic", bicubic, BICUBIC_FILTERS)
     if labels.dtype != np.uint8 or labels.ndim != 2:
         raise ValueError(f"labels must be uint8 [H, W], got {labels.dtype} {list(labels.shape)}")
-    _check_size(size)
+    check_size(size)
     highest = int(labels.max())
     if highest >= num_classes:
         raise ValueError(
@@ -110,107 +101,6 @@ def resize_label_map(
         best_score[:, columns][better] = scores[better]
         best_class[:, columns][better] = class_id
     return best_class
-
-
-def canvas_size(
-    size: tuple[int, int], side: int, longest_side: int | None = None
-) -> tuple[int, int]:
-    """Height and width, in pixels, of a picture of `size` (height, width) on a canvas of `side`.
-
-    Raises:
-      ValueError: a size or side below 1, or a longest side above the canvas's.
-    """
-    _check_size(size)
-    _check_size((side, side))
-    check_longest_side(longest_side, side)
-    side = longest_side or side
-    longer = max(size)
-    if longer <= side:
-        return size[0], size[1]
-    # In integers: round(2.5) would be 2.
-    height, width = (max(1, (2 * length * side + longer) // (2 * longer)) for length in size)
-    return height, width
-
-
-def canvas_window(side: int, size: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of a square canvas that a picture takes.
-
-    Args:
-      side: of the canvas, in pixels.
-      size: (height, width) of the picture on it, as `canvas_size` gives them.
-
-    Returns:
-      (rows, columns): `canvas[rows, columns]` is the picture.
-
-    Raises:
-      ValueError: the picture is larger than the canvas, or has no pixels.
-    """
-    _check_size(size)
-    if max(size) > side:
-        raise ValueError(f"a picture of {size[0]} x {size[1]} is larger than a canvas of {side}²")
-    top, left = ((side - length) // 2 for length in size)
-    return slice(top, top + size[0]), slice(left, left + size[1])
-
-
-def check_longest_side(longest_side: int | None, side: int) -> None:
-    """Raises ValueError unless pictures with such a side fit a canvas of that side; None always does."""
-    if longest_side is not None and not 1 <= longest_side <= side:
-        raise ValueError(
-            f"data.longest_side = {longest_side}: it must be 1 to data.image_size = {side}, or none"
-        )
-
-
-def place_on_canvas(
-    image: np.ndarray, side: int, bicubic: str = "pillow", longest_side: int | None = None
-) -> tuple[np.ndarray, tuple[int, int]]:
-    """Centres an image on a black square, reduced if it is larger; the module tells the rule.
-
-    Args:
-      image: uint8 [H, W, 3].
-      side: of the canvas, in pixels.
-      bicubic: the filter that reduces, as in `resize_image`.
-      longest_side: of the picture, in pixels; None: the canvas's.
-
-    Returns:
-      (canvas uint8 [side, side, 3], (height, width) of the picture on it, for `canvas_window`).
-
-    Raises:
-      ValueError: unknown filter, wrong shape or dtype, or a side below 1.
-    """
-    size = canvas_size(image.shape[:2], side, longest_side)
-    canvas = np.zeros((side, side, 3), np.uint8)
-    canvas[canvas_window(side, size)] = resize_image(image, size, bicubic)
-    return canvas, size
-
-
-def place_labels_on_canvas(
-    labels: np.ndarray,
-    side: int,
-    size: tuple[int, int],
-    num_classes: int,
-    method: str = "class_bicubic",
-    bicubic: str = "pillow",
-) -> np.ndarray:
-    """Centres a label map on a square of background (0), where its image lies on the canvas.
-
-    Args:
-      labels: uint8 [H, W], class ids below `num_classes`; H and W need not be the image's.
-      side: of the canvas, in pixels.
-      size: (height, width) of the picture on the canvas, as `place_on_canvas` gives them.
-      num_classes: number of classes.
-      method: as in `resize_label_map`, for label maps of another size.
-      bicubic: as in `resize_label_map`.
-
-    Returns:
-      uint8 [side, side].
-
-    Raises:
-      ValueError: as `resize_label_map` and `canvas_window`.
-    """
-    canvas = np.zeros((side, side), np.uint8)
-    window = canvas_window(side, size)
-    canvas[window] = resize_label_map(labels, size, num_classes, method, bicubic)
-    return canvas
 
 
 def _pillow_class_scores(mask: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, slice]:
@@ -275,6 +165,7 @@ def _nearest_pixels(old_length: int, new_length: int) -> np.ndarray:
     return (2 * np.arange(new_length) + 1) * old_length // (2 * new_length)
 
 
-def _check_size(size: tuple[int, int]) -> None:
+def check_size(size: tuple[int, int]) -> None:
+    """Raises ValueError unless a size is (height, width), each at least 1."""
     if len(size) != 2 or min(size) < 1:
         raise ValueError(f"size must be (height, width), each at least 1, got {size}")

@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax.data.input_pipeline."""
+"""Tests of fpliif_jax.data: what a split has, and its resized images and label maps."""
 
 import dataclasses
 import hashlib
@@ -11,146 +11,20 @@ import pytest
 from PIL import Image
 from tiny_run import tiny_config
 
-from fpliif_jax.data import input_pipeline, preprocess, resize_cache
+from fpliif_jax.data import canvas, resize, resize_cache
+from fpliif_jax.data.dataset import LABELS, Dataset, load_dataset
+from fpliif_jax.data.resized_split import Split, facial_parts_table, load_split
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import PreparedMetadata, prepare
-
-
-def _split(count: int = 10) -> input_pipeline.Split:
-    """Example i has pixels and labels i, and a picture of (i + 1) × 2."""
-    values = np.arange(count, dtype=np.uint8)
-    images = np.broadcast_to(values[:, None, None, None], (count, 4, 4, 3))
-    labels = np.broadcast_to(values[:, None, None], (count, 4, 4))
-    ids = np.array([f"face {value}" for value in values])
-    sizes = np.stack([values + 1, np.full(count, 2)], axis=1).astype(np.int32)
-    maps = {4: labels, 8: labels.repeat(2, 1).repeat(2, 2)}
-    return input_pipeline.Split(ids, images, maps, sizes)
-
-
-def _train(
-    first: int, last: int, *, seed: int = 0, rows: slice = slice(0, 4), **options: int
-) -> list[dict]:
-    return list(
-        input_pipeline.train_batches(
-            _split(),
-            label_size=4,
-            batch_size=4,
-            rows=rows,
-            seed=seed,
-            first_step=first,
-            last_step=last,
-            **options,
-        )
-    )
-
-
-def test_every_epoch_has_every_example_once_in_another_order() -> None:
-    batches = _train(0, 6)  # 2 epochs of 4 + 4 + 2
-    epochs = []
-    for epoch in range(2):
-        part = batches[3 * epoch : 3 * epoch + 3]
-        assert all((batch["epoch"] == epoch).all() for batch in part)
-        ids = np.concatenate([batch["example_ids"] for batch in part])
-        weights = np.concatenate([batch["weights"] for batch in part])
-        np.testing.assert_array_equal(weights, ids >= 0)
-        assert sorted(ids[ids >= 0]) == list(range(10))
-        epochs.append(list(ids))
-    assert epochs[0] != epochs[1]
-
-
-def test_images_labels_and_ids_belong_together() -> None:
-    for batch in _train(0, 3):
-        for row, example_id in enumerate(batch["example_ids"]):
-            expected = max(example_id, 0)  # padding is black
-            size = (example_id + 1, 2) if example_id >= 0 else (0, 0)
-            assert tuple(batch["image_sizes"][row]) == size
-            assert batch["copy"][row] == 0
-            assert (batch["images"][row] == expected).all()
-            assert (batch["labels"][row] == expected).all()
-
-
-def test_any_step_can_be_the_first() -> None:
-    whole, later = _train(0, 6), _train(4, 6)
-    for one, other in zip(whole[4:], later, strict=True):
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name])
-
-
-def test_an_epoch_of_copies_has_each_copy_of_each_example_once() -> None:
-    assert input_pipeline.steps_per_epoch(10, 4, copies=5) == 13
-    batches = _train(0, 26, copies=5)  # 2 epochs of 12 batches of 4 and one of 2
-    epochs = []
-    for epoch in range(2):
-        part = batches[13 * epoch : 13 * epoch + 13]
-        assert all((batch["epoch"] == epoch).all() for batch in part)
-        pairs = [
-            (example_id, copy)
-            for batch in part
-            for example_id, copy in zip(batch["example_ids"], batch["copy"], strict=True)
-        ]
-        assert pairs[-2:] == [(-1, 0), (-1, 0)]
-        assert sorted(pairs[:-2]) == [(i, copy) for i in range(10) for copy in range(5)]
-        epochs.append(pairs)
-        for batch in part:
-            assert batch["copy"].dtype == batch["image_sizes"].dtype == np.int32
-            assert (batch["labels"][:, 0, 0] == np.maximum(batch["example_ids"], 0)).all()
-    assert epochs[0] != epochs[1]
-    # Shuffled together: the first ten are not copies of the first few images, nor all of one copy.
-    assert len({i for i, _ in epochs[0][:10]}) > 4 and len({c for _, c in epochs[0][:10]}) > 1
-
-
-def test_two_processes_share_the_copies() -> None:
-    (whole,) = _train(12, 13, copies=5, rows=slice(0, 6))
-    (left,) = _train(12, 13, copies=5, rows=slice(0, 1))
-    (right,) = _train(12, 13, copies=5, rows=slice(1, 6))
-    for name in whole:
-        np.testing.assert_array_equal(whole[name], np.concatenate([left[name], right[name]]))
-
-
-def test_a_later_stage_goes_on_counting_epochs() -> None:
-    for one, other in zip(_train(3, 6), _train(0, 3, first_epoch=1), strict=True):
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name])
-
-
-def test_order_depends_on_the_seed() -> None:
-    first, second = _train(0, 1)[0], _train(0, 1, seed=1)[0]
-    assert list(first["example_ids"]) != list(second["example_ids"])
-
-
-def test_two_processes_share_the_batch_of_one() -> None:
-    for whole, left, right in zip(
-        _train(0, 3, rows=slice(0, 6)),  # 4 examples, padded to 6 rows
-        _train(0, 3, rows=slice(0, 3)),
-        _train(0, 3, rows=slice(3, 6)),
-        strict=True,
-    ):
-        for name in whole:
-            np.testing.assert_array_equal(whole[name], np.concatenate([left[name], right[name]]))
-
-
-def test_evaluation_goes_through_all_in_order() -> None:
-    batches = list(
-        input_pipeline.evaluation_batches(
-            _split(), label_sizes=(4, 8), batch_size=4, rows=slice(0, 4)
-        )
-    )
-    ids = np.concatenate([batch["example_ids"] for batch in batches])
-    assert list(ids) == [*range(10), -1, -1]
-    assert list(np.concatenate([batch["weights"] for batch in batches])) == [1] * 10 + [0] * 2
-    assert batches[1]["labels_8"].shape == (4, 8, 8)
-    assert (batches[1]["labels_8"][1] == 5).all()
-    sizes = np.concatenate([batch["image_sizes"] for batch in batches])
-    assert sizes.tolist() == [[i + 1, 2] for i in range(10)] + [[0, 0]] * 2
 
 
 def test_cache_holds_the_resized_download(
     lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir).data
-    dataset = input_pipeline.load_dataset(config)
-    split = input_pipeline.load_split(dataset, "validation", (32, 16))
+    dataset = load_dataset(config)
+    split = load_split(dataset, "validation", (32, 16))
     assert len(split) == 5
     assert split.image_sizes.dtype == np.int32 and split.image_sizes.tolist() == [[32, 32]] * 5
     for position, identifier in enumerate(split.ids):
@@ -158,12 +32,12 @@ def test_cache_holds_the_resized_download(
         image = np.asarray(Image.open(folder / "images" / f"{identifier}.jpg"))
         labels = np.asarray(Image.open(folder / "labels" / f"{identifier}.png"))
         np.testing.assert_array_equal(
-            split.images[position], preprocess.resize_image(image, (32, 32), "pillow")
+            split.images[position], resize.resize_image(image, (32, 32), "pillow")
         )
         for size in (32, 16):
             np.testing.assert_array_equal(
                 split.labels[size][position],
-                preprocess.resize_label_map(
+                resize.resize_label_map(
                     labels, (size, size), 11, method="class_bicubic", bicubic="pillow"
                 ),
             )
@@ -173,20 +47,20 @@ def test_synthetic_faces_need_folders_of_their_own() -> None:
     config = tiny_config().data
     config.synthetic.num_train = 3
     with pytest.raises(DataError, match="folders of their own"):
-        input_pipeline.load_dataset(config)
+        load_dataset(config)
 
 
 def test_synthetic_faces_are_drawn_once(tmp_path: pathlib.Path) -> None:
     config = tiny_config(tmp_path / "raw", tmp_path / "prepared").data
     config.synthetic.update({"num_train": 2, "num_val": 1, "num_test": 1, "image_size": 48})
-    counts = input_pipeline.load_dataset(config).metadata.counts
+    counts = load_dataset(config).metadata.counts
     assert counts == {"train": 2, "validation": 1, "test": 1}
     (drawn,) = (folder for folder in (tmp_path / "raw").iterdir() if folder.is_dir())
     before = drawn.stat().st_mtime_ns
-    input_pipeline.load_dataset(config)
+    load_dataset(config)
     assert drawn.stat().st_mtime_ns == before
     config.synthetic.num_train = 3  # other faces: other folders, nothing reused
-    assert input_pipeline.load_dataset(config).metadata.counts["train"] == 3
+    assert load_dataset(config).metadata.counts["train"] == 3
 
 
 def _canvas_config(
@@ -197,10 +71,8 @@ def _canvas_config(
     return config
 
 
-def _load(
-    config: ml_collections.ConfigDict, name: str, sizes: tuple[int, ...] = (32,)
-) -> input_pipeline.Split:
-    return input_pipeline.load_split(input_pipeline.load_dataset(config), name, sizes)
+def _load(config: ml_collections.ConfigDict, name: str, sizes: tuple[int, ...] = (32,)) -> Split:
+    return load_split(load_dataset(config), name, sizes)
 
 
 @pytest.fixture(scope="module")
@@ -252,9 +124,9 @@ def test_celebamask_hq_gets_helens_parts_on_a_canvas(
             image_size=side,
             label_resize="nearest",
         )
-        dataset = input_pipeline.load_dataset(config)
+        dataset = load_dataset(config)
         assert dataset.class_names == class_names.FACIAL_PARTS
-        split = input_pipeline.load_split(dataset, "train", (side,))
+        split = load_split(dataset, "train", (side,))
         size = min(64, side)
         assert split.image_sizes.tolist() == [[size, size]] * 2
         inside = (slice(None), slice(top, top + size), slice(top, top + size))
@@ -307,7 +179,7 @@ def test_pictures_of_any_shape_lie_centred_with_their_sizes(
         top, left = (45 - height) // 2, (45 - width) // 2
         window = (slice(top, top + height), slice(left, left + width))
         image = np.asarray(Image.open(root / "images" / f"{identifier}.jpg"))
-        resized = preprocess.resize_image(image, (height, width), "pillow")
+        resized = resize.resize_image(image, (height, width), "pillow")
         np.testing.assert_array_equal(split.images[position][window], resized)
         assert split.images[position].sum() == resized.sum(dtype=int)
         masks = [
@@ -317,7 +189,7 @@ def test_pictures_of_any_shape_lie_centred_with_their_sizes(
         parts = np.argmax(masks, axis=0)
         parts[(parts == 1) | (parts == 10)] = 0  # skin, hair
         parts = np.maximum(parts - 1, 0).astype(np.uint8)
-        resized = preprocess.resize_label_map(parts, (height, width), 9)
+        resized = resize.resize_label_map(parts, (height, width), 9)
         np.testing.assert_array_equal(split.labels[45][position][window], resized)
         assert split.labels[45][position].sum() == resized.sum(dtype=int)
 
@@ -325,8 +197,8 @@ def test_pictures_of_any_shape_lie_centred_with_their_sizes(
 def test_settings_do_not_share_files_in_the_cache(
     lapa_download: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    for framing in preprocess.FRAMINGS:
-        for labels in input_pipeline.LABELS:
+    for framing in canvas.FRAMINGS:
+        for labels in LABELS:
             config = _canvas_config("lapa", lapa_download, tmp_path, framing=framing, labels=labels)
             split = _load(config, "validation")
             assert split.labels[32].max() == (8 if labels == "facial_parts" else 10)
@@ -354,7 +226,7 @@ def test_sets_do_not_share_folders_in_the_cache(change: tuple[str, str]) -> None
     dataset = _dataset((20, 5, 4), cache_dir="cache")
     other = dataclasses.replace(dataset.metadata, **dict([change]))
     folders = {
-        input_pipeline._set_folder(dataclasses.replace(dataset, metadata=metadata))
+        dataclasses.replace(dataset, metadata=metadata).cache_folder
         for metadata in (dataset.metadata, other)
     }
     assert len(folders) == 2
@@ -426,7 +298,7 @@ def test_a_random_split_is_that_of_the_hashes(
 ) -> None:
     config = tiny_config(lapa_download, data_dir).data
     config.update({"split": "random", "split_seed": 3, "cache_dir": str(tmp_path)})
-    dataset = input_pipeline.load_dataset(config)
+    dataset = load_dataset(config)
     assert dataset.counts == {"train": 13, "validation": 4, "test": 6}  # of 23: 13.8, 4.6, the rest
     order = _by_hash("3", _lapa_ids(lapa_download, "train", "val", "test"))
     decoded = []
@@ -438,15 +310,15 @@ def test_a_random_split_is_that_of_the_hashes(
         ("train", order[:13]),
     ):
         decoded.clear()
-        split = input_pipeline.load_split(dataset, name, (32,))
+        split = load_split(dataset, name, (32,))
         assert len(decoded) == 2 * len(expected)  # the others' ids are read, not their images
         assert list(split.ids) == expected
         for identifier, image in zip(split.ids, split.images, strict=True):
             (path,) = (lapa_download / "LaPa").glob(f"*/images/{identifier}.jpg")
-            pixels = preprocess.resize_image(np.asarray(open_image(path)), (32, 32), "pillow")
+            pixels = resize.resize_image(np.asarray(open_image(path)), (32, 32), "pillow")
             np.testing.assert_array_equal(image, pixels)
     config.split_seed = 4
-    again = input_pipeline.load_split(dataset, "validation", (32,))
+    again = load_split(dataset, "validation", (32,))
     assert list(again.ids) == _by_hash("4", order)[13:17]
 
 
@@ -454,13 +326,13 @@ def test_digests_are_of_the_examples_that_each_split_is_given(
     lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir).data
-    official = input_pipeline.load_dataset(config).digest
+    official = load_dataset(config).digest
     for changes in ({"split": "random", "split_seed": 3}, {"train_subset": 4}):
         config = tiny_config(lapa_download, data_dir).data
         config.update(changes)
-        dataset = input_pipeline.load_dataset(config)
+        dataset = load_dataset(config)
         ids = {
-            split: sorted(input_pipeline.load_split(dataset, split, (32,)).ids)
+            split: sorted(load_split(dataset, split, (32,)).ids)
             for split in ("train", "validation", "test")
         }
         ids["all"] = sorted(sum(ids.values(), []))
@@ -472,11 +344,11 @@ def test_digests_are_of_the_examples_that_each_split_is_given(
     # A subset leaves the other splits as they are; a random split has the same faces in all.
     assert dataset.digest["labels"]["test"] == official["labels"]["test"]
     config.update({"split": "random", "train_subset": 0})
-    mixed = input_pipeline.load_dataset(config).digest
+    mixed = load_dataset(config).digest
     assert mixed["labels"]["all"] == official["labels"]["all"]
     assert mixed["labels"]["test"] != official["labels"]["test"]
     config.split_fractions = (1.0, 0.0, 0.0)
-    assert input_pipeline.load_dataset(config).digest["labels"]["test"] is None
+    assert load_dataset(config).digest["labels"]["test"] is None
 
 
 def test_random_splits_and_subsets_have_folders_of_their_own(
@@ -513,7 +385,7 @@ def test_the_first_examples_by_id(
     config = tiny_config(lapa_download, data_dir).data
     config.update({"cache_dir": str(tmp_path), "split": "first", "split_counts": (12, 0, 3)})
     ids = sorted(_lapa_ids(lapa_download, "train", "val", "test"))
-    dataset = input_pipeline.load_dataset(config)
+    dataset = load_dataset(config)
     assert dataset.counts == {"train": 12, "validation": 0, "test": 3}
     assert dataset.missing_splits == ("validation",)
     assert list(_load(config, "train").ids) == ids[:12]
@@ -522,7 +394,7 @@ def test_the_first_examples_by_id(
     assert folder.name == "train-first-12-0-3"
     config.split_counts = (12, 9, 3)
     with pytest.raises(DataError, match=r"split_counts is \(12, 9, 3\), .* has 23 images"):
-        input_pipeline.load_dataset(config)
+        load_dataset(config)
 
 
 def test_a_subset_larger_than_the_split_is_told_with_both_numbers(
@@ -533,10 +405,10 @@ def test_a_subset_larger_than_the_split_is_told_with_both_numbers(
     assert len(_load(config, "train")) == 13
     config.train_subset = 14
     with pytest.raises(DataError, match=r"train_subset is 14.* 13 training images"):
-        input_pipeline.load_dataset(config)
+        load_dataset(config)
 
 
-def _dataset(counts: tuple[int, int, int], **changes: object) -> input_pipeline.Dataset:
+def _dataset(counts: tuple[int, int, int], **changes: object) -> Dataset:
     named = dict(zip(("train", "validation", "test"), counts, strict=True))
     names = class_names.CELEBAMASK_HQ
     metadata = PreparedMetadata(
@@ -544,7 +416,7 @@ def _dataset(counts: tuple[int, int, int], **changes: object) -> input_pipeline.
     )
     config = tiny_config().data
     config.update(changes)
-    return input_pipeline.Dataset(None, metadata, config)
+    return Dataset(None, metadata, config)
 
 
 @pytest.mark.parametrize(
@@ -580,7 +452,7 @@ def test_counts_of_an_official_split_are_the_sets_own() -> None:
 def test_a_set_without_one_of_the_parts_is_refused() -> None:
     names = tuple(name for name in class_names.LAPA_AND_HELEN if name != "nose")
     with pytest.raises(ValueError, match=r"'facial_parts'.*no nose among .*left_brow.*'all'"):
-        input_pipeline.facial_parts_table(names)
+        facial_parts_table(names)
 
 
 @pytest.mark.parametrize(
@@ -603,4 +475,4 @@ def test_a_wrong_setting_is_named(changes: dict[str, object], message: str) -> N
     config = tiny_config().data
     config.update(changes)
     with pytest.raises(ValueError, match=message):
-        input_pipeline.load_dataset(config)
+        load_dataset(config)
