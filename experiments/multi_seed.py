@@ -34,7 +34,7 @@ from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job, Step
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.stats import seed_statistics
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems.protocol import title_of
 
 _SHOWN = ("mean_f1", "miou")
@@ -94,7 +94,7 @@ def seed_job(
       framework: 'jax' or 'pytorch', to train it with.
     """
     arguments = (*passed_on, f"--config.seed={seed}")
-    config = checkpoint.json_config(preflight.config_of(arguments))
+    config = json_config(preflight.config_of(arguments))
     arguments += (f"--workdir={workdir}",)
     step = Step(_TRAINERS[framework], arguments, "results.json", config, framework)
     return Job(f"seed{seed}", workdir, (step,))

@@ -29,7 +29,7 @@ from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job, Step
 from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import json_config
 
 # Its output is a folder; what needs no data is measured without.
 _BENCHMARK = "fpliif_jax.experiments.benchmark"
@@ -140,7 +140,7 @@ def _training_job(
     if variant.needs is not None:
         needs = f"{variant.needs}/seed{seed}"
         arguments += (f"--config.train.init_from={workdir / needs}",)
-    config = checkpoint.json_config(preflight.config_of(arguments))
+    config = json_config(preflight.config_of(arguments))
     train = Step("fpliif_jax.main", (*arguments, f"--workdir={folder}"), "results.json", config)
     then = tuple(Step(module, (f"--workdir={folder}",), output) for module, output in variant.then)
     return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs)
@@ -151,7 +151,7 @@ def _measuring_job(
 ) -> Job:
     folder = workdir / variant.name
     arguments = (*_arguments(variant, scale), *passed_on)
-    config = checkpoint.json_config(preflight.config_of(arguments))
+    config = json_config(preflight.config_of(arguments))
     sizes = ("--sizes=rows",) if variant.rows else ()  # STN-iCNN's labels have one size
     steps = tuple(
         Step(

@@ -20,6 +20,7 @@ from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import facial_parts_table
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
@@ -91,9 +92,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
       SettingsError: names the first impossible setting.
     """
     try:
-        for problem in config_fields.problems(
-            checkpoint.flatten_config(checkpoint.json_config(config))
-        ):
+        for problem in config_fields.problems(flatten_config(json_config(config))):
             raise ValueError(problem)
         if fitting.fixed_microbatch(config.train) and config.model.get("norm", "batch") == "batch":
             raise ValueError(

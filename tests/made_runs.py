@@ -13,7 +13,7 @@ from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import Variant, table_named
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import json_config
 
 LAPA = table_named("table1").variants[0]
 IMAGES = 12  # of the test split; a multiple of 3
@@ -35,7 +35,7 @@ def config_of(variant: Variant = LAPA, seed: int = 0, **changes: Any) -> dict[st
     config.update_from_flattened_dict(
         {field.replace("__", "."): value for field, value in changes.items()}
     )
-    return checkpoint.json_config(config)
+    return json_config(config)
 
 
 def matrices_of_f1(

@@ -11,11 +11,12 @@ from configs_test import NAMES
 from tiny_run import tiny_config
 
 from fpliif_jax import preflight
-from fpliif_jax.run_folder import checkpoint, config_fields, setting_ranges
+from fpliif_jax.run_folder import config_fields, setting_ranges
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 
 def _flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    return checkpoint.flatten_config(checkpoint.json_config(config))
+    return flatten_config(json_config(config))
 
 
 def test_possible_settings_pass() -> None:

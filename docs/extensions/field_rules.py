@@ -8,7 +8,7 @@ import ml_collections
 
 from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.checkpoint import flatten_config, json_config
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.setting_ranges import (
     Anything,
     Choice,

@@ -31,7 +31,7 @@ from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, PARTS, Plan, Record
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_text
 from fpliif_jax.systems.protocol import Protocol
 
@@ -140,7 +140,7 @@ def _plan() -> Plan:
         "schema": 1,
         "finished": False,
         "config_name": _config_name(),
-        "config": checkpoint.json_config(config),
+        "config": json_config(config),
         "environment": machine.environment(bool(variants)),
         "settings": {
             **plan_fields,

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import json_config
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def run(task: dict[str, Any], environment: dict[str, str] | None = None) -> dict
     Raises:
       NotMeasuredError: it could not do it, or ended without an answer.
     """
-    task = {**task, "config": checkpoint.json_config(task["config"])}
+    task = {**task, "config": json_config(task["config"])}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         started = time.perf_counter()
         with subprocess.Popen(

@@ -19,7 +19,7 @@ from fpliif_jax.data.canvas import canvas_window
 from fpliif_jax.experiments.benchmark import comparison, jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, measure_in_turn
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import framing, settings
 from fpliif_jax.systems.stn_icnn.labeller import STNICNNLabeller
@@ -71,9 +71,7 @@ def _programs(
     """'whole', and the steps in order."""
     model = create_model(config.model)
     variables = init_variables(model, config)
-    labeller = STNICNNLabeller(
-        checkpoint.InferenceCheckpoint(config, variables, class_names, 0, None)
-    )
+    labeller = STNICNNLabeller(InferenceCheckpoint(config, variables, class_names, 0, None))
 
     def from_photo_to_label_map() -> np.ndarray:
         inputs = {name: leaf[None] for name, leaf in labeller.network_input(photo).items()}

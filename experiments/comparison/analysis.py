@@ -30,7 +30,7 @@ from fpliif_jax.experiments.plans.study_file import Study, read_studies
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
 from fpliif_jax.experiments.runs.runs import Run, group_runs, read_runs
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import flatten_config
 
 
 def analyse(
@@ -145,7 +145,7 @@ def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
         {"framework": other.framework}
         | {
             field: value
-            for field, value in checkpoint.flatten_config(other.config).items()
+            for field, value in flatten_config(other.config).items()
             if not readings.is_immaterial(field)
         }
         for other in lines

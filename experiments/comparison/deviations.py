@@ -16,7 +16,7 @@ from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES, Variant
 from fpliif_jax.experiments.runs.run_data import is_drawn
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Deviation:
 
 def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
     """What differs between a config (nested, from JSON) and a variant as published, by field."""
-    here = readings.effective(checkpoint.flatten_config(config))
+    here = readings.effective(flatten_config(config))
     published = _published_config(variant)
     paper = readings.effective(published)
     both_start_elsewhere = all(side.get("train.init_from") for side in (here, paper))
@@ -137,4 +137,4 @@ def _published_config(variant: Variant) -> dict[str, Any]:
     # A report may be made from any folder.
     file = str(pathlib.Path(configs.__file__).parent / pathlib.Path(file).name)
     arguments = scales.as_arguments(file, fields)
-    return checkpoint.flatten_config(checkpoint.json_config(preflight.config_of(arguments)))
+    return flatten_config(json_config(preflight.config_of(arguments)))

@@ -11,8 +11,9 @@ from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.report_tables import split_by_class
 from fpliif_jax.experiments.runs.schema import FRAMEWORKS
 from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
-from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_config import flatten_config
 
 TABLE = "frameworks"
 _FIRST, _SECOND = FRAMEWORKS.values()
@@ -92,7 +93,7 @@ def _same_settings(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
 
 
 def _settings(line: Line) -> str:
-    flat = checkpoint.flatten_config(line.measured.group.config)
+    flat = flatten_config(line.measured.group.config)
     kept = {
         field: value for field, value in flat.items() if not config_fields.has_role(field, *_FREE)
     }

@@ -21,7 +21,7 @@ from absl import app, flags, logging
 from fpliif_jax import preflight
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.experiments.cost import model_cost
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_json
 
 _CONFIG = preflight.define_config_flag()
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
     except (ValueError, TypeError) as error:
         sys.exit(f"error: {error}")
     if _OUTPUT.value:
-        content = {"config": checkpoint.json_config(config), **found}
+        content = {"config": json_config(config), **found}
         write_json(pathlib.Path(_OUTPUT.value), content)
     if _FORMAT.value == "json":
         print(json.dumps(found, indent=2))

@@ -10,8 +10,10 @@ import sys
 from typing import Any
 
 from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
-from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_config import flatten_config
+from fpliif_jax.run_folder.same_run import goes_on_with, is_free
 from fpliif_jax.run_folder.setting_ranges import AUTO
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -57,7 +59,7 @@ class Step:
             return None
         try:
             path = workdir / "config.json"
-            found = checkpoint.flatten_config(_read_json(path))
+            found = flatten_config(_read_json(path))
             path = workdir / "environment.json"
             told = {"framework": self.framework}
             if path.is_file():
@@ -70,11 +72,10 @@ class Step:
                 f"{workdir} holds a run of the framework {framework!r}, and this one is of {self.framework!r}; use "
                 "another --workdir"
             )
-        wanted = checkpoint.flatten_config(self.config)
+        wanted = flatten_config(self.config)
         found |= _chosen(told, found)
         for field in sorted(found.keys() | wanted.keys()):
-            is_free = checkpoint.is_free(field)
-            if is_free or checkpoint.goes_on_with(field, found.get(field), wanted.get(field)):
+            if is_free(field) or goes_on_with(field, found.get(field), wanted.get(field)):
                 continue
             return (
                 f"{workdir} holds a run with other settings: config.{field} was "
@@ -99,7 +100,7 @@ class Step:
         with contextlib.suppress(OSError, ValueError):
             found |= _chosen(_read_json(workdir / "environment.json"), found)
         return all(
-            checkpoint.goes_on_with(field, found.get(field), wanted.get(field))
+            goes_on_with(field, found.get(field), wanted.get(field))
             for field in found.keys() | wanted.keys()
         )
 
@@ -184,7 +185,7 @@ def _tail(log: pathlib.Path) -> str:
 
 
 def _compared(config: dict[str, Any]) -> dict[str, Any]:
-    flat = checkpoint.flatten_config(config)
+    flat = flatten_config(config)
     return {
         field: value
         for field, value in flat.items()

@@ -28,13 +28,10 @@ from fpliif_jax.experiments.pytorch.step import (
     train_step,
 )
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.run_folder.checkpoint import (
-    CheckpointError,
-    check_same_run,
-    flatten_config,
-    saved_step,
-)
+from fpliif_jax.run_folder.checkpoint import CheckpointError, saved_step
+from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
+from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif.stage import mirrored_classes
 from fpliif_jax.training import fitting, records

@@ -37,8 +37,10 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
 from fpliif_jax.experiments.robustness import hiding, sheet
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
+from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_json
+from fpliif_jax.run_folder.same_run import refuse_swapped_sides
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, grid_transformer
@@ -96,7 +98,7 @@ def hide_each_part(
     return variants
 
 
-def make_locate(trained: checkpoint.InferenceCheckpoint) -> Locate:
+def make_locate(trained: InferenceCheckpoint) -> Locate:
     """Builds the jitted function of (variables, canvases uint8 [B, S, S, 3], image sizes int32 [B, 2]).
 
     Its result has 'mask', K's labels, uint8 [B, s, s]; and 'stn' and 'centroid', θ of both croppers,
@@ -124,7 +126,7 @@ def make_locate(trained: checkpoint.InferenceCheckpoint) -> Locate:
 
 
 def find(
-    trained: checkpoint.InferenceCheckpoint,
+    trained: InferenceCheckpoint,
     locate: Locate,
     split: Split,
     chosen: np.ndarray,
@@ -225,8 +227,8 @@ def _run(flags: argparse.Namespace) -> None:
         value = getattr(flags, name)
         if value is not None and value < 0:
             raise RobustnessError(f"--{name}={value}: must be 0 or more")
-    trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
-    checkpoint.refuse_swapped_sides(trained.sides_are_swapped, flags.workdir)
+    trained = load_for_inference(flags.workdir, flags.checkpoint)
+    refuse_swapped_sides(trained.sides_are_swapped, flags.workdir)
     config = trained.config
     if config.model.get("cropper") != "stn":
         field = "cropper" if "cropper" in config.model else "name"
@@ -261,7 +263,7 @@ def _run(flags: argparse.Namespace) -> None:
             )
             sheet.write(columns, trained.class_names, output / "robustness.png")
     results = {
-        "config": checkpoint.json_config(config),
+        "config": json_config(config),
         "checkpoint": flags.checkpoint,
         "step": trained.step,
         "split": flags.split,
@@ -354,7 +356,7 @@ def _variants(
 
 
 def _columns(
-    trained: checkpoint.InferenceCheckpoint,
+    trained: InferenceCheckpoint,
     locate: Locate,
     split: Split,
     chosen: np.ndarray,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax.experiments.runs.runs import Run
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import flatten_config
 
 
 def environments(runs: Sequence[Run]) -> dict[str, Any]:
@@ -12,7 +12,7 @@ def environments(runs: Sequence[Run]) -> dict[str, Any]:
     flat = {}
     for run in runs:
         if run.environment:
-            flat[run.name] = checkpoint.flatten_config(run.environment)
+            flat[run.name] = flatten_config(run.environment)
             flat[run.name]["framework"] = run.framework  # which files of older runs do not have
             flat[run.name].pop("command", None)
     names = list(dict.fromkeys(field for fields in flat.values() for field in fields))

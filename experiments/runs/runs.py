@@ -38,8 +38,8 @@ from fpliif_jax.experiments.runs.schema import (
     check_same_settings,
 )
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.checkpoint import flatten_config
 from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 
 _JSON_LIMIT = 16 * MEBIBYTE

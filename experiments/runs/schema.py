@@ -17,8 +17,10 @@ from fpliif_jax.experiments.runs.json_values import (
     is_share,
     is_text,
 )
-from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config
+from fpliif_jax.run_folder.same_run import is_free
 
 SEED_SOURCES = ("initialisation", "data_order", "augmentation")
 # With which a run may have been trained, and their names for people. Older files do not say it: they are of JAX.
@@ -159,12 +161,12 @@ def check_same_settings(config: dict[str, Any], results: dict[str, Any]) -> None
     Raises:
       UnreadableError: names the first field that differs, of those that both have and that change what is learnt.
     """
-    trained, stated = (checkpoint.flatten_config(one) for one in (config, results["config"]))
+    trained, stated = (flatten_config(one) for one in (config, results["config"]))
     for field in sorted(trained.keys() & stated.keys()):
         is_fixed_beforehand = config_fields.has_role(field, Role.SEED, Role.MARGIN)
         if readings.is_immaterial(field) and not is_fixed_beforehand:
             continue
-        if checkpoint.is_free(field) or trained[field] == stated[field]:
+        if is_free(field) or trained[field] == stated[field]:
             continue
         raise UnreadableError(
             f"config.json has {field} {trained[field]!r}, results.json {stated[field]!r}: they are of different "
@@ -183,7 +185,7 @@ def _check_config_is_of(results: dict[str, Any], name: str) -> None:
         own = results["dataset"]["name"] if field == "dataset.name" else results[field]
         _require(own == stated, name, f"{field} is {own!r}, its config has {stated!r}")
     fingerprint = results.get("config_fingerprint")
-    same = fingerprint in (None, checkpoint.config_fingerprint(config))
+    same = fingerprint in (None, config_fingerprint(config))
     _require(same, name, "config is not the one of its config_fingerprint")
 
 

@@ -28,7 +28,14 @@ from fpliif_jax.evaluation.scoring import (
     score_split,
 )
 from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
+from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
 from fpliif_jax.run_folder.run_record import write_json, write_npz
+from fpliif_jax.run_folder.same_run import (
+    check_same_classes,
+    check_same_fields,
+    refuse_swapped_sides,
+)
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.protocol import Protocol, title_of
 
@@ -93,7 +100,7 @@ def evaluate(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
     dataset: Dataset,
-    given: checkpoint.InferenceCheckpoint | None = None,
+    given: InferenceCheckpoint | None = None,
 ) -> dict[str, Any]:
     """Evaluates every checkpoint, split and protocol of config.eval and writes what a study needs.
 
@@ -126,9 +133,9 @@ def evaluate(
 
     def models() -> Iterator[TrainedModel]:
         for which in checkpoints:
-            state = given or checkpoint.load_for_inference(workdir, which)
+            state = given or load_for_inference(workdir, which)
             check_same_model(state, config, model, workdir)
-            checkpoint.check_same_classes(state.class_names, dataset.class_names, workdir)
+            check_same_classes(state.class_names, dataset.class_names, workdir)
             variables = systems.of(config).inference_variables(config.model, state.variables)
             yield TrainedModel(
                 which,
@@ -199,8 +206,8 @@ def write_results(
                 )
                 num_pictures = 0
     results = {
-        "config": checkpoint.json_config(config),
-        "config_fingerprint": checkpoint.config_fingerprint(checkpoint.json_config(config)),
+        "config": json_config(config),
+        "config_fingerprint": config_fingerprint(json_config(config)),
         "seed": config.seed,
         "framework": facts.framework,
         "model": config.model.name,
@@ -263,7 +270,7 @@ def count_parameters(variables: Variables) -> int:
 
 
 def check_same_model(
-    state: checkpoint.InferenceCheckpoint,
+    state: InferenceCheckpoint,
     config: ml_collections.ConfigDict,
     model: nn.Module,
     workdir: pathlib.Path,
@@ -273,10 +280,10 @@ def check_same_model(
     Raises:
       CheckpointError: names the first setting or array that differs, or says that its sides do.
     """
-    checkpoint.refuse_swapped_sides(state.sides_are_swapped, workdir)
-    names = checkpoint.flatten_config(checkpoint.json_config(config))
+    refuse_swapped_sides(state.sides_are_swapped, workdir)
+    names = flatten_config(json_config(config))
     fields = tuple(name for name in names if config_fields.decides_function(name))
-    checkpoint.check_same_fields(checkpoint.json_config(state.config), config, fields, workdir)
+    check_same_fields(json_config(state.config), config, fields, workdir)
     shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     checkpoint.check_same_arrays(

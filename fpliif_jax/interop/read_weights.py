@@ -14,12 +14,14 @@ from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.interop.files import read_file, sha256
 from fpliif_jax.interop.state_dict import InteropError, shown_name
 from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import create_model
 
 
 def read_weights(
     path: str | os.PathLike[str], config: ml_collections.ConfigDict
-) -> checkpoint.InferenceCheckpoint:
+) -> InferenceCheckpoint:
     """The model in a file of weights, for evaluation and prediction.
 
     Args:
@@ -45,7 +47,7 @@ def read_weights(
     note = f"weights of {path} (sha256 {sha256(path)[:16]}…)"
     names = _class_names(path, metadata, config)
     whose_left = class_names.whose_left(names)
-    return checkpoint.InferenceCheckpoint(config, variables, names, 0, None, note, whose_left)
+    return InferenceCheckpoint(config, variables, names, 0, None, note, whose_left)
 
 
 def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) -> str:
@@ -98,7 +100,7 @@ def _check_same_function(
         return
     try:
         told = json.loads(metadata)
-        then = checkpoint.flatten_config(dict(told["config"]))
+        then = flatten_config(dict(told["config"]))
         names, whose_left = told.get("class_names", ()), told.get("whose_left")
         swapped = sides.are_swapped(told["config"], names, whose_left)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -106,7 +108,7 @@ def _check_same_function(
         raise InteropError(f"{path}: its metadata cannot be read ({kind})") from error
     if swapped:
         raise InteropError(sides.explanation(path))
-    now = checkpoint.flatten_config(checkpoint.json_config(config))
+    now = flatten_config(json_config(config))
     for field in sorted(then.keys() & now.keys()):
         if not config_fields.decides_function(field) or then[field] == now[field]:
             continue

@@ -16,6 +16,8 @@ from fpliif_jax.interop.read_weights import read_weights
 from fpliif_jax.interop.state_dict import InteropError
 from fpliif_jax.run_folder import checkpoint, config_fields, run_lock
 from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import write_json
 
 
@@ -51,7 +53,7 @@ def write_weights(
       InteropError: the run's system has no such format, the weights are not finite, or the file cannot be written.
     """
     check_name(output)
-    trained = checkpoint.load_for_inference(workdir, which)
+    trained = load_for_inference(workdir, which)
     to_torch = systems.of(trained.config).to_torch
     if to_torch is None:
         can_be = [name for name in systems.names() if systems.of_name(name).to_torch]
@@ -60,7 +62,7 @@ def write_weights(
             f"{', '.join(map(repr, can_be))} can be written"
         )
     arrays = to_torch(trained.variables)
-    flat = checkpoint.flatten_config(checkpoint.json_config(trained.config))
+    flat = flatten_config(json_config(trained.config))
     config = traverse_util.unflatten_dict(
         {
             field: value
@@ -110,7 +112,7 @@ def make_run(
                         f"{workdir} already holds a run ({name}); use another --workdir, or delete "
                         "this one"
                     )
-            saved_config = checkpoint.json_config(config)
+            saved_config = json_config(config)
             write_json(workdir / "config.json", saved_config)
             progress = {
                 "config": saved_config,

@@ -38,7 +38,7 @@ from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, 
 from fpliif_jax.files import atomic_file
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import photos
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems.labeller import Inputs, Labeller
 
 LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
@@ -213,7 +213,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     _check_places(tasks)
     if not tasks:
         raise PredictError(f"no photos in {', '.join(flags.photos)}")
-    trained = checkpoint.load_for_inference(flags.workdir, flags.checkpoint)
+    trained = load_for_inference(flags.workdir, flags.checkpoint)
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import ml_collections
 
-from fpliif_jax.run_folder.checkpoint import InferenceCheckpoint
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.labeller import Labeller
 from fpliif_jax.systems.protocol import Prediction, Protocol
 from fpliif_jax.systems.stage import Stage

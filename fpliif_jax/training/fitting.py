@@ -12,7 +12,7 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax import parallel
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.training.progress import Progress
@@ -37,7 +37,7 @@ def numbers_of_run(progress: Progress) -> Numbers | None:
     """
     if progress.chosen is not None:
         return dict(progress.chosen)
-    config = checkpoint.flatten_config(progress.config)
+    config = flatten_config(progress.config)
     numbers = {
         field: config[field] for field in (MICROBATCH, QUERY_CHUNK, REMAT) if field in config
     }

@@ -16,7 +16,9 @@ from fpliif_jax import parallel, systems
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
+from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import records
@@ -55,7 +57,7 @@ def train(
     if saved is None:
         progress = Progress.at_start(config, dataset)
     else:
-        checkpoint.check_same_run(saved, config, dataset.metadata.fingerprint, workdir)
+        check_same_run(saved, config, dataset.metadata.fingerprint, workdir)
         progress = Progress.from_json(saved, workdir)
     model = create_model(config.model, axis_name=parallel.AXIS)
     stages = systems.of(config).make_stages(config, model, dataset.class_names)
@@ -204,7 +206,7 @@ def _end_stage(run: Run, stage: Stage, state: State) -> None:
     if stage is not run.stages[-1]:
         networks, step = parallel.unreplicate(state), progress.step
         if stage.settings.next_stage_from == "best" and progress.best_score is not None:
-            best = checkpoint.load_for_inference(run.workdir, "best")
+            best = load_for_inference(run.workdir, "best")
             networks, step = best.variables, best.step
         checkpoint.save(
             run.workdir,

@@ -14,7 +14,9 @@ from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog
+from fpliif_jax.run_folder.same_run import refuse_swapped_sides
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
@@ -159,11 +161,11 @@ def variables_to_start_from(
       CheckpointError: the other run has no such checkpoint, other networks or other sides.
     """
     if stage_before is not None:
-        loaded = checkpoint.load_for_inference(workdir, f"after_{stage_before}").variables
+        loaded = load_for_inference(workdir, f"after_{stage_before}").variables
     elif config.train.get("init_from", ""):
         folder = pathlib.Path(config.train.init_from).expanduser()
-        other = checkpoint.load_for_inference(folder, config.train.init_checkpoint)
-        checkpoint.refuse_swapped_sides(other.sides_are_swapped, folder)
+        other = load_for_inference(folder, config.train.init_checkpoint)
+        refuse_swapped_sides(other.sides_are_swapped, folder)
         loaded = other.variables
         checkpoint.check_same_arrays(loaded, initial, folder)
     else:

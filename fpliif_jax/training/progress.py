@@ -10,7 +10,8 @@ import ml_collections
 
 from fpliif_jax.data.batches import steps_per_epoch
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.run_folder.checkpoint import CheckpointError, json_config
+from fpliif_jax.run_folder.checkpoint import CheckpointError
+from fpliif_jax.run_folder.run_config import json_config
 
 
 class Stopwatch:

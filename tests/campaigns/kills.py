@@ -193,7 +193,7 @@ def _trained(workdir: pathlib.Path) -> str:
     """Digest of the last and the best checkpoint, and of the losses."""
     digest = hashlib.sha256()
     for which in ("last", "best"):
-        arrays, progress = checkpoint._read(workdir, which)
+        arrays, progress = checkpoint.read(workdir, which)
         digest.update(f"{progress['step']} {progress['best_score']}".encode())
         for name, array in sorted(traverse_util.flatten_dict(arrays, sep="/").items()):
             digest.update(name.encode() + np.asarray(array).tobytes())

@@ -153,7 +153,7 @@ def _kinds(folder: pathlib.Path) -> list[Kind]:
         return _digest([_split(other, name) for name in ("train", "validation", "test")])
 
     def read_checkpoint(copy: pathlib.Path, path: pathlib.Path) -> str:
-        return _digest([checkpoint._read(copy, which) for which in ("last", "best")])
+        return _digest([checkpoint.read(copy, which) for which in ("last", "best")])
 
     def read_photo(copy: pathlib.Path, path: pathlib.Path) -> str:
         return _digest(photos.read(path))

@@ -19,6 +19,8 @@ from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.data_builders.synthetic_faces import classes, dataset, draw_face, write_dataset
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.systems.fp_liif import stage
 
 MINI = pathlib.Path(__file__).parents[3] / "shared" / "data" / "celebamask_hq_mini" / "labels"
@@ -251,17 +253,17 @@ def test_sides_of_earlier_runs_are_known_by_their_data(
     if labels == "all":
         names = class_names.CELEBAMASK_HQ if name == "celebamask_hq" else class_names.LAPA_AND_HELEN
     recorded = class_names.whose_left(names)
-    for settings in (config, checkpoint.json_config(config)):
+    for settings in (config, json_config(config)):
         assert sides.are_swapped(settings, names, None) is were_swapped
         assert not sides.are_swapped(settings, names, recorded)
     progress = {
-        "config": checkpoint.json_config(config),
+        "config": json_config(config),
         "class_names": list(names),
         "fingerprint": "f" * 64,
     }
     if were_swapped:
         with pytest.raises(checkpoint.CheckpointError, match="runs/x: its left_… .* are swapped"):
-            checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
+            check_same_run(progress, config, "f" * 64, "runs/x")
     else:
-        checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
-    checkpoint.check_same_run(progress | {"whose_left": recorded}, config, "f" * 64, "runs/x")
+        check_same_run(progress, config, "f" * 64, "runs/x")
+    check_same_run(progress | {"whose_left": recorded}, config, "f" * 64, "runs/x")

@@ -27,6 +27,7 @@ from fpliif_jax.interop.read_weights import read_weights
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import label_photos
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.training import loop
 
 SIZE = (12, 16)  # height, width
@@ -628,7 +629,7 @@ def test_lapa_copied_into_the_own_layout_trains_to_the_same_bits(
         (tmp_path / name).mkdir()
         loop.train(config, tmp_path / name, dataset, Interruption())
         digests[name] = dataset.digest
-        weights[name] = checkpoint.load_for_inference(tmp_path / name, "last").variables
+        weights[name] = load_for_inference(tmp_path / name, "last").variables
     jax.tree.map(np.testing.assert_array_equal, weights["lapa"], weights["own_data"])
     assert digests["lapa"] == digests["own_data"]
 
@@ -697,7 +698,7 @@ def test_photos_are_labelled_in_the_colours_of_the_classes(
 def test_weights_carry_the_names_of_the_classes(
     trained: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    config = checkpoint.load_for_inference(trained, "best").config
+    config = load_for_inference(trained, "best").config
     for name in (
         "weights.safetensors",
         "weights.pth",
@@ -716,7 +717,7 @@ def test_a_run_is_not_scored_on_other_classes(
     own = tmp_path / "own"
     shutil.copytree(trained.parents[1] / "own", own)
     (own / "classes.txt").write_text("\n".join((*MANY[:3], *reversed(MANY[3:]))))
-    config = checkpoint.load_for_inference(trained, "best").config.copy_and_resolve_references()
+    config = load_for_inference(trained, "best").config.copy_and_resolve_references()
     config.update({"data": {"manual_dir": str(own), "data_dir": str(tmp_path / "data")}})
     dataset = load_dataset(config.lock().data)
     with pytest.raises(checkpoint.CheckpointError, match="id 3 was 'part0' and is 'part20'"):

@@ -23,6 +23,8 @@ from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.evaluation import examples, metrics, scoring
 from fpliif_jax.evaluation.results import RunFacts, check_same_model, evaluate, table, write_results
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif import protocols
 from fpliif_jax.systems.protocol import Prediction, Protocol
@@ -51,7 +53,7 @@ def _trained(config: ConfigDict, workdir: pathlib.Path) -> Dataset:
     dataset = load_dataset(config.data)
     state = init_variables(create_model(config.model), config)
     progress = {
-        "config": checkpoint.json_config(config),
+        "config": json_config(config),
         "class_names": list(dataset.class_names),
         "step": 4,
         "fingerprint": dataset.metadata.fingerprint,
@@ -69,8 +71,7 @@ def test_results_can_be_recomputed_from_the_matrices(
     evaluate(config, tmp_path, dataset)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["parameters"] == sum(
-        leaf.size
-        for leaf in jax.tree.leaves(checkpoint.load_for_inference(tmp_path, "last").variables)
+        leaf.size for leaf in jax.tree.leaves(load_for_inference(tmp_path, "last").variables)
     )
     assert results["dataset"]["counts"] == {"train": 13, "validation": 5, "test": 5}
     assert results["dataset"]["complete"] is False
@@ -185,12 +186,12 @@ COSTS = {"model.query_chunk", "model.remat", "model.dtype", "model.initializer"}
 def test_every_setting_of_the_model_and_its_input_is_compared(
     config: ConfigDict, tmp_path: pathlib.Path
 ) -> None:
-    fields = checkpoint.flatten_config(checkpoint.json_config(config))
+    fields = flatten_config(json_config(config))
     without_arrays = types.SimpleNamespace(init=lambda *_: {})  # those have tests of their own
 
     def check(saved: dict[str, object]) -> None:
         trained = ConfigDict(traverse_util.unflatten_dict(saved, sep="."))
-        state = checkpoint.InferenceCheckpoint(trained, {}, (), 4, "")
+        state = InferenceCheckpoint(trained, {}, (), 4, "")
         check_same_model(state, config, without_arrays, tmp_path)
 
     compared = {field for field in fields if field.startswith("model.")} - COSTS
@@ -311,7 +312,7 @@ def test_an_earlier_run_with_the_other_sides_is_not_scored(
         config.data.synthetic.num_train = 600
     state = init_variables(create_model(config.model), config)
     progress = checkpoint.read_progress(tmp_path / "downloaded", "last")
-    progress["config"] = checkpoint.json_config(config)
+    progress["config"] = json_config(config)
     checkpoint.save(tmp_path / "drawn", "last", 4, state, progress)
     with pytest.raises(checkpoint.CheckpointError, match="drawn: its left_… .* Train it again"):
         evaluate(config, tmp_path / "drawn", dataset)
@@ -325,7 +326,7 @@ def test_checkpoint_arrays_that_do_not_fit_are_refused(
     model = create_model(config.model)
     variables = init_variables(model, config)
     variables["params"]["decoder"]["mlp_2"]["bias"] = np.zeros(4, np.float32)
-    state = checkpoint.InferenceCheckpoint(config, variables, (), 4, "")
+    state = InferenceCheckpoint(config, variables, (), 4, "")
     with pytest.raises(checkpoint.CheckpointError, match=r"mlp_2/bias is float32\[4\].*\[8\]"):
         check_same_model(state, config, model, tmp_path)
 

@@ -33,6 +33,8 @@ from fpliif_jax.interop import (
 )
 from fpliif_jax.predict import label_photos
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
+from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems import create_model
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -61,7 +63,7 @@ def assert_same(actual: Any, expected: Any) -> None:
 def save_run(workdir: pathlib.Path, config: Any, **kinds: Any) -> None:
     for step, (which, variables) in enumerate(kinds.items(), start=3):
         progress = {
-            "config": checkpoint.json_config(config),
+            "config": json_config(config),
             "fingerprint": "f" * 64,
             "class_names": list(LAPA_AND_HELEN),
             "step": step,
@@ -240,8 +242,8 @@ def test_a_run_goes_to_a_file_and_back(
     FPLIIF(tiny_config().model).load_state_dict(tensors, strict=True)
 
     command(f"--input={path}", CONFIG, "--config.data.manual_dir=/else", f"--workdir={new}")
-    trained = checkpoint.load_for_inference(new)
-    best = checkpoint.load_for_inference(run)
+    trained = load_for_inference(new)
+    best = load_for_inference(run)
     assert_same(trained.variables, best.variables)
     assert (trained.class_names, trained.step) == (LAPA_AND_HELEN, 0)
     assert trained.config.data.manual_dir == "/else"
@@ -269,11 +271,11 @@ def test_the_last_checkpoint_is_written_on_request(
     path = tmp_path / "last.safetensors"
     path.write_bytes(b"an older file is replaced")
     command(f"--workdir={run}", f"--output={path}", "--checkpoint=last")
-    last = checkpoint.load_for_inference(run, "last")
+    last = load_for_inference(run, "last")
     assert_same(read_weights(path, tiny_config()).variables, last.variables)
     (metadata,) = header_of(path.read_bytes())["__metadata__"].values()
     told = json.loads(metadata)
-    wanted = checkpoint.json_config(last.config)
+    wanted = json_config(last.config)
     for place in ("manual_dir", "data_dir", "cache_dir"):
         del wanted["data"][place]  # where things lie on this machine is not for others
     assert told["config"] == wanted
@@ -379,7 +381,7 @@ def test_a_config_of_another_model_is_refused(run: pathlib.Path, tmp_path: pathl
         config.model.update(
             query_chunk=99, remat=True, dtype="bfloat16", initializer="lecun_normal"
         )
-    assert_same(read_weights(path, config).variables, checkpoint.load_for_inference(run).variables)
+    assert_same(read_weights(path, config).variables, load_for_inference(run).variables)
 
 
 @pytest.mark.parametrize("metadata", ["", "{", "[]", "{}", '{"config": 3}', "[" * 100_000])

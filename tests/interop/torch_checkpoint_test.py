@@ -19,6 +19,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import protocols
 
@@ -155,7 +156,7 @@ def test_a_run_made_of_the_authors_file_holds_its_weights(
 ) -> None:
     config = stn_icnn_helen_official.get_config()
     interop.make_run(checkpoint_file, config, tmp_path / "new")
-    trained = checkpoint.load_for_inference(tmp_path / "new")
+    trained = load_for_inference(tmp_path / "new")
     wanted = interop.stn_icnn_from_torch(interop.load_torch_checkpoint(checkpoint_file))
     assert jax.tree.structure(trained.variables) == jax.tree.structure(wanted)
     jax.tree.map(np.testing.assert_array_equal, trained.variables, wanted)

@@ -19,7 +19,7 @@ from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import place_on_canvas
 from fpliif_jax.predict import label_photos, photos
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, labeller
 from fpliif_jax.systems.fp_liif.labeller import FPLIIFLabeller
 
@@ -32,7 +32,7 @@ PARTS = (
 CANVAS, COARSE = 48, 32
 
 
-def make_trained(**model_settings: object) -> checkpoint.InferenceCheckpoint:
+def make_trained(**model_settings: object) -> InferenceCheckpoint:
     config = fp_liif.get_config()
     config.data.image_size = 32
     config.data.input_scaling = "imagenet"
@@ -50,17 +50,17 @@ def make_trained(**model_settings: object) -> checkpoint.InferenceCheckpoint:
     variables = jax.tree.map(
         lambda leaf: random.normal(scale=0.3, size=leaf.shape).astype(leaf.dtype), shapes
     )
-    return checkpoint.InferenceCheckpoint(config.lock(), variables, CLASS_NAMES, 7, "0" * 64)
+    return InferenceCheckpoint(config.lock(), variables, CLASS_NAMES, 7, "0" * 64)
 
 
 @pytest.fixture(scope="module")
-def trained() -> checkpoint.InferenceCheckpoint:
+def trained() -> InferenceCheckpoint:
     return make_trained()
 
 
 @pytest.fixture
 def run(
-    trained: checkpoint.InferenceCheckpoint,
+    trained: InferenceCheckpoint,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -69,7 +69,7 @@ def run(
     monkeypatch.chdir(tmp_path)
     asked = []
     monkeypatch.setattr(
-        checkpoint, "load_for_inference", lambda *arguments: asked.append(arguments) or trained
+        label_photos, "load_for_inference", lambda *arguments: asked.append(arguments) or trained
     )
 
     def run_command(*arguments: object) -> tuple[int, str, str]:
@@ -97,7 +97,7 @@ def files_below(folder: pathlib.Path | str) -> list[str]:
 
 
 def expected_logits(
-    trained: checkpoint.InferenceCheckpoint, path: pathlib.Path | str, size: tuple[int, int]
+    trained: InferenceCheckpoint, path: pathlib.Path | str, size: tuple[int, int]
 ) -> np.ndarray:
     """float32 [*size, C], what the model says of a photo, written out step by step."""
     config = trained.config
@@ -127,7 +127,7 @@ def check_labels(found: Image.Image, logits: np.ndarray) -> None:
 )
 def test_labels_are_the_models_at_any_output_size(
     run: Run,
-    trained: checkpoint.InferenceCheckpoint,
+    trained: InferenceCheckpoint,
     tmp_path: pathlib.Path,
     flag: str | None,
     size: tuple[int, int],
@@ -150,7 +150,7 @@ def test_labels_are_the_models_at_any_output_size(
 
 
 def test_pieces_make_the_same_label_map_and_compile_once(
-    trained: checkpoint.InferenceCheckpoint,
+    trained: InferenceCheckpoint,
 ) -> None:
     labeller = FPLIIFLabeller(trained)
     inputs = {"images": np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3), np.uint8)}
@@ -197,7 +197,7 @@ def test_the_unet_decoder_answers_too(
     run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unet = make_trained(decoder="conv_unet", features=4)
-    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: unet)
+    monkeypatch.setattr(label_photos, "load_for_inference", lambda *_: unet)
     save_photo(tmp_path / "photo.png", 40, 30)
     assert run("photo.png")[0] == 0
     found = Image.open("out/photo_labels.png")
@@ -206,7 +206,7 @@ def test_the_unet_decoder_answers_too(
 
 def test_an_output_too_large_for_one_call_is_made_in_pieces(
     run: Run,
-    trained: checkpoint.InferenceCheckpoint,
+    trained: InferenceCheckpoint,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -224,7 +224,7 @@ def test_an_output_too_large_for_one_call_is_made_in_pieces(
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_batches_do_not_mix_photos_up(
-    run: Run, trained: checkpoint.InferenceCheckpoint, tmp_path: pathlib.Path, batch_size: int
+    run: Run, trained: InferenceCheckpoint, tmp_path: pathlib.Path, batch_size: int
 ) -> None:
     for seed in range(5):
         save_photo(tmp_path / "photos" / f"{seed}.png", 30 + seed, 30, seed)
@@ -238,7 +238,7 @@ def test_batches_do_not_mix_photos_up(
 
 
 @pytest.fixture(scope="module")
-def trained_stn_icnn() -> checkpoint.InferenceCheckpoint:
+def trained_stn_icnn() -> InferenceCheckpoint:
     config = stn_icnn.get_config()
     config.data.image_size = CANVAS
     config.model.update(coarse_size=COARSE, crop_size=9, row_features=(2, 2))
@@ -263,11 +263,11 @@ def trained_stn_icnn() -> checkpoint.InferenceCheckpoint:
     dense = variables["params"]["localisation"]["dense"]
     dense["bias"][:] = theta.ravel()
     dense["kernel"][:] = random.normal(scale=0.1, size=dense["kernel"].shape)
-    return checkpoint.InferenceCheckpoint(config.lock(), variables, PARTS, 7, "0" * 64)
+    return InferenceCheckpoint(config.lock(), variables, PARTS, 7, "0" * 64)
 
 
 def expected_stn_icnn_labels(
-    trained: checkpoint.InferenceCheckpoint, path: pathlib.Path | str, size: tuple[int, int]
+    trained: InferenceCheckpoint, path: pathlib.Path | str, size: tuple[int, int]
 ) -> np.ndarray:
     """uint8 [*size], what the model says of a photo, written out step by step."""
     photo = Image.open(path).convert("RGB")
@@ -304,11 +304,11 @@ def check_label_map(path: pathlib.Path | str, expected: np.ndarray) -> None:
 @pytest.mark.slow
 def test_stn_icnn_labels_photos_of_every_size_at_their_own(
     run: Run,
-    trained_stn_icnn: checkpoint.InferenceCheckpoint,
+    trained_stn_icnn: InferenceCheckpoint,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained_stn_icnn)
+    monkeypatch.setattr(label_photos, "load_for_inference", lambda *_: trained_stn_icnn)
     # Smaller than the canvas, as large, larger, larger one way; odd margins.
     sizes = [(40, 30), (31, 45), (48, 48), (97, 131), (60, 33), (150, 90)]
     for number, size in enumerate(sizes):
@@ -329,7 +329,7 @@ def test_stn_icnn_labels_photos_of_every_size_at_their_own(
 @pytest.mark.parametrize("recorded", ["picture", None])
 def test_sides_of_an_earlier_run_are_told(
     run: Run,
-    trained_stn_icnn: checkpoint.InferenceCheckpoint,
+    trained_stn_icnn: InferenceCheckpoint,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     recorded: str | None,
@@ -337,7 +337,7 @@ def test_sides_of_an_earlier_run_are_told(
     config = trained_stn_icnn.config.copy_and_resolve_references().unlock()
     config.data.name = "celebamask_hq"
     trained = dataclasses.replace(trained_stn_icnn, config=config, whose_left=recorded)
-    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained)
+    monkeypatch.setattr(label_photos, "load_for_inference", lambda *_: trained)
     save_photo(tmp_path / "x.png")
     code, _, err = run("x.png")
     assert code == 0, err
@@ -349,14 +349,14 @@ def test_sides_of_an_earlier_run_are_told(
 )
 def test_stn_icnn_takes_photos_of_unequal_sizes_in_one_batch(
     run: Run,
-    trained_stn_icnn: checkpoint.InferenceCheckpoint,
+    trained_stn_icnn: InferenceCheckpoint,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     batch_size: int,
     flag: str,
     size: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained_stn_icnn)
+    monkeypatch.setattr(label_photos, "load_for_inference", lambda *_: trained_stn_icnn)
     for seed in range(5):  # the last batch of three is padded
         save_photo(tmp_path / "photos" / f"{seed}.png", 25 + 13 * seed, 61 - 7 * seed, seed)
     (tmp_path / "photos" / "1b.jpg").write_text("no photo")

@@ -1,21 +1,15 @@
-"""Tests of fpliif_jax.run_folder.checkpoint."""
+"""Tests of fpliif_jax.run_folder.checkpoint, its files and the checkpoint for inference."""
 
 import pathlib
 import resource
-import types
 
 import jax
-import ml_collections
 import numpy as np
 import optax
 import pytest
-from flax import traverse_util
 
-from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.run_folder import checkpoint
-
-# What may change between two sessions of a run, besides all of `eval`: written out, not read from the module.
-FREE = {"data.manual_dir", "data.data_dir", "data.cache_dir", "data.num_workers"}
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 
 
 def _state(width: int = 4) -> dict:
@@ -70,13 +64,13 @@ def test_nothing_saved(tmp_path: pathlib.Path) -> None:
     assert checkpoint.saved_step(tmp_path, "last") is None
     assert checkpoint.restore(tmp_path, "last", _state()) is None
     with pytest.raises(checkpoint.CheckpointError, match="no 'best' checkpoint.*train first"):
-        checkpoint.load_for_inference(tmp_path, "best")
+        load_for_inference(tmp_path, "best")
 
 
 def test_the_other_kind_is_offered(tmp_path: pathlib.Path) -> None:
     checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
     with pytest.raises(checkpoint.CheckpointError, match="there is a 'last' one"):
-        checkpoint.load_for_inference(tmp_path, "best")
+        load_for_inference(tmp_path, "best")
 
 
 def test_another_shape_is_refused_by_name(tmp_path: pathlib.Path) -> None:
@@ -176,6 +170,28 @@ def test_without_the_files_digests_arrays_and_progress_are_compared(
     checkpoint.restore(tmp_path, "last", state)
 
 
+def test_files_that_were_compared_are_not_hashed_again_as_arrays(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    monkeypatch.delattr(checkpoint, "_digests")
+    _, progress = checkpoint.restore(tmp_path, "last", _state())
+    assert progress == _progress(3)
+
+
+def test_the_progress_alone_is_read_without_the_arrays(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    monkeypatch.delattr(checkpoint.ocp.training.Checkpointer, "load_checkpointables")
+    assert checkpoint.read_progress(tmp_path, "last") == _progress(3)
+    _digest_file(
+        tmp_path
+    ).unlink()  # then all is read, to be compared with the digests in the checkpoint
+    with pytest.raises(checkpoint.CheckpointError, match="load_checkpointables"):
+        checkpoint.read_progress(tmp_path, "last")
+
+
 def test_a_checkpoint_of_an_earlier_version_has_no_digests(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,52 +243,10 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
 
 def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
     checkpoint.save(tmp_path, "best", 3, _state(), _progress(3))
-    loaded = checkpoint.load_for_inference(tmp_path)
+    loaded = load_for_inference(tmp_path)
     assert loaded.config.model.group_blocks == (1, 2)
     assert loaded.class_names == ("background", "skin")
     assert loaded.step == 3
     np.testing.assert_array_equal(
         loaded.variables["params"]["head"]["kernel"], _state()["params"]["head"]["kernel"]
     )
-
-
-def test_another_config_or_other_data_are_refused() -> None:
-    progress = _progress(3)
-    config = ml_collections.ConfigDict(progress["config"])
-    checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
-    config.eval.rows = ("512",)  # what is evaluated may change
-    checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
-    with pytest.raises(checkpoint.CheckpointError, match="other data"):
-        checkpoint.check_same_run(progress, config, "0" * 64, "runs/x")
-    config.model.num_classes = 19
-    with pytest.raises(
-        checkpoint.CheckpointError, match="config.model.num_classes was 11 and is now 19"
-    ):
-        checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
-
-
-@pytest.mark.parametrize("experiment", [fp_liif, stn_icnn])
-def test_every_field_is_either_free_or_refused_by_name(experiment: types.ModuleType) -> None:
-    config = experiment.get_config()
-    fields = checkpoint.flatten_config(checkpoint.json_config(config))
-    assert fields.keys() > FREE
-    for field in fields:
-        # As of the run before, whose value was another: no field of a config has this one.
-        saved = traverse_util.unflatten_dict({**fields, field: "another value"}, sep=".")
-        progress = {"config": saved, "fingerprint": "f" * 64}
-        # The last two are 'auto' in these configs, which is whatever a run began with.
-        is_left_to_the_program = field in ("model.query_chunk", "train.microbatch")
-        if field in FREE or field.startswith("eval.") or is_left_to_the_program:
-            checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
-            continue
-        with pytest.raises(checkpoint.CheckpointError) as raised:
-            checkpoint.check_same_run(progress, config, "f" * 64, "runs/x")
-        assert f"config.{field} was 'another value'" in str(raised.value)
-
-
-def test_the_fingerprint_of_a_config_is_of_its_values_alone() -> None:
-    config = {"a": {"b": 1, "c": [0.1, "x"]}, "d": None}
-    same = {"d": None, "a": {"c": [0.1, "x"], "b": 1}}
-    other = {"d": None, "a": {"c": [0.1, "x"], "b": 2}}
-    assert checkpoint.config_fingerprint(config) == checkpoint.config_fingerprint(same)
-    assert checkpoint.config_fingerprint(config) != checkpoint.config_fingerprint(other)

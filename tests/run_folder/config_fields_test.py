@@ -10,8 +10,10 @@ from fpliif_jax import configs
 from fpliif_jax.experiments.comparison import frameworks, readings
 from fpliif_jax.experiments.launching import jobs
 from fpliif_jax.experiments.runs import runs
-from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.run_folder.same_run import is_free
 
 NAMES = sorted(
     path.stem
@@ -36,7 +38,7 @@ def _roles(roles: tuple[Role, ...]) -> Callable[[str], bool]:
 @pytest.mark.parametrize(
     ("may_differ", "fields"),
     [
-        (checkpoint.is_free, PLACES | COSTS | PROTOCOLS | {"eval.num_pictures", "eval.upsampling"}),
+        (is_free, PLACES | COSTS | PROTOCOLS | {"eval.num_pictures", "eval.upsampling"}),
         (_roles(jobs._CHANGE_NO_RESULT), PLACES | COSTS | {"eval.num_pictures"}),
         (_roles(runs._LEFT_OUT), PLACES | COSTS | {"eval.num_pictures"}),
         (_roles(frameworks._FREE), COSTS | PROTOCOLS | RECORDS | ROUNDING),
@@ -58,8 +60,8 @@ def test_these_fields_may_differ_and_no_others(
 
 
 def test_what_somebodys_own_experiment_evaluates_may_change() -> None:
-    assert checkpoint.is_free("eval.of_somebodys_own")
-    assert not checkpoint.is_free("evaluation")
+    assert is_free("eval.of_somebodys_own")
+    assert not is_free("evaluation")
 
 
 def test_weights_are_another_function_by_these_fields() -> None:
@@ -73,10 +75,8 @@ def test_no_field_is_of_no_config() -> None:
     used = {
         field
         for name in NAMES
-        for field in checkpoint.flatten_config(
-            checkpoint.json_config(
-                importlib.import_module(f"fpliif_jax.configs.{name}").get_config()
-            )
+        for field in flatten_config(
+            json_config(importlib.import_module(f"fpliif_jax.configs.{name}").get_config())
         )
     }
     assert config_fields.FIELDS.keys() == used

@@ -16,6 +16,8 @@ from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
+from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import query_plan
@@ -123,7 +125,7 @@ def _train(
     loop.train(config, workdir, load_dataset(config.data), interruption)
     recorded = json.loads((workdir / "environment.json").read_text())["chosen"]
     assert checkpoint.read_progress(workdir, "last")["chosen"] == recorded
-    return checkpoint.load_for_inference(workdir, "last").variables, recorded
+    return load_for_inference(workdir, "last").variables, recorded
 
 
 def test_a_run_keeps_what_was_chosen_when_it_goes_on_elsewhere(
@@ -165,7 +167,7 @@ def test_earlier_runs_go_on_with_the_numbers_of_their_config(
     config = tiny_config(lapa_download, data_dir)
     config.train.epochs = 2
     config.train.microbatch, config.model.query_chunk = 0, 100
-    progress = Progress(checkpoint.json_config(config), fingerprint="")
+    progress = Progress(json_config(config), fingerprint="")
     assert fitting.numbers_of_run(progress) == {
         "train.microbatch": 0,
         "model.query_chunk": 100,

@@ -11,7 +11,7 @@ from tiny_run import tiny_config
 from fpliif_jax.configs import lapa, stn_icnn_helen
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
 from fpliif_jax.training import loop
 from fpliif_jax.training.step import init_variables
@@ -32,7 +32,7 @@ def test_all_sources_follow_the_seed_until_set(experiment: object) -> None:
 def _parameters(config: ConfigDict, workdir: pathlib.Path) -> np.ndarray:
     workdir.mkdir()
     loop.train(config, workdir, load_dataset(config.data), Interruption())
-    variables = checkpoint.load_for_inference(workdir, "last").variables
+    variables = load_for_inference(workdir, "last").variables
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(variables)])
 
 

@@ -213,7 +213,7 @@ def _ends(processes: list[subprocess.Popen]) -> list[tuple[str, str]]:
 
 
 def _state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
-    arrays, _ = checkpoint._read(workdir, "last")
+    arrays, _ = checkpoint.read(workdir, "last")
     return traverse_util.flatten_dict(arrays, sep="/")
 
 

@@ -23,6 +23,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
 from fpliif_jax.training import fitting, loop
 from fpliif_jax.training.optimizer import learning_rate_schedule
@@ -171,7 +172,7 @@ def _train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> tuple[di
     workdir.mkdir(exist_ok=True)
     dataset = load_dataset(config.data)
     loop.train(config, workdir, dataset, Interruption())
-    loaded = checkpoint.load_for_inference(workdir, "last")
+    loaded = load_for_inference(workdir, "last")
     return loaded.variables, checkpoint.read_progress(workdir, "last")
 
 
@@ -300,7 +301,7 @@ def _run(command: list[str], stop: tuple[pathlib.Path, int, signal.Signals] | No
 
 def _assert_same_run(one: pathlib.Path, other: pathlib.Path) -> None:
     for which in ("last", "best"):
-        first, second = (checkpoint._read(folder, which) for folder in (one, other))
+        first, second = (checkpoint.read(folder, which) for folder in (one, other))
         assert first[1]["step"] == second[1]["step"]
         assert jax.tree.all(jax.tree.map(np.array_equal, first[0], second[0]))
     first, second = (json.loads((folder / "results.json").read_text()) for folder in (one, other))

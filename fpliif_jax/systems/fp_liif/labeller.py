@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax.data import resize
-from fpliif_jax.run_folder.checkpoint import InferenceCheckpoint
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.fp_liif import query_plan, settings

@@ -8,7 +8,7 @@ import numpy as np
 
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import canvas_window, place_on_canvas
-from fpliif_jax.run_folder.checkpoint import InferenceCheckpoint
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, settings

@@ -13,7 +13,7 @@ from fpliif_jax import configs, preflight
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import Variant, table_named
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 
 DOCS = pathlib.Path(__file__).parents[3] / "docs"
@@ -26,7 +26,7 @@ def _config(variant: Variant, **changes: Any) -> dict[str, Any]:
     arguments += tuple(
         f"--config.{field.replace('__', '.')}={value}" for field, value in changes.items()
     )
-    return checkpoint.json_config(preflight.config_of(arguments))
+    return json_config(preflight.config_of(arguments))
 
 
 def _experiments(system: str) -> dict[str, dict[str, Any]]:
@@ -34,7 +34,7 @@ def _experiments(system: str) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(pathlib.Path(configs.__file__).parent.glob("[!_]*.py")):
         config = importlib.import_module(f"fpliif_jax.configs.{path.stem}").get_config()
-        flat = checkpoint.flatten_config(checkpoint.json_config(config))
+        flat = flatten_config(json_config(config))
         if flat.get("model.name") == system:
             found[path.stem] = flat
     return found
@@ -120,7 +120,7 @@ def _variant_on(system: str, dataset: str | None) -> Variant:
 def test_each_documented_reading_is_the_default_or_named_and_no_obstacle() -> None:
     for row in _rows("The paper is silent or contradicts itself"):
         variant = _variant_on(row.system, row.dataset)
-        published = readings.effective(checkpoint.flatten_config(_config(variant)))
+        published = readings.effective(flatten_config(_config(variant)))
         assert [published[row.field]] == row.default[:1], row
         for value in row.others or [row.default[0] + 1]:
             found = deviations.deviations(_config(variant, **{row.field: value}), variant)
@@ -133,7 +133,7 @@ def test_each_value_against_the_text_is_another_experiment() -> None:
     for row in _rows("Against the text"):
         dataset = "celebamask_hq" if row.field == "data.builder_config" else row.dataset
         variant = _variant_on(row.system, dataset)
-        published = readings.effective(checkpoint.flatten_config(_config(variant)))
+        published = readings.effective(flatten_config(_config(variant)))
         assert [published[row.field]] == (row.default or [""])[:1], row
         assert row.others, row
         for value in row.others:

@@ -10,9 +10,9 @@ import pytest
 from tiny_run import tiny_config
 
 from fpliif_jax.experiments.launching.jobs import Job, Step, last_words
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
-CONFIG = checkpoint.json_config(tiny_config())
+CONFIG = json_config(tiny_config())
 
 
 def _step(config: dict[str, Any] | None = CONFIG) -> Step:
@@ -43,7 +43,7 @@ LEFT_TO_THE_PROGRAM = {"model.query_chunk", "train.microbatch"}
 
 
 def test_a_run_of_any_other_setting_is_not_finished(tmp_path: pathlib.Path) -> None:
-    fields = checkpoint.flatten_config(CONFIG)
+    fields = flatten_config(CONFIG)
     assert fields.keys() > LEAVE_RESULTS_AS_THEY_ARE
     for field in fields:
         config = _changed(field, "another value")

@@ -11,7 +11,7 @@ from fpliif_jax.experiments.comparison.deviations import dataset_of
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.published import published_values
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import flatten_config
 
 ALL = [pytest.param(table, id=table.name) for table in tables.TABLES]
 
@@ -47,7 +47,7 @@ def test_what_the_command_line_says_is_what_the_variant_means(
     for variant in table.variants:
         file, fields = scales.scaled(variant, scale)
         config = preflight.config_of(scales.as_arguments(file, fields))
-        flat = checkpoint.flatten_config(config.to_dict())
+        flat = flatten_config(config.to_dict())
         for field, value in fields.items():
             assert flat[field] == value, field
 

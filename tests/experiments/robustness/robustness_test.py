@@ -19,7 +19,7 @@ from scipy import ndimage
 from fpliif_jax import systems
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.experiments.robustness import hiding, measure, sheet
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import grid_transformer
 
@@ -173,7 +173,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return folder
 
 
-def untrained(config: ml_collections.ConfigDict) -> checkpoint.InferenceCheckpoint:
+def untrained(config: ml_collections.ConfigDict) -> InferenceCheckpoint:
     model = create_model(config.model)
     shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     random = np.random.default_rng(0)
@@ -181,7 +181,7 @@ def untrained(config: ml_collections.ConfigDict) -> checkpoint.InferenceCheckpoi
         lambda leaf: np.abs(random.normal(scale=0.1, size=leaf.shape)).astype(leaf.dtype),
         jax.eval_shape(model.init, jax.random.key(0), *shapes),
     )
-    return checkpoint.InferenceCheckpoint(config, variables, class_names.FACIAL_PARTS, 7, "0" * 64)
+    return InferenceCheckpoint(config, variables, class_names.FACIAL_PARTS, 7, "0" * 64)
 
 
 def test_the_command_writes_numbers_and_a_picture(
@@ -191,7 +191,7 @@ def test_the_command_writes_numbers_and_a_picture(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     trained = untrained(tiny_icnn_run.tiny_icnn_config())
-    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained)
+    monkeypatch.setattr(measure, "load_for_inference", lambda *_: trained)
 
     def run(output: str, *arguments: str) -> dict[str, Any]:
         data = [f"--manual_dir={faces}", f"--data_dir={tmp_path / 'prepared'}"]
@@ -245,8 +245,8 @@ def test_mistakes_are_one_line_and_exit_code_1(
     config = config.copy_and_resolve_references()
     config.model.update(change or {})
     names = class_names.FACIAL_PARTS
-    trained = checkpoint.InferenceCheckpoint(config, {"params": {}}, names, 7, None)
-    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained)
+    trained = InferenceCheckpoint(config, {"params": {}}, names, 7, None)
+    monkeypatch.setattr(measure, "load_for_inference", lambda *_: trained)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a_file").touch()
     assert measure.main(["--workdir=run", *arguments]) == 1
@@ -260,8 +260,8 @@ def test_an_earlier_run_with_the_other_sides_is_refused(
     config = tiny_icnn_run.tiny_icnn_config().copy_and_resolve_references()
     config.data.name = "celebamask_hq"
     names = class_names.FACIAL_PARTS
-    trained = checkpoint.InferenceCheckpoint(config, {"params": {}}, names, 7, None)
-    monkeypatch.setattr(checkpoint, "load_for_inference", lambda *_: trained)
+    trained = InferenceCheckpoint(config, {"params": {}}, names, 7, None)
+    monkeypatch.setattr(measure, "load_for_inference", lambda *_: trained)
     assert measure.main([f"--workdir={tmp_path}"]) == 1
     err = capsys.readouterr().err
     assert err.startswith(f"error: {tmp_path}: its left_…") and err.count("\n") == 1

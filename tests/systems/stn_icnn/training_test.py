@@ -18,6 +18,7 @@ from fpliif_jax.evaluation import metrics, scoring
 from fpliif_jax.evaluation.results import evaluate
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
 from fpliif_jax.training import loop
 from fpliif_jax.training.prepare import variables_to_start_from
@@ -80,7 +81,7 @@ def _records(workdir: pathlib.Path) -> list[dict]:
 
 
 def _variables(workdir: pathlib.Path, which: str) -> dict[str, Any]:
-    return checkpoint.load_for_inference(workdir, which).variables
+    return load_for_inference(workdir, which).variables
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -138,7 +139,7 @@ def test_interrupted_in_every_stage_it_is_the_same_run(
     assert stopped_at == [(0, 2), (1, 2), (2, 2), (3, 2)]
     assert loop.train(config, tmp_path, dataset, Interruption())
     for which in ("last", "best", *(f"after_{stage}" for stage in STAGES[:-1])):
-        first, second = (checkpoint._read(folder, which) for folder in (run, tmp_path))
+        first, second = (checkpoint.read(folder, which) for folder in (run, tmp_path))
         assert _is_same(first[0], second[0]), which
     assert _records(run) == _records(tmp_path)
     assert loop.train(config, tmp_path, dataset, Interruption())  # nothing is left to do
@@ -174,7 +175,7 @@ def test_the_next_stage_starts_from_the_best_state_or_the_last(
         workdir.mkdir()
         loop.train(config, workdir, dataset, StopAfter(3 * STEPS - 1))
         assert checkpoint.saved_step(workdir, "after_localisation") == epoch * STEPS
-        assert checkpoint.load_for_inference(workdir, "after_localisation").step == epoch * STEPS
+        assert load_for_inference(workdir, "after_localisation").step == epoch * STEPS
 
 
 def test_joint_training_starts_with_fresh_fine_networks(

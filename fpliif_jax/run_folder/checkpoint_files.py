@@ -1,0 +1,55 @@
+"""Digests of a checkpoint's files, <workdir>/checkpoints/<kind>.sha256.json: Orbax does not notice a changed byte."""
+
+import hashlib
+import json
+import pathlib
+
+from fpliif_jax.files import atomic_file
+
+
+class DamageError(Exception):
+    """A checkpoint is not what was saved; the message says how that shows."""
+
+
+def write_digests(folder: pathlib.Path) -> None:
+    """Records the files of a checkpoint, <workdir>/checkpoints/<kind>/<step>."""
+    digests = {"step": int(folder.name), "files": _file_digests(folder)}
+    with atomic_file.replacing(_digest_file(folder.parent)) as file:
+        file.write(json.dumps(digests, indent=2).encode())
+
+
+def are_as_saved(folder: pathlib.Path) -> bool:
+    """Compares a checkpoint's files with their digests; False where there are none of this checkpoint.
+
+    Raises:
+      DamageError: names the first file that is missing or another.
+    """
+    try:
+        saved = json.loads(_digest_file(folder.parent).read_text(encoding="utf-8"))
+        step, files = saved["step"], dict(saved["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # Of an earlier version, of a run killed before they were written, or damaged themselves:
+        # then the digests of arrays and progress speak.
+        return False
+    if step != int(folder.name):
+        return False
+    found = _file_digests(folder)
+    for name in sorted(files.keys() | found.keys()):
+        if files.get(name) != found.get(name):
+            problem = "is missing" if name not in found else "is not what was saved"
+            raise DamageError(f"its file {name} {problem}")
+    return True
+
+
+def _digest_file(folder: pathlib.Path) -> pathlib.Path:
+    return folder.parent / f"{folder.name}.sha256.json"
+
+
+def _file_digests(folder: pathlib.Path) -> dict[str, str]:
+    digests = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digests[path.relative_to(folder).as_posix()] = digest
+    return digests

@@ -1,0 +1,29 @@
+"""A run's config as JSON: as results and checkpoints keep it, by field, and its fingerprint."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import ml_collections
+from flax import traverse_util
+
+
+def json_config(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """A config as JSON-ready nested dicts: references resolved, tuples as lists."""
+    return json.loads(config.to_json())
+
+
+def config_fingerprint(config: dict[str, Any]) -> str:
+    """SHA-256 of a config as JSON, whatever the order of its fields: equal for equal settings alone."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
+    """{'a': {'b': 1}} -> {'a.b': 1}."""
+    return traverse_util.flatten_dict(config, sep=".")
+
+
+def is_within(field: str, groups: Sequence[str]) -> bool:
+    """Whether a field of a config ('model.norm') is one of these, or of one of these groups ('model')."""
+    return any(field == group or field.startswith(f"{group}.") for group in groups)

@@ -1,0 +1,114 @@
+"""Whether a run goes on, or is scored, as what it was begun as: config, data, classes, and sides of the face."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import ml_collections
+
+from fpliif_jax.data import sides
+from fpliif_jax.run_folder import config_fields
+from fpliif_jax.run_folder.checkpoint import CheckpointError
+from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_config import flatten_config, is_within, json_config
+from fpliif_jax.run_folder.setting_ranges import AUTO
+
+# Of the fields that may change between two sessions of one run: they say where things lie, what is shown
+# and what is evaluated, never what is learned.
+_FREE = (Role.PLACE, Role.COST, Role.DISPLAY, Role.PROTOCOL, Role.SCORING)
+_OTHER_RUN = "give it the same value, use another --workdir, or delete this one to start afresh"
+
+
+def check_same_run(
+    progress: dict[str, Any], config: ml_collections.ConfigDict, fingerprint: str, workdir: object
+) -> None:
+    """Refuses to go on with a run whose settings or data are not those it was started with.
+
+    Raises:
+      CheckpointError: names the first field that differs, with both values.
+    """
+    names, whose_left = progress.get("class_names", ()), progress.get("whose_left")
+    refuse_swapped_sides(sides.are_swapped(progress["config"], names, whose_left), workdir)
+    fields = tuple(flatten_config(progress["config"]).keys() | flatten_config(json_config(config)))
+    fields = tuple(field for field in fields if not is_free(field))
+    before = flatten_config(progress["config"]) | progress.get("chosen", {})
+    now = flatten_config(json_config(config))
+    fields = tuple(
+        field for field in fields if not goes_on_with(field, before.get(field), now.get(field))
+    )
+    check_same_fields(progress["config"], config, fields, workdir)
+    if progress["fingerprint"] != fingerprint:
+        raise CheckpointError(
+            f"{workdir} holds a run on other data: fingerprint {progress['fingerprint'][:16]}… "
+            f"then, {fingerprint[:16]}… now; {_OTHER_RUN}"
+        )
+
+
+def is_free(field: str) -> bool:
+    """Whether a field of a config may change between two sessions of one run."""
+    return config_fields.has_role(field, *_FREE)
+
+
+def goes_on_with(field: str, before: Any, now: Any) -> bool:
+    """Whether a run whose field has the value `before` may go on under a config where it is `now`.
+
+    It may where they are equal, and where it is 'auto' now: that is whatever the run began with.
+    """
+    return before == now or (config_fields.may_be_auto(field) and now == AUTO)
+
+
+def refuse_swapped_sides(are_swapped: bool, origin: object) -> None:
+    """Refuses to train on, or to score, what has left and right the other way round than the data.
+
+    Args:
+      are_swapped: see `sides.are_swapped`.
+      origin: the run's folder, named in the error.
+
+    Raises:
+      CheckpointError: they are swapped.
+    """
+    if are_swapped:
+        raise CheckpointError(f"{sides.explanation(origin)}. Train it again, in another --workdir")
+
+
+def check_same_classes(trained: Sequence[str], data: Sequence[str], origin: object) -> None:
+    """Refuses to score a run on data whose ids mean other classes.
+
+    Args:
+      trained, data: names of the classes, index = id.
+      origin: the run's folder or file.
+
+    Raises:
+      CheckpointError: names the first id whose classes differ.
+    """
+    for index, (then, now) in enumerate(itertools.zip_longest(trained, data, fillvalue="none")):
+        if then != now:
+            raise CheckpointError(
+                f"{origin} was trained on other classes: id {index} was {then!r} and is {now!r} in the data now"
+            )
+
+
+def check_same_fields(
+    saved: dict[str, Any],
+    config: ml_collections.ConfigDict,
+    fields: tuple[str, ...],
+    workdir: object,
+) -> None:
+    """Compares some fields of a run's config with those of another.
+
+    Args:
+      saved: the config kept with the run's checkpoint.
+      config: the one given now.
+      fields: their names, or those of groups of fields ('model').
+      workdir: named in the error.
+
+    Raises:
+      CheckpointError: names the first field that differs, with both values.
+    """
+    before, now = flatten_config(saved), flatten_config(json_config(config))
+    for field in sorted(before.keys() | now.keys()):
+        if is_within(field, fields) and before.get(field) != now.get(field):
+            raise CheckpointError(
+                f"{workdir} holds a run with other settings: config.{field} was "
+                f"{before.get(field)!r} and is now {now.get(field)!r}; {_OTHER_RUN}"
+            )
