@@ -36,7 +36,7 @@ _FIRST = (
     "interop/torch_checkpoint_test",
     "systems/stn_icnn/training_test",
     "systems/stn_icnn/stages_test",
-    "training/train_test",
+    "training/loop_test",
     "main_test",
     "experiments/pytorch/train_test",
     "experiments/benchmark/benchmark_test",

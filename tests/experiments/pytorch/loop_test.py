@@ -85,7 +85,7 @@ def config(lapa_download: pathlib.Path, data_dir: pathlib.Path) -> ml_collection
 def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
     config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `tests/training` has it for JAX."""
+    """As `training/clocked_loop_test` has it for JAX."""
     found = Loop(config, tmp_path, monkeypatch)
     # The first step, which warms up, does not count.
     expected = {"epochs": 3, "steps": 12, "seconds": 11, "images_per_second": 35 / 11}
