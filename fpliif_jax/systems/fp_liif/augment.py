@@ -10,6 +10,8 @@ at (d_x, d_y) ~ U(−|s−1|·S/2, |s−1|·S/2)² from the canvas's; with 'cent
 The configuration is `config.augment`; ranges are (low, high), sampled uniformly.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -137,9 +139,7 @@ def augment(
 
 
 def augment_batch(
-    seeds: jax.Array,
-    epochs: jax.Array,
-    example_ids: jax.Array,
+    batch: dict[str, jax.Array],
     images: jax.Array,
     labels: jax.Array,
     config: ml_collections.ConfigDict,
@@ -147,24 +147,17 @@ def augment_batch(
     ignore_label: int,
     flip_classes: tuple[int, ...],
 ) -> tuple[jax.Array, jax.Array]:
-    """`augment` for a batch: seeds, epochs and example_ids integer [B], images [B, S, S, 3], labels
-    [B, S, S]; each example is treated as if it were alone. Seeds are arguments rather than constants so
-    that a function compiled for one run serves the runs of all seeds."""
+    """`augment` for a batch, each example as if it were alone.
 
-    def one(
-        seed: jax.Array,
-        epoch: jax.Array,
-        example_id: jax.Array,
-        image: jax.Array,
-        label_map: jax.Array,
-    ) -> tuple[jax.Array, jax.Array]:
-        return augment(
-            example_key(seed, epoch, example_id),
-            image,
-            label_map,
-            config,
-            ignore_label=ignore_label,
-            flip_classes=flip_classes,
-        )
-
-    return jax.vmap(one)(seeds, epochs, example_ids, images, labels)
+    Args:
+        batch: 'seed', 'epoch' and 'example_ids', integer [B]; the seed is among the arguments so that a function
+            compiled for one run serves the runs of all seeds.
+        images: float32 [B, S, S, 3] in [0, 1].
+        labels: int32 [B, S, S].
+        config: as of `augment`, and so are ignore_label and flip_classes.
+    """
+    keys = jax.vmap(example_key)(batch["seed"], batch["epoch"], batch["example_ids"])
+    one = functools.partial(
+        augment, config=config, ignore_label=ignore_label, flip_classes=flip_classes
+    )
+    return jax.vmap(one)(keys, images, labels)

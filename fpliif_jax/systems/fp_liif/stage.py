@@ -41,9 +41,7 @@ def _parsing_stage(
         labels = batch["labels"].astype(jnp.int32)
         if config.augment.enabled:
             images, labels = augment.augment_batch(
-                batch["seed"],
-                batch["epoch"],
-                batch["example_ids"],
+                batch,
                 images,
                 labels,
                 config.augment,

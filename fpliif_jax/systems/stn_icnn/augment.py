@@ -20,6 +20,7 @@ outside the picture.
 The configuration is `config.augment`; ranges are (low, high), sampled uniformly.
 """
 
+import functools
 import math
 
 import jax
@@ -157,13 +158,9 @@ def augment(
 
 
 def augment_batch(
-    seeds: jax.Array,
-    epochs: jax.Array,
-    example_ids: jax.Array,
-    copies: jax.Array,
+    batch: dict[str, jax.Array],
     images: jax.Array,
     labels: jax.Array,
-    image_sizes: jax.Array,
     config: ml_collections.ConfigDict,
 ) -> tuple[jax.Array, jax.Array]:
     """`augment` for a batch, each example as if it were alone.
@@ -171,13 +168,10 @@ def augment_batch(
     An example's key is that of `warp.example_key`, with its copy number folded in.
 
     Args:
-        seeds: integer [B], of the run.
-        epochs: integer [B].
-        example_ids: integer [B].
-        copies: int32 [B], the copy numbers.
+        batch: 'seed', of the run, 'epoch', 'example_ids' and 'copy', integer [B]; 'image_sizes' int32 [B, 2], height
+            and width of the pictures.
         images: float32 [B, S, S, 3] in [0, 1].
         labels: int32 [B, S, S].
-        image_sizes: int32 [B, 2], height and width of the pictures.
         config: `config.augment`.
 
     Returns:
@@ -186,17 +180,7 @@ def augment_batch(
     Raises:
         ValueError: as `augment`.
     """
-
-    def one(
-        seed: jax.Array,
-        epoch: jax.Array,
-        example_id: jax.Array,
-        copy: jax.Array,
-        image: jax.Array,
-        label_map: jax.Array,
-        image_size: jax.Array,
-    ) -> tuple[jax.Array, jax.Array]:
-        key = jax.random.fold_in(warp.example_key(seed, epoch, example_id), copy)
-        return augment(key, copy, image, label_map, image_size, config)
-
-    return jax.vmap(one)(seeds, epochs, example_ids, copies, images, labels, image_sizes)
+    keys = jax.vmap(warp.example_key)(batch["seed"], batch["epoch"], batch["example_ids"])
+    keys = jax.vmap(jax.random.fold_in)(keys, batch["copy"])
+    one = functools.partial(augment, config=config)
+    return jax.vmap(one)(keys, batch["copy"], images, labels, batch["image_sizes"])

@@ -269,16 +269,7 @@ def _augmented(config: ml_collections.ConfigDict, batch: Arrays) -> tuple[Array,
     labels = batch["labels"].astype(jnp.int32)
     if not config.augment.enabled:
         return canvas, labels
-    return augment.augment_batch(
-        batch["seed"],
-        batch["epoch"],
-        batch["example_ids"],
-        batch["copy"],
-        canvas,
-        labels,
-        batch["image_sizes"],
-        config.augment,
-    )
+    return augment.augment_batch(batch, canvas, labels, config.augment)
 
 
 def _batch_normed(

@@ -45,10 +45,9 @@ def test_the_same_draws_make_the_same_of_an_example(changes: dict[str, object]) 
     images, labels = faces()
     epochs, ids = np.full(EXAMPLES, 3, np.int32), np.arange(EXAMPLES, dtype=np.int32)
     options = {"ignore_label": IGNORE_LABEL, "flip_classes": FLIP}
+    batch = {"seed": np.full(EXAMPLES, 7, np.int32), "epoch": epochs, "example_ids": ids}
     wanted, wanted_labels = jax.jit(
-        lambda images, labels: augment.augment_batch(
-            np.full(EXAMPLES, 7, np.int32), epochs, ids, images, labels, config, **options
-        )
+        lambda images, labels: augment.augment_batch(batch, images, labels, config, **options)
     )(np.float32(images) / 255, labels)
     draws = torch_augment.make_sampler(7, SIZE, config)(epochs, ids)
     assert (draws.geometry.flip > 0).any() == config.horizontal_flip

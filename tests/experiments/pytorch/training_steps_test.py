@@ -56,7 +56,7 @@ def compiled(augment_json: str) -> jax.stages.Wrapped:
     settings = ml_collections.ConfigDict(json.loads(augment_json))
     return jax.jit(
         lambda epochs, ids, images, labels: augment.augment_batch(
-            0 * ids, epochs, ids, images, labels, settings,
+            {"seed": 0 * ids, "epoch": epochs, "example_ids": ids}, images, labels, settings,
             ignore_label=IGNORE_LABEL, flip_classes=FLIP,
         )
     )  # fmt: skip

@@ -82,7 +82,8 @@ def run(
 ) -> tuple[np.ndarray, np.ndarray]:
     augment = compiled(config.to_json())
     seeds, epochs = (jnp.full(len(ids), value, jnp.int32) for value in (seed, epoch))
-    result = augment(seeds, epochs, jnp.asarray(ids, jnp.int32), images, labels)
+    numbers = {"seed": seeds, "epoch": epochs, "example_ids": jnp.asarray(ids, jnp.int32)}
+    result = augment(numbers, images, labels)
     return np.asarray(result[0]), np.asarray(result[1])
 
 

@@ -60,10 +60,10 @@ def run(
 ) -> tuple[np.ndarray, np.ndarray]:
     images, labels = (jnp.asarray(np.stack(part)) for part in zip(*examples, strict=True))
     count = len(ids)
-    values = ([seed] * count, [epoch] * count, ids, copies)
-    numbers = (jnp.asarray(row, jnp.int32) for row in values)
-    augment = compiled(config.to_json())
-    result = augment(*numbers, images, labels, jnp.asarray(sizes, jnp.int32))
+    batch = {"seed": [seed] * count, "epoch": [epoch] * count, "example_ids": ids}
+    batch |= {"copy": copies, "image_sizes": sizes}
+    batch = {name: jnp.asarray(values, jnp.int32) for name, values in batch.items()}
+    result = compiled(config.to_json())(batch, images, labels)
     return np.asarray(result[0]), np.asarray(result[1])
 
 
