@@ -15,7 +15,8 @@ from fpliif_jax import interop, parallel
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax.evaluation.results import checkpoints_to_evaluate, evaluate, table
+from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
+from fpliif_jax.evaluation.results import table
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.preflight import (
     apply_to_jax,

@@ -7,7 +7,7 @@ import ml_collections
 
 from fpliif_jax import systems
 from fpliif_jax.configs import fp_liif
-from fpliif_jax.evaluation import results
+from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.systems import create_model, multiply_accumulates
@@ -63,7 +63,7 @@ def count_parameters(config: ml_collections.ConfigDict) -> int:
     """Trained values of the model, from the shapes of its initialisation; nothing is computed."""
     shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     model = create_model(config.model)
-    return results.count_parameters(jax.eval_shape(model.init, jax.random.key(0), *shapes))
+    return evaluate.count_parameters(jax.eval_shape(model.init, jax.random.key(0), *shapes))
 
 
 def is_papers(config: ml_collections.ConfigDict) -> bool:

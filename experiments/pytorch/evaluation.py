@@ -9,7 +9,7 @@ import torch
 
 from fpliif_jax.data import sides
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.evaluation.results import RunFacts, write_results
+from fpliif_jax.evaluation.results import RunFacts, evaluate_models
 from fpliif_jax.evaluation.scoring import TrainedModel
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
@@ -25,7 +25,7 @@ def evaluate_run(
     dataset: Dataset,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluation.results.evaluate`.
+    """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluation.results.evaluate_models`.
 
     Returns:
       The content of results.json.
@@ -68,4 +68,4 @@ def evaluate_run(
         train=last["progress"]["train"] if last else None,
         notes=[f"there is no {which!r} checkpoint" for which in wanted if which not in there],
     )
-    return write_results(config, workdir, dataset, models(), facts)
+    return evaluate_models(config, workdir, dataset, models(), facts)

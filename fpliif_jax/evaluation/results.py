@@ -1,18 +1,15 @@
-"""Evaluates the checkpoints of a run as the papers do, and writes results.json and what a study needs besides."""
+"""Scores models of any framework on every split by every protocol; writes results.json and what lies beside it."""
 
 import dataclasses
-import functools
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import flax.linen as nn
-import jax
 import ml_collections
 import numpy as np
 from absl import logging
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import parallel
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import DataError
@@ -20,23 +17,13 @@ from fpliif_jax.evaluation import examples
 from fpliif_jax.evaluation.scoring import (
     ProtocolScores,
     TrainedModel,
-    Variables,
     label_sizes,
-    make_eval_step,
-    make_scorer,
     protocol_scores,
     score_split,
 )
-from fpliif_jax.run_folder import checkpoint, config_fields
-from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
-from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
+from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 from fpliif_jax.run_folder.run_record import write_json, write_npz
-from fpliif_jax.run_folder.same_run import (
-    check_same_classes,
-    check_same_fields,
-    refuse_swapped_sides,
-)
-from fpliif_jax.systems import create_model, parse_protocols
+from fpliif_jax.systems import parse_protocols
 from fpliif_jax.systems.protocol import Protocol, title_of
 
 
@@ -96,68 +83,16 @@ class RunFacts(NamedTuple):
     notes: list[str]
 
 
-def evaluate(
-    config: ml_collections.ConfigDict,
-    workdir: pathlib.Path,
-    dataset: Dataset,
-    given: InferenceCheckpoint | None = None,
-) -> dict[str, Any]:
-    """Evaluates every checkpoint, split and protocol of config.eval and writes what a study needs.
-
-    Leaves evaluations/<split>-<checkpoint>-<protocol>.npz, examples.npz, predictions.png and, last, results.json.
-
-    Args:
-      config: the run's settings.
-      workdir: where the results go, and the checkpoints are.
-      dataset: prepared.
-      given: a model from elsewhere, to evaluate instead of the run's checkpoints; its name is 'given'.
-
-    Returns:
-      The content of results.json.
-
-    Raises:
-      CheckpointError: there is no checkpoint, or it is of another model.
-      DataError: there is no split to evaluate.
-    """
-    protocols = parse_protocols(config)
-    model = create_model(config.model)
-    eval_step = make_eval_step(model, config, protocols)
-    predict = systems.of(config).make_predictor(model, config, protocols)
-    checkpoints, notes, train = ["given"], [], None
-    if given is None:
-        checkpoints = checkpoints_to_evaluate(config, workdir)
-        missing = [which for which in config.eval.checkpoints if which not in checkpoints]
-        notes = [f"there is no {which!r} checkpoint" for which in missing]
-        progress = checkpoint.read_progress(workdir, "last")
-        train = progress["train"] if progress else None
-
-    def models() -> Iterator[TrainedModel]:
-        for which in checkpoints:
-            state = given or load_for_inference(workdir, which)
-            check_same_model(state, config, model, workdir)
-            check_same_classes(state.class_names, dataset.class_names, workdir)
-            variables = systems.of(config).inference_variables(config.model, state.variables)
-            yield TrainedModel(
-                which,
-                state.step,
-                count_parameters(state.variables),
-                state.fingerprint,
-                make_scorer(eval_step, parallel.replicate(variables)),
-                functools.partial(jax.jit(predict), variables),
-                state.note,
-            )
-
-    return write_results(config, workdir, dataset, models(), RunFacts("jax", train, notes))
-
-
-def write_results(
+def evaluate_models(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
     dataset: Dataset,
     models: Iterable[TrainedModel],
     facts: RunFacts,
 ) -> dict[str, Any]:
-    """Evaluates models of any framework on every split and protocol of config.eval and writes what `evaluate` leaves.
+    """Evaluates models of any framework on every split and protocol of config.eval and writes what a study needs.
+
+    Leaves evaluations/<split>-<checkpoint>-<protocol>.npz, examples.npz, predictions.png and, last, results.json.
 
     Args:
       config: the run's settings.
@@ -185,14 +120,11 @@ def write_results(
         notes += [note for note in _notes_on(model, dataset) if note not in notes]
         for name, split in splits.items():
             evaluations = score_checkpoint(model, name, split, protocols, config.eval.batch_size)
-            records[name] += [
-                each.record(config.data.image_size, class_names) for each in evaluations
-            ]
-            if not parallel.is_main_process():
-                continue
             for evaluation in evaluations:
-                evaluation.write(workdir, split.ids, class_names)
-            if num_pictures:
+                records[name].append(evaluation.record(config.data.image_size, class_names))
+                if parallel.is_main_process():
+                    evaluation.write(workdir, split.ids, class_names)
+            if num_pictures and parallel.is_main_process():
                 examples.write_examples(
                     workdir,
                     model.predict,
@@ -205,6 +137,32 @@ def write_results(
                     num_pictures,
                 )
                 num_pictures = 0
+    in_order = [record for of_split in records.values() for record in of_split]
+    facts = facts._replace(notes=notes)
+    return write_results(config, workdir, dataset, in_order, parameters, facts)
+
+
+def write_results(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    dataset: Dataset,
+    evaluations: list[dict[str, Any]],
+    parameters: int,
+    facts: RunFacts,
+) -> dict[str, Any]:
+    """Writes results.json; the other processes of the run wait until it is there.
+
+    Args:
+      config: the run's settings.
+      workdir: the run's folder.
+      dataset: that was evaluated on.
+      evaluations: of `Evaluation.record`: by split, then by checkpoint, then by protocol.
+      parameters: number of trained values.
+      facts: of the run.
+
+    Returns:
+      The content of the file.
+    """
     results = {
         "config": json_config(config),
         "config_fingerprint": config_fingerprint(json_config(config)),
@@ -213,9 +171,9 @@ def write_results(
         "model": config.model.name,
         "parameters": parameters,
         "dataset": dataset.record(),
-        "evaluations": [record for of_split in records.values() for record in of_split],
+        "evaluations": evaluations,
         "train": facts.train,
-        "notes": notes,
+        "notes": facts.notes,
     }
     if parallel.is_main_process():
         write_json(workdir / "results.json", results)
@@ -262,51 +220,6 @@ def table(results: dict[str, Any]) -> str:
     if results["dataset"]["drawn"]:
         lines.append("data: the faces are drawn")
     return "\n".join(lines + [f"note: {note}" for note in results["notes"]])
-
-
-def count_parameters(variables: Variables) -> int:
-    """Number of trained values."""
-    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(variables["params"]))
-
-
-def check_same_model(
-    state: InferenceCheckpoint,
-    config: ml_collections.ConfigDict,
-    model: nn.Module,
-    workdir: pathlib.Path,
-) -> None:
-    """Refuses a checkpoint that would be another function under this config.
-
-    Raises:
-      CheckpointError: names the first setting or array that differs, or says that its sides do.
-    """
-    refuse_swapped_sides(state.sides_are_swapped, workdir)
-    names = flatten_config(json_config(config))
-    fields = tuple(name for name in names if config_fields.decides_function(name))
-    check_same_fields(json_config(state.config), config, fields, workdir)
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
-    wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
-    checkpoint.check_same_arrays(
-        state.variables, wanted, checkpoint.directory(workdir, "best").parent
-    )
-
-
-def checkpoints_to_evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> list[str]:
-    """Those of config.eval.checkpoints that the run has.
-
-    Raises:
-      CheckpointError: it has none.
-    """
-    there = [
-        which
-        for which in config.eval.checkpoints
-        if checkpoint.saved_step(workdir, which) is not None
-    ]
-    if not there:
-        raise checkpoint.CheckpointError(
-            f"no checkpoint to evaluate in {workdir}; train first, or check --workdir"
-        )
-    return there
 
 
 def _splits_to_evaluate(

@@ -31,7 +31,7 @@ from fpliif_jax.data_builders import raw_images, raw_tree, synthetic_faces
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.prepare import prepare
-from fpliif_jax.evaluation.results import evaluate
+from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments import published
 from fpliif_jax.experiments.runs import runs
 from fpliif_jax.interruption import Interruption

@@ -20,7 +20,7 @@ from fpliif_jax.data_builders import class_list, prepared_set, synthetic_faces
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import _in_one_line, metadata, prepare
-from fpliif_jax.evaluation.results import evaluate
+from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.__main__ import main as write_report
 from fpliif_jax.interop.read_weights import read_weights

@@ -21,7 +21,8 @@ from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.evaluation import examples, metrics, scoring
-from fpliif_jax.evaluation.results import RunFacts, check_same_model, evaluate, table, write_results
+from fpliif_jax.evaluation.evaluate import check_same_model, evaluate
+from fpliif_jax.evaluation.results import RunFacts, evaluate_models, table
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -226,7 +227,7 @@ def _fake_model(
     return scoring.TrainedModel("last", 4, 1, fingerprint, score, predict)
 
 
-def _write_results(
+def _evaluate_models(
     config: ConfigDict,
     workdir: pathlib.Path,
     fingerprint: Callable[[str], str | None],
@@ -243,7 +244,7 @@ def _write_results(
             yield model._replace(name=which)
 
     facts = RunFacts("jax", train=None, notes=[])
-    return write_results(config, workdir, dataset, models(), facts)
+    return evaluate_models(config, workdir, dataset, models(), facts)
 
 
 def test_a_checkpoint_is_loaded_once_for_all_splits(
@@ -253,7 +254,7 @@ def test_a_checkpoint_is_loaded_once_for_all_splits(
     config = tiny_config(lapa_download, data_dir)
     config.eval.splits = ("test", "validation")
     loaded: list[str] = []
-    results = _write_results(config, tmp_path, lambda own: own, loaded)
+    results = _evaluate_models(config, tmp_path, lambda own: own, loaded)
     assert loaded == ["best", "last"]
     scored = [(one["split"], one["checkpoint"], one["row"]) for one in results["evaluations"]]
     splits, checkpoints, rows = ("test", "validation"), ("best", "last"), ("32", "16to32")
@@ -266,7 +267,7 @@ def test_pictures_are_of_the_first_checkpoint_ranked_by_the_first_row(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
-    _write_results(config, tmp_path, lambda own: own)
+    _evaluate_models(config, tmp_path, lambda own: own)
     split = load_split(load_dataset(config.data), "test", (32,))
     with np.load(tmp_path / "examples.npz") as file:
         assert file["ids"].tolist() == split.ids.tolist()
@@ -281,7 +282,7 @@ def test_only_other_data_are_noted(
     config.eval.num_pictures = 0
     other = "0" * 64
     notes = [
-        _write_results(config, tmp_path, fingerprint)["notes"]
+        _evaluate_models(config, tmp_path, fingerprint)["notes"]
         for fingerprint in (lambda _: other, lambda own: own, lambda _: None)
     ]
     assert notes == [[f"trained on other data (fingerprint {other})"], [], []]

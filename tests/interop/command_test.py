@@ -21,7 +21,7 @@ from tiny_run import tiny_config
 from fpliif_jax import systems
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
-from fpliif_jax.evaluation.results import evaluate
+from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import (
     InteropError,

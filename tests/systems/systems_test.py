@@ -12,7 +12,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax import preflight, systems
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.evaluation.results import evaluate
+from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stage import Stage

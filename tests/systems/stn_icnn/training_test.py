@@ -15,7 +15,7 @@ from tiny_icnn_run import tiny_icnn_config
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.evaluation import metrics, scoring
-from fpliif_jax.evaluation.results import evaluate
+from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
