@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
-from fpliif_jax.experiments.runs.runs import Examples
+from fpliif_jax.experiments.runs.arrays import Examples
 
 SEEDS = range(5)
 HOSTILE = '<script>alert("x")</script> | 100% & a_b $x$ #1'

@@ -29,7 +29,9 @@ from fpliif_jax.experiments.launching.jobs import last_error
 from fpliif_jax.experiments.plans.study_file import Study, read_studies
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
-from fpliif_jax.experiments.runs.runs import Run, group_runs, read_runs
+from fpliif_jax.experiments.runs.groups import group_runs
+from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.run_folder.run_config import flatten_config
 
 

@@ -9,8 +9,9 @@ from fpliif_jax.experiments.comparison import deviations
 from fpliif_jax.experiments.comparison.measured import MeasuredGroup, Score
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.tables import TABLES, Table, Variant
+from fpliif_jax.experiments.runs.groups import Group
+from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
-from fpliif_jax.experiments.runs.runs import Group, Run
 from fpliif_jax.experiments.runs.schema import FRAMEWORKS
 
 

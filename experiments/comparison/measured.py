@@ -12,8 +12,10 @@ import numpy as np
 
 from fpliif_jax import systems
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.runs.arrays import Matrices, load_matrices
+from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.json_values import is_number
-from fpliif_jax.experiments.runs.runs import Group, Matrices, Run, RunError, load_matrices
+from fpliif_jax.experiments.runs.run import Run, RunError
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
 
 Key = tuple[str, str, str, str, str]  # split, checkpoint, row, metric, class

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.comparison.lines import Line, study_of
 from fpliif_jax.experiments.comparison.report_row import as_published, table_row
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.published import PublishedValue, published_values
-from fpliif_jax.experiments.runs.runs import Run
+from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.schema import is_number
 
 _PAPER_DEVICE = "1080 Ti"

@@ -22,7 +22,8 @@ from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report import write_report
-from fpliif_jax.experiments.runs.runs import Examples, Run, RunError, load_examples
+from fpliif_jax.experiments.runs.arrays import Examples, load_examples
+from fpliif_jax.experiments.runs.run import Run, RunError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

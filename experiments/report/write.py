@@ -18,7 +18,7 @@ from fpliif_jax.experiments.report.pages.markdown import render_markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv
 from fpliif_jax.experiments.report.study_checks import ReportError, check_study
 from fpliif_jax.experiments.report.table_rows import with_group_names
-from fpliif_jax.experiments.runs.runs import Examples
+from fpliif_jax.experiments.runs.arrays import Examples
 
 _LIST = "report_files.json"
 _PAGE = "report.html"

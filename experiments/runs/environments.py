@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax.experiments.runs.runs import Run
+from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.run_folder.run_config import flatten_config
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from fpliif_jax.data_builders import class_names
-from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.config_check import check_types
 from fpliif_jax.experiments.runs.json_values import (
@@ -39,6 +38,16 @@ _TEXTS = (
     "xla_flags",
     "matmul_precision",
     "git_commit",
+)
+# Of the fields that may have other values when a run is evaluated than when it was trained.
+_LEAVE_THE_RUN = (
+    Role.ROUNDING,
+    Role.COST,
+    Role.PROTOCOL,
+    Role.RECORD,
+    Role.DISPLAY,
+    Role.PLACE,
+    Role.DRAWING,
 )
 _SCORES = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
 
@@ -163,10 +172,9 @@ def check_same_settings(config: dict[str, Any], results: dict[str, Any]) -> None
     """
     trained, stated = (flatten_config(one) for one in (config, results["config"]))
     for field in sorted(trained.keys() & stated.keys()):
-        is_fixed_beforehand = config_fields.has_role(field, Role.SEED, Role.MARGIN)
-        if readings.is_immaterial(field) and not is_fixed_beforehand:
+        if config_fields.has_role(field, *_LEAVE_THE_RUN) or is_free(field):
             continue
-        if is_free(field) or trained[field] == stated[field]:
+        if trained[field] == stated[field]:
             continue
         raise UnreadableError(
             f"config.json has {field} {trained[field]!r}, results.json {stated[field]!r}: they are of different "

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fpliif_jax.evaluation import metrics
-from fpliif_jax.experiments.runs.runs import Matrices, RunError
+from fpliif_jax.experiments.runs.arrays import Matrices
+from fpliif_jax.experiments.runs.run import RunError
 
 # From summed matrices [..., C, C] to scores [...] in percent, NaN where undefined.
 Score = Callable[[np.ndarray], np.ndarray]

@@ -33,7 +33,9 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments import published
-from fpliif_jax.experiments.runs import runs
+from fpliif_jax.experiments.runs import arrays, runs
+from fpliif_jax.experiments.runs.groups import group_runs
+from fpliif_jax.experiments.runs.run import RunError
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import photos
 from fpliif_jax.run_folder import checkpoint
@@ -188,10 +190,10 @@ def _read_run(copy: pathlib.Path, path: pathlib.Path) -> str:
     found = runs.read_runs(copy)
     run = found[0]
     if run.status != "finished" or run.problem:
-        raise runs.RunError(run.problem)
-    matrices = [runs.load_matrices(run, one) for one in run.results["evaluations"]]
-    examples = runs.load_examples(run)
-    runs.group_runs(found)
+        raise RunError(run.problem)
+    matrices = [arrays.load_matrices(run, one) for one in run.results["evaluations"]]
+    examples = arrays.load_examples(run)
+    group_runs(found)
     what = (run.config, run.results, run.environment, run.metrics)
     return _digest([repr(what), [vars(one) for one in matrices], vars(examples)])
 

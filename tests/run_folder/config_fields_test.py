@@ -9,7 +9,7 @@ import pytest
 from fpliif_jax import configs
 from fpliif_jax.experiments.comparison import frameworks, readings
 from fpliif_jax.experiments.launching import jobs
-from fpliif_jax.experiments.runs import runs
+from fpliif_jax.experiments.runs import groups
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -40,7 +40,7 @@ def _roles(roles: tuple[Role, ...]) -> Callable[[str], bool]:
     [
         (is_free, PLACES | COSTS | PROTOCOLS | {"eval.num_pictures", "eval.upsampling"}),
         (_roles(jobs._CHANGE_NO_RESULT), PLACES | COSTS | {"eval.num_pictures"}),
-        (_roles(runs._LEFT_OUT), PLACES | COSTS | {"eval.num_pictures"}),
+        (_roles(groups._LEFT_OUT), PLACES | COSTS | {"eval.num_pictures"}),
         (_roles(frameworks._FREE), COSTS | PROTOCOLS | RECORDS | ROUNDING),
         (
             readings.is_immaterial,

@@ -12,7 +12,7 @@ from PIL import Image
 from fpliif_jax import pictures
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.swatches import hex_colours
-from fpliif_jax.experiments.runs.runs import Examples
+from fpliif_jax.experiments.runs.arrays import Examples
 
 _OF_EACH = 3
 _LONGEST_SIDE = 512  # pixels of a picture; larger ones are reduced, scores are not touched

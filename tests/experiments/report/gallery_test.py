@@ -15,7 +15,7 @@ from fpliif_jax import pictures
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.experiments.report import write, write_report
 from fpliif_jax.experiments.report.figures.gallery import Card, Gallery, make_gallery
-from fpliif_jax.experiments.runs.runs import Examples
+from fpliif_jax.experiments.runs.arrays import Examples
 
 
 @pytest.fixture(scope="module")

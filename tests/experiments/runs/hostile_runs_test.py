@@ -17,7 +17,8 @@ from made_runs import IMAGES, config_of, write_run
 from fpliif_jax.experiments.comparison import measured
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report import write, write_report
-from fpliif_jax.experiments.runs.runs import load_examples, read_runs
+from fpliif_jax.experiments.runs.arrays import load_examples
+from fpliif_jax.experiments.runs.runs import read_runs
 
 SOUND, HOSTILE = 92.0, 81.0  # mean F1 of the run that is left alone, and of the one that is changed
 VALUES = ([], {}, None, float("nan"), float("inf"), 10**30, -1, 1e300, 2.5, "text", "\ud800", True)

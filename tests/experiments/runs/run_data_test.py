@@ -15,6 +15,7 @@ from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report import write_report
 from fpliif_jax.experiments.runs import runs
+from fpliif_jax.experiments.runs.groups import group_runs
 
 NEAR = [92.4, 92.5, 92.3]
 
@@ -147,7 +148,7 @@ def test_the_report_claims_no_more_than_was_checked(tmp_path: pathlib.Path) -> N
 
 
 def _grouped(root: pathlib.Path) -> list[list[str]]:
-    return [[run.name for run in group.runs] for group in runs.group_runs(runs.read_runs(root))]
+    return [[run.name for run in group.runs] for group in group_runs(runs.read_runs(root))]
 
 
 def _write(root: pathlib.Path, seed: int, labels: str | None, **environment: Any) -> pathlib.Path:

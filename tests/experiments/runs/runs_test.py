@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpliif_jax.experiments.runs import bounded_files, runs
+from fpliif_jax.experiments.runs import arrays, bounded_files, runs
+from fpliif_jax.experiments.runs.groups import group_runs
+from fpliif_jax.experiments.runs.run import Run, RunError
 
 CLASSES = ("background", "skin", "nose")
 # Two images; of class 1: 6 + 2 right, 1 + 0 missed, 2 + 1 too many; of class 2: 3 + 0 right, 2 + 1 missed,
@@ -108,7 +110,7 @@ def write_matrices(folder: pathlib.Path, **changes: Any) -> None:
     np.savez_compressed(folder / "evaluations" / "test-best-64.npz", **(arrays | changes))
 
 
-def only_run(root: pathlib.Path) -> runs.Run:
+def only_run(root: pathlib.Path) -> Run:
     (run,) = runs.read_runs(root)
     return run
 
@@ -143,7 +145,7 @@ def test_the_folder_itself_may_be_a_run(tmp_path: pathlib.Path) -> None:
 
 def test_no_folder_is_an_error_and_no_runs_are_none(tmp_path: pathlib.Path) -> None:
     assert runs.read_runs(tmp_path) == []
-    with pytest.raises(runs.RunError, match="elsewhere is not a folder"):
+    with pytest.raises(RunError, match="elsewhere is not a folder"):
         runs.read_runs(tmp_path / "elsewhere")
 
 
@@ -424,7 +426,7 @@ def test_names_that_are_no_text_can_still_be_written(tmp_path: pathlib.Path) -> 
 def test_matrices_are_those_of_the_evaluation(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path / "seed0", config_of(0))
     run = only_run(tmp_path)
-    found = runs.load_matrices(run, run.results["evaluations"][0])
+    found = arrays.load_matrices(run, run.results["evaluations"][0])
     assert found.example_ids == ("a", "b")
     assert found.class_names == CLASSES
     np.testing.assert_array_equal(found.confusion_matrices, MATRICES)
@@ -456,8 +458,8 @@ def test_other_matrices_are_refused(
     folder = write_run(tmp_path / "seed0", config_of(0))
     write_matrices(folder, **changes)
     run = only_run(tmp_path)
-    with pytest.raises(runs.RunError, match=problem) as error:
-        runs.load_matrices(run, run.results["evaluations"][0])
+    with pytest.raises(RunError, match=problem) as error:
+        arrays.load_matrices(run, run.results["evaluations"][0])
     assert str(error.value).startswith("seed0: ")
     assert "test-best-64.npz" in str(error.value)
 
@@ -488,8 +490,8 @@ def test_arrays_that_lie_about_themselves_are_refused(
         for name in ("example_ids", "confusion_matrices", "class_names"):
             archive.writestr(f"{name}.npy", member)
     run = only_run(tmp_path)
-    with pytest.raises(runs.RunError, match=problem):
-        runs.load_matrices(run, run.results["evaluations"][0])
+    with pytest.raises(RunError, match=problem):
+        arrays.load_matrices(run, run.results["evaluations"][0])
 
 
 _ZEROS = bounded_files.ArrayForm("u", (None,))
@@ -527,8 +529,8 @@ def test_what_is_not_expected_is_not_unpacked(tmp_path: pathlib.Path) -> None:
         ({"class_names": np.zeros(large // 4, "U1")}, r"class_names is <U1 \[16777216\]"),
     ):
         write_matrices(folder, **changes)
-        with pytest.raises(runs.RunError, match=problem) as error:
-            _check_memory(lambda: runs.load_matrices(run, run.results["evaluations"][0]))
+        with pytest.raises(RunError, match=problem) as error:
+            _check_memory(lambda: arrays.load_matrices(run, run.results["evaluations"][0]))
         assert str(error.value).startswith("seed0: test-best-64.npz: ")
     for changes, problem in (
         ({"images": np.zeros((2, large // 6, 1, 4), np.uint8)}, "images is uint8"),
@@ -536,16 +538,16 @@ def test_what_is_not_expected_is_not_unpacked(tmp_path: pathlib.Path) -> None:
         ({"rows": np.zeros(large // 4, "U1")}, "rows has more than 8 MiB"),
     ):
         np.savez_compressed(folder / "examples.npz", **_examples(**changes))
-        with pytest.raises(runs.RunError, match=problem):
-            _check_memory(lambda: runs.load_examples(run))
+        with pytest.raises(RunError, match=problem):
+            _check_memory(lambda: arrays.load_examples(run))
 
 
 def test_more_images_than_there_can_be_are_not_looked_for(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path / "seed0", config_of(0))
     run = only_run(tmp_path)
     evaluation = run.results["evaluations"][0] | {"images": 2**21}
-    with pytest.raises(runs.RunError, match=r"results.json says .* 2097152 images of 3 classes"):
-        runs.load_matrices(run, evaluation)
+    with pytest.raises(RunError, match=r"results.json says .* 2097152 images of 3 classes"):
+        arrays.load_matrices(run, evaluation)
 
 
 def _check_memory(read: Callable[[], object]) -> None:
@@ -592,12 +594,12 @@ def test_truncated_archives_never_raise_anything_else(tmp_path: pathlib.Path) ->
         for content in (whole[:length], bytes(damaged)):
             path.write_bytes(content)
             try:
-                runs.load_matrices(run, run.results["evaluations"][0])
-            except runs.RunError as error:
+                arrays.load_matrices(run, run.results["evaluations"][0])
+            except RunError as error:
                 assert "\n" not in str(error)
     path.unlink()
-    with pytest.raises(runs.RunError, match="is missing"):
-        runs.load_matrices(run, run.results["evaluations"][0])
+    with pytest.raises(RunError, match="is missing"):
+        arrays.load_matrices(run, run.results["evaluations"][0])
 
 
 def _examples(**changes: Any) -> dict[str, Any]:
@@ -628,15 +630,15 @@ def test_examples_are_read_from_disk_once(
         return read(path, *arguments)
 
     monkeypatch.setattr(bounded_files, "read_bytes", counted)
-    runs.load_examples(run)
+    arrays.load_examples(run)
     assert names == ["examples.npz"]
 
 
 def test_examples_are_read_from_the_worst_to_the_best(tmp_path: pathlib.Path) -> None:
     folder = write_run(tmp_path / "seed0", config_of(0))
-    assert runs.load_examples(only_run(tmp_path)) is None
+    assert arrays.load_examples(only_run(tmp_path)) is None
     np.savez_compressed(folder / "examples.npz", **_examples())
-    found = runs.load_examples(only_run(tmp_path))
+    found = arrays.load_examples(only_run(tmp_path))
     assert found.ids == ("worst", "best")
     assert (found.split_size, found.split, found.checkpoint) == (5, "test", "best")
     assert (found.rows, found.class_names) == (("64",), CLASSES)
@@ -669,12 +671,12 @@ def test_examples_that_do_not_fit_together_are_refused(
 ) -> None:
     folder = write_run(tmp_path / "seed0", config_of(0))
     np.savez_compressed(folder / "examples.npz", **_examples(**changes))
-    with pytest.raises(runs.RunError, match=problem):
-        runs.load_examples(only_run(tmp_path))
+    with pytest.raises(RunError, match=problem):
+        arrays.load_examples(only_run(tmp_path))
 
 
 def grouped(root: pathlib.Path) -> dict[str, list[str]]:
-    return {g.name: [run.name for run in g.runs] for g in runs.group_runs(runs.read_runs(root))}
+    return {g.name: [run.name for run in g.runs] for g in group_runs(runs.read_runs(root))}
 
 
 def test_seeds_and_places_do_not_separate_runs_and_settings_do(tmp_path: pathlib.Path) -> None:
@@ -687,7 +689,7 @@ def test_seeds_and_places_do_not_separate_runs_and_settings_do(tmp_path: pathlib
         "lapa": ["lapa/seed0", "lapa/seed1", "lapa/seed2"],
         "wide": ["wide/seed0", "wide/seed1"],
     }
-    narrow, wide = runs.group_runs(runs.read_runs(tmp_path))
+    narrow, wide = group_runs(runs.read_runs(tmp_path))
     assert [run.seed for run in wide.finished] == [0]
     assert "seed" not in narrow.config and "data_dir" not in narrow.config["data"]
     assert narrow.config["seeds"] == dict.fromkeys(
@@ -719,7 +721,7 @@ def test_other_data_are_another_group(tmp_path: pathlib.Path) -> None:
     # Unfinished, and of data that only one group has; or of data that two groups have.
     write_run(tmp_path / "seed4", config_of(4), results=None, fingerprint="def")
     write_run(tmp_path / "seed5", config_of(5), results=None, fingerprint="abc")
-    names = [[run.name for run in g.runs] for g in runs.group_runs(runs.read_runs(tmp_path))]
+    names = [[run.name for run in g.runs] for g in group_runs(runs.read_runs(tmp_path))]
     assert names == [["seed0", "seed1"], ["seed2", "seed4"], ["seed3"], ["seed5"]]
 
 
@@ -743,7 +745,7 @@ def test_runs_on_parts_with_other_sides_are_another_group(tmp_path: pathlib.Path
                 environment = json.loads((folder / "environment.json").read_text())
                 environment["whose_left"] = sides_now
                 (folder / "environment.json").write_text(json.dumps(environment))
-        groups = runs.group_runs(runs.read_runs(root))
+        groups = group_runs(runs.read_runs(root))
         assert [[run.name for run in group.runs] for group in groups] == names
 
 
@@ -780,7 +782,7 @@ def test_a_fixed_source_of_variation_is_a_group_of_its_own(tmp_path: pathlib.Pat
         write_run(tmp_path / "all" / f"seed{seed}", config_of(seed))
         # Seed 0 with its initialisation at 0 looks like a run in which all follow the seed.
         write_run(tmp_path / "fixed" / f"seed{seed}", _fixed(seed, initialisation=0))
-    everything, fixed = runs.group_runs(runs.read_runs(tmp_path))
+    everything, fixed = group_runs(runs.read_runs(tmp_path))
     assert [run.name for run in everything.runs] == ["all/seed0", "all/seed1", "all/seed2"]
     assert [run.name for run in fixed.runs] == ["fixed/seed0", "fixed/seed1", "fixed/seed2"]
     assert fixed.config["seeds"] == {
@@ -795,7 +797,7 @@ def test_runs_from_before_sources_could_be_fixed_follow_their_seed(tmp_path: pat
     del old["seeds"]
     write_run(tmp_path / "seed0", old)
     write_run(tmp_path / "seed1", config_of(1))
-    (group,) = runs.group_runs(runs.read_runs(tmp_path))
+    (group,) = group_runs(runs.read_runs(tmp_path))
     assert len(group.runs) == 2
 
 
@@ -803,7 +805,7 @@ def test_the_same_seed_twice_is_told(tmp_path: pathlib.Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         write_run(tmp_path / name, config_of(seed))
     write_run(tmp_path / "d", config_of(1), results=None)
-    (group,) = runs.group_runs(runs.read_runs(tmp_path))
+    (group,) = group_runs(runs.read_runs(tmp_path))
     assert group.duplicates == (0,)
     assert len(group.runs) == 4
 
@@ -819,7 +821,7 @@ def test_runs_that_go_on_from_the_run_of_their_own_seed_are_one_group(
 ) -> None:
     for seed, start in ((0, "helen/seed0"), (1, "helen/seed1"), (2, "helen/seed0")):
         write_run(tmp_path / f"seed{seed}", config_of(seed, train__init_from=start))
-    groups = runs.group_runs(runs.read_runs(tmp_path))
+    groups = group_runs(runs.read_runs(tmp_path))
     assert [[run.seed for run in group.runs] for group in groups] == [[0, 1], [2]]
 
 
@@ -836,7 +838,7 @@ def test_runs_of_two_frameworks_are_two_groups(tmp_path: pathlib.Path) -> None:
         _state_framework(tmp_path / "pytorch" / f"seed{seed}", file_name, "pytorch")
     unfinished = write_run(tmp_path / "pytorch" / "seed3", _fixed(3, initialisation=0), None)
     _state_framework(unfinished, "environment.json", "pytorch")
-    groups = runs.group_runs(runs.read_runs(tmp_path))
+    groups = group_runs(runs.read_runs(tmp_path))
     assert [(group.name, group.framework) for group in groups] == [
         ("jax", "jax"),
         ("pytorch", "pytorch"),
@@ -844,7 +846,7 @@ def test_runs_of_two_frameworks_are_two_groups(tmp_path: pathlib.Path) -> None:
     assert [len(group.runs) for group in groups] == [3, 4]
     assert groups[0].config == groups[1].config
     _state_framework(tmp_path / "jax" / "seed0", "results.json", "jax")  # as those that say nothing
-    assert len(runs.group_runs(runs.read_runs(tmp_path))) == 2
+    assert len(group_runs(runs.read_runs(tmp_path))) == 2
 
 
 def test_a_fixed_source_is_known_from_the_runs_of_the_other_framework(
@@ -854,7 +856,7 @@ def test_a_fixed_source_is_known_from_the_runs_of_the_other_framework(
         write_run(tmp_path / "jax" / f"seed{seed}", _fixed(seed, initialisation=0))
     write_run(tmp_path / "pytorch" / "seed0", _fixed(0, initialisation=0))
     _state_framework(tmp_path / "pytorch" / "seed0", "results.json", "pytorch")
-    first, second = runs.group_runs(runs.read_runs(tmp_path))
+    first, second = group_runs(runs.read_runs(tmp_path))
     assert first.config == second.config
 
 

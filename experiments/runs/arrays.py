@@ -1,0 +1,260 @@
+"""What a run counted in every image, and the examples that it left for people: arrays of .npz files, checked."""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.runs.bounded_files import (
+    MEBIBYTE,
+    ArrayFile,
+    ArrayForm,
+    UnreadableError,
+)
+from fpliif_jax.experiments.runs.run import Run, RunError, printable
+
+_MATRICES_LIMIT = 128 * MEBIBYTE  # of CelebAMask-HQ's 30,000 images 83
+_EXAMPLES_LIMIT = 512 * MEBIBYTE
+_TEXTS_LIMIT = 8 * MEBIBYTE  # of an array of ids or names
+_MOST_IMAGES = 10**6
+_SAME_SCORE = 1e-9
+
+
+@dataclasses.dataclass(frozen=True)
+class Matrices:
+    """What an evaluation counted in every image.
+
+    Attributes:
+      example_ids: N official ids, all different.
+      confusion_matrices: int64 [N, C, C], rows truth, columns prediction.
+      class_names: C names, the background first.
+    """
+
+    example_ids: tuple[str, ...]
+    confusion_matrices: np.ndarray
+    class_names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """The examples of a run that people look at, from the worst to the best.
+
+    Attributes:
+      images: uint8 [K, H, W, 3].
+      ids: K official ids.
+      per_image_f1: float64 [K], fractions, by the first row.
+      rank: int64 [K], 0 for the worst of the split.
+      split_size: images in the split.
+      split, checkpoint: what was predicted, and by which.
+      rows: R names.
+      truths, predictions: R arrays, uint8 [K, h, w]; truth may be 255 where nothing counts.
+      class_names: C names, the background first.
+    """
+
+    images: np.ndarray
+    ids: tuple[str, ...]
+    per_image_f1: np.ndarray
+    rank: np.ndarray
+    split_size: int
+    split: str
+    checkpoint: str
+    rows: tuple[str, ...]
+    truths: tuple[np.ndarray, ...]
+    predictions: tuple[np.ndarray, ...]
+    class_names: tuple[str, ...]
+
+
+def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
+    """Reads the confusion matrices of one of the evaluations in run.results.
+
+    Raises:
+      RunError: the file is missing or damaged, or its scores are not those of the evaluation.
+    """
+    name = "{split}-{checkpoint}-{row}.npz".format(**evaluation)
+    count, num_classes = evaluation["images"], len(evaluation["class_f1"]) + 1
+    most = min(_MATRICES_LIMIT // np.dtype(np.int64).itemsize, _MOST_IMAGES * num_classes**2)
+    if count * num_classes**2 > most:
+        raise RunError(
+            f"{run.name}: results.json says that evaluations/{name} has {count} images of {num_classes} classes: "
+            "too many to be read"
+        )
+    forms = {
+        "example_ids": ArrayForm("U", (count,), _TEXTS_LIMIT),
+        "class_names": ArrayForm("U", (num_classes,), _TEXTS_LIMIT),
+        "confusion_matrices": ArrayForm("iu", (count, num_classes, num_classes)),
+    }
+    try:
+        with _telling_of(run):
+            path = run.path / "evaluations" / name
+            arrays = ArrayFile(path, run.path, _MATRICES_LIMIT).read(forms)
+    except FileNotFoundError:
+        raise RunError(
+            f"{run.name}: evaluations/{name} is missing; evaluate the run again"
+        ) from None
+
+    def require(fits: bool, problem: str) -> None:
+        if not fits:
+            raise RunError(f"{run.name}: evaluations/{name}: {problem}")
+
+    ids, class_names = (_texts(arrays[key]) for key in ("example_ids", "class_names"))
+    counted = arrays["confusion_matrices"]
+    require(ids is not None, "example_ids are not a list of different texts")
+    require(class_names is not None, "class_names are not a list of different texts")
+    # The largest sum over images that float64 holds exactly.
+    most = min(2**40, 2**53 // max(1, len(ids)))
+    is_count = not counted.size or (counted.min() >= 0 and counted.max() < most)
+    require(bool(is_count), "confusion_matrices have values that are no counts")
+    counted = counted.astype(np.int64)
+    scores = metrics.scores(counted, class_names)
+    different = "results.json has {} {}, these matrices {}: they are of different evaluations; evaluate the run again"
+    for field, computed in scores.items():
+        stated = evaluation[field]
+        if not isinstance(computed, dict):
+            require(_same(stated, computed), different.format(field, stated, computed))
+            continue
+        what = {"class_f1": "classes", "group_f1": "groups"}[field]
+        text = different.format(what, list(stated), list(computed))
+        require(list(stated) == list(computed), text)
+        for label in stated:
+            text = different.format(f"F1 of {label}", stated[label], computed[label])
+            require(_same(stated[label], computed[label]), text)
+    return Matrices(ids, counted, class_names)
+
+
+def load_examples(run: Run) -> Examples | None:
+    """Reads examples.npz; None where the run has none.
+
+    Raises:
+      RunError: the file is damaged, or its arrays do not fit together.
+    """
+    file = pathlib.Path("examples.npz")
+    texts = {key: ArrayForm("U", (None,), _TEXTS_LIMIT) for key in ("ids", "rows", "class_names")}
+    try:
+        with _telling_of(run):
+            array_file = ArrayFile(run.path / file, run.path, _EXAMPLES_LIMIT)
+            named = array_file.read(texts)
+    except FileNotFoundError:
+        return None
+
+    def require(fits: bool, problem: str) -> None:
+        if not fits:
+            raise RunError(f"{run.name}: {file}: {problem}")
+
+    ids, rows, class_names = (_texts(array) for array in named.values())
+    for key, names in zip(texts, (ids, rows, class_names), strict=True):
+        require(bool(names), f"{key} are not a list of different texts")
+    count = len(ids)
+    labels = ArrayForm("u", (count, None, None))
+    forms = {
+        "images": ArrayForm("u", (count, None, None, 3)),
+        "per_image_f1": ArrayForm("f", (count,)),
+        "rank": ArrayForm("iu", (count,)),
+        "split_size": ArrayForm("iu", ()),
+        "split": ArrayForm("U", (), _TEXTS_LIMIT),
+        "checkpoint": ArrayForm("U", (), _TEXTS_LIMIT),
+    }
+    for index in range(len(rows)):
+        forms |= {f"truth_{index}": labels, f"prediction_{index}": labels}
+    with _telling_of(run):
+        arrays = array_file.read(forms)
+    images, f1, rank = arrays["images"], arrays["per_image_f1"].astype(np.float64), arrays["rank"]
+    require(images.dtype == np.uint8, "images are not uint8")
+    require(images.size > 0, "images are empty")
+    require(bool(((f1 >= 0) & (f1 <= 1)).all()), "per_image_f1 is not between 0 and 1")
+    size = int(arrays["split_size"])
+    fits = len(set(rank.tolist())) == len(rank) and rank.min() >= 0 and rank.max() < size
+    require(bool(fits), "rank is not a place in the split")
+    truths, predictions = [], []
+    for index in range(len(rows)):
+        truth, prediction = arrays[f"truth_{index}"], arrays[f"prediction_{index}"]
+        for key, array in (("truth", truth), ("prediction", prediction)):
+            fits = array.dtype == np.uint8 and array.shape == truth.shape and array.size > 0
+            require(fits, f"{key}_{index} is not uint8 [K, h, w]")
+            known = array < len(class_names)
+            if key == "truth":
+                known |= array == 255
+            require(bool(known.all()), f"{key}_{index} has classes without a name")
+        truths.append(truth)
+        predictions.append(prediction)
+    split, checkpoint = (str(arrays[key]) for key in ("split", "checkpoint"))
+    order = np.argsort(rank)
+    # As they are written; then nothing is copied.
+    is_sorted = bool((order == np.arange(len(order))).all())
+
+    def in_order(array: np.ndarray) -> np.ndarray:
+        return array if is_sorted else array[order]
+
+    return Examples(
+        in_order(images),
+        tuple(ids[index] for index in order),
+        in_order(f1),
+        in_order(rank).astype(np.int64),
+        size,
+        split,
+        checkpoint,
+        rows,
+        tuple(map(in_order, truths)),
+        tuple(map(in_order, predictions)),
+        class_names,
+    )
+
+
+def check_evaluations(run: Run) -> None:
+    """Refuses scores that do not follow from the matrices of the images, and examples that are of other images.
+
+    Raises:
+      RunError: names the file and what is wrong with it.
+    """
+    examples = load_examples(run)
+    for evaluation in run.results["evaluations"]:
+        matrices = load_matrices(run, evaluation)
+        place = (evaluation["split"], evaluation["checkpoint"], evaluation["row"])
+        if examples is not None and place == (
+            examples.split,
+            examples.checkpoint,
+            examples.rows[0],
+        ):
+            _check_examples(run, examples, matrices)
+
+
+def _check_examples(run: Run, examples: Examples, matrices: Matrices) -> None:
+    index = {example: place for place, example in enumerate(matrices.example_ids)}
+    fits = examples.split_size == len(index) and all(one in index for one in examples.ids)
+    if not fits or examples.class_names != matrices.class_names:
+        raise RunError(
+            f"{run.name}: examples.npz: its images or classes are not those of the evaluation"
+        )
+    for example, f1 in zip(examples.ids, examples.per_image_f1, strict=True):
+        computed = metrics.mean_f1(matrices.confusion_matrices[index[example]])
+        if abs(f1 - np.nan_to_num(computed)) > _SAME_SCORE:
+            raise RunError(
+                f"{run.name}: examples.npz has per_image_f1 {f1} of {example!r}, its matrix {computed}"
+            )
+
+
+@contextlib.contextmanager
+def _telling_of(run: Run) -> Iterator[None]:
+    """Makes a RunError, which names the run, of what is wrong with a file of it."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise RunError(printable(f"{run.name}: {error}")) from error
+
+
+def _texts(array: np.ndarray) -> tuple[str, ...] | None:
+    """None if it is not a list of texts, each different; half of a surrogate pair is no text."""
+    if array.ndim != 1 or array.dtype.kind != "U":
+        return None
+    texts = tuple(array.tolist())
+    is_utf8 = not any("\ud800" <= letter <= "\udfff" for text in texts for letter in text)
+    return texts if is_utf8 and len(set(texts)) == len(texts) else None
+
+
+def _same(told: float | None, computed: float | None) -> bool:
+    if told is None or computed is None:
+        return told is computed
+    return abs(told - computed) <= _SAME_SCORE

@@ -1,0 +1,213 @@
+"""Runs that differ in the seed alone make a group."""
+
+import dataclasses
+import itertools
+import json
+import pathlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from fpliif_jax.data import sides
+from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.run_data import RunData
+from fpliif_jax.experiments.runs.schema import SEED_SOURCES
+from fpliif_jax.run_folder import config_fields
+from fpliif_jax.run_folder.checkpoint import flatten_config
+from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.setting_ranges import AUTO
+
+# They do not change a run.
+_LEFT_OUT = (Role.PLACE, Role.COST, Role.DISPLAY)
+_FOLLOWS = "follows"
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Runs of one experiment: the same config, data and framework, other seeds.
+
+    Attributes:
+      name: the longest folder that its runs have in common, or the run's own name.
+      config: what they share: without the seed, without where data lie; each of seeds.* is 'follows' or the
+        value that it is fixed at.
+      framework: 'jax' or 'pytorch'.
+      runs: all that belong to it, finished or not, in their order.
+    """
+
+    name: str
+    config: dict[str, Any]
+    framework: str
+    runs: list[Run]
+
+    @property
+    def finished(self) -> list[Run]:
+        """The runs with results: those that may be pooled."""
+        return [run for run in self.runs if run.status == "finished"]
+
+    @property
+    def duplicates(self) -> tuple[int, ...]:
+        """Seeds of more than one finished run: they are no independent values."""
+        counts = Counter(run.seed for run in self.finished)
+        return tuple(sorted(seed for seed, count in counts.items() if count > 1))
+
+
+def group_runs(runs: Sequence[Run]) -> list[Group]:
+    """Puts together the runs of one experiment, in the order of their first runs.
+
+    Two runs belong together if their configs differ in nothing but the seed, what follows it, where data lie,
+    the number of threads and of pictures, and a number where the other leaves it to the program; and if they were
+    trained in the same framework, trained and evaluated on the same data (by fingerprint, by whose left its classes
+    mean, and by digest where both have it) and have as many parameters. A run without a digest joins those with one,
+    and an unfinished run the finished ones, where there is only one such group. Broken runs are in no group.
+    """
+    by_config: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.status != "broken":
+            key = json.dumps(_without_numbers(_without_seeds(run.config)), sort_keys=True)
+            by_config.setdefault(key, []).append(run)
+    grouped = []
+    for same in itertools.chain.from_iterable(map(_by_numbers, by_config.values())):
+        sources = _seed_sources(same)
+        by_sources: dict[tuple, list[Run]] = {}
+        for run in same:
+            by_sources.setdefault((sources[run.path], run.framework), []).append(run)
+        for (pattern, _), members in by_sources.items():
+            config = _without_seeds(members[0].config) | {
+                "seeds": dict(zip(SEED_SOURCES, pattern, strict=True))
+            }
+            grouped += [(config, part) for part in _same_data(members)]
+    order = {run.path: index for index, run in enumerate(runs)}
+    grouped.sort(key=lambda pair: order[pair[1][0].path])
+    return [
+        Group(_common_name(members), config, members[0].framework, members)
+        for config, members in grouped
+    ]
+
+
+def _by_numbers(runs: list[Run]) -> list[list[Run]]:
+    """Runs that differ in nothing but numbers that may be left to the program, by these numbers.
+
+    Where one says 'auto' the others are earlier runs of the same experiment, unless a seed comes twice.
+    """
+    numbers = [
+        tuple(
+            (field, value)
+            for field, value in sorted(flatten_config(run.config).items())
+            if config_fields.may_be_auto(field)
+        )
+        for run in runs
+    ]
+    has_auto = any(value == AUTO for values in numbers for _, value in values)
+    seeds = {
+        json.dumps([run.framework, run.config["seed"], run.config.get("seeds")], sort_keys=True)
+        for run in runs
+    }
+    if has_auto and len(seeds) == len(runs):
+        return [runs]
+    parts: dict[tuple, list[Run]] = {}
+    for run, values in zip(runs, numbers, strict=True):
+        parts.setdefault(values, []).append(run)
+    return list(parts.values())
+
+
+def _without_numbers(config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        field: value
+        for field, value in flatten_config(config).items()
+        if not config_fields.may_be_auto(field)
+    }
+
+
+def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key not in ("seed", "seeds")}
+    for section, group in kept.items():
+        if isinstance(group, dict):
+            kept[section] = {
+                name: value
+                for name, value in group.items()
+                if not config_fields.has_role(f"{section}.{name}", *_LEFT_OUT)
+            }
+    start = kept["train"].get("init_from")
+    if isinstance(start, str):  # a run that goes on from another one goes on from that of its seed
+        own = re.sub(rf"\bseed{config['seed']}\b", "seed*", start)
+        kept["train"] = {**kept["train"], "init_from": own}
+    return kept
+
+
+def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
+    """For each run (by path) and source of variation: 'follows' the seed, or the value it is fixed at.
+
+    A single run cannot tell: with seed 0 and a source at 0, both are possible. So of what is possible each takes
+    what most other runs can share, first those beside it, then all; and 'follows' where that is equal.
+    """
+    possible = {}
+    for run in runs:
+        seeds = run.config.get("seeds", {})
+        choices = []
+        for source in SEED_SOURCES:
+            value = seeds.get(source)
+            if value is None:  # a run made before sources could be fixed
+                choices.append((_FOLLOWS,))
+            else:
+                choices.append((_FOLLOWS, value) if value == run.seed else (value,))
+        possible[run.path] = list(itertools.product(*choices))
+    everywhere = Counter(itertools.chain.from_iterable(possible.values()))
+    beside: dict[pathlib.Path, Counter] = {}
+    for path, patterns in possible.items():
+        beside.setdefault(path.parent, Counter()).update(patterns)
+    return {
+        path: max(
+            patterns,
+            key=lambda pattern, near=beside[path.parent]: (
+                near[pattern],
+                everywhere[pattern],
+                pattern.count(_FOLLOWS),
+            ),
+        )
+        for path, patterns in possible.items()
+    }
+
+
+def _same_data(runs: list[Run]) -> list[list[Run]]:
+    finished: dict[tuple[RunData, int], list[Run]] = {}
+    others: dict[tuple[str | None, str | None, str], list[Run]] = {}
+    recorded = {
+        run.path: RunData.of(run.config, run.results, run.environment)
+        for run in runs
+        if run.status == "finished"
+    }
+    # Those that recorded most come first: a group is what they tell.
+    for run in sorted(runs, key=lambda run: run.path in recorded and recorded[run.path].unknowns):
+        if run.status == "finished":
+            key = (recorded[run.path], run.results["parameters"])
+            fitting = [one for one in finished if one[1] == key[1] and one[0].fits(key[0])]
+            finished.setdefault(fitting[0] if len(fitting) == 1 else key, []).append(run)
+        else:
+            environment = run.environment or {}
+            left = sides.whose_left(run.config, environment.get("whose_left"))
+            trained = (environment.get("data_fingerprint"), environment.get("data_digest"), left)
+            others.setdefault(trained, []).append(run)
+    parts = list(finished.values())
+    for (trained, digest, left), unfinished in others.items():
+        same_files = [
+            (data.digests[0], part)
+            for (data, _), part in finished.items()
+            if trained is None or (trained, left) == (data.fingerprints[0], data.whose_left)
+        ]
+        same_labels = [part for labels, part in same_files if labels == digest]
+        fitting = same_labels or [part for labels, part in same_files if None in (labels, digest)]
+        if len(fitting) == 1:
+            fitting[0].extend(unfinished)
+        else:
+            parts.append(unfinished)
+    order = {run.path: index for index, run in enumerate(runs)}
+    return [sorted(part, key=lambda run: order[run.path]) for part in parts]
+
+
+def _common_name(runs: list[Run]) -> str:
+    if len(runs) == 1:
+        return runs[0].name
+    parts = [run.name.split("/") for run in runs]
+    shared = itertools.takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
+    return "/".join(level[0] for level in shared) or runs[0].path.parent.resolve().name

@@ -1,0 +1,66 @@
+"""One run, as far as its files could be read."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from fpliif_jax.data_builders.errors import UserError
+
+
+class RunError(UserError):
+    """Files of a run cannot be used; the message names the file and says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run's folder.
+
+    Attributes:
+      path: the folder.
+      name: its path relative to where runs were looked for, with '/'.
+      status: 'finished' | 'unfinished' (it has no results.json) | 'broken'.
+      problem: one line when it is not finished: what is missing or wrong, and how far it came.
+      config: config.json, or that of results.json where the folder has none; checked. None if unusable.
+      results: results.json, checked: every score is None or in [0, 1], and that of its matrices.
+      environment: environment.json.
+      metrics: the records of metrics.jsonl, checked: each with 'step' and 'split', steps in order.
+    """
+
+    path: pathlib.Path
+    name: str
+    status: str
+    problem: str | None
+    config: dict[str, Any] | None
+    results: dict[str, Any] | None
+    environment: dict[str, Any] | None
+    metrics: tuple[dict[str, Any], ...]
+
+    @property
+    def seed(self) -> int | None:
+        """config.seed."""
+        return None if self.config is None else self.config["seed"]
+
+    @property
+    def framework(self) -> str:
+        """'jax' or 'pytorch': what it was trained with."""
+        return next(
+            (framework for _, framework in stated_frameworks(self.results, self.environment)), "jax"
+        )
+
+
+def stated_frameworks(
+    results: dict[str, Any] | None, environment: dict[str, Any] | None
+) -> list[tuple[str, str]]:
+    """What the files of a run that say it say of their framework: (file, framework)."""
+    files = (("results.json", results), ("environment.json", environment))
+    return [
+        (name, content["framework"])
+        for name, content in files
+        if content and "framework" in content
+    ]
+
+
+def printable(text: object) -> str:
+    """One line of UTF-8: names of files may hold anything."""
+    whole = str(text).encode("utf-8", "replace").decode("utf-8")
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in whole)
