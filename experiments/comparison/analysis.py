@@ -25,12 +25,12 @@ from fpliif_jax.experiments.comparison.lines import Line, make_lines, unique_lab
 from fpliif_jax.experiments.comparison.measured import Key, described
 from fpliif_jax.experiments.comparison.report_tables import published_tables
 from fpliif_jax.experiments.comparison.summary import summary_of, title_of
-from fpliif_jax.experiments.launching.jobs import last_error
 from fpliif_jax.experiments.plans.study_file import Study, read_studies
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
 from fpliif_jax.experiments.runs.groups import group_runs
 from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.run_log import last_error
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.run_folder.run_config import flatten_config
 

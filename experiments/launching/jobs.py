@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import re
 import shlex
 import sys
 from typing import Any
@@ -16,9 +15,6 @@ from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.same_run import goes_on_with, is_free
 from fpliif_jax.run_folder.setting_ranges import AUTO
 
-_TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_ERROR = re.compile(r"error: .*")
-_TAIL_BYTES = 16384
 _LARGEST_JSON = 64 * MEBIBYTE
 # A finished run stands whatever these are now.
 _CHANGE_NO_RESULT = (Role.PLACE, Role.COST, Role.DISPLAY)
@@ -150,38 +146,12 @@ class Outcome:
         return self.status in ("finished", "skipped")
 
 
-def last_words(log: pathlib.Path) -> str:
-    """The last line of a log that says something; bars write several on one line."""
-    lines = [line.strip() for line in _tail(log).splitlines()]
-    return next((line for line in reversed(lines) if line and not line.startswith("$ ")), "")
-
-
-def last_error(log: pathlib.Path) -> str:
-    """The last 'error: …' after the last command of a log; '' if there is none.
-
-    Another process may be writing its bars into the same log, before and after it on the same line.
-    """
-    _, _, since = _tail(log).rpartition("$ python -m ")
-    found = _ERROR.findall(since)
-    return found[-1].strip() if found else ""
-
-
 def _read_json(path: pathlib.Path) -> Any:
     """Raises OSError or ValueError where it is no JSON file."""
     try:
         return json.loads(read_regular(path, _LARGEST_JSON))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-
-
-def _tail(log: pathlib.Path) -> str:
-    try:
-        with open(log, "rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
-    return _TERMINAL_CODES.sub("", text).replace("\r", "\n")
 
 
 def _compared(config: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from tiny_run import tiny_config
 
 from fpliif_jax.experiments.launching.jobs import Job, Step, last_words
+from fpliif_jax.experiments.runs.run_log import last_words
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 CONFIG = json_config(tiny_config())

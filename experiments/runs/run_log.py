@@ -1,0 +1,34 @@
+"""The end of run.log: what a run said last, and why it failed."""
+
+import pathlib
+import re
+
+_TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_ERROR = re.compile(r"error: .*")
+_TAIL_BYTES = 16384
+
+
+def last_words(log: pathlib.Path) -> str:
+    """The last line of a log that says something; bars write several on one line."""
+    lines = [line.strip() for line in _tail(log).splitlines()]
+    return next((line for line in reversed(lines) if line and not line.startswith("$ ")), "")
+
+
+def last_error(log: pathlib.Path) -> str:
+    """The last 'error: …' after the last command of a log; '' if there is none.
+
+    Another process may be writing its bars into the same log, before and after it on the same line.
+    """
+    _, _, since = _tail(log).rpartition("$ python -m ")
+    found = _ERROR.findall(since)
+    return found[-1].strip() if found else ""
+
+
+def _tail(log: pathlib.Path) -> str:
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    return _TERMINAL_CODES.sub("", text).replace("\r", "\n")
