@@ -138,16 +138,20 @@ def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
 def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
     """For each run (by path) and source of variation: 'follows' the seed, or the value it is fixed at.
 
-    A single run cannot tell: with seed 0 and a source at 0, both are possible. So of what is possible each takes
-    what most other runs can share, first those beside it, then all; and 'follows' where that is equal.
+    A run with results says which follow. Another, and one of an earlier version, cannot tell: with seed 0 and a source
+    at 0, both are possible. So of what is possible each takes what most other runs can share, first those beside it,
+    then all; and 'follows' where that is equal.
     """
     possible = {}
     for run in runs:
         seeds = run.config.get("seeds", {})
+        recorded = (run.results or {}).get("follows_seed")
         choices = []
         for source in SEED_SOURCES:
             value = seeds.get(source)
-            if value is None:  # a run made before sources could be fixed
+            if recorded is not None:
+                choices.append((_FOLLOWS if source in recorded else value,))
+            elif value is None:  # a run made before sources could be fixed
                 choices.append((_FOLLOWS,))
             else:
                 choices.append((_FOLLOWS, value) if value == run.seed else (value,))

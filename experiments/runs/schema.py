@@ -122,6 +122,7 @@ def check_results(results: Any, name: str = "results.json") -> None:
     _check_dataset(results["dataset"], f"{name}: dataset")
     check_config(results.get("config"), f"{name}: config")
     _check_config_is_of(results, name)
+    _check_follows_seed(results, name)
     _require(_is_list_of_texts(results.get("notes")), name, "notes is not a list of texts")
     train = results.get("train")
     fits = train is None or (is_object(train) and _holds_measures(train))
@@ -195,6 +196,16 @@ def _check_config_is_of(results: dict[str, Any], name: str) -> None:
     fingerprint = results.get("config_fingerprint")
     same = fingerprint in (None, config_fingerprint(config))
     _require(same, name, "config is not the one of its config_fingerprint")
+
+
+def _check_follows_seed(results: dict[str, Any], name: str) -> None:
+    sources = results.get("follows_seed", [])  # which older runs do not have
+    fits = _is_list_of_texts(sources) and set(sources) <= set(SEED_SOURCES)
+    _require(fits, name, f"follows_seed is not a list of {', '.join(SEED_SOURCES)}")
+    seeds = results["config"].get("seeds", {})
+    for source in sources:
+        same = seeds.get(source) == results["seed"]
+        _require(same, name, f"follows_seed has {source}, whose seed is not the run's")
 
 
 def _check_sides(content: dict[str, Any], name: str) -> None:

@@ -21,6 +21,7 @@ from fpliif_jax.evaluation.scoring import (
     protocol_scores,
     score_split,
 )
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 from fpliif_jax.run_folder.run_record import write_json, write_npz
 from fpliif_jax.systems import parse_protocols
@@ -167,6 +168,7 @@ def write_results(
         "config": json_config(config),
         "config_fingerprint": config_fingerprint(json_config(config)),
         "seed": config.seed,
+        "follows_seed": config_fields.follows_seed(config),
         "framework": facts.framework,
         "model": config.model.name,
         "parameters": parameters,

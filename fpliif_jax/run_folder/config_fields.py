@@ -4,10 +4,13 @@ What hangs on several fields, on the data or on the model's shapes is checked wh
 other values a paper leaves open is the study's affair (`experiments.comparison.readings`).
 """
 
+import copy
 import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import ml_collections
 
 from fpliif_jax.data import canvas, resize
 from fpliif_jax.data_builders import BUILDERS
@@ -202,6 +205,17 @@ for _stage in ("coarse", "localisation", "fine", "end_to_end"):
     FIELDS[f"train.{_stage}.batch_size"] = Field(_BATCH_OR_NONE)
     if _stage != "end_to_end":  # it has a rate for each network
         FIELDS[f"train.{_stage}.learning_rate"] = Field(_RATE)
+
+
+def follows_seed(config: ml_collections.ConfigDict) -> list[str]:
+    """Names in config.seeds of the sources of variation that nobody gave a seed of their own: config.seed is theirs.
+
+    A source that was fixed at the very value of config.seed is none of them, which its value alone does not show.
+    """
+    other = copy.deepcopy(config)  # its references are its own
+    other.seed = config.seed + 1
+    seeds = config.get("seeds", {})
+    return [source for source in seeds if other.seeds[source] != seeds[source]]
 
 
 def has_role(field: str, *roles: Role) -> bool:

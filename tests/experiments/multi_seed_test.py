@@ -50,6 +50,7 @@ def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
             "data_order": seed,
             "augmentation": 9,
         }
+        assert set(results["follows_seed"]) == {"initialisation", "data_order"}
         scores.append(results["evaluations"][0]["mean_f1"])
     assert scores[0] != scores[1]
     line = next(

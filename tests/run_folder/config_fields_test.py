@@ -71,6 +71,16 @@ def test_weights_are_another_function_by_these_fields() -> None:
     assert decisive == of_model - same | {"data.input_scaling"}
 
 
+def test_a_source_with_a_seed_of_its_own_does_not_follow() -> None:
+    config = importlib.import_module("fpliif_jax.configs.synthetic").get_config().lock()
+    config.seed = 3
+    everything = {"initialisation", "data_order", "augmentation"}
+    assert set(config_fields.follows_seed(config)) == everything
+    config.seeds.augmentation = 3  # the same value, and yet fixed
+    assert set(config_fields.follows_seed(config)) == everything - {"augmentation"}
+    assert (config.seed, config.seeds.data_order) == (3, 3)
+
+
 def test_no_field_is_of_no_config() -> None:
     used = {
         field

@@ -86,6 +86,7 @@ def test_a_run_leaves_what_a_run_of_jax_leaves(
     for field in (
         "config",
         "config_fingerprint",
+        "follows_seed",
         "seed",
         "model",
         "parameters",

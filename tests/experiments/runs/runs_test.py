@@ -792,6 +792,36 @@ def test_a_fixed_source_of_variation_is_a_group_of_its_own(tmp_path: pathlib.Pat
     }
 
 
+def _record_followers(folder: pathlib.Path, *sources: str) -> None:
+    path = folder / "results.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"follows_seed": list(sources)}))
+
+
+def test_a_run_that_says_what_follows_its_seed_is_believed(tmp_path: pathlib.Path) -> None:
+    # All three look alike, and without the record are one group: as if the initialisation followed.
+    for name in ("a", "b", "c"):
+        write_run(tmp_path / name, config_of(0))
+    _record_followers(tmp_path / "b", "data_order", "augmentation")
+    _record_followers(tmp_path / "c", "initialisation", "data_order", "augmentation")
+    found = group_runs(runs.read_runs(tmp_path))
+    assert [[run.name for run in group.runs] for group in found] == [["a", "c"], ["b"]]
+    assert [group.config["seeds"]["initialisation"] for group in found] == ["follows", 0]
+    for sources, problem in (
+        (["seed"], "follows_seed is not a list of initialisation, data_order, augmentation"),
+        ([["seed"]], "follows_seed is not a list of"),
+    ):
+        _record_followers(tmp_path / "a", *sources)
+        (run,) = [run for run in runs.read_runs(tmp_path) if run.name == "a"]
+        assert run.problem.startswith(f"results.json: {problem}")
+
+
+def test_what_follows_the_seed_has_its_value(tmp_path: pathlib.Path) -> None:
+    folder = write_run(tmp_path / "seed1", _fixed(1, initialisation=0))
+    _record_followers(folder, "initialisation")
+    told = "results.json: follows_seed has initialisation, whose seed is not the run's"
+    assert only_run(tmp_path).problem == told
+
+
 def test_runs_from_before_sources_could_be_fixed_follow_their_seed(tmp_path: pathlib.Path) -> None:
     old = config_of(0)
     del old["seeds"]
