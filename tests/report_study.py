@@ -1,12 +1,37 @@
-"""A study made by hand, as the analysis would hand it to the report, shared by the tests of the report."""
+"""A study made by hand in the form of report.json, and as the analysis hands it to the report."""
 
+import dataclasses
+import json
 import statistics
 from typing import Any
 
 import numpy as np
 
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
+from fpliif_jax.experiments.comparison.deviations import Deviation
+from fpliif_jax.experiments.comparison.study import (
+    Comparison,
+    Confusion,
+    Curve,
+    Curves,
+    Incomplete,
+    Published,
+    ReportGroup,
+    ReportRow,
+    ReportTable,
+    RunSummary,
+    Score,
+    ScoreKey,
+    StageCurves,
+    Statistics,
+    Study,
+    Test,
+    as_json,
+)
 from fpliif_jax.experiments.runs.arrays import Examples
+from fpliif_jax.experiments.runs.environments import Difference, Environments
+from fpliif_jax.experiments.stats.seed_statistics import Summary
+from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 SEEDS = range(5)
 HOSTILE = '<script>alert("x")</script> | 100% & a_b $x$ #1'
@@ -19,7 +44,7 @@ STN_ICNN_STAGES = (
 )
 
 
-def make_study() -> dict[str, Any]:
+def _content() -> dict[str, Any]:
     """Groups of five seeds and of one, comparable and not; tables with every verdict; nulls wherever allowed."""
     random = np.random.default_rng(0)
     faces = "lapa"
@@ -133,6 +158,16 @@ def make_study() -> dict[str, Any]:
     }
 
 
+def make_study() -> dict[str, Any]:
+    """The study as report.json has it: groups of five seeds and of one, tables with every verdict, nulls."""
+    return as_written(as_study(_content()))
+
+
+def as_written(study: Study) -> dict[str, Any]:
+    """What is in report.json."""
+    return json.loads(json.dumps(as_json(study), allow_nan=False))
+
+
 def empty_study() -> dict[str, Any]:
     """A study of a folder without runs."""
     return make_study() | {
@@ -144,6 +179,112 @@ def empty_study() -> dict[str, Any]:
         "environments": {"common": {}, "differences": []},
         "external": [],
     }
+
+
+def as_study(content: dict[str, Any]) -> Study:
+    """A study as report.json has it."""
+    environments = content["environments"]
+    return Study(
+        **content
+        | {
+            "groups": [as_group(group) for group in content["groups"]],
+            "tables": [as_table(table) for table in content["tables"]],
+            "incomplete_runs": [Incomplete(**run) for run in content["incomplete_runs"]],
+            "environments": Environments(
+                environments["common"], [Difference(**one) for one in environments["differences"]]
+            ),
+        }
+    )
+
+
+def as_table(content: dict[str, Any]) -> ReportTable:
+    """A table as report.json has it."""
+    comparisons = [
+        Comparison(**_without(one, "class"), class_name=one["class"])
+        for one in content["comparisons"]
+    ]
+    rows = [as_row(row) for row in content["rows"]]
+    return ReportTable(
+        content["id"],
+        content["title"],
+        content["unit"],
+        rows,
+        comparisons,
+        content.get("note", ""),
+    )
+
+
+def as_row(content: dict[str, Any]) -> ReportRow:
+    """A row as report.json has it."""
+    published, verdict = content["published"], content["verdict"]
+    return ReportRow(
+        group=content["group"],
+        label=content["label"],
+        system=content["system"],
+        key=_as_key(content),
+        published=None if published is None else Published(**published),
+        margin=content.get("margin"),
+        against=content.get("against"),
+        statistics=_as_statistics(content),
+        prediction_interval=content["prediction_interval"],
+        tests=[Test(**test) for test in content["tests"]],
+        verdict=None if verdict is None else Verdict(verdict),
+        reason=content["reason"],
+        rests_on_runs=content["rests_on_runs"],
+    )
+
+
+def as_group(content: dict[str, Any]) -> ReportGroup:
+    """A group as report.json has it; what the study made by hand leaves out is empty."""
+    confusion, main = content["confusion"], content["main"]
+    if confusion is not None:
+        confusion = Confusion(
+            *(confusion[name] for name in ("split", "checkpoint", "row")),
+            class_names=content["class_names"],
+            matrix=confusion["matrix"],
+        )
+    left_out = {"folder": "", "duplicate_seeds": [], "fixed_seeds": {}, "problems": []}
+    return ReportGroup(
+        **left_out
+        | _without(content, "id")
+        | {
+            "identifier": content["id"],
+            "runs": [RunSummary(**run) for run in content["runs"]],
+            "main": None if main is None else _as_key(main),
+            "scores": [Score(_as_key(one), _as_statistics(one)) for one in content["scores"]],
+            "confusion": confusion,
+            "curves": Curves([as_stage(stage) for stage in content["curves"]["stages"]]),
+            "deviations": [Deviation(**one) for one in content["deviations"]],
+        }
+    )
+
+
+def as_stage(content: dict[str, Any]) -> StageCurves:
+    """Curves of a stage as report.json has them."""
+    series = {name: [Curve(**one) for one in content[name]] for name in ("loss", "validation")}
+    return StageCurves(**content | series)
+
+
+def _as_key(content: dict[str, Any]) -> ScoreKey:
+    return ScoreKey(*(content[name] for name in ("split", "checkpoint", "row", "metric", "class")))
+
+
+def _as_statistics(content: dict[str, Any]) -> Statistics:
+    summary = content["summary"]
+    numbers = {
+        field.name: content.get(field.name)
+        for field in dataclasses.fields(Statistics)
+        if field.name not in ("values", "summary")
+    }
+    return Statistics(
+        {int(seed): value for seed, value in content["values"].items()},
+        None if summary is None else Summary(**summary),
+        **numbers,
+    )
+
+
+def _without(content: dict[str, Any], field: str) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != field}
 
 
 def make_examples(

@@ -1,13 +1,6 @@
-"""The study as one JSON-ready dictionary: what the report renders, and report.json.
+"""Makes the study of a folder of runs (`comparison.study` has its form).
 
-    {"title", "root", "margin", "summary": [sentence], "commands": [command],
-     "groups": [runs that differ in their seed alone: framework, scores, confusion, curves, deviations, …],
-     "tables": [{"id", "title", "unit", "rows", "comparisons", and where the reader needs one a "note"}],
-     "incomplete_runs": [{"name", "status", "problem"}],
-     "environments": {"common", "differences"}, "external": [file]}
-
-Scores are in percent points, intervals [low, high], and what is undefined is None. Nothing here raises for what a
-run's files contain.
+Nothing here raises for what a run's files contain.
 """
 
 import pathlib
@@ -22,10 +15,18 @@ from fpliif_jax.experiments.comparison import (
     training_times,
 )
 from fpliif_jax.experiments.comparison.lines import Line, make_lines, unique_label
-from fpliif_jax.experiments.comparison.measured import Key, described
+from fpliif_jax.experiments.comparison.measured import described
 from fpliif_jax.experiments.comparison.report_tables import published_tables
+from fpliif_jax.experiments.comparison.study import (
+    Incomplete,
+    ReportGroup,
+    RunSummary,
+    Score,
+    ScoreKey,
+    Study,
+)
 from fpliif_jax.experiments.comparison.summary import summary_of, title_of
-from fpliif_jax.experiments.plans.study_file import Study, read_studies
+from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
 from fpliif_jax.experiments.runs.groups import group_runs
@@ -37,7 +38,7 @@ from fpliif_jax.run_folder.run_config import flatten_config
 
 def analyse(
     root: pathlib.Path, external: Sequence[pathlib.Path] = ()
-) -> tuple[dict[str, Any], dict[str, Run]]:
+) -> tuple[Study, dict[str, Run]]:
     """Reads all runs in a folder and compares them with what is published.
 
     Args:
@@ -52,7 +53,7 @@ def analyse(
       PublishedError: an external file cannot be read.
     """
     runs = read_runs(root)
-    studies, problems = read_studies(root)
+    studies, problems = study_file.read_studies(root)
     elsewhere = [value for path in external for value in read_external(path)]
     lines = make_lines(group_runs(runs), studies)
     tables = frameworks.tables(lines) + published_tables(lines, studies, elsewhere)
@@ -63,78 +64,67 @@ def analyse(
     groups = [_group(line, lines) for line in lines]
     incomplete = _incomplete(root, runs, studies, problems, lines)
     margins = [line.margin for line in lines]
-    study = {
-        "title": title_of(studies, lines, root),
-        "root": root.resolve().name,
-        "margin": min(margins, default=0.5),
-        "summary": summary_of(lines, tables, incomplete),
-        "commands": _commands(studies, sound),
-        "groups": groups,
-        "tables": tables,
-        "incomplete_runs": incomplete,
-        "environments": environments(sound),
-        "external": [path.name for path in external],
-    }
+    study = Study(
+        title=title_of(studies, lines, root),
+        root=root.resolve().name,
+        margin=min(margins, default=0.5),
+        summary=summary_of(lines, tables, incomplete),
+        commands=_commands(studies, sound),
+        groups=groups,
+        tables=tables,
+        incomplete_runs=incomplete,
+        environments=environments(sound),
+        external=[path.name for path in external],
+    )
     return study, {line.identifier: line.first for line in lines}
 
 
-def _group(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
+def _group(line: Line, lines: Sequence[Line]) -> ReportGroup:
     measured, results = line.measured, line.measured.results
     main = measured.main
-    scores = []
-    for key, score in measured.scores.items():
-        images = measured.images(score) if _deserves_images(key, main) else None
-        found = described(score.values, images)
-        del found["prediction_interval"]
-        scores.append(
-            {
-                "split": key[0],
-                "checkpoint": key[1],
-                "row": key[2],
-                "metric": key[3],
-                "class": key[4],
-                **found,
-            }
+    scores = [
+        Score(
+            key,
+            described(
+                score.values, measured.images(score) if _deserves_images(key, main) else None
+            ),
         )
+        for key, score in measured.scores.items()
+    ]
     obstacles = line.obstacles()
     confusion = measured.confusion()
-    return {
-        "id": line.identifier,
-        "name": unique_label(line, lines),
-        "folder": measured.group.name,
-        "model": results["model"],
-        "framework": measured.group.framework,
-        "dataset": line.dataset,
-        "parameters": results["parameters"],
-        "seeds": list(measured.runs),
-        "duplicate_seeds": list(measured.group.duplicates),
-        "fixed_seeds": {
+    return ReportGroup(
+        identifier=line.identifier,
+        name=unique_label(line, lines),
+        folder=measured.group.name,
+        model=results["model"],
+        framework=measured.group.framework,
+        dataset=line.dataset,
+        parameters=results["parameters"],
+        seeds=list(measured.runs),
+        duplicate_seeds=measured.group.duplicates,
+        fixed_seeds={
             source: value
             for source, value in measured.group.config["seeds"].items()
             if value != "follows"
         },
-        "settings": _differing_settings(line, lines),
-        "runs": [_run(run) for run in measured.group.finished],
-        "main": None
-        if main is None
-        else dict(zip(("split", "checkpoint", "row", "metric", "class"), main, strict=True)),
-        "scores": scores,
-        "class_names": confusion["class_names"] if confusion else _class_names(results),
-        "confusion": confusion,
-        "curves": measured.curves(),
-        "deviations": [
-            {"field": one.field, "here": one.here, "paper": one.paper, "kind": one.kind}
-            for one in line.deviations()
-        ],
-        "comparable": not obstacles,
-        "reasons": obstacles,
-        "problems": list(dict.fromkeys(measured.problems)),
-    }
+        settings=_differing_settings(line, lines),
+        runs=[_run(run) for run in measured.group.finished],
+        main=main,
+        scores=scores,
+        class_names=confusion.class_names if confusion else _class_names(results),
+        confusion=confusion,
+        curves=measured.curves(),
+        deviations=line.deviations(),
+        comparable=not obstacles,
+        reasons=obstacles,
+        problems=list(dict.fromkeys(measured.problems)),
+    )
 
 
-def _deserves_images(key: Key, main: Key | None) -> bool:
+def _deserves_images(key: ScoreKey, main: ScoreKey | None) -> bool:
     """Resampling takes a moment: the classes of the main row, and the means of all others."""
-    return key[3] == "mean_f1" or (main is not None and key[:3] == main[:3])
+    return key.metric == "mean_f1" or (main is not None and key.evaluation == main.evaluation)
 
 
 def _class_names(results: dict[str, Any]) -> list[str]:
@@ -161,32 +151,30 @@ def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run) -> RunSummary:
     train = run.results.get("train") or {}
     environment = run.environment or {}
-    return {
-        "name": run.name,
-        "seed": run.seed,
-        "seconds": train.get("seconds"),
-        "images_per_second": train.get("images_per_second"),
-        "git_commit": environment.get("git_commit"),
-        "command": environment.get("command"),
-        "notes": run.results["notes"],
-    }
+    return RunSummary(
+        name=run.name,
+        seed=run.seed,
+        seconds=train.get("seconds"),
+        images_per_second=train.get("images_per_second"),
+        git_commit=environment.get("git_commit"),
+        command=environment.get("command"),
+        notes=run.results["notes"],
+    )
 
 
 def _incomplete(
     root: pathlib.Path,
     runs: Sequence[Run],
-    studies: Sequence[Study],
+    studies: Sequence[study_file.Study],
     problems: Sequence[str],
     lines: Sequence[Line],
-) -> list[dict[str, Any]]:
+) -> list[Incomplete]:
     """Runs that are broken, half finished or never started, and evaluations that cannot be used."""
     found = [
-        {"name": run.name, "status": run.status, "problem": run.problem}
-        for run in runs
-        if run.status != "finished"
+        Incomplete(run.name, run.status, run.problem) for run in runs if run.status != "finished"
     ]
     names = {run.name for run in runs}
     for study in studies:
@@ -195,24 +183,20 @@ def _incomplete(
             if name not in names and "/seed" in f"/{job}":
                 error = last_error(root / name / "run.log")
                 problem = error or "it has left nothing; the same command starts it"
-                status = "failed" if error else "not started"
-                found.append({"name": name, "status": status, "problem": problem})
+                found.append(Incomplete(name, "failed" if error else "not started", problem))
     for problem in problems:
-        found.append({"name": problem.split(":")[0], "status": "broken", "problem": problem})
+        found.append(Incomplete(problem.split(":")[0], "broken", problem))
     for line in lines:
+        name = line.measured.group.name
         for problem in dict.fromkeys(line.measured.problems):
-            found.append(
-                {"name": line.measured.group.name, "status": "evaluation", "problem": problem}
-            )
+            found.append(Incomplete(name, "evaluation", problem))
         for seed in line.measured.group.duplicates:
             problem = f"seed {seed} was run more than once: the first of these runs counts"
-            found.append(
-                {"name": line.measured.group.name, "status": "duplicate", "problem": problem}
-            )
+            found.append(Incomplete(name, "duplicate", problem))
     return found
 
 
-def _commands(studies: Sequence[Study], runs: Sequence[Run]) -> list[str]:
+def _commands(studies: Sequence[study_file.Study], runs: Sequence[Run]) -> list[str]:
     """What was typed, once each: the studies' commands, then those of all runs."""
     commands = [study.command for study in studies]
     commands += [

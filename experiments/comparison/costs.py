@@ -8,7 +8,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax.experiments.comparison.report_row import as_published, table_row
+from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
+from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.tables import Variant
@@ -20,6 +21,7 @@ from fpliif_jax.experiments.runs.bounded_files import (
     read_bytes,
 )
 from fpliif_jax.experiments.runs.json_values import is_number
+from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 _LIMIT = MEBIBYTE
 _PAPER_DEVICES = {"fps": "A100", "milliseconds": "1080 Ti"}
@@ -34,7 +36,7 @@ _SYSTEMS = {"STN-iCNN": "STN-iCNN", "iCNN": "baseline"}  # names of published an
 _MILLION = 1e6
 
 
-def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[dict[str, Any]]:
+def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[ReportTable]:
     """Tables of parameters, operations and speed for each study that measured them.
 
     Files that cannot be read leave gaps with a reason.
@@ -44,21 +46,16 @@ def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[dict[str, Any]]
         variants = [v for v in study.table.variants if not v.trains] if study.table else []
         rows = [row for variant in variants for row in _rows(root, study, variant)]
         for metric, (title, unit) in _METRICS.items():
-            own = [row for row in rows if row["metric"] == metric]
+            own = [row for row in rows if row.key.metric == metric]
             if own:
+                table = study.table
                 made.append(
-                    {
-                        "id": f"{study.table.name}-{metric}",
-                        "title": f"{study.table.title}: {title}",
-                        "unit": unit,
-                        "rows": own,
-                        "comparisons": [],
-                    }
+                    ReportTable(f"{table.name}-{metric}", f"{table.title}: {title}", unit, own)
                 )
     return made
 
 
-def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[dict[str, Any]]:
+def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[ReportRow]:
     folder = root / study.folder / variant.name
     cost, cost_problem = _read(folder / "cost.json", root)
     speed, speed_problem = _read(folder / "benchmark.json", root)
@@ -90,23 +87,22 @@ def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[dict[str, 
 
 def _row(
     label: str, published: PublishedValue, found: float | None, problem: str, not_comparable: str
-) -> dict[str, Any]:
+) -> ReportRow:
     verdict, reason = None, problem or "the files do not have this number"
     if found is not None and not_comparable:
-        verdict, reason = "not comparable", f"{not_comparable}."
+        verdict, reason = Verdict.NOT_COMPARABLE, f"{not_comparable}."
     elif found is not None and published.metric in _PAPER_DEVICES:
         verdict, reason = speed_verdict(found, published)
     elif found is not None:
         agrees = round(found, published.decimals) == published.value
-        verdict = "reproduced" if agrees else "not reproduced"
+        verdict = Verdict.REPRODUCED if agrees else Verdict.NOT_REPRODUCED
         reason = (
             f"{found:.{published.decimals + 2}f} against the printed {published.printed}: "
             f"{'the same' if agrees else 'not the same'} in its printed digits."
         )
     return table_row(
         label,
-        published.metric,
-        "",
+        of_no_evaluation(published.metric),
         published=as_published(published, published.value, _METRICS[published.metric][1]),
         values={} if found is None else {0: found},
         verdict=verdict,
@@ -115,10 +111,10 @@ def _row(
     )
 
 
-def speed_verdict(found: float, published: PublishedValue) -> tuple[str, str]:
+def speed_verdict(found: float, published: PublishedValue) -> tuple[Verdict, str]:
     """Verdict and reason for a time or rate that was measured on the paper's kind of device."""
     agrees = abs(found / published.value - 1) <= _SPEED_MARGIN
-    verdict = "reproduced within margin" if agrees else "not reproduced"
+    verdict = Verdict.WITHIN_MARGIN if agrees else Verdict.NOT_REPRODUCED
     shown = f"{found:.{published.decimals}f}"
     return verdict, f"{shown} against {published.printed}; the margin is {_SPEED_MARGIN:.0%}."
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax.experiments.comparison import published_rows
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
-from fpliif_jax.experiments.comparison.measured import Score
+from fpliif_jax.experiments.comparison.measured import SeedScores
 from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.report_tables import split_by_class
+from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable, ScoreKey
 from fpliif_jax.experiments.runs.schema import FRAMEWORKS
 from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
 from fpliif_jax.run_folder import config_fields
@@ -21,7 +21,7 @@ _FIRST, _SECOND = FRAMEWORKS.values()
 _FREE = (Role.COST, Role.PROTOCOL, Role.RECORD, Role.ROUNDING)
 
 
-def tables(lines: Sequence[Line]) -> list[dict[str, Any]]:
+def tables(lines: Sequence[Line]) -> list[ReportTable]:
     """The table of all pairs of JAX and PyTorch, and that of their classes; none where there is no pair.
 
     A pair is compared in its main score and, in the same evaluation, in the F1 of each class: paired by seed. Holm's
@@ -41,29 +41,29 @@ def tables(lines: Sequence[Line]) -> list[dict[str, Any]]:
         return []
     made = [one for one in found if one is not None]
     families = [
-        [one for one in made if (one["class"] in published_rows.MAIN_CLASSES) == is_main]
+        [one for one in made if (one.class_name in published_rows.MAIN_CLASSES) == is_main]
         for is_main in (True, False)
     ]
     return split_by_class(
-        {
-            "id": TABLE,
-            "title": f"{_FIRST} and {_SECOND}, from the same config and data",
-            "unit": "F1, percent",
-            "rows": rows,
-            "comparisons": [one for family in families for one in published_rows.adjusted(family)],
-        }
+        ReportTable(
+            TABLE,
+            f"{_FIRST} and {_SECOND}, from the same config and data",
+            "F1, percent",
+            rows,
+            [one for family in families for one in published_rows.adjusted(family)],
+        )
     )
 
 
-def sentences(lines: Sequence[Line], made: Sequence[dict[str, Any]]) -> list[str]:
+def sentences(lines: Sequence[Line], made: Sequence[ReportTable]) -> list[str]:
     """What the tables of `tables` say of the main scores, and why groups of one config are not compared."""
     told = []
     for table in made:
-        if table["id"] != TABLE:
+        if table.identifier != TABLE:
             continue
-        compared = {(one["a"], one["b"]): one for one in table["comparisons"]}
-        for first, second in zip(table["rows"][::2], table["rows"][1::2], strict=True):
-            labels = (first["label"], second["label"])
+        compared = {(one.a, one.b): one for one in table.comparisons}
+        for first, second in zip(table.rows[::2], table.rows[1::2], strict=True):
+            labels = (first.label, second.label)
             told.append(_sentence(*labels, compared.get(labels)))
     return told + _unpaired(lines)
 
@@ -109,57 +109,56 @@ def _parameters(line: Line) -> int:
     return line.measured.results["parameters"]
 
 
-def _keys(first: Line, second: Line) -> list[tuple[str, ...]]:
+def _keys(first: Line, second: Line) -> list[ScoreKey]:
     """The main score and the classes beside it, of those that both have."""
     main = first.measured.main
     if main is None:
         return []
-    keys = [main] + [key for key in first.measured.scores if key[:3] == main[:3] and key[3] == "f1"]
+    classes = [
+        key
+        for key in first.measured.scores
+        if key.evaluation == main.evaluation and key.metric == "f1"
+    ]
+    keys = [main, *classes]
     return [key for key in keys if key in second.measured.scores]
 
 
-def _row(line: Line, label: str, score: Score) -> dict[str, Any]:
-    if score.class_name not in published_rows.MAIN_CLASSES:
-        label = f"{label}: {score.class_name.replace('_', ' ')}"
+def _row(line: Line, label: str, score: SeedScores) -> ReportRow:
+    if score.key.class_name not in published_rows.MAIN_CLASSES:
+        label = f"{label}: {score.key.class_name.replace('_', ' ')}"
     return table_row(
         label,
-        score.metric,
-        score.class_name,
+        score.key,
         group=line.identifier,
-        split=score.split,
-        checkpoint=score.checkpoint,
-        row=score.row,
         margin=line.margin,
         values=score.values,
         images=line.measured.images(score),
     )
 
 
-def _sentence(first: str, second: str, found: dict[str, Any] | None) -> str:
+def _sentence(first: str, second: str, found: Comparison | None) -> str:
     if found is None:
         return (
             f"{first} and {second}: too few runs for a test of their difference; "
             f"{FEWEST_RUNS} seeds that both have are needed."
         )
-    seeds = (
-        f"On the same {found['n']} seeds" if found["test"] == "paired t" else "On different seeds"
-    )
-    what = "mean F1" if found["metric"] == "mean_f1" else "overall F1"
-    low, high = found["interval"]
+    seeds = f"On the same {found.n} seeds" if found.test == "paired t" else "On different seeds"
+    what = "mean F1" if found.metric == "mean_f1" else "overall F1"
+    low, high = found.interval
     return (
-        f"{seeds}, {first} and {second} differ by {_signed(found['difference'])} points of {what} "
+        f"{seeds}, {first} and {second} differ by {_signed(found.difference)} points of {what} "
         f"[{_signed(low)}, {_signed(high)}] ({_FIRST} − {_SECOND}, 95 % interval): {_judged(found)}."
     )
 
 
-def _judged(found: dict[str, Any]) -> str:
-    low, high = found["interval"]
-    margin = f"the margin of {found['margin']:g} points"
-    differs = found["p_holm"] is not None and found["p_holm"] < 0.05
-    equal = found["equivalent_p"] is not None and found["equivalent_p"] < 0.05
+def _judged(found: Comparison) -> str:
+    low, high = found.interval
+    margin = f"the margin of {found.margin:g} points"
+    differs = found.p_holm is not None and found.p_holm < 0.05
+    equal = found.equivalent_p is not None and found.equivalent_p < 0.05
     if equal:
         return f"smaller than {margin}" + (", but beyond the seeds' noise" if differs else "")
-    if min(abs(low), abs(high)) > found["margin"] and low * high > 0:
+    if min(abs(low), abs(high)) > found.margin and low * high > 0:
         return f"larger than {margin}"
     noise = "beyond the seeds' noise" if differs else "within the seeds' noise"
     return f"{noise}, and not shown to be smaller than {margin}"

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison.report_row import table_row
+from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, ScoreKey
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.tables import Variant
 from fpliif_jax.experiments.runs.bounded_files import (
@@ -27,7 +28,7 @@ _MOMENTS = {"distance_before": "before", "distance_after": "hidden"}
 
 def tables(
     root: pathlib.Path, studies: Sequence[Study], broken: Collection[str] = ()
-) -> list[dict[str, Any]]:
+) -> list[ReportTable]:
     """Distances of the windows' centres from the true ones, in pixels of the canvas, a table a study.
 
     Args:
@@ -42,20 +43,19 @@ def tables(
         rows = [row for variant in measuring for row in _rows(root, study, variant, broken)]
         if rows:
             made.append(
-                {
-                    "id": f"{study.table.name}-windows",
-                    "title": f"{study.table.title}: distance of its window from its true centre",
-                    "unit": "pixels of the canvas",
-                    "rows": rows,
-                    "comparisons": [],
-                }
+                ReportTable(
+                    f"{study.table.name}-windows",
+                    f"{study.table.title}: distance of its window from its true centre",
+                    "pixels of the canvas",
+                    rows,
+                )
             )
     return made
 
 
 def _rows(
     root: pathlib.Path, study: Study, variant: Variant, broken: Collection[str]
-) -> list[dict[str, Any]]:
+) -> list[ReportRow]:
     found = {}
     for path in sorted((root / study.folder / variant.name).glob(f"seed*/{FILE}")):
         seed = re.fullmatch(r"seed(\d{1,9})", path.parents[1].name)
@@ -78,9 +78,7 @@ def _rows(
                 rows.append(
                     table_row(
                         label,
-                        moment,
-                        "mean",
-                        checkpoint="best",
+                        ScoreKey("", "best", "", moment, "mean"),
                         values=values,
                         reason="the paper has a picture and no numbers",
                     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison import deviations
-from fpliif_jax.experiments.comparison.measured import MeasuredGroup, Score
+from fpliif_jax.experiments.comparison.measured import MeasuredGroup, SeedScores
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.tables import TABLES, Table, Variant
 from fpliif_jax.experiments.runs.groups import Group
@@ -62,7 +62,7 @@ class Line:
         )
 
     @property
-    def main_score(self) -> Score | None:
+    def main_score(self) -> SeedScores | None:
         """The score that stands for the line."""
         main = self.measured.main
         return None if main is None else self.measured.scores[main]
@@ -82,10 +82,10 @@ class Line:
         elif self.data.is_of_other_data:
             found.append("trained on other data than scored on")
         main = self.measured.main
-        if main is not None and main[0] != "test":
-            found.append(f"scored on the {main[0]} split, not on the test split")
-        if main is not None and main[1].startswith("after_"):
-            found.append(f"scored with the checkpoint {main[1]}, before the last stage")
+        if main is not None and main.split != "test":
+            found.append(f"scored on the {main.split} split, not on the test split")
+        if main is not None and main.checkpoint.startswith("after_"):
+            found.append(f"scored with the checkpoint {main.checkpoint}, before the last stage")
         return found
 
     @property

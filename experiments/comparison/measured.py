@@ -12,39 +12,31 @@ import numpy as np
 
 from fpliif_jax import systems
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.comparison.study import (
+    Confusion,
+    Curve,
+    Curves,
+    Interval,
+    ScoreKey,
+    StageCurves,
+    Statistics,
+)
 from fpliif_jax.experiments.runs.arrays import Matrices, load_matrices
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.json_values import is_number
 from fpliif_jax.experiments.runs.run import Run, RunError
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
 
-Key = tuple[str, str, str, str, str]  # split, checkpoint, row, metric, class
 _OVERALL = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
 _RESAMPLES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class Score:
-    """One score of a group.
+class SeedScores:
+    """One score of a group: percent, by seed."""
 
-    Attributes:
-      split, checkpoint, row: of the evaluation; the row as in results.json ('192to256').
-      metric: 'mean_f1', 'f1', 'group_f1', 'miou', 'miou_with_background' or 'per_image_mean_f1'.
-      class_name: 'mean', or the class or group.
-      values: percent, by seed.
-    """
-
-    split: str
-    checkpoint: str
-    row: str
-    metric: str
-    class_name: str
+    key: ScoreKey
     values: dict[int, float]
-
-    @property
-    def key(self) -> Key:
-        """What it is the score of."""
-        return (self.split, self.checkpoint, self.row, self.metric, self.class_name)
 
 
 class MeasuredGroup:
@@ -61,45 +53,53 @@ class MeasuredGroup:
         self.results: dict[str, Any] = first.results
         self.problems: list[str] = []  # files of evaluations that could not be used
         self._matrices: dict[tuple[str, str, str], list[Matrices] | None] = {}
-        self._images: dict[Key, image_bootstrap.ImageBootstrap | None] = {}
+        self._images: dict[ScoreKey, image_bootstrap.ImageBootstrap | None] = {}
 
     @functools.cached_property
-    def scores(self) -> dict[Key, Score]:
+    def scores(self) -> dict[ScoreKey, SeedScores]:
         """Every score that at least one run has, in the order of results.json."""
-        values: dict[Key, dict[int, float]] = {}
+        values: dict[ScoreKey, dict[int, float]] = {}
         for seed, run in self.runs.items():
             for found in run.results["evaluations"]:
                 where = (found["split"], found["checkpoint"], found["row"])
                 for metric, name, fraction in _scores_of(found):
                     if fraction is not None:
-                        values.setdefault((*where, metric, name), {})[seed] = 100 * fraction
-        return {key: Score(*key, by_seed) for key, by_seed in values.items()}
+                        key = ScoreKey(*where, metric, name)
+                        values.setdefault(key, {})[seed] = 100 * fraction
+        return {key: SeedScores(key, by_seed) for key, by_seed in values.items()}
 
     @functools.cached_property
-    def main(self) -> Key | None:
+    def main(self) -> ScoreKey | None:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
         system = systems.of_name(self.results["model"])
         wanted = system.main_score(self.results["dataset"]["name"])
-        keys = [key for key in self.scores if key[3:] == wanted]
+        keys = [key for key in self.scores if key.measure == wanted]
         order = {"test": 0, "validation": 1, "train": 2}
-        keys.sort(key=lambda key: (order[key[0]], key[1] != "best", key[2] != system.main_protocol))
+        keys.sort(
+            key=lambda key: (
+                order[key.split],
+                key.checkpoint != "best",
+                key.protocol != system.main_protocol,
+            )
+        )
         return keys[0] if keys else None
 
-    def find(self, row: str, metric: str, class_name: str) -> Score | None:
-        """The score of a row in the split and checkpoint that stand for the group."""
+    def find(self, protocol: str, metric: str, class_name: str) -> SeedScores | None:
+        """The score of a protocol in the split and checkpoint that stand for the group."""
         if self.main is None:
             return None
-        return self.scores.get((*self.main[:2], row, metric, class_name))
+        split, checkpoint = self.main.split, self.main.checkpoint
+        return self.scores.get(ScoreKey(split, checkpoint, protocol, metric, class_name))
 
-    def images(self, score: Score) -> image_bootstrap.ImageBootstrap | None:
+    def images(self, score: SeedScores) -> image_bootstrap.ImageBootstrap | None:
         """How much a score owes to its images; None where the matrices are not there or fit no such score."""
         if score.key not in self._images:
             self._images[score.key] = self._resampled(score)
         return self._images[score.key]
 
-    def _resampled(self, score: Score) -> image_bootstrap.ImageBootstrap | None:
-        matrices = self._stack((score.split, score.checkpoint, score.row))
-        statistic = None if matrices is None else _statistic(score, matrices[0].class_names)
+    def _resampled(self, score: SeedScores) -> image_bootstrap.ImageBootstrap | None:
+        matrices = self._stack(score.key.evaluation)
+        statistic = None if matrices is None else _statistic(score.key, matrices[0].class_names)
         if statistic is None:
             return None
         seeds = [seed for seed in self.runs if seed in score.values]
@@ -109,33 +109,30 @@ class MeasuredGroup:
             image_bootstrap.stack(matrices), statistic, resamples=_RESAMPLES
         )
 
-    def confusion(self) -> dict[str, Any] | None:
+    def confusion(self) -> Confusion | None:
         """The matrix of the main evaluation, summed over runs and images, as shares of each true class."""
         if self.main is None:
             return None
-        matrices = self._stack(self.main[:3])
+        matrices = self._stack(self.main.evaluation)
         if matrices is None:
             return None
         total = sum(found.confusion_matrices.sum(axis=0) for found in matrices)
         rows = total.sum(axis=1, keepdims=True)
         shares = np.divide(total, rows, out=np.zeros(total.shape), where=rows > 0)
-        split, checkpoint, row = self.main[:3]
-        return {
-            "split": split,
-            "checkpoint": checkpoint,
-            "row": row,
-            "class_names": list(matrices[0].class_names),
-            "matrix": [[round(float(share), 6) for share in line] for line in shares],
-        }
+        return Confusion(
+            *self.main.evaluation,
+            class_names=matrices[0].class_names,
+            matrix=[[round(float(share), 6) for share in line] for line in shares],
+        )
 
-    def curves(self) -> dict[str, Any]:
+    def curves(self) -> Curves:
         """Training loss and validation score by step, of each stage and run, unfinished runs included."""
         names: dict[str, None] = {}
         for run in self.group.runs:
             names |= dict.fromkeys(record["stage"] for record in run.metrics if "stage" in record)
-        return {"stages": [self._stage_curves(name) for name in names]}
+        return Curves([self._stage_curves(name) for name in names])
 
-    def _stage_curves(self, stage: str) -> dict[str, Any]:
+    def _stage_curves(self, stage: str) -> StageCurves:
         of_location = stage == "localisation"
         loss, validation = [], []
         for run in self.group.runs:
@@ -149,12 +146,12 @@ class MeasuredGroup:
                     if value is not None:
                         points.append((record["step"], value))
             validation.append(_curve(run, points))
-        return {
-            "name": stage,
-            "loss": [curve for curve in loss if curve["steps"]],
-            "validation": [curve for curve in validation if curve["steps"]],
-            "validation_metric": "window error, pixels" if of_location else "mean F1, percent",
-        }
+        return StageCurves(
+            stage,
+            [curve for curve in loss if curve.steps],
+            [curve for curve in validation if curve.steps],
+            "window error, pixels" if of_location else "mean F1, percent",
+        )
 
     def _stack(self, where: tuple[str, str, str]) -> list[Matrices] | None:
         if where not in self._matrices:
@@ -179,26 +176,34 @@ class MeasuredGroup:
 
 def described(
     values: Mapping[int, float], images: image_bootstrap.ImageBootstrap | None = None
-) -> dict[str, Any]:
-    """Values by seed with their statistics, ready for JSON; no intervals over fewer than three runs."""
+) -> Statistics:
+    """Values by seed with their statistics; images are how much they owe to their images."""
     numbers = list(values.values())
-    enough = numbers if len(numbers) >= seed_statistics.FEWEST_RUNS else []
+    enough = _enough(values)
     of_images = images.mean if images else None
-    crossed = images.crossed if images else None
-    return {
-        "values": {str(seed): value for seed, value in values.items()},
-        "summary": dataclasses.asdict(seed_statistics.summary(numbers)),
-        "t_interval": _ends(seed_statistics.t_interval(enough)),
-        "bootstrap_interval": _ends(seed_statistics.bootstrap_interval(enough)),
-        "prediction_interval": _ends(seed_statistics.prediction_interval(enough)),
-        "image_interval": _ends(of_images),
-        "image_sd": of_images.sd if of_images else None,
-        "seed_and_image_interval": _ends(crossed),
-    }
+    return Statistics(
+        values=dict(values),
+        summary=seed_statistics.summary(numbers),
+        t_interval=_ends(seed_statistics.t_interval(enough)),
+        bootstrap_interval=_ends(seed_statistics.bootstrap_interval(enough)),
+        image_interval=_ends(of_images),
+        image_sd=of_images.sd if of_images else None,
+        seed_and_image_interval=_ends(images.crossed if images else None),
+    )
 
 
-def _ends(interval: Any) -> list[float] | None:
-    return None if interval is None else [interval.low, interval.high]
+def prediction_interval(values: Mapping[int, float]) -> Interval | None:
+    """Where one more run would fall, 95 %; None for fewer than three runs."""
+    return _ends(seed_statistics.prediction_interval(_enough(values)))
+
+
+def _enough(values: Mapping[int, float]) -> list[float]:
+    """The values, or none where they are too few for an interval."""
+    return list(values.values()) if len(values) >= seed_statistics.FEWEST_RUNS else []
+
+
+def _ends(interval: seed_statistics.Interval | None) -> Interval | None:
+    return None if interval is None else (interval.low, interval.high)
 
 
 def _scores_of(found: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:
@@ -210,17 +215,17 @@ def _scores_of(found: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]
         yield "group_f1", name, value
 
 
-def _statistic(score: Score, class_names: Sequence[str]) -> image_bootstrap.Score | None:
-    if score.metric == "mean_f1":
+def _statistic(key: ScoreKey, class_names: Sequence[str]) -> image_bootstrap.Score | None:
+    if key.metric == "mean_f1":
         return image_bootstrap.mean_f1
-    if score.metric == "miou":
+    if key.metric == "miou":
         return image_bootstrap.miou
-    if score.metric == "f1":
-        return image_bootstrap.class_f1(list(class_names).index(score.class_name))
+    if key.metric == "f1":
+        return image_bootstrap.class_f1(list(class_names).index(key.class_name))
     parts = metrics.face_parts(class_names)
-    if score.metric == "group_f1" and score.class_name in parts:
-        return image_bootstrap.group_f1(parts[score.class_name])
-    if score.metric == "group_f1" and score.class_name == "overall":
+    if key.metric == "group_f1" and key.class_name in parts:
+        return image_bootstrap.group_f1(parts[key.class_name])
+    if key.metric == "group_f1" and key.class_name == "overall":
         return image_bootstrap.group_f1([index for part in parts.values() for index in part])
     return None
 
@@ -233,9 +238,5 @@ def _validation_value(record: dict[str, Any], of_location: bool) -> float | None
     return 100 * value if is_number(value) else None
 
 
-def _curve(run: Run, points: Sequence[tuple[int, float]]) -> dict[str, Any]:
-    return {
-        "seed": run.seed,
-        "steps": [step for step, _ in points],
-        "values": [value for _, value in points],
-    }
+def _curve(run: Run, points: Sequence[tuple[int, float]]) -> Curve:
+    return Curve(run.seed, [step for step, _ in points], [value for _, value in points])

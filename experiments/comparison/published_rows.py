@@ -3,23 +3,26 @@
 All scores are in percent points. What is not a score (parameters, operations, frames per second) keeps its unit.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison import deviations
 from fpliif_jax.experiments.comparison.lines import Line
-from fpliif_jax.experiments.comparison.measured import Score, described
-from fpliif_jax.experiments.comparison.report_row import as_published, table_row
+from fpliif_jax.experiments.comparison.measured import SeedScores, described, prediction_interval
+from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
+from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ScoreKey, Test
 from fpliif_jax.experiments.plans.tables import TABLES, Claim, Variant
 from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.experiments.stats import seed_statistics, verdicts
+from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 _SCORE_METRICS = ("f1", "mean_f1", "group_f1", "miou")
 _WHOLE_SYSTEMS = ("FP-LIIF", "STN-iCNN")
 MAIN_CLASSES = ("mean", "overall")
 
 
-def rows_of(line: Line, external: Sequence[PublishedValue] = ()) -> list[dict[str, Any]]:
+def rows_of(line: Line, external: Sequence[PublishedValue] = ()) -> list[ReportRow]:
     """The rows of a line: one for each published number of its claims, or its main score alone.
 
     Args:
@@ -33,11 +36,11 @@ def rows_of(line: Line, external: Sequence[PublishedValue] = ()) -> list[dict[st
             rows += [row, *_external_rows(row, claim, line, external)]
     if rows or line.measured.main is None:
         return rows
-    _, _, name, metric, class_name = line.measured.main
-    return [_row(line, line.label, name, metric, class_name)]
+    main = line.measured.main
+    return [_row(line, line.label, main.protocol, main.metric, main.class_name)]
 
 
-def peers(lines: Sequence[Line]) -> list[dict[str, Any]]:
+def peers(lines: Sequence[Line]) -> list[ReportRow]:
     """What the same tables print for systems without a line here: means and overall scores, beside nothing of ours.
 
     Another system's number stands as the paper has it; a system that is built here has no finished run yet.
@@ -62,10 +65,8 @@ def peers(lines: Sequence[Line]) -> list[dict[str, Any]]:
             rows.append(
                 table_row(
                     value.system,
-                    value.metric,
-                    value.class_name,
+                    of_no_evaluation(value.metric, value.class_name, value.protocol),
                     system="ours" if is_own else value.system,
-                    row=value.protocol,
                     published=as_published(value, value.percent, value.unit),
                     reason=(
                         "no finished run of it here"
@@ -115,8 +116,8 @@ def compare(
     margin: float,
     paired: bool,
     kind: str = "lines",
-) -> dict[str, Any] | None:
-    """A difference between two sets of runs, as one entry of the report; None with too few runs.
+) -> Comparison | None:
+    """A difference between two sets of runs; None with too few runs.
 
     Args:
       first: label, and percent by seed.
@@ -137,77 +138,76 @@ def compare(
         equivalence = seed_statistics.welch_equivalence_between(mine, theirs, margin)
     if test is None or test.n < seed_statistics.FEWEST_RUNS:
         return None
-    return {
-        "a": label,
-        "b": other_label,
-        "metric": metric,
-        "class": class_name,
-        "difference": test.difference,
-        "interval": [test.low, test.high],
-        "test": "paired t" if paired else "Welch t",
-        "n": test.n,
-        "p": test.p,
-        "p_holm": None,
-        "equivalent_p": None if equivalence is None else equivalence.p,
-        "margin": margin,
-        "kind": kind,
-    }
+    return Comparison(
+        a=label,
+        b=other_label,
+        metric=metric,
+        class_name=class_name,
+        difference=test.difference,
+        interval=(test.low, test.high),
+        test="paired t" if paired else "Welch t",
+        n=test.n,
+        p=test.p,
+        p_holm=None,
+        equivalent_p=None if equivalence is None else equivalence.p,
+        margin=margin,
+        kind=kind,
+    )
 
 
-def compare_lines(lines: Sequence[Line], baseline: Line) -> list[dict[str, Any]]:
+def compare_lines(lines: Sequence[Line], baseline: Line) -> list[Comparison]:
     """Every line's main score against the baseline's, without Holm's p-values."""
     found = []
     score = baseline.main_score
     for line in lines:
         own = line.main_score
-        if line is baseline or own is None or score is None or own.key[3:] != score.key[3:]:
+        if line is baseline or own is None or score is None or own.key.measure != score.key.measure:
             continue
         found.append(compare_scores((line.label, own), (baseline.label, score), line.margin))
     return [one for one in found if one is not None]
 
 
 def compare_scores(
-    first: tuple[str, Score], second: tuple[str, Score], margin: float, kind: str = "lines"
-) -> dict[str, Any] | None:
+    first: tuple[str, SeedScores],
+    second: tuple[str, SeedScores],
+    margin: float,
+    kind: str = "lines",
+) -> Comparison | None:
     """A difference between two groups in one score, as `compare`: paired where two seeds match, else by Welch."""
     (label, own), (other_label, other) = first, second
     paired = len(own.values.keys() & other.values.keys()) >= 2
     return compare(
         (label, own.values),
         (other_label, other.values),
-        own.metric,
-        own.class_name,
+        *own.key.measure,
         margin,
         paired,
         kind,
     )
 
 
-def compare_external(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def compare_external(rows: Sequence[ReportRow]) -> list[Comparison]:
     """Rows measured elsewhere against ours of the same number: Welch, and paired where two seeds match."""
     found = []
     for row in rows:
-        if row["system"] == "ours" or row["against"] is None:
+        if row.system == "ours" or row.against is None:
             continue
-        ours = rows[row["against"]]
-        sides = [
-            (side["label"], {int(seed): value for seed, value in side["values"].items()})
-            for side in (ours, row)
-        ]
+        ours = rows[row.against]
+        sides = [(side.label, side.statistics.values) for side in (ours, row)]
         same = {seed for seed in sides[0][1].keys() & sides[1][1].keys() if seed >= 0}
         for paired in (False, True):
             if paired and len(same) < 2:
                 continue
-            found.append(
-                compare(*sides, row["metric"], row["class"], ours["margin"], paired, "elsewhere")
-            )
+            found.append(compare(*sides, *row.key.measure, ours.margin, paired, "elsewhere"))
     return adjusted([one for one in found if one is not None])
 
 
-def adjusted(comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The same with Holm's p-values over all of them."""
-    p_values = seed_statistics.holm([one["p"] for one in comparisons])
-    return [{**one, "p_holm": p} for one, p in zip(comparisons, p_values, strict=True)]
+    p_values = seed_statistics.holm([one.p for one in comparisons])
+    return [
+        dataclasses.replace(one, p_holm=p) for one, p in zip(comparisons, p_values, strict=True)
+    ]
 
 
 def _of_claim(claim: Claim, variant: Variant) -> list[PublishedValue]:
@@ -237,7 +237,7 @@ def _label(claim: Claim, line: Line, published: PublishedValue) -> str:
     return f"{label}: {published.class_name.replace('_', ' ')}"
 
 
-def _judged_rows(claim: Claim, line: Line) -> list[dict[str, Any]]:
+def _judged_rows(claim: Claim, line: Line) -> list[ReportRow]:
     """A row for each published score of a claim."""
     rows = []
     for value in _of_claim(claim, line.variant):
@@ -245,45 +245,50 @@ def _judged_rows(claim: Claim, line: Line) -> list[dict[str, Any]]:
             label, name = _label(claim, line, value), claim_row(claim, line)
             row = _row(line, label, name, value.metric, value.class_name)
             spread = _spread(claim, line, value)
-            row["published"] = as_published(value, value.percent, value.unit, *spread)
-            rows.append(row)
-    _judge(rows, line)
-    return rows
+            published = as_published(value, value.percent, value.unit, *spread)
+            rows.append(dataclasses.replace(row, published=published))
+    return _judged(rows, line)
 
 
-def _judge(rows: Sequence[dict[str, Any]], line: Line) -> None:
-    """Verdicts on the rows of one claim: the main score by itself, its classes and groups as one family."""
+def _judged(rows: Sequence[ReportRow], line: Line) -> list[ReportRow]:
+    """The rows of one claim with verdicts: the main score by itself, its classes and groups as one family."""
     obstacles = _in_short(line.obstacles())
+    made = list(rows)
     for is_main in (True, False):
-        judged = [r for r in rows if r["values"] and (r["class"] in MAIN_CLASSES) == is_main]
-        alone = []
-        for row in judged:
-            published, values = row["published"], list(row["values"].values())
-            spread = published["sd"], published["n"]
-            alone.append(
-                verdicts.verdict(values, published["value"], line.margin, *spread, obstacles)
+        places = [
+            place
+            for place, row in enumerate(rows)
+            if row.statistics.values and (row.key.class_name in MAIN_CLASSES) == is_main
+        ]
+        alone = [_verdict(rows[place], line.margin, obstacles) for place in places]
+        judgements = alone if is_main else verdicts.as_family(alone)
+        for place, judgement in zip(places, judgements, strict=True):
+            made[place] = dataclasses.replace(
+                rows[place],
+                verdict=judgement.word,
+                reason=judgement.reason,
+                tests=_tests(rows[place], judgement),
             )
-        found = alone if is_main else verdicts.as_family(alone)
-        for row, one in zip(judged, found, strict=True):
-            row["verdict"], row["reason"], row["tests"] = one.word, one.reason, _tests(row, one)
+    return made
 
 
-def _row(line: Line, label: str, row_name: str, metric: str, class_name: str) -> dict[str, Any]:
+def _verdict(row: ReportRow, margin: float, obstacles: str | None) -> verdicts.Judgement:
+    values, published = list(row.statistics.values.values()), row.published
+    return verdicts.verdict(values, published.value, margin, published.sd, published.n, obstacles)
+
+
+def _row(line: Line, label: str, protocol: str, metric: str, class_name: str) -> ReportRow:
     """What was measured, before it is held against anything."""
-    score = line.measured.find(row_name, metric, class_name)
-    split, checkpoint = line.measured.main[:2] if line.measured.main else ("", "")
+    score, main = line.measured.find(protocol, metric, class_name), line.measured.main
+    split, checkpoint = (main.split, main.checkpoint) if main else ("", "")
     return table_row(
         label,
-        metric,
-        class_name,
+        ScoreKey(split, checkpoint, protocol, metric, class_name),
         group=line.identifier,
-        split=split,
-        checkpoint=checkpoint,
-        row=row_name,
         margin=line.margin,
         values=score.values if score else {},
         images=line.measured.images(score) if score else None,
-        reason="" if score else f"the runs have no row {row_name} with this score",
+        reason="" if score else f"the runs have no row {protocol} with this score",
     )
 
 
@@ -295,11 +300,11 @@ def _in_short(obstacles: Sequence[str]) -> str | None:
     return obstacles[0] + (f" (and {more} more reason{'s' if more > 1 else ''})" if more else "")
 
 
-def _tests(row: dict[str, Any], found: verdicts.Verdict) -> list[dict[str, Any]]:
-    """Every test that the numbers allow, ready for JSON; none where the runs were not compared."""
+def _tests(row: ReportRow, found: verdicts.Judgement) -> list[Test]:
+    """Every test that the numbers allow; none where the runs were not compared."""
     if not found.was_tested:
         return []
-    values, published = list(row["values"].values()), found.published
+    values, published = list(row.statistics.values.values()), found.published
     made: list[Any] = [
         seed_statistics.one_sample_t(values, published),
         seed_statistics.equivalence(values, published, found.margin),
@@ -308,67 +313,67 @@ def _tests(row: dict[str, Any], found: verdicts.Verdict) -> list[dict[str, Any]]
         counts = (found.published_n,) if found.published_n else seed_statistics.UNKNOWN_COUNTS
         made += [seed_statistics.welch(values, published, found.published_sd, n) for n in counts]
     tests = [
-        {
-            "name": test.method,
-            "statistic": getattr(test, "statistic", None),
-            "df": test.df,
-            "p": test.p,
-            "published_n": getattr(test, "other_n", None),
-            "assumes": getattr(test, "assumption", f"margin ±{found.margin:g} points"),
-        }
+        Test(
+            name=test.method,
+            statistic=getattr(test, "statistic", None),
+            df=test.df,
+            p=test.p,
+            published_n=getattr(test, "other_n", None),
+            assumes=getattr(test, "assumption", f"margin ±{found.margin:g} points"),
+        )
         for test in made
     ]
-    told = {"statistic": None, "df": None, "published_n": found.published_n}
     tests.append(
-        told
-        | {
-            "name": "not reproduced: larger p of two tests",
-            "p": found.p_not_reproduced,
-            "assumes": "one test: the mean of such runs is within the margin of the published value; the other: the "
+        Test(
+            name="not reproduced: larger p of two tests",
+            p=found.p_not_reproduced,
+            published_n=found.published_n,
+            assumes="one test: the mean of such runs is within the margin of the published value; the other: the "
             "published value is a further run like ours, or the mean of several",
-        }
+        )
     )
     if found.family_size is not None:
         tests.append(
-            told
-            | {
-                "name": "not reproduced: Holm's p over the row's classes",
-                "p": found.p_family,
-                "assumes": f"{found.family_size} classes and groups, however they depend on each other",
-            }
+            Test(
+                name="not reproduced: Holm's p over the row's classes",
+                p=found.p_family,
+                published_n=found.published_n,
+                assumes=f"{found.family_size} classes and groups, however they depend on each other",
+            )
         )
     return tests
 
 
 def _external_rows(
-    ours: dict[str, Any], claim: Claim, line: Line, external: Sequence[PublishedValue]
-) -> list[dict[str, Any]]:
+    ours: ReportRow, claim: Claim, line: Line, external: Sequence[PublishedValue]
+) -> list[ReportRow]:
     dataset = line.measured.results["dataset"]["name"]
     protocols = {claim.protocol}
     if claim.protocol in ("", claim.row):  # it names no experiment but a row, ours or the paper's
-        protocols |= {claim.row, ours["row"], ours["row"].replace("to", "->")}
+        protocols |= {claim.row, ours.key.protocol, ours.key.protocol.replace("to", "->")}
     rows = []
     for key, values in measured_elsewhere(external).items():
         system, where, protocol, class_name, metric = key
-        if (where, class_name, metric) != (dataset, ours["class"], ours["metric"]):
+        if where != dataset or (metric, class_name) != ours.key.measure:
             continue
         if protocol not in protocols or not _is_about(system, claim):
             continue
         rows.append(
-            {
-                **ours,
-                "group": None,
-                "label": f"{system}: {ours['label']}",
-                "system": system,
-                "row": protocol,
-                "published": None,
-                "against": 0,  # filled in by the table, which knows the places of its rows
-                **described(values),
-                "tests": [],
+            dataclasses.replace(
+                ours,
+                group=None,
+                label=f"{system}: {ours.label}",
+                system=system,
+                key=dataclasses.replace(ours.key, protocol=protocol),
+                published=None,
+                against=0,  # filled in by the table, which knows the places of its rows
+                statistics=described(values),
+                prediction_interval=prediction_interval(values),
+                tests=(),
                 # It stands beside ours: where ours is not held against the paper, neither is it.
-                "verdict": "not comparable" if ours["verdict"] == "not comparable" else None,
-                "reason": "measured elsewhere, with settings that are not known here",
-            }
+                verdict=Verdict.NOT_COMPARABLE if ours.is_apart else None,
+                reason="measured elsewhere, with settings that are not known here",
+            )
         )
     return rows
 

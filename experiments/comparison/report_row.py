@@ -1,40 +1,35 @@
-"""The form of a row in the report's tables: every field is written down here, once."""
+"""Makes rows of the report's tables."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from fpliif_jax.experiments.comparison.measured import described
+from fpliif_jax.experiments.comparison.measured import described, prediction_interval
+from fpliif_jax.experiments.comparison.study import Published, ReportRow, ScoreKey
 from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.experiments.stats import image_bootstrap
+from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 
 def table_row(
     label: str,
-    metric: str,
-    class_name: str,
+    key: ScoreKey,
     *,
     group: str | None = None,
     system: str = "ours",
-    split: str = "",
-    checkpoint: str = "",
-    row: str = "",
-    published: dict[str, Any] | None = None,
+    published: Published | None = None,
     margin: float | None = None,
     values: Mapping[int, float] | None = None,
     images: image_bootstrap.ImageBootstrap | None = None,
-    verdict: str | None = None,
+    verdict: Verdict | None = None,
     reason: str = "",
     rests_on_runs: bool = True,
-) -> dict[str, Any]:
-    """A row, ready for JSON.
+) -> ReportRow:
+    """A row.
 
     Args:
       label: what it is called.
-      metric: 'mean_f1', 'f1', …, or what was counted or timed.
-      class_name: 'mean', a class or a group.
+      key: of its score, or of what was counted or timed; '' where it is of no evaluation.
       group: identifier of the group of runs in the report; None: of none.
       system: 'ours', or whose number it is.
-      split, checkpoint, row: of the evaluation.
       published: of `as_published`.
       margin: of equivalence, in points.
       values: measured, by seed, in the table's unit; none where nothing was measured.
@@ -43,24 +38,26 @@ def table_row(
       reason: of the verdict, or why there is none.
       rests_on_runs: whether a verdict needs runs that may be compared; False for what is counted or timed.
     """
-    return {
-        "group": group,
-        "label": label,
-        "system": system,
-        "split": split,
-        "checkpoint": checkpoint,
-        "row": row,
-        "metric": metric,
-        "class": class_name,
-        "published": published,
-        "margin": margin,
-        "against": None,
-        **described(values or {}, images),
-        "tests": [],
-        "verdict": verdict,
-        "reason": reason,
-        "rests_on_runs": rests_on_runs,
-    }
+    return ReportRow(
+        group=group,
+        label=label,
+        system=system,
+        key=key,
+        published=published,
+        margin=margin,
+        against=None,
+        statistics=described(values or {}, images),
+        prediction_interval=prediction_interval(values or {}),
+        tests=(),
+        verdict=verdict,
+        reason=reason,
+        rests_on_runs=rests_on_runs,
+    )
+
+
+def of_no_evaluation(metric: str, class_name: str = "", protocol: str = "") -> ScoreKey:
+    """The key of a number that was not scored here: printed, counted, timed, or measured elsewhere."""
+    return ScoreKey("", "", protocol, metric, class_name)
 
 
 def as_published(
@@ -69,8 +66,8 @@ def as_published(
     unit: str,
     sd: float | None = None,
     runs: int | None = None,
-) -> dict[str, Any]:
-    """A published number, ready for JSON.
+) -> Published:
+    """A published number.
 
     Args:
       value: as printed.
@@ -79,12 +76,4 @@ def as_published(
       sd: printed with it, in the table's unit.
       runs: that it is the mean of.
     """
-    return {
-        "value": number,
-        "printed": value.printed,
-        "decimals": value.decimals,
-        "sd": sd,
-        "n": runs,
-        "source": value.source,
-        "unit": unit,
-    }
+    return Published(number, value.printed, value.decimals, sd, runs, value.source, unit)

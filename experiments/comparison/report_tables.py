@@ -1,12 +1,13 @@
 """The tables of the report: what the papers published beside what was measured."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax.experiments.comparison import published_rows
 from fpliif_jax.experiments.comparison.lines import Line, published_table, study_of
-from fpliif_jax.experiments.comparison.report_row import table_row
+from fpliif_jax.experiments.comparison.report_row import of_no_evaluation, table_row
+from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.tables import Table
 from fpliif_jax.experiments.published import PublishedValue
@@ -20,7 +21,7 @@ _NOTE_ON_CLASSES = (
 
 def published_tables(
     lines: Sequence[Line], studies: Sequence[Study], external: Sequence[PublishedValue]
-) -> list[dict[str, Any]]:
+) -> list[ReportTable]:
     """A table for each study of one, then for runs that were started by themselves.
 
     Args:
@@ -59,32 +60,26 @@ def _table(
     lines: list[Line],
     external: Sequence[PublishedValue],
     used: set[str],
-) -> dict[str, Any]:
+) -> ReportTable:
     if table is not None:
         order = [variant.name for variant in table.variants]
         lines = sorted(lines, key=lambda line: order.index(line.variant.name))
-    rows: list[dict[str, Any]] = []
+    rows: list[ReportRow] = []
     for line in lines:
         for row in published_rows.rows_of(line, external):
-            if row["system"] == "ours":
+            if row.system == "ours":
                 place = len(rows)
+                rows.append(row)
             else:
-                row["against"] = place
-                used.add(row["system"])
-            rows.append(row)
-    _tell_apart(rows, lines)
-    rows += published_rows.peers(lines)
+                rows.append(dataclasses.replace(row, against=place))
+                used.add(row.system)
+    rows = _told_apart(rows, lines) + published_rows.peers(lines)
     found = _against_baselines(table, lines) if table is not None else []
-    return {
-        "id": identifier,
-        "title": title,
-        "unit": "F1, percent",
-        "rows": rows,
-        "comparisons": found + published_rows.compare_external(rows),
-    }
+    comparisons = found + published_rows.compare_external(rows)
+    return ReportTable(identifier, title, "F1, percent", rows, comparisons)
 
 
-def _against_baselines(table: Table, lines: Sequence[Line]) -> list[dict[str, Any]]:
+def _against_baselines(table: Table, lines: Sequence[Line]) -> list[Comparison]:
     """The lines of each framework against the baseline of the same framework."""
     found = []
     for framework in dict.fromkeys(line.framework for line in lines):
@@ -95,80 +90,80 @@ def _against_baselines(table: Table, lines: Sequence[Line]) -> list[dict[str, An
     return published_rows.adjusted(found)
 
 
-def _tell_apart(rows: Sequence[dict[str, Any]], lines: Sequence[Line]) -> None:
-    """Names the group in labels that several groups have, and the framework where not all runs are of JAX."""
+def _told_apart(rows: Sequence[ReportRow], lines: Sequence[Line]) -> list[ReportRow]:
+    """Labels that several groups have name their group, and the framework where not all runs are of JAX."""
     named = {line.identifier: line for line in lines}
-    groups: dict[str, set[str]] = {}
+    groups: dict[str, set[str | None]] = {}
     for row in rows:
-        groups.setdefault(row["label"], set()).add(row["group"])
+        groups.setdefault(row.label, set()).add(row.group)
+    made = []
     for row in rows:
-        line = named.get(row["group"])
-        if line is None:
-            continue
-        if len(groups[row["label"]]) > 1:
-            row["label"] = f"{line.label}: {row['label']}"
-        elif line.framework and not row["label"].startswith(line.label):
-            row["label"] = f"{line.framework}: {row['label']}"
+        line, label = named.get(row.group), row.label
+        if line is not None and len(groups[label]) > 1:
+            label = f"{line.label}: {label}"
+        elif line is not None and line.framework and not label.startswith(line.label):
+            label = f"{line.framework}: {label}"
+        made.append(dataclasses.replace(row, label=label))
+    return made
 
 
-def split_by_class(table: dict[str, Any]) -> list[dict[str, Any]]:
+def split_by_class(table: ReportTable) -> list[ReportTable]:
     """Means and overall scores in a table of their own, before the classes."""
-    rows, comparisons = table["rows"], table["comparisons"]
     parts = []
     for is_main, suffix, title in ((True, "", ""), (False, CLASSES, ", by class")):
-        own = [row for row in rows if (row["class"] in published_rows.MAIN_CLASSES) == is_main]
-        differences = [
-            one for one in comparisons if (one["class"] in published_rows.MAIN_CLASSES) == is_main
+        places = [
+            place
+            for place, row in enumerate(table.rows)
+            if (row.key.class_name in published_rows.MAIN_CLASSES) == is_main
         ]
         # Places in the whole table become places in this part.
         own = [
-            row if row["against"] is None else {**row, "against": own.index(rows[row["against"]])}
-            for row in own
+            row
+            if row.against is None
+            else dataclasses.replace(row, against=places.index(row.against))
+            for row in (table.rows[place] for place in places)
+        ]
+        differences = [
+            one
+            for one in table.comparisons
+            if (one.class_name in published_rows.MAIN_CLASSES) == is_main
         ]
         if own:
             parts.append(
-                {
-                    **table,
-                    "id": table["id"] + suffix,
-                    "title": table["title"] + title,
-                    "rows": own,
-                    "comparisons": differences,
-                }
+                dataclasses.replace(
+                    table,
+                    identifier=table.identifier + suffix,
+                    title=table.title + title,
+                    rows=own,
+                    comparisons=differences,
+                )
             )
     return parts
 
 
-def _with_note(table: dict[str, Any]) -> dict[str, Any]:
+def _with_note(table: ReportTable) -> ReportTable:
     """The table; beside tests of classes, with how they are corrected for their number."""
-    is_tested = table["id"].endswith(CLASSES) and any(row["tests"] for row in table["rows"])
-    return {**table, "note": _NOTE_ON_CLASSES} if is_tested else table
+    is_tested = table.identifier.endswith(CLASSES) and any(row.tests for row in table.rows)
+    return dataclasses.replace(table, note=_NOTE_ON_CLASSES) if is_tested else table
 
 
-def _unmatched(external: Sequence[PublishedValue], used: set[str]) -> dict[str, Any] | None:
+def _unmatched(external: Sequence[PublishedValue], used: set[str]) -> ReportTable | None:
     """Numbers measured elsewhere that none of the runs is about: shown, beside nothing."""
-    rows = []
-    for key, values in published_rows.measured_elsewhere(external).items():
-        system, dataset, protocol, class_name, metric = key
-        if system in used:
-            continue
-        rows.append(
-            table_row(
-                " ".join(filter(None, (system, dataset, protocol, class_name))),
-                metric,
-                class_name,
-                system=system,
-                row=protocol,
-                values=values,
-                reason="no run here is about this number",
-            )
+    rows = [
+        table_row(
+            " ".join(filter(None, (system, dataset, protocol, class_name))),
+            of_no_evaluation(metric, class_name, protocol),
+            system=system,
+            values=values,
+            reason="no run here is about this number",
         )
-    if not rows:
-        return None
-    title = "Measured elsewhere"
-    return {
-        "id": "external",
-        "title": title,
-        "unit": "F1, percent",
-        "rows": rows,
-        "comparisons": [],
-    }
+        for (
+            system,
+            dataset,
+            protocol,
+            class_name,
+            metric,
+        ), values in published_rows.measured_elsewhere(external).items()
+        if system not in used
+    ]
+    return ReportTable("external", "Measured elsewhere", "F1, percent", rows) if rows else None

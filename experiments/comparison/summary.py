@@ -3,19 +3,19 @@
 import pathlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax import systems
 from fpliif_jax.experiments.comparison import frameworks
 from fpliif_jax.experiments.comparison.lines import Line, published_table, unique_label
 from fpliif_jax.experiments.comparison.measured import described
 from fpliif_jax.experiments.comparison.report_tables import CLASSES
+from fpliif_jax.experiments.comparison.study import Incomplete, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.runs.run_data import is_drawn, short
 
 
 def summary_of(
-    lines: Sequence[Line], tables: Sequence[dict[str, Any]], incomplete: Sequence[dict[str, Any]]
+    lines: Sequence[Line], tables: Sequence[ReportTable], incomplete: Sequence[Incomplete]
 ) -> list[str]:
     """What a reader should know first, in plain sentences."""
     sentences = []
@@ -110,16 +110,16 @@ def _unrecorded_data(lines: Sequence[Line]) -> list[str]:
     ]
 
 
-def _verdicts(tables: Sequence[dict[str, Any]]) -> list[str]:
+def _verdicts(tables: Sequence[ReportTable]) -> list[str]:
     """How many published numbers have which verdict: means and overall scores, then classes."""
     sentences = []
     for is_class, what in ((False, "means, overall scores and costs"), (True, "class scores")):
         words = Counter(
-            row["verdict"]
+            row.verdict
             for table in tables
-            for row in table["rows"]
-            if row["verdict"] and row["system"] == "ours"
-            if table["id"].endswith(CLASSES) == is_class
+            for row in table.rows
+            if row.verdict and row.system == "ours"
+            if table.identifier.endswith(CLASSES) == is_class
         )
         if words:
             told = ", ".join(f"{number} {word}" for word, number in words.items())
@@ -141,8 +141,8 @@ def _spreads(lines: Sequence[Line]) -> list[str]:
         return []
     score = line.measured.scores[main]
     found = described(score.values, line.measured.images(score))
-    mean, sd, images = found["summary"]["mean"], found["summary"]["sd"], found["image_sd"]
-    of_what = "mean F1" if main[3] == "mean_f1" else "overall F1"
+    mean, sd, images = found.summary.mean, found.summary.sd, found.image_sd
+    of_what = "mean F1" if main.metric == "mean_f1" else "overall F1"
     if sd is None:
         return [
             f"{line.label}: {of_what} {mean:.2f}, one run: nothing can be said about its variance."
@@ -153,24 +153,22 @@ def _spreads(lines: Sequence[Line]) -> list[str]:
     return [text + "."]
 
 
-def _differences(table: dict[str, Any]) -> list[str]:
+def _differences(table: ReportTable) -> list[str]:
     """Which lines of a table differ from its baseline, and numbers from elsewhere from ours, beyond doubt."""
     sentences = []
     for kind, what in (
         ("lines", "between its lines"),
         ("elsewhere", "to what was measured elsewhere"),
     ):
-        made = [one for one in table["comparisons"] if one["kind"] == kind]
-        clear = [one for one in made if one["p_holm"] < 0.05]
-        told = [
-            f"{one['a']} − {one['b']}: {one['difference']:+.2f}".replace("-", "−") for one in clear
-        ]
+        made = [one for one in table.comparisons if one.kind == kind]
+        clear = [one for one in made if one.p_holm < 0.05]
+        told = [f"{one.a} − {one.b}: {one.difference:+.2f}".replace("-", "−") for one in clear]
         if told:
             sentences.append(
-                f"{table['title']}: differences beyond the seeds' noise (Holm, 5 %): {'; '.join(told)}."
+                f"{table.title}: differences beyond the seeds' noise (Holm, 5 %): {'; '.join(told)}."
             )
         elif made:
             sentences.append(
-                f"{table['title']}: no difference {what} stands out from the seeds' noise."
+                f"{table.title}: no difference {what} stands out from the seeds' noise."
             )
     return sentences

@@ -4,16 +4,17 @@ Only steps are counted: not the first of each stage, which compiles, and neither
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax.experiments.comparison.costs import speed_verdict
 from fpliif_jax.experiments.comparison.deviations import dataset_of
 from fpliif_jax.experiments.comparison.lines import Line, study_of
-from fpliif_jax.experiments.comparison.report_row import as_published, table_row
+from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
+from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.published import PublishedValue, published_values
+from fpliif_jax.experiments.runs.json_values import is_number
 from fpliif_jax.experiments.runs.run import Run
-from fpliif_jax.experiments.runs.schema import is_number
+from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 _PAPER_DEVICE = "1080 Ti"
 # STN-iCNN's §2.5.2: K and then L are pre-trained; what fine-tuning consists of, the paper does not say.
@@ -25,21 +26,16 @@ _STAGES = {
 _SECONDS = 3600  # of an hour
 
 
-def tables(lines: Sequence[Line], studies: Sequence[Study]) -> list[dict[str, Any]]:
+def tables(lines: Sequence[Line], studies: Sequence[Study]) -> list[ReportTable]:
     """A table for each study whose variants have published hours."""
     made = []
     for study in studies:
         own = [line for line in lines if study_of(line, studies) is study]
         rows = [row for line in own for row in _rows(line)]
         if rows:
+            table = study.table
             made.append(
-                {
-                    "id": f"{study.table.name}-hours",
-                    "title": f"{study.table.title}: training",
-                    "unit": "hours",
-                    "rows": rows,
-                    "comparisons": [],
-                }
+                ReportTable(f"{table.name}-hours", f"{table.title}: training", "hours", rows)
             )
     return made
 
@@ -57,7 +53,7 @@ def stage_seconds(run: Run) -> dict[str, float]:
     return {stage: seconds for stage, seconds in found.items() if seconds >= 0}
 
 
-def _rows(line: Line) -> list[dict[str, Any]]:
+def _rows(line: Line) -> list[ReportRow]:
     rows = []
     for claim in line.variant.claims if line.variant else ():
         wanted = (claim.source, claim.system, claim.protocol, "hours", dataset_of(line.variant))
@@ -67,7 +63,7 @@ def _rows(line: Line) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(line: Line, label: str, published: PublishedValue) -> dict[str, Any]:
+def _row(line: Line, label: str, published: PublishedValue) -> ReportRow:
     values = {}
     for seed, run in line.measured.runs.items():
         seconds = stage_seconds(run)
@@ -76,13 +72,12 @@ def _row(line: Line, label: str, published: PublishedValue) -> dict[str, Any]:
     verdict, reason = None, "the logs of the runs do not have the times of these stages"
     if values:
         obstacles = [*line.obstacles(), *_other_devices(line, published)]
-        verdict, reason = "not comparable", f"{'; '.join(obstacles)}."
+        verdict, reason = Verdict.NOT_COMPARABLE, f"{'; '.join(obstacles)}."
         if not obstacles:
             verdict, reason = speed_verdict(sum(values.values()) / len(values), published)
     return table_row(
         label,
-        published.metric,
-        "",
+        of_no_evaluation(published.metric),
         group=line.identifier,
         published=as_published(published, published.value, published.unit),
         values=values,

@@ -14,6 +14,7 @@ runs are listed.
 """
 
 import argparse
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 from fpliif_jax.data_builders import standard_streams
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.experiments.comparison.analysis import analyse
+from fpliif_jax.experiments.comparison.study import Incomplete
 from fpliif_jax.experiments.report import write_report
 from fpliif_jax.experiments.runs.arrays import Examples, load_examples
 from fpliif_jax.experiments.runs.run import Run, RunError
@@ -47,32 +49,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser.parse_args(arguments)
     try:
         study, shown = analyse(flags.runs, flags.external)
-        if not (study["groups"] or study["tables"] or study["incomplete_runs"]):
+        if not (study.groups or study.tables or study.incomplete_runs):
             sys.exit(
                 f"error: there are no runs in {flags.runs}; make some with python -m "
                 "experiments.multi_seed or experiments.reproduce, or check --runs"
             )
-        examples = _examples(shown, study)
+        examples, unusable = _examples(shown)
+        study = dataclasses.replace(study, incomplete_runs=[*study.incomplete_runs, *unusable])
         write_report(study, examples, flags.output, photos=not flags.nophotos)
     except USER_ERRORS as error:
         sys.exit(error_line(error))
-    print("\n".join(study["summary"]))
+    print("\n".join(study.summary))
     print(flags.output / "report.html")
 
 
-def _examples(shown: dict[str, Run], study: dict) -> dict[str, Examples]:
-    """The pictures of each group; a file that cannot be used is told in the report."""
-    found = {}
+def _examples(shown: dict[str, Run]) -> tuple[dict[str, Examples], list[Incomplete]]:
+    """The pictures of each group, and the files that cannot be used."""
+    found, unusable = {}, []
     for identifier, run in shown.items():
         try:
             examples = load_examples(run)
         except RunError as error:
-            entry = {"name": run.name, "status": "pictures", "problem": str(error)}
-            study["incomplete_runs"].append(entry)
+            unusable.append(Incomplete(run.name, "pictures", str(error)))
             continue
         if examples is not None:
             found[identifier] = examples
-    return found
+    return found, unusable
 
 
 if __name__ == "__main__":

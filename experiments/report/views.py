@@ -2,20 +2,21 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax.data_builders import BUILDERS
+from fpliif_jax.experiments.comparison.study import (
+    Comparison,
+    ReportGroup,
+    ReportRow,
+    ReportTable,
+    Study,
+    Test,
+)
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.runs.run_data import labels_digests, short
-from fpliif_jax.experiments.stats.verdict_rule import WORDS
-
-_FIELDS = ("split", "checkpoint", "row", "metric", "class")
-_INTERVALS = {
-    "mean": "t_interval",
-    "next run": "prediction_interval",
-    "bootstrap": "bootstrap_interval",
-    "test images": "image_interval",
-}
+from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,7 @@ class RowView:
     difference: str
     intervals: tuple[tuple[str, str], ...]
     seeds: tuple[tuple[str, str], ...]
-    verdict: str | None
+    verdict: Verdict | None
     reason: str
     tests: tuple[dict[str, str], ...]
 
@@ -62,87 +63,78 @@ class TableView:
     comparisons: tuple[dict[str, str], ...]
 
 
-def table_view(table: dict[str, Any], index: int) -> TableView:
+def table_view(table: ReportTable, index: int) -> TableView:
     """A table of the study; index makes its anchor."""
     anchor = f"table-{index}"
     views = [
-        _row_view(table, row, f"{anchor}-row-{position}")
-        for position, row in enumerate(table["rows"])
+        _row_view(table, row, f"{anchor}-row-{position}") for position, row in enumerate(table.rows)
     ]
-    apart = [view for view in views if view.verdict == "not comparable"]
+    apart = [view for view in views if view.verdict == Verdict.NOT_COMPARABLE]
     source = _shared([view.published_note for view in views if view.published != wording.MISSING])
     if source:
         views = [dataclasses.replace(view, published_note="") for view in views]
     reason = _shared([view.reason for view in apart])
-    apart = [view for view in views if view.verdict == "not comparable"]
+    apart = [view for view in views if view.verdict == Verdict.NOT_COMPARABLE]
     if reason:
         apart = [dataclasses.replace(view, reason="") for view in apart]
     return TableView(
         anchor=anchor,
-        table_id=str(table["id"]),
-        title=str(table["title"]),
-        unit=str(table["unit"]),
+        table_id=table.identifier,
+        title=table.title,
+        unit=table.unit,
         common=table_rows.common_text(table),
         source=source,
-        note=str(table.get("note", "")),
+        note=table.note,
         reason_apart=reason,
-        is_beside_published=any(
-            row["published"] or row["verdict"] or row["reason"] for row in table["rows"]
+        is_beside_published=any(row.published or row.verdict or row.reason for row in table.rows),
+        rows=tuple(
+            view for view in views if view.verdict != Verdict.NOT_COMPARABLE and view.was_run
         ),
-        rows=tuple(view for view in views if view.verdict != "not comparable" and view.was_run),
         rows_apart=tuple(apart),
         rows_not_run=tuple(
-            view for view in views if view.verdict != "not comparable" and not view.was_run
+            view for view in views if view.verdict != Verdict.NOT_COMPARABLE and not view.was_run
         ),
-        comparisons=tuple(_comparison_view(item) for item in table["comparisons"]),
+        comparisons=tuple(_comparison_view(item) for item in table.comparisons),
     )
 
 
-def verdict_counts(tables: list[dict[str, Any]]) -> dict[str, int]:
+def verdict_counts(tables: Sequence[ReportTable]) -> dict[Verdict, int]:
     """How many rows have each verdict, in the order of the verdicts; those of none are left out."""
-    counts = Counter(row["verdict"] for table in tables for row in table["rows"])
-    return {verdict: counts[verdict] for verdict in WORDS if counts[verdict]}
+    counts = Counter(row.verdict for table in tables for row in table.rows)
+    return {verdict: counts[verdict] for verdict in Verdict if counts[verdict]}
 
 
-def score_views(group: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def score_views(group: ReportGroup) -> dict[str, list[dict[str, Any]]]:
     """A group's scores but for the single classes, by split, checkpoint and row."""
     by_place: dict[str, list[dict[str, Any]]] = {}
-    for score in group["scores"]:
-        if score["metric"] == "f1":
+    for score in group.scores:
+        if score.key.metric == "f1":
             continue
+        statistics = score.statistics
         view = {
-            "metric": wording.metric_name(score["metric"], score["class"]),
-            "measured": wording.mean_sd(score["summary"]),
-            "t_interval": wording.interval(score["t_interval"]),
-            "image_interval": wording.interval(score["image_interval"]),
-            "seeds": seeds(score["values"]),
+            "metric": wording.metric_name(*score.key.measure),
+            "measured": wording.mean_sd(statistics.summary),
+            "t_interval": wording.interval(statistics.t_interval),
+            "image_interval": wording.interval(statistics.image_interval),
+            "seeds": seeds(statistics.values),
         }
-        by_place.setdefault(wording.score_place(score), []).append(view)
+        by_place.setdefault(wording.score_place(*score.key.evaluation), []).append(view)
     return by_place
 
 
-def main_score(group: dict[str, Any]) -> dict[str, Any] | None:
-    """The score that stands for a group."""
-    main = group["main"]
-    for score in group["scores"]:
-        if main is not None and all(score[field] == main[field] for field in _FIELDS):
-            return score
-    return None
-
-
-def deviation_views(study: dict[str, Any]) -> list[dict[str, str]]:
+def deviation_views(study: Study) -> list[dict[str, str]]:
     """Deviations from the paper, those that several groups share once."""
     groups: dict[tuple[str, str, str, str], list[str]] = {}
-    for group in study["groups"]:
-        for item in group["deviations"]:
+    for group in study.groups:
+        for item in group.deviations:
             key = (
-                wording.plain(item["field"]),
-                wording.plain(item["here"]),
-                wording.plain(item["paper"]),
-                wording.plain(item["kind"]),
+                wording.plain(item.field),
+                wording.plain(item.here),
+                wording.plain(item.paper),
+                wording.plain(item.kind),
             )
-            groups.setdefault(key, []).append(group["name"])
-    everyone = sum(bool(group["deviations"]) for group in study["groups"])
+            groups.setdefault(key, []).append(group.name)
+    everyone = sum(bool(group.deviations) for group in study.groups)
     return [
         {
             "field": field,
@@ -204,9 +196,9 @@ def by_value(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return list(found.items())
 
 
-def seeds(values: dict[str, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
+def seeds(values: dict[int, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
     """(seed, score) of every run."""
-    return tuple((seed, wording.number(value, decimals)) for seed, value in values.items())
+    return tuple((str(seed), wording.number(value, decimals)) for seed, value in values.items())
 
 
 def _shared(texts: list[str]) -> str:
@@ -214,55 +206,59 @@ def _shared(texts: list[str]) -> str:
     return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
 
 
-def _row_view(table: dict[str, Any], row: dict[str, Any], anchor: str) -> RowView:
-    decimals = wording.decimals_of(row)
-    published = row["published"]
-    is_judged = row["verdict"] not in (None, "not comparable") and table_rows.has_values(row)
+def _row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
+    decimals, statistics = wording.decimals_of(row), row.statistics
+    was_run = statistics.has_values
+    intervals = {
+        "mean": statistics.t_interval,
+        "next run": row.prediction_interval,
+        "bootstrap": statistics.bootstrap_interval,
+        "test images": statistics.image_interval,
+    }
     return RowView(
         anchor=anchor,
-        label=str(row["label"]),
+        label=row.label,
         detail=table_rows.detail(table, row),
-        published=wording.published(published),
-        published_note=wording.published_note(published),
-        measured=wording.mean_sd(row["summary"], decimals),
-        was_run=table_rows.has_values(row),
-        runs=wording.count(row["summary"]["n"], "run") if table_rows.has_values(row) else "not run",
-        difference=wording.difference(row["summary"]["mean"] - published["value"], decimals)
-        if is_judged
+        published=wording.published(row.published),
+        published_note=wording.published_note(row.published),
+        measured=wording.mean_sd(statistics.summary, decimals),
+        was_run=was_run,
+        runs=wording.count(statistics.summary.n, "run") if was_run else "not run",
+        difference=wording.difference(statistics.summary.mean - row.published.value, decimals)
+        if row.is_judged and was_run
         else wording.MISSING,
         intervals=tuple(
-            (name, wording.interval(row[field], decimals))
-            for name, field in _INTERVALS.items()
-            if row[field] is not None
+            (name, wording.interval(ends, decimals))
+            for name, ends in intervals.items()
+            if ends is not None
         ),
-        seeds=seeds(row["values"], decimals),
-        verdict=row["verdict"],
-        reason=str(row["reason"] or ""),
-        tests=tuple(_test_view(test) for test in row["tests"]),
+        seeds=seeds(statistics.values, decimals),
+        verdict=row.verdict,
+        reason=row.reason,
+        tests=tuple(_test_view(test) for test in row.tests),
     )
 
 
-def _test_view(test: dict[str, Any]) -> dict[str, str]:
-    df = test.get("df")
+def _test_view(test: Test) -> dict[str, str]:
     return {
-        "name": str(test["name"]),
-        "statistic": wording.number(test.get("statistic")),
-        "df": wording.MISSING if df is None else f"{df:.4g}",
-        "p": wording.p_value(test.get("p")),
-        "assumes": str(test.get("assumes") or ""),
+        "name": test.name,
+        "statistic": wording.number(test.statistic),
+        "df": wording.MISSING if test.df is None else f"{test.df:.4g}",
+        "p": wording.p_value(test.p),
+        "assumes": test.assumes,
     }
 
 
-def _comparison_view(item: dict[str, Any]) -> dict[str, str]:
+def _comparison_view(item: Comparison) -> dict[str, str]:
     return {
-        "a": str(item["a"]),
-        "b": str(item["b"]),
-        "metric": wording.metric_name(item["metric"], item["class"]),
-        "difference": wording.difference(item["difference"]),
-        "interval": wording.interval(item["interval"], signed=True),
-        "test": f"{item['test']}, n = {wording.plain(item['n'])}",
-        "p": wording.p_value(item["p"]),
-        "p_holm": wording.p_value(item["p_holm"]),
-        "equivalent_p": wording.p_value(item["equivalent_p"]),
-        "margin": wording.plain(item["margin"]),
+        "a": item.a,
+        "b": item.b,
+        "metric": wording.metric_name(item.metric, item.class_name),
+        "difference": wording.difference(item.difference),
+        "interval": wording.interval(item.interval, signed=True),
+        "test": f"{item.test}, n = {item.n}",
+        "p": wording.p_value(item.p),
+        "p_holm": wording.p_value(item.p_holm),
+        "equivalent_p": wording.p_value(item.equivalent_p),
+        "margin": wording.plain(item.margin),
     }

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax import pictures, systems
+from fpliif_jax.experiments.comparison.study import Published, ReportGroup, ReportRow
+from fpliif_jax.experiments.stats.seed_statistics import Summary
 
 MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -58,47 +60,45 @@ def p_value(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def mean_sd(summary: dict[str, Any] | None, decimals: int = 2) -> str:
+def mean_sd(summary: Summary | None, decimals: int = 2) -> str:
     """'78.37 ± 0.41'; the mean alone where one run has no SD."""
-    if summary is None or summary["mean"] is None:
+    if summary is None or summary.mean is None:
         return MISSING
-    text = number(summary["mean"], decimals)
-    sd = summary.get("sd")
-    return text if sd is None else f"{text} ± {number(sd, decimals)}"
+    text = number(summary.mean, decimals)
+    return text if summary.sd is None else f"{text} ± {number(summary.sd, decimals)}"
 
 
-def published(value: dict[str, Any] | None) -> str:
+def published(value: Published | None) -> str:
     """As printed, but fractions in percent like all scores; with the published SD where there is one."""
     if value is None:
         return MISSING
-    text = str(value["printed"])
-    if value.get("unit") == "fraction":
-        text = number(value["value"], value.get("decimals") or 0)
-    if value.get("sd") is not None:
-        text += f" ± {value['sd']:g}"
+    text = value.printed
+    if value.unit == "fraction":
+        text = number(value.value, value.decimals)
+    if value.sd is not None:
+        text += f" ± {value.sd:g}"
     return text
 
 
-def published_note(value: dict[str, Any] | None) -> str:
+def published_note(value: Published | None) -> str:
     """How many runs are behind a published SD, where it was published, and how it was printed."""
     if value is None:
         return ""
     parts = []
-    if value.get("n") is not None:
-        parts.append(count(value["n"], "run"))
-    elif value.get("sd") is not None:
+    if value.n is not None:
+        parts.append(count(value.n, "run"))
+    elif value.sd is not None:
         parts.append("number of runs not given")
-    if value.get("source"):
-        parts.append(str(value["source"]))
-    if value.get("unit") == "fraction":
-        parts.append(f"printed as {value['printed']}")
+    if value.source:
+        parts.append(value.source)
+    if value.unit == "fraction":
+        parts.append(f"printed as {value.printed}")
     return ", ".join(parts)
 
 
-def decimals_of(row: dict[str, Any]) -> int:
+def decimals_of(row: ReportRow) -> int:
     """Digits to show for a row of a table: at least as many as were printed."""
-    printed = (row.get("published") or {}).get("decimals")
-    return max(2, printed or 0)
+    return max(2, row.published.decimals if row.published else 0)
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:
@@ -167,18 +167,18 @@ def plain(value: Any) -> str:
     return " ".join(str(value).split()) or MISSING
 
 
-def score_place(item: dict[str, Any]) -> str:
-    """'test, best checkpoint, row 48 → 64', of whatever is told of them."""
+def score_place(split: str = "", checkpoint: str = "", protocol: str = "") -> str:
+    """'test split, best checkpoint, row 48 → 64', of whatever is told of them."""
     parts = []
-    if item.get("split"):
-        parts.append(f"{item['split']} split")
-    if item.get("checkpoint"):
-        parts.append(f"{item['checkpoint']} checkpoint")
-    if item.get("row"):
-        parts.append(f"row {row_title(item['row'])}")
+    if split:
+        parts.append(f"{split} split")
+    if checkpoint:
+        parts.append(f"{checkpoint} checkpoint")
+    if protocol:
+        parts.append(f"row {row_title(protocol)}")
     return ", ".join(parts)
 
 
-def settings_text(group: dict[str, Any]) -> str:
+def settings_text(group: ReportGroup) -> str:
     """The fields in which a group differs from the others of its study."""
-    return ", ".join(f"{key} = {plain(value)}" for key, value in group["settings"].items())
+    return ", ".join(f"{key} = {plain(value)}" for key, value in group.settings.items())

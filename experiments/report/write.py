@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.comparison.study import Study, as_json
 from fpliif_jax.experiments.report.figures.figure_svg import with_paper
 from fpliif_jax.experiments.report.figures.figures import draw_figures
 from fpliif_jax.experiments.report.figures.gallery import make_gallery
@@ -16,7 +18,6 @@ from fpliif_jax.experiments.report.pages.html import render_html
 from fpliif_jax.experiments.report.pages.latex import render_latex
 from fpliif_jax.experiments.report.pages.markdown import render_markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv
-from fpliif_jax.experiments.report.study_checks import ReportError, check_study
 from fpliif_jax.experiments.report.table_rows import with_group_names
 from fpliif_jax.experiments.runs.arrays import Examples
 
@@ -25,8 +26,12 @@ _PAGE = "report.html"
 _OWN_NAMES = ("report.md", _PAGE, "report.json", _LIST)
 
 
+class ReportError(UserError):
+    """The report cannot be written; the message says why and what to do."""
+
+
 def write_report(
-    study: dict[str, Any],
+    study: Study,
     examples: Mapping[str, Examples],
     output: pathlib.Path | str,
     photos: bool = True,
@@ -43,9 +48,8 @@ def write_report(
       photos: False leaves out all photographs, also those under the differences.
 
     Raises:
-      ReportError: the study contradicts itself, or a file cannot be written.
+      ReportError: a file cannot be written.
     """
-    check_study(study)
     files = _rendered(study, examples, photos)
     output = pathlib.Path(output)
     try:
@@ -59,29 +63,27 @@ def write_report(
         ) from error
 
 
-def _rendered(
-    study: dict[str, Any], examples: Mapping[str, Examples], photos: bool
-) -> dict[str, str]:
+def _rendered(study: Study, examples: Mapping[str, Examples], photos: bool) -> dict[str, str]:
     """Content by file name."""
     names = FileNames(_OWN_NAMES)
-    files = {"report.json": _json(study)}
+    files = {"report.json": _json(as_json(study))}
     stems = {}
     shown = with_group_names(study)
-    for table, shown_table in zip(study["tables"], shown["tables"], strict=True):
-        stem = names.take(str(table["id"]), ".csv", ".tex", ".json")
-        stems[table["id"]] = stem
+    for table, shown_table in zip(study.tables, shown.tables, strict=True):
+        stem = names.take(table.identifier, ".csv", ".tex", ".json")
+        stems[table.identifier] = stem
         files |= {
             f"{stem}.csv": render_csv(table),
             f"{stem}.tex": render_latex(shown_table),
-            f"{stem}.json": _json(table),
+            f"{stem}.json": _json(as_json(table)),
         }
     figures = draw_figures(shown, names)
     files |= {f"{figure.name}.svg": with_paper(figure.svg) for figure in figures}
     galleries = [
         gallery
-        for group in study["groups"]
-        if group["id"] in examples
-        and (gallery := make_gallery(group, examples[group["id"]], photos)) is not None
+        for group in study.groups
+        if group.identifier in examples
+        and (gallery := make_gallery(group, examples[group.identifier], photos)) is not None
     ]
     files["report.md"] = render_markdown(shown, figures, stems)
     files[_PAGE] = render_html(shown, figures, galleries, stems)

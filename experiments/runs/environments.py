@@ -1,5 +1,6 @@
 """What the numbers may depend on outside of the config: what all runs share, and what they do not."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,24 @@ from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.run_folder.run_config import flatten_config
 
 
-def environments(runs: Sequence[Run]) -> dict[str, Any]:
-    """{"common": {field: value}, "differences": [{"field", "values": value by run}]} of environment.json."""
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A field of environment.json in which runs differ: its value by run."""
+
+    field: str
+    values: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Environments:
+    """Of all runs: the fields that have one value, and the others."""
+
+    common: dict[str, Any]
+    differences: Sequence[Difference]
+
+
+def environments(runs: Sequence[Run]) -> Environments:
+    """Of environment.json of all runs that have it, its fields flat."""
     flat = {}
     for run in runs:
         if run.environment:
@@ -23,5 +40,5 @@ def environments(runs: Sequence[Run]) -> dict[str, Any]:
         if all(value == first for value in values.values()):
             common[field] = first
         else:
-            differences.append({"field": field, "values": values})
-    return {"common": common, "differences": differences}
+            differences.append(Difference(field, values))
+    return Environments(common, differences)

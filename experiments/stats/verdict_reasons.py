@@ -3,20 +3,15 @@
 from typing import TYPE_CHECKING
 
 from fpliif_jax.experiments.stats import seed_statistics
-from fpliif_jax.experiments.stats.verdict_rule import (
-    FEWEST_EQUAL_RUNS,
-    INCONCLUSIVE,
-    LEVEL,
-    NOT_REPRODUCED,
-)
+from fpliif_jax.experiments.stats.verdict_rule import FEWEST_EQUAL_RUNS, LEVEL, Verdict
 
 if TYPE_CHECKING:
-    from fpliif_jax.experiments.stats.verdicts import Verdict
+    from fpliif_jax.experiments.stats.verdicts import Judgement
 
 _ENOUGH_RUNS = 5
 
 
-def reason(found: "Verdict") -> str:
+def reason(found: "Judgement") -> str:
     """Of runs that were compared; from all other fields."""
     if found.by_published_n is None:
         sentences = [_facts(found)]
@@ -24,7 +19,7 @@ def reason(found: "Verdict") -> str:
         smallest, first = next(iter(found.by_published_n.items()))
         sentences = [_of_unknown_n(found), f"For {smallest}: {_facts(first)}"]
     sentences.append(_of_family(found))
-    if found.word == INCONCLUSIVE:
+    if found.word == Verdict.INCONCLUSIVE:
         sentences.append(_more_runs(found))
     if found.published_sd == 0:
         sentences.append("The published SD of 0 shows no spread: the value is taken for one run.")
@@ -59,7 +54,7 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _facts(found: "Verdict") -> str:
+def _facts(found: "Judgement") -> str:
     """What the intervals show, of a known number of published runs and outside any family."""
     if found.p_equivalence < LEVEL:
         return _reproduced(found)
@@ -75,11 +70,11 @@ def _facts(found: "Verdict") -> str:
     return f"{beyond}, {'and' if is_outside else 'but'} {_prediction(found, not is_outside)}."
 
 
-def _is_beyond(found: "Verdict") -> bool:
+def _is_beyond(found: "Judgement") -> bool:
     return found.low_95 > found.margin or found.high_95 < -found.margin
 
 
-def _reproduced(found: "Verdict") -> str:
+def _reproduced(found: "Judgement") -> str:
     within = (
         f"The 90 % interval of the difference, {_interval(found.low_90, found.high_90)}, lies inside the "
         f"margin of ±{_number(found.margin)}"
@@ -95,7 +90,7 @@ def _reproduced(found: "Verdict") -> str:
     return f"{within}, {'and' if is_same else 'but'} {why}."
 
 
-def _prediction(found: "Verdict", is_inside: bool) -> str:
+def _prediction(found: "Judgement", is_inside: bool) -> str:
     runs = (found.published_n or 1) if found.published_sd != 0 else 1
     more = "one more run" if runs == 1 else f"the mean of {runs} more runs"
     ends = f"[{_number(found.prediction_low)}, {_number(found.prediction_high)}]"
@@ -103,39 +98,39 @@ def _prediction(found: "Verdict", is_inside: bool) -> str:
     return f"the published {_number(found.published)} lies {where} the 95 % prediction interval of {more}, {ends}"
 
 
-def _of_unknown_n(found: "Verdict") -> str:
+def _of_unknown_n(found: "Judgement") -> str:
     by_word: dict[str, list[str]] = {}
     for n, one in found.by_published_n.items():
         by_word.setdefault(one.word, []).append(str(n))
     if len(by_word) > 1:
-        parts = [f"{word!r} for {_and(counts)}" for word, counts in by_word.items()]
+        parts = [f"'{word}' for {_and(counts)}" for word, counts in by_word.items()]
         return (
             "The verdict depends on how many runs the published SD is of, which is not given: "
             f"{', '.join(parts)}."
         )
     ((word, counts),) = by_word.items()
-    if word == NOT_REPRODUCED and not found.p_not_reproduced < LEVEL:
+    if word == Verdict.NOT_REPRODUCED and not found.p_not_reproduced < LEVEL:
         return (
-            f"It would be {word!r} for {_and(counts)} published runs, but their number is not given, and the "
+            f"It would be '{word}' for {_and(counts)} published runs, but their number is not given, and the "
             f"mean of two such runs may be as far off (p {_p(found.p_not_reproduced)})."
         )
     return f"The verdict is the same for {_and(counts)} published runs; their number is not given."
 
 
-def _of_family(found: "Verdict") -> str:
+def _of_family(found: "Judgement") -> str:
     if found.family_size in (None, 1) or not found.p_not_reproduced < LEVEL:
         return ""
     by_itself, together = _p(found.p_not_reproduced), _p(found.p_family)
     holm = f"p {together} by Holm's correction over the {found.family_size} classes of its row"
-    if found.word == NOT_REPRODUCED:
+    if found.word == Verdict.NOT_REPRODUCED:
         return f"By itself p {by_itself}; {holm}."
     return (
-        f"By itself this would be {NOT_REPRODUCED!r} (p {by_itself}), but of several classes one is as far off "
+        f"By itself this would be '{Verdict.NOT_REPRODUCED}' (p {by_itself}), but of several classes one is as far off "
         f"by chance sooner: {holm}."
     )
 
 
-def _more_runs(found: "Verdict") -> str:
+def _more_runs(found: "Judgement") -> str:
     for_margin, to_decide = found.more_runs_for_margin, found.more_runs_to_decide
     if found.is_limited_by_published:
         runs = found.published_n or 1

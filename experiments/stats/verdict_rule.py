@@ -36,18 +36,23 @@ like ours is further from that number than the margin.
 """
 
 import dataclasses
+import enum
 
 import numpy as np
 import scipy.stats
 
 from fpliif_jax.experiments.stats import seed_statistics
 
-REPRODUCED = "reproduced"
-WITHIN_MARGIN = "reproduced within margin"
-NOT_REPRODUCED = "not reproduced"
-INCONCLUSIVE = "inconclusive"
-NOT_COMPARABLE = "not comparable"
-WORDS = (REPRODUCED, WITHIN_MARGIN, NOT_REPRODUCED, INCONCLUSIVE, NOT_COMPARABLE)
+
+class Verdict(enum.StrEnum):
+    """What is said of a published number."""
+
+    REPRODUCED = "reproduced"
+    WITHIN_MARGIN = "reproduced within margin"
+    NOT_REPRODUCED = "not reproduced"
+    INCONCLUSIVE = "inconclusive"
+    NOT_COMPARABLE = "not comparable"
+
 
 LEVEL = 0.05  # of every test, and of a family together
 FEWEST_EQUAL_RUNS = 5
@@ -92,7 +97,7 @@ class Decision:
     """A word for each published number, and its evidence for each number of runs that the published SD may be of.
 
     Attributes:
-      word: strings of WORDS, by the rules 3 to 5, of each number alone.
+      word: of Verdict, as text, by the rules 3 to 5, of each number alone.
       p_not_reproduced: what a family adjusts: below LEVEL if and only if the word is 'not reproduced'.
       evidence: by number of published runs; a single entry, of key None, where that is known or there is no SD.
     """
@@ -144,8 +149,8 @@ def as_family(word: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
       p: their p_not_reproduced; NaN: not tested.
     """
     p_family = seed_statistics.holm_last_axis(p)
-    is_lost = (word == NOT_REPRODUCED) & ~(p_family < LEVEL)
-    return np.where(is_lost, INCONCLUSIVE, word), p_family
+    is_lost = (word == Verdict.NOT_REPRODUCED) & ~(p_family < LEVEL)
+    return np.where(is_lost, Verdict.INCONCLUSIVE, word), p_family
 
 
 def _for_unknown_n(
@@ -160,12 +165,12 @@ def _for_unknown_n(
     }
     words = np.stack([found.word for found in each.values()])
     # Within the margin for every n; only whether there is a difference at all depends on it.
-    is_within = np.isin(words, (REPRODUCED, WITHIN_MARGIN)).all(axis=0)
-    word = np.where(is_within, WITHIN_MARGIN, INCONCLUSIVE)
+    is_within = np.isin(words, (Verdict.REPRODUCED, Verdict.WITHIN_MARGIN)).all(axis=0)
+    word = np.where(is_within, Verdict.WITHIN_MARGIN, Verdict.INCONCLUSIVE)
     word = np.where((words == words[0]).all(axis=0), words[0], word)
     of_two = _p_new_run(runs, np.subtract(runs[0], published), _FEWEST_WITH_SD)
     p = np.max([of_two, *(found.p_not_reproduced for found in each.values())], axis=0)
-    word = np.where((word == NOT_REPRODUCED) & (p >= LEVEL), INCONCLUSIVE, word)
+    word = np.where((word == Verdict.NOT_REPRODUCED) & (p >= LEVEL), Verdict.INCONCLUSIVE, word)
     return Decision(word, p, dict(each))
 
 
@@ -200,8 +205,10 @@ def _evidence(
     p_new_run = _p_new_run(runs, difference, published_n)
     p_not_reproduced = np.maximum(_two_sided(far - margin, error, df), p_new_run)
     is_same = (p if is_mean else p_new_run) >= LEVEL
-    word = np.where(p_not_reproduced < LEVEL, NOT_REPRODUCED, INCONCLUSIVE)
-    word = np.where(p_equivalence < LEVEL, np.where(is_same, REPRODUCED, WITHIN_MARGIN), word)
+    word = np.where(p_not_reproduced < LEVEL, Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE)
+    word = np.where(
+        p_equivalence < LEVEL, np.where(is_same, Verdict.REPRODUCED, Verdict.WITHIN_MARGIN), word
+    )
     return Evidence(
         difference,
         difference - half_90,

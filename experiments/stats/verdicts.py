@@ -7,22 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from fpliif_jax.experiments.stats import seed_statistics, verdict_reasons, verdict_rule
-from fpliif_jax.experiments.stats.verdict_rule import (
-    INCONCLUSIVE,
-    LEVEL,
-    NOT_COMPARABLE,
-    NOT_REPRODUCED,
-)
+from fpliif_jax.experiments.stats.verdict_rule import LEVEL, Verdict
 
 _MOST_RUNS = 1_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """A word, its reason, and the numbers that it rests on, in percent and F1 points.
 
     Attributes:
-      word: one of verdict_rule.WORDS.
+      word: the verdict.
       reason: whole sentences.
       n, mean, sd: of our runs; None where undefined.
       published, published_sd, published_n: as given.
@@ -47,7 +42,7 @@ class Verdict:
         p_new_run are then those for the smallest n.
     """
 
-    word: str
+    word: Verdict
     reason: str
     n: int
     mean: float | None
@@ -72,7 +67,7 @@ class Verdict:
     more_runs_for_margin: int | None = None
     more_runs_to_decide: int | None = None
     is_limited_by_published: bool = False
-    by_published_n: dict[int, "Verdict"] | None = None
+    by_published_n: dict[int, "Judgement"] | None = None
 
     @property
     def was_tested(self) -> bool:
@@ -87,7 +82,7 @@ def verdict(
     published_sd: float | None = None,
     published_n: int | None = None,
     not_comparable: str | None = None,
-) -> Verdict:
+) -> Judgement:
     """Compares runs with a published number that is read by itself; see `as_family` for several.
 
     Args:
@@ -112,14 +107,14 @@ def verdict(
         raise ValueError(f"published_n is {published_n}; an SD is of at least two runs")
     given = (found.n, found.mean, found.sd, published, published_sd, published_n, margin)
     if not_comparable is not None:
-        return Verdict(NOT_COMPARABLE, verdict_reasons.sentence(not_comparable), *given)
+        return Judgement(Verdict.NOT_COMPARABLE, verdict_reasons.sentence(not_comparable), *given)
     if found.n < 2 or not verdict_rule.can_judge(found.n, found.sd):
-        return Verdict(INCONCLUSIVE, verdict_reasons.not_judged(found, published), *given)
-    decision = _decide(Verdict(INCONCLUSIVE, "", *given), found.n)
+        return Judgement(Verdict.INCONCLUSIVE, verdict_reasons.not_judged(found, published), *given)
+    decision = _decide(Judgement(Verdict.INCONCLUSIVE, "", *given), found.n)
     each = {
         n: _explained(
-            Verdict(
-                str(evidence.word),
+            Judgement(
+                Verdict(str(evidence.word)),
                 "",
                 *given[:5],
                 published_n if n is None else n,
@@ -139,7 +134,7 @@ def verdict(
     return _explained(
         dataclasses.replace(
             first,
-            word=str(decision.word),
+            word=Verdict(str(decision.word)),
             published_n=None,
             p_not_reproduced=float(decision.p_not_reproduced),
             by_published_n=each,
@@ -147,7 +142,7 @@ def verdict(
     )
 
 
-def as_family(verdicts: Sequence[Verdict]) -> list[Verdict]:
+def as_family(verdicts: Sequence[Judgement]) -> list[Judgement]:
     """The same verdicts, read together: 'not reproduced' is Holm's over all that were tested.
 
     For the classes of one row: at most 5 % of such families have any class 'not reproduced' by chance.
@@ -157,7 +152,9 @@ def as_family(verdicts: Sequence[Verdict]) -> list[Verdict]:
     size = int(np.count_nonzero(~np.isnan(p)))
     return [
         _explained(
-            dataclasses.replace(one, word=str(word), p_family=float(adjusted), family_size=size)
+            dataclasses.replace(
+                one, word=Verdict(str(word)), p_family=float(adjusted), family_size=size
+            )
         )
         if one.was_tested
         else one
@@ -165,7 +162,7 @@ def as_family(verdicts: Sequence[Verdict]) -> list[Verdict]:
     ]
 
 
-def _decide(found: Verdict, n: int | np.ndarray) -> verdict_rule.Decision:
+def _decide(found: Judgement, n: int | np.ndarray) -> verdict_rule.Decision:
     """On runs of this mean and SD, n of them."""
     return verdict_rule.decide(
         found.mean,
@@ -178,14 +175,14 @@ def _decide(found: Verdict, n: int | np.ndarray) -> verdict_rule.Decision:
     )
 
 
-def _explained(found: Verdict) -> Verdict:
+def _explained(found: Judgement) -> Judgement:
     """The verdict with its reason, and what more runs would do, which follow from the rest of it."""
-    if found.word == INCONCLUSIVE:
+    if found.word == Verdict.INCONCLUSIVE:
         found = _with_more_runs(found)
     return dataclasses.replace(found, reason=verdict_reasons.reason(found))
 
 
-def _with_more_runs(found: Verdict) -> Verdict:
+def _with_more_runs(found: Judgement) -> Judgement:
     counts = np.arange(found.n + 1, max(_MOST_RUNS, found.n + 1) + 1)
     decision = _decide(found, counts)
     evidence = next(iter(decision.evidence.values()))
@@ -193,7 +190,7 @@ def _with_more_runs(found: Verdict) -> Verdict:
     is_inside = abs(found.difference) < found.margin
     level = "90" if is_inside else "95"
 
-    def half_width(of: Verdict | verdict_rule.Evidence) -> float | np.ndarray:
+    def half_width(of: Judgement | verdict_rule.Evidence) -> float | np.ndarray:
         return (getattr(of, f"high_{level}") - getattr(of, f"low_{level}")) / 2
 
     for_margin = 0
@@ -201,8 +198,8 @@ def _with_more_runs(found: Verdict) -> Verdict:
         for_margin = _first(counts, half_width(evidence) < found.margin, found.n)
     # Bonferroni's bound is enough for Holm, whatever the others of the family have.
     limit = LEVEL / (found.family_size or 1)
-    is_decided = (decision.word != INCONCLUSIVE) & (
-        (decision.word != NOT_REPRODUCED) | (decision.p_not_reproduced < limit)
+    is_decided = (decision.word != Verdict.INCONCLUSIVE) & (
+        (decision.word != Verdict.NOT_REPRODUCED) | (decision.p_not_reproduced < limit)
     )
     return dataclasses.replace(
         found,

@@ -59,11 +59,11 @@ def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
     assert float(line.split()[4]) == pytest.approx(50 * sum(scores), abs=0.006)
     # The report of what there is.
     study, examples = analyse(workdir)
-    (group,) = study["groups"]
-    assert group["seeds"] == [1, 2]
-    assert group["fixed_seeds"] == {"augmentation": 9}
+    (group,) = study.groups
+    assert group.seeds == [1, 2]
+    assert group.fixed_seeds == {"augmentation": 9}
     assert examples["g0"].seed == 1
-    assert [run["name"] for run in study["incomplete_runs"]] == ["seed0"]
+    assert [run.name for run in study.incomplete_runs] == ["seed0"]
     # The same command starts nothing that is finished.
     (workdir / "seed0").unlink()
     with pytest.raises(SystemExit, match="seed1: .*config.train.epochs was 1 and is now 2"):

@@ -1,10 +1,9 @@
 """F1 of every class of a group: a bar for the mean, a dot for every seed, a line for the interval."""
 
-from typing import Any
-
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from fpliif_jax.experiments.comparison.study import ReportGroup, Score
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
@@ -21,22 +20,21 @@ from fpliif_jax.experiments.report.figures.swatches import hex_colours
 _LABELS, _VALUES, _LINE, _HEAD, _FOOT = 106, 90, 24, 4, 40
 
 
-def class_scores(group: dict[str, Any]) -> list[dict[str, Any]]:
+def class_scores(group: ReportGroup) -> list[Score]:
     """The group's class F1 at its main split, checkpoint and row, in the order of the classes."""
-    main = group["main"]
+    main = group.main
     if main is None:
         return []
     found = {
-        score["class"]: score
-        for score in group["scores"]
-        if score["metric"] == "f1"
-        and all(score[field] == main[field] for field in ("split", "checkpoint", "row"))
+        score.key.class_name: score
+        for score in group.scores
+        if score.key.metric == "f1" and score.key.evaluation == main.evaluation
     }
-    order = [name for name in group["class_names"] if name in found]
+    order = [name for name in group.class_names if name in found]
     return [found[name] for name in order + [name for name in found if name not in order]]
 
 
-def class_bars(group: dict[str, Any]) -> str | None:
+def class_bars(group: ReportGroup) -> str | None:
     """Draws a group's classes.
 
     Returns:
@@ -45,7 +43,7 @@ def class_bars(group: dict[str, Any]) -> str | None:
     scores = class_scores(group)
     if not scores:
         return None
-    colours = hex_colours(group["class_names"])
+    colours = hex_colours(group.class_names)
     with style():
         height = len(scores) * _LINE
         figure = new_figure(NARROW, _HEAD + height + _FOOT)
@@ -60,21 +58,22 @@ def class_bars(group: dict[str, Any]) -> str | None:
         for index, score in enumerate(scores):
             middle = (index + 0.5) * _LINE
             top = _HEAD + middle
-            name = wording.class_title(score["class"])
+            statistics, class_name = score.statistics, score.key.class_name
+            name = wording.class_title(class_name)
             write_at(figure, 20, top, name, _LABELS - 24)
-            colour = colours.get(score["class"])
+            colour = colours.get(class_name)
             if colour:
                 _swatch(figure, top, colour)
-            summary = score["summary"]
-            mean = summary["mean"] if summary else None
-            write_at(figure, NARROW, top, wording.mean_sd(summary), _VALUES, ha="right")
-            if mean is None:
+            text = wording.mean_sd(statistics.summary)
+            write_at(figure, NARROW, top, text, _VALUES, ha="right")
+            if not statistics.has_values:
                 continue
+            mean = statistics.summary.mean
             axes.barh(middle, mean, height=13, color=COLOURS["ours"], alpha=0.28, linewidth=0)
-            if score["t_interval"] is not None:
-                ends = [min(max(end, 0), 100) for end in score["t_interval"]]
+            if statistics.t_interval is not None:
+                ends = [min(max(end, 0), 100) for end in statistics.t_interval]
                 axes.plot(ends, [middle, middle], color=COLOURS["ours"], linewidth=1.4)
-            values = [value for value in score["values"].values() if value is not None]
+            values = [value for value in statistics.values.values() if value is not None]
             axes.plot(
                 values,
                 [middle] * len(values),
@@ -89,13 +88,13 @@ def class_bars(group: dict[str, Any]) -> str | None:
         return to_svg(figure)
 
 
-def class_bars_alt(group: dict[str, Any]) -> str:
+def class_bars_alt(group: ReportGroup) -> str:
     """The bars in words."""
     parts = [
-        f"{wording.class_title(score['class'])} {wording.mean_sd(score['summary'])}"
+        f"{wording.class_title(score.key.class_name)} {wording.mean_sd(score.statistics.summary)}"
         for score in class_scores(group)
     ]
-    return f"F1 by class of {group['name']}: " + ", ".join(parts) + "."
+    return f"F1 by class of {group.name}: " + ", ".join(parts) + "."
 
 
 def _swatch(figure: Figure, top: float, colour: str) -> None:

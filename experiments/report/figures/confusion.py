@@ -1,11 +1,10 @@
 """Row-normalised confusion matrix of a group: where the pixels of each true class went."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from fpliif_jax.experiments.comparison.study import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
@@ -21,15 +20,15 @@ _CELL, _LABELS, _HEAD, _CAPTION = 24, 84, 84, 22
 _LEAST = 0.005  # smaller shares are left blank
 
 
-def confusion(group: dict[str, Any]) -> str | None:
+def confusion(group: ReportGroup) -> str | None:
     """Draws a group's confusion matrix, with cells large enough for numbers.
 
     Returns:
       SVG, or None if the study has no matrix.
     """
-    if not group["confusion"]:
+    if group.confusion is None:
         return None
-    names = [wording.class_title(name) for name in group["class_names"]]
+    names = [wording.class_title(name) for name in group.class_names]
     shares = _shares(group)
     side = len(names) * _CELL
     with style():
@@ -74,9 +73,9 @@ def confusion(group: dict[str, Any]) -> str | None:
         return to_svg(figure)
 
 
-def confusion_alt(group: dict[str, Any]) -> str:
+def confusion_alt(group: ReportGroup) -> str:
     """The largest confusions in words."""
-    names = group["class_names"]
+    names = group.class_names
     shares = _shares(group)
     wrong = np.where(np.eye(len(names), dtype=bool), 0, shares)
     largest = np.argsort(wrong, axis=None, kind="stable")[::-1][:5]
@@ -89,12 +88,12 @@ def confusion_alt(group: dict[str, Any]) -> str:
                 f"labelled {wording.class_title(names[column])}"
             )
     found = "; ".join(parts) or "no confusion above half a percent"
-    return f"Confusion matrix of {group['name']}. Largest: {found}."
+    return f"Confusion matrix of {group.name}. Largest: {found}."
 
 
-def _shares(group: dict[str, Any]) -> np.ndarray:
+def _shares(group: ReportGroup) -> np.ndarray:
     """float [C, C]; a class that no pixel has is a row of zeros."""
-    rows = group["confusion"]["matrix"]
+    rows = group.confusion.matrix
     return np.array([[0.0 if share is None else share for share in row] for row in rows])
 
 

@@ -1,12 +1,12 @@
 """Training curves of a stage: loss and validation score, every seed faint, mean line, and the band between seeds."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from fpliif_jax.experiments.comparison.study import Curve, ReportGroup, StageCurves
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
@@ -23,18 +23,18 @@ _MOST_POINTS = 160  # of a line; a figure is 300 pixels wide
 _LEFT, _PLOT, _HEAD, _FOOT = 46, 120, 26, 26
 
 
-def curves(stage: dict[str, Any]) -> str | None:
+def curves(stage: StageCurves) -> str | None:
     """Draws a stage of a group's curves.
 
     Returns:
       SVG, or None if nothing was logged.
     """
-    metric = stage.get("validation_metric") or "score"
+    metric = stage.validation_metric or "score"
     panels = [
         (title, series)
         for title, series in (
-            ("training loss", _with_points(stage["loss"])),
-            (f"validation {metric}", _with_points(stage["validation"])),
+            ("training loss", _with_points(stage.loss)),
+            (f"validation {metric}", _with_points(stage.validation)),
         )
         if series
     ]
@@ -56,11 +56,14 @@ def curves(stage: dict[str, Any]) -> str | None:
         return to_svg(figure)
 
 
-def curves_alt(group: dict[str, Any], stage: dict[str, Any]) -> str:
+def curves_alt(group: ReportGroup, stage: StageCurves) -> str:
     """The curves in words: where each begins and ends."""
     parts = []
-    for name, key in (("training loss", "loss"), ("validation score", "validation")):
-        series = _with_points(stage[key])
+    for name, curves_of_runs in (
+        ("training loss", stage.loss),
+        ("validation score", stage.validation),
+    ):
+        series = _with_points(curves_of_runs)
         if series:
             first = np.mean([values[0] for _, values in series])
             last = np.mean([values[-1] for _, values in series])
@@ -68,16 +71,14 @@ def curves_alt(group: dict[str, Any], stage: dict[str, Any]) -> str:
             parts.append(
                 f"{name} from {wording.number(first)} to {wording.number(last)} (mean of {seeds})"
             )
-    return f"Curves of {group['name']}, stage {stage['name']}: " + "; ".join(parts) + "."
+    return f"Curves of {group.name}, stage {stage.name}: " + "; ".join(parts) + "."
 
 
-def _with_points(series: Sequence[dict[str, Any]]) -> list[tuple[np.ndarray, np.ndarray]]:
+def _with_points(series: Sequence[Curve]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Steps and values of every seed that has any; points without a value are left out."""
     found = []
     for one in series:
-        pairs = [
-            pair for pair in zip(one["steps"], one["values"], strict=True) if pair[1] is not None
-        ]
+        pairs = [pair for pair in zip(one.steps, one.values, strict=True) if pair[1] is not None]
         if pairs:
             steps, values = np.array(pairs, np.float64).T
             found.append((steps, values))

@@ -1,8 +1,8 @@
 """All figures of a study."""
 
 import dataclasses
-from typing import Any
 
+from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.class_bars import class_bars, class_bars_alt
 from fpliif_jax.experiments.report.figures.confusion import confusion, confusion_alt
@@ -37,36 +37,38 @@ class Figure:
     narrow_svg: str | None = None
 
 
-def draw_figures(study: dict[str, Any], names: FileNames) -> list[Figure]:
+def draw_figures(study: Study, names: FileNames) -> list[Figure]:
     """Draws what the study has values for, in the order of the report."""
     found = []
-    for table in study["tables"]:
-        wide = forest(table, study["margin"], WIDE)
+    for table in study.tables:
+        wide = forest(table, study.margin, WIDE)
         if wide:
-            narrow = forest(table, study["margin"], NARROW)
-            name = names.take(f"forest-{table['id']}", ".svg")
+            narrow = forest(table, study.margin, NARROW)
+            name = names.take(f"forest-{table.identifier}", ".svg")
             alt = forest_alt(table)
-            found.append(Figure(name, "forest", table["id"], table["title"], "", alt, wide, narrow))
-    for group in study["groups"]:
-        for stage in (group["curves"] or {}).get("stages", []):
+            found.append(
+                Figure(name, "forest", table.identifier, table.title, "", alt, wide, narrow)
+            )
+    for group in study.groups:
+        for stage in group.curves.stages:
             svg = curves(stage)
             if svg:
-                name = names.take(f"curves-{group['id']}-{stage['name']}", ".svg")
-                about = f"stage {stage['name'].replace('_', ' ')}"
+                name = names.take(f"curves-{group.identifier}-{stage.name}", ".svg")
+                about = f"stage {stage.name.replace('_', ' ')}"
                 alt = curves_alt(group, stage)
-                found.append(Figure(name, "curves", group["id"], group["name"], about, alt, svg))
-    for group in study["groups"]:
+                found.append(Figure(name, "curves", group.identifier, group.name, about, alt, svg))
+    for group in study.groups:
         svg = class_bars(group)
         if svg:
-            name = names.take(f"classes-{group['id']}", ".svg")
+            name = names.take(f"classes-{group.identifier}", ".svg")
             alt = class_bars_alt(group)
-            place = wording.score_place(group["main"])
-            found.append(Figure(name, "classes", group["id"], group["name"], place, alt, svg))
-    for group in study["groups"]:
+            place = wording.score_place(*group.main.evaluation)
+            found.append(Figure(name, "classes", group.identifier, group.name, place, alt, svg))
+    for group in study.groups:
         svg = confusion(group)
         if svg:
-            name = names.take(f"confusion-{group['id']}", ".svg")
-            place = wording.score_place(group["confusion"])
+            name = names.take(f"confusion-{group.identifier}", ".svg")
+            place = wording.score_place(*group.confusion.evaluation)
             alt = confusion_alt(group)
-            found.append(Figure(name, "confusion", group["id"], group["name"], place, alt, svg))
+            found.append(Figure(name, "confusion", group.identifier, group.name, place, alt, svg))
     return found

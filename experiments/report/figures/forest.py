@@ -1,13 +1,14 @@
 """Forest plot of a table: published values as lines, seeds as dots, intervals as bars."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fpliif_jax.experiments.comparison.study import Published, ReportRow, ReportTable
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
@@ -43,12 +44,12 @@ class _Layout(NamedTuple):
 
 class _Panel(NamedTuple):
     title: str
-    rows: list[dict[str, Any]]
+    rows: list[ReportRow]
     as_differences: bool
     colour: str | None  # None: ours or external
 
 
-def forest(table: dict[str, Any], margin: float, width: float) -> str | None:
+def forest(table: ReportTable, margin: float, width: float) -> str | None:
     """Draws a table.
 
     Rows with a verdict share an axis of differences from the published value, whose line is at 0. Others have
@@ -81,38 +82,32 @@ def forest(table: dict[str, Any], margin: float, width: float) -> str | None:
         return to_svg(figure)
 
 
-def forest_alt(table: dict[str, Any]) -> str:
+def forest_alt(table: ReportTable) -> str:
     """The plot in words."""
     parts = []
-    for row in table["rows"]:
-        if not table_rows.has_values(row):
-            continue
-        text = f"{table_rows.full_name(table, row)}: {wording.mean_sd(row['summary'])}"
-        if row["published"] is not None:
-            text += f", published {wording.published(row['published'])}"
-        if row["verdict"] is not None:
-            text += f", {row['verdict']}"
+    for row in table_rows.measured(table.rows):
+        text = f"{table_rows.full_name(table, row)}: {wording.mean_sd(row.statistics.summary)}"
+        if row.published is not None:
+            text += f", published {wording.published(row.published)}"
+        if row.verdict is not None:
+            text += f", {row.verdict}"
         parts.append(text)
-    return f"Forest plot of {table['title']}. " + "; ".join(parts) + "."
+    return f"Forest plot of {table.title}. " + "; ".join(parts) + "."
 
 
-def _panels(table: dict[str, Any]) -> list[_Panel]:
-    def measured(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row for row in rows if table_rows.has_values(row)]
-
+def _panels(table: ReportTable) -> list[_Panel]:
+    rows = table_rows.measured(table.rows)
     panels = (
-        _Panel(
-            "Difference from the published value", measured(table_rows.judged(table)), True, None
-        ),
+        _Panel("Difference from the published value", [r for r in rows if r.is_judged], True, None),
         _Panel(
             "No published value" if table_rows.has_published(table) else "Measured",
-            measured(table_rows.unjudged(table)),
+            [row for row in rows if row.verdict is None],
             False,
             None,
         ),
         _Panel(
             "Not comparable: shown, not judged",
-            measured(table_rows.set_apart(table)),
+            [row for row in rows if row.is_apart],
             False,
             COLOURS["aside"],
         ),
@@ -122,7 +117,7 @@ def _panels(table: dict[str, Any]) -> list[_Panel]:
 
 def _draw_panel(
     figure: Figure,
-    table: dict[str, Any],
+    table: ReportTable,
     panel: _Panel,
     margin: float,
     layout: _Layout,
@@ -135,7 +130,7 @@ def _draw_panel(
     axes.set_yticks([])
     axes.set_xlim(*_limits(panel, margin))
     _set_ticks(axes, 7 if layout.text_beside else 5, panel.as_differences)
-    unit = str(table["unit"])
+    unit = table.unit
     axes.set_xlabel(f"difference, {unit}" if panel.as_differences else unit, size=SMALL, labelpad=3)
     for index, row in enumerate(panel.rows):
         row_top = index * layout.row_height
@@ -148,7 +143,7 @@ def _draw_panel(
         _write_row(figure, table, row, top + _HEAD + row_top, layout)
 
 
-def _draw_line_and_band(axes: Axes, row: dict[str, Any], middle: float, margin: float) -> None:
+def _draw_line_and_band(axes: Axes, row: ReportRow, middle: float, margin: float) -> None:
     """The published value, at 0, and the margin around it, over the height of a strip."""
     ends = [middle - _REACH, middle + _REACH]
     if table_rows.published_in_points(row):
@@ -156,28 +151,28 @@ def _draw_line_and_band(axes: Axes, row: dict[str, Any], middle: float, margin: 
     axes.plot([0, 0], ends, color=COLOURS["published"], linewidth=1.6, zorder=1)
 
 
-def _draw_row(axes: Axes, row: dict[str, Any], middle: float, panel: _Panel) -> None:
-    shift = row["published"]["value"] if panel.as_differences else 0.0
-    colour = panel.colour or COLOURS["ours" if row["system"] == "ours" else "external"]
+def _draw_row(axes: Axes, row: ReportRow, middle: float, panel: _Panel) -> None:
+    shift = row.published.value if panel.as_differences else 0.0
+    colour = panel.colour or COLOURS["ours" if row.system == "ours" else "external"]
     bar = middle + _BAR_BELOW
-    published = row["published"]
+    published = row.published
     if published is not None:
         _draw_published(axes, published, middle, shift, panel.as_differences)
-    if row["image_interval"] is not None:
-        low, high = (bound - shift for bound in row["image_interval"])
+    if row.statistics.image_interval is not None:
+        low, high = (bound - shift for bound in row.statistics.image_interval)
         axes.plot([low, high], [bar, bar], color=colour, linewidth=1.2, zorder=3)
-    if row["t_interval"] is not None:
-        low, high = (bound - shift for bound in row["t_interval"])
+    if row.statistics.t_interval is not None:
+        low, high = (bound - shift for bound in row.statistics.t_interval)
         axes.plot([low, high], [bar, bar], color=colour, linewidth=6, alpha=0.45, zorder=3)
-    mean = row["summary"]["mean"] - shift
+    mean = row.statistics.summary.mean - shift
     axes.plot([mean, mean], [bar - 5, bar + 5], color=colour, linewidth=1.8, zorder=4)
-    values = [value - shift for value in row["values"].values() if value is not None]
+    values = [value - shift for value in row.statistics.values.values() if value is not None]
     axes.plot(
         values,
         [middle - _DOTS_ABOVE] * len(values),
         linestyle="",
-        marker="o" if row["system"] == "ours" else "D",
-        markersize=6 if row["system"] == "ours" else 5,
+        marker="o" if row.system == "ours" else "D",
+        markersize=6 if row.system == "ours" else 5,
         markerfacecolor=colour,
         markeredgecolor=COLOURS["paper"],
         markeredgewidth=0.8,
@@ -187,12 +182,12 @@ def _draw_row(axes: Axes, row: dict[str, Any], middle: float, panel: _Panel) -> 
 
 
 def _draw_published(
-    axes: Axes, published: dict[str, Any], middle: float, shift: float, line_is_drawn: bool
+    axes: Axes, published: Published, middle: float, shift: float, line_is_drawn: bool
 ) -> None:
     colour = COLOURS["published"]
-    value = published["value"] - shift
-    if published["sd"] is not None:
-        ends = [value - published["sd"], value + published["sd"]]
+    value = published.value - shift
+    if published.sd is not None:
+        ends = [value - published.sd, value + published.sd]
         height = middle + _BAR_BELOW + 7
         axes.plot(ends, [height, height], color=colour, linewidth=1.6, zorder=2)
     if line_is_drawn:
@@ -214,24 +209,24 @@ def _draw_published(
 
 
 def _write_row(
-    figure: Figure, table: dict[str, Any], row: dict[str, Any], top: float, layout: _Layout
+    figure: Figure, table: ReportTable, row: ReportRow, top: float, layout: _Layout
 ) -> None:
     decimals = wording.decimals_of(row)
-    measured = wording.mean_sd(row["summary"], decimals)
-    published = row["published"]
+    measured = wording.mean_sd(row.statistics.summary, decimals)
+    published = row.published
     claim = f"published {wording.published(published)}" if published is not None else ""
     detail = table_rows.detail(table, row)
     left, muted = layout.strip_left - 14, {"size": SMALL, "color": COLOURS["muted"]}
     orange = muted | {"color": COLOURS["published"]}
     if layout.text_beside:
         middle, right = top + layout.strip_middle, layout.strip_left + layout.strip_width + 16
-        write_at(figure, 0, middle - 7 * bool(detail), row["label"], left)
+        write_at(figure, 0, middle - 7 * bool(detail), row.label, left)
         write_at(figure, 0, middle + 8, detail, left, **muted)
         write_at(figure, right, middle - 7 * bool(claim), measured, 170)
         write_at(figure, right, middle + 8, claim, 170, **orange)
         return
     half = layout.width / 2
-    write_at(figure, 0, top + 11, row["label"], 1.2 * half)
+    write_at(figure, 0, top + 11, row.label, 1.2 * half)
     write_at(figure, 0, top + 26, detail, 1.1 * half, **muted)
     write_at(figure, layout.width, top + 11, measured, 0.8 * half, ha="right")
     write_at(figure, layout.width, top + 26, claim, 0.9 * half, ha="right", **orange)
@@ -240,10 +235,10 @@ def _write_row(
 def _limits(panel: _Panel, margin: float) -> tuple[float, float]:
     low, high = math.inf, -math.inf
     for row in panel.rows:
-        shift = row["published"]["value"] if panel.as_differences else 0.0
-        ends = [value for value in row["values"].values() if value is not None]
-        ends.append(row["summary"]["mean"])
-        for bounds in (row["t_interval"], row["image_interval"]):
+        shift = row.published.value if panel.as_differences else 0.0
+        ends = [value for value in row.statistics.values.values() if value is not None]
+        ends.append(row.statistics.summary.mean)
+        for bounds in (row.statistics.t_interval, row.statistics.image_interval):
             ends += bounds or []
         low, high = min(low, min(ends) - shift), max(high, max(ends) - shift)
     if panel.as_differences:
@@ -252,7 +247,7 @@ def _limits(panel: _Panel, margin: float) -> tuple[float, float]:
     else:
         # A published value far off would squeeze everything else: it becomes an arrow at the edge.
         reach = max(high - low, 1e-6)
-        claims = [row["published"]["value"] for row in panel.rows if row["published"] is not None]
+        claims = [row.published.value for row in panel.rows if row.published is not None]
         near = [value for value in claims if low - reach < value < high + reach]
         low, high = min([low, *near]), max([high, *near])
     pad = 0.06 * (high - low) or max(abs(high), 1.0) * 0.01

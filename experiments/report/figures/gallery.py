@@ -4,12 +4,12 @@ import base64
 import dataclasses
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from fpliif_jax import pictures
+from fpliif_jax.experiments.comparison.study import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.swatches import hex_colours
 from fpliif_jax.experiments.runs.arrays import Examples
@@ -74,7 +74,7 @@ class Gallery:
       legend: (class, colour).
     """
 
-    group: dict[str, Any]
+    group: ReportGroup
     split: str
     checkpoint: str
     split_size: int
@@ -84,7 +84,7 @@ class Gallery:
     legend: tuple[tuple[str, str], ...]
 
 
-def make_gallery(group: dict[str, Any], examples: Examples, photos: bool) -> Gallery | None:
+def make_gallery(group: ReportGroup, examples: Examples, photos: bool) -> Gallery | None:
     """Chooses the images and encodes their pictures.
 
     Args:

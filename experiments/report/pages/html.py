@@ -4,11 +4,11 @@ import base64
 import hashlib
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import glossary, views, wording
 from fpliif_jax.experiments.report.figures import figure_svg, icons
 from fpliif_jax.experiments.report.figures.figures import Figure
@@ -18,7 +18,7 @@ _FOLDER = pathlib.Path(__file__).parent
 
 
 def render_html(
-    study: dict[str, Any],
+    study: Study,
     figures: Sequence[Figure],
     galleries: Sequence[Gallery],
     table_files: dict[str, str],
@@ -55,16 +55,16 @@ def render_html(
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         shapes={slug: Markup(shape) for slug, shape in icons.SHAPES.items()},
         slugs=icons.SLUGS,
-        tables=[views.table_view(table, index) for index, table in enumerate(study["tables"])],
+        tables=[views.table_view(table, index) for index, table in enumerate(study.tables)],
         table_files=table_files,
-        counts=views.verdict_counts(study["tables"]),
+        counts=views.verdict_counts(study.tables),
         forests={figure.of: figure for figure in figures if figure.kind == "forest"},
         curves=_of_kind(figures, "curves"),
         classes=_of_kind(figures, "classes"),
         confusions=_of_kind(figures, "confusion"),
         galleries=galleries,
         deviations=views.deviation_views(study),
-        glossary=glossary.terms(study["margin"]),
+        glossary=glossary.terms(study.margin),
         views=views,
         wording=wording,
     )

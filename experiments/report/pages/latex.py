@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fpliif_jax.experiments.comparison.study import ReportTable
 from fpliif_jax.experiments.report import views, wording
 
 _SPECIAL = {
@@ -52,7 +53,7 @@ def escaped(text: Any) -> str:
     )
 
 
-def render_latex(table: dict[str, Any]) -> str:
+def render_latex(table: ReportTable) -> str:
     r"""A table environment; needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.
 
     Rows that cannot be compared come last, under a rule and a line that says so.

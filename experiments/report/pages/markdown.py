@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import glossary, views, wording
 from fpliif_jax.experiments.report.figures import icons
 from fpliif_jax.experiments.report.figures.figures import Figure
@@ -16,9 +17,7 @@ def escaped(text: Any) -> str:
     return _SPECIAL.sub(r"\\\1", wording.plain(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
-def render_markdown(
-    study: dict[str, Any], figures: Sequence[Figure], table_files: dict[str, str]
-) -> str:
+def render_markdown(study: Study, figures: Sequence[Figure], table_files: dict[str, str]) -> str:
     """Renders the report.
 
     Args:
@@ -26,30 +25,30 @@ def render_markdown(
       figures: files named after them lie beside the report.
       table_files: stem of each table's files, by table id.
     """
-    parts = [f"# {escaped(study['title'])}"]
-    parts += [escaped(sentence) for sentence in study["summary"]]
-    counts = views.verdict_counts(study["tables"])
+    parts = [f"# {escaped(study.title)}"]
+    parts += [escaped(sentence) for sentence in study.summary]
+    counts = views.verdict_counts(study.tables)
     if counts:
         parts.append(" · ".join(f"{_sign(word)} **{n}** {word}" for word, n in counts.items()))
     parts.append(
         "Pictures, and a slider over the output sizes, are in [report.html](report.html); all numbers in "
         "[report.json](report.json)."
     )
-    if study["tables"]:
+    if study.tables:
         parts.append("## Published and measured")
-    for index, table in enumerate(study["tables"]):
+    for index, table in enumerate(study.tables):
         view = views.table_view(table, index)
-        parts += _table(view, table_files.get(table["id"]))
-        parts += _images(figures, "forest", table["id"])
+        parts += _table(view, table_files.get(table.identifier))
+        parts += _images(figures, "forest", table.identifier)
         if view.comparisons:
             parts += ["Comparisons within the table:", _comparisons(view)]
-    if study["groups"]:
+    if study.groups:
         parts += ["## What was run", _groups(study)]
-        for group in study["groups"]:
-            if not group["comparable"]:
-                reasons = "; ".join(map(escaped, group["reasons"])) or "no reason given"
+        for group in study.groups:
+            if not group.comparable:
+                reasons = "; ".join(map(escaped, group.reasons)) or "no reason given"
                 parts.append(
-                    f"{_sign('not comparable')} **{escaped(group['name'])}** is not comparable: {reasons}."
+                    f"{_sign('not comparable')} **{escaped(group.name)}** is not comparable: {reasons}."
                 )
         parts += _data(study)
     for title, kind in (
@@ -69,9 +68,9 @@ def render_markdown(
     parts += _deviations(study)
     parts += _incomplete(study)
     parts.append("## Commands")
-    parts += [_code(command) for command in study["commands"]] or ["None recorded."]
+    parts += [_code(command) for command in study.commands] or ["None recorded."]
     parts.append("## Terms")
-    for term, explanation in glossary.terms(study["margin"]):
+    for term, explanation in glossary.terms(study.margin):
         sign = f"{_sign(term)} " if term in icons.LETTERS else ""
         parts.append(f"{sign}**{escaped(term)}**: {escaped(explanation)}")
     return "\n\n".join(parts) + "\n"
@@ -153,29 +152,29 @@ def _comparisons(view: views.TableView) -> str:
     )
 
 
-def _groups(study: dict[str, Any]) -> str:
+def _groups(study: Study) -> str:
     rows = []
-    for group in study["groups"]:
-        score = views.main_score(group)
+    for group in study.groups:
+        score = group.main_score
         rows.append(
             [
-                escaped(group["name"]),
-                escaped(wording.model_name(group["model"])),
-                escaped(views.dataset_text(group["dataset"])),
+                escaped(group.name),
+                escaped(wording.model_name(group.model)),
+                escaped(views.dataset_text(group.dataset)),
                 escaped(wording.settings_text(group)),
-                wording.mean_sd(score["summary"]) if score else wording.MISSING,
-                escaped(wording.metric_name(score["metric"], score["class"])) if score else "",
-                _seeds(views.seeds(score["values"])) if score else wording.MISSING,
+                wording.mean_sd(score.statistics.summary) if score else wording.MISSING,
+                escaped(wording.metric_name(*score.key.measure)) if score else "",
+                _seeds(views.seeds(score.statistics.values)) if score else wording.MISSING,
             ]
         )
     return _grid(("group", "model", "data", "settings", "mean ± SD", "score", "every seed"), rows)
 
 
-def _data(study: dict[str, Any]) -> list[str]:
+def _data(study: Study) -> list[str]:
     """The digests of the data, once for all groups that rest on the same."""
     names: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
-    for group in study["groups"]:
-        names.setdefault(tuple(views.digest_rows(group["dataset"])), []).append(group["name"])
+    for group in study.groups:
+        names.setdefault(tuple(views.digest_rows(group.dataset)), []).append(group.name)
     parts = []
     for rows, groups in names.items():
         if rows:
@@ -184,34 +183,34 @@ def _data(study: dict[str, Any]) -> list[str]:
     return ["## Data", *parts] if parts else []
 
 
-def _environment(study: dict[str, Any]) -> list[str]:
-    environments = study["environments"]
+def _environment(study: Study) -> list[str]:
+    environments = study.environments
     parts = ["## Environment"]
-    if environments["differences"]:
+    if environments.differences:
         rows = [
-            [escaped(item["field"]), escaped(value), ", ".join(map(escaped, names))]
-            for item in environments["differences"]
-            for value, names in views.by_value(item["values"])
+            [escaped(item.field), escaped(value), ", ".join(map(escaped, names))]
+            for item in environments.differences
+            for value, names in views.by_value(item.values)
         ]
         parts += ["Where the runs differ:", _grid(("field", "value", "runs"), rows)]
-    if environments["common"]:
-        rows = [[escaped(field), escaped(value)] for field, value in environments["common"].items()]
+    if environments.common:
+        rows = [[escaped(field), escaped(value)] for field, value in environments.common.items()]
         parts += ["What all runs share:", _grid(("field", "value"), rows)]
-    if study["external"]:
-        parts.append(f"Measured elsewhere: {', '.join(map(escaped, study['external']))}.")
+    if study.external:
+        parts.append(f"Measured elsewhere: {', '.join(map(escaped, study.external))}.")
     return parts
 
 
-def _deviations(study: dict[str, Any]) -> list[str]:
+def _deviations(study: Study) -> list[str]:
     fields = ("field", "here", "paper", "kind", "groups")
     rows = [[escaped(item[key]) for key in fields] for item in views.deviation_views(study)]
     return ["## Deviations from the papers", _grid(fields, rows) if rows else "None."]
 
 
-def _incomplete(study: dict[str, Any]) -> list[str]:
+def _incomplete(study: Study) -> list[str]:
     rows = [
-        [escaped(run["name"]), escaped(run["status"]), escaped(run["problem"])]
-        for run in study["incomplete_runs"]
+        [escaped(run.name), escaped(run.status), escaped(run.problem)]
+        for run in study.incomplete_runs
     ]
     table = _grid(("run", "state", "what is the matter"), rows) if rows else "None."
     return ["## Incomplete and broken runs", table]

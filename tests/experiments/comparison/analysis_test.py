@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from made_runs import IMAGES, LAPA, OTHERS, config_of, write_run, write_seeds
+from report_study import as_written
 from statsmodels.stats import multitest
 
 from fpliif_jax.experiments.comparison import published_rows
@@ -23,9 +24,7 @@ NEAR = [92.4, 92.5, 92.3, 92.4, 92.4]
 
 
 def _analysed(root: pathlib.Path, *external: pathlib.Path) -> dict[str, Any]:
-    study, _ = analyse(root, external)
-    json.dumps(study, allow_nan=False)
-    return study
+    return as_written(analyse(root, external)[0])
 
 
 def _note(folder: pathlib.Path, table: str, scale: str, jobs: Sequence[str] = ()) -> None:
@@ -89,7 +88,7 @@ def test_classes_of_a_row_are_judged_together(tmp_path: pathlib.Path) -> None:
     # The row's mean is no class: it stands by itself.
     assert not any("Holm" in test["name"] for test in main["tests"])
     assert main["verdict"] == "reproduced"
-    write_report(study, {}, tmp_path / "report")
+    write_report(analyse(tmp_path / "runs")[0], {}, tmp_path / "report")
     for name in ("report.html", "report.md", "table1-classes.tex"):
         assert "correction over all of its row" in (tmp_path / "report" / name).read_text()
     assert "note" not in _table(study, "table1")
@@ -309,11 +308,12 @@ def test_an_edited_score_takes_its_run_out(tmp_path: pathlib.Path) -> None:
     for found in results["evaluations"]:
         found["mean_f1"] = 0.99
     path.write_text(json.dumps(results))
-    study, shown = analyse(tmp_path)
+    analysed, shown = analyse(tmp_path)
+    study = as_written(analysed)
     (told,) = study["incomplete_runs"]
     assert (told["name"], told["status"]) == ("seed1", "broken")
     assert "results.json has mean_f1 0.99, these matrices 0." in told["problem"]
-    write_report(study, {}, tmp_path / "report")
+    write_report(analysed, {}, tmp_path / "report")
     page = (tmp_path / "report" / "report.md").read_text()
     assert "99.00" not in page
     assert list(_table(study, "table1")["rows"][0]["values"]) == ["0", "2"]
@@ -429,7 +429,7 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(tmp_path: pathlib.
             for row in rows
         }
 
-    write_report(_analysed(tmp_path), {}, tmp_path / "report")
+    write_report(analyse(tmp_path)[0], {}, tmp_path / "report")
     assert "reproduced" in (tmp_path / "report" / "table6-gmacs.csv").read_text()
     found = verdicts()
     # Printed: 27.44, 32.25, 39, 58.24, 85.2.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from made_runs import config_of, write_run
+from report_study import as_written
 
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.comparison.analysis import analyse
@@ -20,9 +21,7 @@ GTX = "NVIDIA GeForce GTX 1080 Ti"
 
 def _analysed(root: pathlib.Path) -> dict[str, Any]:
     study_file.write_study(root, study_file.Study(str(root), TABLE, "paper", "", ()))
-    study, _ = analyse(root)
-    json.dumps(study, allow_nan=False)
-    return study
+    return as_written(analyse(root)[0])
 
 
 def _rows(root: pathlib.Path, metric: str) -> dict[str, dict[str, Any]]:
@@ -69,7 +68,7 @@ def test_hours_of_the_stages_stand_beside_the_papers(tmp_path: pathlib.Path) -> 
         "trained on cpu, in the paper on 4 GTX 1080 Ti"
         in (rows["CelebAMask-HQ: end-to-end"]["reason"])
     )
-    write_report(_analysed(tmp_path), {}, tmp_path / "report")
+    write_report(analyse(tmp_path)[0], {}, tmp_path / "report")
     assert "not comparable" in (tmp_path / "report" / "stn_efficiency-hours.csv").read_text()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_runs import config_of, write_evaluations, write_run
+from report_study import as_written
 
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.experiments.comparison import measured
@@ -103,7 +104,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict
     """The study, and the matrices that it is of."""
     root = tmp_path_factory.mktemp("uneven")
     written = _write(root)
-    study, shown = analyse(root)
+    analysed, shown = analyse(root)
+    study = as_written(analysed)
     # The pictures of a group are those of its smallest seed.
     assert {name: run.name for name, run in shown.items()} == {"g0": "seed1"}
     return study, written
@@ -315,7 +317,7 @@ def test_stn_icnn_is_judged_by_its_overall_f1_on_the_canvas(tmp_path: pathlib.Pa
         results = json.loads((folder / "results.json").read_text())
         results["evaluations"] = write_evaluations(folder, matrices, FACIAL_PARTS)
         (folder / "results.json").write_text(json.dumps(results))
-    study, _ = analyse(tmp_path)
+    study = as_written(analyse(tmp_path)[0])
     main = study["groups"][0]["main"]
     assert tuple(main.values()) == ("test", "best", "canvas", "group_f1", "overall")
     found = []

@@ -1,5 +1,6 @@
 """Figures of the report: what they show, and that they are the same every time."""
 
+import dataclasses
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import report_study
 
+from fpliif_jax.experiments.comparison.study import Curve, StageCurves
 from fpliif_jax.experiments.report.figures import class_bars, confusion, curves, figure_svg, forest
 from fpliif_jax.experiments.report.figures.figures import draw_figures
 from fpliif_jax.experiments.report.file_names import FileNames
@@ -45,7 +47,7 @@ def test_two_calls_give_equal_bytes(study: dict[str, Any]) -> None:
     rows = [row for row in study["tables"][0]["rows"] if row["group"] in ("g3", None)]
     table = study["tables"][0] | {"rows": rows}
     small = study | {"groups": study["groups"][3:4], "tables": [table]}
-    first, second = (draw_figures(small, FileNames(())) for _ in range(2))
+    first, second = (draw_figures(report_study.as_study(small), FileNames(())) for _ in range(2))
     assert [figure.svg for figure in first] == [figure.svg for figure in second]
     assert len({figure.name for figure in first}) == len(first) == 1 + 4 + 1 + 1
     for figure in first:
@@ -64,7 +66,7 @@ def test_forest_shows_seeds_and_intervals_at_their_places(
         "image_interval": [90.8, 91.9],
     }
     table = study["tables"][1] | {"rows": [row]}
-    svg = forest.forest(table, 0.5, width)
+    svg = forest.forest(report_study.as_table(table), 0.5, width)
     # The published value, 91.3, is the line at 0; all else is measured from it.
     line = path_points(svg, figure_svg.COLOURS["published"], 1.6)[0]
     zero = line[0, 0]
@@ -84,7 +86,7 @@ def test_forest_shows_seeds_and_intervals_at_their_places(
 
 def test_forest_keeps_apart_what_cannot_be_compared(study: dict[str, Any]) -> None:
     table = study["tables"][0]
-    found = texts(forest.forest(table, 0.5, figure_svg.WIDE))
+    found = texts(forest.forest(report_study.as_table(table), 0.5, figure_svg.WIDE))
     titles = [text for text in found if text.startswith(("Difference", "No pub", "Not comp"))]
     assert titles == [
         "Difference from the published value",
@@ -95,15 +97,15 @@ def test_forest_keeps_apart_what_cannot_be_compared(study: dict[str, Any]) -> No
 
 
 def test_forest_without_values_is_none(study: dict[str, Any]) -> None:
-    assert forest.forest(study["tables"][2], 0.5, 350) is None
+    assert forest.forest(report_study.as_table(study["tables"][2]), 0.5, 350) is None
     unrun = study["tables"][0] | {"rows": [study["tables"][0]["rows"][5]]}
-    assert forest.forest(unrun, 0.5, 350) is None
+    assert forest.forest(report_study.as_table(unrun), 0.5, 350) is None
 
 
 def test_a_far_published_value_does_not_squeeze_the_seeds(study: dict[str, Any]) -> None:
     row = study["tables"][0]["rows"][4]
     far = row | {"published": row["published"] | {"value": 20.0, "printed": "20.0"}}
-    svg = forest.forest(study["tables"][0] | {"rows": [far]}, 0.5, 860)
+    svg = forest.forest(report_study.as_table(study["tables"][0] | {"rows": [far]}), 0.5, 860)
     ticks = [float(text) for text in texts(svg) if re.fullmatch(r"[\d.]+", text)]
     assert min(ticks) > 90 and max(ticks) < 91.5
     assert "published 20.0" in texts(svg)
@@ -114,7 +116,7 @@ def test_one_value_has_room_on_its_axis(study: dict[str, Any]) -> None:
     table = study["tables"][0] | {"rows": [row]}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert "76.8" in " ".join(texts(forest.forest(table, 0.5, 350)))
+        assert "76.8" in " ".join(texts(forest.forest(report_study.as_table(table), 0.5, 350)))
 
 
 def test_curves_draw_seeds_their_mean_and_their_band() -> None:
@@ -123,7 +125,7 @@ def test_curves_draw_seeds_their_mean_and_their_band() -> None:
         {"seed": 1, "steps": [1, 2, 3], "values": [6.0, 4.0, 1.0]},
     ]
     stage = {"name": "parsing", "loss": series, "validation": [], "validation_metric": "mean F1"}
-    svg = curves.curves(stage)
+    svg = curves.curves(report_study.as_stage(stage))
     lines = path_points(svg, figure_svg.COLOURS["ours"])
     assert len(lines) == 3
     seeds, mean = lines[:2], lines[2]
@@ -140,7 +142,7 @@ def test_the_mean_curve_is_over_steps_that_all_seeds_have() -> None:
         {"seed": 2, "steps": [], "values": []},
     ]
     stage = {"name": "s", "loss": series, "validation": [], "validation_metric": None}
-    svg = curves.curves(stage)
+    svg = curves.curves(report_study.as_stage(stage))
     lines = [points for points in path_points(svg, figure_svg.COLOURS["ours"]) if len(points) < 10]
     assert [len(points) for points in lines] == [4, 1]  # and a dot, which is round
 
@@ -151,34 +153,41 @@ def test_the_mean_is_of_the_values_at_the_same_step() -> None:
         {"seed": 1, "steps": [1, 3, 4], "values": [6.0, 4.0, 3.0]},
     ]
     stage = {"name": "s", "loss": series, "validation": [], "validation_metric": None}
-    first, second, mean = path_points(curves.curves(stage), figure_svg.COLOURS["ours"])
+    first, second, mean = path_points(
+        curves.curves(report_study.as_stage(stage)), figure_svg.COLOURS["ours"]
+    )
     assert mean == pytest.approx((first[[0, 2, 3]] + second) / 2, abs=0.02)
 
 
 def test_nothing_logged_is_no_figure(study: dict[str, Any]) -> None:
     empty = {"name": "s", "loss": [], "validation": [], "validation_metric": "mean F1"}
-    assert curves.curves(empty) is None
-    assert class_bars.class_bars(study["groups"][5]) is None
-    assert confusion.confusion(study["groups"][5]) is None
+    assert curves.curves(report_study.as_stage(empty)) is None
+    assert class_bars.class_bars(report_study.as_group(study["groups"][5])) is None
+    assert confusion.confusion(report_study.as_group(study["groups"][5])) is None
 
 
 def test_bars_are_of_the_main_row_in_the_order_of_the_classes(study: dict[str, Any]) -> None:
     group = study["groups"][0]
     other = group["scores"][4] | {"row": "128", "class": "skin"}
-    group = group | {"scores": [*reversed(group["scores"]), other]}
-    found = class_bars.class_scores(group)
-    assert [score["class"] for score in found] == [*group["class_names"][1:], "earring"]
-    assert {score["row"] for score in found} == {"64"}
+    group = report_study.as_group(group | {"scores": [*reversed(group["scores"]), other]})
+    keys = [score.key for score in class_bars.class_scores(group)]
+    assert [key.class_name for key in keys] == [*group.class_names[1:], "earring"]
+    assert {key.protocol for key in keys} == {"64"}
     svg = class_bars.class_bars(group)
     assert len(uses(svg)) == 5 * 10 + 3  # seeds, and the marks of the axis
     assert "inner mouth" in texts(svg)
 
 
 def test_confusion_shows_percent_and_names_the_largest(study: dict[str, Any]) -> None:
-    group = study["groups"][0] | {
-        "class_names": ["background", "l_lip", "ear_r"],
-        "confusion": {"matrix": [[0.9, 0.1, 0.0], [0.004, 0.996, 0.0], [None, None, None]]},
-    }
+    group = report_study.as_group(study["groups"][0])
+    group = dataclasses.replace(
+        group,
+        class_names=["background", "l_lip", "ear_r"],
+        confusion=dataclasses.replace(
+            group.confusion,
+            matrix=[[0.9, 0.1, 0.0], [0.004, 0.996, 0.0], [None, None, None]],
+        ),
+    )
     shown = texts(confusion.confusion(group))
     assert sorted(text for text in shown if text.isdigit()) == ["10", "100", "90"]
     assert "<1" not in shown  # 0.4 percent
@@ -187,12 +196,12 @@ def test_confusion_shows_percent_and_names_the_largest(study: dict[str, Any]) ->
 
 
 def test_figures_fit_a_phone(study: dict[str, Any]) -> None:
-    group = study["groups"][0]
+    group = report_study.as_group(study["groups"][0])
     for svg in (
-        curves.curves(group["curves"]["stages"][0]),
+        curves.curves(group.curves.stages[0]),
         class_bars.class_bars(group),
         confusion.confusion(group),
-        forest.forest(study["tables"][0], 0.5, figure_svg.NARROW),
+        forest.forest(report_study.as_table(study["tables"][0]), 0.5, figure_svg.NARROW),
     ):
         root = ElementTree.fromstring(svg)
         assert float(root.get("width")) <= 358
@@ -203,7 +212,7 @@ def test_figures_fit_a_phone(study: dict[str, Any]) -> None:
 
 
 def test_inline_figures_take_the_colours_of_the_page(study: dict[str, Any]) -> None:
-    svg = forest.forest(study["tables"][1], 0.5, 860)
+    svg = forest.forest(report_study.as_table(study["tables"][1]), 0.5, 860)
     inlined = figure_svg.inline(svg, "p")
     assert not any(colour in inlined for colour in figure_svg.COLOURS.values())
     assert "var(--published)" in inlined
@@ -215,7 +224,7 @@ def test_inline_figures_take_the_colours_of_the_page(study: dict[str, Any]) -> N
 def test_texts_from_outside_are_left_as_they_are(study: dict[str, Any]) -> None:
     name = '$a_b$ id="x1" 1.23456 #17598f <&>'
     row = study["tables"][1]["rows"][0] | {"label": name}
-    svg = forest.forest(study["tables"][1] | {"rows": [row]}, 0.5, 2000)
+    svg = forest.forest(report_study.as_table(study["tables"][1] | {"rows": [row]}), 0.5, 2000)
     assert any(name.startswith(text.rstrip("…")) and len(text) > 30 for text in texts(svg))
     assert "&lt;&amp;&gt;" in figure_svg.inline(svg, "p")
 
@@ -231,6 +240,6 @@ def test_file_names_are_plain_and_all_different() -> None:
 def test_a_loss_over_several_powers_of_ten_has_plain_numbers_at_its_axis() -> None:
     values = [1.0, 0.1, 0.01, 0.001]
     curve = {"seed": 0, "steps": [1, 2, 3, 4], "values": values}
-    svg = curves.curves({"name": "localisation", "loss": [curve], "validation": []})
+    svg = curves.curves(StageCurves("localisation", [Curve(**curve)], [], "window error"))
     assert {"0.1", "0.01", "0.001"} <= set(texts(svg))
     assert not any("$" in text for text in texts(svg))

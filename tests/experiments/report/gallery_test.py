@@ -17,6 +17,8 @@ from fpliif_jax.experiments.report import write, write_report
 from fpliif_jax.experiments.report.figures.gallery import Card, Gallery, make_gallery
 from fpliif_jax.experiments.runs.arrays import Examples
 
+GROUP = report_study.as_group(report_study.make_study()["groups"][0])
+
 
 @pytest.fixture(scope="module")
 def examples() -> Examples:
@@ -25,7 +27,7 @@ def examples() -> Examples:
 
 @pytest.fixture(scope="module")
 def gallery(examples: Examples) -> Gallery:
-    return make_gallery({"id": "g0", "name": "a group"}, examples, photos=True)
+    return make_gallery(GROUP, examples, photos=True)
 
 
 def decoded(uri: str) -> Image.Image:
@@ -54,7 +56,7 @@ def test_worst_median_and_best_are_shown(gallery: Gallery, examples: Examples) -
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
 def test_few_images_are_shown_once_each(count: int) -> None:
     examples = report_study.make_examples(count=count)
-    cards = make_gallery({"id": "g0", "name": "g"}, examples, photos=True).cards
+    cards = make_gallery(GROUP, examples, photos=True).cards
     assert [card.example_id for card in cards] == list(examples.ids)
 
 
@@ -91,7 +93,7 @@ def test_equal_pictures_are_stored_once(gallery: Gallery) -> None:
 def test_photos_are_near_what_the_network_saw(gallery: Gallery, examples: Examples) -> None:
     smooth = np.tile(np.linspace(0, 255, 16).astype(np.uint8)[None, :, None], (16, 1, 3))
     alike = dataclasses.replace(examples, images=np.repeat(smooth[None], 12, axis=0))
-    card = make_gallery({"id": "g0", "name": "g"}, alike, photos=True).cards[0]
+    card = make_gallery(GROUP, alike, photos=True).cards[0]
     shown = np.asarray(decoded(card.photo), int)
     assert np.abs(shown - smooth).mean() < 4
     assert decoded(gallery.cards[0].photo).size == (16, 16)
@@ -99,13 +101,13 @@ def test_photos_are_near_what_the_network_saw(gallery: Gallery, examples: Exampl
 
 def test_large_pictures_are_reduced() -> None:
     examples = report_study.make_examples(size=600, count=1, rows=("600",))
-    card = make_gallery({"id": "g0", "name": "g"}, examples, photos=True).cards[0]
+    card = make_gallery(GROUP, examples, photos=True).cards[0]
     assert decoded(card.photo).size == frame_of(card, "truth", 0).size == (512, 512)
 
 
 def test_more_classes_than_colours_have_no_gallery(examples: Examples) -> None:
     many = dataclasses.replace(examples, class_names=tuple(f"class {i}" for i in range(30)))
-    assert make_gallery({"id": "g0", "name": "g"}, many, photos=True) is None
+    assert make_gallery(GROUP, many, photos=True) is None
 
 
 @pytest.fixture
@@ -118,19 +120,19 @@ def study(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_without_photos_no_photo_is_in_the_report(
     study: dict[str, Any], tmp_path: pathlib.Path, examples: Examples
 ) -> None:
-    write_report(study, {"g0": examples}, tmp_path, photos=False)
+    write_report(report_study.as_study(study), {"g0": examples}, tmp_path, photos=False)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "image/jpeg" not in text and 'class="picture photo"' not in text
     assert "--photo:url" not in text
     assert text.count('class="picture differences"') == 9
-    write_report(study, {"g0": examples}, tmp_path)
+    write_report(report_study.as_study(study), {"g0": examples}, tmp_path)
     assert (tmp_path / "report.html").read_text(encoding="utf-8").count("image/jpeg") == 9
 
 
 def test_the_slider_begins_at_the_row_of_the_ranking(
     study: dict[str, Any], tmp_path: pathlib.Path, examples: Examples
 ) -> None:
-    write_report(study, {"g0": examples}, tmp_path)
+    write_report(report_study.as_study(study), {"g0": examples}, tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.count('type="range" min="0" max="3" value="2"') == 9 + 1
     first = text[text.index('<div class="card worst"') :]
@@ -140,20 +142,24 @@ def test_the_slider_begins_at_the_row_of_the_ranking(
 
 
 def test_one_row_has_no_slider(study: dict[str, Any], tmp_path: pathlib.Path) -> None:
-    write_report(study, {"g0": report_study.make_examples(rows=("16",))}, tmp_path)
+    write_report(
+        report_study.as_study(study), {"g0": report_study.make_examples(rows=("16",))}, tmp_path
+    )
     assert 'type="range"' not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_examples_of_unknown_groups_are_left_out(
     study: dict[str, Any], tmp_path: pathlib.Path, examples: Examples
 ) -> None:
-    write_report(study, {"elsewhere": examples}, tmp_path)
+    write_report(report_study.as_study(study), {"elsewhere": examples}, tmp_path)
     assert 'class="gallery"' not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_ids_from_outside_stay_text(study: dict[str, Any], tmp_path: pathlib.Path) -> None:
     ids = ('"><script>alert(1)</script>', "b")
-    write_report(study, {"g0": report_study.make_examples(count=2, ids=ids)}, tmp_path)
+    write_report(
+        report_study.as_study(study), {"g0": report_study.make_examples(count=2, ids=ids)}, tmp_path
+    )
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script>alert" not in text and "&lt;script&gt;alert(1)" in text
 
@@ -163,5 +169,7 @@ def test_the_page_is_small(study: dict[str, Any], tmp_path: pathlib.Path) -> Non
     examples = report_study.make_examples(size=64, rows=("64", "128", "48to64", "32to64"))
     coarse = random.integers(0, 256, (12, 8, 8, 3), np.uint8)
     images = np.stack([np.asarray(Image.fromarray(c).resize((64, 64))) for c in coarse])
-    write_report(study, {"g0": dataclasses.replace(examples, images=images)}, tmp_path)
+    write_report(
+        report_study.as_study(study), {"g0": dataclasses.replace(examples, images=images)}, tmp_path
+    )
     assert (tmp_path / "report.html").stat().st_size < 1_000_000

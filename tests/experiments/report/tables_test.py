@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import report_study
 
+from fpliif_jax.experiments.comparison.study import Published
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.pages import latex, markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv
+from fpliif_jax.experiments.stats.seed_statistics import Summary
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +29,13 @@ def test_csv_has_no_text_that_a_spreadsheet_would_carry_out(
     tables: list[dict[str, Any]], name: str
 ) -> None:
     rows = [{**tables[0]["rows"][0], "label": name, "reason": "-0.5"}]
-    (line,) = read(render_csv({**tables[0], "rows": rows}))
+    (line,) = read(render_csv(report_study.as_table({**tables[0], "rows": rows})))
     assert (line["label"], line["reason"]) == (f"'{name}", "-0.5")
 
 
 def test_csv_has_every_number_in_full(tables: list[dict[str, Any]]) -> None:
     for table in tables:
-        lines = read(render_csv(table))
+        lines = read(render_csv(report_study.as_table(table)))
         assert len(lines) == len(table["rows"])
         for line, row in zip(lines, table["rows"], strict=True):
             assert line["label"] == row["label"]
@@ -55,9 +57,9 @@ def test_csv_has_every_number_in_full(tables: list[dict[str, Any]]) -> None:
 
 
 def test_csv_orders_seeds_as_numbers(tables: list[dict[str, Any]]) -> None:
-    row = tables[0]["rows"][0] | {"values": {"10": 1.0, "9": 2.0, "1": 3.0}}
-    text = render_csv(tables[0] | {"rows": [row]})
-    assert re.findall(r"seed_\d+", text) == ["seed_1", "seed_9", "seed_10"]
+    row = tables[0]["rows"][0] | {"values": {"10": 1.0, "9": 2.0, "1": 3.0, "-2": 4.0, "-1": 5.0}}
+    text = render_csv(report_study.as_table(tables[0] | {"rows": [row]}))
+    assert re.findall(r"seed_-?\d+", text) == ["seed_1", "seed_9", "seed_10", "seed_-1", "seed_-2"]
 
 
 def test_latex_escapes_what_it_would_read_as_commands() -> None:
@@ -70,7 +72,7 @@ def test_latex_escapes_what_it_would_read_as_commands() -> None:
 
 def test_latex_tables_are_whole(tables: list[dict[str, Any]]) -> None:
     for table in tables:
-        text = latex.render_latex(table)
+        text = latex.render_latex(report_study.as_table(table))
         text = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
         for pair in (("{", "}"),):
             depth = 0
@@ -92,12 +94,13 @@ def test_latex_rows_have_published_mean_sd_and_n(tables: list[dict[str, Any]]) -
     low, high = row["t_interval"]
     assert (
         rf"{{}}$\lambda$ = 40 & 92.35 $\pm$ 0.06 & {mean:.2f} $\pm$ {sd:.2f} & 5 & "
-        rf"[{low:.2f}, {high:.2f}] & reproduced \\" in latex.render_latex(tables[1])
+        rf"[{low:.2f}, {high:.2f}] & reproduced \\"
+        in latex.render_latex(report_study.as_table(tables[1]))
     )
 
 
 def test_latex_sets_apart_what_cannot_be_compared(tables: list[dict[str, Any]]) -> None:
-    text = latex.render_latex(tables[0])
+    text = latex.render_latex(report_study.as_table(tables[0]))
     last = text[text.index("Not comparable") :]
     assert "STN-iCNN on drawn faces" in last
     assert "& reproduced" not in last
@@ -109,7 +112,7 @@ def test_markdown_keeps_pipes_and_tags_out_of_tables() -> None:
 
 def test_a_code_block_is_not_ended_by_its_content() -> None:
     study = report_study.empty_study() | {"commands": ["echo ```` & rm"]}
-    text = markdown.render_markdown(study, [], {})
+    text = markdown.render_markdown(report_study.as_study(study), [], {})
     assert "`````bash\necho ```` & rm\n`````" in text
 
 
@@ -142,13 +145,12 @@ def test_numbers_as_text() -> None:
         "0.040",
         "–",
     )
-    assert wording.mean_sd({"mean": 92.384, "sd": 0.061}) == "92.38 ± 0.06"
-    assert wording.mean_sd({"mean": 92.384, "sd": None}) == "92.38"
-    fraction = {"printed": ".910", "value": 91.0, "decimals": 1, "unit": "fraction"}
+    assert wording.mean_sd(Summary(3, 92.384, 0.061, None, None, None)) == "92.38 ± 0.06"
+    assert wording.mean_sd(Summary(1, 92.384, None, None, None, None)) == "92.38"
+    fraction = Published(91.0, ".910", 1, None, 10, "", "fraction")
     assert wording.published(fraction) == "91.0"
-    assert wording.published_note(fraction | {"n": 10}) == "10 runs, printed as .910"
-    assert wording.published_note({"printed": "9", "sd": 0.1, "n": None, "unit": "percent"}) == (
-        "number of runs not given"
-    )
+    assert wording.published_note(fraction) == "10 runs, printed as .910"
+    percent = Published(9.0, "9", 0, 0.1, None, "", "percent")
+    assert wording.published_note(percent) == "number of runs not given"
     assert wording.class_title("l_lip") == "lower lip"
     assert wording.plain({"jax": "0.1", "on": True, "no": None}) == "jax 0.1, on yes, no –"

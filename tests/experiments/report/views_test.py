@@ -17,7 +17,7 @@ def test_every_interval_has_its_own_name(study: dict[str, Any]) -> None:
     table = study["tables"][0]
     fields = ("t_interval", "prediction_interval", "bootstrap_interval", "image_interval")
     table["rows"][0] |= {field: [n, n + 0.5] for n, field in enumerate(fields, start=1)}
-    assert views.table_view(table, 0).rows[0].intervals == (
+    assert views.table_view(report_study.as_table(table), 0).rows[0].intervals == (
         ("mean", "[1.00, 1.50]"),
         ("next run", "[2.00, 2.50]"),
         ("bootstrap", "[3.00, 3.50]"),
@@ -28,7 +28,7 @@ def test_every_interval_has_its_own_name(study: dict[str, Any]) -> None:
 def test_every_p_value_has_its_own_name(study: dict[str, Any]) -> None:
     table = study["tables"][1]
     table["comparisons"][0] |= {"p": 0.01, "p_holm": 0.02, "equivalent_p": 0.03}
-    found = views.table_view(table, 0).comparisons[0]
+    found = views.table_view(report_study.as_table(table), 0).comparisons[0]
     assert (found["p"], found["p_holm"], found["equivalent_p"]) == ("0.010", "0.020", "0.030")
 
 
@@ -36,19 +36,24 @@ def test_any_score_can_be_the_one_that_stands_for_a_group(study: dict[str, Any])
     group = study["groups"][0]
     fields = ("split", "checkpoint", "row", "metric", "class")
     for score in group["scores"]:
-        group["main"] = {field: score[field] for field in fields}
-        assert views.main_score(group) is score
+        main = {field: score[field] for field in fields}
+        found = report_study.as_group(group | {"main": main})
+        assert found.main_score is found.scores[group["scores"].index(score)]
     for field in fields:
-        group["main"] = {name: score[name] for name in fields} | {field: "another"}
-        assert views.main_score(group) is None
+        assert report_study.as_group(group | {"main": main | {field: "another"}}).main_score is None
 
 
 def test_deviations_are_of_all_only_where_there_are_several_groups(study: dict[str, Any]) -> None:
-    deviations = {item["field"]: item["groups"] for item in views.deviation_views(study)}
+    deviations = {
+        item["field"]: item["groups"]
+        for item in views.deviation_views(report_study.as_study(study))
+    }
     assert deviations["train.epochs"] == "all"
     assert deviations["model.g0"] == "table1/lapa"
-    study["groups"] = study["groups"][:1]
-    assert {item["groups"] for item in views.deviation_views(study)} == {"table1/lapa"}
+    study |= {"groups": study["groups"][:1], "tables": []}
+    assert {item["groups"] for item in views.deviation_views(report_study.as_study(study))} == {
+        "table1/lapa"
+    }
 
 
 def test_digests_of_label_maps_and_of_ids_are_not_exchanged() -> None:

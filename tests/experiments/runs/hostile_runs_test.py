@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_runs import IMAGES, config_of, write_run
+from report_study import as_written
 
 from fpliif_jax.experiments.comparison import measured
 from fpliif_jax.experiments.comparison.analysis import analyse
@@ -106,18 +107,18 @@ def _shown(study: dict[str, Any]) -> dict[str, Any]:
 def alone(root: pathlib.Path, tmp_path: pathlib.Path) -> dict[str, Any]:
     """What the report says where the sound run is the only one."""
     shutil.copytree(root / "seed0", tmp_path / "alone" / "seed0")
-    return _shown(analyse(tmp_path / "alone")[0])
+    return _shown(as_written(analyse(tmp_path / "alone")[0]))
 
 
 def _check(root: pathlib.Path, alone: dict[str, Any], what: str) -> bool:
     """Makes the report; whether the changed run is left out of it: by name, in one line, and with all its numbers."""
-    study, shown = analyse(root)
-    json.dumps(study, allow_nan=False)
+    analysed, shown = analyse(root)
+    study = as_written(analysed)
     told = [entry for entry in study["incomplete_runs"] if entry["name"] == "seed1"]
     if not told:
         assert len(study["groups"][0]["runs"]) + len(study["groups"]) == 3, what
         examples = {name: load_examples(run) for name, run in shown.items()}
-        write_report(study, examples, root.parent / "report")
+        write_report(analysed, examples, root.parent / "report")
         return False
     (entry,) = told
     assert entry["status"] == "broken", (what, entry)
@@ -131,7 +132,7 @@ def _check(root: pathlib.Path, alone: dict[str, Any], what: str) -> bool:
 def test_a_whole_run_is_shown_and_would_be_missed(
     root: pathlib.Path, alone: dict[str, Any]
 ) -> None:
-    study, _ = analyse(root)
+    study = as_written(analyse(root)[0])
     assert {run.status for run in read_runs(root)} == {"finished"}
     assert study["incomplete_runs"] == []
     assert not _check(root, alone, "nothing")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from made_runs import config_of, write_run, write_seeds
+from report_study import as_written
 
 from fpliif_jax import data_builders, preflight
 from fpliif_jax.data.dataset import load_dataset
@@ -39,8 +40,7 @@ def _environment(labels: str = "official", **changes: Any) -> dict[str, Any]:
 
 
 def _study(root: pathlib.Path) -> dict[str, Any]:
-    study, _ = analyse(root)
-    return study
+    return as_written(analyse(root)[0])
 
 
 def _verdicts(study: dict[str, Any]) -> set[str | None]:
@@ -79,7 +79,7 @@ def test_a_drawn_set_with_official_counts_gets_no_verdict(
     assert _verdicts(study) == {"not comparable"}
     assert study["title"] == "Reproducibility study: FP-LIIF, drawn faces in the layout of helen"
     assert group["dataset"]["drawing"]["image_size"] == 32
-    write_report(study, {}, tmp_path / "report")
+    write_report(analyse(tmp_path / "runs")[0], {}, tmp_path / "report")
     for name in ("report.md", "report.html"):
         text = (tmp_path / "report" / name).read_text(encoding="utf-8")
         assert "drawn faces" in text and dataset.digest["labels"]["test"] in text
@@ -125,7 +125,7 @@ def test_the_report_claims_no_more_than_was_checked(tmp_path: pathlib.Path) -> N
     ):
         write_run(tmp_path / name / "seed0", config_of(), {"256": 92.4}, dataset=dataset)
         study = _study(tmp_path / name)
-        write_report(study, {}, tmp_path / f"report-{name}")
+        write_report(analyse(tmp_path / name)[0], {}, tmp_path / f"report-{name}")
         texts[name] = (tmp_path / f"report-{name}" / "report.md").read_text(encoding="utf-8")
         (group,) = json.loads((tmp_path / f"report-{name}" / "report.json").read_text())["groups"]
         assert group["dataset"].get("digest") == dataset.get("digest")

@@ -11,6 +11,7 @@ import pytest
 import scipy.stats
 
 from fpliif_jax.experiments.stats import verdict_rule, verdicts
+from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 MARGIN = 0.5
 RUNS = (3, 5, 10)
@@ -61,7 +62,7 @@ def decided(
 
 def rate(words: np.ndarray) -> float:
     """Share of families of which any member is 'not reproduced'."""
-    return float((words == verdict_rule.NOT_REPRODUCED).any(axis=-1).mean())
+    return float((words == Verdict.NOT_REPRODUCED).any(axis=-1).mean())
 
 
 @pytest.mark.parametrize("n", RUNS)
@@ -104,7 +105,7 @@ def test_classes_that_differ_do_not_draw_others_along() -> None:
     shift = np.where(np.arange(10) < 5, 20.0, 0.0)
     alone = decided(10, 1.0, FAMILIES, 10, shift=shift)
     words, _ = verdict_rule.as_family(alone.word, alone.p_not_reproduced)
-    assert (words[:, :5] == verdict_rule.NOT_REPRODUCED).mean() > 0.99
+    assert (words[:, :5] == Verdict.NOT_REPRODUCED).mean() > 0.99
     assert rate(words[:, 5:]) <= allowed(FAMILIES)
 
 
@@ -153,9 +154,7 @@ def test_a_mean_at_the_margin_is_rarely_reproduced(n: int) -> None:
         ours = draw(np.random.default_rng(3), (ROWS, 1), n, sd, 0.0)
         mean, own_sd = ours.mean(axis=-1) + MARGIN, ours.std(axis=-1, ddof=1)
         words = verdict_rule.decide(mean, own_sd, n, 0.0, MARGIN).word
-        assert np.isin(
-            words, (verdict_rule.REPRODUCED, verdict_rule.WITHIN_MARGIN)
-        ).mean() <= allowed(ROWS)
+        assert np.isin(words, (Verdict.REPRODUCED, Verdict.WITHIN_MARGIN)).mean() <= allowed(ROWS)
 
 
 def test_the_simulated_rule_is_the_one_of_verdicts() -> None:
@@ -172,4 +171,4 @@ def test_the_simulated_rule_is_the_one_of_verdicts() -> None:
         decision = verdict_rule.decide(values.mean(), values.std(ddof=1), n, *given)
         assert found.word == decision.word
         seen.add(found.word)
-    assert seen == set(verdict_rule.WORDS) - {verdict_rule.NOT_COMPARABLE}
+    assert seen == set(Verdict) - {Verdict.NOT_COMPARABLE}

@@ -11,8 +11,8 @@ import pytest
 import scipy.stats
 
 from fpliif_jax.experiments.stats import seed_statistics
-from fpliif_jax.experiments.stats.verdict_rule import WORDS
-from fpliif_jax.experiments.stats.verdicts import Verdict, as_family, verdict
+from fpliif_jax.experiments.stats.verdict_rule import Verdict
+from fpliif_jax.experiments.stats.verdicts import Judgement, as_family, verdict
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +111,7 @@ def test_the_rules_hold_whatever_the_numbers() -> None:
         ):
             expected = scipy.stats.t.interval(level, df, found.difference, math.sqrt(se_2))
             assert (low, high) == pytest.approx(expected, rel=1e-6, abs=1e-9)
-    assert seen == set(WORDS) - {"not comparable"}
+    assert seen == set(Verdict) - {"not comparable"}
 
 
 def test_the_numbers_of_the_verdict_are_those_of_the_tests() -> None:
@@ -296,7 +296,7 @@ def test_an_unknown_number_of_published_runs_may_be_two() -> None:
     assert verdict(spread(93.61, 0.3, 3), 92.41, 0.25, published_sd=0.01).word == "not reproduced"
 
 
-def family(*shifts: float) -> list[Verdict]:
+def family(*shifts: float) -> list[Judgement]:
     """Verdicts on five runs of SD 0.2, these points above the published values."""
     return [verdict(spread(90 + shift, 0.2, 5), 90.0, 0.5) for shift in shifts]
 
@@ -402,7 +402,7 @@ def test_verdicts_are_ready_for_json() -> None:
 
 
 def test_the_words_are_the_five() -> None:
-    assert len(set(WORDS)) == 5
+    assert len(set(Verdict)) == 5
     assert seed_statistics.UNKNOWN_COUNTS == (3, 5, 10)
 
 
