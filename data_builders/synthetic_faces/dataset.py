@@ -73,6 +73,8 @@ def write_dataset(
     elif num_workers < 1:
         raise DataError(f"num_workers={num_workers}: draw with at least one process.")
     root = Path(output_dir).expanduser() / LAYOUTS[layout].folder
+    if not overwrite and _is_finished(root, job):  # perhaps on a disk that may only be read
+        return root
     try:
         with lock(root):
             if overwrite or not _is_finished(root, job):
