@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from absl import logging
 from array_record.python import array_record_module
 
+from fpliif_jax.data_builders.errors import naming
 from fpliif_jax.data_builders.lock_file import open_lock_file
 from fpliif_jax.data_builders.raw_tree import SPLITS
 from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
@@ -139,10 +141,17 @@ def _read_note(path: pathlib.Path, largest: int) -> dict[str, Any]:
 
 
 def _write_note(path: pathlib.Path, note: dict[str, Any]) -> None:
-    temporary = path.with_name(f"{_INCOMPLETE}{os.getpid()}_{path.name}")
     text = json.dumps({**note, _CHECKSUM: _checksum(note)}, indent=2)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    # Under a name that is nobody's yet: the folder may have come from elsewhere, with links in it.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_INCOMPLETE, suffix=path.name)
+    try:
+        with naming(path), os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def _checksum(note: dict[str, Any]) -> str:

@@ -1,13 +1,14 @@
-"""Opening files that others left: none is waited for, none is read without end."""
+"""Opening files that others left: none is waited for, none is read without end, none leads elsewhere."""
 
 import errno
 import os
 import stat
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 MEBIBYTE = 2**20
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
+    (stat.S_ISLNK, "a link"),
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
@@ -53,6 +54,19 @@ def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
     if len(content) > limit:
         raise _too_large(path, limit)
     return content
+
+
+def append_regular(path: str | os.PathLike[str]) -> TextIO:
+    """Opens a regular text file to add to it; makes it where it is missing.
+
+    Raises:
+        OSError: it may not be written, or is a link (which could lead anywhere), folder, pipe, socket or device;
+            `strerror` says which.
+    """
+    if os.path.lexists(path):
+        _check_kind(os.lstat(path), path)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return open(os.open(path, flags, 0o666), "a", encoding="utf-8")
 
 
 def _check_kind(status: os.stat_result, path: str | os.PathLike[str]) -> None:

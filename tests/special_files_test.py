@@ -6,6 +6,7 @@ Each test ends by itself on a mistake: it would otherwise wait for ever.
 import os
 import pathlib
 import signal
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -17,9 +18,12 @@ from fpliif_jax.data_builders import prepared_set, raw_tree, regular_files, synt
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.experiments import published
+from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.launching.jobs import Step
+from fpliif_jax.experiments.report import write
 from fpliif_jax.experiments.runs import bounded_files
 from fpliif_jax.predict import photos
+from fpliif_jax.run_folder import run_record
 
 Make = Callable[[pathlib.Path], object]
 
@@ -238,3 +242,47 @@ def test_a_folder_for_prepared_sets_whose_name_is_not_utf8(tmp_path: pathlib.Pat
     data_dir = os.fsdecode(os.fsencode(tmp_path) + b"/prepar\xe9s")
     with pytest.raises(DataError, match=r"prepar\\udce9s: this name is not UTF-8"):
         prepare("lapa", data_dir=data_dir)
+
+
+def link(path: pathlib.Path) -> None:
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+WRITTEN = {kind: SPECIAL[kind] for kind in ("pipe", "folder")} | {
+    "device": (lambda path: path.symlink_to("/dev/null"), "not a file but a link"),
+    "link": (link, "not a file but a link"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), WRITTEN.values(), ids=WRITTEN)
+def test_logs_that_are_added_to(tmp_path: pathlib.Path, make: Make, reason: str) -> None:
+    """In the folder of a run that came from elsewhere: nothing is written where a link leads."""
+    for name in ("metrics.jsonl", "run.log"):
+        make(tmp_path / name)
+    (tmp_path / "elsewhere").write_text("mine\n")
+    with pytest.raises(OSError, match=f"{reason}.*metrics.jsonl"):
+        run_record.MetricsLog(tmp_path, 0)
+    with pytest.raises(OSError, match=f"{reason}.*run.log"):
+        local.start(Step("json.tool", (), "output"), tmp_path, {})
+    assert (tmp_path / "elsewhere").read_text() == "mine\n"
+
+
+def test_notes_of_a_prepared_set_follow_no_link(tmp_path: pathlib.Path) -> None:
+    """Nor is a name taken that a set from elsewhere could have taken before."""
+    (tmp_path / "elsewhere").write_text("mine\n")
+    (tmp_path / "contents.json").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / f"incomplete.{os.getpid()}_contents.json").symlink_to(tmp_path / "elsewhere")
+    contents = prepared_set.Contents({"train": {"a": "1"}}, None, None)
+    prepared_set.write_contents(tmp_path, contents)
+    assert (tmp_path / "elsewhere").read_text() == "mine\n"
+    assert prepared_set.read_contents(tmp_path) == contents
+
+
+def test_a_list_of_an_earlier_report_that_is_a_pipe_is_not_waited_for(
+    tmp_path: pathlib.Path,
+) -> None:
+    os.mkfifo(tmp_path / write._LIST)
+    start = time.monotonic()
+    write._put_in_place({"report.md": "text"}, tmp_path)
+    assert time.monotonic() - start < 20
+    assert (tmp_path / "report.md").read_text() == "text"

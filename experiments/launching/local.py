@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
+from fpliif_jax.data_builders.regular_files import append_regular
+from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step, last_error, last_words
 from fpliif_jax.experiments.runs.run_log import last_error, last_words
 from fpliif_jax.interruption import PARENT
 from fpliif_jax.training.supervision import LOST_PEER
@@ -202,7 +203,7 @@ def start(step: Step, workdir: pathlib.Path, environment: Mapping[str, str]) -> 
     workdir.mkdir(parents=True, exist_ok=True)
     # Bars redraw ten times a second, which fills a log that nobody watches.
     calm = {"TQDM_MININTERVAL": os.environ.get("TQDM_MININTERVAL", "2")}
-    with open(workdir / "run.log", "a", encoding="utf-8") as log:
+    with append_regular(workdir / "run.log") as log:
         log.write(f"$ {step}\n")
         log.flush()
         return subprocess.Popen(

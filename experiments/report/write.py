@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, naming
+from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.experiments.comparison.study import Study, as_json
 from fpliif_jax.experiments.report.figures.figure_svg import with_paper
 from fpliif_jax.experiments.report.figures.figures import draw_figures
@@ -99,7 +100,8 @@ def _put_in_place(files: dict[str, str], output: pathlib.Path) -> None:
     try:
         for name, content in contents.items():
             temporaries[name] = output / f".{uuid.uuid4().hex}"
-            temporaries[name].write_bytes(content)
+            with naming(output / name):
+                temporaries[name].write_bytes(content)
         for name in sorted(contents, key=lambda name: name == _PAGE):
             os.replace(temporaries[name], output / name)
     finally:
@@ -115,7 +117,7 @@ def _put_in_place(files: dict[str, str], output: pathlib.Path) -> None:
 def _older_files(output: pathlib.Path) -> dict[str, str]:
     """SHA-256 by name of what the report that stands there wrote; empty if there is none."""
     try:
-        listed = json.loads((output / _LIST).read_text(encoding="utf-8"))
+        listed = json.loads(read_regular(output / _LIST, MEBIBYTE))
     except (OSError, ValueError):
         return {}
     if not isinstance(listed, dict):

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from fpliif_jax.data_builders.errors import UserError, naming
+from fpliif_jax.data_builders.regular_files import append_regular
 from fpliif_jax.files import atomic_file
 
 PACKAGES = (
@@ -103,12 +104,13 @@ class MetricsLog:
     def __init__(self, workdir: pathlib.Path, first_step: int) -> None:
         """Opens the log of a run that has taken `first_step` steps."""
         self._path = workdir / "metrics.jsonl"
-        if self._path.exists():
-            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if _is_up_to(line, first_step)]
-            if kept != lines:
-                write_text(self._path, "".join(kept))
-        self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115 - open for the run
+        self._file = append_regular(self._path)
+        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if _is_up_to(line, first_step)]
+        if kept != lines:
+            self._file.close()
+            write_text(self._path, "".join(kept))
+            self._file = append_regular(self._path)
         import tensorboardX  # here: it imports PyTorch where that is installed, which takes seconds
 
         self._events = tensorboardX.SummaryWriter(
