@@ -14,7 +14,8 @@ import ml_collections
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax.data import input_pipeline
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import prepared_set
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
 from fpliif_jax.run_folder import run_record
@@ -105,14 +106,14 @@ def test_drawn_prepared_and_resized_faces_are_read(
     tmp_path: pathlib.Path, make_read_only: Callable[[pathlib.Path], None]
 ) -> None:
     config = _config(tmp_path)
-    dataset = input_pipeline.load_dataset(config)
-    before = input_pipeline.load_split(dataset, "train", (32,))
+    dataset = load_dataset(config)
+    before = load_split(dataset, "train", (32,))
     make_read_only(tmp_path)
-    dataset = input_pipeline.load_dataset(config)
-    again = input_pipeline.load_split(dataset, "train", (32,))
+    dataset = load_dataset(config)
+    again = load_split(dataset, "train", (32,))
     assert list(again.ids) == list(before.ids)
     with pytest.raises(USER_ERRORS) as told:  # of another size: not resized yet
-        input_pipeline.load_split(dataset, "train", (16,))
+        load_split(dataset, "train", (16,))
     line = error_line(told.value)
     assert "\n" not in line and str(tmp_path) in line
     assert "Read-only file system" in line and "--config.data.cache_dir" in line
@@ -127,7 +128,7 @@ def test_faces_that_cannot_be_drawn_or_prepared_are_told(
         config = _config(tmp_path / "disk")
         config.manual_dir = str(tmp_path / place / "raw")
         with pytest.raises(USER_ERRORS) as told:
-            input_pipeline.load_dataset(config)
+            load_dataset(config)
         line = error_line(told.value)
         assert "\n" not in line and "Read-only file system" in line
         assert str(tmp_path / "disk") in line

@@ -16,7 +16,7 @@ from tiny_run import tiny_config
 from fpliif_jax import interop, pictures, preflight
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders import class_list, prepared_set, synthetic_faces
+from fpliif_jax.data_builders import class_list, prepared_set
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import _in_one_line, metadata, prepare
@@ -746,15 +746,11 @@ def test_settings_that_do_not_fit_the_classes(
 
 
 def test_stn_icnn_finds_its_parts_by_their_names(tmp_path: pathlib.Path) -> None:
-    for name in ("helen", "own_data"):
-        synthetic_faces.write_dataset(name, tmp_path / name, 3, 1, 1, image_size=48, num_workers=1)
     found = {}
     for name in ("lapa", "own_data"):
-        raw = tmp_path / name
-        if name == "lapa":
-            synthetic_faces.write_dataset(name, raw, 3, 1, 1, image_size=48, num_workers=1)
-        config = tiny_config(raw, tmp_path / "data").data
+        config = tiny_config(tmp_path / "raw", tmp_path / "data").data
         config.update({"name": name, "labels": "facial_parts"})
+        config.synthetic.update({"num_train": 3, "num_val": 1, "num_test": 1, "image_size": 48})
         found[name] = load_split(load_dataset(config), "train", (32,))
     np.testing.assert_array_equal(found["lapa"].labels[32], found["own_data"].labels[32])
     assert found["own_data"].labels[32].max() == 8

@@ -93,7 +93,7 @@ def make_gallery(group: ReportGroup, examples: Examples, photos: bool) -> Galler
       photos: whether photographs are shown, also under the differences.
 
     Returns:
-      None where there is nothing to show, or more classes than colours.
+      None where there is nothing to show, or more classes than a label map can have.
     """
     colours = hex_colours(examples.class_names)
     if not len(examples.ids) or not examples.rows or not colours:

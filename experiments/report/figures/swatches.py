@@ -6,7 +6,7 @@ from fpliif_jax import pictures
 
 
 def hex_colours(class_names: Sequence[str]) -> dict[str, str]:
-    """'#rrggbb' by class name; empty where there are more classes than colours."""
+    """'#rrggbb' by class name; empty where there are more classes than a label map can have."""
     try:
         colours = pictures.class_colours(class_names)
     except ValueError:

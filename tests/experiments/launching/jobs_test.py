@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax.experiments.launching.jobs import Job, Step, last_words
+from fpliif_jax.experiments.launching.jobs import Job, Step
 from fpliif_jax.experiments.runs.run_log import last_words
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 

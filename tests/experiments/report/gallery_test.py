@@ -105,9 +105,13 @@ def test_large_pictures_are_reduced() -> None:
     assert decoded(card.photo).size == frame_of(card, "truth", 0).size == (512, 512)
 
 
-def test_more_classes_than_colours_have_no_gallery(examples: Examples) -> None:
-    many = dataclasses.replace(examples, class_names=tuple(f"class {i}" for i in range(30)))
-    assert make_gallery(GROUP, many, photos=True) is None
+@pytest.mark.parametrize(("count", "has_gallery"), [(30, True), (255, True), (256, False)])
+def test_as_many_classes_as_a_label_map_can_have_have_a_gallery(
+    count: int, has_gallery: bool, examples: Examples
+) -> None:
+    many = dataclasses.replace(examples, class_names=tuple(f"class {i}" for i in range(count)))
+    gallery = make_gallery(GROUP, many, photos=True)
+    assert (gallery is not None) == has_gallery
 
 
 @pytest.fixture
