@@ -88,6 +88,12 @@ def test_modules_of_commands_are_there() -> None:
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_tests_that_are_named_are_there(page: pathlib.Path) -> None:
+    for path in re.findall(r"\btests/[\w/]+(?:\.\w+)?", page.read_text(encoding="utf-8")):
+        assert (ROOT / path).exists(), path
+
+
 def test_config_files_of_the_pages_are_all_there_are() -> None:
     named = set(re.findall(r"`(\w+)\.py`\]", _text(ROOT / "docs" / "training.md")))
     experiments = {path.stem for path in (ROOT / "configs").glob("*.py")}
