@@ -105,6 +105,7 @@ def test_two_processes_train_as_one(
         f"--config.data.data_dir={data_dir}",
         "--config.train.epochs=1",
         "--config.train.batch_size=5",
+        "--config.eval.rows=('32',)",
         # Plain steps: Adam divides by the size of the gradient, and where that is rounding alone
         # (a bias before a norm) it makes steps of full size out of it.
         "--config.train.learning_rate=1e-6",

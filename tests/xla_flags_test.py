@@ -1,10 +1,7 @@
-"""Tests run with the flags that a person gives XLA, and with JAX's strict promotion."""
+"""Tests run with the flags that a person gives XLA."""
 
 import os
-import subprocess
-import sys
 
-import jax.numpy as jnp
 import pytest
 from xla_flags import xla_flags
 
@@ -32,25 +29,3 @@ def test_compiling_is_quick_unless_the_person_says_otherwise(
 
 def test_the_tests_themselves_have_four_devices_whatever_flags_there_are() -> None:
     assert os.environ["XLA_FLAGS"] == xla_flags(devices=4)
-
-
-_ADDED = {
-    "types": "jnp.ones(2, jnp.int32) + jnp.ones(2, jnp.float32)",
-    "ranks": "jnp.ones((2, 2)) + jnp.ones(2)",
-}
-
-
-@pytest.mark.parametrize("added", _ADDED.values(), ids=_ADDED)
-def test_nothing_is_promoted_silently(added: str) -> None:
-    with pytest.raises((TypeError, ValueError), match="promotion"):
-        eval(added, {"jnp": jnp})
-
-
-def test_nothing_is_promoted_silently_by_a_command_that_a_test_starts() -> None:
-    for added in _ADDED.values():
-        child = subprocess.run(
-            [sys.executable, "-c", f"import jax.numpy as jnp; {added}"],
-            capture_output=True,
-            text=True,
-        )
-        assert child.returncode == 1 and "promotion" in child.stderr

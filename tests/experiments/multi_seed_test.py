@@ -33,6 +33,7 @@ def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
         f"--config.data.manual_dir={lapa_download}",
         f"--config.data.data_dir={data_dir}",
         "--config.train.epochs=1",
+        "--config.eval.rows=('32',)",
         "--config.seeds.augmentation=9",
     ]
     with pytest.raises(SystemExit) as ended:

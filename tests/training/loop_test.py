@@ -168,9 +168,13 @@ def test_learning_rate_is_divided_by_ten_after_every_twenty_epochs(tmp_path: pat
     assert float(schedule(jax.numpy.int32(7 * 20 - 1))) == pytest.approx(5e-4)
 
 
-def _train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> tuple[dict, dict]:
+def _train(
+    config: ml_collections.ConfigDict, workdir: pathlib.Path, validates: bool = False
+) -> tuple[dict, dict]:
     workdir.mkdir(exist_ok=True)
     dataset = load_dataset(config.data)
+    if not validates:
+        dataset.metadata.counts["validation"] = 0
     loop.train(config, workdir, dataset, Interruption())
     loaded = load_for_inference(workdir, "last")
     return loaded.variables, checkpoint.read_progress(workdir, "last")
@@ -188,7 +192,7 @@ def test_a_run_leaves_checkpoints_and_metrics(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
-    _, progress = _train(config, tmp_path)
+    _, progress = _train(config, tmp_path, validates=True)
     records = _records(tmp_path)
     # 13 examples in batches of 4: 4 steps an epoch, the smaller last batch included.
     assert progress["train"]["steps"] == 12
@@ -272,6 +276,7 @@ def _command(workdir: pathlib.Path, manual_dir: pathlib.Path, data_dir: pathlib.
         f"--config.data.manual_dir={manual_dir}",
         f"--config.data.data_dir={data_dir}",
         "--config.train.epochs=4",
+        "--config.eval.rows=('32',)",
     ]
 
 

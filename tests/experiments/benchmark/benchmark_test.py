@@ -695,6 +695,7 @@ def test_the_command_measures_stn_icnn(
         f"--config={REPOSITORY / 'tests' / 'tiny_icnn_run.py'}",
         f"--config.data.manual_dir={helen_download}", f"--config.data.data_dir={data_dir}",
         "--parts=latency,throughput,training", "--dtypes=float32", "--rounds=1", "--seconds=0.01",
+        "--config.train.stages=('coarse','localisation')",
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-2000:]
     faces = rows_of(finished.stdout, "One face")[1:]
