@@ -37,11 +37,13 @@ _FIRST = (
     "systems/stn_icnn/training_test",
     "systems/stn_icnn/stages_test",
     "training/loop_test",
+    "training/supervision_test",
     "main_test",
     "experiments/pytorch/train_test",
     "experiments/benchmark/benchmark_test",
     "experiments/pytorch/parity_test",
     "systems/stn_icnn/model_test",
+    "systems/stn_icnn/celebamask_hq_official_test",
     "experiments/multi_seed_test",
 )
 

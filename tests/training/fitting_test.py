@@ -128,6 +128,7 @@ def _train(
     return load_for_inference(workdir, "last").variables, recorded
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_was_chosen_when_it_goes_on_elsewhere(
     tmp_path: pathlib.Path,
     lapa_download: pathlib.Path,
@@ -186,6 +187,7 @@ def tiny_like(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     return now.lock()
 
 
+@pytest.mark.slow
 def test_the_chosen_step_is_not_compiled_again(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

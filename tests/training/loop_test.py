@@ -133,6 +133,7 @@ def test_microbatches_give_the_gradient_of_the_whole_batch(tmp_path: pathlib.Pat
     _assert_same(parts, whole)
 
 
+@pytest.mark.slow
 def test_golden_first_loss(tmp_path: pathlib.Path) -> None:
     """At initialisation nearly all classes are equally likely: ln 11 for both terms, λ = 40."""
     config = tiny_config(tmp_path, tmp_path)
@@ -188,6 +189,7 @@ def _records(workdir: pathlib.Path) -> list[dict]:
     ]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_checkpoints_and_metrics(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
@@ -232,6 +234,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_ids(
     assert checkpoint.saved_step(tmp_path, "last") is None
 
 
+@pytest.mark.slow
 def test_another_config_in_the_same_folder_is_refused(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
@@ -255,6 +258,7 @@ def test_without_a_training_split_nothing_is_trained(
         loop.train(config, tmp_path, dataset, Interruption())
 
 
+@pytest.mark.slow
 def test_without_validation_the_last_state_is_all_there_is(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
