@@ -20,7 +20,7 @@ _FLOORS = {
         {"run_folder"},
         {"data"},
         {"compilation_cache", "interruption", "nn", "parallel", "pictures"},
-        {"files"},
+        {"choices", "files", "more_colours"},
     ),
     "experiments": (
         {"audit", "benchmark", "multi_seed", "report", "reproduce", "run"},
