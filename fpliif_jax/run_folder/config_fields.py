@@ -135,7 +135,7 @@ FIELDS: dict[str, Field] = {
     "eval.upsampling": Field(Choice(("logits", "labels")), Role.SCORING),
     "eval.num_pictures": Field(Number(0, 10_000, is_whole=True), Role.DISPLAY),
     "study.equivalence_margin": Field(Number(0, 100, is_above=True), Role.MARGIN),
-    "model.name": Field(Anything("looked up by `systems.of`, which says what there is")),
+    "model.name": Field(Anything("the name of a system: `systems.of` looks it up")),
     "model.num_classes": Field(Number(2, 255, is_whole=True)),  # 255 is the label that is left out
     "model.features": Field(_WIDTH),
     "model.group_blocks": Field(Numbers(Number(1, 1_000, is_whole=True))),
