@@ -4,6 +4,7 @@ All scores are in percent points. What is not a score (parameters, operations, f
 """
 
 import dataclasses
+import fractions
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +13,12 @@ from fpliif_jax.experiments.comparison.lines import Line
 from fpliif_jax.experiments.comparison.measured import SeedScores, described, prediction_interval
 from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ScoreKey, Test
+from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES, Claim, Variant
 from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.experiments.stats import seed_statistics, verdicts
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
+from fpliif_jax.systems.protocol import Protocol
 
 _SCORE_METRICS = ("f1", "mean_f1", "group_f1", "miou")
 _WHOLE_SYSTEMS = ("FP-LIIF", "STN-iCNN")
@@ -83,11 +86,11 @@ def claim_row(claim: Claim, line: Line) -> str:
 
     At a quarter of the paper's image size, its '192->256' is '48to64'.
     """
-    sizes = claim.row.split("->")
-    if not all(size.isdecimal() for size in sizes):
+    share = fractions.Fraction(line.config["data"]["image_size"], scales.PAPER_SIZE)
+    try:
+        return Protocol.parse(claim.row).scaled(share).key
+    except ValueError:  # a protocol that is named
         return claim.row
-    own = line.config["data"]["image_size"]
-    return "to".join(str(int(size) * own // 256) for size in sizes)
 
 
 def measured_elsewhere(
@@ -350,7 +353,7 @@ def _external_rows(
     dataset = line.measured.results["dataset"]["name"]
     protocols = {claim.protocol}
     if claim.protocol in ("", claim.row):  # it names no experiment but a row, ours or the paper's
-        protocols |= {claim.row, ours.key.protocol, ours.key.protocol.replace("to", "->")}
+        protocols |= {claim.row, ours.key.protocol, _as_published(ours.key.protocol)}
     rows = []
     for key, values in measured_elsewhere(external).items():
         system, where, protocol, class_name, metric = key
@@ -376,6 +379,14 @@ def _external_rows(
             )
         )
     return rows
+
+
+def _as_published(key: str) -> str:
+    """A protocol of results.json, '192to256', as the tables of published values have it: '192->256'."""
+    try:
+        return Protocol.parse(key).text
+    except ValueError:  # it is named
+        return key
 
 
 def _is_about(system: str, claim: Claim) -> bool:

@@ -5,14 +5,16 @@ small   the same comparison with small networks on drawn faces in the data set's
 smoke   seconds a run: shows that every command works; the scores mean nothing
 """
 
+import fractions
 from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.plans.tables import Variant
+from fpliif_jax.systems.protocol import Protocol
 
 SCALES = ("smoke", "small", "paper")
 DEFAULT_SEEDS = {"smoke": "0-1", "small": "0-4", "paper": "0-4"}
-_PAPER_SIZE = 256  # of FP-LIIF's images: its rows are named after sizes
+PAPER_SIZE = 256  # of FP-LIIF's images: its rows are named after sizes
 _PAPER_EPOCHS = 400
 _PAPER_BATCH = 64
 
@@ -122,10 +124,11 @@ def scaled_row(row: str, scale: str) -> str:
 
     Rows that are not named after sizes are the same at every scale.
     """
-    sizes = row.split("->")
-    if not all(size.isdecimal() for size in sizes):
+    share = fractions.Fraction(_IMAGE_SIZE[scale], PAPER_SIZE)
+    try:
+        return Protocol.parse(row).scaled(share).text
+    except ValueError:
         return row
-    return "->".join(str(int(size) * _IMAGE_SIZE[scale] // _PAPER_SIZE) for size in sizes)
 
 
 def as_arguments(file: str, fields: dict[str, Any]) -> tuple[str, ...]:
