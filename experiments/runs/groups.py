@@ -14,8 +14,8 @@ from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 
 # They do not change a run.
