@@ -4,12 +4,12 @@ Nothing of the other side runs: state dicts are plain mappings from names to arr
 without executing the code that a pickle can carry.
 """
 
-from fpliif_jax.interop.fp_liif import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.interop.read_weights import read_weights
 from fpliif_jax.interop.run_weights import make_run, write_weights
-from fpliif_jax.interop.state_dict import InteropError
-from fpliif_jax.interop.stn_icnn import stn_icnn_from_torch
 from fpliif_jax.interop.torch_files import LARGEST_CHECKPOINT, load_torch_checkpoint
+from fpliif_jax.systems.fp_liif.state_dict import fpliif_from_torch, fpliif_to_torch
+from fpliif_jax.systems.state_dict import InteropError
+from fpliif_jax.systems.stn_icnn.state_dict import stn_icnn_from_torch
 
 __all__ = [
     "LARGEST_CHECKPOINT",

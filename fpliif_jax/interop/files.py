@@ -10,8 +10,8 @@ import numpy as np
 
 from fpliif_jax.files import atomic_file
 from fpliif_jax.interop.safetensors_files import load_safetensors, safetensors_bytes
-from fpliif_jax.interop.state_dict import InteropError
 from fpliif_jax.interop.torch_files import load_torch_checkpoint, save_torch_checkpoint
+from fpliif_jax.systems.state_dict import InteropError
 
 _STAND_IN_BYTES = 256
 SAFETENSORS, TORCH = (".safetensors",), (".pth", ".pt", ".pth.tar")

@@ -12,11 +12,11 @@ from fpliif_jax import systems
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.interop.files import read_file, sha256
-from fpliif_jax.interop.state_dict import InteropError, shown_name
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import create_model
+from fpliif_jax.systems.state_dict import InteropError, shown_name
 
 
 def read_weights(

@@ -13,12 +13,12 @@ from fpliif_jax import systems
 from fpliif_jax.data import sides
 from fpliif_jax.interop.files import check_name, sha256, write_file
 from fpliif_jax.interop.read_weights import read_weights
-from fpliif_jax.interop.state_dict import InteropError
 from fpliif_jax.run_folder import checkpoint, config_fields, run_lock
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import write_json
+from fpliif_jax.systems.state_dict import InteropError
 
 
 class Written(NamedTuple):

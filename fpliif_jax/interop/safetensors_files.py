@@ -8,8 +8,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors_numpy
 
-from fpliif_jax.interop.state_dict import InteropError
 from fpliif_jax.interop.torch_files import LARGEST_CHECKPOINT
+from fpliif_jax.systems.state_dict import InteropError
 
 LARGEST_HEADER = 4 * 2**20  # bytes; of the systems here below 0.1 MB
 # What one key of the metadata holds is text in JSON. There is one, for the library writes several in

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fpliif_jax.interop.pickle_check import ForbiddenPickleError, check_pickle
-from fpliif_jax.interop.state_dict import InteropError
+from fpliif_jax.systems.state_dict import InteropError
 
 # Files of STN-iCNN are below 0.3 GB, the state of three optimisers included; those of FP-LIIF below 0.1 GB.
 LARGEST_CHECKPOINT = 4 * 2**30  # bytes

@@ -3,8 +3,8 @@
 import ml_collections
 
 from fpliif_jax.configs import fp_liif
-from fpliif_jax.interop.fp_liif import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems.fp_liif import labeller, operations, protocols, settings, stage
+from fpliif_jax.systems.fp_liif.state_dict import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems.protocol import Protocol
 from fpliif_jax.systems.system import System
 

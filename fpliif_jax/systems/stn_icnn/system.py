@@ -5,8 +5,8 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax.configs import stn_icnn
-from fpliif_jax.interop.stn_icnn import stn_icnn_from_torch
 from fpliif_jax.systems.stn_icnn import labeller, operations, protocols, settings, stages
+from fpliif_jax.systems.stn_icnn.state_dict import stn_icnn_from_torch
 from fpliif_jax.systems.system import System
 
 

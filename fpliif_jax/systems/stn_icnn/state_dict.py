@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fpliif_jax.interop.state_dict import (
+from fpliif_jax.systems.state_dict import (
     InteropError,
     Path,
     Table,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flax import traverse_util
 
-from fpliif_jax.interop.state_dict import (
+from fpliif_jax.systems.state_dict import (
     InteropError,
     Path,
     Table,
