@@ -44,7 +44,7 @@ def test_possible_settings_pass() -> None:
         ("train.schedule", "linear", "config.train.schedule is 'linear'"),
         ("train.batch_size", 0, "batch_size is 0; it must be at least 1"),
         ("train.epochs", 0, "epochs is 0"),
-        ("eval.rows", ("256-512",), "'256-512'; a row is a size"),
+        ("eval.rows", ("256-512",), "'256-512': a protocol is a size"),
         ("eval.upsampling", "cubic", "config.eval.upsampling is 'cubic'"),
         ("eval.checkpoints", ("first",), "config.eval.checkpoints is 'first'"),
         ("data.framing", "canvas", "config.data.framing is 'canvas'"),
