@@ -82,6 +82,11 @@ class _Faces:
         """Class ids of the whole system, on the canvas."""
         return self.labels_in(self.theta)
 
+    @functools.cached_property
+    def errors(self) -> dict[str, Array]:
+        """Of the system's windows."""
+        return self.errors_of(self.theta)
+
     def labels_in(self, theta: Array) -> Array:
         """Class ids of the fine networks in these windows, on the canvas."""
         parts = self._apply(self._canvas, theta, method="crop")
@@ -96,12 +101,12 @@ class _Faces:
 
 def _image(faces: _Faces) -> Prediction:
     """The whole system, scored on the pixels of the image."""
-    return Prediction(faces.truth_on_image, faces.labels, faces.errors_of(faces.theta))
+    return Prediction(faces.truth_on_image, faces.labels, faces.errors)
 
 
 def _canvas(faces: _Faces) -> Prediction:
     """The same with the canvas's padding, as the authors' notebooks do (their test_ABC.py crops it off)."""
-    return Prediction(faces.truth, faces.labels, faces.errors_of(faces.theta))
+    return Prediction(faces.truth, faces.labels, faces.errors)
 
 
 def _true_windows(faces: _Faces) -> Prediction:
@@ -120,7 +125,7 @@ def _centroid_windows(faces: _Faces) -> Prediction:
 
 def _coarse(faces: _Faces) -> Prediction:
     """The coarse network alone, on its own grid."""
-    return Prediction(faces.coarse_truth, faces.mask, faces.errors_of(faces.theta))
+    return Prediction(faces.coarse_truth, faces.mask, faces.errors)
 
 
 PROTOCOLS: dict[str, Callable[[_Faces], Prediction]] = {
