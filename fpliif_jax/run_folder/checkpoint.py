@@ -14,6 +14,7 @@ then what is read is compared with the digests of arrays and progress that are k
 Checkpoints of earlier versions have no digests, and are believed.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -95,16 +96,37 @@ def save(
         ) from error
 
 
+class _EndedWithoutWords(asyncio.SelectorEventLoop):
+    """An event loop that may have ended when a thread calls back: the first array that a full disk cannot take ends
+    Orbax's, and tensorstore would print a stack for each of the others."""
+
+    def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> asyncio.Handle | None:
+        try:
+            return super().call_soon_threadsafe(*arguments, **options)
+        except RuntimeError:
+            if not self.is_closed():
+                raise
+            return None
+
+
+class _EventLoops(asyncio.DefaultEventLoopPolicy):
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        return _EndedWithoutWords()
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps Orbax from printing the stacks of its threads: what went wrong is raised as well."""
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
     before = [logger.disabled for logger in loggers]
+    policy = asyncio.get_event_loop_policy()
     try:
+        asyncio.set_event_loop_policy(_EventLoops())
         for logger in loggers:
             logger.disabled = True
         yield
     finally:
+        asyncio.set_event_loop_policy(policy)
         for logger, disabled in zip(loggers, before, strict=True):
             logger.disabled = disabled
 

@@ -1,5 +1,6 @@
 """Tests of fpliif_jax.run_folder.checkpoint, its files and the checkpoint for inference."""
 
+import asyncio
 import pathlib
 import resource
 
@@ -239,6 +240,16 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
     assert checkpoint.read_progress(tmp_path, "last") == _progress(3)
     checkpoint.save(tmp_path, "last", 9, large, _progress(9))
     assert checkpoint.read_progress(tmp_path, "last") == _progress(9)
+
+
+def test_what_comes_back_to_an_event_loop_that_has_ended_is_passed_over() -> None:
+    """So do the writers of a full disk after the first one, and would each print a stack."""
+    with checkpoint._quiet():
+        loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(asyncio.sleep(0, 7)) == 7
+    loop.close()
+    loop.call_soon_threadsafe(pytest.fail)
+    assert not isinstance(asyncio.get_event_loop_policy(), checkpoint._EventLoops)
 
 
 def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
