@@ -1,22 +1,16 @@
-"""TFDS builders of the face parsing sets. Importing this package registers them with TFDS.
+"""TFDS builders of the face parsing sets. Importing BUILDERS registers them with TFDS.
 
-    from fpliif_jax import data_builders
+    from fpliif_jax.data_builders import BUILDERS
     import tensorflow_datasets as tfds
 
+    print(list(BUILDERS))
     source = tfds.data_source("lapa", split="train")
 
 Nothing here needs TensorFlow. `data_builders.prepare` makes the prepared sets from raw downloads.
 """
 
-from fpliif_jax.data_builders.celebamask_hq import celebamask_hq_dataset_builder as _celebamask_hq
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.helen import helen_dataset_builder as _helen
-from fpliif_jax.data_builders.lapa import lapa_dataset_builder as _lapa
-from fpliif_jax.data_builders.own_data import own_data_dataset_builder as _own_data
+from fpliif_jax.lazy_exports import lazy_exports
 
-BUILDERS = {
-    builder.name: builder
-    for builder in (_lapa.Builder, _celebamask_hq.Builder, _helen.Builder, _own_data.Builder)
-}
-
+__getattr__ = lazy_exports(__name__, {"BUILDERS": "fpliif_jax.data_builders.builders"})
 __all__ = ["BUILDERS", "DataError"]

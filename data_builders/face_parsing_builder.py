@@ -508,7 +508,9 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         return f"{self.name}/{config}/{self.version}"
 
     def _command(self, manual_dir: str) -> str:
-        command = f"python -m data_builders.prepare {self.name} --manual_dir={manual_dir}"
+        command = (
+            f"python -m fpliif_jax.data_builders.prepare {self.name} --manual_dir={manual_dir}"
+        )
         if self.builder_config and self.builder_config.name != self.default_builder_config.name:
             command += f" --builder_config={self.builder_config.name}"
         return f"{command} --data_dir={self.data_dir_root}"

@@ -1,23 +1,31 @@
-"""Prepare a data set from its raw download.
+"""Prepares a data set from its raw download, which is checked file by file.
 
-python -m data_builders.prepare NAME --manual_dir=DIR [--data_dir=DIR] [--builder_config=NAME]
-    [--num_workers=N] [--rebuild]
+    python -m data_builders.prepare lapa --manual_dir=DOWNLOADS
+    python -m data_builders.prepare celebamask_hq --builder_config=farl --manual_dir=DOWNLOADS --data_dir=PREPARED
+
+What was interrupted is begun again; what is prepared already is compared with the download.
 """
 
-import argparse
 import dataclasses
 import errno
 import itertools
 import os
 import pathlib
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import tensorflow_datasets as tfds
-
-from fpliif_jax.data_builders import BUILDERS, label_digests, prepared_set, standard_streams
+from fpliif_jax import data_builders
+from fpliif_jax.data_builders import label_digests, prepared_set
 from fpliif_jax.data_builders.class_list import ClassList
-from fpliif_jax.data_builders.errors import USER_ERRORS, DataError, error_line, one_line
-from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
+from fpliif_jax.data_builders.errors import DataError, one_line
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+    from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
+
+NAMES = ("lapa", "celebamask_hq", "helen", "own_data")
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
 
@@ -63,7 +71,7 @@ def prepare(
     data_dir: str | None = None,
     num_workers: int | None = None,
     rebuild: bool = False,
-) -> FaceParsingBuilder:
+) -> "FaceParsingBuilder":
     """Makes a prepared set, or makes sure that the one there is the right one.
 
     Where several processes prepare the same set, one does and the others wait for it.
@@ -85,6 +93,8 @@ def prepare(
         DataError: no data, bad data, a set prepared from another tree, or a folder that cannot be
             written.
     """
+    import tensorflow_datasets as tfds
+
     if num_workers is not None and num_workers < 1:
         raise DataError(f"num_workers is {num_workers}; it has to be at least 1.")
     builder = _builder(name, builder_config, data_dir)
@@ -112,7 +122,7 @@ def prepare(
     return _builder(name, builder_config, data_dir)
 
 
-def metadata(builder: tfds.core.DatasetBuilder) -> PreparedMetadata:
+def metadata(builder: "tfds.core.DatasetBuilder") -> PreparedMetadata:
     """What a prepared set is, from the builder that `prepare` returned.
 
     Raises:
@@ -122,7 +132,7 @@ def metadata(builder: tfds.core.DatasetBuilder) -> PreparedMetadata:
     origin, contents = prepared_set.read_origin(folder), prepared_set.read_contents(folder)
     if origin is None:
         raise DataError(
-            f"{builder.data_dir}: there is no prepared set. Run python -m data_builders.prepare "
+            f"{builder.data_dir}: there is no prepared set. Run python -m fpliif_jax.data_builders.prepare "
             f"{builder.name} --manual_dir=DIR."
         )
     official_counts = builder.OFFICIAL_COUNTS and dict(builder.OFFICIAL_COUNTS)
@@ -151,22 +161,24 @@ def class_names(name: str, data_dir: str | None = None) -> tuple[str, ...]:
     Raises:
         DataError: each raw tree of the set has its own, and none is prepared in `data_dir`.
     """
-    if BUILDERS[name].CLASS_NAMES:
-        return BUILDERS[name].CLASS_NAMES
+    names = data_builders.BUILDERS[name].CLASS_NAMES
+    if names:
+        return names
     builder = _builder(name, None, data_dir)
     origin = prepared_set.read_origin(builder.prepared_folder())
     if origin is None or not origin.class_names:
         raise DataError(
             f"{builder.prepared_folder()}: the classes of {name} are not known before it is prepared. Run "
-            f"python -m data_builders.prepare {name} --manual_dir=DIR."
+            f"python -m fpliif_jax.data_builders.prepare {name} --manual_dir=DIR."
         )
     return tuple(origin.class_names)
 
 
-def _builder(name: str, builder_config: str | None, data_dir: str | None) -> FaceParsingBuilder:
-    if name not in BUILDERS:
-        raise DataError(f"There is no data set {name!r}; there are {', '.join(BUILDERS)}.")
-    builder_class = BUILDERS[name]
+def _builder(name: str, builder_config: str | None, data_dir: str | None) -> "FaceParsingBuilder":
+    builders = data_builders.BUILDERS
+    if name not in builders:
+        raise DataError(f"There is no data set {name!r}; there are {', '.join(builders)}.")
+    builder_class = builders[name]
     if builder_config and builder_config not in builder_class.builder_configs:
         configs = ", ".join(builder_class.builder_configs) or "none"
         raise DataError(
@@ -203,13 +215,14 @@ def _classes_in_words(names: tuple[str, ...]) -> list[str]:
     ]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_builders.prepare",
-        description="Prepare a data set from its raw download, which is checked file by file.",
+    from fpliif_jax import (
+        command_line,  # the builders themselves need nothing outside of their folder
     )
-    parser.add_argument("name", choices=list(BUILDERS), help="the data set")
+
+    parser = command_line.CommandParser("data_builders.prepare", __doc__)
+    parser.add_argument("name", choices=NAMES, help="the data set")
     parser.add_argument("--manual_dir", help="folder in which the download was unpacked")
     parser.add_argument("--data_dir", help="where prepared sets live (default: TFDS's own)")
     parser.add_argument(
@@ -217,20 +230,19 @@ def main() -> int:
     )
     parser.add_argument("--num_workers", type=int, help="threads (default: one a core)")
     parser.add_argument("--rebuild", action="store_true", help="replace what is already prepared")
-    arguments = parser.parse_args()
-    try:
-        builder = prepare(**vars(arguments))
-        prepared = metadata(builder)
-    except USER_ERRORS as error:
-        print(error_line(error), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; nothing was prepared", file=sys.stderr)
-        return 130
-    print(one_line(f"{builder.data_dir}: {_in_one_line(prepared)}"))
+    return command_line.run(
+        "data_builders.prepare",
+        _work,
+        vars(parser.parse_args(arguments)),
+        interrupted="interrupted; nothing was prepared",
+    )
+
+
+def _work(options: dict[str, Any]) -> int:
+    builder = prepare(**options)
+    print(one_line(f"{builder.data_dir}: {_in_one_line(metadata(builder))}"))
     return 0
 
 
 if __name__ == "__main__":
-    standard_streams.outlive_readers()
     sys.exit(main())

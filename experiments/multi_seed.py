@@ -1,12 +1,12 @@
 """Runs one config with several seeds, each in a folder of its own, and prints mean and SD.
 
-    python -m experiments.multi_seed --config=configs/lapa.py --seeds=0,1,2,3,4 --workdir=runs/lapa
-    python -m experiments.multi_seed --config=configs/lapa.py --workdir=runs/lapa_torch --framework=pytorch
+    python -m experiments.multi_seed --config=lapa --seeds=0,1,2,3,4 --workdir=runs/lapa
+    python -m experiments.multi_seed --config=lapa --workdir=runs/lapa_torch --framework=pytorch
 
-Every other argument goes to `fpliif_jax.main`, or with --framework=pytorch to `experiments.pytorch.train`:
---config.FIELD=VALUE. The run of seed 3 is in WORKDIR/seed3, with all that the process printed in run.log. Runs that
-are finished with the same settings are skipped, interrupted ones go on. A run that fails is told at the end, with
-exit code 1, and does not stop the others.
+Every other argument is --config.FIELD=VALUE and goes to `python -m fpliif_jax.main`, or with --framework=pytorch to
+`python -m experiments.pytorch.train`. The run of seed 3 is in WORKDIR/seed3, with all that the process printed in
+run.log. Runs that are finished with the same settings are skipped, interrupted ones go on. A run that fails is told at
+the end, with exit code 1, and does not stop the others.
 
 A seed varies the initial parameters, the order of the data and the augmentations. Fix any of them with
 --config.seeds.initialisation=0, --config.seeds.data_order=0 or --config.seeds.augmentation=0.
@@ -23,45 +23,48 @@ import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import jax
 import ml_collections
 
-from fpliif_jax import preflight, systems
-from fpliif_jax.data_builders import standard_streams
-from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
-from fpliif_jax.experiments.launching import launch
-from fpliif_jax.experiments.launching.jobs import Job, Step
-from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.stats import seed_statistics
-from fpliif_jax.run_folder.run_config import json_config
-from fpliif_jax.systems.protocol import title_of
+from fpliif_jax import command_line
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.launching import options
 
+if TYPE_CHECKING:
+    from fpliif_jax.experiments.launching.jobs import Job
+
+_COMMAND = "experiments.multi_seed"
 _SHOWN = ("mean_f1", "miou")
 _TRAINERS = {"jax": "fpliif_jax.main", "pytorch": "fpliif_jax.experiments.pytorch.train"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs what is not finished and prints the table; errors a person can mend are one line."""
+    """Runs what is not finished and prints the table."""
     flags, passed_on = _parse(arguments)
+    typed = shlex.join(sys.argv[1:] if arguments is None else arguments)
+    command_line.run(_COMMAND, _work, flags, passed_on, typed)
+
+
+def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
+    import jax
+
+    from fpliif_jax import preflight
+    from fpliif_jax.experiments.launching import launch
+    from fpliif_jax.experiments.plans.study_file import Study
+
     # Looking at settings must not take the memory of a GPU that the runs are to have.
     jax.config.update("jax_platforms", "cpu")
-    try:
-        launch.check_options(flags)
-        seeds = launch.read_seeds(flags.seeds)
-        config = preflight.config_of(passed_on)
-        preflight.check_settings(config)
-        _check_framework(flags.framework, config)
-        workdir = pathlib.Path(flags.workdir).expanduser()
-        jobs = [
-            seed_job(passed_on, workdir / f"seed{seed}", seed, flags.framework) for seed in seeds
-        ]
-        typed = sys.argv[1:] if arguments is None else arguments
-        command = shlex.join(["python", "-m", "experiments.multi_seed", *typed])
-        study = Study(str(workdir), None, "", command, tuple(job.name for job in jobs))
-        outcomes = launch.start(jobs, flags, study, [config])
-    except USER_ERRORS as error:
-        sys.exit(error_line(error))
+    options.check_options(flags)
+    seeds = options.read_seeds(flags.seeds)
+    config = command_line.config_of(passed_on)
+    preflight.check_settings(config)
+    _check_framework(flags.framework, config)
+    workdir = pathlib.Path(flags.workdir).expanduser()
+    jobs = [seed_job(passed_on, workdir / f"seed{seed}", seed, flags.framework) for seed in seeds]
+    command = f"{command_line.command_name(_COMMAND)} {typed}"
+    study = Study(str(workdir), None, "", command, tuple(job.name for job in jobs))
+    outcomes = launch.start(jobs, flags, study, [config])
     print(table([outcome.job.workdir for outcome in outcomes if outcome.is_well]))
     launch.finish(outcomes, workdir)
 
@@ -74,17 +77,21 @@ def _check_framework(framework: str, config: ml_collections.ConfigDict) -> None:
     """
     if framework != "pytorch":
         return
+    from fpliif_jax import systems
+
     if not systems.of(config).has_torch_twin:
         raise UserError(
             f"--framework=pytorch: config.model.name is {config.model.name!r}, which has no PyTorch twin"
         )
     if importlib.util.find_spec("torch") is None:
-        raise UserError("--framework=pytorch needs PyTorch: pip install -r requirements-test.txt")
+        raise UserError(
+            f"--framework=pytorch needs PyTorch: {command_line.how_to_install('torch')}"
+        )
 
 
 def seed_job(
     passed_on: Sequence[str], workdir: pathlib.Path, seed: int, framework: str = "jax"
-) -> Job:
+) -> "Job":
     """Trains and evaluates one seed of a config.
 
     Args:
@@ -93,8 +100,11 @@ def seed_job(
       seed: of the run.
       framework: 'jax' or 'pytorch', to train it with.
     """
+    from fpliif_jax.experiments.launching.jobs import Job, Step
+    from fpliif_jax.run_folder.run_config import json_config
+
     arguments = (*passed_on, f"--config.seed={seed}")
-    config = json_config(preflight.config_of(arguments))
+    config = json_config(command_line.config_of(arguments))
     arguments += (f"--workdir={workdir}",)
     step = Step(_TRAINERS[framework], arguments, "results.json", config, framework)
     return Job(f"seed{seed}", workdir, (step,))
@@ -102,6 +112,9 @@ def seed_job(
 
 def table(workdirs: Sequence[pathlib.Path]) -> str:
     """Mean and SD over runs of each evaluation, in percent, with every run's value."""
+    from fpliif_jax.experiments.stats import seed_statistics
+    from fpliif_jax.systems.protocol import title_of
+
     values: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for workdir in workdirs:
         results = json.loads((workdir / "results.json").read_text(encoding="utf-8"))
@@ -126,13 +139,8 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """Own options, and what is passed on to the runs."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.multi_seed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--config", required=True, help="experiment file")
+    parser = command_line.CommandParser(_COMMAND, __doc__)
+    parser.add_argument("--config", required=True, help="experiment: a name, as lapa, or a file")
     parser.add_argument("--seeds", default="0-4", help="0,1,2 or 0-4 (the default)")
     parser.add_argument("--workdir", required=True, help="folder of the study")
     parser.add_argument(
@@ -141,11 +149,10 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
         default="jax",
         help="what the runs are trained with",
     )
-    launch.add_options(parser)
-    flags, rest = launch.parse(parser, arguments)
+    options.add_options(parser)
+    flags, rest = options.parse(parser, arguments)
     return flags, [f"--config={flags.config}", *rest]
 
 
 if __name__ == "__main__":
-    standard_streams.outlive_readers()
     main()

@@ -18,18 +18,18 @@ import pathlib
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import jax
 from tqdm import tqdm
 
-from fpliif_jax import preflight
-from fpliif_jax.data_builders import standard_streams
-from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax.experiments.launching import launch
-from fpliif_jax.experiments.launching.jobs import Job, Step
+from fpliif_jax import command_line
+from fpliif_jax.experiments.launching import options
 from fpliif_jax.experiments.plans import scales, tables
-from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.run_folder.run_config import json_config
+
+if TYPE_CHECKING:
+    from fpliif_jax.experiments.launching.jobs import Job
+
+_COMMAND = "experiments.reproduce"
 
 # Its output is a folder; what needs no data is measured without.
 _BENCHMARK = "fpliif_jax.experiments.benchmark"
@@ -37,32 +37,38 @@ _BENCHMARK_FLAGS = ("--parts=latency", "--dtypes=float32")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs what is not finished; errors a person can mend are one line and exit code 1."""
+    """Runs what is not finished, or lists the tables."""
     flags, passed_on = _parse(arguments)
     if flags.table is None:
         print(listing())
         return
+    typed = shlex.join(sys.argv[1:] if arguments is None else arguments)
+    command_line.run(_COMMAND, _work, flags, passed_on, typed)
+
+
+def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
+    import jax
+
+    from fpliif_jax.experiments.launching import launch
+    from fpliif_jax.experiments.plans.study_file import Study
+
     # Looking at settings must not take the memory of a GPU that the runs are to have.
     jax.config.update("jax_platforms", "cpu")
-    try:
-        launch.check_options(flags)
-        table = tables.table_named(flags.table)
-        seeds = launch.read_seeds(flags.seeds or scales.DEFAULT_SEEDS[flags.scale])
-        suffix = "" if flags.scale == "paper" else f"-{flags.scale}"
-        workdir = pathlib.Path(flags.workdir or f"runs/{table.name}{suffix}").expanduser()
-        jobs = make_jobs(table, flags.scale, seeds, workdir, passed_on)
-        typed = sys.argv[1:] if arguments is None else arguments
-        command = shlex.join(["python", "-m", "experiments.reproduce", *typed])
-        names = tuple(job.name for job in jobs)
-        study = Study(str(workdir), table, flags.scale, command, names)
-        trained = [variant for variant in table.variants if variant.trains]
-        configs = [
-            preflight.config_of((*_arguments(variant, flags.scale), *passed_on))
-            for variant in trained
-        ]
-        outcomes = launch.start(jobs, flags, study, configs)
-    except USER_ERRORS as error:
-        sys.exit(error_line(error))
+    options.check_options(flags)
+    table = tables.table_named(flags.table)
+    seeds = options.read_seeds(flags.seeds or scales.DEFAULT_SEEDS[flags.scale])
+    suffix = "" if flags.scale == "paper" else f"-{flags.scale}"
+    workdir = pathlib.Path(flags.workdir or f"runs/{table.name}{suffix}").expanduser()
+    jobs = make_jobs(table, flags.scale, seeds, workdir, passed_on)
+    command = f"{command_line.command_name(_COMMAND)} {typed}"
+    names = tuple(job.name for job in jobs)
+    study = Study(str(workdir), table, flags.scale, command, names)
+    trained = [variant for variant in table.variants if variant.trains]
+    configs = [
+        command_line.config_of((*_arguments(variant, flags.scale), *passed_on))
+        for variant in trained
+    ]
+    outcomes = launch.start(jobs, flags, study, configs)
     launch.finish(outcomes, workdir)
 
 
@@ -80,7 +86,7 @@ def make_jobs(
     seeds: Sequence[int],
     workdir: pathlib.Path,
     passed_on: Sequence[str] = (),
-) -> list[Job]:
+) -> "list[Job]":
     """All runs of a table, seed by seed, so that an early end leaves whole comparisons.
 
     A variant that is at this scale the same as another is left out, and said so.
@@ -108,11 +114,13 @@ def make_jobs(
 
 def _different(table: tables.Table, scale: str, passed_on: Sequence[str]) -> list[tables.Variant]:
     """The variants of a table whose settings differ at this scale; all are checked."""
+    from fpliif_jax import preflight
+
     seen: dict[str, str] = {}
     different = []
     variants = tqdm(table.variants, desc="checking settings", unit="variant", leave=False)
     for variant in variants:
-        config = preflight.config_of((*_arguments(variant, scale), *passed_on))
+        config = command_line.config_of((*_arguments(variant, scale), *passed_on))
         preflight.check_settings(config)
         text = f"{config.to_json(sort_keys=True)} {variant.then} {variant.needs}"
         if text in seen:
@@ -133,14 +141,17 @@ def _training_job(
     seed: int,
     workdir: pathlib.Path,
     passed_on: Sequence[str],
-) -> Job:
+) -> "Job":
+    from fpliif_jax.experiments.launching.jobs import Job, Step
+    from fpliif_jax.run_folder.run_config import json_config
+
     folder = workdir / variant.name / f"seed{seed}"
     arguments = (*_arguments(variant, scale), *passed_on, f"--config.seed={seed}")
     needs = None
     if variant.needs is not None:
         needs = f"{variant.needs}/seed{seed}"
         arguments += (f"--config.train.init_from={workdir / needs}",)
-    config = json_config(preflight.config_of(arguments))
+    config = json_config(command_line.config_of(arguments))
     train = Step("fpliif_jax.main", (*arguments, f"--workdir={folder}"), "results.json", config)
     then = tuple(Step(module, (f"--workdir={folder}",), output) for module, output in variant.then)
     return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs)
@@ -148,10 +159,13 @@ def _training_job(
 
 def _measuring_job(
     variant: tables.Variant, scale: str, workdir: pathlib.Path, passed_on: Sequence[str]
-) -> Job:
+) -> "Job":
+    from fpliif_jax.experiments.launching.jobs import Job, Step
+    from fpliif_jax.run_folder.run_config import json_config
+
     folder = workdir / variant.name
     arguments = (*_arguments(variant, scale), *passed_on)
-    config = json_config(preflight.config_of(arguments))
+    config = json_config(command_line.config_of(arguments))
     sizes = ("--sizes=rows",) if variant.rows else ()  # STN-iCNN's labels have one size
     steps = tuple(
         Step(
@@ -169,20 +183,14 @@ def _measuring_job(
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """Own options, and what is passed on to the runs."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.reproduce",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_line.CommandParser(_COMMAND, __doc__)
     parser.add_argument("table", nargs="?", help="without it, the tables are listed")
     parser.add_argument("--scale", choices=scales.SCALES, default="paper")
     parser.add_argument("--seeds", help="0,1,2 or 0-4 (the default; at scale smoke 0-1)")
     parser.add_argument("--workdir", help="folder of the study; none: runs/TABLE[-SCALE]")
-    launch.add_options(parser)
-    return launch.parse(parser, arguments)
+    options.add_options(parser)
+    return options.parse(parser, arguments)
 
 
 if __name__ == "__main__":
-    standard_streams.outlive_readers()
     main()

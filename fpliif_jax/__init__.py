@@ -2,16 +2,16 @@
 
 import pathlib
 
-# An installed fpliif_jax holds configs, data_builders and experiments; in a checkout they lie beside it.
+from fpliif_jax.lazy_exports import lazy_exports
+
+__version__ = "0.1.0"
+
+# An installed fpliif_jax holds configs, data_builders and experiments; in a checkout they lie beside it. All code
+# imports them as parts of fpliif_jax, so that each module is there once.
 _CHECKOUT = pathlib.Path(__file__).parents[1]
-if not (_CHECKOUT / "fpliif_jax" / "experiments").is_dir():
+IS_CHECKOUT = not (pathlib.Path(__file__).parent / "experiments").is_dir()
+if IS_CHECKOUT:
     __path__.append(str(_CHECKOUT))
 
-
-def __getattr__(name: str) -> object:
-    # Only where it is asked for: importing this package must not cost the imports of JAX and Flax.
-    if name == "create_model":
-        from fpliif_jax.systems import create_model
-
-        return create_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_exports(__name__, {"create_model": "fpliif_jax.systems"})
+__all__ = ["__version__", "create_model"]

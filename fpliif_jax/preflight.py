@@ -1,19 +1,14 @@
 """Checks a config before anything long begins, and gives JAX the settings that are its own."""
 
-import contextlib
 import os
-import pathlib
-import sys
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import ml_collections
 import numpy as np
-from absl import app, flags, logging
-from ml_collections import config_flags
+from absl import logging
 
-from fpliif_jax import compilation_cache, configs, systems
+from fpliif_jax import compilation_cache, systems
 from fpliif_jax.data import dataset, resize
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import Dataset
@@ -26,63 +21,9 @@ from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
 from fpliif_jax.training.optimizer import make_optimizer
 
-_DEFAULT = pathlib.Path(configs.__file__).parent / "synthetic.py"
-
 
 class SettingsError(UserError):
     """A setting is impossible; the message names the field, its value and the choices."""
-
-
-def define_config_flag() -> flags.FlagHolder[ml_collections.ConfigDict]:
-    """Defines --config and, for every field of it, --config.FIELD; default: the synthetic faces.
-
-    Fields given on the command line are looked up in the default already here, so a misspelt one
-    is one line and exit code 1 here as in `parse_flags`.
-    """
-    with _told_in_one_line():
-        return config_flags.DEFINE_config_file("config", str(_DEFAULT), "Experiment file.")
-
-
-def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
-    """The config that the command gets from these arguments: --config=FILE, --config.FIELD=VALUE.
-
-    A misspelt field or an unreadable file is one line and exit code 1, as in `parse_flags`.
-    """
-    values, command = flags.FlagValues(), ["", *arguments]
-    with _told_in_one_line():
-        config = config_flags.DEFINE_config_file(
-            "config", str(_DEFAULT), flag_values=values, sys_argv=command
-        )
-        values(command)
-        return config.value.lock()
-
-
-def parse_flags(argv: list[str]) -> list[str]:
-    """For `app.run`: a misspelt field or an unreadable config file is one line and exit code 1."""
-    with _told_in_one_line():
-        rest = app.parse_flags_with_usage(argv)
-        flags.FLAGS["config"].value.lock()  # a file that could not be loaded says so when used
-        return rest
-
-
-@contextlib.contextmanager
-def _told_in_one_line() -> Iterator[None]:
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError, OSError, flags.Error) as error:
-        chain = [error, error.__context__, getattr(error.__context__, "__context__", None)]
-        messages = [_message(link) for link in chain if link is not None]
-        told = next((text for text in messages if "Did you mean" in text), messages[0])
-        lines = [line.strip() for line in told.splitlines()]
-        if lines[0].startswith("Configuration is not available"):
-            lines = lines[-1:]  # of all that was tried, what the last attempt ran into
-        sys.exit("error: --config: " + "; ".join(lines))
-
-
-def _message(error: BaseException) -> str:
-    """A KeyError's text is the repr of its message, and such texts are nested."""
-    message = error.args[0] if error.args else error
-    return _message(message) if isinstance(message, BaseException) else str(message)
 
 
 def check_settings(config: ml_collections.ConfigDict) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fpliif_jax import preflight
+from fpliif_jax import command_line
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.plans import scales
@@ -31,7 +31,7 @@ _PIXELS = (3000, 1000, 2000, 4000)  # of each class in each image
 def config_of(variant: Variant = LAPA, seed: int = 0, **changes: Any) -> dict[str, Any]:
     """The published config of a variant as JSON; double underscores of changes stand for dots."""
     arguments = scales.as_arguments(*scales.scaled(variant, "paper"))
-    config = preflight.config_of((*arguments, f"--config.seed={seed}"))
+    config = command_line.config_of((*arguments, f"--config.seed={seed}"))
     config.update_from_flattened_dict(
         {field.replace("__", "."): value for field, value in changes.items()}
     )

@@ -10,7 +10,7 @@ import tiny_run
 from configs_test import NAMES
 from tiny_run import tiny_config
 
-from fpliif_jax import preflight
+from fpliif_jax import command_line, preflight
 from fpliif_jax.run_folder import config_fields, setting_ranges
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
@@ -143,14 +143,18 @@ def test_bfloat16_on_a_cpu_is_said_to_gain_nothing(
 
 @pytest.mark.parametrize("field", ["model.query_chunk", "train.microbatch"])
 def test_numbers_that_may_be_auto_are_read_from_the_command_line(field: str) -> None:
-    default = preflight.config_of([f"--config={tiny_run.__file__}"])
+    default = command_line.config_of([f"--config={tiny_run.__file__}"])
     assert _flat(default)[field] == "auto"
     for text, value in (("16", 16), ("auto", "auto")):
-        config = preflight.config_of([f"--config={tiny_run.__file__}", f"--config.{field}={text}"])
+        config = command_line.config_of(
+            [f"--config={tiny_run.__file__}", f"--config.{field}={text}"]
+        )
         assert _flat(config)[field] == value
         assert list(config_fields.problems(_flat(config))) == []
     for text in ("automatic", "-1", "1.5", "None"):
-        config = preflight.config_of([f"--config={tiny_run.__file__}", f"--config.{field}={text}"])
+        config = command_line.config_of(
+            [f"--config={tiny_run.__file__}", f"--config.{field}={text}"]
+        )
         (problem,) = config_fields.problems(_flat(config))
         assert problem.startswith(f"config.{field} is ")
         assert problem.endswith(", or 'auto'")

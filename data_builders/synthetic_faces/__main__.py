@@ -1,10 +1,17 @@
-"""`python -m data_builders.synthetic_faces --layout=lapa --output_dir=D --num_train=100 …`"""
+"""Draws faces with exact label maps, in the raw layout of a real data set.
+
+    python -m data_builders.synthetic_faces --layout=lapa --output_dir=D --num_train=100 --num_val=20 --num_test=20
+    python -m data_builders.synthetic_faces --layout=helen --output_dir=D --num_train=9 --num_val=1 --num_test=1
+
+The folder becomes the manual_dir of `python -m data_builders.prepare` and of config.data.
+"""
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from fpliif_jax.data_builders import standard_streams
-from fpliif_jax.data_builders.errors import USER_ERRORS, DataError, error_line
+from fpliif_jax import command_line
+from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
 from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
 from fpliif_jax.data_builders.synthetic_faces.drawing import draw_face
@@ -15,11 +22,7 @@ _FACES_ON_SHEET = 24
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m data_builders.synthetic_faces",
-        description="Draw faces with exact label maps, in the raw layout of a real data set.",
-        allow_abbrev=False,
-    )
+    parser = command_line.CommandParser("data_builders.synthetic_faces", __doc__)
     parser.add_argument("--layout", required=True, choices=LAYOUTS)
     parser.add_argument("--output_dir", required=True, help="becomes the builders' manual_dir")
     parser.add_argument("--num_train", type=int, required=True)
@@ -56,33 +59,32 @@ def _save_contact_sheet(path: str, seed: int, counts: tuple[int, ...], image_siz
         ) from error
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    args = _parser().parse_args(arguments)
-    counts = (args.num_train, args.num_val, args.num_test)
-    try:
-        root = write_dataset(
-            args.layout,
-            args.output_dir,
-            *counts,
-            image_size=args.image_size,
-            seed=args.seed,
-            num_workers=args.num_workers,
-            mask_size=args.mask_size,
-            overwrite=args.overwrite,
-        )
-        print(f"{sum(counts)} faces in {root}")
-        if args.contact_sheet:
-            _save_contact_sheet(args.contact_sheet, args.seed, counts, args.image_size)
-    except USER_ERRORS as error:
-        print(error_line(error), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
+    options = _parser().parse_args(arguments)
+    interrupted = "interrupted; nothing was written"
+    return command_line.run(
+        "data_builders.synthetic_faces", _work, options, interrupted=interrupted
+    )
+
+
+def _work(options: argparse.Namespace) -> int:
+    counts = (options.num_train, options.num_val, options.num_test)
+    root = write_dataset(
+        options.layout,
+        options.output_dir,
+        *counts,
+        image_size=options.image_size,
+        seed=options.seed,
+        num_workers=options.num_workers,
+        mask_size=options.mask_size,
+        overwrite=options.overwrite,
+    )
+    print(f"{sum(counts)} faces in {root}")
+    if options.contact_sheet:
+        _save_contact_sheet(options.contact_sheet, options.seed, counts, options.image_size)
     return 0
 
 
 if __name__ == "__main__":
-    standard_streams.outlive_readers()
     sys.exit(main())

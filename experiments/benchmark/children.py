@@ -10,10 +10,11 @@ import tempfile
 import time
 from typing import Any
 
+import fpliif_jax
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.run_folder.run_config import json_config
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
 
 
 def run(task: dict[str, Any], environment: dict[str, str] | None = None) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def run(task: dict[str, Any], environment: dict[str, str] | None = None) -> dict
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            cwd=_ROOT,
+            cwd=_ABOVE_PACKAGE,
             env={**os.environ, **(environment or {})},
         ) as process:
             try:

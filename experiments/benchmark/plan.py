@@ -18,7 +18,6 @@ from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems import create_model
 from fpliif_jax.training.step import init_variables
 
-PARTS = ("latency", "throughput", "training", "memory", "starts", "pipeline", "loop")
 FILE_NAME = "benchmark.json"
 UNFINISHED_NAME = "benchmark-unfinished.json"
 

@@ -7,11 +7,10 @@ deviation is of *scale*: another experiment, whose scores are shown but compared
 
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax import configs, preflight
+from fpliif_jax import command_line
 from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES, Variant
@@ -134,7 +133,5 @@ def dataset_of(variant: Variant) -> str:
 @functools.cache
 def _published_config(variant: Variant) -> dict[str, Any]:
     file, fields = scales.scaled(variant, "paper")
-    # A report may be made from any folder.
-    file = str(pathlib.Path(configs.__file__).parent / pathlib.Path(file).name)
     arguments = scales.as_arguments(file, fields)
-    return flatten_config(json_config(preflight.config_of(arguments)))
+    return flatten_config(json_config(command_line.config_of(arguments)))

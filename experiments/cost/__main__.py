@@ -1,7 +1,7 @@
 """What a model costs: parameters, and multiply-accumulates by part for the paper's output sizes.
 
-    python -m experiments.cost --config=configs/celebamask_hq.py
-    python -m experiments.cost --config=configs/lapa.py --config.model.ensemble=none --format=json
+    python -m experiments.cost --config=celebamask_hq
+    python -m experiments.cost --config=lapa --config.model.ensemble=none --format=json
 
 Counted for one image and the literal form of the model (see `multiply_accumulates`), beside what the
 paper prints where the model is the paper's: FP-LIIF's Table 6 is about 19 classes. For STN-iCNN the size
@@ -14,30 +14,28 @@ is the canvas'; its paper gives no operations. JSON on stdout is
 
 import json
 import pathlib
-import sys
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from fpliif_jax import preflight
-from fpliif_jax.data_builders import standard_streams
-from fpliif_jax.experiments.cost import model_cost
-from fpliif_jax.run_folder.run_config import json_config
-from fpliif_jax.run_folder.run_record import write_json
+from fpliif_jax import command_line
+from fpliif_jax.data_builders.errors import UserError
 
-_CONFIG = preflight.define_config_flag()
+_CONFIG = command_line.define_config_flag()
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "json"], "How to print.")
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write as well, with the config.")
 
 
-def main(argv: list[str]) -> None:
-    """Prints the cost of the model that --config describes."""
+def _work() -> None:
+    from fpliif_jax.experiments.cost import model_cost
+    from fpliif_jax.run_folder.run_config import json_config
+    from fpliif_jax.run_folder.run_record import write_json
+
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
-    del argv
     config = _CONFIG.value
     try:
         found = model_cost.cost(config)
     except (ValueError, TypeError) as error:
-        sys.exit(f"error: {error}")
+        raise UserError(str(error)) from error
     if _OUTPUT.value:
         content = {"config": json_config(config), **found}
         write_json(pathlib.Path(_OUTPUT.value), content)
@@ -48,5 +46,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    standard_streams.outlive_readers()
-    app.run(main, flags_parser=preflight.parse_flags)
+    command_line.run_with_flags("experiments.cost", __doc__, _work)

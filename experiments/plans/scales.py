@@ -6,6 +6,7 @@ smoke   seconds a run: shows that every command works; the scores mean nothing
 """
 
 import fractions
+import pathlib
 from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
@@ -132,8 +133,11 @@ def scaled_row(row: str, scale: str) -> str:
 
 
 def as_arguments(file: str, fields: dict[str, Any]) -> tuple[str, ...]:
-    """For the command line: --config=FILE --config.FIELD=VALUE …"""
-    return (f"--config={file}", *(f"--config.{name}={_text(fields[name])}" for name in fields))
+    """For the command line: --config=NAME --config.FIELD=VALUE …; the name works in any folder."""
+    return (
+        f"--config={pathlib.PurePath(file).stem}",
+        *(f"--config.{name}={_text(fields[name])}" for name in fields),
+    )
 
 
 def _scaled_value(field: str, value: Any, scale: str) -> Any:

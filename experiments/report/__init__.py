@@ -1,5 +1,10 @@
 """Renders a study (see `experiments.comparison.analysis`) as report.md, report.html, figures, CSV and LaTeX tables."""
 
-from fpliif_jax.experiments.report.write import ReportError, write_report
+from fpliif_jax.lazy_exports import lazy_exports
 
-__all__ = ["ReportError", "write_report"]
+_MODULES = {
+    "ReportError": "fpliif_jax.experiments.report.write",
+    "write_report": "fpliif_jax.experiments.report.write",
+}
+__getattr__ = lazy_exports(__name__, _MODULES)
+__all__ = list(_MODULES)

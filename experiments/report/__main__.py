@@ -1,13 +1,12 @@
-"""Writes the report of a study: python -m experiments.report --runs=D --output=R.
+"""Writes the report of a study.
 
-Reads every run under D, finished or not, and writes into R: report.md, report.html (one file, no server),
+    python -m experiments.report --runs=runs/lapa --output=report
+    python -m experiments.report --runs=runs/lapa --output=report --external=pytorch.csv --nophotos
+
+Reads every run under --runs, finished or not, and writes into --output: report.md, report.html (one file, no server),
 report.json, and a CSV, LaTeX and JSON file for each table. Published numbers stand beside ours with interval and
 verdict; runs that cannot be compared are shown, never beside a verdict of "reproduced"; broken and half-finished
 runs are listed.
-
-    python -m experiments.report --runs=runs/lapa --output=report
-    python -m experiments.report --runs=runs/lapa --output=report --external=pytorch.csv
-    python -m experiments.report --runs=runs/lapa --output=report --nophotos
 
 --external adds numbers measured elsewhere, in the format of experiments/published with a column for the seed;
 --nophotos leaves out photographs, to publish a report on data whose licence forbids them.
@@ -16,26 +15,21 @@ runs are listed.
 import argparse
 import dataclasses
 import pathlib
-import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from fpliif_jax.data_builders import standard_streams
-from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax.experiments.comparison.analysis import analyse
-from fpliif_jax.experiments.comparison.study import Incomplete
-from fpliif_jax.experiments.report import write_report
-from fpliif_jax.experiments.runs.arrays import Examples, load_examples
-from fpliif_jax.experiments.runs.run import Run, RunError
+from fpliif_jax import command_line
+from fpliif_jax.data_builders.errors import UserError
+
+if TYPE_CHECKING:
+    from fpliif_jax.experiments.comparison.study import Incomplete
+    from fpliif_jax.experiments.runs.arrays import Examples
+    from fpliif_jax.experiments.runs.run import Run
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Writes the report; errors a person can mend are one line and exit code 1."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    """Writes the report."""
+    parser = command_line.CommandParser("experiments.report", __doc__)
     parser.add_argument("--runs", type=pathlib.Path, required=True, help="folder of the runs")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="folder to write into")
     parser.add_argument(
@@ -46,25 +40,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="CSV file of numbers measured elsewhere; may be given several times",
     )
     parser.add_argument("--nophotos", action="store_true", help="leave out the photographs")
-    flags = parser.parse_args(arguments)
-    try:
-        study, shown = analyse(flags.runs, flags.external)
-        if not (study.groups or study.tables or study.incomplete_runs):
-            sys.exit(
-                f"error: there are no runs in {flags.runs}; make some with python -m "
-                "experiments.multi_seed or experiments.reproduce, or check --runs"
-            )
-        examples, unusable = _examples(shown)
-        study = dataclasses.replace(study, incomplete_runs=[*study.incomplete_runs, *unusable])
-        write_report(study, examples, flags.output, photos=not flags.nophotos)
-    except USER_ERRORS as error:
-        sys.exit(error_line(error))
+    command_line.run("experiments.report", _work, parser.parse_args(arguments))
+
+
+def _work(flags: argparse.Namespace) -> None:
+    from fpliif_jax.experiments.comparison.analysis import analyse
+    from fpliif_jax.experiments.report.write import write_report
+
+    study, shown = analyse(flags.runs, flags.external)
+    if not (study.groups or study.tables or study.incomplete_runs):
+        raise UserError(
+            f"there are no runs in {flags.runs}; make some with python -m experiments.multi_seed or "
+            "python -m experiments.reproduce, or check --runs"
+        )
+    examples, unusable = _examples(shown)
+    study = dataclasses.replace(study, incomplete_runs=[*study.incomplete_runs, *unusable])
+    write_report(study, examples, flags.output, photos=not flags.nophotos)
     print("\n".join(study.summary))
     print(flags.output / "report.html")
 
 
-def _examples(shown: dict[str, Run]) -> tuple[dict[str, Examples], list[Incomplete]]:
+def _examples(
+    shown: "dict[str, Run]",
+) -> "tuple[dict[str, Examples], list[Incomplete]]":
     """The pictures of each group, and the files that cannot be used."""
+    from fpliif_jax.experiments.comparison.study import Incomplete
+    from fpliif_jax.experiments.runs.arrays import load_examples
+    from fpliif_jax.experiments.runs.run import RunError
+
     found, unusable = {}, []
     for identifier, run in shown.items():
         try:
@@ -78,5 +81,4 @@ def _examples(shown: dict[str, Run]) -> tuple[dict[str, Examples], list[Incomple
 
 
 if __name__ == "__main__":
-    standard_streams.outlive_readers()
     main()

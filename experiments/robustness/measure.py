@@ -1,28 +1,8 @@
-"""The test of Fig. 5 of STN-iCNN: where do the windows go when a part of the face is hidden?
-
-    python -m experiments.robustness --workdir=runs/stn_icnn_helen/seed0
-
-In every image of a split each of the six parts that it has is hidden by itself, behind a smooth
-continuation of what surrounds it (`experiments.robustness.hiding`). The coarse network K labels the hidden image, and
-both croppers place their windows by its mask: the localisation network (STN) and the baseline, which takes
-the centroid of each part, or the middle of the image where the mask lacks it. Neither is told what is hidden.
-
-Writes robustness.json: for each part, for all, and for the cases in which K's mask lost the hidden part
-
-- distance_before, distance_after: from the centre of the hidden part's window to the part's true centre,
-  before it was hidden and after
-- moved: how far hiding it moved the centre of its window
-- inside_before, inside_after: fraction of windows whose centre lies in the part's true bounding box
-- others_moved: how far hiding it moved the windows of the other parts that the image has
-
-all in pixels of the canvas (mean, median, n); and robustness.png in the manner of Fig. 5: images evenly spaced
-over those measured, a different part hidden in each, the order of the parts drawn by --seed.
-"""
+"""Hides parts of faces and measures where the windows go: what `python -m experiments.robustness` does."""
 
 import argparse
 import pathlib
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -35,7 +15,7 @@ from fpliif_jax import compilation_cache
 from fpliif_jax.data.canvas import canvas_window
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import Split, load_split
-from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.robustness import hiding, sheet
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
@@ -210,19 +190,13 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "means, in pixels of the canvas; before → after hiding"])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
-    flags = _parser().parse_args(arguments)
+def run(flags: argparse.Namespace) -> None:
+    """Makes the test and writes its results; the flags are those of `python -m experiments.robustness`.
+
+    Raises:
+      UserError, OSError: what `command_line.run` ends with in one line.
+    """
     compilation_cache.enable()
-    try:
-        _run(flags)
-    except USER_ERRORS as error:
-        print(error_line(error), file=sys.stderr)
-        return 1
-    return 0
-
-
-def _run(flags: argparse.Namespace) -> None:
     for name in ("num_images", "num_pictures", "margin"):
         value = getattr(flags, name)
         if value is not None and value < 0:
@@ -394,24 +368,3 @@ def _columns(
             )
         )
     return columns
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m experiments.robustness",
-        description="Hides parts of faces and measures where the windows of both croppers go.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--workdir", required=True, help="folder of an STN-iCNN run")
-    parser.add_argument("--checkpoint", default="best", help="best (default), last, after_STAGE")
-    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
-    parser.add_argument("--num_images", type=int, default=0, help="drawn at random; 0: all")
-    parser.add_argument("--seed", type=int, default=0, help="of the images drawn and the pictures")
-    parser.add_argument(
-        "--margin", type=int, help="pixels hidden around a part (default: crop / 20)"
-    )
-    parser.add_argument("--output", help="folder for the results (default: WORKDIR/robustness)")
-    parser.add_argument("--num_pictures", type=int, default=6, help="columns of robustness.png")
-    parser.add_argument("--manual_dir", help="raw download, if not where the run found it")
-    parser.add_argument("--data_dir", help="prepared sets, if not where the run found them")
-    return parser

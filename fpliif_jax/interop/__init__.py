@@ -4,21 +4,18 @@ Nothing of the other side runs: state dicts are plain mappings from names to arr
 without executing the code that a pickle can carry.
 """
 
-from fpliif_jax.interop.read_weights import read_weights
-from fpliif_jax.interop.run_weights import make_run, write_weights
-from fpliif_jax.interop.torch_files import LARGEST_CHECKPOINT, load_torch_checkpoint
-from fpliif_jax.systems.fp_liif.state_dict import fpliif_from_torch, fpliif_to_torch
-from fpliif_jax.systems.state_dict import InteropError
-from fpliif_jax.systems.stn_icnn.state_dict import stn_icnn_from_torch
+from fpliif_jax.lazy_exports import lazy_exports
 
-__all__ = [
-    "LARGEST_CHECKPOINT",
-    "InteropError",
-    "fpliif_from_torch",
-    "fpliif_to_torch",
-    "load_torch_checkpoint",
-    "make_run",
-    "read_weights",
-    "stn_icnn_from_torch",
-    "write_weights",
-]
+_MODULES = {
+    "InteropError": "fpliif_jax.systems.state_dict",
+    "LARGEST_CHECKPOINT": "fpliif_jax.interop.torch_files",
+    "fpliif_from_torch": "fpliif_jax.systems.fp_liif.state_dict",
+    "fpliif_to_torch": "fpliif_jax.systems.fp_liif.state_dict",
+    "load_torch_checkpoint": "fpliif_jax.interop.torch_files",
+    "make_run": "fpliif_jax.interop.run_weights",
+    "read_weights": "fpliif_jax.interop.weights_of_file",
+    "stn_icnn_from_torch": "fpliif_jax.systems.stn_icnn.state_dict",
+    "write_weights": "fpliif_jax.interop.run_weights",
+}
+__getattr__ = lazy_exports(__name__, _MODULES)
+__all__ = list(_MODULES)

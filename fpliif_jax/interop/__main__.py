@@ -1,7 +1,7 @@
 """Writes the weights of a run as a file, or makes a run of a file of weights.
 
     python -m fpliif_jax.interop --workdir=RUN --output=model.safetensors
-    python -m fpliif_jax.interop --input=model.safetensors --config=configs/lapa.py --workdir=NEWRUN
+    python -m fpliif_jax.interop --input=model.safetensors --config=lapa --workdir=NEWRUN
 
 Files end with .safetensors, .pth, .pt or .pth.tar; the last three need PyTorch. Of a run of FP-LIIF the best checkpoint
 is written, or with --checkpoint=last the last. The other way the config must be the one the weights were
@@ -14,45 +14,40 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-import jax
-
-from fpliif_jax import preflight
-from fpliif_jax.data_builders import standard_streams
-from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
-from fpliif_jax.interop import make_run, write_weights
+from fpliif_jax import command_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command; errors a person can mend are one line and exit code 1."""
-    flags, config_arguments = _parse(arguments)
+    """Runs the command."""
+    command_line.run("fpliif_jax.interop", _work, *_parse(arguments))
+
+
+def _work(flags: argparse.Namespace, config_arguments: list[str]) -> None:
+    import jax
+
+    from fpliif_jax import preflight
+    from fpliif_jax.interop import make_run, write_weights
+
     # Copying weights must not take the memory of a GPU at which others are at work.
     jax.config.update("jax_platforms", "cpu")
     workdir = pathlib.Path(flags.workdir).expanduser()
-    try:
-        if flags.output:
-            output = pathlib.Path(flags.output).expanduser()
-            written = write_weights(workdir, flags.checkpoint or "best", output)
-            print(
-                f"{output}: {written.values:,} values of the {flags.checkpoint or 'best'} checkpoint "
-                f"(step {written.step}), sha256 {written.sha256}"
-            )
-        else:
-            config = preflight.config_of(config_arguments)
-            preflight.check_settings(config)
-            note = make_run(pathlib.Path(flags.input).expanduser(), config, workdir)
-            print(f"{workdir}: checkpoint best holds {note}")
-    except USER_ERRORS as error:
-        sys.exit(error_line(error))
+    if flags.output:
+        output = pathlib.Path(flags.output).expanduser()
+        written = write_weights(workdir, flags.checkpoint or "best", output)
+        print(
+            f"{output}: {written.values:,} values of the {flags.checkpoint or 'best'} checkpoint "
+            f"(step {written.step}), sha256 {written.sha256}"
+        )
+    else:
+        config = command_line.config_of(config_arguments)
+        preflight.check_settings(config)
+        note = make_run(pathlib.Path(flags.input).expanduser(), config, workdir)
+        print(f"{workdir}: checkpoint best holds {note}")
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """The flags, and the arguments that are for the config."""
-    parser = argparse.ArgumentParser(
-        "python -m fpliif_jax.interop",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_line.CommandParser("fpliif_jax.interop", __doc__)
     parser.add_argument("--workdir", required=True, help="folder of the run, or of the new one")
     files = parser.add_mutually_exclusive_group(required=True)
     files.add_argument("--output", help="file to write the weights of the run to")
@@ -65,12 +60,13 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
     if flags.output and rest:
         sys.exit(f"error: {rest[0]} is for --input; the config of --output is that of the run")
     if flags.input and not any(argument.startswith("--config=") for argument in rest):
-        sys.exit("error: --input needs --config=FILE, the experiment that the weights are of")
+        sys.exit(
+            "error: --input needs --config=NAME or FILE, the experiment that the weights are of"
+        )
     if flags.input and flags.checkpoint:
         sys.exit("error: --checkpoint is for --output")
     return flags, rest
 
 
 if __name__ == "__main__":
-    standard_streams.outlive_readers()
     main()

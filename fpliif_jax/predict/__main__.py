@@ -1,10 +1,58 @@
-"""Labels photos with a trained model: python -m fpliif_jax.predict --workdir=RUN --output_dir=D photo.jpg …"""
+"""Labels photos with a trained model.
 
+    python -m fpliif_jax.predict --workdir=runs/lapa/seed0 --output_dir=predicted photo.jpg
+    python -m fpliif_jax.predict --workdir=runs/lapa/seed0 --output_dir=predicted --output_size=512 FOLDER FOLDER
+
+For every photo the output folder gets `<stem>_labels.png`, a palette picture whose pixel values are the class ids,
+and `<stem>_overlay.jpg`, the photo with the classes' colours laid over it. Folders are searched at
+any depth and keep their structure there. Where two photos would get the same name (x.jpg and
+x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo that cannot be
+read is reported and passed over, and the exit code is 1 at the end. Results carry a mark: those of an
+earlier run are replaced and never taken for photos; other files in their place are an error.
+
+FP-LIIF sees the whole photo, resized to the square it was trained with, and answers at the output
+size, whatever that is. STN-iCNN sees it on its canvas, reduced where it is larger, and its label map is
+resized to the output size. Photos should be framed like those it was trained on: one face that
+fills most of them.
+"""
+
+import argparse
 import sys
+from collections.abc import Sequence
 
-from fpliif_jax.data_builders import standard_streams
-from fpliif_jax.predict.label_photos import main
+from fpliif_jax import command_line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    flags = _parser().parse_args(arguments)
+    return command_line.run("fpliif_jax.predict", _work, flags)
+
+
+def _work(flags: argparse.Namespace) -> int:
+    from fpliif_jax.predict import label_photos
+
+    return label_photos.run(flags)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_line.CommandParser("fpliif_jax.predict", __doc__)
+    parser.add_argument("photos", nargs="+", help="photos, and folders of photos at any depth")
+    parser.add_argument("--workdir", required=True, help="folder of a run")
+    parser.add_argument("--output_dir", required=True, help="folder for the results")
+    parser.add_argument(
+        "--output_size",
+        default="native",
+        help="512, HEIGHTxWIDTH, or native: each photo's own size (default)",
+    )
+    parser.add_argument("--checkpoint", default="best", help="best (default), last or after_STAGE")
+    parser.add_argument(
+        "--batch_size",
+        type=int,
+        help="most photos at once, where --output_size is not native (default: 8; on a CPU 1)",
+    )
+    return parser
+
 
 if __name__ == "__main__":
-    standard_streams.outlive_readers()
     sys.exit(main())

@@ -1,19 +1,4 @@
-"""Labels photos with a trained model.
-
-    python -m fpliif_jax.predict --workdir=runs/lapa/seed0 --output_dir=D photo.jpg folder …
-
-For every photo D gets `<stem>_labels.png`, a palette picture whose pixel values are the class ids,
-and `<stem>_overlay.jpg`, the photo with the classes' colours laid over it. Folders are searched at
-any depth and keep their structure under D. Where two photos would get the same name (x.jpg and
-x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo that cannot be
-read is reported and passed over, and the exit code is 1 at the end. Results carry a mark: those of an
-earlier run are replaced and never taken for photos; other files in their place are an error.
-
-FP-LIIF sees the whole photo, resized to the square it was trained with, and answers at the output
-size, whatever that is. STN-iCNN sees it on its canvas, reduced where it is larger, and its label map is
-resized to the output size. Photos should be framed like those it was trained on: one face that
-fills most of them.
-"""
+"""Labels photos with a trained model: what `python -m fpliif_jax.predict` does."""
 
 import argparse
 import collections
@@ -34,7 +19,7 @@ from PIL import Image
 
 from fpliif_jax import compilation_cache, pictures, systems
 from fpliif_jax.data import resize, sides
-from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
+from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.files import atomic_file
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import photos
@@ -180,17 +165,18 @@ def parse_output_size(text: str) -> tuple[int, int] | None:
     return height, width
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
-    parser = _parser()
-    flags = parser.parse_args(arguments)
+def run(flags: argparse.Namespace) -> int:
+    """Labels the photos; the flags are those of `python -m fpliif_jax.predict`.
+
+    Returns:
+      the exit code: 1 where photos had to be passed over.
+
+    Raises:
+      UserError, OSError: what `command_line.run` ends with in one line.
+    """
     Interruption("interrupted; the photos labelled so far are there")
     compilation_cache.enable()
-    try:
-        num_photos, num_labelled = _run(flags)
-    except USER_ERRORS as error:
-        print(one_line(error_line(error)), file=sys.stderr)
-        return 1
+    num_photos, num_labelled = _run(flags)
     return 0 if num_labelled == num_photos else 1
 
 
@@ -268,29 +254,6 @@ def _check_places(tasks: Sequence[Task]) -> None:
                     f"{path} is in the way: it is not a result of this command, or not one of this version; "
                     "move it, or choose another --output_dir"
                 )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m fpliif_jax.predict",
-        description="Labels photos with a trained model.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("photos", nargs="+", help="photos, and folders of photos at any depth")
-    parser.add_argument("--workdir", required=True, help="folder of a run")
-    parser.add_argument("--output_dir", required=True, help="folder for the results")
-    parser.add_argument(
-        "--output_size",
-        default="native",
-        help="512, HEIGHTxWIDTH, or native: each photo's own size (default)",
-    )
-    parser.add_argument("--checkpoint", default="best", help="best (default), last or after_STAGE")
-    parser.add_argument(
-        "--batch_size",
-        type=int,
-        help="most photos at once, where --output_size is not native (default: 8; on a CPU 1)",
-    )
-    return parser
 
 
 def _ahead(

@@ -46,7 +46,7 @@ class System:
 
       from_torch: state dict of PyTorch -> variables; InteropError where an entry is not the system's.
       to_torch: variables -> state dict; None where there is no exchange format.
-      config_for_weights: an experiment file that such state dicts go with.
+      config_for_weights: name of an experiment that such state dicts go with.
     """
 
     title: str

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 from tiny_run import tiny_config
 
-from fpliif_jax import interop, pictures, preflight
+from fpliif_jax import command_line, interop, pictures, preflight
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_list, prepared_set
@@ -23,9 +23,9 @@ from fpliif_jax.data_builders.prepare import _in_one_line, metadata, prepare
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.__main__ import main as write_report
-from fpliif_jax.interop.read_weights import read_weights
+from fpliif_jax.interop import read_weights
 from fpliif_jax.interruption import Interruption
-from fpliif_jax.predict import label_photos
+from fpliif_jax.predict.__main__ import main as predict_main
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.training import loop
@@ -590,7 +590,7 @@ def test_commands_of_the_documentation_have_the_settings_that_they_name() -> Non
     trained = [command for command in commands if any("--config=" in part for part in command)]
     assert len(trained) == 2
     for command in trained:
-        config = preflight.config_of([part for part in command if part.startswith("--config")])
+        config = command_line.config_of([part for part in command if part.startswith("--config")])
         preflight.check_settings(config)
         assert (config.data.name, config.data.data_dir) == ("own_data", "data/prepared")
         assert config.model.num_classes == len(LAPA_AND_HELEN)
@@ -683,9 +683,7 @@ def test_photos_are_labelled_in_the_colours_of_the_classes(
     photo(7).resize((40, 30)).save(tmp_path / "new.jpg")
     out = tmp_path / "out"
     assert (
-        label_photos.main(
-            [f"--workdir={trained}", f"--output_dir={out}", str(tmp_path / "new.jpg")]
-        )
+        predict_main([f"--workdir={trained}", f"--output_dir={out}", str(tmp_path / "new.jpg")])
         == 0
     )
     pngs = [Image.open(path) for path in out.rglob("*.png")]

@@ -319,7 +319,10 @@ def test_an_old_set_that_may_only_be_read_is_used_without_a_record(
     found = prepared("lapa", downloads["lapa"], tmp_path)
     assert (found.drawn, found.label_digests, found.official_ids) == (None, None, None)
     assert found.counts == IN_SPLITS
-    assert any("python -m data_builders.prepare lapa" in one.getMessage() for one in caplog.records)
+    assert any(
+        "python -m fpliif_jax.data_builders.prepare lapa" in one.getMessage()
+        for one in caplog.records
+    )
 
 
 def test_a_rebuild_replaces_the_record(

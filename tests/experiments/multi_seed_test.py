@@ -10,6 +10,7 @@ from made_runs import write_run
 
 from fpliif_jax.experiments import multi_seed
 from fpliif_jax.experiments.comparison.analysis import analyse
+from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
 
 TINY = str(pathlib.Path(__file__).parents[1] / "tiny_run.py")
@@ -91,7 +92,7 @@ def test_mistakes_are_one_line(
     tmp_path: pathlib.Path, flags: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        multi_seed.launch, "start", lambda *_: [Outcome(Job("x", tmp_path, ()), "failed", "it ran")]
+        launch, "start", lambda *_: [Outcome(Job("x", tmp_path, ()), "failed", "it ran")]
     )
     with pytest.raises(SystemExit, match=message):
         multi_seed.main([f"--config={TINY}", f"--workdir={tmp_path}", *flags])
@@ -124,7 +125,7 @@ def test_runs_of_pytorch_are_started_and_skipped_like_those_of_jax(
     multi_seed.main(command)
     assert "3 finished before" in capsys.readouterr().out
     assert "--framework=pytorch" in (tmp_path / "study.json").read_text()
-    monkeypatch.setattr(multi_seed.launch, "start", note)
+    monkeypatch.setattr(launch, "start", note)
     multi_seed.main(command)
     assert [str(job.steps[0]) for job in started] == [
         f"python -m experiments.pytorch.train --config={TINY} --config.seed={seed} "

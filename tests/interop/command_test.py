@@ -31,7 +31,7 @@ from fpliif_jax.interop import (
     read_weights,
     safetensors_files,
 )
-from fpliif_jax.predict import label_photos
+from fpliif_jax.predict.__main__ import main as predict_main
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
@@ -257,7 +257,7 @@ def test_a_run_goes_to_a_file_and_back(
     Image.fromarray(photo).resize((30, 40), Image.Resampling.BICUBIC).save(tmp_path / "a.png")
     for workdir in (run, new):
         arguments = [f"--workdir={workdir}", f"--output_dir={tmp_path / workdir.name}"]
-        assert label_photos.main([*arguments, str(tmp_path / "a.png")]) == 0
+        assert predict_main([*arguments, str(tmp_path / "a.png")]) == 0
     found, wanted = (
         np.asarray(Image.open(tmp_path / workdir.name / "a_labels.png")) for workdir in (new, run)
     )

@@ -145,7 +145,7 @@ def test_a_model_or_a_system_that_does_not_fit_is_named(checkpoint_file: pathlib
         checkpoint.CheckpointError, match="does not fit the config: batch_stats/localisation/"
     ):
         interop.read_weights(checkpoint_file, config)
-    with pytest.raises(interop.InteropError, match="configs/stn_icnn_helen_official.py"):
+    with pytest.raises(interop.InteropError, match="--config=stn_icnn_helen_official"):
         interop.read_weights(checkpoint_file, lapa.get_config())
     with pytest.raises(interop.InteropError, match="there is no file nowhere.pth"):
         interop.read_weights("nowhere.pth", config)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from fpliif_jax import pictures, systems
 from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import place_on_canvas
-from fpliif_jax.predict import label_photos, photos
+from fpliif_jax.predict import __main__, label_photos, photos
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, labeller
 from fpliif_jax.systems.fp_liif.labeller import FPLIIFLabeller
@@ -58,6 +59,17 @@ def trained() -> InferenceCheckpoint:
     return make_trained()
 
 
+def exit_code(arguments: list[str]) -> int:
+    """What the command ends with; the line of an error is printed as at the end of a process."""
+    try:
+        return __main__.main(arguments)
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            return ended.code
+        print(ended.code, file=sys.stderr)
+        return 1
+
+
 @pytest.fixture
 def run(
     trained: InferenceCheckpoint,
@@ -73,7 +85,7 @@ def run(
     )
 
     def run_command(*arguments: object) -> tuple[int, str, str]:
-        code = label_photos.main(["--workdir=run", "--output_dir=out", *map(str, arguments)])
+        code = exit_code(["--workdir=run", "--output_dir=out", *map(str, arguments)])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -504,6 +516,6 @@ def test_a_folder_that_is_no_run_is_one_line_too(
 ) -> None:
     save_photo(tmp_path / "x.png")
     arguments = [f"--workdir={tmp_path / 'gone'}", f"--output_dir={tmp_path}/out"]
-    assert label_photos.main([*arguments, str(tmp_path / "x.png")]) == 1
+    assert exit_code([*arguments, str(tmp_path / "x.png")]) == 1
     err = capsys.readouterr().err
     assert err.startswith("error: ") and "gone" in err and err.count("\n") == 1

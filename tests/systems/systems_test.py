@@ -10,7 +10,7 @@ import ml_collections
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax import preflight, systems
+from fpliif_jax import command_line, preflight, systems
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.interruption import Interruption
@@ -30,7 +30,7 @@ def test_a_system_is_that_of_its_own_config(name: str) -> None:
         assert system.parse_protocol(protocol.text, config) == protocol
     if system.main_protocol is not None:
         assert system.parse_protocol(system.main_protocol, config).key == system.main_protocol
-    assert pathlib.Path(system.config_for_weights).exists()
+    assert system.config_for_weights in command_line.config_names()
 
 
 @pytest.mark.parametrize("name", ["resnet", "", None, ("fp_liif",)])

@@ -35,5 +35,5 @@ SYSTEM = System(
     make_labeller=labeller.FPLIIFLabeller,
     from_torch=fpliif_from_torch,
     to_torch=fpliif_to_torch,
-    config_for_weights="configs/lapa.py",
+    config_for_weights="lapa",
 )

@@ -36,5 +36,5 @@ SYSTEM = System(
     make_labeller=labeller.STNICNNLabeller,
     from_torch=stn_icnn_from_torch,
     to_torch=None,
-    config_for_weights="configs/stn_icnn_helen_official.py",
+    config_for_weights="stn_icnn_helen_official",
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fpliif_jax import configs, preflight
+from fpliif_jax import command_line, configs
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import Variant, table_named
@@ -26,7 +26,7 @@ def _config(variant: Variant, **changes: Any) -> dict[str, Any]:
     arguments += tuple(
         f"--config.{field.replace('__', '.')}={value}" for field, value in changes.items()
     )
-    return json_config(preflight.config_of(arguments))
+    return json_config(command_line.config_of(arguments))
 
 
 def _experiments(system: str) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ import pytest
 from tiny_run import tiny_config
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.launching import launch, local, slurm
+from fpliif_jax.experiments.launching import launch, local, options, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
 
 
@@ -241,13 +241,13 @@ def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -
     ],
 )
 def test_seeds_are_read(text: str, seeds: list[int]) -> None:
-    assert launch.read_seeds(text) == seeds
+    assert options.read_seeds(text) == seeds
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000"])
 def test_other_seeds_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="--seeds is"):
-        launch.read_seeds(text)
+        options.read_seeds(text)
 
 
 @pytest.mark.parametrize(
@@ -260,18 +260,18 @@ def test_other_seeds_are_refused(text: str) -> None:
 )
 def test_impossible_options_are_refused(arguments: list[str], message: str) -> None:
     parser = argparse.ArgumentParser()
-    launch.add_options(parser)
+    options.add_options(parser)
     with pytest.raises(UserError, match=message):
-        launch.check_options(parser.parse_args(arguments))
+        options.check_options(parser.parse_args(arguments))
 
 
 def test_settings_may_name_the_seed_of_a_single_source_but_not_the_seed_itself() -> None:
     parser = argparse.ArgumentParser()
-    launch.add_options(parser)
+    options.add_options(parser)
     settings = ["--config.seeds.data_order=0", "--config.seed_of_nothing=1"]
-    assert launch.parse(parser, settings)[1] == settings
+    assert options.parse(parser, settings)[1] == settings
     with pytest.raises(SystemExit):
-        launch.parse(parser, ["--config.seed=1"])
+        options.parse(parser, ["--config.seed=1"])
 
 
 def test_all_data_sets_of_a_study_are_prepared_once(
@@ -284,7 +284,7 @@ def test_all_data_sets_of_a_study_are_prepared_once(
     monkeypatch.setattr(launch, "write_study", lambda *_: None)
     monkeypatch.setattr(local, "run", lambda *_: [])
     parser = argparse.ArgumentParser()
-    launch.add_options(parser)
+    options.add_options(parser)
     study = types.SimpleNamespace(folder=tmp_path)
     launch.start([_job(tmp_path, "a", ("fail",))], parser.parse_args([]), study, configs)
     assert sorted(prepared) == ["a", "b"]

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from fpliif_jax import preflight
+from fpliif_jax import command_line, preflight
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME
 from fpliif_jax.experiments.comparison.deviations import dataset_of
@@ -46,7 +46,7 @@ def test_what_the_command_line_says_is_what_the_variant_means(
 ) -> None:
     for variant in table.variants:
         file, fields = scales.scaled(variant, scale)
-        config = preflight.config_of(scales.as_arguments(file, fields))
+        config = command_line.config_of(scales.as_arguments(file, fields))
         flat = flatten_config(config.to_dict())
         for field, value in fields.items():
             assert flat[field] == value, field
@@ -60,7 +60,7 @@ def test_what_the_command_line_says_is_what_the_variant_means(
 def test_the_smallest_scale_has_possible_settings(name: str) -> None:
     table = tables.table_named(name)
     for variant in table.variants:
-        config = preflight.config_of(scales.as_arguments(*scales.scaled(variant, "smoke")))
+        config = command_line.config_of(scales.as_arguments(*scales.scaled(variant, "smoke")))
         preflight.check_settings(config)
         assert config.data.synthetic.num_train <= 20
         assert config.train.epochs == 1

@@ -148,10 +148,11 @@ def test_predicting_leaves_a_model_as_it_is() -> None:
 def test_matrix_precision_is_that_of_jax_on_gpus() -> None:
     """In a process of its own: the command defines flags, and these settings are PyTorch's for all."""
     program = (
-        "import torch; from tiny_run import tiny_config; from fpliif_jax.experiments.pytorch import train\n"
+        "import torch; from tiny_run import tiny_config\n"
+        "from fpliif_jax.experiments.pytorch import train_and_evaluate\n"
         "config = tiny_config().unlock(); config.deterministic = False\n"
         "for precision in ('default', 'high', 'highest'):\n"
-        "    config.matmul_precision = precision; train.apply_to_torch(config)\n"
+        "    config.matmul_precision = precision; train_and_evaluate.apply_to_torch(config)\n"
         "    print(torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32)"
     )
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from scipy import ndimage
 
 from fpliif_jax import systems
 from fpliif_jax.data_builders import class_names, synthetic_faces
-from fpliif_jax.experiments.robustness import hiding, measure, sheet
+from fpliif_jax.experiments.robustness import __main__, hiding, measure, sheet
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import grid_transformer
@@ -196,7 +197,7 @@ def test_the_command_writes_numbers_and_a_picture(
     def run(output: str, *arguments: str) -> dict[str, Any]:
         data = [f"--manual_dir={faces}", f"--data_dir={tmp_path / 'prepared'}"]
         given = [f"--workdir={tmp_path}", f"--output={tmp_path / output}", *data, *arguments]
-        assert measure.main(given) == 0, capsys.readouterr().err
+        __main__.main(given)
         folder = tmp_path / output
         assert sorted(path.name for path in folder.iterdir()) == [
             "robustness.json", "robustness.png",
@@ -249,9 +250,8 @@ def test_mistakes_are_one_line_and_exit_code_1(
     monkeypatch.setattr(measure, "load_for_inference", lambda *_: trained)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a_file").touch()
-    assert measure.main(["--workdir=run", *arguments]) == 1
-    err = capsys.readouterr().err
-    assert err.startswith("error: ") and message in err and err.count("\n") == 1
+    with pytest.raises(SystemExit, match=f"^error: .*{re.escape(message)}.*$"):
+        __main__.main(["--workdir=run", *arguments])
 
 
 def test_an_earlier_run_with_the_other_sides_is_refused(
@@ -262,17 +262,15 @@ def test_an_earlier_run_with_the_other_sides_is_refused(
     names = class_names.FACIAL_PARTS
     trained = InferenceCheckpoint(config, {"params": {}}, names, 7, None)
     monkeypatch.setattr(measure, "load_for_inference", lambda *_: trained)
-    assert measure.main([f"--workdir={tmp_path}"]) == 1
-    err = capsys.readouterr().err
-    assert err.startswith(f"error: {tmp_path}: its left_…") and err.count("\n") == 1
+    with pytest.raises(SystemExit, match=f"^error: {re.escape(str(tmp_path))}: its left_….*$"):
+        __main__.main([f"--workdir={tmp_path}"])
 
 
 def test_a_folder_that_is_no_run_is_one_line_too(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert measure.main([f"--workdir={tmp_path / 'gone'}"]) == 1
-    err = capsys.readouterr().err
-    assert err.startswith("error: ") and "gone" in err and err.count("\n") == 1
+    with pytest.raises(SystemExit, match="^error: .*gone.*$"):
+        __main__.main([f"--workdir={tmp_path / 'gone'}"])
 
 
 @pytest.mark.parametrize(("form", "beyond"), [("align_corners", 0), ("eq21_half_pixel", 0.5)])

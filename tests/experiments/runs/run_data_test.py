@@ -9,7 +9,7 @@ import pytest
 from made_runs import config_of, write_run, write_seeds
 from report_study import as_written
 
-from fpliif_jax import data_builders, preflight
+from fpliif_jax import command_line, data_builders
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.synthetic_faces.__main__ import main as draw
 from fpliif_jax.experiments.comparison.analysis import analyse
@@ -61,7 +61,7 @@ def test_a_drawn_set_with_official_counts_gets_no_verdict(
     variant = table_named("table3").variants[0]
     config = config_of(variant)
     assert config["data"]["name"] == "helen" and not config["data"]["synthetic"]["num_train"]
-    settled = preflight.config_of(
+    settled = command_line.config_of(
         (
             "--config=configs/helen.py",
             f"--config.data.manual_dir={tmp_path / 'raw'}",

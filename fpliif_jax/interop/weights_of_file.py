@@ -59,7 +59,7 @@ def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) ->
                 other.from_torch(content)
             except InteropError:
                 continue
-            return f". It holds weights of {name!r}: use a config of that model, as {other.config_for_weights}"
+            return f". It holds weights of {name!r}: use a config of that model, as --config={other.config_for_weights}"
     return ""
 
 

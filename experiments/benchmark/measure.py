@@ -1,0 +1,165 @@
+"""Measures what training and inference cost: what `python -m experiments.benchmark` does."""
+
+import contextlib
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from absl import flags, logging
+from tqdm import tqdm
+
+from fpliif_jax import command_line, preflight, systems
+from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
+from fpliif_jax.experiments.benchmark.choices import DTYPES, PARTS
+from fpliif_jax.experiments.benchmark.plan import FILE_NAME, Plan, Record
+from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.run_folder.run_record import write_text
+from fpliif_jax.systems.protocol import Protocol
+
+_LENGTHS: dict[str, dict[str, Any]] = {
+    "full": {
+        "sizes": (64, 96, 128, 192, 256, 512), "dtypes": DTYPES, "rounds": 7, "seconds": 0.5,
+        "loop_seconds": 60.0, "max_batch": 256,
+    },
+    "quick": {
+        "sizes": (64, 256), "dtypes": ("float32",), "rounds": 3, "seconds": 0.2,
+        "loop_seconds": 10.0, "max_batch": 8,
+    },
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measures and prints what the flags of `python -m experiments.benchmark` say.
+
+    Raises:
+      UserError, OSError: what `command_line.run` ends with in one line.
+    """
+    logging.set_verbosity(logging.WARNING)
+    config = flags.FLAGS.config
+    with _surroundings():
+        preflight.apply_to_jax(config)
+        # What compiling takes is measured: nothing may be ready beforehand.
+        jax.config.update("jax_enable_compilation_cache", False)
+        preflight.check_settings(config)
+        plan = _plan()
+        if tasks.needs_data(plan):
+            _ = plan.train_split  # a folder without data is told before anything long begins
+        run(plan)
+
+
+def run(plan: Plan) -> None:
+    """Measures all of a plan, prints the tables, and writes the files."""
+    record = plan.record
+    todo = tasks.make_tasks(plan, _value("loop_seconds"))
+    with tqdm(todo, unit="task", smoothing=0.1) as bar:
+        plan.tell = bar.set_postfix_str
+        for task in bar:
+            bar.set_description(str(task))
+            tasks.run_task(plan, task)
+    tasks.fit_lines(plan)
+    if flags.FLAGS.profile:
+        tasks.trace(plan, pathlib.Path(flags.FLAGS.profile).expanduser())
+    record.finish()
+    text = tables.to_markdown(record.content)
+    print(text)
+    if record.folder is None:
+        name = machine.slug(
+            f"{record.content['environment']['device']}-{command_line.config_name()}"
+        )
+        print(f"\nTo keep this: --output=experiments/results/{name}")
+        return
+    write_text(record.folder / "benchmark.md", text + "\n")
+    drawn = figure.write_figure(record.content, record.folder)
+    print("\n".join(str(path) for path in (record.folder / FILE_NAME, *drawn)))
+
+
+def _plan() -> Plan:
+    config = flags.FLAGS.config
+    variants: tuple[torch_programs.TorchVariant, ...] = ()
+    if flags.FLAGS.torch:
+        system = systems.of(config)
+        if not system.has_torch_twin:
+            raise preflight.SettingsError(f"--torch: there is no PyTorch {system.title} here")
+        if not torch_programs.is_installed():
+            raise preflight.SettingsError(
+                f"--torch: PyTorch is not installed: {command_line.how_to_install('torch')}"
+            )
+        torch_programs.prepare(config)
+        variants = tuple(
+            torch_programs.VARIANTS[name] for name in dict.fromkeys(flags.FLAGS.torch_variants)
+        )
+    plan_fields = {
+        "parts": _chosen("parts", flags.FLAGS.parts, PARTS),
+        "sizes": _sizes(),
+        "dtypes": _chosen("dtypes", _value("dtypes"), DTYPES),
+        "rounds": _value("rounds"),
+        "seconds": _value("seconds"),
+        "max_batch": _value("max_batch"),
+    }
+    folder = None
+    if flags.FLAGS.output:
+        folder = pathlib.Path(flags.FLAGS.output).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "schema": 1,
+        "finished": False,
+        "config_name": command_line.config_name(),
+        "config": json_config(config),
+        "environment": machine.environment(bool(variants)),
+        "settings": {
+            **plan_fields,
+            "torch_variants": [variant.name for variant in variants],
+            "quick": flags.FLAGS.quick,
+        },
+    }
+    return Plan(
+        config=config, torch_variants=variants, record=Record(content, folder), **plan_fields
+    )
+
+
+def _value(name: str) -> Any:
+    """What was given, or what is usual for the length."""
+    return (
+        _LENGTHS["quick" if flags.FLAGS.quick else "full"][name]
+        if flags.FLAGS[name].value is None
+        else flags.FLAGS[name].value
+    )
+
+
+def _chosen(flag: str, given: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
+    for name in given:
+        if name not in choices:
+            raise preflight.SettingsError(
+                f"--{flag} has {name!r}; it must be of {', '.join(choices)}"
+            )
+    return tuple(choice for choice in choices if choice in given)
+
+
+def _sizes() -> tuple[int, ...]:
+    given = _value("sizes")
+    if list(given) == ["rows"]:
+        given = [Protocol.parse(text).output_size for text in flags.FLAGS.config.eval.rows]
+    try:
+        sizes = sorted({int(size) for size in given})
+    except ValueError:
+        sizes = [0]
+    if not sizes or sizes[0] < 1:
+        raise preflight.SettingsError(
+            f"--sizes is {','.join(map(str, given))!r}; it must be sizes such as 64,256, or 'rows'"
+        )
+    return tuple(sizes)
+
+
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """Both frameworks share the memory of one GPU, and take nothing that was compiled before."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    with tempfile.TemporaryDirectory(
+        prefix="benchmark-torch-", ignore_cleanup_errors=True
+    ) as cache:
+        # Not switched off: the same graph in another part would be compiled again, a minute each.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        yield

@@ -1,0 +1,108 @@
+"""Trains FP-LIIF in PyTorch and evaluates it: what `python -m experiments.pytorch.train` does."""
+
+import os
+import pathlib
+import sys
+from logging import Formatter
+
+import jax
+import ml_collections
+import torch
+from absl import logging
+
+from fpliif_jax import systems
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.evaluation.results import table
+from fpliif_jax.experiments.pytorch import evaluation, loop
+from fpliif_jax.interruption import Interruption
+from fpliif_jax.preflight import (
+    SettingsError,
+    check_classes,
+    check_settings,
+)
+from fpliif_jax.run_folder import run_lock, run_record
+
+
+def main(
+    config: ml_collections.ConfigDict, config_name: str, workdir: str | None, device: str | None
+) -> int:
+    """Trains and evaluates.
+
+    Args:
+      config: of the run.
+      config_name: 'lapa'; the run's folder is called after it.
+      workdir: of the run; None: runs/<config>-pytorch/seed<seed>.
+      device: 'cpu' or 'cuda[:N]'; None: cuda if there is one.
+
+    Returns:
+      the exit code.
+
+    Raises:
+      UserError, OSError: what `command_line.run` ends with in one line.
+    """
+    logging.set_verbosity(logging.WARNING)
+    logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
+    interruption = Interruption()
+    if not systems.of(config).has_torch_twin:
+        raise SettingsError(
+            f"config.model.name is {config.model.name!r}, which has no PyTorch twin: use "
+            "python -m fpliif_jax.main"
+        )
+    folder = pathlib.Path(workdir or f"runs/{config_name}-pytorch/seed{config.seed}").expanduser()
+    jax.config.update("jax_platforms", "cpu")  # it draws the augmentations; the GPU is PyTorch's
+    check_settings(config)
+    chosen = choose_device(device)
+    apply_to_torch(config)
+    run(config, folder, chosen, interruption)
+    return interruption.exit_code if interruption.requested else 0
+
+
+def run(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    device: torch.device,
+    stop: Interruption,
+) -> None:
+    """Prepares the data, trains and evaluates."""
+    run_record.check_workdir(workdir)
+    dataset = load_dataset(config.data)
+    check_classes(config, dataset)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with run_lock.locked(workdir):
+        if not loop.train(config, workdir, dataset, device, stop) or stop.requested:
+            print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
+            return
+        results = evaluation.evaluate_run(config, workdir, dataset, device)
+        print(f"{table(results)}\n{workdir / 'results.json'}")
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of that name; without a name a GPU where there is one, else the CPU.
+
+    Raises:
+      SettingsError: there is no such device.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"--device={name} cannot be used: {reason}") from error
+    return device
+
+
+def apply_to_torch(config: ml_collections.ConfigDict) -> None:
+    """Sets matrix precision and deterministic kernels.
+
+    PyTorch has no deterministic gradient of `grid_sample` on a GPU: it says so once and goes on, and runs there
+    may differ in the last bits.
+    """
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # a check that costs time
+    precision = "high" if config.matmul_precision == "default" else config.matmul_precision
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32 = precision != "highest"

@@ -1,0 +1,299 @@
+"""How every command begins and ends: its name, its --help, its config, and its errors in one line.
+
+A command's file has its arguments and imports what does the work only in the function that does it, so that --help and
+a misspelt argument need not wait for JAX.
+"""
+
+import argparse
+import contextlib
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+import ml_collections
+from absl import app, flags
+from ml_collections import config_flags
+
+import fpliif_jax
+from fpliif_jax import configs
+from fpliif_jax.data_builders import standard_streams
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
+
+# The commands that an installed package has by a name of their own, as in pyproject.toml.
+SCRIPTS = {
+    "fpliif_jax.main": "fpliif-train",
+    "fpliif_jax.predict": "fpliif-predict",
+    "fpliif_jax.interop": "fpliif-weights",
+    "fpliif_jax.data_builders.prepare": "fpliif-prepare",
+    "fpliif_jax.experiments.multi_seed": "fpliif-study",
+    "fpliif_jax.experiments.reproduce": "fpliif-reproduce",
+    "fpliif_jax.experiments.report": "fpliif-report",
+}
+# The packages that only some commands need, by the extra of pyproject.toml that has them.
+EXTRAS = {
+    "jinja2": "study",
+    "matplotlib": "study",
+    "scipy": "study",
+    "statsmodels": "study",
+    "submitit": "study",
+    "torch": "torch",
+}
+_REQUIREMENTS = {"study": "requirements.txt", "torch": "requirements-test.txt"}
+_CONFIGS = pathlib.Path(configs.__file__).parent
+_DEFAULT_CONFIG = "synthetic"
+_HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort"}
+
+
+def _started() -> str:
+    """The module that this process was started with, without the leading 'fpliif_jax.'."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    name = spec.name.removesuffix(".__main__") if spec is not None else ""
+    if spec is None:
+        script = pathlib.Path(sys.argv[0]).name
+        name = next((module for module, known in SCRIPTS.items() if known == script), "")
+    return name.removeprefix("fpliif_jax.")
+
+
+def command_name(module: str) -> str:
+    """What a person types to start a command: as this process was started, where it is that command.
+
+    Args:
+      module: of the command, with or without the leading 'fpliif_jax.'.
+    """
+    module = f"fpliif_jax.{module.removeprefix('fpliif_jax.')}"
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is None and pathlib.Path(sys.argv[0]).name in SCRIPTS.values() and module in SCRIPTS:
+        return SCRIPTS[module]
+    started = spec.name.removesuffix(".__main__") if spec is not None else ""
+    if module == f"fpliif_jax.{started.removeprefix('fpliif_jax.')}":
+        return f"python -m {started}"
+    beside = module.removeprefix("fpliif_jax.")
+    is_beside = beside.startswith(("data_builders.", "experiments."))
+    return f"python -m {beside if fpliif_jax.IS_CHECKOUT and is_beside else module}"
+
+
+def with_command_names(text: str) -> str:
+    """A text in which every `python -m MODULE` of this package is what a person types here."""
+    return re.sub(
+        r"python -m ((?:fpliif_jax|data_builders|experiments)\b[\w.]*\w)",
+        lambda match: command_name(match[1]),
+        text,
+    )
+
+
+def user_error_line(error: Exception) -> str:
+    """The line that one of `USER_ERRORS` ends a command with."""
+    return with_command_names(one_line(error_line(error)))
+
+
+def how_to_install(package: str) -> str:
+    """The command that installs one of `EXTRAS`."""
+    extra = EXTRAS[package]
+    if fpliif_jax.IS_CHECKOUT:
+        return f"pip install -r {_REQUIREMENTS[extra]}"
+    return f'pip install "fpliif_jax[{extra}]"'
+
+
+def run(
+    command: str,
+    work: Callable[..., int | None],
+    *arguments: object,
+    interrupted: str = "interrupted",
+) -> int | None:
+    """Does a command's work; ends the process with one line and exit code 1 at an error that a person can mend.
+
+    These are `USER_ERRORS` and a missing package of `EXTRAS`. Ctrl-C is one line and exit code 130.
+
+    Args:
+      command: module of the command, see `command_name`.
+      work: the work, which returns the exit code.
+      *arguments: for it.
+      interrupted: the line that Ctrl-C ends with.
+    """
+    try:
+        return work(*arguments)
+    except USER_ERRORS as error:
+        sys.exit(user_error_line(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        sys.exit(f"error: {command_name(command)} needs {package}: {how_to_install(package)}")
+    except KeyboardInterrupt:
+        print(interrupted, file=sys.stderr)
+        sys.exit(130)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An argument parser whose help opens with what the command does."""
+
+    def __init__(self, command: str, documentation: str) -> None:
+        """Makes a parser without options.
+
+        Args:
+          command: module of the command, see `command_name`.
+          documentation: what it does and two examples, each as `python -m MODULE …`.
+        """
+        if _started() == command.removeprefix("fpliif_jax."):  # and not called from Python
+            standard_streams.outlive_readers()
+        super().__init__(
+            prog=command_name(command),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self._documentation = documentation
+
+    def format_help(self) -> str:
+        """The documentation, then usage and options."""
+        return f"{with_command_names(self._documentation).strip()}\n\n{super().format_help()}"
+
+
+def run_with_flags(command: str, documentation: str, work: Callable[[], int | None]) -> NoReturn:
+    """Runs a command whose arguments are absl's flags, those of the module that defines `work`.
+
+    Args:
+      command: module of the command, see `command_name`.
+      documentation: what --help opens with, as `CommandParser` has it.
+      work: returns the exit code, see `run`.
+    """
+
+    standard_streams.outlive_readers()
+
+    def parse(argv: list[str]) -> list[str]:
+        if _HELP_FLAGS & set(argv[1:]):
+            _flags_parser(command, documentation, work.__module__).print_help()
+            sys.exit(0)
+        rest = parse_flags(argv)
+        if len(rest) > 1:
+            sys.exit(f"error: unexpected argument {rest[1]!r}; see --help")
+        return rest
+
+    app.run(lambda argv: run(command, work), flags_parser=parse)
+
+
+def _flags_parser(command: str, documentation: str, module: str) -> CommandParser:
+    """A parser with the absl flags that a module defines, for its help alone."""
+    parser = CommandParser(command, documentation)
+    defined = flags.FLAGS.flags_by_module_dict()
+    module = sys.argv[0] if module == "__main__" else module
+    for flag in (*defined.get(__name__, ()), *defined.get(module, ())):
+        default = "" if flag.default in (None, False) else f" (default: {flag.default_as_str})"
+        text = f"{flag.help}{default}".replace("%", "%%")
+        if flag.boolean:
+            parser.add_argument(f"--{flag.name}", action="store_true", help=text)
+        else:
+            parser.add_argument(f"--{flag.name}", help=text)
+    return parser
+
+
+def config_names() -> list[str]:
+    """The experiments that the package has, for --config=NAME."""
+    return sorted(
+        path.stem for path in _CONFIGS.glob("[!_]*.py") if path.stem != "shared"
+    )  # which has no model
+
+
+def config_file(given: str) -> str:
+    """The file that --config=GIVEN means: the package's for the name of an experiment, else GIVEN itself.
+
+    Raises:
+      UserError: there is no such experiment, or no such file.
+    """
+    path, colon, argument = given.partition(":")
+    names = config_names()
+    known = f"give a file, or one of {', '.join(names)}"
+    if re.fullmatch(r"\w+", path):
+        if path not in names:
+            raise UserError(f"--config={given}: there is no experiment of this name; {known}")
+        return f"{_CONFIGS / path}.py{colon}{argument}"
+    if path and not pathlib.Path(path).exists():
+        name = pathlib.Path(path).stem
+        remedy = f"the package's own is --config={name}" if name in names else known
+        raise UserError(f"--config={given}: there is no such file; {remedy}")
+    return given
+
+
+class _ConfigParser(flags.ArgumentParser):
+    """Of --config: knows the package's experiments by name, and leaves files to ml_collections."""
+
+    def __init__(self, file_parser: flags.ArgumentParser) -> None:
+        self._file_parser = file_parser
+
+    def parse(self, argument: str) -> ml_collections.ConfigDict:
+        return self._file_parser.parse(config_file(argument))
+
+    def flag_type(self) -> str:
+        return self._file_parser.flag_type()
+
+
+def define_config_flag() -> flags.FlagHolder[ml_collections.ConfigDict]:
+    """Defines --config and, for every field of it, --config.FIELD; default: the synthetic faces.
+
+    Fields given on the command line are looked up in the default already here, so a misspelt one
+    is one line and exit code 1 here as in `parse_flags`.
+    """
+    with _exit_with_one_line():
+        return _define_config_flag(flags.FLAGS, None)
+
+
+def _define_config_flag(
+    values: flags.FlagValues, command: list[str] | None
+) -> flags.FlagHolder[ml_collections.ConfigDict]:
+    text = "Experiment: a name, as lapa, or a file; --config.FIELD=VALUE sets a field of it."
+    default = config_file(_DEFAULT_CONFIG)
+    holder = config_flags.DEFINE_config_file(
+        "config", default, text, flag_values=values, sys_argv=command
+    )
+    values["config"].default_as_str = _DEFAULT_CONFIG
+    values["config"].parser = _ConfigParser(values["config"].parser)
+    return holder
+
+
+def config_name() -> str:
+    """Name of the experiment that --config gave: 'lapa' of configs/lapa.py."""
+    return pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
+
+
+def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
+    """The config that the command gets from these arguments: --config=NAME or FILE, --config.FIELD=VALUE.
+
+    A misspelt field or an unreadable file is one line and exit code 1, as in `parse_flags`.
+    """
+    values, command = flags.FlagValues(), ["", *arguments]
+    with _exit_with_one_line():
+        _define_config_flag(values, command)
+        values(command)
+        return values["config"].value.lock()
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """Parses absl's flags; a misspelt field or an unreadable config file is one line and exit code 1."""
+    with _exit_with_one_line():
+        rest = app.parse_flags_with_usage(argv)
+        if "config" in flags.FLAGS:
+            flags.FLAGS["config"].value.lock()  # a file that could not be loaded says so when used
+        return rest
+
+
+@contextlib.contextmanager
+def _exit_with_one_line() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        sys.exit(user_error_line(error))
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, flags.Error) as error:
+        chain = [error, error.__context__, getattr(error.__context__, "__context__", None)]
+        messages = [_message(link) for link in chain if link is not None]
+        shown = next((text for text in messages if "Did you mean" in text), messages[0])
+        lines = [line.strip() for line in shown.splitlines()]
+        if lines[0].startswith("Configuration is not available"):
+            lines = lines[-1:]  # of all that was tried, what the last attempt ran into
+        sys.exit("error: --config: " + "; ".join(lines))
+
+
+def _message(error: BaseException) -> Any:
+    """A KeyError's text is the repr of its message, and such texts are nested."""
+    message = error.args[0] if error.args else error
+    return _message(message) if isinstance(message, BaseException) else str(message)

@@ -1,0 +1,121 @@
+"""Trains and evaluates: what `python -m fpliif_jax.main` does once its flags are read."""
+
+import os
+import pathlib
+import sys
+import traceback
+from logging import Formatter
+from typing import NoReturn
+
+import ml_collections
+from absl import logging
+
+from fpliif_jax import command_line, parallel
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data_builders.errors import USER_ERRORS
+from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
+from fpliif_jax.evaluation.results import table
+from fpliif_jax.interop import read_weights
+from fpliif_jax.interruption import Interruption
+from fpliif_jax.preflight import (
+    SettingsError,
+    apply_to_jax,
+    check_classes,
+    check_devices,
+    check_settings,
+    warn_of_dtype,
+)
+from fpliif_jax.run_folder import run_lock, run_record
+from fpliif_jax.training import loop, supervision
+
+_LONGEST_REASON = 300  # characters of what JAX says of a process that is gone
+
+
+def main(
+    config: ml_collections.ConfigDict,
+    config_name: str,
+    *,
+    workdir: str | None,
+    mode: str,
+    torch_checkpoint: str | None,
+    processes: tuple[str | None, int | None, int | None],
+) -> int:
+    """Trains and evaluates.
+
+    Args:
+      config: of the run.
+      config_name: 'lapa'; the run's folder is called after it.
+      workdir: of the run; None: runs/<config>/seed<seed>.
+      mode: 'train', 'eval' or 'train_and_eval'.
+      torch_checkpoint: file of weights to evaluate, or None.
+      processes: of a run over several hosts: address of process 0, how many there are, and which this one is.
+
+    Returns:
+      the exit code.
+
+    Raises:
+      UserError, OSError: what `command_line.run` ends with in one line.
+    """
+    logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of every save
+    logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
+    is_one_of_several = parallel.is_one_of_several(processes[1])
+    if is_one_of_several:
+        supervision.in_child()
+    interruption = Interruption()
+    if torch_checkpoint and mode != "eval":
+        raise SettingsError("--torch_checkpoint is for --mode=eval")
+    run_name = (
+        f"torch-{pathlib.Path(torch_checkpoint).name}" if torch_checkpoint else f"seed{config.seed}"
+    )
+    folder = pathlib.Path(workdir or f"runs/{config_name}/{run_name}").expanduser()
+    try:
+        apply_to_jax(config)
+        parallel.initialize(*processes)
+        supervision.joined()
+        check_devices()
+        check_settings(config)
+        warn_of_dtype(config)
+        run(config, folder, mode, torch_checkpoint, interruption)
+    except Exception as error:
+        if is_one_of_several:
+            _end_one_of_several(error)
+        raise
+    return interruption.exit_code if interruption.requested else 0
+
+
+def _end_one_of_several(error: Exception) -> NoReturn:
+    """Ends at once: at a normal end JAX would wait five minutes for the other processes."""
+    if parallel.tells_of_a_lost_process(error):
+        print(" ".join(str(error).split())[:_LONGEST_REASON], file=sys.stderr, flush=True)
+        os._exit(supervision.LOST_PEER)
+    if isinstance(error, USER_ERRORS):
+        print(command_line.user_error_line(error), file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(error)
+    os._exit(1)
+
+
+def run(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    mode: str,
+    torch_checkpoint: str | None,
+    stop: Interruption,
+) -> None:
+    """Prepares the data, then trains and evaluates; the arguments are those of `main`."""
+    run_record.check_workdir(workdir)
+    given = read_weights(torch_checkpoint, config) if torch_checkpoint else None
+    if mode == "eval" and given is None:
+        checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once
+    dataset = load_dataset(config.data)
+    check_classes(config, dataset)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with run_lock.locked(workdir, parallel.is_main_process()):
+        if mode != "eval":
+            loop.train(config, workdir, dataset, stop)
+        if stop.requested:
+            print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
+        elif mode != "train":
+            results = evaluate(config, workdir, dataset, given)
+            if parallel.is_main_process():
+                print(f"{table(results)}\n{workdir / 'results.json'}")

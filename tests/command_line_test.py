@@ -1,0 +1,230 @@
+"""Tests of fpliif_jax/command_line.py, and of what all commands have in common."""
+
+import ast
+import builtins
+import pathlib
+import runpy
+import subprocess
+import sys
+import tomllib
+import types
+
+import pytest
+
+import fpliif_jax
+from fpliif_jax import command_line
+from fpliif_jax.data_builders import BUILDERS, prepare
+from fpliif_jax.data_builders.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[1]
+COMMANDS = (
+    "data_builders.prepare",
+    "data_builders.synthetic_faces",
+    "experiments.audit",
+    "experiments.benchmark",
+    "experiments.cost",
+    "experiments.multi_seed",
+    "experiments.pytorch.train",
+    "experiments.report",
+    "experiments.reproduce",
+    "experiments.robustness",
+    "fpliif_jax.interop",
+    "fpliif_jax.main",
+    "fpliif_jax.predict",
+)
+# What takes the second that --help does not have.
+_HEAVY = {
+    "flax",
+    "grain",
+    "jax",
+    "matplotlib",
+    "optax",
+    "orbax",
+    "scipy",
+    "tensorflow_datasets",
+    "torch",
+}
+
+
+def source_of(command: str) -> pathlib.Path:
+    path = ROOT / command.replace(".", "/")
+    return path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_opens_with_what_a_command_does_and_two_examples_and_waits_for_nothing(
+    command: str,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", command, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    what, empty, *examples = done.stdout.splitlines()
+    assert what and not empty
+    for example in examples[:2]:
+        assert example.startswith(f"    python -m {command}")
+    assert f"\nusage: python -m {command} " in done.stdout
+    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "fpliif_jax" in imported and not _HEAVY & imported
+
+
+def test_all_commands_end_in_the_same_place() -> None:
+    """Each file that can be started is a command of this list, an inner process or a moved one."""
+    others = {
+        "data_builders.synthetic_faces.worker",
+        "experiments.benchmark.child",
+        "experiments.run",
+    }
+    found = set()
+    for folder in ("fpliif_jax", "experiments", "data_builders"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            if '__name__ == "__main__"' in text:
+                name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                found.add(name.removesuffix(".__main__"))
+    assert found == set(COMMANDS) | others
+    for command in COMMANDS:
+        called = {
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(source_of(command).read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+        }
+        assert called & {"command_line.run", "command_line.run_with_flags"}, command
+
+
+def test_scripts_are_those_of_the_package() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    modules = {
+        name: target.partition(":")[0].removesuffix(".__main__") for name, target in scripts.items()
+    }
+    assert {name: module for module, name in command_line.SCRIPTS.items()} == modules
+
+
+def test_extras_are_those_of_the_package() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for package, extra in command_line.EXTRAS.items():
+        assert any(requirement.startswith(f"{package}>=") for requirement in extras[extra])
+
+
+def test_names_of_the_data_sets_are_those_of_the_builders() -> None:
+    assert tuple(BUILDERS) == prepare.NAMES
+
+
+def _started(monkeypatch: pytest.MonkeyPatch, argv0: str, module: str | None) -> None:
+    spec = types.SimpleNamespace(name=module) if module else None
+    monkeypatch.setitem(sys.modules, "__main__", types.SimpleNamespace(__spec__=spec))
+    monkeypatch.setattr(sys, "argv", [argv0])
+
+
+@pytest.mark.parametrize(
+    ("argv0", "module", "is_checkout", "report", "audit"),
+    [
+        ("/bin/fpliif-study", None, False, "fpliif-report", "python -m fpliif_jax.experiments.audit"),
+        ("r.py", "fpliif_jax.experiments.report.__main__", False,
+         "python -m fpliif_jax.experiments.report", "python -m fpliif_jax.experiments.audit"),
+        ("r.py", "fpliif_jax.experiments.report.__main__", True,
+         "python -m fpliif_jax.experiments.report", "python -m experiments.audit"),
+        ("r.py", "experiments.report.__main__", True,
+         "python -m experiments.report", "python -m experiments.audit"),
+        ("/usr/bin/pytest", None, True,
+         "python -m experiments.report", "python -m experiments.audit"),
+    ],
+)  # fmt: skip
+def test_a_command_is_named_as_it_was_started(
+    monkeypatch: pytest.MonkeyPatch,
+    argv0: str,
+    module: str | None,
+    is_checkout: bool,
+    report: str,
+    audit: str,
+) -> None:
+    _started(monkeypatch, argv0, module)
+    monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", is_checkout)
+    text = "python -m experiments.report, python -m fpliif_jax.experiments.audit. python -m pip"
+    assert command_line.with_command_names(text) == f"{report}, {audit}. python -m pip"
+
+
+@pytest.mark.parametrize(
+    ("is_checkout", "remedy"),
+    [(False, 'pip install "fpliif_jax[study]"'), (True, "pip install -r requirements.txt")],
+)
+def test_a_missing_extra_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, is_checkout: bool, remedy: str
+) -> None:
+    import_module = builtins.__import__
+
+    def without_matplotlib(name: str, *arguments: object, **keywords: object) -> types.ModuleType:
+        if name.split(".")[0] == "matplotlib":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return import_module(name, *arguments, **keywords)
+
+    def draw() -> None:
+        import matplotlib.pyplot  # noqa: F401
+
+    monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", is_checkout)
+    monkeypatch.setattr(builtins, "__import__", without_matplotlib)
+    with pytest.raises(SystemExit) as ended:
+        command_line.run("experiments.report", draw)
+    name = command_line.command_name("experiments.report")
+    assert ended.value.code == f"error: {name} needs matplotlib: {remedy}"
+
+
+def test_any_other_missing_module_is_a_bug() -> None:
+    def broken() -> None:
+        import fpliif_jax.nowhere  # noqa: F401
+
+    with pytest.raises(ModuleNotFoundError):
+        command_line.run("experiments.report", broken)
+
+
+def test_errors_of_a_person_are_one_line_and_bugs_are_not() -> None:
+    def end_with(error: BaseException) -> None:
+        raise error
+
+    with pytest.raises(SystemExit, match=r"^error: a\\nb$"):
+        command_line.run("experiments.report", end_with, UserError("a\nb"))
+    with pytest.raises(ValueError):
+        command_line.run("experiments.report", end_with, ValueError("a bug"))
+    with pytest.raises(SystemExit) as ended:
+        command_line.run("experiments.report", end_with, KeyboardInterrupt())
+    assert ended.value.code == 130
+    assert command_line.run("experiments.report", lambda: 3) == 3
+
+
+def test_experiments_of_the_package_have_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lapa").mkdir()  # a name is a name, whatever lies here
+    named = command_line.config_of(["--config=lapa", "--config.seed=3"])
+    assert named.data.name == "lapa" and named.seed == 3
+    assert named == command_line.config_of(
+        [f"--config={ROOT / 'configs' / 'lapa.py'}", "--config.seed=3"]
+    )
+    with pytest.raises(
+        SystemExit, match=r"^error: --config=lappa: .*give a file, or one of .*lapa, "
+    ):
+        command_line.config_of(["--config=lappa"])
+    with pytest.raises(SystemExit, match=r"^error: --config=configs/lapa.py: .*is --config=lapa$"):
+        command_line.config_of(["--config=configs/lapa.py"])
+    with pytest.raises(
+        SystemExit, match=r"^error: --config=mine.py: there is no such file; give a"
+    ):
+        command_line.config_of(["--config=mine.py"])
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "lapa.py").write_text(
+        "import ml_collections\ndef get_config():\n    return ml_collections.ConfigDict({'own': 1})\n"
+    )
+    assert command_line.config_of(["--config=configs/lapa.py"]).own == 1
+
+
+def test_every_name_is_an_experiment() -> None:
+    names = command_line.config_names()
+    assert {"lapa", "synthetic", "stn_icnn_helen"} <= set(names) and "shared" not in names
+    for name in names:
+        assert runpy.run_path(command_line.config_file(name))["get_config"]().model.name

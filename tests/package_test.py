@@ -1,0 +1,62 @@
+"""What is installed: one package, whatever else lies in the folder where it is used."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from setuptools import find_packages
+
+import fpliif_jax
+
+ROOT = pathlib.Path(__file__).parents[1]
+BESIDE = ("configs", "data_builders", "experiments")
+
+
+def test_every_folder_with_code_is_a_package() -> None:
+    """Where __init__.py is missing, a wheel lacks the folder."""
+    for name in ("fpliif_jax", *BESIDE):
+        folders = {path.parent for path in (ROOT / name).rglob("*.py")}
+        assert {folder for folder in folders if not (folder / "__init__.py").is_file()} == set()
+
+
+def test_all_packages_are_installed_as_parts_of_one() -> None:
+    program = (
+        "import setuptools, sys; setuptools.setup = lambda **what: print(*what['packages']); "
+        "exec(open('setup.py').read())"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True)
+    expected = find_packages(str(ROOT), include=["fpliif_jax*"])
+    for name in BESIDE:
+        expected += [f"fpliif_jax.{name}"]
+        expected += [f"fpliif_jax.{name}.{part}" for part in find_packages(str(ROOT / name))]
+    assert sorted(printed.split()) == sorted(expected)
+
+
+def test_imports_name_the_one_package() -> None:
+    """`from configs import …` would be another module than fpliif_jax.configs, or a stranger's."""
+    for folder in ("fpliif_jax", *BESIDE):
+        for path in (ROOT / folder).rglob("*.py"):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                words = line.split()
+                if len(words) > 1 and words[0] in ("from", "import"):
+                    assert words[1].split(".")[0] not in BESIDE, f"{path}: {line}"
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import fpliif_jax; "
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
+        "print(*sorted(new - set(sys.stdlib_module_names)))"
+    )
+    assert (
+        subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True)
+        == "fpliif_jax\n"
+    )
+
+
+def test_what_is_exported_is_there_and_nothing_else() -> None:
+    for name in fpliif_jax.__all__:
+        assert getattr(fpliif_jax, name)
+    with pytest.raises(AttributeError, match="'fpliif_jax' has no attribute 'nothing'"):
+        _ = fpliif_jax.nothing
