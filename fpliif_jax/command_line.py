@@ -6,6 +6,7 @@ a misspelt argument need not wait for JAX.
 
 import argparse
 import contextlib
+import os
 import pathlib
 import re
 import sys
@@ -71,7 +72,17 @@ def command_name(module: str) -> str:
         return f"python -m {started}"
     beside = module.removeprefix("fpliif_jax.")
     is_beside = beside.startswith(("data_builders.", "experiments."))
-    return f"python -m {beside if fpliif_jax.IS_CHECKOUT and is_beside else module}"
+    return f"python -m {beside if is_beside and _is_in_checkout() else module}"
+
+
+def _is_in_checkout() -> bool:
+    """Whether the working folder is the one that has the package, its requirements and what lies beside it."""
+    if not fpliif_jax.IS_CHECKOUT:
+        return False
+    try:
+        return os.path.samefile(".", pathlib.Path(fpliif_jax.__file__).parents[1])
+    except OSError:  # a working folder that is gone
+        return False
 
 
 def with_command_names(text: str) -> str:
@@ -91,7 +102,7 @@ def user_error_line(error: Exception) -> str:
 def how_to_install(package: str) -> str:
     """The command that installs one of `EXTRAS`."""
     extra = EXTRAS[package]
-    if fpliif_jax.IS_CHECKOUT:
+    if _is_in_checkout():
         return f"pip install -r {_REQUIREMENTS[extra]}"
     return f'pip install "fpliif_jax[{extra}]"'
 

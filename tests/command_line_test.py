@@ -143,6 +143,7 @@ def test_a_command_is_named_as_it_was_started(
     report: str,
     audit: str,
 ) -> None:
+    monkeypatch.chdir(ROOT)
     _started(monkeypatch, argv0, module)
     monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", is_checkout)
     text = "python -m experiments.report, python -m fpliif_jax.experiments.audit. python -m pip"
@@ -166,12 +167,19 @@ def test_a_missing_extra_is_one_line(
     def draw() -> None:
         import matplotlib.pyplot  # noqa: F401
 
+    monkeypatch.chdir(ROOT)
     monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", is_checkout)
     monkeypatch.setattr(builtins, "__import__", without_matplotlib)
     with pytest.raises(SystemExit) as ended:
         command_line.run("experiments.report", draw)
     name = command_line.command_name("experiments.report")
     assert ended.value.code == f"error: {name} needs matplotlib: {remedy}"
+    if is_checkout:  # which is of no use in another folder
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(
+            SystemExit, match="python -m fpliif_jax.experiments.report needs .*study"
+        ):
+            command_line.run("experiments.report", draw)
 
 
 def test_any_other_missing_module_is_a_bug() -> None:
