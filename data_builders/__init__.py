@@ -12,5 +12,5 @@ Nothing here needs TensorFlow. `data_builders.prepare` makes the prepared sets f
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.lazy_exports import lazy_exports
 
-__getattr__ = lazy_exports(__name__, {"BUILDERS": "fpliif_jax.data_builders.builders"})
+__getattr__, __dir__ = lazy_exports(__name__, {"BUILDERS": "fpliif_jax.data_builders.builders"})
 __all__ = ["BUILDERS", "DataError"]

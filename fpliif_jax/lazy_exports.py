@@ -1,20 +1,26 @@
 """Names of a package that are imported when they are asked for (PEP 562): a command's --help must not wait for JAX."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 
 
-def lazy_exports(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
-    """A package's `__getattr__`.
+def lazy_exports(
+    package: str, modules: Mapping[str, str]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """A package's `__getattr__` and `__dir__`.
 
     Args:
       package: its `__name__`.
       modules: by exported name, the module that defines it; no module of the package may have the same name.
     """
 
-    def __getattr__(name: str) -> object:  # noqa: N807 - what Python calls it
+    def get(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(modules[name]), name)
 
-    return __getattr__
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *modules})
+
+    return get, names

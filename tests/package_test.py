@@ -3,11 +3,15 @@
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 from setuptools import find_packages
 
 import fpliif_jax
+import fpliif_jax.data_builders
+import fpliif_jax.experiments.report
+import fpliif_jax.interop
 
 ROOT = pathlib.Path(__file__).parents[1]
 BESIDE = ("configs", "data_builders", "experiments")
@@ -60,3 +64,15 @@ def test_what_is_exported_is_there_and_nothing_else() -> None:
         assert getattr(fpliif_jax, name)
     with pytest.raises(AttributeError, match="'fpliif_jax' has no attribute 'nothing'"):
         _ = fpliif_jax.nothing
+
+
+@pytest.mark.parametrize(
+    "package",
+    [fpliif_jax, fpliif_jax.data_builders, fpliif_jax.interop, fpliif_jax.experiments.report],
+)
+def test_lazy_names_are_listed_there_and_no_module_hides_one(package: types.ModuleType) -> None:
+    assert set(package.__all__) <= set(dir(package))
+    for name in package.__all__:
+        assert not isinstance(getattr(package, name), types.ModuleType)
+        getattr(package, name)
+        assert not isinstance(getattr(package, name), types.ModuleType)  # once all are imported

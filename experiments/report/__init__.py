@@ -6,5 +6,5 @@ _MODULES = {
     "ReportError": "fpliif_jax.experiments.report.write",
     "write_report": "fpliif_jax.experiments.report.write",
 }
-__getattr__ = lazy_exports(__name__, _MODULES)
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)
 __all__ = list(_MODULES)

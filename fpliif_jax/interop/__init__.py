@@ -17,5 +17,5 @@ _MODULES = {
     "stn_icnn_from_torch": "fpliif_jax.systems.stn_icnn.state_dict",
     "write_weights": "fpliif_jax.interop.run_weights",
 }
-__getattr__ = lazy_exports(__name__, _MODULES)
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)
 __all__ = list(_MODULES)
