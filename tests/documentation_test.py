@@ -12,6 +12,7 @@ import plain_docstrings
 import pytest
 import yaml
 
+import fpliif_jax
 from fpliif_jax import pictures
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.run_folder import config_fields
@@ -174,8 +175,8 @@ def test_docstrings_need_no_marks() -> None:
 def test_the_citation_is_of_this_version() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert citation["version"] == project["version"]
+    assert citation["version"] == fpliif_jax.__version__
     assert citation["license"] == project["license"]
-    assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {fpliif_jax.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     identifiers = [one["identifiers"][0]["value"] for one in citation["references"]]
     assert identifiers == ["arXiv:2303.15122", "arXiv:2002.04831"]
