@@ -90,6 +90,12 @@ def test_modules_of_commands_are_there() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_rows_of_tables_are_lines(page: pathlib.Path) -> None:
+    rules = [line for line in _text(page).splitlines() if re.search(r"\|-{3,}\|", line)]
+    assert all(re.fullmatch(r" *(\| ?-{3,} ?)+\|", line) for line in rules), rules
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_tests_that_are_named_are_there(page: pathlib.Path) -> None:
     for path in re.findall(r"\btests/[\w/]+(?:\.\w+)?", page.read_text(encoding="utf-8")):
         assert (ROOT / path).exists(), path
