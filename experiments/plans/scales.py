@@ -11,7 +11,6 @@ from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.plans.tables import Variant
-from fpliif_jax.systems.protocol import Protocol
 
 SCALES = ("smoke", "small", "paper")
 DEFAULT_SEEDS = {"smoke": "0-1", "small": "0-4", "paper": "0-4"}
@@ -125,6 +124,10 @@ def scaled_row(row: str, scale: str) -> str:
 
     Rows that are not named after sizes are the same at every scale.
     """
+    from fpliif_jax.systems.protocol import (
+        Protocol,  # here: a command's --help must not wait for JAX
+    )
+
     share = fractions.Fraction(_IMAGE_SIZE[scale], PAPER_SIZE)
     try:
         return Protocol.parse(row).scaled(share).text
