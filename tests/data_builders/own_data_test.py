@@ -670,8 +670,8 @@ def test_a_report_tells_that_the_data_are_ones_own(
     trained: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     study, _ = analyse(trained.parent)
-    (group,) = study["groups"]
-    assert tuple(group["class_names"]) == MANY
+    (group,) = study.groups
+    assert tuple(group.class_names) == MANY
     write_report([f"--runs={trained.parent}", f"--output={tmp_path / 'report'}"])
     text = (tmp_path / "report" / "report.md").read_text()
     assert "a set of one's own" in text and "own_data" in text
