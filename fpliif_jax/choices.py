@@ -7,7 +7,7 @@ def check(field: str, value: object, choices: Iterable[object]) -> None:
     """Refuses a value that is none of the choices.
 
     Args:
-      field: its name for the message, 'model.norm'.
+      field: its name for the message, 'config.model.norm'.
       value: what it was set to.
       choices: all that it may be.
 

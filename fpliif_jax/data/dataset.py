@@ -200,8 +200,8 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     Raises:
       ValueError: names the impossible field, its value and what it may be.
     """
-    choices.check("data.framing", config.framing, canvas.FRAMINGS)
-    choices.check("data.labels", config.labels, LABELS)
+    choices.check("config.data.framing", config.framing, canvas.FRAMINGS)
+    choices.check("config.data.labels", config.labels, LABELS)
     splits.check_settings(config)
     longest_side = config.get("longest_side")
     if longest_side is not None and config.framing != "canvas":

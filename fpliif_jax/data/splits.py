@@ -39,7 +39,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     Raises:
       ValueError: names the impossible field, its value and what it may be.
     """
-    choices.check("data.split", config.split, SPLITS)
+    choices.check("config.data.split", config.split, SPLITS)
     shares = tuple(config.split_fractions)
     if len(shares) != 3 or not min(shares) >= 0 or not math.isclose(sum(shares), 1):
         raise ValueError(

@@ -29,7 +29,7 @@ _LARGEST_CANVAS = 4096
 
 def _check(config: ml_collections.ConfigDict) -> None:
     for field, allowed in (("crop", CROPS), ("fill", FILLS)):
-        choices.check(f"augment.{field}", config[field], allowed)
+        choices.check(f"config.augment.{field}", config[field], allowed)
     if not 0 <= config.rotation_degrees <= 180:
         raise ValueError(f"augment.rotation_degrees is {config.rotation_degrees}: 0 to 180")
     bounds = {

@@ -37,7 +37,7 @@ def normalise(images: ArrayT, scaling: str) -> ArrayT:
     Raises:
       ValueError: unknown scaling, or not a floating-point array of three channels.
     """
-    choices.check("data.input_scaling", scaling, INPUT_SCALINGS)
+    choices.check("config.data.input_scaling", scaling, INPUT_SCALINGS)
     if np.issubdtype(images.dtype, np.integer) or images.shape[-1:] != (3,):
         raise ValueError(
             f"images must be floating point [..., 3], got {images.dtype} {images.shape}"

@@ -88,7 +88,7 @@ def loss_normalisers(
 
 
 def _apply_temperature(logits: jax.Array, config: ml_collections.ConfigDict) -> jax.Array:
-    choices.check("loss.temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
+    choices.check("config.loss.temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
     if not config.temperature > 0:
         raise ValueError(f"loss.temperature is {config.temperature}: it must be positive")
     if config.temperature_mode == "divide":
@@ -160,7 +160,7 @@ def total_loss(
     Raises:
         ValueError: `loss.edge_reduction` is unknown.
     """
-    choices.check("loss.edge_reduction", config.edge_reduction, EDGE_REDUCTIONS)
+    choices.check("config.loss.edge_reduction", config.edge_reduction, EDGE_REDUCTIONS)
     edge_count = "edge_pixels" if config.edge_reduction == "edge_pixels" else "pixels"
 
     def mean(total: jax.Array, count: jax.Array) -> jax.Array:

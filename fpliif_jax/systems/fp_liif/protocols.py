@@ -22,7 +22,7 @@ def make_predictor(
       ValueError: config.eval.upsampling is unknown.
     """
     upsampling = config.eval.upsampling
-    choices.check("eval.upsampling", upsampling, ("logits", "labels"))
+    choices.check("config.eval.upsampling", upsampling, ("logits", "labels"))
 
     def predict(variables: dict[str, Any], batch: dict[str, jax.Array]) -> dict[str, Prediction]:
         images = network_images(batch["images"], config.data.input_scaling)

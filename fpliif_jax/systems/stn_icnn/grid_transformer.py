@@ -288,7 +288,7 @@ def _window_positions(
 
 
 def _is_half_pixel(form: str) -> bool:
-    choices.check("model.theta_form", form, THETA_FORMS)
+    choices.check("config.model.theta_form", form, THETA_FORMS)
     return form == "eq21_half_pixel"
 
 

@@ -31,7 +31,7 @@ def segmentation_sum(logits: Array, labels: Array, example_weights: Array, kind:
     Raises:
       ValueError: unknown kind.
     """
-    choices.check("loss.segmentation", kind, SEGMENTATION_LOSSES)
+    choices.check("config.loss.segmentation", kind, SEGMENTATION_LOSSES)
     counted = (example_weights > 0)[:, None, None, None]
     logits = jnp.where(counted, logits.astype(jnp.float32), 0.0)
     is_label = jax.lax.broadcasted_iota(jnp.int32, logits.shape, 3) == labels[..., None]

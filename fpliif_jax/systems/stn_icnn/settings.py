@@ -85,7 +85,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     Raises:
       ValueError: a field has a value that is none of its choices.
     """
-    choices.check("model.variant", config.variant, VARIANTS)
+    choices.check("config.model.variant", config.variant, VARIANTS)
     resolved = config.copy_and_resolve_references()
     with resolved.unlocked():
         for field, value in VARIANTS[config.variant].items():
@@ -94,7 +94,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
         if resolved.get("mouth_crop_size") is None:  # older runs have no such field
             resolved.mouth_crop_size = resolved.crop_size
     for field, allowed in _CHOICES.items():
-        choices.check(f"model.{field}", resolved[field], allowed)
+        choices.check(f"config.model.{field}", resolved[field], allowed)
     for field in ("kernel_size", "last_kernel_size"):
         if resolved[field] < 1 or resolved[field] % 2 == 0:
             raise ValueError(f"model.{field} is {resolved[field]}; it must be odd")

@@ -50,12 +50,14 @@ def make_stages(
             f"config.train.stages is {names!r} and config.model.cropper is 'centroid', which has "
             "nothing to train: use ('coarse', 'fine')"
         )
-    choices.check("loss.part_reduction", config.loss.part_reduction, part_losses.PART_REDUCTIONS)
+    choices.check(
+        "config.loss.part_reduction", config.loss.part_reduction, part_losses.PART_REDUCTIONS
+    )
     for field, allowed in (
         ("next_stage_from", ("best", "last")),
         ("frozen_batch_norm", ("inference", "training")),
     ):
-        choices.check(f"train.{field}", config.train[field], allowed)
+        choices.check(f"config.train.{field}", config.train[field], allowed)
     makers = {
         "coarse": _coarse_stage,
         "localisation": _localisation_stage,
