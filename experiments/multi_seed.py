@@ -52,6 +52,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     from fpliif_jax import preflight
     from fpliif_jax.experiments.launching import launch
     from fpliif_jax.experiments.plans.study_file import Study
+    from fpliif_jax.experiments.stats import seed_statistics  # noqa: F401 - told before the runs
 
     # Looking at settings must not take the memory of a GPU that the runs are to have.
     jax.config.update("jax_platforms", "cpu")

@@ -15,6 +15,8 @@ import fpliif_jax
 from fpliif_jax import command_line
 from fpliif_jax.data_builders import BUILDERS, prepare
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.benchmark import torch_programs
+from fpliif_jax.experiments.benchmark.choices import TORCH_VARIANTS
 
 ROOT = pathlib.Path(__file__).parents[1]
 COMMANDS = (
@@ -109,6 +111,10 @@ def test_extras_are_those_of_the_package() -> None:
     ]
     for package, extra in command_line.EXTRAS.items():
         assert any(requirement.startswith(f"{package}>=") for requirement in extras[extra])
+
+
+def test_pytorch_s_ways_of_running_are_those_of_the_benchmark() -> None:
+    assert tuple(torch_programs.VARIANTS) == TORCH_VARIANTS
 
 
 def test_names_of_the_data_sets_are_those_of_the_builders() -> None:

@@ -21,7 +21,7 @@ from fpliif_jax.experiments import published
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.launching.jobs import Step
 from fpliif_jax.experiments.report import write
-from fpliif_jax.experiments.runs import bounded_files
+from fpliif_jax.experiments.runs import bounded_files, run_log
 from fpliif_jax.predict import photos
 from fpliif_jax.run_folder import run_record
 
@@ -286,3 +286,11 @@ def test_a_list_of_an_earlier_report_that_is_a_pipe_is_not_waited_for(
     write._put_in_place({"report.md": "text"}, tmp_path)
     assert time.monotonic() - start < 20
     assert (tmp_path / "report.md").read_text() == "text"
+
+
+def test_the_log_of_a_job_that_is_a_pipe_or_a_device_says_nothing(tmp_path: pathlib.Path) -> None:
+    start = time.monotonic()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    assert [run_log.last_words(tmp_path / name) for name in ("pipe", "device")] == ["", ""]
+    assert time.monotonic() - start < 20

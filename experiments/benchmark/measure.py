@@ -101,6 +101,8 @@ def _plan() -> Plan:
     }
     folder = None
     if flags.FLAGS.output:
+        import matplotlib  # noqa: F401 - the figure comes last, what it lacks is told first
+
         folder = pathlib.Path(flags.FLAGS.output).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
     content = {
@@ -140,9 +142,9 @@ def _chosen(flag: str, given: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
 
 def _sizes() -> tuple[int, ...]:
     given = _value("sizes")
-    if list(given) == ["rows"]:
-        given = [Protocol.parse(text).output_size for text in flags.FLAGS.config.eval.rows]
     try:
+        if list(given) == ["rows"]:
+            given = [Protocol.parse(text).output_size for text in flags.FLAGS.config.eval.rows]
         sizes = sorted({int(size) for size in given})
     except ValueError:
         sizes = [0]

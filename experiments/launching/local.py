@@ -177,9 +177,15 @@ class _Pool:
                 del self._running[slot]
             else:
                 running.steps.pop(0)
-                running.process = start(
-                    running.steps[0], running.job.workdir, self._environments[slot]
-                )
+                try:
+                    running.process = start(
+                        running.steps[0], running.job.workdir, self._environments[slot]
+                    )
+                except OSError as error:  # it stops no other job
+                    self._end(
+                        Outcome(running.job, "failed", f"cannot be started: {error}", seconds), bar
+                    )
+                    del self._running[slot]
 
     def _end(self, outcome: Outcome, bar: tqdm) -> None:
         self._outcomes[outcome.job.name] = outcome

@@ -13,7 +13,7 @@ from fpliif_jax.evaluation.results import RunFacts, evaluate_models
 from fpliif_jax.evaluation.scoring import TrainedModel
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
-from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
+from fpliif_jax.experiments.pytorch.protocols import make_predictor, make_scorer
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.same_run import check_same_classes, refuse_swapped_sides
 from fpliif_jax.systems import parse_protocols

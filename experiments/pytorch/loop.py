@@ -18,7 +18,7 @@ from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
-from fpliif_jax.experiments.pytorch.rows import make_predictor, make_scorer
+from fpliif_jax.experiments.pytorch.protocols import make_predictor, make_scorer
 from fpliif_jax.experiments.pytorch.step import (
     Batch,
     Inputs,

@@ -43,14 +43,14 @@ def main(
     logging.set_verbosity(logging.WARNING)
     logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
     interruption = Interruption()
+    jax.config.update("jax_platforms", "cpu")  # it draws the augmentations; the GPU is PyTorch's
+    check_settings(config)
     if not systems.of(config).has_torch_twin:
         raise SettingsError(
             f"config.model.name is {config.model.name!r}, which has no PyTorch twin: use "
             "python -m fpliif_jax.main"
         )
     folder = pathlib.Path(workdir or f"runs/{config_name}-pytorch/seed{config.seed}").expanduser()
-    jax.config.update("jax_platforms", "cpu")  # it draws the augmentations; the GPU is PyTorch's
-    check_settings(config)
     chosen = choose_device(device)
     apply_to_torch(config)
     run(config, folder, chosen, interruption)

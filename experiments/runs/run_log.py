@@ -3,9 +3,12 @@
 import pathlib
 import re
 
+from fpliif_jax.data_builders.regular_files import open_regular
+
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ERROR = re.compile(r"error: .*")
 _TAIL_BYTES = 16384
+_LARGEST = 2**63 - 1  # only its end is read
 
 
 def last_words(log: pathlib.Path) -> str:
@@ -26,9 +29,9 @@ def last_error(log: pathlib.Path) -> str:
 
 def _tail(log: pathlib.Path) -> str:
     try:
-        with open(log, "rb") as file:
+        with open_regular(log, _LARGEST) as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
+            text = file.read(_TAIL_BYTES).decode("utf-8", errors="replace")
     except OSError:
         return ""
     return _TERMINAL_CODES.sub("", text).replace("\r", "\n")

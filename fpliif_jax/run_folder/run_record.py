@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+import fpliif_jax
 from fpliif_jax.data_builders.errors import UserError, naming
 from fpliif_jax.data_builders.regular_files import append_regular
 from fpliif_jax.files import atomic_file
@@ -165,6 +166,8 @@ def _version(package: str) -> str | None:
 
 def _git_commit() -> str | None:
     """Commit of the code, with '+changes' where files differ from it; None outside a checkout."""
+    if not fpliif_jax.IS_CHECKOUT:
+        return None  # it may lie in somebody else's
     root = pathlib.Path(__file__).parent
     try:
         commit, status = (

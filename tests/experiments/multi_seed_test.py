@@ -128,7 +128,7 @@ def test_runs_of_pytorch_are_started_and_skipped_like_those_of_jax(
     monkeypatch.setattr(launch, "start", note)
     multi_seed.main(command)
     assert [str(job.steps[0]) for job in started] == [
-        f"python -m experiments.pytorch.train --config={TINY} --config.seed={seed} "
+        f"python -m fpliif_jax.experiments.pytorch.train --config={TINY} --config.seed={seed} "
         f"--workdir={tmp_path}/seed{seed}"
         for seed in range(3)
     ]

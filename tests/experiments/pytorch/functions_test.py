@@ -11,7 +11,7 @@ from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.pytorch import augment as torch_augment
 from fpliif_jax.experiments.pytorch import losses as torch_losses
-from fpliif_jax.experiments.pytorch import rows
+from fpliif_jax.experiments.pytorch import protocols as torch_protocols
 from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from fpliif_jax.experiments.pytorch.step import normalise, to_images
 from fpliif_jax.systems.fp_liif import augment, inputs, losses, protocols
@@ -144,7 +144,7 @@ def test_confusion_matrices_are_those_of_jax() -> None:
     random = np.random.default_rng(3)
     truth, labels = random.integers(0, CLASSES, (2, 6, 30, 30)).astype(np.int32)
     truth[random.random(truth.shape) < 0.1] = IGNORE_LABEL
-    found = rows.confusion_matrices(truth, labels, CLASSES)
+    found = torch_protocols.confusion_matrices(truth, labels, CLASSES)
     wanted = metrics.confusion_matrices(truth, labels, CLASSES)
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, wanted)
@@ -156,7 +156,7 @@ def test_label_maps_are_resized_as_by_jax(upsampling: str, size: int, scored_at:
     logits = np.random.default_rng(4).normal(size=(2, size, size, 5)).astype(np.float32)
     wanted = protocols.predict_labels(logits, (scored_at, scored_at), upsampling)
     planar = torch.from_numpy(logits).permute(0, 3, 1, 2)
-    found = rows.predict_labels(planar, scored_at, upsampling)
+    found = torch_protocols.predict_labels(planar, scored_at, upsampling)
     # Two interpolated logits may tie but for rounding.
     assert np.mean(found.numpy() != np.asarray(wanted)) < 1e-3
 

@@ -20,7 +20,7 @@ from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
-from fpliif_jax.experiments.pytorch.rows import make_predictor
+from fpliif_jax.experiments.pytorch.protocols import make_predictor
 from fpliif_jax.interruption import Interruption
 from fpliif_jax.systems import parse_protocols
 
