@@ -590,6 +590,7 @@ def test_metadata_of_an_unprepared_set(folders: Folders) -> None:
 
 KILLED = """
 import os, signal, sys, threading
+from fpliif_jax.data_builders import face_parsing_builder as face
 from fpliif_jax.data_builders import raw_images
 from fpliif_jax.data_builders.prepare import prepare
 check, images, lock = raw_images.check_photograph, [], threading.Lock()
@@ -600,7 +601,6 @@ def check_or_die(*arguments):
             os.kill(os.getpid(), signal.SIGKILL)
     return check(*arguments)
 raw_images.check_photograph = check_or_die
-face = sys.modules["fpliif_jax.data_builders.face_parsing_builder"]
 face._RAW_BYTES_PER_SHARD = 1
 rebuild = len(sys.argv) > 3
 prepare("lapa", manual_dir=sys.argv[1], data_dir=sys.argv[2], num_workers=1, rebuild=rebuild)

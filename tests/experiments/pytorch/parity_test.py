@@ -61,10 +61,6 @@ def assert_close(actual: Any, expected: Any) -> None:
     np.testing.assert_allclose(actual, expected, rtol=0, atol=TOLERANCE * scale)
 
 
-def query_latent_grid(model: Any, latent_grid: jax.Array, coordinates: np.ndarray) -> jax.Array:
-    return model.decoder.query(latent_grid, coordinates)
-
-
 @pytest.mark.parametrize(
     ("ensemble", "sampling", "position"),
     list(
@@ -105,7 +101,7 @@ def test_every_decoder_variant_is_the_literal_form(
         # Not under jit: 96 variants share most of their operations, and compile in no time so.
         grid = {"latent_grid": jnp.asarray(latent)}
         large = model.apply(variables, grid, (17, 24), method="decode")
-        queried = model.apply(variables, grid["latent_grid"], scattered, method=query_latent_grid)
+        queried = model.apply(variables, grid, scattered, method="decode_queries")
         assert large.shape == (2, 17, 24, 5)
         assert_close(large.reshape(2, -1, 5), expected(cell_centres(17, 24).view(1, -1, 2)))
         assert_close(queried, expected(torch.from_numpy(scattered)))

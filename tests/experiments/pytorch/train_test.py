@@ -71,7 +71,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, data: list[str]) -> pathlib.
     """A finished run of seed 0."""
     workdir = tmp_path_factory.mktemp("runs") / "whole"
     output = train(workdir, *data)
-    assert "16→32" in output and str(workdir / "results.json") in output
+    assert "16 → 32" in output and str(workdir / "results.json") in output
     return workdir
 
 

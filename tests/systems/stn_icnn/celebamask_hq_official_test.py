@@ -199,7 +199,7 @@ class _Perfect:
         found = self._model.apply(variables, *arguments, method=method)
         if method == "localise":  # windows 3 pixels lower, and 2 larger
             length = SIDE if self._model.theta_form == "eq21_half_pixel" else SIDE - 1
-            found += jnp.array([[2, 0, 0], [0, 2, 2 * 3]]) / length
+            found += jnp.array([[[[2, 0, 0], [0, 2, 2 * 3]]]]) / length
         return found
 
 
