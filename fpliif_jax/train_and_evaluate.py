@@ -7,6 +7,7 @@ import traceback
 from logging import Formatter
 from typing import NoReturn
 
+import jax
 import ml_collections
 from absl import logging
 
@@ -111,9 +112,9 @@ def run(
     check_classes(config, dataset)
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir, parallel.is_main_process()):
-        if mode != "eval":
-            loop.train(config, workdir, dataset, stop)
-        if stop.requested:
+        is_trained = mode == "eval" or loop.train(config, workdir, dataset, stop)
+        # Several processes do what they have agreed on: a signal may have reached one of them alone.
+        if not is_trained or (stop.requested and jax.process_count() == 1):
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
         elif mode != "train":
             results = evaluate(config, workdir, dataset, given)

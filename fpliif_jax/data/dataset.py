@@ -134,7 +134,8 @@ class Dataset:
             )
         except OSError as error:
             raise DataError(
-                f"resized images cannot be written: {said(error)}; set --config.data.cache_dir to another disk"
+                f"the cache of resized images cannot be read or written: {said(error)}; set "
+                "--config.data.cache_dir to another disk"
             ) from error
 
     def members(self, name: str) -> list[splits.Member]:

@@ -62,7 +62,8 @@ def evaluate(
         for which in checkpoints:
             state = given or load_for_inference(workdir, which)
             check_same_model(state, config, model, workdir)
-            check_same_classes(state.class_names, dataset.class_names, workdir)
+            origin = state.note if given else workdir
+            check_same_classes(state.class_names, dataset.class_names, origin)
             variables = systems.of(config).inference_variables(config.model, state.variables)
             yield TrainedModel(
                 which,

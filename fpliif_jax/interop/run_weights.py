@@ -54,11 +54,12 @@ def write_weights(
     """
     check_name(output)
     trained = load_for_inference(workdir, which)
-    to_torch = systems.of(trained.config).to_torch
+    name = trained.config.model.name
+    to_torch = systems.of_name(name).to_torch if name in systems.names() else None
     if to_torch is None:
         can_be = [name for name in systems.names() if systems.of_name(name).to_torch]
         raise InteropError(
-            f"{workdir} is a run of {trained.config.model.name!r}: only weights of "
+            f"{workdir} is a run of {name!r}: only weights of "
             f"{', '.join(map(repr, can_be))} can be written"
         )
     arrays = to_torch(trained.variables)

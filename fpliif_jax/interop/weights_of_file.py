@@ -1,5 +1,6 @@
 """A file of weights as the model of a config."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -78,6 +79,14 @@ def _class_names(
             f"{path}: config.model.num_classes is {config.model.num_classes}; {config.data.name} "
             f"with labels {config.data.labels!r} has {len(names)} classes: set --config.data.name to "
             "the data that the weights were trained on"
+        )
+    own = _names_in_file(metadata)
+    if own and own != names:
+        pairs = itertools.zip_longest(own, names, fillvalue="none")
+        then, now = next(pair for pair in pairs if pair[0] != pair[1])
+        raise InteropError(
+            f"{path} holds weights of other classes: {shown_name(then)} is there what is {now!r} in "
+            f"{config.data.name}: set --config.data.name to the data that the weights were trained on"
         )
     return names
 

@@ -203,8 +203,11 @@ def _read(
 
 
 def _read_progress(folder: pathlib.Path) -> dict[str, Any]:
-    """Of files that are as they were saved; others are read whole, to be compared."""
-    if not checkpoint_files.are_as_saved(folder):
+    """Of files that are as they were saved; others are read whole, to be compared.
+
+    Of several processes all read it whole: Orbax waits for each of them there, and they may not see the same files yet.
+    """
+    if jax.process_count() > 1 or not checkpoint_files.are_as_saved(folder):
         return _read_step(folder)[1]
     with _reading(folder) as checkpointer:
         metadata = checkpointer.checkpointables_metadata(int(folder.name))

@@ -169,6 +169,8 @@ class Progress:
         known = {field.name for field in dataclasses.fields(cls)}
         try:
             fields = {name: value for name, value in content.items() if name in known}
+            for name in ("class_names", "step", "best_score", "timed_images"):
+                fields[name]  # all of them had these
             # PyTorch's trainer has one stage, and did not count its steps apart from the run's.
             fields.setdefault("stage_step", fields["step"])
             fields["interval"] = Interval(**fields["interval"])

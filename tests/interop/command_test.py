@@ -19,6 +19,7 @@ from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from fpliif_jax import systems
+from fpliif_jax.configs import lapa
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.evaluation.evaluate import evaluate
@@ -30,6 +31,7 @@ from fpliif_jax.interop import (
     fpliif_to_torch,
     read_weights,
     safetensors_files,
+    weights_of_file,
 )
 from fpliif_jax.predict.__main__ import main as predict_main
 from fpliif_jax.run_folder import checkpoint
@@ -441,3 +443,14 @@ def test_flags_that_do_not_go_together_are_told(tmp_path: pathlib.Path) -> None:
     assert "there is no file a.pth" in refused(new, "--input=a.pth", CONFIG)
     message = refused(new, "--input=a.pth", CONFIG, "--config.model.featurs=3")
     assert "featurs" in message and "Did you mean" in message
+
+
+def test_weights_of_other_classes_are_refused() -> None:
+    config = lapa.get_config()
+    names = list(LAPA_AND_HELEN)
+    assert weights_of_file._class_names("x", json.dumps({"class_names": names}), config)
+    names[3] = "moustache"
+    with pytest.raises(
+        InteropError, match="x holds weights of other classes: moustache is there what is"
+    ):
+        weights_of_file._class_names("x", json.dumps({"class_names": names}), config)

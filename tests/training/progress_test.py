@@ -118,3 +118,10 @@ def test_an_interval_is_the_mean_of_its_steps() -> None:
     assert progress.end_interval() == {"loss": 2.0}
     assert progress.interval == Interval()
     assert progress.train.steps == 2 and progress.timed_images == 0
+
+
+@pytest.mark.parametrize("name", ["class_names", "best_score", "timed_images", "train"])
+def test_a_checkpoint_that_lacks_a_field_is_not_made_up(name: str) -> None:
+    saved = {key: value for key, value in _EARLIER.items() if key != name}
+    with pytest.raises(CheckpointError, match=f"does not say how far it is.*{name}"):
+        Progress.from_json(saved, "run")
