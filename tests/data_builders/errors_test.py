@@ -11,7 +11,7 @@ from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
 from fpliif_jax.experiments import multi_seed
 
 # Caught where they are raised: they say nothing to a person.
-_INTERNAL = {"_DamageError", "NotMeasuredError", "ForbiddenPickleError"}
+_INTERNAL = {"DamageError", "_DamageError", "NotMeasuredError", "ForbiddenPickleError"}
 
 
 def test_all_errors_of_the_packages_are_user_errors() -> None:

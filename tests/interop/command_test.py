@@ -436,7 +436,7 @@ def test_what_cannot_be_written_is_told(run: pathlib.Path, tmp_path: pathlib.Pat
 def test_flags_that_do_not_go_together_are_told(tmp_path: pathlib.Path) -> None:
     run, new = f"--workdir={tmp_path}", f"--workdir={tmp_path / 'new'}"
     assert "--config.seed=1 is for --input" in refused(run, "--output=a.pth", "--config.seed=1")
-    assert "--input needs --config=FILE" in refused(new, "--input=a.pth", "--config.seed=1")
+    assert "--input needs --config=NAME or FILE" in refused(new, "--input=a.pth", "--config.seed=1")
     message = refused(new, "--input=a.pth", CONFIG, "--checkpoint=best")
     assert "--checkpoint is for --output" in message
     assert "unexpected argument 'photo.jpg'" in refused(run, "--output=a.pth", "photo.jpg")

@@ -32,7 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "five groups": {"group_blocks": (1, 2, 1, 3, 1)},
     "one feature": {"features": 1, "rcmlp_features": (1,), "mlp_features": (1,)},
     "one layer before sampling": {"rcmlp_features": (7,)},
-    "one class": {"num_classes": 1},
+    "two classes": {"num_classes": 2},
 } | {
     f"unfold {unfold}, rcmlp {rcmlp}, global {whole}": {
         "unfold": unfold,

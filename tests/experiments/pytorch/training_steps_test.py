@@ -186,7 +186,10 @@ def test_learning_rates_are_those_of_jax_by_step(schedule: str) -> None:
     settings.schedule, settings.epochs, settings.decay_every_epochs = schedule, 7, 2
     per_epoch, steps = 3, 21
     wanted = learning_rate_schedule(settings, settings.learning_rate, per_epoch)
-    wanted = np.array([wanted(jax.numpy.int32(number)) for number in range(steps)])
+    with jax.numpy_dtype_promotion(
+        "standard"
+    ):  # Optax's cosine is of a float and the number of a step
+        wanted = np.array([wanted(jax.numpy.int32(number)) for number in range(steps)])
 
     def rates(first: int) -> list[float]:
         """By a scheduler that goes on from step `first`."""
