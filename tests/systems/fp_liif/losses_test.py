@@ -258,8 +258,8 @@ def test_huge_logits_stay_finite() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"temperature_mode": "times"}, r"loss\.temperature_mode is 'times'.*divide, multiply"),
-        ({"edge_reduction": "sum"}, r"loss\.edge_reduction is 'sum'.*edge_pixels, all_pixels"),
+        ({"temperature_mode": "times"}, r"loss\.temperature_mode is 'times'.*divide', 'multiply"),
+        ({"edge_reduction": "sum"}, r"loss\.edge_reduction is 'sum'.*edge_pixels', 'all_pixels"),
         ({"temperature": 0.0}, r"loss\.temperature is 0\.0"),
         ({"edge_width": 0}, r"loss\.edge_width is 0"),
     ],

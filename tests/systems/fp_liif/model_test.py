@@ -332,13 +332,13 @@ def test_bfloat16_activations_stay_near_float32(decoder: str) -> None:
 
 def test_bfloat16_does_not_round_coordinates() -> None:
     """Neighbouring pixels of a 1024² output are 0.002 apart: less than bfloat16 can tell near 1."""
-    config = small_config(dtype="bfloat16", num_classes=1, mlp_features=(1,), unfold=False)
+    config = small_config(dtype="bfloat16", num_classes=2, mlp_features=(1,), unfold=False)
     model, variables = initialised(config)
     params = jax.tree.map(jnp.zeros_like, variables["params"])
     # The logit is 1 - y, as the first layer makes it.
     kernel = params["decoder"]["mlp_0"]["kernel"].at[-2, 0].set(-1.0)
     params["decoder"]["mlp_0"] = {"kernel": kernel, "bias": jnp.ones((1,))}
-    params["decoder"]["mlp_2"]["kernel"] = jnp.ones((1, 1))
+    params["decoder"]["mlp_2"]["kernel"] = jnp.ones((1, 2))
     images = random_images(1, 16, 16)
     logits = quick_jit(lambda p: model.apply({"params": p}, images, (1024, 1)))(params)
     expected = 1 - centres(1024, 1)[0, :, 0]
