@@ -3,11 +3,10 @@
 Every function takes the bytes of a file together with its path, which is used in messages only.
 """
 
+import contextlib
 import io
 import pathlib
-import struct
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,14 +18,6 @@ from fpliif_jax.data_builders.raw_tree import RESTORE
 
 Size = tuple[int, int]  # height, width
 
-_UNDECODABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
 _BLACK, _WHITE = 0, 255
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPES = {
@@ -60,15 +51,28 @@ def decode(
             f"{path}: the image claims to have more pixels than the {Image.MAX_IMAGE_PIXELS:,} "
             f"that are decoded ({error}). {remedy}"
         ) from error
-    except _UNDECODABLE as error:
+    except Exception as error:  # decoders raise nearly anything when a file is damaged
         raise DataError(f"{path}: this is not a {names} image. {remedy}") from error
     try:
         image.load()
-    except _UNDECODABLE as error:
+    except Exception as error:
         raise DataError(
             f"{path}: the {image.format} image is damaged or truncated ({error}). {remedy}"
         ) from error
     return image
+
+
+@contextlib.contextmanager
+def naming_damage(path: pathlib.Path, remedy: str) -> Iterator[None]:
+    """Makes a DataError of whatever Pillow raises inside: it reads some parts of a file after its pixels."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{path}: the image is damaged ({type(error).__name__}: {error}). {remedy}"
+        ) from error
 
 
 class Photograph(NamedTuple):
@@ -123,8 +127,10 @@ class Png(NamedTuple):
     bits: int
 
 
-def _png_header(content: bytes) -> tuple[str, int]:
-    """Colour type in words and bit depth of a PNG file (from its IHDR chunk)."""
+def png_header(content: bytes, path: pathlib.Path, remedy: str = RESTORE) -> tuple[str, int]:
+    """Colour type in words and bits a sample of a PNG file. Raises DataError where its header is not in the front."""
+    if content[12:16] != b"IHDR":
+        raise DataError(f"{path}: the PNG image does not begin with its header. {remedy}")
     return _PNG_COLOUR_TYPES.get(content[25], f"colour type {content[25]}"), content[24]
 
 
@@ -142,7 +148,7 @@ def decode_png(content: bytes, path: pathlib.Path, remedy: str = RESTORE) -> "Pn
     """Decodes a PNG file of any kind.
 
     Raises:
-        DataError: another kind of file, truncated, or one that its EXIF orientation turns.
+        DataError: another kind of file, truncated, several pictures, or one that its EXIF orientation turns.
     """
     if content and not content.startswith(_PNG_SIGNATURE):
         raise DataError(f"{path}: this is not a PNG image. {remedy}")
@@ -153,7 +159,10 @@ def decode_png(content: bytes, path: pathlib.Path, remedy: str = RESTORE) -> "Pn
             f"{path}: the PNG states the EXIF orientation {stated}, and programs that read labels "
             "do not agree on that. Save its pixels upright, as the photo is seen, without the tag."
         )
-    return Png(image, *_png_header(content))
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise DataError(f"{path}: there are {frames} pictures in this file. {remedy}")
+    return Png(image, *png_header(content, path, remedy))
 
 
 def check_label_map(content: bytes, path: pathlib.Path, class_names: Sequence[str]) -> np.ndarray:

@@ -27,22 +27,23 @@ def read_label_map(
         an 8-bit greyscale PNG file of the ids, which is `content` where that is one; and the ids, uint8 [h, w].
 
     Raises:
-        DataError: another kind of file, truncated, or pixels that are of no class.
+        DataError: another kind of file, truncated, several pictures, or pixels that are of no class.
     """
     if content.startswith(b"\xff\xd8"):
         raise DataError(f"{path}: this is a JPEG image, and {WHY_NOT['.jpg']}. {remedy}")
-    png = raw_images.decode_png(content, path, remedy)
-    if png.bits == 16:
-        raise DataError(
-            f"{path}: the PNG has 16 bits a sample. Ids and colours have 8: save it with these."
-        )
-    if classes.colours is not None:
-        ids = _ids_of_colours(png, path, classes)
-    else:
-        ids = _ids_of_values(png, path, classes)
-        if png.colour == "greyscale":
-            return content, ids
-    return raw_images.encode_png(ids), ids
+    with raw_images.naming_damage(path, remedy):
+        png = raw_images.decode_png(content, path, remedy)
+        if png.bits == 16:
+            raise DataError(
+                f"{path}: the PNG has 16 bits a sample. Ids and colours have 8: save it with these."
+            )
+        if classes.colours is not None:
+            ids = _ids_of_colours(png, path, classes)
+        else:
+            ids = _ids_of_values(png, path, classes)
+            if png.colour == "greyscale":
+                return content, ids
+        return raw_images.encode_png(ids), ids
 
 
 def _ids_of_colours(png: raw_images.Png, path: pathlib.Path, classes: ClassList) -> np.ndarray:

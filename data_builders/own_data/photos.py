@@ -4,7 +4,7 @@ have to be guessed."""
 import pathlib
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from fpliif_jax.data_builders import raw_images
 from fpliif_jax.data_builders.errors import DataError
@@ -27,15 +27,30 @@ def check_photograph(content: bytes, path: pathlib.Path, remedy: str) -> raw_ima
     Raises:
         DataError: another format, truncated, too large, several pictures, or pixels that are not 8-bit RGB or grey.
     """
-    image = raw_images.decode(content, path, _FORMATS, remedy)
-    stated = orientation(image)
-    if image.format in _OF_JPEG:
-        if image.mode == "RGB" and stated == UPRIGHT:
-            return raw_images.Photograph(content, (image.height, image.width), stated)
-    elif getattr(image, "n_frames", 1) > 1:
-        raise DataError(f"{path}: there are {image.n_frames} pictures in this file. {remedy}")
-    pixels = _rgb(upright(image), path, remedy)
-    return raw_images.Photograph(raw_images.encode_png(pixels), pixels.shape[:2], stated)
+    with raw_images.naming_damage(path, remedy):
+        image = raw_images.decode(content, path, _FORMATS, remedy)
+        stated = orientation(image)
+        if image.format in _OF_JPEG:
+            if image.mode == "RGB" and stated == UPRIGHT:
+                return raw_images.Photograph(content, (image.height, image.width), stated)
+        elif getattr(image, "n_frames", 1) > 1:
+            raise DataError(f"{path}: there are {image.n_frames} pictures in this file. {remedy}")
+        bits = _bits(image, content, path, remedy)
+        if bits > 8:
+            raise DataError(
+                f"{path}: the photo has {bits} bits a sample; it has to have 8. {remedy}"
+            )
+        pixels = _rgb(upright(image), path, remedy)
+        return raw_images.Photograph(raw_images.encode_png(pixels), pixels.shape[:2], stated)
+
+
+def _bits(image: Image.Image, content: bytes, path: pathlib.Path, remedy: str) -> int:
+    """Most bits of a sample as the file has it: Pillow gives 16-bit colours as 8-bit ones."""
+    if image.format == "PNG":
+        return raw_images.png_header(content, path, remedy)[1]
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,)))
+    return 8
 
 
 def _rgb(image: Image.Image, path: pathlib.Path, remedy: str) -> np.ndarray:
