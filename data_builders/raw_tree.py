@@ -1,8 +1,10 @@
 """What lies in a raw download: its examples, and where its folder is."""
 
 import dataclasses
+import errno
 import os
 import pathlib
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from fpliif_jax.data_builders.class_list import ClassList
@@ -77,9 +79,9 @@ def read_file(path: pathlib.Path, remedy: str = RESTORE) -> bytes:
     try:
         return read_regular(path, LARGEST_FILE)
     except OSError as error:
-        raise DataError(
-            f"{path}: the file cannot be read ({error.strerror}). Correct its permissions. {remedy}"
-        ) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            remedy = "Correct its permissions."
+        raise DataError(f"{path}: the file cannot be read ({error.strerror}). {remedy}") from error
 
 
 def read_rows(path: pathlib.Path, remedy: str = RESTORE) -> list[tuple[int, str]]:
@@ -197,7 +199,7 @@ def find_root(
         if manual_dir.name == folder:
             raise DataError(
                 f"{manual_dir}: this is {folder} itself; give the folder that contains it: "
-                f"--manual_dir={manual_dir.parent}"
+                f"--manual_dir={shlex.quote(str(manual_dir.parent))}"
             )
         raise DataError(
             f"{manual_dir}: the content of {folder} lies directly in this folder. Make the folder "
@@ -209,7 +211,11 @@ def find_root(
                 raise DataError(
                     f"{candidate}: the archive was unpacked one level too deep, or under another "
                     f"name. Move this folder so that it is {root}"
-                    + (f", or give --manual_dir={parent}." if candidate.name == folder else ".")
+                    + (
+                        f", or give --manual_dir={shlex.quote(str(parent))}."
+                        if candidate.name == folder
+                        else "."
+                    )
                 )
     if (manual_dir / archive).exists():
         raise DataError(

@@ -1,0 +1,33 @@
+"""Files of raw trees that cannot be read: what the person can do about each."""
+
+import errno
+import os
+import pathlib
+
+import pytest
+
+from fpliif_jax.data_builders import raw_tree
+from fpliif_jax.data_builders.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "Correct its permissions."),
+        (errno.EPERM, "Correct its permissions."),
+        (errno.ENOENT, "Restore it."),
+        (errno.EIO, "Restore it."),
+        (errno.EFBIG, "Restore it."),
+    ],
+)
+def test_permissions_are_said_where_they_are_the_reason(
+    monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    def refuse(path: pathlib.Path, limit: int) -> bytes:
+        raise OSError(number, os.strerror(number), os.fspath(path))
+
+    monkeypatch.setattr(raw_tree, "read_regular", refuse)
+    with pytest.raises(DataError) as error:
+        raw_tree.read_file(pathlib.Path("a.png"), "Restore it.")
+    reason = os.strerror(number)
+    assert str(error.value) == f"a.png: the file cannot be read ({reason}). {remedy}"
