@@ -79,9 +79,11 @@ class PreparedSplit(Sequence[dict[str, Any]]):
         file = self._file(position)
         with (
             self._builder.reporting_damage(file),
-            Image.open(io.BytesIO(example["label_map"])) as image,
+            Image.open(io.BytesIO(example["label_map"]), formats=("PNG",)) as image,
         ):
             labels = np.asarray(image)
+            if labels.ndim != 2 or labels.dtype != np.uint8:
+                raise ValueError(f"a label map of shape {labels.shape} and type {labels.dtype}")
         identifier, digest = self._expected[position] if self._expected else ("", None)
         if digest is not None and label_digests.label_map_digest(identifier, labels) != digest:
             raise self._builder.damaged(

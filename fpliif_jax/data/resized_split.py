@@ -208,7 +208,10 @@ class _DecodedByPillow:
 
     def __getitem__(self, position: int) -> dict[str, bytes | np.ndarray]:
         example = self._source[position]
-        with self._builder.reporting_damage(), Image.open(io.BytesIO(example["image"])) as image:
+        with (
+            self._builder.reporting_damage(),
+            Image.open(io.BytesIO(example["image"]), formats=("JPEG", "PNG")) as image,
+        ):
             pixels = np.asarray(image.convert("RGB"))
         labels = self._source.label_map(position, example)
         return {"id": example["id"], "image": pixels, "label_map": labels}
