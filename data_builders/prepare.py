@@ -217,9 +217,7 @@ def _classes_in_words(names: tuple[str, ...]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code."""
-    from fpliif_jax import (
-        command_line,  # the builders themselves need nothing outside of their folder
-    )
+    from fpliif_jax import command_line  # `prepare` from Python needs no command line
 
     parser = command_line.CommandParser("data_builders.prepare", __doc__)
     parser.add_argument("name", choices=NAMES, help="the data set")

@@ -1,8 +1,9 @@
 """Links of the pages that lead out of the site: to files and folders of the repository, and to the example report.
 
-The pages are read on GitHub too, where `../fpliif_jax/metrics.py` is a link to the file. In the site it becomes one
-to the repository that the site is built for (GITHUB_REPOSITORY, which GitHub's workflows set); in a build of one's
-own, to the file on this machine. A link to what is not there is left as it is, for Sphinx to name it in a warning.
+The pages are read on GitHub too, where `../fpliif_jax/evaluation/metrics.py` is a link to the file. In the site it
+becomes one to the repository that the site is built for (GITHUB_REPOSITORY, which GitHub's workflows set); in a build
+of one's own, to the file on this machine. A link to what is not there is left as it is, for Sphinx to name it in a
+warning.
 """
 
 import os

@@ -98,7 +98,7 @@ def forget_compiled() -> None:
 
 
 def make_model(config: ConfigDict, variables: dict[str, Any], device: str) -> Any:
-    """`experiments.pytorch.FPLIIF` with the weights of the Flax model."""
+    """`experiments.pytorch.fp_liif.FPLIIF` with the weights of the Flax model."""
     import torch
 
     from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF

@@ -1,4 +1,4 @@
-"""FP-LIIF (Sarkar et al., arXiv:2303.12122) as the paper describes it, in PyTorch.
+"""FP-LIIF (Sarkar et al., arXiv:2303.15122) as the paper describes it, in PyTorch.
 
 Nothing is rearranged: features are unfolded, sampled with `grid_sample` at four shifted copies of the queries,
 joined with the global feature and the position, and the whole MLP is evaluated four times. Layout [B, C, H, W].

@@ -64,7 +64,7 @@ def make_prepare(
 
     Args:
       config: the run's settings.
-      flip_classes: of `fpliif_jax.systems.fp_liif.stage.mirrored_classes`.
+      flip_classes: of `fpliif_jax.data_builders.class_names.mirrored_classes`.
       device: where the inputs go.
     """
     sample = make_sampler(config.seeds.augmentation, config.data.image_size, config.augment)

@@ -1,4 +1,4 @@
-"""FP-LIIF: face parsing with a local implicit image function (Sarkar et al., arXiv:2303.12122).
+"""FP-LIIF: face parsing with a local implicit image function (Sarkar et al., arXiv:2303.15122).
 
 An encoder makes a latent grid of an image, a decoder answers what class is at any coordinates of it (Fig. 2).
 """

@@ -1,4 +1,4 @@
-"""Tests of experiments.comparison.analysis and what it is made of: measured, comparison, studies, costs."""
+"""Tests of experiments.comparison.analysis and what it is made of: measured, published_rows, study, costs."""
 
 import json
 import pathlib

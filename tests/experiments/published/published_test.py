@@ -1,4 +1,4 @@
-"""Tests of experiments/published.py and of the published numbers: complete, and in agreement with their own means."""
+"""Tests of experiments.published and of the published numbers: complete, and in agreement with their own means."""
 
 import collections
 import pathlib
