@@ -158,7 +158,7 @@ def test_an_unknown_form_is_refused() -> None:
     canvas, theta = jnp.ones((1, 8, 8, 1)), jnp.asarray(random_theta(0, 1))
     with pytest.raises(ValueError, match="'eq21_half_pixel', 'eq21'"):
         crop_images(canvas, theta, 5, "half_pixel")
-    with pytest.raises(ValueError, match="eq21_half_pixel, eq21"):
+    with pytest.raises(ValueError, match="'eq21_half_pixel', 'eq21'"):
         theta_of_centres(jnp.zeros((1, 6, 2)), 5, 8, "half_pixel")
 
 
