@@ -90,6 +90,17 @@ def parse_class_list(rows: Sequence[tuple[int, str]], path: pathlib.Path) -> Cla
     return classes
 
 
+def are_class_names(names: Sequence[str]) -> bool:
+    """Whether these can be the names that `parse_class_list` read; index = id."""
+    if not all(map(_NAME.fullmatch, names)):
+        return False
+    try:
+        parse_class_list(list(enumerate(names, start=1)), pathlib.Path())
+    except DataError:
+        return False
+    return True
+
+
 def _parse_colour(text: str, where: str) -> tuple[int, int, int]:
     if not _COLOUR.fullmatch(text):
         raise DataError(f"{where}: {_shown(text)} is no colour; write it as #cc0000.")

@@ -147,7 +147,7 @@ def metadata(builder: "tfds.core.DatasetBuilder") -> PreparedMetadata:
         complete=official_counts in (None, origin.counts),
         counts=origin.counts,
         official_counts=official_counts,
-        class_names=tuple(origin.class_names or builder.CLASS_NAMES),
+        class_names=builder.CLASS_NAMES or tuple(origin.class_names),
         official_ids=official_ids,
         drawn=contents and contents.drawn,
         drawing=contents and contents.drawing,

@@ -10,10 +10,10 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from absl import logging
 from array_record.python import array_record_module
 
+from fpliif_jax.data_builders.class_list import are_class_names
 from fpliif_jax.data_builders.errors import naming
 from fpliif_jax.data_builders.lock_file import open_lock_file
 from fpliif_jax.data_builders.raw_tree import SPLITS
@@ -143,11 +144,11 @@ def _read_note(path: pathlib.Path, largest: int) -> dict[str, Any]:
 def _write_note(path: pathlib.Path, note: dict[str, Any]) -> None:
     text = json.dumps({**note, _CHECKSUM: _checksum(note)}, indent=2)
     # Under a name that is nobody's yet: the folder may have come from elsewhere, with links in it.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_INCOMPLETE, suffix=path.name)
+    temporary = path.with_name(f"{_INCOMPLETE}{secrets.token_hex(8)}{path.name}")
+    file = open(temporary, "x", encoding="utf-8")  # noqa: SIM115 - closed below
     try:
-        with naming(path), os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with naming(path), file:
             file.write(text + "\n")
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
@@ -165,6 +166,7 @@ def _is_sound(origin: Origin) -> bool:
     texts = (origin.fingerprint, origin.stat_digest, origin.manual_dir, origin.prepared_at)
     return (
         all(isinstance(text, str) for text in itertools.chain(texts, *lists))
+        and (origin.class_names is None or are_class_names(origin.class_names))
         and re.fullmatch("[0-9a-f]{64}", origin.fingerprint) is not None
         and origin.counts.keys() == set(SPLITS)
         and all(type(count) is int and count >= 0 for count in origin.counts.values())

@@ -2,19 +2,25 @@
 
 import dataclasses
 import hashlib
+import io
 import json
+import os
 import pathlib
 import random
 import shutil
+import stat
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+from PIL import Image
 from tiny_run import tiny_config
 
 from fpliif_jax.data import resized_split
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders import synthetic_faces
+from fpliif_jax.data_builders import prepared_set, synthetic_faces
+from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import metadata, prepare
 
@@ -193,6 +199,55 @@ def test_damaged_examples_are_told_by_a_run(
         load_split(dataset, "validation", (32,))
     shard.write_bytes(old)
     assert len(load_split(dataset, "validation", (32,))) == 2
+
+
+@pytest.mark.parametrize("kind", ["RGB", "16 bits", "GIF"])
+def test_label_maps_of_another_kind_are_damaged(
+    sound: tuple[pathlib.Path, pathlib.Path], kind: str
+) -> None:
+    examples = prepare("lapa", data_dir=str(sound[1])).encoded_examples("test")
+    labels = examples.label_map(0, examples[0])
+    picture = Image.fromarray(labels.astype(np.uint16) if kind == "16 bits" else labels)
+    stream = io.BytesIO()
+    picture = picture.convert("RGB") if kind == "RGB" else picture
+    picture.save(stream, format="GIF" if kind == "GIF" else "PNG")
+    with pytest.raises(DataError, match="damaged.*test.*--rebuild"):
+        examples.label_map(0, {**examples[0], "label_map": stream.getvalue()})
+
+
+def test_photos_of_another_kind_are_damaged(
+    sound: tuple[pathlib.Path, pathlib.Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = resized_split._DecodedByPillow(prepare("lapa", data_dir=str(sound[1])), "test")
+    stream = io.BytesIO()
+    Image.fromarray(source[0]["image"]).save(stream, format="BMP")
+    monkeypatch.setattr(
+        source, "_source", [{**source._source[0], "image": stream.getvalue()}], raising=True
+    )
+    with pytest.raises(DataError, match="damaged.*--rebuild"):
+        source[0]
+
+
+def test_a_note_gives_an_official_set_no_other_classes(
+    tmp_path: pathlib.Path, sound: tuple[pathlib.Path, pathlib.Path]
+) -> None:
+    shutil.copytree(sound[1], tmp_path / "data")
+    folder = tmp_path / "data/lapa/1.0.0"
+    origin = prepared_set.read_origin(folder)
+    names = ["background", *reversed(LAPA_AND_HELEN[1:])]
+    prepared_set.write_origin(folder, dataclasses.replace(origin, class_names=names))
+    assert metadata(prepare("lapa", data_dir=str(tmp_path / "data"))).class_names == LAPA_AND_HELEN
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o077])
+def test_the_umask_says_who_may_read_a_note(tmp_path: pathlib.Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        prepared_set.write_contents(tmp_path, prepared_set.Contents({}, None, None))
+    finally:
+        os.umask(before)
+    (note,) = tmp_path.iterdir()
+    assert stat.S_IMODE(note.stat().st_mode) == 0o666 & ~umask
 
 
 @pytest.mark.parametrize("name", ["ids.npy", "images-32-pillow.npy"])
