@@ -9,6 +9,7 @@ import inspect
 import itertools
 import os
 import pathlib
+import shlex
 import shutil
 import sys
 import warnings
@@ -81,8 +82,9 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # TFDS would look for README.md and its like by the module's name, as if every package lay in its parent's
-        # folder; in a checkout this one does not.
-        cls.pkg_dir_path = epath.Path(inspect.getfile(cls)).parent
+        # folder; in a checkout this one does not. A class that is typed in has no file.
+        with contextlib.suppress(OSError, TypeError):
+            cls.pkg_dir_path = epath.Path(inspect.getfile(cls)).parent
 
     def __init__(self, *, file_format: str | None = None, **kwargs: Any) -> None:
         # TFDS's own default is TFRecord, which needs TensorFlow.
@@ -509,11 +511,12 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     def _command(self, manual_dir: str) -> str:
         command = (
-            f"python -m fpliif_jax.data_builders.prepare {self.name} --manual_dir={manual_dir}"
+            f"python -m fpliif_jax.data_builders.prepare {self.name} "
+            f"--manual_dir={shlex.quote(manual_dir)}"
         )
         if self.builder_config and self.builder_config.name != self.default_builder_config.name:
             command += f" --builder_config={self.builder_config.name}"
-        return f"{command} --data_dir={self.data_dir_root}"
+        return f"{command} --data_dir={shlex.quote(str(self.data_dir_root))}"
 
     def _how_to_get_it(self) -> str:
         return f"{self.MANUAL_DOWNLOAD_INSTRUCTIONS} Then: {self._command('DIR')}"

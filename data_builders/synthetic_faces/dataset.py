@@ -151,6 +151,8 @@ def refuse_earlier_sides(layout: str, manual_dir: Path) -> None:
 
 
 def _drawing_version(layout: str, manual_dir: Path) -> int | None:
+    if layout not in LAYOUTS:
+        return None
     for root in (manual_dir / LAYOUTS[layout].folder, manual_dir):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             return int(json.loads(read_regular(root / SETTINGS_FILE, MEBIBYTE))["drawing_version"])

@@ -579,6 +579,15 @@ def test_unknown_names(folders: Folders) -> None:
         prepare("lapa", num_workers=0, data_dir=data_dir)
 
 
+def test_a_builder_without_a_file_is_a_builder() -> None:
+    code = "class Typed(base, skip_registration=True): pass"
+    for module in (
+        "typed_in",
+        "builtins",
+    ):  # as in an interpreter; inspect raises another error for each
+        exec(code, {"__name__": module, "base": face_parsing_builder.FaceParsingBuilder})
+
+
 def test_metadata_of_an_unprepared_set(folders: Folders) -> None:
     _, data_dir = folders
     with pytest.raises(DataError, match="no prepared set"):

@@ -197,6 +197,10 @@ def test_faces_are_those_of_this_drawing_version(faces: list[Face]) -> None:
         assert abs((faces[index].image * pattern).sum() - product) < 40, index
 
 
+def test_a_set_of_another_builder_is_not_outdated(tmp_path: pathlib.Path) -> None:
+    assert dataset.why_outdated("of_my_own", tmp_path) is None
+
+
 def test_generator_and_seed_are_accepted() -> None:
     from_int = draw_face(5, SIZE)
     generator = np.random.Generator(np.random.PCG64(5))
