@@ -1,5 +1,6 @@
 """Helen with the segment labels of Smith et al.: 2,330 faces, 11 classes, soft masks."""
 
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -62,7 +63,7 @@ class Builder(FaceParsingBuilder):
         splits: dict[str, list[RawExample]] = {}
         seen: dict[str, str] = {}
         for split, list_name in _LISTS.items():
-            if not (root / list_name).exists():
+            if not os.path.lexists(root / list_name):
                 continue
             for line_number, line in raw_tree.read_rows(root / list_name):
                 where = f"{root / list_name}, line {line_number}"
@@ -79,7 +80,7 @@ class Builder(FaceParsingBuilder):
                     )
                 seen[name] = where
                 splits.setdefault(split, []).append(self._raw_example(root, name))
-        lists = tuple(name for name in _LISTS.values() if (root / name).exists())
+        lists = tuple(name for name in _LISTS.values() if os.path.lexists(root / name))
         return RawTree(manual_dir, root, lists, splits)
 
     def encode_labels(

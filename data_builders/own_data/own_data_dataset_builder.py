@@ -20,6 +20,15 @@ _CLASSES = "classes.txt"
 _LISTS = {split: f"{split}.txt" for split in SPLITS}
 _LEFTOVERS = ("thumbs.db", "desktop.ini")  # of Windows; hidden files are passed over everywhere
 _REMEDY = "Save it anew in a form that is read (docs/own_data.md), or take the photo and its label map out."
+_LIST_REMEDY = "Make it a text file in UTF-8 with one entry a line (docs/own_data.md)."
+# Endings apart, what others call their lists.
+_SPLITS_ELSEWHERE = {
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "dev": "validation",
+}
+_SPLITS_ELSEWHERE |= {"testing": "test"} | {split: split for split in SPLITS}
 
 
 class Builder(FaceParsingBuilder):
@@ -38,11 +47,13 @@ class Builder(FaceParsingBuilder):
     def index_raw_tree(self, manual_dir: pathlib.Path) -> RawTree:
         """See FaceParsingBuilder. Examples are in the order of their lists, or of their hashes."""
         root = self._find_root(manual_dir)
-        classes = parse_class_list(raw_tree.read_rows(root / _CLASSES, _REMEDY), root / _CLASSES)
+        classes = parse_class_list(
+            raw_tree.read_rows(root / _CLASSES, _LIST_REMEDY), root / _CLASSES
+        )
         images = _files_by_id(root / "images", photos.SUFFIXES, photos.WHY_NOT)
         labels = _files_by_id(root / "labels", label_maps.SUFFIXES, label_maps.WHY_NOT)
         _check_pairs(root, images, labels)
-        lists = {split: name for split, name in _LISTS.items() if (root / name).exists()}
+        lists = _find_lists(root)
         if lists:
             splits = _read_lists(root, lists, images)
             listed = {identifier for ids in splits.values() for identifier in ids}
@@ -147,22 +158,33 @@ def _check_pairs(root: pathlib.Path, images: Mapping[str, str], labels: Mapping[
     )
 
 
+def _find_lists(root: pathlib.Path) -> dict[str, str]:
+    """Names of the lists that there are, by split. Raises DataError where one goes by another name."""
+    for entry in raw_tree.folder_entries(root):
+        stem, suffix = os.path.splitext(entry.name)
+        split = _SPLITS_ELSEWHERE.get(stem.lower()) if suffix.lower() == ".txt" else None
+        if split is not None and entry.name != _LISTS[split]:
+            raise DataError(
+                f"{entry.path}: lists are called {', '.join(_LISTS.values())}. Rename it to {_LISTS[split]}, "
+                "or move it elsewhere."
+            )
+    # A link to nothing is a list that cannot be read, not none.
+    return {split: name for split, name in _LISTS.items() if os.path.lexists(root / name)}
+
+
 def _read_lists(
     root: pathlib.Path, lists: Mapping[str, str], images: Mapping[str, str]
 ) -> dict[str, list[str]]:
     splits: dict[str, list[str]] = {}
     seen: dict[str, str] = {}
     for split, name in lists.items():
-        rows = raw_tree.read_rows(root / name, _REMEDY)
+        rows = raw_tree.read_rows(root / name, _LIST_REMEDY)
         if not rows:
             raise DataError(f"{root / name}: it names no photo. Write ids into it, or delete it.")
         for number, identifier in rows:
             where = f"{root / name}, line {number}"
             if identifier not in images:
-                stem = os.path.splitext(identifier)[0]
-                hint = (
-                    "Write ids without ending" if stem in images else "Correct or remove the line"
-                )
+                hint = _hint_of_line(identifier, images)
                 raise DataError(
                     f"{where}: {raw_tree.shown(identifier)} is the id of no photo in {root / 'images'}. {hint}."
                 )
@@ -173,6 +195,16 @@ def _read_lists(
             seen[identifier] = where
             splits.setdefault(split, []).append(identifier)
     return splits
+
+
+def _hint_of_line(identifier: str, images: Mapping[str, str]) -> str:
+    if os.path.splitext(identifier)[0] in images:
+        return "Write ids without ending"
+    folded = _folded(identifier)
+    similar = next((i for i in images if _folded(i) == folded), None)
+    if similar is None:
+        return "Correct or remove the line"
+    return f"{similar} differs in capitals or accents. Write the id as its photo is called"
 
 
 def _divide(root: pathlib.Path, ids: Iterable[str]) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_list, prepared_set
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.prepare import _in_one_line, metadata, prepare
+from fpliif_jax.data_builders.prepare import _in_one_line, class_names, metadata, prepare
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.__main__ import main as write_report
@@ -274,11 +274,21 @@ def test_a_prepared_set_without_its_classes_is_damaged(own: pathlib.Path) -> Non
     prepared(own)
     (note,) = own.parent.rglob("raw_tree.json")
     origin = prepared_set.read_origin(note.parent)
-    for names in (None, ["background", 1]):
+    for names in (
+        None,
+        ["background", 1],
+        ["background"],
+        ["skin", "background"],
+        ["background", "skin", "skin"],
+        ["background", "<script>"],
+        ["background", ""],
+    ):
         content = json.loads(note.read_text()) | {"class_names": names}
         note.write_text(json.dumps({k: v for k, v in content.items() if k != "sha256"}))
         with pytest.raises(DataError, match="damaged.*--rebuild"):
             prepare("own_data", data_dir=str(own.parent / "data"))
+        with pytest.raises(DataError, match="not known before it is prepared"):
+            class_names("own_data", str(own.parent / "data"))
     prepared_set.write_origin(note.parent, origin)
     prepare("own_data", data_dir=str(own.parent / "data"))
 
@@ -503,7 +513,27 @@ BAD: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     ),
     "list that is no text": (
         lambda d: (d / "train.txt").write_bytes(b"\xff\xfe\0"),
-        ("train.txt", "not a text"),
+        ("train.txt", "not a text", "UTF-8 with one entry a line"),
+    ),
+    "list of classes that is no text": (
+        lambda d: (d / "classes.txt").write_bytes(b"\xff\xfe\0"),
+        ("classes.txt", "not a text", "UTF-8 with one entry a line"),
+    ),
+    "list that is a link to nothing": (
+        lambda d: (d / "train.txt").symlink_to("gone"),
+        ("train.txt", "cannot be read (No such file"),
+    ),
+    "list under another name": (
+        lambda d: write_lists(d, train="ab", val="c", test="d"),
+        ("own/val.txt", "train.txt, validation.txt, test.txt", "Rename it to validation.txt"),
+    ),
+    "list in capitals": (
+        lambda d: write_lists(d, Train="ab"),
+        ("own/Train.txt", "Rename it to train.txt"),
+    ),
+    "id in a list in other capitals": (
+        lambda d: write_lists(d, train="aB"),
+        ("train.txt, line 2", "'B'", "b differs in capitals or accents"),
     ),
     "too few to divide": (
         lambda d: [path.unlink() for i in IDS[2:] for path in d.glob(f"*/{i}.*")],
@@ -563,6 +593,17 @@ def test_no_data_says_what_to_put_where(tmp_path: pathlib.Path) -> None:
     for options in ({}, {"manual_dir": str(tmp_path / "nowhere")}):
         with pytest.raises(DataError, match="DIR/images.*docs/own_data.md.*prepare own_data"):
             prepare("own_data", data_dir=str(tmp_path), **options)
+
+
+def test_folders_in_commands_can_be_pasted_into_a_shell(own: pathlib.Path) -> None:
+    moved = own.rename(own.with_name("my own; photos"))
+    folders = {"manual_dir": str(moved), "data_dir": str(own.parent / "it's prepared")}
+    prepare("own_data", **folders)
+    write_lists(moved, train="ab")
+    with pytest.raises(DataError) as error:
+        prepare("own_data", **folders)
+    command = str(error.value).split("To replace it: ")[1].split(" --rebuild")[0]
+    assert shlex.split(command)[4:] == [f"--{name}={folder}" for name, folder in folders.items()]
 
 
 def test_names_of_celebamask_hq_are_a_list_of_classes() -> None:
