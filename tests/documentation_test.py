@@ -105,6 +105,14 @@ def test_tests_that_are_named_are_there(page: pathlib.Path) -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_pages_with_tables_that_only_the_site_has_say_how_it_is_built() -> None:
+    made = re.compile(r"^```\{(?:class-table|config-\w+|report-terms)\}", re.MULTILINE)
+    pages = [page for page in PAGES if made.search(page.read_text(encoding="utf-8"))]
+    assert len(pages) == 3
+    for page in pages:
+        assert "(getting_started.md#these-pages)" in page.read_text(encoding="utf-8"), page
+
+
 def test_config_files_of_the_pages_are_all_there_are() -> None:
     named = set(re.findall(r"`(\w+)\.py`\]", _text(ROOT / "docs" / "training.md")))
     experiments = {path.stem for path in (ROOT / "configs").glob("*.py")}
