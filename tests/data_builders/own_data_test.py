@@ -715,7 +715,7 @@ def test_a_report_tells_that_the_data_are_ones_own(
     assert tuple(group.class_names) == MANY
     write_report([f"--runs={trained.parent}", f"--output={tmp_path / 'report'}"])
     text = (tmp_path / "report" / "report.md").read_text()
-    assert "a set of one's own" in text and "own_data" in text
+    assert r"| own\_data, 3 train / 1 validation / 2 test, a set of one's own, " in text
 
 
 def test_photos_are_labelled_in_the_colours_of_the_classes(
