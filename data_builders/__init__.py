@@ -12,5 +12,8 @@ Nothing here needs TensorFlow. `data_builders.prepare` makes the prepared sets f
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.lazy_exports import lazy_exports
 
+# Each lies in <name>/<name>_dataset_builder.py, which is loaded with BUILDERS.
+NAMES = ("lapa", "celebamask_hq", "helen", "own_data")
+
 __getattr__, __dir__ = lazy_exports(__name__, {"BUILDERS": "fpliif_jax.data_builders.builders"})
-__all__ = ["BUILDERS", "DataError"]
+__all__ = ["BUILDERS", "NAMES", "DataError"]

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 
-NAMES = ("lapa", "celebamask_hq", "helen", "own_data")
-
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
 
 
@@ -220,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from fpliif_jax import command_line  # `prepare` from Python needs no command line
 
     parser = command_line.CommandParser("data_builders.prepare", __doc__)
-    parser.add_argument("name", choices=NAMES, help="the data set")
+    parser.add_argument("name", choices=data_builders.NAMES, help="the data set")
     parser.add_argument("--manual_dir", help="folder in which the download was unpacked")
     parser.add_argument("--data_dir", help="where prepared sets live (default: TFDS's own)")
     parser.add_argument(

@@ -13,7 +13,7 @@ import pytest
 
 import fpliif_jax
 from fpliif_jax import command_line
-from fpliif_jax.data_builders import BUILDERS, prepare
+from fpliif_jax.data_builders import BUILDERS, NAMES
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import torch_programs
 from fpliif_jax.experiments.benchmark.choices import TORCH_VARIANTS
@@ -118,7 +118,7 @@ def test_pytorch_s_ways_of_running_are_those_of_the_benchmark() -> None:
 
 
 def test_names_of_the_data_sets_are_those_of_the_builders() -> None:
-    assert tuple(BUILDERS) == prepare.NAMES
+    assert tuple(builder.name for builder in BUILDERS.values()) == NAMES
 
 
 def _started(monkeypatch: pytest.MonkeyPatch, argv0: str, module: str | None) -> None:

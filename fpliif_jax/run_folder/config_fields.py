@@ -12,8 +12,8 @@ from typing import Any
 
 import ml_collections
 
+from fpliif_jax import data_builders
 from fpliif_jax.data import canvas, resize
-from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.run_folder.setting_ranges import (
     Anything,
     Choice,
@@ -83,7 +83,7 @@ FIELDS: dict[str, Field] = {
     "dtype": Field(_DTYPE, Role.PRECISION),
     "matmul_precision": Field(Choice(("default", "high", "highest")), Role.PRECISION),
     "deterministic": Field(_SWITCH, Role.ROUNDING),
-    "data.name": Field(Choice(tuple(BUILDERS))),
+    "data.name": Field(Choice(data_builders.NAMES)),
     "data.builder_config": Field(Choice(("default", "official", "farl", "own_masks"))),
     "data.manual_dir": Field(_PATH, Role.PLACE),
     "data.data_dir": Field(_PATH, Role.PLACE),
