@@ -85,28 +85,6 @@ def make_eval_step(
     return parallel.pmap(step)
 
 
-def evaluate_split(
-    eval_step: Callable[..., dict[str, tuple]],
-    variables: Variables,
-    split: Split,
-    protocols: tuple[Protocol, ...],
-    batch_size: int,
-    description: str | None = None,
-) -> dict[Protocol, ProtocolScores]:
-    """Evaluates every image of a split, for each protocol.
-
-    Args:
-      eval_step: of `make_eval_step`, for the same protocols.
-      variables: replicated.
-      split: its label maps must have every protocol's size.
-      protocols: what is scored by.
-      batch_size: global.
-      description: label of the progress bar; None for no bar.
-    """
-    score = make_scorer(eval_step, variables)
-    return score_split(score, split, protocols, batch_size, description)
-
-
 def make_scorer(eval_step: Callable[..., dict[str, tuple]], variables: Variables) -> Score:
     """Builds a function of a batch that gives each protocol's scores, from replicated variables."""
 

@@ -135,13 +135,9 @@ def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]
         variables = {"params": state["params"]}
         if state["batch_stats"]:
             variables["batch_stats"] = state["batch_stats"]
-        (found,) = scoring.evaluate_split(
-            eval_step,
-            variables,
-            split,
-            protocols,
-            run.config.eval.batch_size,
-            description="validating",
+        score = scoring.make_scorer(eval_step, variables)
+        (found,) = scoring.score_split(
+            score, split, protocols, run.config.eval.batch_size, description="validating"
         ).values()
         return scoring.protocol_scores(found, run.dataset.class_names)
 

@@ -141,8 +141,9 @@ def test_padding_and_batch_size_change_nothing(
     variables = parallel.replicate(init_variables(model, config))
     rows = parse_protocols(config, ("32",))
     eval_step = scoring.make_eval_step(model, config, rows)
+    score = scoring.make_scorer(eval_step, variables)
     found = [
-        scoring.evaluate_split(eval_step, variables, split, rows, batch_size)[rows[0]].matrices
+        scoring.score_split(score, split, rows, batch_size)[rows[0]].matrices
         for batch_size in (4, 5)  # 4: a full batch, then one example and padding
     ]
     # Another batch size is another program: a few of 5,120 pixels may tie within its rounding.
