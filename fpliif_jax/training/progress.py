@@ -113,6 +113,10 @@ class Totals:
     seconds: float = 0.0
 
 
+# What checkpoints of earlier versions, or those of PyTorch's trainer, may lack.
+_NOT_IN_ALL = {"whose_left", "stage", "stage_step", "chosen"}
+
+
 @dataclasses.dataclass
 class Progress:
     """Where a run stands; the names of the fields are those of the JSON in its checkpoints.
@@ -166,11 +170,11 @@ class Progress:
         Raises:
           CheckpointError: it is something else.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
+        known = [field.name for field in dataclasses.fields(cls)]
         try:
-            fields = {name: value for name, value in content.items() if name in known}
-            for name in ("class_names", "step", "best_score", "timed_images"):
-                fields[name]  # all of them had these
+            fields = {
+                name: content[name] for name in known if name in content or name not in _NOT_IN_ALL
+            }
             # PyTorch's trainer has one stage, and did not count its steps apart from the run's.
             fields.setdefault("stage_step", fields["step"])
             fields["interval"] = Interval(**fields["interval"])
