@@ -6,44 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from class_lists import CELEBAMASK_HQ, LAPA
 from PIL import Image
 
 from fpliif_jax import pictures
-
-LAPA = [
-    "background",
-    "skin",
-    "left_brow",
-    "right_brow",
-    "left_eye",
-    "right_eye",
-    "nose",
-    "upper_lip",
-    "inner_mouth",
-    "lower_lip",
-    "hair",
-]
-CELEBAMASK_HQ = [
-    "background",
-    "skin",
-    "nose",
-    "eye_g",
-    "l_eye",
-    "r_eye",
-    "l_brow",
-    "r_brow",
-    "l_ear",
-    "r_ear",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "hair",
-    "hat",
-    "ear_r",
-    "neck_l",
-    "neck",
-    "cloth",
-]
 
 
 def cielab(colours: Sequence) -> np.ndarray:

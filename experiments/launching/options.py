@@ -6,6 +6,8 @@ from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
 
+_MOST_SEEDS, _MOST_DIGITS = 1_000, 10
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--jobs, --launcher and what Slurm is told."""
@@ -53,9 +55,6 @@ def check_options(flags: argparse.Namespace) -> None:
             "--jobs is for --launcher=local; Slurm runs as many tasks as it has room for"
         )
     slurm_parameters(flags.slurm)
-
-
-_MOST_SEEDS, _MOST_DIGITS = 1_000, 10
 
 
 def read_seeds(text: str) -> list[int]:

@@ -7,43 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from class_lists import CELEBAMASK_HQ, LAPA
 
 from fpliif_jax.evaluation import metrics
-
-LAPA = (
-    "background",
-    "skin",
-    "left_brow",
-    "right_brow",
-    "left_eye",
-    "right_eye",
-    "nose",
-    "upper_lip",
-    "inner_mouth",
-    "lower_lip",
-    "hair",
-)
-CELEBAMASK_HQ = (
-    "background",
-    "skin",
-    "nose",
-    "eye_g",
-    "l_eye",
-    "r_eye",
-    "l_brow",
-    "r_brow",
-    "l_ear",
-    "r_ear",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "hair",
-    "hat",
-    "ear_r",
-    "neck_l",
-    "neck",
-    "cloth",
-)
 
 # Worked out by hand below: truth 10, 8, 4 pixels; predicted 9, 9, 4.
 HAND_MADE = np.array([[8, 2, 0], [1, 6, 1], [0, 1, 3]])

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from saved_progress import saved_progress
 
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
@@ -20,44 +21,33 @@ def _state(width: int = 4) -> dict:
     return jax.tree.map(np.asarray, state)
 
 
-def _progress(step: int) -> dict:
-    config = {"model": {"num_classes": 11, "group_blocks": [1, 2]}, "eval": {"rows": ["256"]}}
-    return {
-        "step": step,
-        "config": config,
-        "fingerprint": "f" * 64,
-        "class_names": ["background", "skin"],
-        "exact": 0.1 + 0.2,
-    }
-
-
 def test_a_saved_state_comes_back_bit_for_bit(tmp_path: pathlib.Path) -> None:
     state = _state()
-    checkpoint.save(tmp_path, "last", 7, state, _progress(7))
+    checkpoint.save(tmp_path, "last", 7, state, saved_progress(7))
     restored, progress = checkpoint.restore(tmp_path, "last", jax.tree.map(np.zeros_like, state))
     assert jax.tree.structure(restored) == jax.tree.structure(state)
     for found, wanted in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
         assert found.dtype == wanted.dtype
         np.testing.assert_array_equal(found, wanted)
-    assert progress == _progress(7)
+    assert progress == saved_progress(7)
 
 
 def test_only_the_newest_of_a_kind_is_kept(tmp_path: pathlib.Path) -> None:
     for step in (3, 9):
-        checkpoint.save(tmp_path, "last", step, _state(), _progress(step))
-    checkpoint.save(tmp_path, "best", 3, _state(), _progress(3))
+        checkpoint.save(tmp_path, "last", step, _state(), saved_progress(step))
+    checkpoint.save(tmp_path, "best", 3, _state(), saved_progress(3))
     assert checkpoint.saved_step(tmp_path, "last") == 9
     assert checkpoint.saved_step(tmp_path, "best") == 3
     assert [folder.name for folder in checkpoint.directory(tmp_path, "last").iterdir()] == ["9"]
 
 
 def test_an_unfinished_save_is_not_taken_for_a_checkpoint(tmp_path: pathlib.Path) -> None:
-    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
     folder = checkpoint.directory(tmp_path, "last")
     (folder / "9.orbax-checkpoint-tmp").mkdir()
     (folder / "9.orbax-checkpoint-tmp" / "state").mkdir()
     assert checkpoint.saved_step(tmp_path, "last") == 3
-    checkpoint.save(tmp_path, "last", 9, _state(), _progress(9))
+    checkpoint.save(tmp_path, "last", 9, _state(), saved_progress(9))
     assert checkpoint.saved_step(tmp_path, "last") == 9
 
 
@@ -69,13 +59,13 @@ def test_nothing_saved(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_other_kind_is_offered(tmp_path: pathlib.Path) -> None:
-    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
     with pytest.raises(checkpoint.CheckpointError, match="there is a 'last' one"):
         load_for_inference(tmp_path, "best")
 
 
 def test_another_shape_is_refused_by_name(tmp_path: pathlib.Path) -> None:
-    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
     with pytest.raises(
         checkpoint.CheckpointError, match=r"head/kernel is float32\[3, 4\].*\[3, 5\]"
     ):
@@ -84,11 +74,11 @@ def test_another_shape_is_refused_by_name(tmp_path: pathlib.Path) -> None:
 
 def test_missing_and_unknown_arrays_are_refused_by_name(tmp_path: pathlib.Path) -> None:
     state = _state()
-    checkpoint.save(tmp_path, "last", 3, state, _progress(3))
+    checkpoint.save(tmp_path, "last", 3, state, saved_progress(3))
     more = {**state, "params": {**state["params"], "tail": {"bias": np.zeros(2, np.float32)}}}
     with pytest.raises(checkpoint.CheckpointError, match="params/tail/bias is missing"):
         checkpoint.restore(tmp_path, "last", more)
-    checkpoint.save(tmp_path / "more", "last", 3, more, _progress(3))
+    checkpoint.save(tmp_path / "more", "last", 3, more, saved_progress(3))
     with pytest.raises(checkpoint.CheckpointError, match="params/tail/bias is in the checkpoint"):
         checkpoint.restore(tmp_path / "more", "last", state)
 
@@ -133,7 +123,7 @@ def _assert_damage_is_one_line(workdir: pathlib.Path, capfd: pytest.CaptureFixtu
 def test_any_changed_or_cut_file_is_named(
     tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
     for file in _files(tmp_path):
         content = file.read_bytes()
         middle = len(content) // 2
@@ -153,7 +143,7 @@ def test_without_the_files_digests_arrays_and_progress_are_compared(
 ) -> None:
     state = _state(64)
     state["params"]["head"]["kernel"] = np.random.default_rng(0).random((3, 64), np.float32)
-    checkpoint.save(tmp_path, "last", 3, state, _progress(3))
+    checkpoint.save(tmp_path, "last", 3, state, saved_progress(3))
     _digest_file(tmp_path).unlink()
     checkpoint.restore(tmp_path, "last", state)
     data = max(_files(tmp_path), key=lambda file: file.stat().st_size)
@@ -174,18 +164,18 @@ def test_without_the_files_digests_arrays_and_progress_are_compared(
 def test_files_that_were_compared_are_not_hashed_again_as_arrays(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
     monkeypatch.delattr(checkpoint, "_digests")
     _, progress = checkpoint.restore(tmp_path, "last", _state())
-    assert progress == _progress(3)
+    assert progress == saved_progress(3)
 
 
 def test_the_progress_alone_is_read_without_the_arrays(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
     monkeypatch.delattr(checkpoint.ocp.training.Checkpointer, "load_checkpointables")
-    assert checkpoint.read_progress(tmp_path, "last") == _progress(3)
+    assert checkpoint.read_progress(tmp_path, "last") == saved_progress(3)
     _digest_file(
         tmp_path
     ).unlink()  # then all is read, to be compared with the digests in the checkpoint
@@ -197,18 +187,18 @@ def test_a_checkpoint_of_an_earlier_version_has_no_digests(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "_digests", lambda arrays, progress: {})
-    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
     monkeypatch.undo()
     _digest_file(tmp_path).unlink()
     _, progress = checkpoint.restore(tmp_path, "last", _state())
-    assert progress == _progress(3)
+    assert progress == saved_progress(3)
 
 
 def test_beside_a_damaged_checkpoint_the_one_that_is_whole_is_offered(
     tmp_path: pathlib.Path,
 ) -> None:
     for which, step in (("best", 2), ("last", 3)):
-        checkpoint.save(tmp_path, which, step, _state(), _progress(step))
+        checkpoint.save(tmp_path, which, step, _state(), saved_progress(step))
     _files(tmp_path)[0].write_bytes(b"")
     with pytest.raises(
         checkpoint.CheckpointError, match="the 'best' checkpoint of step 2 is whole"
@@ -222,7 +212,7 @@ def test_beside_a_damaged_checkpoint_the_one_that_is_whole_is_offered(
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
     tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint.save(tmp_path, "last", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
     large = _state()
     large["params"]["noise"] = np.random.default_rng(0).random(100_000, np.float32)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -232,14 +222,14 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
             resource.RLIMIT_FSIZE, (50_000, before[1])
         )  # as a full disk: no file grows beyond
         with pytest.raises(checkpoint.CheckpointError, match="that of step 3 is kept") as raised:
-            checkpoint.save(tmp_path, "last", 9, large, _progress(9))
+            checkpoint.save(tmp_path, "last", 9, large, saved_progress(9))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "\n" not in str(raised.value)
     assert capfd.readouterr() == ("", "")
-    assert checkpoint.read_progress(tmp_path, "last") == _progress(3)
-    checkpoint.save(tmp_path, "last", 9, large, _progress(9))
-    assert checkpoint.read_progress(tmp_path, "last") == _progress(9)
+    assert checkpoint.read_progress(tmp_path, "last") == saved_progress(3)
+    checkpoint.save(tmp_path, "last", 9, large, saved_progress(9))
+    assert checkpoint.read_progress(tmp_path, "last") == saved_progress(9)
 
 
 def test_what_comes_back_to_an_event_loop_that_has_ended_is_passed_over() -> None:
@@ -253,7 +243,7 @@ def test_what_comes_back_to_an_event_loop_that_has_ended_is_passed_over() -> Non
 
 
 def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
-    checkpoint.save(tmp_path, "best", 3, _state(), _progress(3))
+    checkpoint.save(tmp_path, "best", 3, _state(), saved_progress(3))
     loaded = load_for_inference(tmp_path)
     assert loaded.config.model.group_blocks == (1, 2)
     assert loaded.class_names == ("background", "skin")

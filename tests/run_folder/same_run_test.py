@@ -5,6 +5,7 @@ import types
 import ml_collections
 import pytest
 from flax import traverse_util
+from saved_progress import saved_progress
 
 from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.run_folder import checkpoint
@@ -15,19 +16,8 @@ from fpliif_jax.run_folder.same_run import check_same_run
 FREE = {"data.manual_dir", "data.data_dir", "data.cache_dir", "data.num_workers"}
 
 
-def _progress(step: int) -> dict:
-    config = {"model": {"num_classes": 11, "group_blocks": [1, 2]}, "eval": {"rows": ["256"]}}
-    return {
-        "step": step,
-        "config": config,
-        "fingerprint": "f" * 64,
-        "class_names": ["background", "skin"],
-        "exact": 0.1 + 0.2,
-    }
-
-
 def test_another_config_or_other_data_are_refused() -> None:
-    progress = _progress(3)
+    progress = saved_progress(3)
     config = ml_collections.ConfigDict(progress["config"])
     check_same_run(progress, config, "f" * 64, "runs/x")
     config.eval.rows = ("512",)  # what is evaluated may change

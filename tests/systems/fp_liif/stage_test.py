@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from class_lists import CELEBAMASK_HQ, LAPA
 from tiny_run import tiny_config
 
 from fpliif_jax import systems
@@ -10,26 +11,6 @@ from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif import stage as fp_liif_stage
 from fpliif_jax.training.step import init_variables
-
-LAPA = (
-    *("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye"),
-    *("nose", "upper_lip", "inner_mouth", "lower_lip", "hair"),
-)
-CELEBAMASK_HQ = (
-    *(
-        "background",
-        "skin",
-        "nose",
-        "eye_g",
-        "l_eye",
-        "r_eye",
-        "l_brow",
-        "r_brow",
-        "l_ear",
-        "r_ear",
-    ),
-    *("mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth"),
-)
 
 
 def test_mirrored_classes_swap_left_and_right_only() -> None:
