@@ -18,6 +18,12 @@ _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train", "eval", "train_and_eval"], "What to do."
 )
 _TORCH = flags.DEFINE_string("torch_checkpoint", None, "File of weights to evaluate.")
+_DISTRIBUTED = flags.DEFINE_enum(
+    "distributed",
+    "auto",
+    ["auto", "off"],
+    "auto: joins the processes that Slurm, MPI, Kubernetes or Cloud TPU has started; off: a run of its own.",
+)
 _COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of a multi-host run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
@@ -32,7 +38,12 @@ def _work() -> int:
         workdir=_WORKDIR.value,
         mode=_MODE.value,
         torch_checkpoint=_TORCH.value,
-        processes=(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value),
+        processes=(
+            _DISTRIBUTED.value,
+            _COORDINATOR.value,
+            _NUM_PROCESSES.value,
+            _PROCESS_ID.value,
+        ),
     )
 
 

@@ -4,6 +4,8 @@ The rest of the code sees a function of one shard of a batch and sums over shard
 `jax.pmap` to `jax.shard_map` is a change to this file alone.
 """
 
+import contextlib
+import hashlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from fpliif_jax import launcher
 from fpliif_jax.data_builders.errors import UserError
 
 AXIS = "devices"
@@ -34,9 +37,18 @@ class ParallelError(UserError):
     """The processes of a run cannot work together; the message says why."""
 
 
-def is_one_of_several(num_processes: int | None) -> bool:
-    """Whether this process was started as one of several of a run: by --num_processes, or by Slurm."""
-    return num_processes is not None or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
+def is_one_of_several(distributed: str, num_processes: int | None) -> bool:
+    """Whether this process was started as one of several of a run, or may have been.
+
+    Args:
+      distributed: 'auto' or 'off', see `initialize`.
+      num_processes: of the run, as the person gave it, or None.
+    """
+    if num_processes is not None:
+        return True
+    return distributed == "auto" and (
+        launcher.detect(os.environ) is not None or launcher.is_cloud_tpu()
+    )
 
 
 def tells_of_a_lost_process(error: BaseException | None) -> bool:
@@ -49,6 +61,7 @@ def tells_of_a_lost_process(error: BaseException | None) -> bool:
 
 
 def initialize(
+    distributed: str = "auto",
     coordinator_address: str | None = None,
     num_processes: int | None = None,
     process_id: int | None = None,
@@ -56,12 +69,15 @@ def initialize(
     """Joins the processes of a multi-host run; does nothing for a single process.
 
     Args:
-      coordinator_address: host:port of process 0. On Slurm all three are found automatically.
+      distributed: 'auto': by the three arguments where they are given, else with those that a launcher has started
+        together (Slurm, MPI, an indexed Kubernetes job, Cloud TPU); 'off': this process is a run of its own.
+      coordinator_address: host:port of process 0.
       num_processes: number of processes of the run.
       process_id: index of this process, from 0.
 
     Raises:
-      ParallelError: only some of the three are given, or the coordinator cannot be reached.
+      ParallelError: only some of the three are given, the coordinator cannot be reached, or a launcher has started
+        several processes and JAX does not find them.
     """
     given = [coordinator_address is not None, num_processes is not None, process_id is not None]
     if any(given) and not all(given):
@@ -69,19 +85,63 @@ def initialize(
             "a run over several hosts needs --coordinator_address, --num_processes and "
             "--process_id together"
         )
-    if not is_one_of_several(num_processes):
+    if any(given) and distributed == "off":
+        raise ParallelError("--distributed=off and --num_processes contradict each other")
+    if not is_one_of_several(distributed, num_processes):
         return
     if os.environ.get("JAX_PLATFORMS", "") == "cpu":
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    started_by = launcher.detect(os.environ)
+    # An empty list: all that the process sees. None: JAX's own rule, one device for each process of a machine.
+    devices = [] if started_by is None or started_by.takes_all_devices else None
+    if any(given):
+        _join(coordinator_address, num_processes, process_id, local_device_ids=devices)
+    elif started_by is not None:
+        _join_by_launcher(started_by, devices)
+    else:  # TPUs, which may be those of one machine alone
+        with contextlib.suppress(ValueError):  # JAX knows of no other
+            jax.distributed.initialize(heartbeat_timeout_seconds=_HEARTBEAT_SECONDS)
+
+
+def _join(*process: Any, **options: Any) -> None:
     try:
         jax.distributed.initialize(
-            coordinator_address,
-            num_processes,
-            process_id,
-            heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+            *process, heartbeat_timeout_seconds=_HEARTBEAT_SECONDS, **options
         )
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # JAX's cluster detection asks services by packages of their own
         raise ParallelError(f"the processes could not join: {error}") from error
+
+
+def _join_by_launcher(started_by: launcher.Launcher, devices: list[int] | None) -> None:
+    several = started_by.num_processes or "several"
+    remedy = f"{started_by.how_to_join}; to train in this process alone, say --distributed=off"
+    try:
+        _join(cluster_detection_method=started_by.detection, local_device_ids=devices)
+    except ParallelError as error:
+        raise ParallelError(
+            f"{started_by.name} has started this process as one of {several}; {error}. {remedy}"
+        ) from error
+    if started_by.num_processes not in (None, jax.process_count()):
+        raise ParallelError(
+            f"{started_by.name} has started {several} processes; {jax.process_count()} joined. {remedy}"
+        )
+
+
+def check_same_in_all(settings: str) -> None:
+    """Checks that every process of the run was started with the same settings.
+
+    Args:
+      settings: all of them, as text.
+
+    Raises:
+      ParallelError: the processes have different ones.
+    """
+    digest = hashlib.sha256(settings.encode()).digest()
+    if len(set(_of_all(int.from_bytes(digest[:7])))) > 1:
+        raise ParallelError(
+            "the processes of this run were started with different settings; processes that are "
+            "runs of their own need --distributed=off"
+        )
 
 
 def is_main_process() -> bool:

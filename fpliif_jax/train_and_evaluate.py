@@ -39,7 +39,7 @@ def main(
     workdir: str | None,
     mode: str,
     torch_checkpoint: str | None,
-    processes: tuple[str | None, int | None, int | None],
+    processes: tuple[str, str | None, int | None, int | None],
 ) -> int:
     """Trains and evaluates.
 
@@ -49,7 +49,8 @@ def main(
       workdir: of the run; None: runs/<config>/seed<seed>.
       mode: 'train', 'eval' or 'train_and_eval'.
       torch_checkpoint: file of weights to evaluate, or None.
-      processes: of a run over several hosts: address of process 0, how many there are, and which this one is.
+      processes: of a run over several hosts: 'auto' or 'off', address of process 0, how many there are, and which this
+        one is; see `parallel.initialize`.
 
     Returns:
       the exit code.
@@ -59,7 +60,7 @@ def main(
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of every save
     logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
-    is_one_of_several = parallel.is_one_of_several(processes[1])
+    is_one_of_several = parallel.is_one_of_several(processes[0], processes[2])
     if is_one_of_several:
         supervision.in_child()
     interruption = Interruption()
@@ -73,6 +74,7 @@ def main(
         apply_to_jax(config)
         parallel.initialize(*processes)
         supervision.joined()
+        parallel.check_same_in_all(f"{config.to_json()} {folder} {mode} {torch_checkpoint}")
         check_devices()
         check_settings(config)
         warn_of_dtype(config)

@@ -4,9 +4,11 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -96,9 +98,54 @@ def test_train_then_eval(
     assert json.loads((tmp_path / "config.json").read_text())["train"]["epochs"] == 1
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def _as_mpirun_starts(*arguments: str) -> list[subprocess.Popen]:
+    """Two processes with the variables that Open MPI 4 leaves in each."""
+    port = str(_free_port())
+    return [
+        _start(
+            *arguments,
+            XLA_FLAGS=xla_flags(devices=2),
+            JAX_COORDINATOR_PORT=port,
+            OMPI_MCA_orte_hnp_uri="1531576320.0;tcp://127.0.0.1:34911",
+            OMPI_COMM_WORLD_SIZE="2",
+            OMPI_COMM_WORLD_LOCAL_SIZE="2",
+            OMPI_COMM_WORLD_RANK=str(index),
+            OMPI_COMM_WORLD_LOCAL_RANK=str(index),
+        )
+        for index in range(2)
+    ]
+
+
+def _by_mpirun(*arguments: str) -> list[subprocess.Popen]:
+    command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", sys.executable]
+    return [
+        subprocess.Popen(
+            [*command, "-m", "fpliif_jax.main", f"--config={CONFIG}", *arguments],
+            env={**ENVIRONMENT, "XLA_FLAGS": xla_flags(devices=2)},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    ]
+
+
+_HAS_MPIRUN = pytest.mark.skipif(shutil.which("mpirun") is None, reason="Open MPI is not installed")
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("start", [_as_mpirun_starts, pytest.param(_by_mpirun, marks=_HAS_MPIRUN)])
 def test_two_processes_train_as_one(
-    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    start: Callable[..., list[subprocess.Popen]],
 ) -> None:
     arguments = [
         f"--config.data.manual_dir={lapa_download}",
@@ -111,22 +158,11 @@ def test_two_processes_train_as_one(
         "--config.train.learning_rate=1e-6",
     ]
     assert _run(f"--workdir={tmp_path / 'one'}", *arguments)[0] == 0
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        address = f"localhost:{probe.getsockname()[1]}"
-    children = [
-        _start(
-            f"--workdir={tmp_path / 'two'}",
-            f"--coordinator_address={address}",
-            "--num_processes=2",
-            f"--process_id={index}",
-            *arguments,
-            XLA_FLAGS=xla_flags(devices=2),
-        )
-        for index in range(2)
-    ]
+    children = start(f"--workdir={tmp_path / 'two'}", *arguments)
     outputs = [child.communicate(timeout=240) for child in children]
-    assert [child.returncode for child in children] == [0, 0], outputs
+    assert not any(child.returncode for child in children), outputs
+    environment = json.loads((tmp_path / "two" / "environment.json").read_text())
+    assert environment["process_count"] == 2
     one, two = (
         [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
         for name in ("one", "two")
@@ -144,3 +180,13 @@ def test_two_processes_train_as_one(
             matrices.append(file["confusion_matrices"])
     # Nearly equal parameters give the same labels but for pixels where two classes tie.
     assert np.abs(matrices[0] - matrices[1]).sum() <= 0.01 * matrices[0].sum()
+
+
+def test_processes_that_were_started_together_do_not_train_alone() -> None:
+    # Open MPI 5 leaves no address, and JAX 0.10 finds none.
+    child = _start(OMPI_COMM_WORLD_SIZE="2", OMPI_COMM_WORLD_RANK="0")
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert "Open MPI has started this process as one of 2" in errors
+    assert "--distributed=off" in errors
+    assert "Traceback" not in errors
