@@ -7,8 +7,8 @@ import platform
 
 import jax
 
-# Below this, reading a file takes about as long as compiling.
-_WORTH_KEEPING = 0.5  # seconds of compilation
+# Seconds of compilation. A start compiles a hundred small functions too, a second of processor time together.
+_WORTH_KEEPING = 0.0
 
 
 def enable() -> None:
