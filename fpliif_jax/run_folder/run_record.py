@@ -8,6 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -112,9 +113,7 @@ class MetricsLog:
             self._file.close()
             write_text(self._path, "".join(kept))
             self._file = append_regular(self._path)
-        import tensorboardX  # here: it imports PyTorch where that is installed, which takes seconds
-
-        self._events = tensorboardX.SummaryWriter(
+        self._events = _tensorboard().SummaryWriter(
             str(workdir / "tensorboard"), purge_step=first_step + 1
         )
 
@@ -137,6 +136,19 @@ class MetricsLog:
         """Ends the log."""
         self._file.close()
         self._events.close()
+
+
+def _tensorboard() -> types.ModuleType:
+    """tensorboardX; it imports PyTorch where that is installed, which takes seconds and is of no use here."""
+    is_hidden = "torch" not in sys.modules
+    if is_hidden:
+        sys.modules["torch"] = None  # makes the import an ImportError
+    try:
+        import tensorboardX
+    finally:
+        if is_hidden:
+            del sys.modules["torch"]
+    return tensorboardX
 
 
 def _numbers(record: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
