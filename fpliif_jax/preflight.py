@@ -15,7 +15,7 @@ from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import facial_parts_table
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.run_folder import checkpoint, config_fields
-from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
@@ -136,17 +136,36 @@ def _try_preprocessing(config: ml_collections.ConfigDict) -> None:
     )
 
 
+# Tracing is not shown them, so that it cannot depend on them: plans of many runs differ in little else.
+_UNTRACED = {
+    "data": (
+        *("name", "builder_config", "manual_dir", "data_dir", "cache_dir", "num_workers"),
+        *("split", "split_fractions", "split_counts", "split_seed", "train_subset", "synthetic"),
+    ),
+    "": ("seed", "seeds", "eval", "study"),
+}
+_traced: set[str] = set()  # fingerprints of the settings that were possible
+
+
 def _try_training(config: ml_collections.ConfigDict) -> None:
-    """Traces the loss of every stage on one example."""
+    """Traces the loss of every stage on one example, once in a process for equal settings."""
     model = create_model(config.model)
+    names = tuple(f"class {index}" for index in range(config.model.num_classes))
+    for stage in systems.of(config).make_stages(config, model, names):
+        parse_protocols(config, (stage.validation_protocol,))
+    config = config.copy_and_resolve_references()
+    with config.unlocked():
+        for group, fields in _UNTRACED.items():
+            for field in fields:
+                del (config[group] if group else config)[field]
+    fingerprint = config_fingerprint(json_config(config))
+    if fingerprint in _traced:
+        return
     size = config.data.image_size
     batch = blank_batch(1, size, size)
-    names = tuple(f"class {index}" for index in range(config.model.num_classes))
-    stages = systems.of(config).make_stages(config, model, names)
     shapes = systems.of(config).input_shapes(config.model, size)
     variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
-    for stage in stages:
-        parse_protocols(config, (stage.validation_protocol,))
+    for stage in systems.of(config).make_stages(config, model, names):
 
         def loss(
             variables: dict[str, Any], batch: dict[str, jax.Array], stage: Stage = stage
@@ -156,3 +175,4 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
             return stage.total(found, stage.normalisers(inputs))[0]
 
         jax.eval_shape(loss, variables, batch)
+    _traced.add(fingerprint)

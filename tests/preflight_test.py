@@ -141,6 +141,28 @@ def test_bfloat16_on_a_cpu_is_said_to_gain_nothing(
     assert message.startswith("config.model.dtype is 'bfloat16', which gains nothing on a CPU")
 
 
+def test_settings_that_differ_in_what_is_not_traced_are_traced_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    traced = []
+    eval_shape = preflight.jax.eval_shape
+
+    def note(*arguments: Any) -> Any:
+        traced.append(arguments)
+        return eval_shape(*arguments)
+
+    monkeypatch.setattr(preflight, "_traced", set())
+    config = tiny_config()
+    preflight.check_settings(config)
+    monkeypatch.setattr(preflight.jax, "eval_shape", note)
+    config.seed, config.data.data_dir, config.eval.rows = 3, "elsewhere", ("16",)
+    preflight.check_settings(config)
+    assert not traced
+    config.loss.edge_weight = 3.0
+    preflight.check_settings(config)
+    assert traced
+
+
 @pytest.mark.parametrize("field", ["model.query_chunk", "train.microbatch"])
 def test_numbers_that_may_be_auto_are_read_from_the_command_line(field: str) -> None:
     default = command_line.config_of([f"--config={tiny_run.__file__}"])
