@@ -111,12 +111,6 @@ def same_digits(value: float, printed: PublishedValue) -> bool:
     return rounded(decimal.Decimal(value), digits) == decimal.Decimal(printed.printed)
 
 
-def listed(parts: Iterable[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def label(system: str, protocol: str) -> str:
     """A line of a table in words: 'FP-LIIF 192→256'; 256, the size of the images, goes without saying."""
     if protocol in ("", "256"):

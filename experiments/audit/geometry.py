@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from fpliif_jax.configs import stn_icnn_helen
 from fpliif_jax.experiments.audit.finding import Finding
+from fpliif_jax.experiments.audit.sentences import describe
 
 _EVEN_SIZE = 80  # beside the odd one of §3.3, as Fig. 7 has both
 # Form of θ, `align_corners` of grid generator and sampler, centre of the pixel at index c.
@@ -79,25 +80,16 @@ def _equation_21() -> Finding:
         lines.append((form, str(align_corners), centre, *(_described(*e) for e in found)))
     corners, pixels = READINGS[0], READINGS[1]
     depends = exact[pixels] == [True, False] and not exact[corners][0]
-    beside = crop_errors(corners, odd)[1]
-    return Finding(
-        id="stn-icnn-equation-21",
-        title="Equation 21 against Fig. 7 and 8",
-        says="A crop with the θ of eq. 21 is the baseline's slice: the difference “is all zero” for odd sizes "
-        "(Fig. 8) and not for even ones (Fig. 7). Neither the convention of the grid nor where a pixel's centre "
-        "lies is said.",
-        recomputed=f"A canvas of {side}² with noise in [0, 1], bilinear crops around three places: largest "
-        "difference from the slice, in grey values, and how far beside it is looked.",
-        size=f"none or {beside:.1f} pixels, by convention" if depends else f"{beside:.1f} pixels",
-        meaning=f"Eq. 21 with align_corners=False and centres at c + ½ gives the slice bit for bit for {odd} and "
-        f"not for {_EVEN_SIZE}, just as Fig. 7 and 8 say: it depends on the convention. The authors' code has "
-        "align_corners=True, where eq. 21 is no slice, and another θ, s = (p − 1)/(S − 1), t = −1 + 2c/(S − 1), "
-        "which is; so has this one by default."
-        if depends
-        else "Eq. 21 gives the slice in neither convention.",
-        status="doubt" if depends else "contradiction",
-        consequence="recipe",
-        table=tuple(lines),
+    return describe(
+        "stn-icnn-equation-21",
+        "recipe",
+        "doubt" if depends else "contradiction",
+        table=lines,
+        side=side,
+        odd=odd,
+        even=_EVEN_SIZE,
+        beside=crop_errors(corners, odd)[1],
+        depends=depends,
     )
 
 

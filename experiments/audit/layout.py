@@ -5,7 +5,15 @@ import json
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from fpliif_jax.experiments.audit import geometry, noise, overall, recipe, scores, stn_icnn
+from fpliif_jax.experiments.audit import (
+    geometry,
+    noise,
+    overall,
+    printed_numbers,
+    recipe,
+    scores,
+    stn_icnn,
+)
 from fpliif_jax.experiments.audit.finding import CONSEQUENCES, STATUSES, Finding, Tables
 from fpliif_jax.experiments.published import PublishedValue, published_values
 
@@ -59,7 +67,7 @@ def audit(values: Iterable[PublishedValue] | None = None) -> list[Finding]:
     tables = Tables(published_values() if values is None else values)
     findings = [
         finding
-        for part in (noise, scores, overall, stn_icnn, recipe)
+        for part in (noise, scores, printed_numbers, overall, stn_icnn, recipe)
         for finding in part.check(tables)
     ]
     findings += geometry.check()

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from scipy import optimize
 
-from fpliif_jax.experiments.audit.finding import Finding, Tables, listed
+from fpliif_jax.experiments.audit.finding import Finding, Tables
+from fpliif_jax.experiments.audit.sentences import describe
 from fpliif_jax.experiments.published import PublishedValue
 
 HELEN, CELEBAMASK_HQ, RIVALS = ("STN-iCNN Table 2", "STN-iCNN Table 3", "STN-iCNN Table 4")
@@ -117,30 +118,21 @@ def _rounding(rows: Sequence[Row]) -> float:
 def _gain(tables: Tables) -> Finding:
     before, after = (tables.row(HELEN, system, "") for system in ("STN-iCNN*", "STN-iCNN"))
     gains = {name: after[name].percent - before[name].percent for name in (*PARTS, "overall")}
-    of_parts = [gains[name] for name in PARTS]
     misfit, rounding = _misfit((before, after)), _rounding((before, after))
     notebook = tables.one(source="STN-iCNN notebooks", system="STN-iCNN", protocol="")
     later = _misfit((before, {**after, "overall": notebook}))
-    error = area_error(*_scores((before, after)), rounding / 2)
-    fits = misfit <= rounding
-    return Finding(
-        id="stn-icnn-overall-gain",
-        title="Gain of the overall score against the gains of its parts",
-        says=f"From STN-iCNN* to STN-iCNN overall {gains['overall']:+.1f} points (Table 2).",
-        recomputed=listed(f"{name} {gains[name]:+.1f}" for name in PARTS)
-        + f". The common weights that fit both rows best miss each overall score by {misfit:.2f} points; rounding "
-        f"explains {rounding:.1f}. With the notebook's {notebook.percent:.2f} for {after['overall'].percent:.1f} "
-        f"they miss by {later:.2f}. Weights may differ as predicted areas do: one would have to be "
-        f"{error:.0%} off the true one.",
-        size=f"{misfit:.2f} points a row; {gains['overall']:+.1f} against {min(of_parts):+.1f} to "
-        f"{max(of_parts):+.1f}",
-        meaning="No common weights of the four parts give both rows: one of the two overall scores is not of the run "
-        "of its parts, or not pooled over them. Which one, the two rows do not tell"
-        + ("; the authors' later number fits STN-iCNN*'s." if later <= rounding else ".")
-        if not fits
-        else "Common weights of the parts give both rows.",
-        status="agrees" if fits else "doubt",
-        consequence="main result",
+    return describe(
+        "stn-icnn-overall-gain",
+        "main result",
+        "agrees" if misfit <= rounding else "doubt",
+        gain=gains["overall"],
+        of_parts={name: gains[name] for name in PARTS},
+        misfit=misfit,
+        rounding=rounding,
+        notebook=notebook.percent,
+        after=after["overall"].percent,
+        later=later,
+        error=area_error(*_scores((before, after)), rounding / 2),
     )
 
 
@@ -161,27 +153,16 @@ def _kinds(tables: Tables) -> Finding:
                 below.append(system)
             scores = [f"{row[name].percent:.1f}" for name in (*PARTS, "overall")]
             lines.append((system, *scores, *(f"{misfit:.2f}" for misfit in misfits)))
-    return Finding(
-        id="stn-icnn-overall-kinds",
-        title="Whether the overall scores on Helen are of one kind",
-        says="STN-iCNN's Table 4 and FP-LIIF's Table 3 compare systems by an overall F1 that neither defines.",
-        recomputed="Each row with each of Table 2's: by how many points the best common weights of the four parts "
-        f"miss the two overall scores; rounding explains {_rounding((own['STN-iCNN'],)):.1f}."
-        + (
-            f" Below STN-iCNN* in every part and above it overall: {listed(below)}."
-            if below
-            else ""
-        ),
-        size=f"{len(apart)} of {len(lines) - 1} rows fit neither, by up to {max(least):.2f} points"
-        if apart
-        else "none",
-        meaning=f"The overall scores of {listed(apart)} are hardly pooled over the same parts of the same images as "
-        "STN-iCNN's: a ranking by them compares different things."
-        if apart
-        else "The overall scores may be of one kind.",
-        status="doubt" if apart else "agrees",
-        consequence="main result",
-        table=tuple(lines),
+    return describe(
+        "stn-icnn-overall-kinds",
+        "main result",
+        "doubt" if apart else "agrees",
+        table=lines,
+        rounding=_rounding((own["STN-iCNN"],)),
+        below=below,
+        apart=apart,
+        most=max(least, default=0.0),
+        total=len(lines) - 1,
     )
 
 
@@ -202,23 +183,13 @@ def _pooled(tables: Tables) -> Finding:
         if all(name in row for name in _MOUTH)
     ]
     unions = sum(row["mouth"].percent > max(row[name].percent for name in _MOUTH) for row in mouths)
-    return Finding(
-        id="stn-icnn-pooled",
-        title="“Overall” and “mouth” as pooled scores",
-        says="An overall F1 and a mouth F1, not explained (STN-iCNN Tables 2 to 4, FP-LIIF Table 3).",
-        recomputed="The best common weights of the parts miss the overall scores by "
-        + listed(
-            f"{misfit:.2f} ({name}, {len(rows_of[name])} rows)" for name, misfit in misfits.items()
-        )
-        + f" points. {unions} of {len(mouths)} mouths are above all of their three labels, which a mean cannot be.",
-        size=f"{max(misfits.values()):.2f} points at most",
-        meaning=(
-            "These rows can be scores pooled over parts, which is all that a few rows and three free weights show; "
-            "others cannot be of the same kind (the two findings about overall scores)."
-            if not off
-            else f"No scores pooled over parts: {listed(off)}."
-        )
-        + (" The mouth is a union of labels; so it is here." if unions else ""),
-        status="agrees" if not off and unions else "doubt",
-        consequence="recipe",
+    return describe(
+        "stn-icnn-pooled",
+        "recipe",
+        "agrees" if not off and unions else "doubt",
+        misfits=[(name, misfit, len(rows_of[name])) for name, misfit in misfits.items()],
+        most=max(misfits.values()),
+        unions=unions,
+        mouths=len(mouths),
+        off=off,
     )

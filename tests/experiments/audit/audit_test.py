@@ -8,14 +8,28 @@ import importlib
 import itertools
 import json
 import pathlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from jinja2 import meta
 
-from fpliif_jax.experiments.audit import geometry, layout, noise, overall, recipe, scores, stn_icnn
+from fpliif_jax.experiments.audit import (
+    cost,
+    geometry,
+    layout,
+    noise,
+    overall,
+    printed_numbers,
+    recipe,
+    scores,
+    sentences,
+    stn_icnn,
+)
 from fpliif_jax.experiments.audit.finding import (
     CONSEQUENCES,
     STATUSES,
@@ -271,13 +285,13 @@ def test_a_printed_lead_that_the_classes_do_not_show_is_none() -> None:
             "doubt",
         ),
         (
-            recipe._speed,
+            cost._speed,
             "110",
             {"source": "FP-LIIF §6.1", "protocol": "256"},
             "agrees",
         ),
         (
-            recipe._unet,
+            cost._unet,
             "4",
             {"source": "FP-LIIF §5.1", "metric": "parameter_ratio"},
             "agrees",
@@ -295,19 +309,19 @@ def test_a_printed_lead_that_the_classes_do_not_show_is_none() -> None:
             "agrees",
         ),
         (
-            recipe._table_6,
+            cost._table_6,
             "38.9",
             {"source": "FP-LIIF Table 6", "protocol": "128", "metric": "gmacs"},
             "contradiction",
         ),
         (
-            recipe._parameters,
+            cost._parameters,
             "2.31",
             {"source": "FP-LIIF Table 4", "system": "FP-LIIF", "metric": "parameters"},
             "contradiction",
         ),
         (
-            recipe._ratios,
+            cost._ratios,
             "66",
             {"source": "FP-LIIF Table 4", "system": "FaRL", "metric": "parameter_ratio"},
             "agrees",
@@ -392,7 +406,7 @@ def test_a_mean_beyond_its_classes_is_a_contradiction() -> None:
     fields = {"source": "FP-LIIF Table 1", "system": "DML-CSR", "class_name": "mean"}
 
     def status(tables: Tables) -> str:
-        return scores._class_means(tables, "FP-LIIF Table 1").status
+        return printed_numbers._class_means(tables, "FP-LIIF Table 1").status
 
     assert status(Tables(published_values())) == "rounding"
     assert status(changed("92.43", **fields)) == "rounding"  # .05 off: classes are printed to .1
@@ -484,6 +498,31 @@ def test_worst_first() -> None:
     assert len(findings()) == len(layout.audit())  # ids are unique
     for finding in findings().values():
         assert finding.says and finding.recomputed and finding.size and finding.meaning
+
+
+def test_sentences_name_the_numbers_of_their_check_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On every branch, so that none is the first to fail on other numbers; and no sentence is of no finding."""
+    numbers: dict[str, set[str]] = {}
+    render = sentences.render
+
+    def recording(name: str, of_check: dict[str, Any]) -> str:
+        numbers.setdefault(name.partition("/")[0], set()).update(of_check)
+        return render(name, of_check)
+
+    monkeypatch.setattr(sentences, "render", recording)
+    layout.audit()
+    environment = sentences.environment()
+    named: dict[str, set[str]] = {}
+    for name in environment.list_templates():
+        source = environment.loader.get_source(environment, name)[0]
+        for included in re.findall(r'{% include "(.+?)" %}', source):
+            source += environment.loader.get_source(environment, included)[0]
+        variables = meta.find_undeclared_variables(environment.parse(source))
+        named.setdefault(name.partition("/")[0], set()).update(variables)
+    assert named.pop("noise")  # what others include
+    assert named == numbers
 
 
 def test_text_fits_a_terminal_of_100_columns() -> None:
