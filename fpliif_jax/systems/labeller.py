@@ -24,7 +24,7 @@ class Labeller(Protocol):
         """What the network is fed of a photo, uint8 [H, W, 3]; to be stacked with others'."""
 
     def plan(self, size: tuple[int, int] | None, batch_size: int) -> tuple[Label, int]:
-        """The method that suits an output size, and how many photos it should be given at once.
+        """The method that suits an output size, and how many photos it takes at once.
 
         Args:
           size: (height, width), or None where each photo has another.
@@ -44,5 +44,5 @@ class Labeller(Protocol):
 
 
 def photos_at_once(bytes_of_one: int, batch_size: int) -> int:
-    """How many photos a call is given, at most `batch_size`, where the logits of one take so many bytes."""
+    """How many photos a call takes, at most `batch_size`, where the logits of one take so many bytes."""
     return max(min(batch_size, LOGITS_BYTES // bytes_of_one), 1)

@@ -134,11 +134,11 @@ def to_variables(entries: Mapping[str, Any], table: Table, title: str) -> dict[s
         if name not in entries:
             continue
         # The shape first: a tensor of a hostile file may claim any size without having the memory.
-        found = shape_of(entries[name])
-        if found is not None and found != shape:
-            misshapen.append(f"{name} is {list(found)}, expected {list(shape)}")
+        own_shape = shape_of(entries[name])
+        if own_shape is not None and own_shape != shape:
+            misshapen.append(f"{name} is {list(own_shape)}, expected {list(shape)}")
             continue
-        value = None if found is None else _real_array(entries[name])
+        value = None if own_shape is None else _real_array(entries[name])
         if value is None:
             not_numbers.append(f"{name} ({type(entries[name]).__name__})")
         elif path is not None:
@@ -168,20 +168,20 @@ def to_state_dict(leaves: Mapping[Path, Any], table: Table, title: str) -> dict[
       InteropError: as in `to_variables`; leaves are named by their paths, with their shapes in Flax's layout.
     """
     by_path = {path: (name, shape) for name, (shape, path) in table.items() if path is not None}
-    misshapen, not_numbers, found = [], [], {}
+    misshapen, not_numbers, arrays = [], [], {}
     for path, (name, shape) in by_path.items():
         if path not in leaves:
             continue
-        given = torch_shape(leaves[path])
-        if given is not None and given != shape:
+        own_shape = torch_shape(leaves[path])
+        if own_shape is not None and own_shape != shape:
             ours = [shape[axis] for axis in _TO_FLAX.get(len(shape), range(len(shape)))]
             misshapen.append(f"{joined(path)} is {list(leaves[path].shape)}, expected {ours}")
             continue
-        value = None if given is None else _real_array(leaves[path])
+        value = None if own_shape is None else _real_array(leaves[path])
         if value is None:
             not_numbers.append(f"{joined(path)} ({type(leaves[path]).__name__})")
         else:
-            found[name] = _transposed(value, _TO_TORCH)
+            arrays[name] = _transposed(value, _TO_TORCH)
     _refuse(
         title,
         missing=[joined(path) for path in by_path if path not in leaves],
@@ -189,7 +189,7 @@ def to_state_dict(leaves: Mapping[Path, Any], table: Table, title: str) -> dict[
         misshapen=misshapen,
         not_numbers=not_numbers,
     )
-    return found
+    return arrays
 
 
 def joined(path: Path) -> str:
@@ -254,9 +254,9 @@ def _refuse(
         "of another shape": misshapen,
         "not arrays of finite real numbers": not_numbers,
     }
-    told = [f"{len(names)} {kind}: {some(names)}" for kind, names in problems.items() if names]
-    if told:
-        raise InteropError(f"{title}: {'; '.join(told)}")
+    counts = [f"{len(names)} {kind}: {some(names)}" for kind, names in problems.items() if names]
+    if counts:
+        raise InteropError(f"{title}: {'; '.join(counts)}")
 
 
 def some(names: Collection[str]) -> str:

@@ -64,7 +64,7 @@ def adjust_hue(image: jax.Array, shift: jax.Array) -> jax.Array:
 
 
 def color_jitter(image: jax.Array, factors: jax.Array, order: jax.Array) -> jax.Array:
-    """Applies the four adjustments in a given order.
+    """Applies the four adjustments in the order `order`.
 
     Args:
         image: planar float32 [3, H, W] in [0, 1].

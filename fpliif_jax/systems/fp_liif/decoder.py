@@ -304,7 +304,7 @@ class _GridAxis(NamedTuple):
     """One axis of a regular grid of queries, for the S shifts of the ensemble."""
 
     matrix: np.ndarray  # [S, queries, cells], samples the latent grid
-    position: np.ndarray  # [S, queries], what the MLP is told
+    position: np.ndarray  # [S, queries], input of the MLP
     weight: np.ndarray  # [S, queries]
 
 
@@ -312,5 +312,5 @@ class _ScatteredAxis(NamedTuple):
     """One coordinate of scattered queries, for the S shifts of the ensemble."""
 
     shifted: Array  # [S, B, Q]
-    position: Array  # [S, B, Q], what the MLP is told
+    position: Array  # [S, B, Q], input of the MLP
     weight: Array  # [S, B, Q]

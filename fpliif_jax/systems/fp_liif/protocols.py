@@ -27,15 +27,15 @@ def make_predictor(
     def predict(variables: dict[str, Any], batch: dict[str, jax.Array]) -> dict[str, Prediction]:
         images = network_images(batch["images"], config.data.input_scaling)
         latent = model.apply(variables, images, method="encode")
-        found = {}
+        predictions = {}
         for protocol in protocols:
             output_size = (protocol.output_size, protocol.output_size)
             logits = model.apply(variables, latent, output_size, method="decode")
             scored_at = (protocol.scored_at, protocol.scored_at)
             labels = predict_labels(logits, scored_at, upsampling)
             truth = batch[f"labels_{protocol.label_size}"].astype(jnp.int32)
-            found[protocol.key] = Prediction(truth, labels, {})
-        return found
+            predictions[protocol.key] = Prediction(truth, labels, {})
+        return predictions
 
     return predict
 

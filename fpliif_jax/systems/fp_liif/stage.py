@@ -63,11 +63,11 @@ def _parsing_stage(
             example_weights=inputs["weights"],
             mutable=["batch_stats"],
         )
-        found = losses.loss_sums(logits, inputs["labels"], inputs["weights"], config.loss)
-        return found, updated.get("batch_stats", {})
+        loss_sums = losses.loss_sums(logits, inputs["labels"], inputs["weights"], config.loss)
+        return loss_sums, updated.get("batch_stats", {})
 
-    def total(found: Arrays, normaliser_sums: Arrays) -> tuple[Array, Arrays]:
-        return losses.total_loss(found, normaliser_sums, config.loss)
+    def total(loss_sums: Arrays, normaliser_sums: Arrays) -> tuple[Array, Arrays]:
+        return losses.total_loss(loss_sums, normaliser_sums, config.loss)
 
     return Stage(
         name="parsing",

@@ -96,8 +96,8 @@ def fpliif_to_torch(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     shapes = {_torch_name(path): torch_shape(leaf) for path, leaf in leaves.items()}
     structure = _structure(shapes)
     if structure is None:
-        found = some([joined(path) for path in leaves]) or "nothing"
-        raise InteropError(f"not variables of FP-LIIF: they hold {found}")
+        content = some([joined(path) for path in leaves]) or "nothing"
+        raise InteropError(f"not variables of FP-LIIF: they hold {content}")
     return to_state_dict(leaves, _table(structure), _title("these variables do not fit", structure))
 
 
@@ -135,9 +135,9 @@ def _torch_name(path: Path) -> str:
     return ".".join([*parts, _TO_TORCH.get(leaf, leaf)])
 
 
-def _unknown_kind(found: str) -> InteropError:
+def _unknown_kind(problem: str) -> InteropError:
     return InteropError(
-        f"not weights of FP-LIIF: {found}. Accepted are state dicts with the names of the exchange "
+        f"not weights of FP-LIIF: {problem}. Accepted are state dicts with the names of the exchange "
         "format (encoder.head.weight, …, decoder.mlp.0.weight, …; docs/weights.md)"
     )
 
@@ -255,9 +255,9 @@ def _count(indices: Collection[int]) -> int:
     return max((index + 1 for place, index in places if index < 2 * place), default=0)
 
 
-def _nearest_choice(found: int, allowed: Collection[int]) -> int:
-    """The width found if it is allowed; else the first, against which it will be reported."""
-    return found if found in allowed else next(iter(allowed))
+def _nearest_choice(width: int, allowed: Collection[int]) -> int:
+    """The width if it is allowed; else the first, against which it will be reported."""
+    return width if width in allowed else next(iter(allowed))
 
 
 def _axis(shape: Shape, axis: int) -> int | None:

@@ -22,7 +22,7 @@ def coarse_view(
       settings: config.model of STN-iCNN, resolved.
 
     Returns:
-      (float32 [B, coarse_size, coarse_size, 3], the `image_sizes` that `STNICNN.__call__` is given with
+      (float32 [B, coarse_size, coarse_size, 3], the `image_sizes` that `STNICNN.__call__` takes with
       it: None where it shows all of the canvas).
     """
     source = settings.coarse_from

@@ -4,7 +4,7 @@
 canvas (eq. 14). Both run from −1 to 1: with the form 'align_corners' from the centre of the first pixel
 to the centre of the last (PyTorch's `align_corners=True`), with 'eq21_half_pixel' from the outer edge of
 the first to the outer edge of the last (`align_corners=False`). A θ means nothing without its form, so
-whatever reads one is told it. Beyond the canvas everything is zero: black pixels, background labels.
+whatever reads one needs it as well. Beyond the canvas everything is zero: black pixels, background labels.
 The entries θ_01 and θ_10 are zero by eq. 15 and are not read.
 
 Nothing here has parameters. Crops and their inverse are gathers on the device.
@@ -54,13 +54,13 @@ def crop_images(canvas: Array, theta: Array, size: int, form: str = "align_corne
         inside = _pairs(_is_within(rows, height), _is_within(columns, width), jnp.logical_and)
         rows, columns = jnp.clip(rows, 0, height - 1), jnp.clip(columns, 0, width - 1)
         index = _pairs(rows * width, columns, jnp.add)
-        found = jnp.take_along_axis(
+        values = jnp.take_along_axis(
             flat, index.reshape(batch, -1, 1), axis=1, mode="promise_in_bounds"
         )
         weight = _pairs(
             down if below else 1 - down, right if beside else 1 - right, jnp.multiply
         ) * inside.astype(canvas.dtype)
-        return found.reshape(*index.shape, channels) * weight[..., None]
+        return values.reshape(*index.shape, channels) * weight[..., None]
 
     return tap(0, 0) + tap(0, 1) + tap(1, 0) + tap(1, 1)
 
@@ -82,10 +82,10 @@ def crop_labels(labels: Array, theta: Array, size: int, form: str = "align_corne
     rows, row_inside = _nearest(y, height)
     columns, column_inside = _nearest(x, width)
     index = _pairs(rows * width, columns, jnp.add)
-    found = jnp.take_along_axis(
+    values = jnp.take_along_axis(
         labels.reshape(batch, -1), index.reshape(batch, -1), axis=1, mode="promise_in_bounds"
     ).reshape(index.shape)
-    return jnp.where(_pairs(row_inside, column_inside, jnp.logical_and), found, 0)
+    return jnp.where(_pairs(row_inside, column_inside, jnp.logical_and), values, 0)
 
 
 def crop_parts(
@@ -122,10 +122,10 @@ def part_targets(label_crops: Sequence[Array]) -> tuple[Array, ...]:
       six of int32 [B, size, size]: 0 or 1; for the mouth 0 … 3.
     """
     targets = []
-    for found, own in zip(label_crops, PART_LABELS, strict=True):
-        found = found.astype(jnp.int32)
-        is_own = (found >= own[0]) & (found <= own[-1])
-        targets.append(jnp.where(is_own, found - own[0] + 1, 0))
+    for crop, own in zip(label_crops, PART_LABELS, strict=True):
+        crop = crop.astype(jnp.int32)
+        is_own = (crop >= own[0]) & (crop <= own[-1])
+        targets.append(jnp.where(is_own, crop - own[0] + 1, 0))
     return tuple(targets)
 
 
@@ -172,11 +172,11 @@ def map_back(
         # Or else XLA would look the columns up again for every row.
         strips = jax.lax.optimization_barrier(jnp.concatenate([strips, below], axis=2))
         rows = jnp.where(row_inside, rows, size)
-        found = jax.vmap(lambda strips, rows: jnp.take(strips, rows, axis=1, mode="clip"))(
+        sampled = jax.vmap(lambda strips, rows: jnp.take(strips, rows, axis=1, mode="clip"))(
             strips, rows
         )
-        background = found[:, 0] if background is None else background * found[:, 0]
-        labels.append(found[:, 1:])
+        background = sampled[:, 0] if background is None else background * sampled[:, 0]
+        labels.append(sampled[:, 1:])
     return jnp.moveaxis(jnp.concatenate([background[:, None], *labels], axis=1), 1, -1)
 
 
@@ -216,7 +216,7 @@ def part_centroids(labels: Array, floor: bool = True) -> tuple[Array, Array]:
         whole.append(moments // divisor)
         rest.append((moments % divisor).astype(jnp.float32) / divisor.astype(jnp.float32))
         present.append(count > 0)
-    found, there = [], []
+    centres, there = [], []
     for own in PART_LABELS:
         # Of labels that there are not, both are zero.
         wholes, rests = (sum(centre[label - 1] for label in own) for centre in (whole, rest))
@@ -227,14 +227,14 @@ def part_centroids(labels: Array, floor: bool = True) -> tuple[Array, Array]:
             centre = (wholes + jnp.floor(rests).astype(jnp.int32)) // number
         else:
             centre = (wholes.astype(jnp.float32) + rests) / number.astype(jnp.float32)
-        found.append(centre.astype(jnp.float32))
-    return jnp.stack(found, axis=1), jnp.stack(there, axis=1)
+        centres.append(centre.astype(jnp.float32))
+    return jnp.stack(centres, axis=1), jnp.stack(there, axis=1)
 
 
 def theta_of_centres(
     centres: Array, size: int | Sequence[int], side: int, form: str = "align_corners"
 ) -> Array:
-    """θ of windows around given centres.
+    """θ of windows around these centres.
 
     Args:
       centres: float32 [B, N, 2], y and x on the canvas, in pixels, 0 at the centre of the first.

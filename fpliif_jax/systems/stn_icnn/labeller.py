@@ -57,8 +57,8 @@ class STNICNNLabeller:
         """
         with jax.default_matmul_precision(self._config.matmul_precision):
             canvases = np.asarray(self._label_canvas(self._variables, inputs))
-        found = np.zeros((len(canvases), *size), np.uint8)
-        for labels, canvas, extent in zip(found, canvases, inputs["image_sizes"], strict=True):
+        label_maps = np.zeros((len(canvases), *size), np.uint8)
+        for labels, canvas, extent in zip(label_maps, canvases, inputs["image_sizes"], strict=True):
             if extent.all():  # not of the padding of a batch
                 window = canvas_window(len(canvas), tuple(map(int, extent)))
                 labels[:] = resize.resize_label_map(
@@ -67,12 +67,12 @@ class STNICNNLabeller:
                     len(self.class_names),
                     bicubic=self._config.data.bicubic,
                 )
-        return found
+        return label_maps
 
     def _labels_of_canvas(self, variables: dict[str, Any], inputs: labeller.Inputs) -> jax.Array:
         canvas = to_unit_range(inputs["images"])
         resized, shown = framing.coarse_view(
             canvas, inputs["image_sizes"], settings.resolve(self._config.model)
         )
-        found = self._model.apply(variables, resized, canvas, shown)
-        return jnp.argmax(found["label_probabilities"], axis=-1).astype(jnp.uint8)
+        outputs = self._model.apply(variables, resized, canvas, shown)
+        return jnp.argmax(outputs["label_probabilities"], axis=-1).astype(jnp.uint8)

@@ -59,8 +59,8 @@ class FineNets(nn.Module):
                 weights = weights[:, part]
             if mirrored:
                 images = images[:, :, ::-1]
-            found = getattr(self, network)(images, train, weights)
-            logits.append(found[:, :, ::-1] if mirrored else found)
+            part_logits = getattr(self, network)(images, train, weights)
+            logits.append(part_logits[:, :, ::-1] if mirrored else part_logits)
         return tuple(logits)
 
 

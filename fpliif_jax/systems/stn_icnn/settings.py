@@ -109,8 +109,8 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     for field, count in (("row_features", None), ("localisation_features", 4)):
         values = tuple(resolved[field])
         if len(values) < 2 or min(values) < 1 or (count and len(values) != count):
-            wanted = f"{count} numbers" if count else "at least two numbers"
-            raise ValueError(f"model.{field} is {values}; it must be {wanted}, each at least 1")
+            numbers = f"{count} numbers" if count else "at least two numbers"
+            raise ValueError(f"model.{field} is {values}; it must be {numbers}, each at least 1")
     return resolved
 
 

@@ -92,13 +92,13 @@ def _coarse_stage(
             method="label_coarsely",
             mutable=["batch_stats"],
         )
-        found = part_losses.segmentation_sum(
+        loss_sum = part_losses.segmentation_sum(
             logits, inputs["labels"], inputs["weights"], config.loss.segmentation
         )
-        return {"segmentation": found}, updated["batch_stats"]
+        return {"segmentation": loss_sum}, updated["batch_stats"]
 
-    def total(found: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
-        return part_losses.mean(found["segmentation"], counts["pixels"]), {}
+    def total(loss_sums: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
+        return part_losses.mean(loss_sums["segmentation"], counts["pixels"]), {}
 
     rates = {"coarse": config.train.coarse.learning_rate}
     return _stage("coarse", config, rates, prepare, normalisers, sums, total, "coarse")
@@ -132,11 +132,11 @@ def _localisation_stage(
             )
 
         theta, updated = nn.apply(predicted_theta, model, mutable=["batch_stats"])(variables)
-        found = part_losses.smooth_l1_sum(theta, inputs["theta"], inputs["part_weights"])
-        return {"smooth_l1": found}, updated["batch_stats"]
+        loss_sum = part_losses.smooth_l1_sum(theta, inputs["theta"], inputs["part_weights"])
+        return {"smooth_l1": loss_sum}, updated["batch_stats"]
 
-    def total(found: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
-        return part_losses.mean(found["smooth_l1"], counts["entries"]), {}
+    def total(loss_sums: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
+        return part_losses.mean(loss_sums["smooth_l1"], counts["entries"]), {}
 
     stage = "localisation"
     return _stage(
@@ -201,7 +201,7 @@ def _end_to_end_stage(
         return _part_pixels(weights, settings)
 
     def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
-        found, updated = model.apply(
+        outputs, updated = model.apply(
             variables,
             inputs["resized"],
             inputs["canvas"],
@@ -210,10 +210,10 @@ def _end_to_end_stage(
             mutable=["batch_stats"],
         )
         # The truth is what the predicted windows show of it (§2.1).
-        targets = _targets(inputs["labels"], found["theta"], settings)
-        weights = jnp.broadcast_to(inputs["weights"][:, None], found["theta"].shape[:2])
+        targets = _targets(inputs["labels"], outputs["theta"], settings)
+        weights = jnp.broadcast_to(inputs["weights"][:, None], outputs["theta"].shape[:2])
         return (
-            _part_sums(config, found["part_logits"], targets, weights),
+            _part_sums(config, outputs["part_logits"], targets, weights),
             updated["batch_stats"],
         )
 
@@ -317,8 +317,8 @@ def _part_sums(
 def _part_total(
     config: ml_collections.ConfigDict,
 ) -> Callable[[Arrays, Arrays], tuple[Array, Arrays]]:
-    def total(found: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
-        losses = {name: part_losses.mean(found[name], counts[name]) for name in PART_NAMES}
+    def total(loss_sums: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
+        losses = {name: part_losses.mean(loss_sums[name], counts[name]) for name in PART_NAMES}
         loss = sum(losses.values())
         if config.loss.part_reduction == "mean":
             loss = loss / len(losses)

@@ -141,7 +141,7 @@ def stn_icnn_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
       {'params': …, 'batch_stats': …}, float32 NumPy arrays that share no memory with the input: the
       variables of the model with model.variant='official' (with `SelectNet`, model.localisation='conv15'), or
-      of the networks given, under 'coarse', 'localisation' and 'fine'.
+      of those networks that there are entries of, under 'coarse', 'localisation' and 'fine'.
 
     Raises:
       InteropError: the mapping is none of these; or entries are missing, unknown, misshapen, or not
@@ -186,15 +186,15 @@ def _flattened(checkpoint: Mapping[str, Any], keys: list[str]) -> dict[str, Any]
     entries = {}
     for key in keys:
         if not isinstance(checkpoint[key], Mapping):
-            found = type(checkpoint[key]).__name__
-            raise InteropError(f"{key!r} of the checkpoint is a {found}, not a state dict")
+            kind = type(checkpoint[key]).__name__
+            raise InteropError(f"{key!r} of the checkpoint is a {kind}, not a state dict")
         entries |= named_entries(checkpoint[key], f"{key}.")
     return entries
 
 
-def _unknown_kind(found: str) -> InteropError:
+def _unknown_kind(problem: str) -> InteropError:
     return InteropError(
-        f"not weights of STN-iCNN: {found}. Accepted are state dicts of the authors' FaceModel "
+        f"not weights of STN-iCNN: {problem}. Accepted are state dicts of the authors' FaceModel "
         "(input_conv.…), SelectNet (localize_net.…), SelectNet_resnet (model_res.…) and Stage2Model "
         "(model.0.… to model.3.…), of the joined network (modelA.…, stn_model.…, modelC.…), and "
         "checkpoints with 'model1', 'select_net' or 'model2'"
