@@ -21,7 +21,7 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str | None]
     """Reads weights; what is not called `.safetensors` is taken for a file of `torch.save`.
 
     Returns:
-      names to arrays or tensors, whatever the file holds; and the metadata that `write_file` was given,
+      names to arrays or tensors, whatever the file holds; and the metadata that `write_file` put there,
       None where there is none.
 
     Raises:

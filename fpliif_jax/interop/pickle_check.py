@@ -1,4 +1,4 @@
-"""What a pickle of weights would do, told from its opcodes before any of them is carried out.
+"""What a pickle of weights would do, read from its opcodes before any of them is carried out.
 
 `torch.load(weights_only=True)` executes no code of a file, but some hundred bytes can still have it ask for
 gigabytes (a byte array, a storage that is not in the file) or never end (tuples of tuples as a key, whose hash
@@ -109,7 +109,7 @@ class _Machine:
         if function.name == _ORDERED_DICT and arguments:
             raise ForbiddenPickleError("an ordered dict is made of something else than its items")
         if function.name == _ENCODE and arguments[1:] not in ((), ("latin1",)):
-            raise ForbiddenPickleError("it encodes text in another way than bytes are kept")
+            raise ForbiddenPickleError("it encodes text otherwise than bytes are stored")
         if function.name in _TENSORS:
             _check_tensor(*arguments[:4])
         self.stack.append(None)

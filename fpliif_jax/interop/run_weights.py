@@ -102,7 +102,7 @@ def make_run(
       CheckpointError: the networks in the file are not those of the config.
       RunLockError: another process is at work in the folder.
     """
-    given = read_weights(path, config)
+    weights = read_weights(path, config)
     workdir = pathlib.Path(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -118,12 +118,12 @@ def make_run(
             progress = {
                 "config": saved_config,
                 "fingerprint": None,
-                "class_names": list(given.class_names),
-                "whose_left": given.whose_left,
+                "class_names": list(weights.class_names),
+                "whose_left": weights.whose_left,
                 "step": 0,
-                "note": given.note,
+                "note": weights.note,
             }
-            checkpoint.save(workdir, "best", 0, given.variables, progress)
+            checkpoint.save(workdir, "best", 0, weights.variables, progress)
     except OSError as error:
         raise InteropError(f"{workdir} cannot be written: {error.strerror or error}") from error
-    return given.note
+    return weights.note

@@ -22,7 +22,7 @@ _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C  # of the older format's first pickle
 class _PickledDtype:
     """Takes the place of `numpy.dtype` in a checkpoint: the type of a scalar and nothing else.
 
-    NumPy's own can be given a state by the file that it does not survive.
+    NumPy's own does not survive some states that a file can set.
     """
 
     def __init__(self, code: str, *flags: Any) -> None:

@@ -41,8 +41,8 @@ def read_weights(
     except InteropError as error:
         raise InteropError(f"{path}: {error}{_other_system(content, config)}") from error
     shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
-    wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
-    checkpoint.check_same_arrays(variables, wanted, pathlib.Path(path))
+    expected = jax.eval_shape(model.init, jax.random.key(0), *shapes)
+    checkpoint.check_same_arrays(variables, expected, pathlib.Path(path))
     _check_same_function(path, metadata, config)
     _check_theta_form(path, config)
     note = f"weights of {path} (sha256 {sha256(path)[:16]}…)"
@@ -92,7 +92,7 @@ def _class_names(
 
 
 def _names_in_file(metadata: str | None) -> tuple[str, ...]:
-    """The names of classes that a file of ours tells; none where it tells none."""
+    """The names of classes in the metadata of a file of ours; empty where it has none."""
     try:
         names = json.loads(metadata or "{}")["class_names"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -104,14 +104,14 @@ def _names_in_file(metadata: str | None) -> tuple[str, ...]:
 def _check_same_function(
     path: str | os.PathLike[str], metadata: str | None, config: ml_collections.ConfigDict
 ) -> None:
-    """Compares the settings that a file of ours tells with those of the config."""
+    """Compares the settings in the metadata of a file of ours with those of the config."""
     if metadata is None:
         return
     try:
-        told = json.loads(metadata)
-        then = flatten_config(dict(told["config"]))
-        names, whose_left = told.get("class_names", ()), told.get("whose_left")
-        swapped = sides.are_swapped(told["config"], names, whose_left)
+        content = json.loads(metadata)
+        then = flatten_config(dict(content["config"]))
+        names, whose_left = content.get("class_names", ()), content.get("whose_left")
+        swapped = sides.are_swapped(content["config"], names, whose_left)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         kind = type(error).__name__
         raise InteropError(f"{path}: its metadata cannot be read ({kind})") from error

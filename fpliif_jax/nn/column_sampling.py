@@ -61,7 +61,7 @@ def by_two_cells(rows: Array, matrix: np.ndarray) -> Array:
     columns = jnp.moveaxis(rows, 2, 0)
 
     def cells(index: np.ndarray, weight: np.ndarray) -> Array:
-        found = jnp.take(columns, index, axis=0, mode="clip")
-        return found.astype(jnp.float32) * weight[:, None, None, None]
+        values = jnp.take(columns, index, axis=0, mode="clip")
+        return values.astype(jnp.float32) * weight[:, None, None, None]
 
     return cells(left, weights[samples, left]) + cells(right, share)

@@ -110,15 +110,15 @@ def strided_image_gradient(size: tuple[int, int], kernel: Array, gradient: Array
     # [next, parity, ky]: which row of the window meets a row of that parity.
     taps = jnp.zeros((2, 2, 3), kernel.dtype).at[(0, 0, 1), (0, 1, 1), (1, 2, 0)].set(1)
     joined = jnp.einsum("apy,bqx,yxcf->abfpqc", taps, taps, kernel, precision="highest")
-    found = jax.lax.conv_general_dilated(
+    blocks = jax.lax.conv_general_dilated(
         gradient,
         joined.reshape(2, 2, features, 4 * channels),
         (1, 1),
         ((0, 1), (0, 1)),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
-    found = found.reshape(batch, height, width, 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
-    return found.reshape(batch, 2 * height, 2 * width, channels)[:, : size[0], : size[1]]
+    blocks = blocks.reshape(batch, height, width, 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
+    return blocks.reshape(batch, 2 * height, 2 * width, channels)[:, : size[0], : size[1]]
 
 
 def kernel_gradient_in_pieces(stride: int, images: Array, gradient: Array) -> Array:

@@ -10,7 +10,7 @@ metadata.
 
 Orbax does not notice a changed byte, and prints pages about a file that is cut short. So the files are
 compared with their digests before every reading (`checkpoint_files`). A run may be killed before these are written:
-then what is read is compared with the digests of arrays and progress that are kept with the progress.
+then what is read is compared with the digests of arrays and progress that are saved with the progress.
 Checkpoints of earlier versions have no digests, and are believed.
 """
 
@@ -46,7 +46,7 @@ class CheckpointError(UserError):
 
 
 def is_kind(which: str) -> bool:
-    """Whether that is what a kind of checkpoint can be called."""
+    """Whether it is the name of a kind of checkpoint: 'last', 'best' or 'after_<stage>'."""
     return which in ("best", "last") or re.fullmatch(r"after_\w+", which) is not None
 
 
@@ -81,7 +81,7 @@ def save(
 
     Raises:
       CheckpointError: the disk is full or cannot be written, or an older one of its kind is damaged;
-        what was there is kept.
+        the older one stays.
     """
     folder = directory(workdir, which)
     if saved_step(workdir, which) == step:
@@ -90,9 +90,9 @@ def save(
         _write(folder, step, state, progress)
     except Exception as error:  # Orbax and tensorstore raise many kinds
         older = saved_step(workdir, which)
-        kept = "" if older is None else f"; that of step {older} is kept"
+        remaining = "" if older is None else f"; that of step {older} is kept"
         raise CheckpointError(
-            f"the checkpoint of step {step} cannot be written in {folder}{kept}: {_in_short(error)}"
+            f"the checkpoint of step {step} cannot be written in {folder}{remaining}: {_in_short(error)}"
         ) from error
 
 
@@ -203,7 +203,7 @@ def _read(
 
 
 def _read_progress(folder: pathlib.Path) -> dict[str, Any]:
-    """Of files that are as they were saved; others are read whole, to be compared.
+    """The progress in files that are as they were saved; others are read whole, to be compared.
 
     Of several processes all read it whole: Orbax waits for each of them there, and they may not see the same files yet.
     """
@@ -265,7 +265,7 @@ def _digests(arrays: dict[str, Any], progress: dict[str, Any]) -> dict[str, str]
 
 
 def _offer(workdir: pathlib.Path | str, which: str) -> str:
-    """What can be done without a checkpoint that is damaged."""
+    """The end of the message about a damaged checkpoint: what can be done without it."""
     for other in ("best", "last"):
         step = None if other == which else saved_step(workdir, other)
         if step is None:
@@ -302,27 +302,29 @@ def _with_empty_nodes(arrays: dict[str, Any], like: PyTree) -> dict[str, Any]:
     )
 
 
-def check_same_arrays(found: PyTree, wanted: PyTree, folder: pathlib.Path) -> None:
+def check_same_arrays(arrays: PyTree, expected: PyTree, folder: pathlib.Path) -> None:
     """Compares names, shapes and dtypes of two trees of arrays.
 
     Args:
-      found: nested dicts from a checkpoint.
-      wanted: nested dicts that the config asks for.
+      arrays: nested dicts from a checkpoint.
+      expected: nested dicts of the config's model, or of their shapes.
       folder: named in the error.
 
     Raises:
       CheckpointError: names the first difference.
     """
-    found, wanted = (traverse_util.flatten_dict(tree, sep="/") for tree in (found, wanted))
-    for name in sorted(found.keys() | wanted.keys()):
-        if name not in found:
+    arrays, expected = (traverse_util.flatten_dict(tree, sep="/") for tree in (arrays, expected))
+    for name in sorted(arrays.keys() | expected.keys()):
+        if name not in arrays:
             problem = f"{name} is missing"
-        elif name not in wanted:
+        elif name not in expected:
             problem = f"{name} is in the checkpoint, not in the model of this config"
-        elif found[name].shape != wanted[name].shape or found[name].dtype != wanted[name].dtype:
+        elif (
+            arrays[name].shape != expected[name].shape or arrays[name].dtype != expected[name].dtype
+        ):
             problem = (
-                f"{name} is {found[name].dtype}{list(found[name].shape)} in the checkpoint, "
-                f"{wanted[name].dtype}{list(wanted[name].shape)} for this config"
+                f"{name} is {arrays[name].dtype}{list(arrays[name].shape)} in the checkpoint, "
+                f"{expected[name].dtype}{list(expected[name].shape)} for this config"
             )
         else:
             continue

@@ -33,10 +33,10 @@ def are_as_saved(folder: pathlib.Path) -> bool:
         return False
     if step != int(folder.name):
         return False
-    found = _file_digests(folder)
-    for name in sorted(files.keys() | found.keys()):
-        if files.get(name) != found.get(name):
-            problem = "is missing" if name not in found else "is not what was saved"
+    digests = _file_digests(folder)
+    for name in sorted(files.keys() | digests.keys()):
+        if files.get(name) != digests.get(name):
+            problem = "is missing" if name not in digests else "is not what was saved"
             raise DamageError(f"its file {name} {problem}")
     return True
 

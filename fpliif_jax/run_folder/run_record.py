@@ -108,10 +108,10 @@ class MetricsLog:
         self._path = workdir / "metrics.jsonl"
         self._file = append_regular(self._path)
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if _is_up_to(line, first_step)]
-        if kept != lines:
+        earlier = [line for line in lines if _is_up_to(line, first_step)]
+        if earlier != lines:
             self._file.close()
-            write_text(self._path, "".join(kept))
+            write_text(self._path, "".join(earlier))
             self._file = append_regular(self._path)
         self._events = _tensorboard().SummaryWriter(
             str(workdir / "tensorboard"), purge_step=first_step + 1
@@ -152,13 +152,13 @@ def _tensorboard() -> types.ModuleType:
 
 
 def _numbers(record: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
-    found = []
+    numbers = []
     for name, value in record.items():
         if isinstance(value, dict):
-            found += _numbers(value, f"{prefix}{name}/")
+            numbers += _numbers(value, f"{prefix}{name}/")
         elif isinstance(value, int | float) and name != "step":
-            found.append((prefix + name, value))
-    return found
+            numbers.append((prefix + name, value))
+    return numbers
 
 
 def _is_up_to(line: str, step: int) -> bool:

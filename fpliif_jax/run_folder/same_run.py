@@ -97,8 +97,8 @@ def check_same_fields(
     """Compares some fields of a run's config with those of another.
 
     Args:
-      saved: the config kept with the run's checkpoint.
-      config: the one given now.
+      saved: the config in the run's checkpoint.
+      config: of this session.
       fields: their names, or those of groups of fields ('model').
       workdir: named in the error.
 

@@ -119,7 +119,7 @@ class Names:
 
 @dataclasses.dataclass(frozen=True)
 class Anything:
-    """What cannot be told to be wrong here: `why`."""
+    """Any value; `why` says who checks it."""
 
     why: str
 
