@@ -55,7 +55,7 @@ def predict(
       tasks: photos and where their results go.
       output_size: (height, width), or None for each photo's own.
       batch_size: the most photos the network sees at once, where they have one output size.
-      report: is told of every photo that had to be passed over.
+      report: gets a line about every photo that had to be passed over.
 
     Returns:
       the number of photos labelled.
@@ -93,12 +93,13 @@ def predict(
                     report(f"{task.photo}: {error}")
             if good:
                 inputs = jax.tree.map(
-                    lambda *photos: _stacked(photos, batch_size), *(found for _, found, _ in good)
+                    lambda *arrays: _stacked(arrays, batch_size),
+                    *(network_input for _, network_input, _ in good),
                 )
-                found = label(inputs, good[0][2].shape[:2])
+                label_maps = label(inputs, good[0][2].shape[:2])
                 written = [
                     (task, pool.submit(write, task, background, labels))
-                    for (task, _, background), labels in zip(good, found, strict=False)
+                    for (task, _, background), labels in zip(good, label_maps, strict=False)
                 ]
                 for task, writing in written:
                     try:
@@ -117,7 +118,7 @@ def _stacked(arrays: Sequence[np.ndarray], count: int) -> np.ndarray:
 
 
 def plan(
-    found: Sequence[tuple[pathlib.Path, pathlib.Path]], output_dir: pathlib.Path
+    photo_files: Sequence[tuple[pathlib.Path, pathlib.Path]], output_dir: pathlib.Path
 ) -> list[Task]:
     """Gives every photo its own place in the output folder.
 
@@ -125,13 +126,13 @@ def plan(
     themselves, `_2`, `_3`, … is added.
 
     Args:
-      found: of `photos.find`.
+      photo_files: `PhotoFiles.photos`.
       output_dir: where the results go.
     """
-    inputs = {os.path.realpath(photo) for photo, _ in found}
+    inputs = {os.path.realpath(photo) for photo, _ in photo_files}
     taken = set()
     tasks = []
-    for photo, relative in found:
+    for photo, relative in photo_files:
         for number in itertools.count(1):
             stem = relative.stem if number == 1 else f"{relative.stem}_{number}"
             target = output_dir / relative.parent / stem
@@ -193,8 +194,8 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
                 f"--output_dir={output_dir} is a folder of photos too, where the results would be "
                 "taken for photos the next time; choose another"
             )
-    found = photos.find(flags.photos, leave_out=output_dir)
-    inputs = [(photo, relative) for photo, relative in found if not _is_earlier_result(photo)]
+    files = photos.find(flags.photos, leave_out=output_dir)
+    inputs = [(photo, name) for photo, name in files.photos if not _is_earlier_result(photo)]
     tasks = plan(inputs, output_dir)
     _check_places(tasks)
     if not tasks:
@@ -205,7 +206,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     except OSError as error:
         raise PredictError(f"--output_dir={output_dir}: {error.strerror or error}") from error
     atomic_file.remove_leftovers(output_dir)
-    # Photos up to `photos.MAX_PIXELS` are wanted; Pillow warns at half of that.
+    # Photos up to `photos.MAX_PIXELS` are read; Pillow warns at half of that.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
     def report(message: str) -> None:
@@ -213,10 +214,10 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
 
     if trained.sides_are_swapped:
         report(f"note: {sides.explanation(flags.workdir)}")
-    if len(inputs) < len(found):
-        report(f"passed over {len(found) - len(inputs)} results of an earlier run")
-    if others := photos.left_out(flags.photos, leave_out=output_dir):
-        report(others)
+    if len(inputs) < len(files.photos):
+        report(f"passed over {len(files.photos) - len(inputs)} results of an earlier run")
+    if files.others:
+        report(photos.passed_over(files.others))
     for task in tasks:
         if task.target.name != task.photo.stem:
             report(

@@ -4,7 +4,7 @@ import collections
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -34,61 +34,61 @@ class PhotoError(UserError):
     """A photo cannot be used; the message says why, without the path."""
 
 
-def find(
-    arguments: Sequence[str | pathlib.Path], leave_out: pathlib.Path
-) -> list[tuple[pathlib.Path, pathlib.Path]]:
+class PhotoFiles(NamedTuple):
+    """The files that arguments stand for.
+
+    Attributes:
+      photos: pairs of a photo's path and its path relative to the folder argument that it lies in; for a
+        file argument, its name.
+      others: the files of the folders that are no photos.
+    """
+
+    photos: list[tuple[pathlib.Path, pathlib.Path]]
+    others: list[pathlib.Path]
+
+
+def find(arguments: Sequence[str | pathlib.Path], leave_out: pathlib.Path) -> PhotoFiles:
     """Expands files and folders into photos.
 
     A folder stands for all files below it, at any depth, whose suffix is one of `SUFFIXES`, sorted;
-    hidden ones, links to folders and what macOS adds to archives are passed over. A file named
+    hidden ones, links to folders and what macOS adds to archives count as neither. A file named
     twice is taken once.
 
     Args:
       arguments: files (whatever their suffix, existing or not) and folders.
       leave_out: a folder that is not entered: where the results go.
-
-    Returns:
-      pairs of a photo's path and its path relative to the folder argument it was found in; for a
-      file argument, its name.
     """
-    found: dict[str, tuple[pathlib.Path, pathlib.Path]] = {}
+    photos: dict[str, tuple[pathlib.Path, pathlib.Path]] = {}
+    others: dict[str, pathlib.Path] = {}
     for argument in map(pathlib.Path, arguments):
-        if argument.is_dir():
-            pairs = [(path, path.relative_to(argument)) for path in _below(argument, leave_out)]
-        else:
-            pairs = [(argument, pathlib.Path(argument.name))]
-        for path, relative in pairs:
-            found.setdefault(os.path.abspath(path), (path, relative))
-    return list(found.values())
+        if not argument.is_dir():
+            photos.setdefault(os.path.abspath(argument), (argument, pathlib.Path(argument.name)))
+            continue
+        for path in sorted(_files_below(argument, leave_out)):
+            if path.name.lower().endswith(SUFFIXES):
+                photos.setdefault(os.path.abspath(path), (path, path.relative_to(argument)))
+            else:
+                others.setdefault(os.path.abspath(path), path)
+    return PhotoFiles(
+        list(photos.values()), [path for key, path in others.items() if key not in photos]
+    )
 
 
-def left_out(arguments: Sequence[str | pathlib.Path], leave_out: pathlib.Path) -> str | None:
-    """What the folders have besides photos, counted by suffix, in one line; None where there is nothing.
-
-    Args:
-      arguments, leave_out: as of `find`.
-    """
-    others = [
-        path.suffix.lower() or "no suffix"
-        for argument in map(pathlib.Path, arguments)
-        if argument.is_dir()
-        for path in _files_below(argument, leave_out)
-        if not _is_photo(path)
-    ]
-    if not others:
-        return None
-    counts = collections.Counter(others).most_common(_MOST_SUFFIXES)
-    told = f"passed over {len(others)} files that are no photos Pillow can read: "
-    told += ", ".join(f"{count} {suffix}" for suffix, count in counts)
-    if len(set(others)) > len(counts):
-        told += ", …"
-    if any(suffix in _HEIC for suffix in others):
-        told += "; HEIC photos have to be saved as JPEG first"
-    return told
+def passed_over(others: Sequence[pathlib.Path]) -> str:
+    """A line about files that are no photos, counted by suffix; there is at least one."""
+    suffixes = [path.suffix.lower() or "no suffix" for path in others]
+    counts = collections.Counter(suffixes).most_common(_MOST_SUFFIXES)
+    line = f"passed over {len(others)} files that are no photos Pillow can read: "
+    line += ", ".join(f"{count} {suffix}" for suffix, count in counts)
+    if len(set(suffixes)) > len(counts):
+        line += ", …"
+    if any(suffix in _HEIC for suffix in suffixes):
+        line += "; HEIC photos have to be saved as JPEG first"
+    return line
 
 
 def is_result(path: pathlib.Path) -> bool:
-    """Whether a picture was written by `predict`; False where that cannot be told."""
+    """Whether a picture was written by `predict`; False where its file cannot be read."""
     try:
         with open_regular(path, MAX_BYTES) as file, _open(file) as picture:
             marks = (picture.info.get("Software"), picture.info.get("comment"))
@@ -133,14 +133,6 @@ def read(path: pathlib.Path | str) -> np.ndarray:
 
 def _open(file: BinaryIO) -> Image.Image:
     return Image.open(file, formats=_FORMATS)
-
-
-def _below(folder: pathlib.Path, leave_out: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(path for path in _files_below(folder, leave_out) if _is_photo(path))
-
-
-def _is_photo(path: pathlib.Path) -> bool:
-    return path.name.lower().endswith(SUFFIXES)
 
 
 def _files_below(folder: pathlib.Path, leave_out: pathlib.Path) -> Iterator[pathlib.Path]:
