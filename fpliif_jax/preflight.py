@@ -12,7 +12,7 @@ from fpliif_jax import compilation_cache, systems
 from fpliif_jax.data import dataset, resize
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.data.resized_split import facial_parts_table
+from fpliif_jax.data.facial_parts import facial_parts_table
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
@@ -66,21 +66,21 @@ def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
     Raises:
       SettingsError: says how many classes the data set has, or which of the face's parts it lacks.
     """
-    found, names = config.model.num_classes, dataset.class_names
+    num_classes, names = config.model.num_classes, dataset.class_names
     if config.data.labels == "facial_parts":
         try:
             facial_parts_table(dataset.metadata.class_names)
         except ValueError as error:
             raise SettingsError(str(error)) from error
-    if found != len(names):
+    if num_classes != len(names):
         raise SettingsError(
-            f"config.model.num_classes is {found}; {dataset.metadata.name} has {len(names)} classes: set "
+            f"config.model.num_classes is {num_classes}; {dataset.metadata.name} has {len(names)} classes: set "
             f"--config.model.num_classes={len(names)}"
         )
 
 
 def apply_to_jax(config: ml_collections.ConfigDict) -> None:
-    """Sets matrix precision, deterministic kernels and where compiled functions are kept.
+    """Sets matrix precision, deterministic kernels and the folder of compiled functions.
 
     Call it before JAX sees its devices.
     """
@@ -171,8 +171,8 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
             variables: dict[str, Any], batch: dict[str, jax.Array], stage: Stage = stage
         ) -> jax.Array:
             inputs = stage.prepare(batch)
-            found, _ = stage.sums(variables, inputs)
-            return stage.total(found, stage.normalisers(inputs))[0]
+            loss_sums, _ = stage.sums(variables, inputs)
+            return stage.total(loss_sums, stage.normalisers(inputs))[0]
 
         jax.eval_shape(loss, variables, batch)
     _traced.add(fingerprint)

@@ -44,7 +44,7 @@ def fill_from_border(image: np.ndarray, hidden: np.ndarray, barrier: np.ndarray)
     if not hidden.any():
         return filled
     rows, columns = (
-        slice(max(found.min() - 1, 0), found.max() + 2) for found in np.nonzero(hidden)
+        slice(max(indices.min() - 1, 0), indices.max() + 2) for indices in np.nonzero(hidden)
     )
     region = hidden[rows, columns]
     touching = np.zeros_like(region)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from fpliif_jax import compilation_cache
 from fpliif_jax.data.canvas import canvas_window
 from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.robustness import hiding, sheet
@@ -25,8 +26,6 @@ from fpliif_jax.systems import create_model
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
-from fpliif_jax.systems.stn_icnn.grid_transformer import PART_LABELS
-from fpliif_jax.systems.stn_icnn.model import PART_NAMES
 
 CROPPERS = ("stn", "centroid")
 Locate = Callable[[dict[str, Any], np.ndarray, np.ndarray], dict[str, jax.Array]]
@@ -43,14 +42,14 @@ class Findings(NamedTuple):
       present: bool [N, 6], whether the image has the part.
       true_centres: float32 [N, 6, 2]; of absent parts (0, 0).
       boxes: int32 [N, 6, 4], first row, first column, last row, last column of the part.
-      kept: bool [N, 7, 6], whether K's mask has part j with nothing hidden (0) or part i hidden (i + 1).
+      mask_has_part: bool [N, 7, 6], whether K's mask has part j with nothing hidden (0) or part i hidden (i + 1).
       centres: by cropper, float32 [N, 7, 6, 2], centre of the window of part j likewise.
     """
 
     present: np.ndarray
     true_centres: np.ndarray
     boxes: np.ndarray
-    kept: np.ndarray
+    mask_has_part: np.ndarray
     centres: dict[str, np.ndarray]
 
 
@@ -126,21 +125,21 @@ def find(
     form = trained.config.model.theta_form
     centres_of = jax.jit(lambda theta: grid_transformer.centres_of_theta(theta, side, form))
     true_centres = jax.jit(lambda labels: grid_transformer.part_centroids(labels, floor=False))
-    found: dict[str, list] = {name: [] for name in (*Findings._fields[:4], *CROPPERS)}
+    columns: dict[str, list] = {name: [] for name in (*Findings._fields[:4], *CROPPERS)}
     for position in tqdm(chosen, desc="hiding parts", unit="image", leave=False):
         labels = np.asarray(split.labels[side][position])
         variants, sizes = _variants(split, position, labels, margin)
         located = locate(variables, variants, sizes)
         centres, present = true_centres(labels[None])
-        found["true_centres"].append(centres[0])
-        found["present"].append(present[0])
-        found["boxes"].append([_box(np.isin(labels, own)) for own in PART_LABELS])
+        columns["true_centres"].append(centres[0])
+        columns["present"].append(present[0])
+        columns["boxes"].append([_box(np.isin(labels, own)) for own in PART_LABELS])
         mask = np.asarray(located["mask"])
-        kept = [np.isin(mask, own).any(axis=(1, 2)) for own in PART_LABELS]
-        found["kept"].append(np.stack(kept, axis=1))
+        has_part = [np.isin(mask, own).any(axis=(1, 2)) for own in PART_LABELS]
+        columns["mask_has_part"].append(np.stack(has_part, axis=1))
         for cropper in CROPPERS:
-            found[cropper].append(centres_of(located[cropper]))
-    arrays = {name: np.stack([np.asarray(one) for one in each]) for name, each in found.items()}
+            columns[cropper].append(centres_of(located[cropper]))
+    arrays = {name: np.stack([np.asarray(one) for one in each]) for name, each in columns.items()}
     centres = {cropper: arrays.pop(cropper) for cropper in CROPPERS}
     return Findings(**arrays, centres=centres)
 
@@ -154,7 +153,7 @@ def measure(findings: Findings) -> dict[str, Any]:
       mask lacked before hiding and after; and 'stn' and 'centroid' with what the module describes. What nothing
       was measured for is None.
     """
-    lost = findings.present & ~np.diagonal(findings.kept[:, 1:], axis1=1, axis2=2)
+    lost = findings.present & ~np.diagonal(findings.mask_has_part[:, 1:], axis1=1, axis2=2)
     parts = {
         name: _measure(findings, findings.present & (np.arange(len(PART_NAMES)) == part))
         for part, name in enumerate(PART_NAMES)
@@ -177,12 +176,12 @@ def table(results: dict[str, Any]) -> str:
     for name, group in groups.items():
         distances, inside, moved = [], [], []
         for cropper in CROPPERS:
-            found = group[cropper]
-            before, after = (found[f"distance_{when}"]["mean"] for when in ("before", "after"))
+            statistics = group[cropper]
+            before, after = (statistics[f"distance_{when}"]["mean"] for when in ("before", "after"))
             distances.append(f"{_shown(before, 1)} → {_shown(after, 1)}")
-            before, after = (found[f"inside_{when}"] for when in ("before", "after"))
+            before, after = (statistics[f"inside_{when}"] for when in ("before", "after"))
             inside.append(f"{_shown(before, 0, 100)} → {_shown(after, 0, 100)}")
-            moved.append(_shown(found["others_moved"]["mean"], 1))
+            moved.append(_shown(statistics["others_moved"]["mean"], 1))
         lines.append(
             f"{name:<10}{group['hidden']:>6}{group['lost']:>6}  {distances[0]:<14}{distances[1]:<15}"
             f"{inside[0]:<13}{inside[1]:<13}{moved[0]:>5}{moved[1]:>9}"
@@ -276,12 +275,12 @@ def _measure(findings: Findings, hidden: np.ndarray) -> dict[str, Any]:
     """The statistics over hidden parts, bool [N, 6]."""
     images, parts = np.nonzero(hidden)
     true, boxes = findings.true_centres[images, parts], findings.boxes[images, parts]
-    kept_before = findings.kept[images, 0, parts]
-    kept_after = findings.kept[images, 1 + parts, parts]
-    found: dict[str, Any] = {
+    had_part = findings.mask_has_part[images, 0, parts]
+    has_part = findings.mask_has_part[images, 1 + parts, parts]
+    statistics: dict[str, Any] = {
         "hidden": len(images),
-        "lost_before": int((~kept_before).sum()),
-        "lost": int((~kept_after).sum()),
+        "lost_before": int((~had_part).sum()),
+        "lost": int((~has_part).sum()),
     }
     is_other = findings.present[images] & (np.arange(len(PART_NAMES)) != parts[:, None])
     for cropper, centres in findings.centres.items():
@@ -289,7 +288,7 @@ def _measure(findings: Findings, hidden: np.ndarray) -> dict[str, Any]:
         each = np.arange(len(images))
         before, after = all_before[each, parts], all_after[each, parts]
         moved = np.linalg.norm(all_after - all_before, axis=-1)
-        found[cropper] = {
+        statistics[cropper] = {
             "distance_before": _statistics(np.linalg.norm(before - true, axis=-1)),
             "distance_after": _statistics(np.linalg.norm(after - true, axis=-1)),
             "moved": _statistics(moved[each, parts]),
@@ -297,7 +296,7 @@ def _measure(findings: Findings, hidden: np.ndarray) -> dict[str, Any]:
             "inside_after": _share_inside(after, boxes),
             "others_moved": _statistics(moved[is_other]),
         }
-    return found
+    return statistics
 
 
 def _share_inside(centres: np.ndarray, boxes: np.ndarray) -> float | None:

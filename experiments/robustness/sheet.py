@@ -9,9 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fpliif_jax import pictures
+from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
 from fpliif_jax.systems.stn_icnn import grid_transformer
-from fpliif_jax.systems.stn_icnn.grid_transformer import PART_LABELS
-from fpliif_jax.systems.stn_icnn.model import PART_NAMES
 
 TILE, GAP, LABEL_WIDTH, LINE = 240, 14, 120, 24
 ROWS = {
@@ -94,8 +93,8 @@ def _tile(
     part = column.hidden_part
     if row == "mask":
         lost = not np.isin(column.mask, PART_LABELS[part]).any()
-        found = "finds no" if lost else "still finds"
-        return _enlarged(_masked(column, class_names), view), f"K {found} {PART_NAMES[part]}"
+        verb = "finds no" if lost else "still finds"
+        return _enlarged(_masked(column, class_names), view), f"K {verb} {PART_NAMES[part]}"
     tile = _enlarged(column.image, view)
     if row == "hidden":
         return tile, column.title

@@ -60,7 +60,7 @@ def check_longest_side(longest_side: int | None, side: int) -> None:
     """Raises ValueError unless pictures with such a side fit a canvas of that side; None always does."""
     if longest_side is not None and not 1 <= longest_side <= side:
         raise ValueError(
-            f"data.longest_side = {longest_side}: it must be 1 to data.image_size = {side}, or none"
+            f"config.data.longest_side is {longest_side}; it must be 1 to config.data.image_size = {side}, or none"
         )
 
 

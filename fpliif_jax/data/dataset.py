@@ -99,7 +99,7 @@ class Dataset:
 
     @property
     def cache_folder(self) -> pathlib.Path:
-        """Where what is made of these very examples is kept."""
+        """The folder for what is computed from these very examples, as their resized arrays."""
         metadata = self.metadata
         if self.config.cache_dir:
             cache = pathlib.Path(self.config.cache_dir).expanduser()
@@ -207,7 +207,8 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     longest_side = config.get("longest_side")
     if longest_side is not None and config.framing != "canvas":
         raise ValueError(
-            f"data.longest_side = {longest_side}: it is for data.framing = 'canvas', not {config.framing!r}"
+            f"config.data.longest_side is {longest_side}; it is for config.data.framing='canvas', not "
+            f"{config.framing!r}"
         )
     canvas.check_longest_side(longest_side, config.image_size)
 
@@ -223,9 +224,9 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
             "synthetic faces need folders of their own: set --config.data.manual_dir and "
             "--config.data.data_dir"
         )
-    wanted = config.synthetic
-    counts = f"{wanted.num_train}-{wanted.num_val}-{wanted.num_test}"
-    faces = f"{config.name}-{counts}-{wanted.image_size}px-seed{wanted.seed}"
+    synthetic = config.synthetic
+    counts = f"{synthetic.num_train}-{synthetic.num_val}-{synthetic.num_test}"
+    faces = f"{config.name}-{counts}-{synthetic.image_size}px-seed{synthetic.seed}"
     # Earlier drawings, and what was prepared from them, keep their folders: earlier runs were on them.
     earlier = pathlib.Path(config.manual_dir).expanduser() / faces
     version = synthetic_faces.DRAWING_VERSIONS.get(config.name, 1)
@@ -239,11 +240,11 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     synthetic_faces.write_dataset(
         config.name,
         manual_dir,
-        num_train=wanted.num_train,
-        num_val=wanted.num_val,
-        num_test=wanted.num_test,
-        image_size=wanted.image_size,
-        seed=wanted.seed,
+        num_train=synthetic.num_train,
+        num_val=synthetic.num_val,
+        num_test=synthetic.num_test,
+        image_size=synthetic.image_size,
+        seed=synthetic.seed,
         num_workers=config.num_workers or None,
     )
     return str(manual_dir), str(data_dir)

@@ -71,7 +71,7 @@ def open_or_build(
     Args:
       folder: of the split, keyed by data fingerprint.
       source: the prepared split, random access; examples have an 'id'.
-      arrays: what is wanted.
+      arrays: those to open.
       description: label of the progress bar.
       num_workers: threads, by default one a core; Pillow, NumPy and hashlib release the interpreter's lock.
 

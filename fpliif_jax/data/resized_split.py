@@ -11,6 +11,7 @@ from PIL import Image
 
 from fpliif_jax.data import canvas, resize, resize_cache, splits
 from fpliif_jax.data.dataset import Dataset
+from fpliif_jax.data.facial_parts import facial_parts_table
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 
@@ -42,7 +43,7 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
     Args:
       dataset: a prepared set.
       name: 'train', 'validation' or 'test'.
-      label_sizes: sides of the square label maps wanted; on a canvas only config.data.image_size.
+      label_sizes: sides of the square label maps; on a canvas only config.data.image_size.
 
     Raises:
       DataError: the disk is full or the cache cannot be written.
@@ -51,8 +52,8 @@ def load_split(dataset: Dataset, name: str, label_sizes: tuple[int, ...]) -> Spl
     config = dataset.config
     if config.framing == "canvas" and set(label_sizes) - {config.image_size}:
         raise ValueError(
-            f"label maps of {label_sizes} pixels: with data.framing = 'canvas' they are of "
-            f"data.image_size = {config.image_size} pixels"
+            f"label maps of {label_sizes} pixels: with config.data.framing='canvas' their side is "
+            f"config.data.image_size = {config.image_size}"
         )
     arrays = [_images(config), *(_labels(dataset, size) for size in label_sizes)]
     if config.framing == "canvas":
@@ -119,7 +120,7 @@ def _sizes(config: ml_collections.ConfigDict) -> resize_cache.ResizedArray:
 
 
 def _frame(config: ml_collections.ConfigDict) -> str:
-    """Of a canvas and the images on it, for names of files."""
+    """Sides of a canvas and of the largest image on it, as names of files have them."""
     longest_side = config.get("longest_side")
     return (
         str(config.image_size) if longest_side is None else f"{config.image_size}-of-{longest_side}"
@@ -142,29 +143,6 @@ def _framed_labels(
         picture = canvas.canvas_size(picture, size, config.get("longest_side"))
         return canvas.place_labels_on_canvas(labels, size, picture, num_classes, **options)
     return resize.resize_label_map(labels, (size, size), num_classes, **options)
-
-
-def facial_parts_table(names: tuple[str, ...]) -> np.ndarray:
-    """Which of `class_names.FACIAL_PARTS` each class of a data set is.
-
-    Args:
-      names: the data set's; index = id.
-
-    Returns:
-      uint8 [len(names)]: the part's id, 0 (background) for what is none.
-
-    Raises:
-      ValueError: a part is missing.
-    """
-    parts = class_names.FACIAL_PARTS
-    named = [class_names.CELEBAMASK_HQ_FACIAL_PARTS.get(name, name) for name in names]
-    missing = [part for part in parts if part not in named]
-    if missing:
-        raise ValueError(
-            f"data.labels = 'facial_parts': the data set has no {', '.join(missing)} among its "
-            f"classes {', '.join(names)}; choose 'all' (FP-LIIF; STN-iCNN needs these parts)"
-        )
-    return np.array([parts.index(name) if name in parts else 0 for name in named], np.uint8)
 
 
 def _open_source(dataset: Dataset, name: str) -> Sequence[dict[str, bytes | np.ndarray]]:

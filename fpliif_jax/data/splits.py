@@ -43,17 +43,19 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     shares = tuple(config.split_fractions)
     if len(shares) != 3 or not min(shares) >= 0 or not math.isclose(sum(shares), 1):
         raise ValueError(
-            f"data.split_fractions = {shares}: it must be three numbers, none below 0, whose sum "
+            f"config.data.split_fractions is {shares}; it must be three numbers, none below 0, whose sum "
             "is 1, for training, validation and test"
         )
     counts = tuple(config.get("split_counts") or ())
     if config.split == "first" and (len(counts) != 3 or min(counts) < 0 or not sum(counts)):
         raise ValueError(
-            f"data.split_counts = {counts}: data.split = 'first' needs three numbers of examples, none "
+            f"config.data.split_counts is {counts}: config.data.split='first' needs three numbers of examples, none "
             "below 0 and not all 0, for training, validation and test"
         )
     if config.train_subset < 0:
-        raise ValueError(f"data.train_subset = {config.train_subset}: it must be 0 (all) or more")
+        raise ValueError(
+            f"config.data.train_subset is {config.train_subset}; it must be 0 (all) or more"
+        )
 
 
 def is_own(config: ml_collections.ConfigDict, name: str) -> bool:
@@ -71,15 +73,15 @@ def counts(
       official: examples of the official splits.
       subset: False: as if config.train_subset were 0.
     """
-    found = dict(official)
+    sizes = dict(official)
     if config.split == "first":
-        found = dict(zip(SPLIT_NAMES, config.split_counts, strict=True))
+        sizes = dict(zip(SPLIT_NAMES, config.split_counts, strict=True))
     elif config.split == "random":
         shares = random_split.split_sizes(sum(official.values()), config.split_fractions)
-        found = dict(zip(SPLIT_NAMES, shares, strict=True))
-    if subset and config.train_subset and found["train"]:
-        found["train"] = config.train_subset
-    return found
+        sizes = dict(zip(SPLIT_NAMES, shares, strict=True))
+    if subset and config.train_subset and sizes["train"]:
+        sizes["train"] = config.train_subset
+    return sizes
 
 
 def members(
@@ -92,31 +94,31 @@ def members(
       name: 'train', 'validation' or 'test'.
       official_ids: ids of the official splits, in their order: of this one alone where config.split is 'official'.
     """
-    found = [
+    chosen = [
         Member(split, position, identifier)
         for split, ids in official_ids.items()
         for position, identifier in enumerate(ids)
     ]
     if config.split != "official":
         if config.split == "random":
-            found.sort(key=lambda member: random_split.by_hash(config.split_seed, member.id))
+            chosen.sort(key=lambda member: random_split.by_hash(config.split_seed, member.id))
         else:
-            found.sort(key=lambda member: _by_number(member.id))
+            chosen.sort(key=lambda member: _by_number(member.id))
         official = {split: len(ids) for split, ids in official_ids.items()}
         sizes = counts(config, official, subset=False)
         start = sum(sizes[other] for other in SPLIT_NAMES[: SPLIT_NAMES.index(name)])
-        found = found[start : start + sizes[name]]
+        chosen = chosen[start : start + sizes[name]]
     if name == "train" and config.train_subset:
         hashes = [
-            random_split.hash_of(f"subset {config.split_seed} {member.id}") for member in found
+            random_split.hash_of(f"subset {config.split_seed} {member.id}") for member in chosen
         ]
-        lowest = sorted(range(len(found)), key=hashes.__getitem__)[: config.train_subset]
-        found = [found[position] for position in sorted(lowest)]
-    return found
+        lowest = sorted(range(len(chosen)), key=hashes.__getitem__)[: config.train_subset]
+        chosen = [chosen[position] for position in sorted(lowest)]
+    return chosen
 
 
 def folder_name(config: ml_collections.ConfigDict, name: str) -> str:
-    """Of a split in the cache; tells which examples it has and in which order."""
+    """Name of a split's folder in the cache: another for other examples or another order."""
     parts = [name]
     if config.split == "random":
         parts += ["random", *(str(float(share)) for share in config.split_fractions)]

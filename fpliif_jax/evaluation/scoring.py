@@ -12,16 +12,16 @@ from tqdm import tqdm
 
 from fpliif_jax import parallel, systems
 from fpliif_jax.data.batches import Batch, evaluation_batches
+from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data.resized_split import Split
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.systems.protocol import Prediction, Protocol
-from fpliif_jax.systems.stn_icnn.model import PART_NAMES
 
 Variables = dict[str, Any]
 
 
 class ProtocolScores(NamedTuple):
-    """What a protocol scores images by; of a batch or of a split.
+    """The images of a batch or of a split, scored by a protocol.
 
     Attributes:
       matrices: int32 [N, C, C], the confusion matrix of every image.
@@ -65,7 +65,7 @@ def label_sizes(protocols: tuple[Protocol, ...]) -> tuple[int, ...]:
 def make_eval_step(
     model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
 ) -> Callable[[Variables, Batch], dict[str, tuple]]:
-    """Builds the pmapped step: replicated variables, a sharded batch -> what each protocol finds.
+    """Builds the pmapped step: replicated variables, a sharded batch -> the scores by each protocol.
 
     Returns:
       A function whose result has, for each protocol's key, (int32 [devices, N, C, C], measures), of the
@@ -75,12 +75,12 @@ def make_eval_step(
     classes = config.model.num_classes
 
     def step(variables: Variables, batch: Batch) -> dict[str, tuple]:
-        found = {}
+        scores = {}
         for name, predicted in predict(variables, batch).items():
             matrices = metrics.confusion_matrices(predicted.truth, predicted.labels, classes)
             counted = matrices * batch["weights"].astype(jnp.int32)[:, None, None]
-            found[name] = (counted, predicted.measures)
-        return parallel.all_gather(found)
+            scores[name] = (counted, predicted.measures)
+        return parallel.all_gather(scores)
 
     return parallel.pmap(step)
 
@@ -114,7 +114,7 @@ def score_split(
       batch_size: global.
       description: label of the progress bar; None for no bar.
     """
-    found: dict[Protocol, list[ProtocolScores]] = {protocol: [] for protocol in protocols}
+    batches: dict[Protocol, list[ProtocolScores]] = {protocol: [] for protocol in protocols}
     bar = tqdm(
         total=len(split),
         desc=description,
@@ -133,24 +133,24 @@ def score_split(
             results = score(batch)
             count = min(batch_size, remaining)
             for protocol in protocols:
-                kept = jax.tree.map(lambda leaf, n=count: leaf[:n], results[protocol.key])
-                found[protocol].append(kept)
+                scores = jax.tree.map(lambda leaf, n=count: leaf[:n], results[protocol.key])
+                batches[protocol].append(scores)
             remaining -= count
             bar.update(count)
     return {
         protocol: jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-        for protocol, parts in found.items()
+        for protocol, parts in batches.items()
     }
 
 
-def protocol_scores(found: ProtocolScores, class_names: tuple[str, ...]) -> dict[str, Any]:
+def protocol_scores(split_scores: ProtocolScores, class_names: tuple[str, ...]) -> dict[str, Any]:
     """All scores by a protocol, ready for JSON: `metrics.scores`, and the means of its measures.
 
     A measure [N, 6] is one of the six parts: {'mean': over images and parts, 'brow1': …}, in pixels, None
     where no image has the part.
     """
-    scores = metrics.scores(found.matrices, class_names)
-    for name, values in found.measures.items():
+    scores = metrics.scores(split_scores.matrices, class_names)
+    for name, values in split_scores.measures.items():
         means = {"mean": _defined_mean(values)}
         for part, column in zip(PART_NAMES, values.T, strict=True):
             means[part] = _defined_mean(column)

@@ -38,20 +38,20 @@ def count(config: ml_collections.ConfigDict, image_size: int, output_size: int) 
 
 
 def convolution(side: int, inputs: int, outputs: int, kernel_size: int = 3) -> int:
-    """Of a square output of that side."""
+    """Multiply-accumulates of a convolution whose square output has that side."""
     return side**2 * inputs * outputs * kernel_size**2
 
 
 def dense(positions: int, widths: tuple[int, ...]) -> int:
-    """Of dense layers between these widths, at so many positions."""
+    """Multiply-accumulates of dense layers between these widths, at so many positions."""
     return positions * sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
 
 
 def norm(elements: int, affine: bool) -> int:
-    """Of a norm over so many elements."""
+    """Multiply-accumulates of a norm over so many elements."""
     return elements * (5 if affine else 4)
 
 
 def halved(side: int) -> int:
-    """By a convolution or pooling of stride 2 that is padded by half of its odd size."""
+    """The side after a convolution or pooling of stride 2 that is padded by half of its odd size."""
     return (side - 1) // 2 + 1

@@ -47,7 +47,7 @@ class Protocol:
 
     @property
     def key(self) -> str:
-        """In results.json and file names: '256', '192to256', 'image'."""
+        """Its name in results.json and file names: '256', '192to256', 'image'."""
         return self._joined("to")
 
     @property
@@ -57,7 +57,7 @@ class Protocol:
 
     @property
     def text(self) -> str:
-        """As a config and the tables of published values have it: '256', '192->256', 'image'."""
+        """Its name in a config and the tables of published values: '256', '192->256', 'image'."""
         return self._joined("->")
 
     @property

@@ -13,7 +13,8 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data import canvas, resize, resize_cache
 from fpliif_jax.data.dataset import LABELS, Dataset, load_dataset
-from fpliif_jax.data.resized_split import Split, facial_parts_table, load_split
+from fpliif_jax.data.facial_parts import facial_parts_table
+from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import PreparedMetadata, prepare
@@ -463,14 +464,14 @@ def test_a_set_without_one_of_the_parts_is_refused() -> None:
         ({"framing": "round"}, r"data\.framing is 'round'.*'square', 'canvas'"),
         ({"labels": "few"}, r"data\.labels is 'few'.*'all', 'facial_parts'"),
         ({"split": "mine"}, r"data\.split is 'mine'.*'official', 'random'"),
-        ({"split_fractions": (0.5, 0.5)}, r"data\.split_fractions = \(0\.5, 0\.5\)"),
+        ({"split_fractions": (0.5, 0.5)}, r"data\.split_fractions is \(0\.5, 0\.5\)"),
         ({"split_fractions": (0.6, 0.3, 0.2)}, r"data\.split_fractions.*sum is 1"),
         ({"split_fractions": (1.2, -0.1, -0.1)}, r"data\.split_fractions.*below 0"),
-        ({"train_subset": -1}, r"data\.train_subset = -1"),
-        ({"split": "first"}, r"data\.split_counts = \(\).*three numbers"),
+        ({"train_subset": -1}, r"data\.train_subset is -1"),
+        ({"split": "first"}, r"data\.split_counts is \(\).*three numbers"),
         ({"split": "first", "split_counts": (5, -1, 2)}, r"split_counts.*none below 0"),
-        ({"longest_side": 20}, r"data\.longest_side = 20.*'canvas', not 'square'"),
-        ({"framing": "canvas", "longest_side": 33}, r"longest_side = 33.*1 to .*= 32, or none"),
+        ({"longest_side": 20}, r"data\.longest_side is 20.*'canvas', not 'square'"),
+        ({"framing": "canvas", "longest_side": 33}, r"longest_side is 33.*1 to .*= 32, or none"),
     ],
 )
 def test_a_wrong_setting_is_named(changes: dict[str, object], message: str) -> None:

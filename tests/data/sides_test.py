@@ -12,7 +12,8 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data import sides
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.data.resized_split import facial_parts_table, load_split
+from fpliif_jax.data.facial_parts import facial_parts_table
+from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import prepare

@@ -1,11 +1,14 @@
 """What may differ between two runs, by who asks: every field of every config, written out here by hand."""
 
+import ast
 import importlib
 import pathlib
+import re
 from collections.abc import Callable
 
 import pytest
 
+import fpliif_jax
 from fpliif_jax import configs
 from fpliif_jax.experiments.comparison import frameworks, readings
 from fpliif_jax.experiments.launching import jobs
@@ -90,3 +93,20 @@ def test_no_field_is_of_no_config() -> None:
         )
     }
     assert config_fields.FIELDS.keys() == used
+
+
+def test_errors_name_fields_with_config_before_them() -> None:
+    sections = "|".join(
+        sorted({field.partition(".")[0] for field in config_fields.FIELDS if "." in field})
+    )
+    bare = re.compile(rf"(?<![\w.])({sections})\.(\{{|[a-z_]+ is |[a-z_]+ ?=)")
+    messages = [
+        ast.unparse(text)
+        for path in pathlib.Path(fpliif_jax.__file__).parent.rglob("*.py")
+        for error in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(error, ast.Raise)
+        for text in ast.walk(error)
+        if isinstance(text, ast.JoinedStr)
+    ]
+    assert len(messages) > 100
+    assert [message for message in messages if bare.search(message)] == []

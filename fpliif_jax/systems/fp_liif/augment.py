@@ -31,7 +31,9 @@ def _check(config: ml_collections.ConfigDict) -> None:
     for field, allowed in (("crop", CROPS), ("fill", FILLS)):
         choices.check(f"config.augment.{field}", config[field], allowed)
     if not 0 <= config.rotation_degrees <= 180:
-        raise ValueError(f"augment.rotation_degrees is {config.rotation_degrees}: 0 to 180")
+        raise ValueError(
+            f"config.augment.rotation_degrees is {config.rotation_degrees}; it must be 0 to 180"
+        )
     bounds = {
         "shear_degrees": (-45.0, 45.0),
         "scale": (0.05, 20.0),
@@ -44,7 +46,7 @@ def _check(config: ml_collections.ConfigDict) -> None:
         low, high = config[field]
         if not lowest <= low <= high <= highest:
             raise ValueError(
-                f"augment.{field} is {(low, high)}: it must be (low, high) with low ≤ high, "
+                f"config.augment.{field} is {(low, high)}; it must be (low, high) with low ≤ high, "
                 f"both within [{lowest}, {highest}]"
             )
 
@@ -123,7 +125,7 @@ def augment(
         )
     if size > config.scale[0] * _LARGEST_CANVAS:
         raise ValueError(
-            f"augment.scale reaches down to {config.scale[0]}: too little for images of {size}²; "
+            f"config.augment.scale reaches down to {config.scale[0]}: too little for images of {size}²; "
             f"size / scale may be {_LARGEST_CANVAS} at most"
         )
     if config.horizontal_flip and sorted(flip_classes) != list(range(len(flip_classes))):

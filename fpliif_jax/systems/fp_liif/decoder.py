@@ -90,7 +90,7 @@ class LIIFDecoder(nn.Module):
         }
 
     def select(self, groups: tuple[Array, ...]) -> Latent:
-        """What is decoded, of the outputs of the encoder's groups: the last, 'latent_grid'."""
+        """The outputs of the encoder's groups that are decoded: the last, 'latent_grid'."""
         return {"latent_grid": groups[-1]}
 
     def __call__(

@@ -49,7 +49,7 @@ def edge_map(labels: jax.Array, width: int) -> jax.Array:
         ValueError: the width is below 1.
     """
     if width < 1:
-        raise ValueError(f"loss.edge_width is {width}: it must be at least 1")
+        raise ValueError(f"config.loss.edge_width is {width}; it must be at least 1")
     labels = labels.astype(jnp.int32)
     labelled = labels != IGNORE_LABEL
     unseen = jnp.int32(jnp.iinfo(jnp.int32).min)
@@ -90,7 +90,7 @@ def loss_normalisers(
 def _apply_temperature(logits: jax.Array, config: ml_collections.ConfigDict) -> jax.Array:
     choices.check("config.loss.temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
     if not config.temperature > 0:
-        raise ValueError(f"loss.temperature is {config.temperature}: it must be positive")
+        raise ValueError(f"config.loss.temperature is {config.temperature}; it must be positive")
     if config.temperature_mode == "divide":
         return logits / config.temperature
     if config.temperature_mode == "multiply":

@@ -131,7 +131,7 @@ class UNetDecoder(nn.Module):
         return layers.sample_at(logits, coordinates[..., 0], coordinates[..., 1], "bilinear")
 
     def _logits(self, latent: Latent, train: bool, example_weights: Array | None) -> Array:
-        """At the size of the first skip, float32 [B, H, W, C]."""
+        """Logits at the size of the first skip, float32 [B, H, W, C]."""
         coarsest = self.latent(latent["latent_grid"], train, example_weights)
         # 'SAME' keeps the last row of a grid of odd height.
         hidden = nn.max_pool(coarsest, (2, 2), strides=(2, 2), padding="SAME")

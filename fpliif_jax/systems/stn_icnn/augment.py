@@ -36,27 +36,31 @@ def _check(config: ml_collections.ConfigDict, size: int) -> None:
     copies, low, high = config.copies, *config.scale
     if not 1 <= copies <= 5:
         raise ValueError(
-            f"augment.copies is {copies}: 1 to 5; copy c has c of the four operations, from 0 on"
+            f"config.augment.copies is {copies}; it must be 1 to 5; copy c has c of the four operations, from 0 on"
         )
     if not 0 <= config.rotation_degrees <= 180:
-        raise ValueError(f"augment.rotation_degrees is {config.rotation_degrees}: 0 to 180")
+        raise ValueError(
+            f"config.augment.rotation_degrees is {config.rotation_degrees}; it must be 0 to 180"
+        )
     if not 0 <= config.shift <= 1:
-        raise ValueError(f"augment.shift is {config.shift}: 0 to 1, in widths and heights")
+        raise ValueError(
+            f"config.augment.shift is {config.shift}; it must be 0 to 1, in widths and heights"
+        )
     if not 0.05 <= low <= high <= 20:
         raise ValueError(
-            f"augment.scale is {(low, high)}: it must be (low, high) with low ≤ high, both within "
+            f"config.augment.scale is {(low, high)}; it must be (low, high) with low ≤ high, both within "
             "[0.05, 20]"
         )
     if not 0 <= config.noise_sd < math.inf:
-        raise ValueError(f"augment.noise_sd is {config.noise_sd}: 0 or more")
+        raise ValueError(f"config.augment.noise_sd is {config.noise_sd}; it must be 0 or more")
     # Without shear a row (a, b) of the inverse has |a| + |b| ≤ √2 / s: see `warp.source_positions`.
     # A copy may have no scale, which is a scale of 1.
     smallest = min(low, 1.0)
     farthest = math.sqrt(2) / smallest * (size / 2 + config.shift * size) + size / 2
     if farthest > warp.LARGEST_POSITION:
         raise ValueError(
-            f"augment.scale reaches down to {low}: too little for a canvas of {size}² and "
-            f"augment.shift = {config.shift}. Positions in the source would reach "
+            f"config.augment.scale reaches down to {low}: too little for a canvas of {size}² and "
+            f"config.augment.shift is {config.shift}. Positions in the source would reach "
             f"{farthest:.0f} pixels, and may reach {warp.LARGEST_POSITION}"
         )
 

@@ -18,11 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax import choices
+from fpliif_jax.data.facial_parts import PART_LABELS
 
 Array = jax.Array
 
-# Labels of the six parts: brow 1, brow 2, eye 1, eye 2, nose, mouth (upper lip, inner, lower lip).
-PART_LABELS = ((1,), (2,), (3,), (4,), (5,), (6, 7, 8))
 LARGEST_SIDE = 1290  # sums of side³ pixel positions stay below 2³¹
 # How a θ is made of a centre, see `theta_of_centres`, and between which points −1 and 1 lie.
 THETA_FORMS = ("align_corners", "eq21_half_pixel", "eq21")

@@ -59,7 +59,7 @@ class LocalizationNet(nn.Module):
         if min(x.shape[1:3]) < VGG9_SMALLEST:
             raise ValueError(
                 f"the 'vgg9' localisation network takes inputs of {VGG9_SMALLEST}² or more, not "
-                f"{x.shape[1]}x{x.shape[2]}; set model.coarse_size"
+                f"{x.shape[1]}x{x.shape[2]}; set config.model.coarse_size"
             )
         for index, features in enumerate(self.vgg9_features):
             for half in range(2):
@@ -131,7 +131,7 @@ class LocalizationNet(nn.Module):
         if not all(low <= side <= high for side in x.shape[1:3]):
             raise ValueError(
                 f"the 'conv15' localisation network takes inputs of {low}² to {high}², not "
-                f"{x.shape[1]}x{x.shape[2]}; choose another or set model.coarse_size"
+                f"{x.shape[1]}x{x.shape[2]}; choose another or set config.model.coarse_size"
             )
 
         def norm(x: Array, index: int) -> Array:

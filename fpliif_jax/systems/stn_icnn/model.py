@@ -6,14 +6,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
 from fpliif_jax.systems.stn_icnn import grid_transformer
-from fpliif_jax.systems.stn_icnn.grid_transformer import PART_LABELS
 from fpliif_jax.systems.stn_icnn.icnn import ICNN
 from fpliif_jax.systems.stn_icnn.localization import LocalizationNet
 
 Array = jax.Array
 
-PART_NAMES = ("brow1", "brow2", "eye1", "eye2", "nose", "mouth")
 # The network of each part, and whether the part is mirrored into and out of it.
 _NETWORK_OF_PART = (
     ("brows", False),

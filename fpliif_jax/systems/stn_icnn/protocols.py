@@ -84,7 +84,7 @@ class _Faces:
 
     @functools.cached_property
     def errors(self) -> dict[str, Array]:
-        """Of the system's windows."""
+        """Errors of the system's windows."""
         return self.errors_of(self.theta)
 
     def labels_in(self, theta: Array) -> Array:

@@ -15,12 +15,12 @@ import ml_collections
 import numpy as np
 
 from fpliif_jax import choices
+from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
 from fpliif_jax.systems.stn_icnn import augment, framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import losses as part_losses
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
-from fpliif_jax.systems.stn_icnn.model import PART_NAMES
 from fpliif_jax.systems.stn_icnn.windows import crop_sizes, true_windows
 
 STAGES = ("coarse", "localisation", "fine", "end_to_end")

@@ -96,7 +96,7 @@ def _conv15(prefix: str, path: Path) -> Table:
 
 
 def _localisation(prefix: str, names: list[str]) -> Table:
-    """Of the kind that the names tell; of ResNet-18, which the published results have, if none."""
+    """Entries of the localisation network that the names are of; if none, of ResNet-18, as in the published results."""
     conv15 = f"{prefix}localize_net."
     if any(name.startswith(conv15) for name in names):
         return _conv15(conv15, ("localisation",))

@@ -14,13 +14,13 @@ from fpliif_jax import systems
 from fpliif_jax.configs import stn_icnn_celebamask_hq_official
 from fpliif_jax.data.batches import EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset, load_dataset
+from fpliif_jax.data.facial_parts import PART_LABELS
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import grid_transformer, protocols, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
-from fpliif_jax.systems.stn_icnn.grid_transformer import PART_LABELS
 from fpliif_jax.training.step import init_variables
 
 SIDE, CROP, MOUTH = 48, 11, 21

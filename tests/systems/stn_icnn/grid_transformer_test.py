@@ -8,10 +8,10 @@ import pytest
 from needs_torch import torch
 from scipy import ndimage
 
+from fpliif_jax.data.facial_parts import PART_LABELS
 from fpliif_jax.systems.stn_icnn import grid_transformer
 from fpliif_jax.systems.stn_icnn.grid_transformer import (
     LARGEST_SIDE,
-    PART_LABELS,
     centres_of_theta,
     crop_images,
     crop_labels,

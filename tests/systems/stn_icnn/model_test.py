@@ -14,11 +14,12 @@ from jax.flatten_util import ravel_pytree
 from needs_torch import torch
 
 from fpliif_jax.configs import stn_icnn, stn_icnn_helen_official
+from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.interop import stn_icnn_from_torch
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import icnn
 from fpliif_jax.systems.stn_icnn.grid_transformer import centres_of_theta
-from fpliif_jax.systems.stn_icnn.model import PART_NAMES, STNICNN
+from fpliif_jax.systems.stn_icnn.model import STNICNN
 
 functional = torch.nn.functional
 

@@ -17,6 +17,7 @@ from tiny_icnn_run import tiny_icnn_config
 
 from fpliif_jax import parallel, systems
 from fpliif_jax.data.batches import blank_batch
+from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
@@ -269,7 +270,7 @@ def test_an_absent_part_is_no_target(variables: dict[str, Any]) -> None:
 def test_normalisers_count_what_is_there_and_no_padding() -> None:
     batch = _batch(3, 4)
     batch["labels"][1][batch["labels"][1] == 3] = 0  # the first eye
-    parts = dict.fromkeys(icnn_stages.PART_NAMES, 3 * 13**2)
+    parts = dict.fromkeys(PART_NAMES, 3 * 13**2)
     expected = {
         "coarse": {"pixels": 3 * 32**2},
         "localisation": {"entries": 17 * 6},  # of θ, for each part that is there
@@ -309,7 +310,7 @@ def test_the_truth_of_the_joint_training_is_what_the_predicted_windows_show() ->
         return targets, stage.sums({}, inputs)[0]
 
     targets, sums = compute(_batch(2, 2)["labels"].astype(np.int32))
-    for name, target in zip(icnn_stages.PART_NAMES, targets, strict=True):
+    for name, target in zip(PART_NAMES, targets, strict=True):
         assert target.max() > 0, "the windows show nothing"
         assert sums[name] < 0.01 * target.size, name
 
@@ -349,8 +350,8 @@ def test_each_stage_has_its_own_rates_and_is_chosen_by_its_own_score() -> None:
 
 def test_losses_of_parts_are_averaged_or_added() -> None:
     config = tiny_icnn_config()
-    sums = {name: jnp.float32(value) for value, name in enumerate(icnn_stages.PART_NAMES)}
-    counts = {name: jnp.float32(2) for name in icnn_stages.PART_NAMES}
+    sums = {name: jnp.float32(value) for value, name in enumerate(PART_NAMES)}
+    counts = {name: jnp.float32(2) for name in PART_NAMES}
     assert float(_stage(config, "fine").total(sums, counts)[0]) == pytest.approx(15 / 2 / 6)
     config.loss.part_reduction = "sum"
     assert float(_stage(config, "fine").total(sums, counts)[0]) == pytest.approx(15 / 2)
