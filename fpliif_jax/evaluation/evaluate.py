@@ -1,11 +1,10 @@
-"""Evaluates the checkpoints of a run of JAX, or a model from elsewhere."""
+"""Evaluates the checkpoints of a run of JAX, or a model that is not of a run."""
 
 import functools
 import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-import flax.linen as nn
 import jax
 import ml_collections
 import numpy as np
@@ -29,7 +28,7 @@ def evaluate(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
     dataset: Dataset,
-    given: InferenceCheckpoint | None = None,
+    external: InferenceCheckpoint | None = None,
 ) -> dict[str, Any]:
     """Evaluates every checkpoint, split and protocol of config.eval and writes what `results.evaluate_models` leaves.
 
@@ -37,7 +36,7 @@ def evaluate(
       config: the run's settings.
       workdir: where the results go, and the checkpoints are.
       dataset: prepared.
-      given: a model from elsewhere, to evaluate instead of the run's checkpoints; its name is 'given'.
+      external: a model that is not of the run, to evaluate instead of its checkpoints; results call it 'given'.
 
     Returns:
       The content of results.json.
@@ -48,10 +47,12 @@ def evaluate(
     """
     protocols = parse_protocols(config)
     model = create_model(config.model)
+    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
+    expected = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     eval_step = make_eval_step(model, config, protocols)
     predict = systems.of(config).make_predictor(model, config, protocols)
     checkpoints, notes, train = ["given"], [], None
-    if given is None:
+    if external is None:
         checkpoints = checkpoints_to_evaluate(config, workdir)
         missing = [which for which in config.eval.checkpoints if which not in checkpoints]
         notes = [f"there is no {which!r} checkpoint" for which in missing]
@@ -60,9 +61,9 @@ def evaluate(
 
     def models() -> Iterator[TrainedModel]:
         for which in checkpoints:
-            state = given or load_for_inference(workdir, which)
-            check_same_model(state, config, model, workdir)
-            origin = state.note if given else workdir
+            state = external or load_for_inference(workdir, which)
+            check_same_model(state, config, expected, workdir)
+            origin = state.note if external else workdir
             check_same_classes(state.class_names, dataset.class_names, origin)
             variables = systems.of(config).inference_variables(config.model, state.variables)
             yield TrainedModel(
@@ -86,10 +87,16 @@ def count_parameters(variables: Variables) -> int:
 def check_same_model(
     state: InferenceCheckpoint,
     config: ml_collections.ConfigDict,
-    model: nn.Module,
+    expected: Variables,
     workdir: pathlib.Path,
 ) -> None:
     """Refuses a checkpoint that would be another function under this config.
+
+    Args:
+      state: the checkpoint.
+      config: the run's settings.
+      expected: the shapes of the variables of its model.
+      workdir: the run's folder.
 
     Raises:
       CheckpointError: names the first setting or array that differs, or says that its sides do.
@@ -98,10 +105,8 @@ def check_same_model(
     names = flatten_config(json_config(config))
     fields = tuple(name for name in names if config_fields.decides_function(name))
     check_same_fields(json_config(state.config), config, fields, workdir)
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
-    wanted = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     checkpoint.check_same_arrays(
-        state.variables, wanted, checkpoint.directory(workdir, "best").parent
+        state.variables, expected, checkpoint.directory(workdir, "best").parent
     )
 
 

@@ -212,12 +212,12 @@ def table(results: dict[str, Any]) -> str:
         f"{'split':<11}{'checkpoint':<19}{'row':>17}{'mean F1':>9}{'mIoU':>8}{'per image':>10}"
         f"{'images':>8}"
     ]
-    for found in results["evaluations"]:
-        percents = [found["mean_f1"], found["miou"], found["per_image_mean_f1"]]
+    for entry in results["evaluations"]:
+        percents = [entry["mean_f1"], entry["miou"], entry["per_image_mean_f1"]]
         f1, miou, per_image = ("–" if p is None else f"{100 * p:.2f}" for p in percents)
         lines.append(
-            f"{found['split']:<11}{found['checkpoint']:<19}{title_of(found['row']):>17}{f1:>9}{miou:>8}"
-            f"{per_image:>10}{found['images']:>8}"
+            f"{entry['split']:<11}{entry['checkpoint']:<19}{title_of(entry['row']):>17}{f1:>9}{miou:>8}"
+            f"{per_image:>10}{entry['images']:>8}"
         )
     if results["dataset"]["drawn"]:
         lines.append("data: the faces are drawn")

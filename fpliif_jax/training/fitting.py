@@ -54,17 +54,34 @@ def with_numbers(config: ml_collections.ConfigDict, numbers: Numbers) -> ml_coll
 
 def planned_bytes(compiled: Any) -> dict[str, int] | None:
     """What XLA reserves for one call of a compiled function on one device, by what for, and the 'total'."""
-    found = compiled.memory_analysis()
-    if found is None:
+    analysis = compiled.memory_analysis()
+    if analysis is None:
         return None
     parts = {
-        "arguments": int(found.argument_size_in_bytes),
-        "outputs": int(found.output_size_in_bytes),
-        "temporaries": int(found.temp_size_in_bytes),
-        "shared": int(found.alias_size_in_bytes),
+        "arguments": int(analysis.argument_size_in_bytes),
+        "outputs": int(analysis.output_size_in_bytes),
+        "temporaries": int(analysis.temp_size_in_bytes),
+        "shared": int(analysis.alias_size_in_bytes),
     }
     total = parts["arguments"] + parts["outputs"] + parts["temporaries"] - parts["shared"]
     return {**parts, "total": total}
+
+
+def step_bytes(compiled: Any, config: ml_collections.ConfigDict, microbatch: int) -> int:
+    """What XLA reserves for a training step on one device; where it does not say, as much as is estimated."""
+    plan = planned_bytes(compiled)
+    if plan is not None:
+        return plan["total"]
+    size = (config.data.image_size, config.data.image_size)
+    return query_plan.training_bytes(microbatch, size, config.model)
+
+
+def choose_for_devices(
+    config: ml_collections.ConfigDict, batch_size: int, planned: Callable[[Numbers], float]
+) -> tuple[Numbers, str | None]:
+    """As `choose`, for the devices of this run."""
+    backend, memory_bytes = query_plan.this_device()
+    return choose(config, batch_size, backend, parallel.smallest(memory_bytes), planned)
 
 
 def choose(
@@ -116,10 +133,12 @@ def choose(
     memory = query_plan.UNKNOWN_MEMORY if memory_bytes is None else memory_bytes
     sizes = sorted({-(-rows // 2**power) for power in range(rows.bit_length() + 1)})
     guesses = [query_plan.training_bytes(size, output_size, model) for size in sizes]
-    found = largest_that_fits(sizes, guesses, _SHARE * memory, lambda size: planned(at_once(size)))
+    largest = largest_that_fits(
+        sizes, guesses, _SHARE * memory, lambda size: planned(at_once(size))
+    )
     gib = f"of the {memory / 2**30:.1f} GiB of a device"
-    if found is not None:
-        size, taken = found
+    if largest is not None:
+        size, taken = largest
         line = (
             f"microbatch: {size} of {rows} images at once ({taken / 2**30:.1f} GiB planned {gib})"
         )

@@ -85,7 +85,7 @@ def train(
 
 
 class _Dispatched(NamedTuple):
-    """A step that the devices were given, and whose metrics are still to be fetched."""
+    """A step that was dispatched to the devices, and whose metrics are still to be fetched."""
 
     step: int
     stage_step: int
@@ -201,7 +201,7 @@ def _validate(run: Run, prepared: PreparedStage, epoch: int, state: State) -> No
 
 
 def _end_stage(run: Run, stage: Stage, state: State) -> None:
-    """Begins the next stage; what it starts from is kept as checkpoint 'after_<stage>'."""
+    """Begins the next stage; what it starts from is saved as checkpoint 'after_<stage>'."""
     progress = run.progress
     if stage is not run.stages[-1]:
         networks, step = parallel.unreplicate(state), progress.step

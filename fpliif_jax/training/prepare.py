@@ -136,10 +136,10 @@ def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]
         if state["batch_stats"]:
             variables["batch_stats"] = state["batch_stats"]
         score = scoring.make_scorer(eval_step, variables)
-        (found,) = scoring.score_split(
+        (scores,) = scoring.score_split(
             score, split, protocols, run.config.eval.batch_size, description="validating"
         ).values()
-        return scoring.protocol_scores(found, run.dataset.class_names)
+        return scoring.protocol_scores(scores, run.dataset.class_names)
 
     return validate
 

@@ -92,7 +92,7 @@ class Interval:
             self.sums[name] = self.sums.get(name, 0.0) + number
 
     def means(self) -> dict[str, float]:
-        """Of each metric over the steps."""
+        """Mean of each metric over the steps."""
         return {name: total / self.steps for name, total in self.sums.items()}
 
 
@@ -151,7 +151,7 @@ class Progress:
 
     @classmethod
     def at_start(cls, config: ml_collections.ConfigDict, dataset: Dataset) -> Self:
-        """Of a run that has taken no step."""
+        """The progress of a run that has taken no step."""
         return cls(
             config=json_config(config),
             fingerprint=dataset.metadata.fingerprint,

@@ -1,4 +1,4 @@
-"""What both trainers tell while they train: records of metrics.jsonl, the bar, and why they stop."""
+"""What both trainers write while they train: records of metrics.jsonl, the progress bar, and why they stop."""
 
 import math
 import pathlib
@@ -12,7 +12,7 @@ from fpliif_jax.data_builders.errors import DataError, UserError
 from fpliif_jax.run_folder.run_record import MetricsLog
 from fpliif_jax.training.progress import Progress, StageSteps
 
-# Of the scores of a validation, those that are kept.
+# The scores of a validation that metrics.jsonl has.
 _VALIDATION_SCORES = ("mean_f1", "miou", "class_f1", "window_error")
 
 
@@ -50,11 +50,11 @@ def not_finite(
       ids: of the examples in the step's batch.
     """
     name, number = next(item for item in metrics.items() if not math.isfinite(item[1]))
-    kept = "there is no earlier checkpoint"
+    remaining = "there is no earlier checkpoint"
     if saved_step is not None:
-        kept = f"the last good checkpoint, of step {saved_step}, is kept"
+        remaining = f"the last good checkpoint, of step {saved_step}, is kept"
     return TrainingError(
-        f"{name} is {number} at {place}; {kept} in {workdir}; batch ids: {', '.join(ids)}"
+        f"{name} is {number} at {place}; {remaining} in {workdir}; batch ids: {', '.join(ids)}"
     )
 
 

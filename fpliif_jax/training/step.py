@@ -17,7 +17,6 @@ from fpliif_jax import parallel, systems
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.nn.cast_weights import with_gradients_of
 from fpliif_jax.systems import create_model
-from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
 
@@ -190,12 +189,7 @@ def make_fitted_step(
         batch["stop"] = np.zeros(len(batch["weights"]), np.float32)
         try:
             compiled = step.lower(state, parallel.shard(batch)).compile()
-            plan = fitting.planned_bytes(compiled)
-            # Where XLA does not say, as much as is estimated.
-            size = (config.data.image_size, config.data.image_size)
-            total = (
-                plan["total"] if plan else query_plan.training_bytes(microbatch, size, config.model)
-            )
+            total = fitting.step_bytes(compiled, config, microbatch)
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
@@ -205,10 +199,7 @@ def make_fitted_step(
         return math.inf if worst is None else worst
 
     if numbers is None:
-        backend, memory = query_plan.this_device()
-        numbers, line = fitting.choose(
-            config, batch_size, backend, parallel.smallest(memory), planned
-        )
+        numbers, line = fitting.choose_for_devices(config, batch_size, planned)
         if line is not None and parallel.is_main_process():
             print(line, file=sys.stderr)
     step, microbatch = step_with(*numbers.items())

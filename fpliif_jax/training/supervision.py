@@ -30,7 +30,7 @@ _REASONS = (
     (rb"heartbeat", "it sent no sign of life"),
     (rb"Connection reset|[Ss]ocket closed|UNAVAILABLE", "its connection was closed"),
 )
-_MOST_KEPT = 2**20  # bytes of what the C++ layer says
+_MOST_KEPT = 2**20  # bytes of the C++ layer's output
 _PATIENCE = 2.0  # seconds for what is still in the pipe when the child has ended
 
 _joined: int | None = None  # in the child: end of the pipe by which it tells that it has joined
@@ -71,35 +71,35 @@ def in_child() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     os.close(writer)
     os.close(teller)
-    kept = bytearray()
+    output = bytearray()
     # What the child has started may hold its end of the pipe open for longer than it lives.
-    copying = threading.Thread(target=_copy, args=(reader, kept), daemon=True)
+    copying = threading.Thread(target=_copy, args=(reader, output), daemon=True)
     copying.start()
     _, status = os.waitpid(child, 0)
     copying.join(_PATIENCE)
-    _say(*_ending(os.waitstatus_to_exitcode(status), bytes(kept), bool(os.read(news, 1))))
+    _say(*_ending(os.waitstatus_to_exitcode(status), bytes(output), bool(os.read(news, 1))))
 
 
 def joined() -> None:
-    """Tells the parent that the processes of the run have found each other."""
+    """Tells the parent that the processes of the run have joined."""
     if _joined is not None:
         os.write(_joined, b"1")
 
 
-def _ending(code: int, told: bytes, has_joined: bool) -> tuple[int, bytes]:
-    """Exit code of the parent, and what it says, by the child's code and what the C++ layer said."""
-    if code == LOST_PEER or (code == -signal.SIGABRT and told):
+def _ending(code: int, output: bytes, has_joined: bool) -> tuple[int, bytes]:
+    """Exit code and message of the parent, from the child's exit code and the output of the C++ layer."""
+    if code == LOST_PEER or (code == -signal.SIGABRT and output):
         if not has_joined:
-            match = _COORDINATION.search(told)
-            line = told[match.end() if match else 0 :].split(b"\n")[0][:200]
+            match = _COORDINATION.search(output)
+            line = output[match.end() if match else 0 :].split(b"\n")[0][:200]
             return 1, _APART.format(line=line.decode(errors="replace").strip()).encode()
         reason = next(
-            (text for pattern, text in _REASONS if re.search(pattern, told)),
+            (text for pattern, text in _REASONS if re.search(pattern, output)),
             "the connection to it was lost",
         )
         return LOST_PEER, _LOST.format(reason=reason).encode()
-    # Told while it ended well: nobody needs to know.
-    return (code if code >= 0 else 128 - code), told if code else b""
+    # Output of a child that ended well: nobody needs it.
+    return (code if code >= 0 else 128 - code), output if code else b""
 
 
 def _say(code: int, message: bytes) -> None:
@@ -107,21 +107,20 @@ def _say(code: int, message: bytes) -> None:
     os._exit(code)
 
 
-def _copy(source: int, kept: bytearray) -> None:
-    """Copies to stderr until the end or until the C++ layer tells of its coordination, and keeps the rest."""
+def _copy(source: int, output: bytearray) -> None:
+    """Copies to stderr until the end or until the first line of `_COORDINATION`; appends the rest to `output`."""
     is_heard = True
     while chunk := os.read(source, 2**16):
-        if not kept:
+        if not output:
             match = _COORDINATION.search(chunk)
             place = len(chunk) if match is None else match.start()
             # A terminal that is gone, or a full disk, must not end the run.
             is_heard = is_heard and _write(chunk[:place])
             chunk = chunk[place:]
-        kept += chunk
-        if (
-            len(kept) > _MOST_KEPT
-        ):  # the beginning has the reason, the end what the program itself said last
-            del kept[_MOST_KEPT // 2 : len(kept) - _MOST_KEPT // 2]
+        output += chunk
+        # The beginning has the reason, the end the program's own last words.
+        if len(output) > _MOST_KEPT:
+            del output[_MOST_KEPT // 2 : len(output) - _MOST_KEPT // 2]
 
 
 def _write(content: bytes) -> bool:
