@@ -206,28 +206,28 @@ def config_names() -> list[str]:
     )  # which has no model
 
 
-def config_file(given: str) -> str:
-    """The file that --config=GIVEN means: the package's for the name of an experiment, else GIVEN itself.
+def config_file(value: str) -> str:
+    """The file that --config=VALUE means: the package's for the name of an experiment, else VALUE itself.
 
     Raises:
       UserError: there is no such experiment, or no such file.
     """
-    path, colon, argument = given.partition(":")
+    path, colon, argument = value.partition(":")
     names = config_names()
     known = f"give a file, or one of {', '.join(names)}"
     if re.fullmatch(r"\w+", path):
         if path not in names:
-            raise UserError(f"--config={given}: there is no experiment of this name; {known}")
+            raise UserError(f"--config={value}: there is no experiment of this name; {known}")
         return f"{_CONFIGS / path}.py{colon}{argument}"
     if path and not pathlib.Path(path).exists():
         name = pathlib.Path(path).stem
         remedy = f"the package's own is --config={name}" if name in names else known
-        raise UserError(f"--config={given}: there is no such file; {remedy}")
-    return given
+        raise UserError(f"--config={value}: there is no such file; {remedy}")
+    return value
 
 
 class _ConfigParser(flags.ArgumentParser):
-    """Of --config: knows the package's experiments by name, and leaves files to ml_collections."""
+    """The parser of --config: knows the package's experiments by name, and leaves files to ml_collections."""
 
     def __init__(self, file_parser: flags.ArgumentParser) -> None:
         self._file_parser = file_parser
@@ -242,7 +242,7 @@ class _ConfigParser(flags.ArgumentParser):
 def define_config_flag() -> flags.FlagHolder[ml_collections.ConfigDict]:
     """Defines --config and, for every field of it, --config.FIELD; default: the synthetic faces.
 
-    Fields given on the command line are looked up in the default already here, so a misspelt one
+    Fields of the command line are looked up in the default already here, so a misspelt one
     is one line and exit code 1 here as in `parse_flags`.
     """
     with _exit_with_one_line():

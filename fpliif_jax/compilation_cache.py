@@ -16,8 +16,8 @@ def enable() -> None:
 
     The folder is `$XDG_CACHE_HOME/fpliif_jax/compiled/<processor>`, by default under ~/.cache. JAX's own variables
     have precedence: JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=false turns the
-    cache off. An entry is found by the program, its shapes and constants, the versions, flags and devices; it may be
-    deleted at any time. Call it before anything is compiled.
+    cache off. The key of an entry is made of the program, its shapes and constants, the versions, flags and devices; it
+    may be deleted at any time. Call it before anything is compiled.
     """
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(folder()))
@@ -26,7 +26,7 @@ def enable() -> None:
 
 
 def folder() -> pathlib.Path:
-    """Where compiled functions are kept.
+    """The folder of compiled functions.
 
     The name ends in a digest of the processor's features: JAX's keys do not contain them, and code compiled for
     one machine of a cluster with a common home may use instructions that another lacks.
@@ -38,10 +38,10 @@ def folder() -> pathlib.Path:
 
 
 def _processor() -> str:
-    """The processor's model and features as Linux tells them; elsewhere what Python knows."""
+    """The processor's model and features from Linux's /proc/cpuinfo; elsewhere what Python knows."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return platform.processor()
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
+    fields = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(fields)}))

@@ -28,7 +28,7 @@ class Interruption:
         """Installs the handlers.
 
         Args:
-          message: told where the process ends at once.
+          message: printed where the process ends at once.
         """
         self.requested = False
         self._message = message

@@ -22,7 +22,7 @@ PyTree = Any
 
 
 _HEARTBEAT_SECONDS = 20  # after which a process that sends nothing is taken for gone; JAX waits 100
-# What is said of a process that is gone, or that does not come to the first collective within Gloo's 30 s.
+# Parts of the messages about a process that is gone, or that does not come to the first collective within Gloo's 30 s.
 _LOST = (
     "heartbeat",
     "UNAVAILABLE",
@@ -69,23 +69,23 @@ def initialize(
     """Joins the processes of a multi-host run; does nothing for a single process.
 
     Args:
-      distributed: 'auto': by the three arguments where they are given, else with those that a launcher has started
+      distributed: 'auto': by the three arguments where they are set, else with those that a launcher has started
         together (Slurm, MPI, an indexed Kubernetes job, Cloud TPU); 'off': this process is a run of its own.
       coordinator_address: host:port of process 0.
       num_processes: number of processes of the run.
       process_id: index of this process, from 0.
 
     Raises:
-      ParallelError: only some of the three are given, the coordinator cannot be reached, or a launcher has started
+      ParallelError: only some of the three are set, the coordinator cannot be reached, or a launcher has started
         several processes and JAX does not find them.
     """
-    given = [coordinator_address is not None, num_processes is not None, process_id is not None]
-    if any(given) and not all(given):
+    is_set = [coordinator_address is not None, num_processes is not None, process_id is not None]
+    if any(is_set) and not all(is_set):
         raise ParallelError(
             "a run over several hosts needs --coordinator_address, --num_processes and "
             "--process_id together"
         )
-    if any(given) and distributed == "off":
+    if any(is_set) and distributed == "off":
         raise ParallelError("--distributed=off and --num_processes contradict each other")
     if not is_one_of_several(distributed, num_processes):
         return
@@ -94,7 +94,7 @@ def initialize(
     started_by = launcher.detect(os.environ)
     # An empty list: all that the process sees. None: JAX's own rule, one device for each process of a machine.
     devices = [] if started_by is None or started_by.takes_all_devices else None
-    if any(given):
+    if any(is_set):
         _join(coordinator_address, num_processes, process_id, local_device_ids=devices)
     elif started_by is not None:
         _join_by_launcher(started_by, devices)

@@ -107,9 +107,9 @@ def run(
 ) -> None:
     """Prepares the data, then trains and evaluates; the arguments are those of `main`."""
     run_record.check_workdir(workdir)
-    given = read_weights(torch_checkpoint, config) if torch_checkpoint else None
-    if mode == "eval" and given is None:
-        checkpoints_to_evaluate(config, workdir)  # a wrong folder is told at once
+    weights = read_weights(torch_checkpoint, config) if torch_checkpoint else None
+    if mode == "eval" and weights is None:
+        checkpoints_to_evaluate(config, workdir)  # so that a wrong folder ends at once
     dataset = load_dataset(config.data)
     check_classes(config, dataset)
     workdir.mkdir(parents=True, exist_ok=True)
@@ -119,6 +119,6 @@ def run(
         if not is_trained or (stop.requested and jax.process_count() == 1):
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
         elif mode != "train":
-            results = evaluate(config, workdir, dataset, given)
+            results = evaluate(config, workdir, dataset, weights)
             if parallel.is_main_process():
                 print(f"{table(results)}\n{workdir / 'results.json'}")
