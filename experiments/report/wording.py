@@ -1,17 +1,16 @@
 """Numbers and names as people read them. What is undefined is a dash, never a zero."""
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax import pictures, systems
 from fpliif_jax.experiments.comparison.study import Published, ReportGroup, ReportRow
 from fpliif_jax.experiments.stats.seed_statistics import Summary
+from fpliif_jax.systems.protocol import Protocol, title_of
 
 MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
-_SIZES = re.compile(r"(\d+)(?:->|to)?(\d+)?")
 _ICNN_ROWS = {
     "image": "the whole system, scored on the image",
     "canvas": "the whole system, scored with the padding",
@@ -40,7 +39,7 @@ def number(value: float | None, decimals: int = 2) -> str:
 
 
 def difference(value: float | None, decimals: int = 2) -> str:
-    """As `number`, with its sign always shown."""
+    """A number as `number` has it, with its sign always shown."""
     text = number(value, decimals)
     return text if text == MISSING or value < 0 else f"+{text}"
 
@@ -69,7 +68,7 @@ def mean_sd(summary: Summary | None, decimals: int = 2) -> str:
 
 
 def published(value: Published | None) -> str:
-    """As printed, but fractions in percent like all scores; with the published SD where there is one."""
+    """A published number as printed, but fractions in percent like all scores; with its SD where there is one."""
     if value is None:
         return MISSING
     text = value.printed
@@ -106,30 +105,24 @@ def count(n: int, singular: str, plural: str | None = None) -> str:
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
-def row_title(name: str) -> str:
-    """'48to64' as '48 → 64'; other rows by their words."""
-    match = _SIZES.fullmatch(str(name))
-    if match and match[2]:
-        return f"{match[1]} → {match[2]}"
-    return str(name).replace("_", " ")
+def row_meaning(key: str) -> str:
+    """'decoded at 48², scored at 64²'; for STN-iCNN what the row is; '' for a row that is of no known protocol."""
+    try:
+        sizes = Protocol.parse(key)
+    except ValueError:
+        return _ICNN_ROWS.get(key, "")
+    if sizes.output_size == sizes.scored_at:
+        return f"decoded and scored at {sizes.scored_at}²"
+    return f"decoded at {sizes.output_size}², scored at {sizes.scored_at}²"
 
 
-def row_meaning(name: str) -> str:
-    """'decoded at 48², scored at 64²'; for STN-iCNN what the row is; '' where the name tells nothing."""
-    match = _SIZES.fullmatch(str(name))
-    if not match:
-        return _ICNN_ROWS.get(str(name), "")
-    if match[2] and match[2] != match[1]:
-        return f"decoded at {match[1]}², scored at {match[2]}²"
-    return f"decoded and scored at {match[1]}²"
-
-
-def row_order(name: str) -> tuple[int, int]:
+def row_order(key: str) -> tuple[int, int]:
     """Sorts rows by the size they are decoded at, then scored at; rows without a size stay in place, last."""
-    match = _SIZES.fullmatch(str(name))
-    if not match:
+    try:
+        sizes = Protocol.parse(key)
+    except ValueError:
         return (2**31, 0)
-    return int(match[1]), int(match[2] or match[1])
+    return sizes.output_size, sizes.scored_at
 
 
 def metric_name(metric: str, class_name: str | None = None) -> str:
@@ -148,7 +141,7 @@ def model_name(model: str) -> str:
 
 
 def class_title(name: str) -> str:
-    """In words: CelebAMask-HQ's 'l_lip' is the lower lip, its 'ear_r' an earring."""
+    """A class in words: CelebAMask-HQ's 'l_lip' is the lower lip, its 'ear_r' an earring."""
     return pictures.PART_OF_ALIAS.get(name, str(name)).replace("_", " ")
 
 
@@ -168,14 +161,14 @@ def plain(value: Any) -> str:
 
 
 def score_place(split: str = "", checkpoint: str = "", protocol: str = "") -> str:
-    """'test split, best checkpoint, row 48 → 64', of whatever is told of them."""
+    """'test split, best checkpoint, row 48 → 64'; what is '' is left out."""
     parts = []
     if split:
         parts.append(f"{split} split")
     if checkpoint:
         parts.append(f"{checkpoint} checkpoint")
     if protocol:
-        parts.append(f"row {row_title(protocol)}")
+        parts.append(f"row {title_of(protocol)}")
     return ", ".join(parts)
 
 

@@ -254,7 +254,7 @@ def _texts(array: np.ndarray) -> tuple[str, ...] | None:
     return texts if is_utf8 and len(set(texts)) == len(texts) else None
 
 
-def _same(told: float | None, computed: float | None) -> bool:
-    if told is None or computed is None:
-        return told is computed
-    return abs(told - computed) <= _SAME_SCORE
+def _same(recorded: float | None, computed: float | None) -> bool:
+    if recorded is None or computed is None:
+        return recorded is computed
+    return abs(recorded - computed) <= _SAME_SCORE

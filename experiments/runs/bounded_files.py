@@ -100,7 +100,8 @@ class ArrayForm:
             dtype.kind in self.kinds
             and len(shape) == len(self.shape)
             and all(
-                wanted in (None, length) for wanted, length in zip(self.shape, shape, strict=True)
+                expected in (None, length)
+                for expected, length in zip(self.shape, shape, strict=True)
             )
         )
 

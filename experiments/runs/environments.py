@@ -18,14 +18,14 @@ class Difference:
 
 @dataclasses.dataclass(frozen=True)
 class Environments:
-    """Of all runs: the fields that have one value, and the others."""
+    """The environments of all runs: the fields that have one value, and the others."""
 
     common: dict[str, Any]
     differences: Sequence[Difference]
 
 
 def environments(runs: Sequence[Run]) -> Environments:
-    """Of environment.json of all runs that have it, its fields flat."""
+    """Compares environment.json of all runs that have it, its fields flat."""
     flat = {}
     for run in runs:
         if run.environment:

@@ -120,19 +120,19 @@ def _without_numbers(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in config.items() if key not in ("seed", "seeds")}
-    for section, group in kept.items():
+    fields = {key: value for key, value in config.items() if key not in ("seed", "seeds")}
+    for section, group in fields.items():
         if isinstance(group, dict):
-            kept[section] = {
+            fields[section] = {
                 name: value
                 for name, value in group.items()
                 if not config_fields.has_role(f"{section}.{name}", *_LEFT_OUT)
             }
-    start = kept["train"].get("init_from")
+    start = fields["train"].get("init_from")
     if isinstance(start, str):  # a run that goes on from another one goes on from that of its seed
         own = re.sub(rf"\bseed{config['seed']}\b", "seed*", start)
-        kept["train"] = {**kept["train"], "init_from": own}
-    return kept
+        fields["train"] = {**fields["train"], "init_from": own}
+    return fields
 
 
 def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:

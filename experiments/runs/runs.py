@@ -1,7 +1,7 @@
 """Finds runs and reads what they left.
 
 Files come from anywhere, so nothing in them is believed before it is checked, and whatever is wrong with a
-run is told in a line of its own instead of stopping the reader.
+run is a line of its own instead of an end of the reading.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from fpliif_jax.experiments.runs import run_log
 from fpliif_jax.experiments.runs.arrays import check_evaluations
 from fpliif_jax.experiments.runs.bounded_files import (
     MEBIBYTE,
@@ -36,7 +37,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 def read_runs(root: pathlib.Path | str) -> list[Run]:
     """Reads every folder under root, itself included, that has config.json or results.json.
 
-    Folders that are links are not followed, but told where they hold a run. Broken runs are part of the list.
+    Folders that are links are not followed, but listed where they hold a run. Broken runs are part of the list.
 
     Raises:
       RunError: root is not a folder.
@@ -44,12 +45,12 @@ def read_runs(root: pathlib.Path | str) -> list[Run]:
     root = pathlib.Path(root)
     if not root.is_dir():
         raise RunError(f"{root} is not a folder; give the one that holds the runs")
-    found = []
+    read = []
     for folder, problem in _run_folders(root):
         inside = root.resolve().name if folder == root else folder.relative_to(root).as_posix()
         name = printable(inside)
-        found.append(_read_run(folder, name) if problem is None else _broken(folder, name, problem))
-    return sorted(found, key=lambda run: _natural(run.name))
+        read.append(_read_run(folder, name) if problem is None else _broken(folder, name, problem))
+    return sorted(read, key=lambda run: _natural(run.name))
 
 
 def _run_folders(root: pathlib.Path) -> Iterator[tuple[pathlib.Path, str | None]]:
@@ -114,8 +115,8 @@ def _read_run(folder: pathlib.Path, name: str) -> Run:
         )
     stated = stated_frameworks(results, environment)
     if len({framework for _, framework in stated}) > 1:
-        told = ", ".join(f"{file_name} has {framework}" for file_name, framework in stated)
-        problems.append(f"the framework is not clear: {told}")
+        frameworks = ", ".join(f"{file_name} has {framework}" for file_name, framework in stated)
+        problems.append(f"the framework is not clear: {frameworks}")
     run = Run(folder, name, "finished", None, config, results, environment, records)
     if results is not None and not problems:
         try:
@@ -163,9 +164,9 @@ def _how_far(
         parts.append(f"came to {place}" + (f", stage {stage}" if isinstance(stage, str) else ""))
     else:
         parts.append("no step recorded")
-    error = _last_error(folder)
+    error = run_log.last_error(folder / "run.log")
     if error:
-        parts.append(f"run.log ends with '{error}'")
+        parts.append(f"run.log has '{error}'")
     return printable("; ".join(parts))
 
 
@@ -180,15 +181,6 @@ def _total_steps(config: dict[str, Any] | None, records: Sequence[dict[str, Any]
         if record["split"] == "validation" and isinstance(epoch, int) and epoch > 0:
             return record["step"] * epochs // epoch
     return None
-
-
-def _last_error(folder: pathlib.Path) -> str | None:
-    try:
-        content = read_bytes(folder / "run.log", folder, _LOG_LIMIT)
-    except (FileNotFoundError, UnreadableError):
-        return None  # a log is a help, never a must
-    lines = content[-8192:].decode("utf-8", "replace").strip().splitlines()
-    return lines[-1].strip()[:300] if lines and lines[-1].startswith("error: ") else None
 
 
 def _natural(name: str) -> list[str | int]:

@@ -13,6 +13,7 @@ from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.pages import latex, markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv
 from fpliif_jax.experiments.stats.seed_statistics import Summary
+from fpliif_jax.systems.protocol import title_of
 
 
 @pytest.fixture(scope="module")
@@ -122,13 +123,13 @@ def test_a_code_block_is_not_ended_by_its_content() -> None:
         ("48to64", "48 → 64", "decoded at 48², scored at 64²"),
         ("48->64", "48 → 64", "decoded at 48², scored at 64²"),
         ("128", "128", "decoded and scored at 128²"),
-        ("64to64", "64 → 64", "decoded and scored at 64²"),
+        ("64to64", "64", "decoded and scored at 64²"),
         ("true_windows", "true windows", "fine networks on windows around the true centroids"),
         ("other", "other", ""),
     ],
 )
 def test_rows_are_told_in_words(name: str, title: str, meaning: str) -> None:
-    assert (wording.row_title(name), wording.row_meaning(name)) == (title, meaning)
+    assert (title_of(name), wording.row_meaning(name)) == (title, meaning)
 
 
 def test_numbers_as_text() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpliif_jax.experiments.runs import arrays, bounded_files, runs
+from fpliif_jax.experiments.runs import arrays, bounded_files, run_log, runs
 from fpliif_jax.experiments.runs.groups import group_runs
 from fpliif_jax.experiments.runs.run import Run, RunError
 
@@ -162,8 +162,35 @@ def test_an_unfinished_run_tells_how_far_it_came(tmp_path: pathlib.Path) -> None
     # 3 epochs are 75 steps, so 10 are 250.
     assert run.problem == (
         "no results.json: not finished; came to step 90 of 250, stage parsing; "
-        "run.log ends with 'error: loss is nan at step 91'"
+        "run.log has 'error: loss is nan at step 91'"
     )
+
+
+@pytest.mark.parametrize(
+    ("log", "error"),
+    [
+        ("$ python -m x\nerror: the disk is full\n 50%|##   | 1/2\n", "error: the disk is full"),
+        ("$ python -m x\nerror: the disk is full\n$ python -m x\nstarted\n", ""),
+        ("error: " + "x" * 1000, "error: " + "x" * 293),
+    ],
+)
+def test_the_error_of_a_run_is_the_last_one_since_its_last_command(
+    tmp_path: pathlib.Path, log: str, error: str
+) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0), results=None)
+    (folder / "run.log").write_text(log)
+    assert run_log.last_error(folder / "run.log") == error
+    assert only_run(tmp_path).problem == (
+        "no results.json: not finished; no step recorded"
+        + (f"; run.log has '{error}'" if error else "")
+    )
+
+
+def test_a_log_that_is_a_link_out_of_the_run_is_not_read(tmp_path: pathlib.Path) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0), results=None)
+    (tmp_path / "secret").write_text("error: secret\n")
+    (folder / "run.log").symlink_to(tmp_path / "secret")
+    assert run_log.last_error(folder / "run.log") == ""
 
 
 def test_results_without_config_are_of_a_model_from_elsewhere(tmp_path: pathlib.Path) -> None:
