@@ -105,13 +105,15 @@ def stack(evaluations: Sequence[Matrices]) -> np.ndarray:
     """
     first = evaluations[0]
     stacked = []
-    for found in evaluations:
-        if found.class_names != first.class_names:
+    for evaluation in evaluations:
+        if evaluation.class_names != first.class_names:
             raise RunError("the runs have different classes")
-        place = {example: index for index, example in enumerate(found.example_ids)}
+        place = {example: index for index, example in enumerate(evaluation.example_ids)}
         if place.keys() != set(first.example_ids):
             raise RunError("the runs were evaluated on different images")
-        stacked.append(found.confusion_matrices[[place[example] for example in first.example_ids]])
+        stacked.append(
+            evaluation.confusion_matrices[[place[example] for example in first.example_ids]]
+        )
     return np.stack(stacked)
 
 
@@ -152,18 +154,18 @@ def image_bootstrap(
         raise ValueError("matrices have counts too large to be summed exactly")
     of_images, of_seeds = np.random.SeedSequence(seed).spawn(2)
     flat = np.moveaxis(matrices, 0, 1).reshape(images, -1).astype(np.float64)
-    found = _resample(flat, (seeds, classes, classes), score, of_images, resamples)
+    resampled = _resample(flat, (seeds, classes, classes), score, of_images, resamples)
     estimates = np.asarray(score(totals), np.float64)
 
     crossed = None
     if seeds > 1:
         generator = np.random.Generator(np.random.PCG64(of_seeds))
         weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
-        crossed = _describe(_mean(estimates), _mean(found, weights), level)
+        crossed = _describe(_mean(estimates), _mean(resampled, weights), level)
     defined = estimates[~np.isnan(estimates)]
     return ImageBootstrap(
-        tuple(_describe(estimates[run], found[:, run], level) for run in range(seeds)),
-        _describe(_mean(estimates), _mean(found), level),
+        tuple(_describe(estimates[run], resampled[:, run], level) for run in range(seeds)),
+        _describe(_mean(estimates), _mean(resampled), level),
         crossed,
         float(defined.std(ddof=1)) if len(defined) > 1 else None,
         images,

@@ -11,40 +11,42 @@ if TYPE_CHECKING:
 _ENOUGH_RUNS = 5
 
 
-def reason(found: "Judgement") -> str:
-    """Of runs that were compared; from all other fields."""
-    if found.by_published_n is None:
-        sentences = [_facts(found)]
+def reason(judgement: "Judgement") -> str:
+    """The reason of a verdict on runs that were compared, from all its other fields."""
+    if judgement.by_published_n is None:
+        sentences = [_facts(judgement)]
     else:
-        smallest, first = next(iter(found.by_published_n.items()))
-        sentences = [_of_unknown_n(found), f"For {smallest}: {_facts(first)}"]
-    sentences.append(_of_family(found))
-    if found.word == Verdict.INCONCLUSIVE:
-        sentences.append(_more_runs(found))
-    if found.published_sd == 0:
+        smallest, first = next(iter(judgement.by_published_n.items()))
+        sentences = [_of_unknown_n(judgement), f"For {smallest}: {_facts(first)}"]
+    sentences.append(_of_family(judgement))
+    if judgement.word == Verdict.INCONCLUSIVE:
+        sentences.append(_more_runs(judgement))
+    if judgement.published_sd == 0:
         sentences.append("The published SD of 0 shows no spread: the value is taken for one run.")
-    if found.n < _ENOUGH_RUNS:
+    if judgement.n < _ENOUGH_RUNS:
         sentences.append(
-            f"n = {found.n}: fewer than the five runs that a mean and its SD should rest on."
+            f"n = {judgement.n}: fewer than the five runs that a mean and its SD should rest on."
         )
     return " ".join(filter(None, sentences))
 
 
-def not_judged(found: seed_statistics.Summary, published: float) -> str:
-    """Of runs that do not show how much runs differ."""
-    if found.n == 0:
+def not_judged(summary: seed_statistics.Summary, published: float) -> str:
+    """The reason of a verdict on runs that do not show how much runs differ."""
+    if summary.n == 0:
         return "There is no finished run."
-    far = _far(found.mean - published, published)
-    if found.n >= seed_statistics.FEWEST_RUNS:
+    far = _far(summary.mean - published, published)
+    if summary.n >= seed_statistics.FEWEST_RUNS:
         return (
-            f"All {found.n} runs have the value {_number(found.mean)}, {far}: copies of one run, or "
+            f"All {summary.n} runs have the value {_number(summary.mean)}, {far}: copies of one run, or "
             f"rounded values, do not show how much runs differ; with fewer than {FEWEST_EQUAL_RUNS} "
             "equal values nothing is decided."
         )
-    if found.n == 1:
-        return f"There is one run alone, {far}: how much runs differ cannot be told from one."
+    if summary.n == 1:
+        return f"There is one run alone, {far}: how much runs differ cannot be known from one."
     few = f"fewer than {seed_statistics.FEWEST_RUNS}"
-    return f"The mean of {found.n} runs is {far}: how much runs differ cannot be told from {few}."
+    return (
+        f"The mean of {summary.n} runs is {far}: how much runs differ cannot be known from {few}."
+    )
 
 
 def sentence(text: str) -> str:
@@ -54,53 +56,53 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _facts(found: "Judgement") -> str:
+def _facts(judgement: "Judgement") -> str:
     """What the intervals show, of a known number of published runs and outside any family."""
-    if found.p_equivalence < LEVEL:
-        return _reproduced(found)
-    ours = f"Our mean is {_far(found.difference, found.published)}, and the"
-    margin = f"the margin of ±{_number(found.margin)}"
-    if not _is_beyond(found):
-        level = "90" if abs(found.difference) < found.margin else "95"
-        ends = getattr(found, f"low_{level}"), getattr(found, f"high_{level}")
+    if judgement.p_equivalence < LEVEL:
+        return _reproduced(judgement)
+    ours = f"Our mean is {_far(judgement.difference, judgement.published)}, and the"
+    margin = f"the margin of ±{_number(judgement.margin)}"
+    if not _is_beyond(judgement):
+        level = "90" if abs(judgement.difference) < judgement.margin else "95"
+        ends = getattr(judgement, f"low_{level}"), getattr(judgement, f"high_{level}")
         return f"{ours} {level} % interval of the difference, {_interval(*ends)}, reaches over {margin}."
-    interval = _interval(found.low_95, found.high_95)
+    interval = _interval(judgement.low_95, judgement.high_95)
     beyond = f"{ours} 95 % interval of the difference, {interval}, lies wholly beyond {margin}"
-    is_outside = found.p_new_run < LEVEL
-    return f"{beyond}, {'and' if is_outside else 'but'} {_prediction(found, not is_outside)}."
+    is_outside = judgement.p_new_run < LEVEL
+    return f"{beyond}, {'and' if is_outside else 'but'} {_prediction(judgement, not is_outside)}."
 
 
-def _is_beyond(found: "Judgement") -> bool:
-    return found.low_95 > found.margin or found.high_95 < -found.margin
+def _is_beyond(judgement: "Judgement") -> bool:
+    return judgement.low_95 > judgement.margin or judgement.high_95 < -judgement.margin
 
 
-def _reproduced(found: "Judgement") -> str:
+def _reproduced(judgement: "Judgement") -> str:
     within = (
-        f"The 90 % interval of the difference, {_interval(found.low_90, found.high_90)}, lies inside the "
-        f"margin of ±{_number(found.margin)}"
+        f"The 90 % interval of the difference, {_interval(judgement.low_90, judgement.high_90)}, lies inside the "
+        f"margin of ±{_number(judgement.margin)}"
     )
-    if found.published_sd:
-        is_same = found.p >= LEVEL
+    if judgement.published_sd:
+        is_same = judgement.p >= LEVEL
         between = f"Welch's test {'finds no' if is_same else 'does find a'} difference between our "
-        why = between + f"{_spread(found.mean, found.sd)} and the published "
-        why += f"{_spread(found.published, found.published_sd)} (p {_p(found.p)})"
+        why = between + f"{_spread(judgement.mean, judgement.sd)} and the published "
+        why += f"{_spread(judgement.published, judgement.published_sd)} (p {_p(judgement.p)})"
     else:
-        is_same = found.p_new_run >= LEVEL
-        why = _prediction(found, is_same)
+        is_same = judgement.p_new_run >= LEVEL
+        why = _prediction(judgement, is_same)
     return f"{within}, {'and' if is_same else 'but'} {why}."
 
 
-def _prediction(found: "Judgement", is_inside: bool) -> str:
-    runs = (found.published_n or 1) if found.published_sd != 0 else 1
+def _prediction(judgement: "Judgement", is_inside: bool) -> str:
+    runs = (judgement.published_n or 1) if judgement.published_sd != 0 else 1
     more = "one more run" if runs == 1 else f"the mean of {runs} more runs"
-    ends = f"[{_number(found.prediction_low)}, {_number(found.prediction_high)}]"
+    ends = f"[{_number(judgement.prediction_low)}, {_number(judgement.prediction_high)}]"
     where = "in" if is_inside else "outside"
-    return f"the published {_number(found.published)} lies {where} the 95 % prediction interval of {more}, {ends}"
+    return f"the published {_number(judgement.published)} lies {where} the 95 % prediction interval of {more}, {ends}"
 
 
-def _of_unknown_n(found: "Judgement") -> str:
+def _of_unknown_n(judgement: "Judgement") -> str:
     by_word: dict[str, list[str]] = {}
-    for n, one in found.by_published_n.items():
+    for n, one in judgement.by_published_n.items():
         by_word.setdefault(one.word, []).append(str(n))
     if len(by_word) > 1:
         parts = [f"'{word}' for {_and(counts)}" for word, counts in by_word.items()]
@@ -109,20 +111,20 @@ def _of_unknown_n(found: "Judgement") -> str:
             f"{', '.join(parts)}."
         )
     ((word, counts),) = by_word.items()
-    if word == Verdict.NOT_REPRODUCED and not found.p_not_reproduced < LEVEL:
+    if word == Verdict.NOT_REPRODUCED and not judgement.p_not_reproduced < LEVEL:
         return (
             f"It would be '{word}' for {_and(counts)} published runs, but their number is not given, and the "
-            f"mean of two such runs may be as far off (p {_p(found.p_not_reproduced)})."
+            f"mean of two such runs may be as far off (p {_p(judgement.p_not_reproduced)})."
         )
     return f"The verdict is the same for {_and(counts)} published runs; their number is not given."
 
 
-def _of_family(found: "Judgement") -> str:
-    if found.family_size in (None, 1) or not found.p_not_reproduced < LEVEL:
+def _of_family(judgement: "Judgement") -> str:
+    if judgement.family_size in (None, 1) or not judgement.p_not_reproduced < LEVEL:
         return ""
-    by_itself, together = _p(found.p_not_reproduced), _p(found.p_family)
-    holm = f"p {together} by Holm's correction over the {found.family_size} classes of its row"
-    if found.word == Verdict.NOT_REPRODUCED:
+    by_itself, together = _p(judgement.p_not_reproduced), _p(judgement.p_family)
+    holm = f"p {together} by Holm's correction over the {judgement.family_size} classes of its row"
+    if judgement.word == Verdict.NOT_REPRODUCED:
         return f"By itself p {by_itself}; {holm}."
     return (
         f"By itself this would be '{Verdict.NOT_REPRODUCED}' (p {by_itself}), but of several classes one is as far off "
@@ -130,13 +132,13 @@ def _of_family(found: "Judgement") -> str:
     )
 
 
-def _more_runs(found: "Judgement") -> str:
-    for_margin, to_decide = found.more_runs_for_margin, found.more_runs_to_decide
-    if found.is_limited_by_published:
-        runs = found.published_n or 1
+def _more_runs(judgement: "Judgement") -> str:
+    for_margin, to_decide = judgement.more_runs_for_margin, judgement.more_runs_to_decide
+    if judgement.is_limited_by_published:
+        runs = judgement.published_n or 1
         what = "one published run is" if runs == 1 else f"the mean of {runs} published runs is"
         return f"No number of our runs would decide at this mean and SD: {what} itself not known well enough."
-    if not _is_beyond(found):
+    if not _is_beyond(judgement):
         if for_margin is None:
             return "Up to 1,000 runs of ours would not bring its half width below the margin."
         if for_margin > 0:
@@ -168,7 +170,7 @@ def _number(value: float) -> str:
 
 
 def _interval(low: float, high: float) -> str:
-    """With signs."""
+    """An interval whose ends have signs."""
     ends = (_number(end) if end <= 0 else f"+{_number(end)}" for end in (low, high))
     return f"[{', '.join(ends)}]"
 

@@ -45,7 +45,7 @@ from fpliif_jax.experiments.stats import seed_statistics
 
 
 class Verdict(enum.StrEnum):
-    """What is said of a published number."""
+    """The word for a published number."""
 
     REPRODUCED = "reproduced"
     WITHIN_MARGIN = "reproduced within margin"
@@ -133,12 +133,12 @@ def decide(
     if published_sd is None or not np.any(published_sd):
         runs = published_n if published_sd is None and published_n else 1
         error, df = sd / np.sqrt(n), np.subtract(n, 1)
-        found = _evidence((mean, sd, n), published, margin, (error, df), runs, is_mean=False)
+        evidence = _evidence((mean, sd, n), published, margin, (error, df), runs, is_mean=False)
     elif published_n is not None:
-        found = _against_mean((mean, sd, n), published, margin, published_sd, published_n)
+        evidence = _against_mean((mean, sd, n), published, margin, published_sd, published_n)
     else:
         return _for_unknown_n((mean, sd, n), published, margin, published_sd)
-    return Decision(found.word, found.p_not_reproduced, {None: found})
+    return Decision(evidence.word, evidence.p_not_reproduced, {None: evidence})
 
 
 def as_family(word: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -163,13 +163,13 @@ def _for_unknown_n(
         n: _against_mean(runs, published, margin, published_sd, n)
         for n in seed_statistics.UNKNOWN_COUNTS
     }
-    words = np.stack([found.word for found in each.values()])
+    words = np.stack([evidence.word for evidence in each.values()])
     # Within the margin for every n; only whether there is a difference at all depends on it.
     is_within = np.isin(words, (Verdict.REPRODUCED, Verdict.WITHIN_MARGIN)).all(axis=0)
     word = np.where(is_within, Verdict.WITHIN_MARGIN, Verdict.INCONCLUSIVE)
     word = np.where((words == words[0]).all(axis=0), words[0], word)
     of_two = _p_new_run(runs, np.subtract(runs[0], published), _FEWEST_WITH_SD)
-    p = np.max([of_two, *(found.p_not_reproduced for found in each.values())], axis=0)
+    p = np.max([of_two, *(evidence.p_not_reproduced for evidence in each.values())], axis=0)
     word = np.where((word == Verdict.NOT_REPRODUCED) & (p >= LEVEL), Verdict.INCONCLUSIVE, word)
     return Decision(word, p, dict(each))
 

@@ -20,8 +20,8 @@ class Judgement:
       word: the verdict.
       reason: whole sentences.
       n, mean, sd: of our runs; None where undefined.
-      published, published_sd, published_n: as given.
-      margin: as given.
+      published, published_sd, published_n: the arguments of `verdict`.
+      margin: likewise.
       difference: mean − published; this and all below are None where the runs are not compared.
       low_90, high_90, low_95, high_95: intervals of the difference.
       prediction_low, prediction_high: 95 % interval of one more run (or of the mean of published_n).
@@ -96,7 +96,7 @@ def verdict(
     Raises:
       ValueError: a number is not finite or impossible.
     """
-    found = seed_statistics.summary(values)
+    summary = seed_statistics.summary(values)
     if not (math.isfinite(published) and math.isfinite(margin) and margin > 0):
         raise ValueError(
             f"published {published} and margin {margin} must be finite, the margin > 0"
@@ -105,18 +105,20 @@ def verdict(
         raise ValueError(f"published SD is {published_sd}; it must be at least 0")
     if published_n is not None and published_n < (1 if published_sd is None else 2):
         raise ValueError(f"published_n is {published_n}; an SD is of at least two runs")
-    given = (found.n, found.mean, found.sd, published, published_sd, published_n, margin)
+    inputs = (summary.n, summary.mean, summary.sd, published, published_sd, published_n, margin)
     if not_comparable is not None:
-        return Judgement(Verdict.NOT_COMPARABLE, verdict_reasons.sentence(not_comparable), *given)
-    if found.n < 2 or not verdict_rule.can_judge(found.n, found.sd):
-        return Judgement(Verdict.INCONCLUSIVE, verdict_reasons.not_judged(found, published), *given)
-    decision = _decide(Judgement(Verdict.INCONCLUSIVE, "", *given), found.n)
+        return Judgement(Verdict.NOT_COMPARABLE, verdict_reasons.sentence(not_comparable), *inputs)
+    if summary.n < 2 or not verdict_rule.can_judge(summary.n, summary.sd):
+        return Judgement(
+            Verdict.INCONCLUSIVE, verdict_reasons.not_judged(summary, published), *inputs
+        )
+    decision = _decide(Judgement(Verdict.INCONCLUSIVE, "", *inputs), summary.n)
     each = {
         n: _explained(
             Judgement(
                 Verdict(str(evidence.word)),
                 "",
-                *given[:5],
+                *inputs[:5],
                 published_n if n is None else n,
                 margin,
                 **{
@@ -162,51 +164,51 @@ def as_family(verdicts: Sequence[Judgement]) -> list[Judgement]:
     ]
 
 
-def _decide(found: Judgement, n: int | np.ndarray) -> verdict_rule.Decision:
-    """On runs of this mean and SD, n of them."""
+def _decide(judgement: Judgement, n: int | np.ndarray) -> verdict_rule.Decision:
+    """The decision on n runs of this mean and SD."""
     return verdict_rule.decide(
-        found.mean,
-        found.sd,
+        judgement.mean,
+        judgement.sd,
         n,
-        found.published,
-        found.margin,
-        found.published_sd,
-        found.published_n,
+        judgement.published,
+        judgement.margin,
+        judgement.published_sd,
+        judgement.published_n,
     )
 
 
-def _explained(found: Judgement) -> Judgement:
+def _explained(judgement: Judgement) -> Judgement:
     """The verdict with its reason, and what more runs would do, which follow from the rest of it."""
-    if found.word == Verdict.INCONCLUSIVE:
-        found = _with_more_runs(found)
-    return dataclasses.replace(found, reason=verdict_reasons.reason(found))
+    if judgement.word == Verdict.INCONCLUSIVE:
+        judgement = _with_more_runs(judgement)
+    return dataclasses.replace(judgement, reason=verdict_reasons.reason(judgement))
 
 
-def _with_more_runs(found: Judgement) -> Judgement:
-    counts = np.arange(found.n + 1, max(_MOST_RUNS, found.n + 1) + 1)
-    decision = _decide(found, counts)
+def _with_more_runs(judgement: Judgement) -> Judgement:
+    counts = np.arange(judgement.n + 1, max(_MOST_RUNS, judgement.n + 1) + 1)
+    decision = _decide(judgement, counts)
     evidence = next(iter(decision.evidence.values()))
     # The interval that the mean's side of the margin asks for.
-    is_inside = abs(found.difference) < found.margin
+    is_inside = abs(judgement.difference) < judgement.margin
     level = "90" if is_inside else "95"
 
     def half_width(of: Judgement | verdict_rule.Evidence) -> float | np.ndarray:
         return (getattr(of, f"high_{level}") - getattr(of, f"low_{level}")) / 2
 
     for_margin = 0
-    if half_width(found) >= found.margin:
-        for_margin = _first(counts, half_width(evidence) < found.margin, found.n)
+    if half_width(judgement) >= judgement.margin:
+        for_margin = _first(counts, half_width(evidence) < judgement.margin, judgement.n)
     # Bonferroni's bound is enough for Holm, whatever the others of the family have.
-    limit = LEVEL / (found.family_size or 1)
+    limit = LEVEL / (judgement.family_size or 1)
     is_decided = (decision.word != Verdict.INCONCLUSIVE) & (
         (decision.word != Verdict.NOT_REPRODUCED) | (decision.p_not_reproduced < limit)
     )
     return dataclasses.replace(
-        found,
+        judgement,
         more_runs_for_margin=for_margin,
-        more_runs_to_decide=_first(counts, is_decided, found.n),
+        more_runs_to_decide=_first(counts, is_decided, judgement.n),
         is_limited_by_published=bool(
-            not is_inside and not found.published_sd and evidence.p_new_run[-1] >= limit
+            not is_inside and not judgement.published_sd and evidence.p_new_run[-1] >= limit
         ),
     )
 
