@@ -26,11 +26,11 @@ def peak(plan: Plan, dtype: str) -> None:
     candidates = [timing.Candidate("JAX", lambda: _jax_product(side, dtype))]
     if plan.torch_variants:
         candidates.append(timing.Candidate("PyTorch", lambda: _torch_product(side, dtype)))
-    found = timing.measure_in_turn(
+    timings = timing.measure_in_turn(
         candidates, rounds=plan.rounds, seconds=plan.seconds, pipelined=True, tell=plan.tell
     )
     sheet = data_sheet(jax.local_devices()[0].device_kind)
-    for timed in found:
+    for timed in timings:
         about = {"framework": timed.name, "dtype": dtype, "side": side}
         if timed.problem:
             plan.record.add("peak_arithmetic", {**about, "not_measured": timed.problem})

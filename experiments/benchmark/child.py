@@ -82,7 +82,7 @@ def _torch_program(task: dict[str, Any], config: ConfigDict, variables: dict[str
 
 
 def _torch_device_peak(program: Program) -> int | None:
-    """Of a second call: the first one tries convolution algorithms, each with its own workspace."""
+    """Most memory of a second call: the first one tries convolution algorithms, each with its own workspace."""
     import torch
 
     if torch_programs.device_name() == "cpu":

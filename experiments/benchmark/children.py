@@ -53,7 +53,7 @@ def run(task: dict[str, Any], environment: dict[str, str] | None = None) -> dict
         last = (errors.read().strip().splitlines() or ["no message"])[-1]
     if not answer:
         raise NotMeasuredError(f"the process ended with {process.returncode}: {last}")
-    found = json.loads(answer)
-    if "problem" in found:
-        raise NotMeasuredError(found["problem"])
-    return {**found, "seconds_from_start": taken}
+    content = json.loads(answer)
+    if "problem" in content:
+        raise NotMeasuredError(content["problem"])
+    return {**content, "seconds_from_start": taken}

@@ -36,11 +36,11 @@ def paired_ratio(
     ratios = [factor * theirs[index] / ours[index] for index in range(count)]
     interval = None
     if count >= 3 and max(ratios) > min(ratios):
-        found = stats.bootstrap(
+        percentiles = stats.bootstrap(
             (np.asarray(ratios),), np.median, confidence_level=_CONFIDENCE, n_resamples=_RESAMPLES,
             method="percentile", rng=0,
         ).confidence_interval  # fmt: skip
-        interval = [float(found.low), float(found.high)]
+        interval = [float(percentiles.low), float(percentiles.high)]
     return {"rounds": ratios, **summary(ratios), "interval": interval}
 
 
@@ -52,10 +52,10 @@ def straight_line(places: Sequence[float], seconds: Sequence[float]) -> dict[str
     """
     if len(set(places)) < 3:
         return None
-    found = stats.linregress(places, seconds)
+    line = stats.linregress(places, seconds)
     return {
         "points": [list(point) for point in zip(places, seconds, strict=True)],
-        "slope": float(found.slope),
-        "intercept": float(found.intercept),
-        "r_squared": float(found.rvalue**2),
+        "slope": float(line.slope),
+        "intercept": float(line.intercept),
+        "r_squared": float(line.rvalue**2),
     }

@@ -29,12 +29,12 @@ def write_figure(content: dict[str, Any], folder: pathlib.Path) -> list[pathlib.
     Returns:
       The files; none where no forward pass was measured.
     """
-    found = [
+    entries = [
         entry
         for entry in content.get("measurements", [])
         if entry["part"] in _PANELS and not entry["not_measured"]
     ]
-    parts = [part for part in _PANELS if any(entry["part"] == part for entry in found)]
+    parts = [part for part in _PANELS if any(entry["part"] == part for entry in entries)]
     if not parts:
         return []
     import matplotlib
@@ -48,10 +48,10 @@ def write_figure(content: dict[str, Any], folder: pathlib.Path) -> list[pathlib.
             1, len(parts), figsize=(width, 4.6), sharey=True, squeeze=False, layout="constrained"
         )
         for axes, part in zip(row[0], parts, strict=True):
-            _draw(axes, [entry for entry in found if entry["part"] == part])
+            _draw(axes, [entry for entry in entries if entry["part"] == part])
             axes.set_title(_PANELS[part], fontsize=10)
             axes.set_xlabel("side of the output, pixels")
-            sizes = sorted({entry["output_size"] for entry in found} | set(paper_fps()))
+            sizes = sorted({entry["output_size"] for entry in entries} | set(paper_fps()))
             axes.set_xscale("log", base=2)
             axes.set_xticks(sizes, [str(size) for size in sizes], fontsize=9)
             axes.xaxis.set_minor_locator(ticker.NullLocator())

@@ -28,8 +28,8 @@ def latency(plan: Plan, output_size: int, dtype: str) -> None:
     candidates = [
         Candidate(name, lambda build=build: build(1)) for name, (build, _) in builds.items()
     ]
-    found = plan.measure(candidates, pipelined=False, about=about)
-    record_ratios(plan, found, about)
+    timings = plan.measure(candidates, pipelined=False, about=about)
+    record_ratios(plan, timings, about)
 
 
 def throughput(plan: Plan, output_size: int, dtype: str) -> None:
@@ -50,10 +50,10 @@ def throughput(plan: Plan, output_size: int, dtype: str) -> None:
             "batches", {**about, "candidate": name, "trials": trials, "ended_by": problem}
         )
         best[name] = program.images if program else 1
-        # Where not even one image could be tried, trying again tells why.
+        # Where not even one image could be tried, the next try records why.
         candidates.append(Candidate(name, lambda build=build, own=program: own or build(1)))
-    found = plan.measure(candidates, pipelined=True, about=about)
-    record_ratios(plan, found, about)
+    timings = plan.measure(candidates, pipelined=True, about=about)
+    record_ratios(plan, timings, about)
 
 
 def calls_in_a_row(plan: Plan, dtype: str) -> None:
@@ -91,9 +91,9 @@ def agreement(plan: Plan) -> None:
     )
 
 
-def record_ratios(plan: Plan, found: list[Timed], about: dict[str, Any]) -> None:
-    """Of the first candidate, JAX, to each of the others."""
-    ours, *others = found
+def record_ratios(plan: Plan, timings: list[Timed], about: dict[str, Any]) -> None:
+    """Records how many times as fast the first candidate, JAX, is as each of the others."""
+    ours, *others = timings
     for theirs in others:
         if not (ours.problem or theirs.problem):
             ratio = comparison.paired_ratio(
@@ -110,7 +110,7 @@ def torch_config(plan: Plan) -> ConfigDict:
 
 
 def _builds(plan: Plan, output_size: int, dtype: str) -> dict[str, tuple[Build, str | None]]:
-    """By candidate: what makes its program for a batch, and the candidate whose best batch is its own."""
+    """By candidate: the function that makes its program for a batch, and the candidate whose best batch it uses."""
     config = plan.with_dtype(dtype)
     builds: dict[str, tuple[Build, str | None]] = {
         jax_programs.NAME: (

@@ -109,7 +109,7 @@ def forward(config: ConfigDict, variables: dict[str, Any], output_size: int, bat
 def logits(
     config: ConfigDict, variables: dict[str, Any], images: np.ndarray, output_size: int
 ) -> np.ndarray:
-    """Of normalised images [B, H, W, 3]: float32 [B, h, w, C]."""
+    """Logits of normalised images [B, H, W, 3]: float32 [B, h, w, C]."""
     return np.asarray(logits_of(config, output_size)(variables, images))
 
 
@@ -148,7 +148,7 @@ def training_step(
 
     return Program(
         start=start,
-        wait=parallel.unreplicate,  # as the loop does: the loss is wanted on the host
+        wait=parallel.unreplicate,  # as the loop does: the loss goes to the host
         images=parallel.rows_per_device(own.batch_size, microbatch),
         compile_seconds=compile_seconds,
         planned_bytes=planned,

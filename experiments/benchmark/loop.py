@@ -54,7 +54,7 @@ def end_to_end(plan: Plan, seconds: float) -> None:
     before = {name: timing.seconds_a_call(step, plan.seconds) for name, step in bare.items()}
     bounded = _bounded(config, len(plan.train_split), before["with_augmentation"], seconds)
     plan.tell("the training loop")
-    found = _run(plan, bounded)
+    rates_of_loop = _run(plan, bounded)
     plan.tell("bare step, after the loop")
     after = {name: timing.seconds_a_call(step, plan.seconds) for name, step in bare.items()}
     rates = {
@@ -63,9 +63,11 @@ def end_to_end(plan: Plan, seconds: float) -> None:
     plan.record.add(
         "loop",
         {
-            **found,
+            **rates_of_loop,
             "bare_images_per_second": rates,
-            "share": {name: found["images_per_second"] / rate for name, rate in rates.items()},
+            "share": {
+                name: rates_of_loop["images_per_second"] / rate for name, rate in rates.items()
+            },
         },
     )
 
@@ -77,7 +79,7 @@ def _without_augmentation(plan: Plan) -> timing.Program:
 
 
 def _bounded(config: ConfigDict, images: int, step_seconds: float, seconds: float) -> ConfigDict:
-    """As many epochs as fit into the seconds; of fewer images where not even one does."""
+    """The config with as many epochs as fit into the seconds; with fewer images where not even one does."""
     batch = config.train.batch_size
     steps = max(_FEWEST_STEPS, round(seconds / step_seconds))
     per_epoch = steps_per_epoch(images, batch)

@@ -1,4 +1,4 @@
-"""On what a benchmark was measured, and what its results are called after."""
+"""The machine that a benchmark ran on, for its results and their names."""
 
 import datetime
 import os
@@ -26,7 +26,7 @@ def environment(with_torch: bool) -> dict[str, Any]:
 
 
 def device_name() -> str:
-    """Of the first device; a CPU's with its cores, for JAX calls them all 'cpu'."""
+    """Name of the first device; a CPU's with its cores, for JAX calls them all 'cpu'."""
     kind = jax.local_devices()[0].device_kind
     return f"{os.cpu_count()} CPU cores, {processor()}" if kind == "cpu" else kind
 

@@ -46,7 +46,7 @@ def main() -> None:
         preflight.check_settings(config)
         plan = _plan()
         if tasks.needs_data(plan):
-            _ = plan.train_split  # a folder without data is told before anything long begins
+            _ = plan.train_split  # a folder without data is an error before anything long begins
         run(plan)
 
 
@@ -101,7 +101,7 @@ def _plan() -> Plan:
     }
     folder = None
     if flags.FLAGS.output:
-        import matplotlib  # noqa: F401 - the figure comes last, what it lacks is told first
+        import matplotlib  # noqa: F401 - the figure comes last, and must not fail then
 
         folder = pathlib.Path(flags.FLAGS.output).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def _plan() -> Plan:
 
 
 def _value(name: str) -> Any:
-    """What was given, or what is usual for the length."""
+    """The value of a flag, or the default of this length of benchmark."""
     return (
         _LENGTHS["quick" if flags.FLAGS.quick else "full"][name]
         if flags.FLAGS[name].value is None
@@ -131,26 +131,26 @@ def _value(name: str) -> Any:
     )
 
 
-def _chosen(flag: str, given: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
-    for name in given:
+def _chosen(flag: str, names: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
         if name not in choices:
             raise preflight.SettingsError(
                 f"--{flag} has {name!r}; it must be of {', '.join(choices)}"
             )
-    return tuple(choice for choice in choices if choice in given)
+    return tuple(choice for choice in choices if choice in names)
 
 
 def _sizes() -> tuple[int, ...]:
-    given = _value("sizes")
+    texts = _value("sizes")
     try:
-        if list(given) == ["rows"]:
-            given = [Protocol.parse(text).output_size for text in flags.FLAGS.config.eval.rows]
-        sizes = sorted({int(size) for size in given})
+        if list(texts) == ["rows"]:
+            texts = [Protocol.parse(text).output_size for text in flags.FLAGS.config.eval.rows]
+        sizes = sorted({int(size) for size in texts})
     except ValueError:
         sizes = [0]
     if not sizes or sizes[0] < 1:
         raise preflight.SettingsError(
-            f"--sizes is {','.join(map(str, given))!r}; it must be sizes such as 64,256, or 'rows'"
+            f"--sizes is {','.join(map(str, texts))!r}; it must be sizes such as 64,256, or 'rows'"
         )
     return tuple(sizes)
 

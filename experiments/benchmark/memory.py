@@ -29,14 +29,14 @@ def planned(plan: Plan, output_size: int, dtype: str) -> None:
         lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype), plan.variables
     )
     (images,) = systems.of(config).input_shapes(config.model, config.data.image_size)
-    found = {}
+    plans = {}
     for name, own in (("chunked", config), ("in_one", whole)):
         plan.tell(f"compiling for {output_size}², {name}")
-        _, found[name] = jax_programs.compile_ahead(
+        _, plans[name] = jax_programs.compile_ahead(
             jax_programs.logits_of(own, output_size), variables, images
         )
     plan.record.add(
-        "planned_memory", {"output_size": output_size, "dtype": dtype, "batch": 1, **found}
+        "planned_memory", {"output_size": output_size, "dtype": dtype, "batch": 1, **plans}
     )
 
 
@@ -71,12 +71,12 @@ def measured(plan: Plan, what: str, output_size: int, dtype: str) -> None:
             "candidate": name,
         }
         try:
-            found = children.run(task)
+            answer = children.run(task)
         except NotMeasuredError as error:
             plan.record.add("peak_memory", {**about, "not_measured": str(error)})
             continue
-        kept = {field: found[field] for field in ("resident_bytes", "device_bytes")}
-        plan.record.add("peak_memory", {**about, **kept, "not_measured": None})
+        peaks = {field: answer[field] for field in ("resident_bytes", "device_bytes")}
+        plan.record.add("peak_memory", {**about, **peaks, "not_measured": None})
 
 
 def _frameworks(plan: Plan) -> Iterator[tuple[str, str, str | None]]:

@@ -37,7 +37,7 @@ def one_face(plan: Plan) -> None:
     for cropper in dict.fromkeys((plan.config.model.cropper, "centroid")):
         config = jax_programs.with_fields(plan.config, model__cropper=cropper)
         programs = _programs(config, photo, plan.dataset.class_names)
-        found = measure_in_turn(
+        timings = measure_in_turn(
             [Candidate(name, lambda program=program: program) for name, program in programs],
             rounds=plan.rounds,
             seconds=plan.seconds,
@@ -59,7 +59,7 @@ def one_face(plan: Plan) -> None:
                         else 1000 * comparison.summary(timed.seconds)["median"],
                         "not_measured": timed.problem or None,
                     }
-                    for timed in found
+                    for timed in timings
                 ],
             },
         )

@@ -1,4 +1,4 @@
-"""What a benchmark is to measure, and the one place where its results are kept."""
+"""What a benchmark is to measure, and the one place that its results are written to."""
 
 import dataclasses
 import functools
@@ -62,7 +62,7 @@ class Plan:
       seconds: that a round lasts, at least.
       max_batch: largest batch that is tried for the best throughput.
       record: where results go.
-      tell: is told what is going on.
+      tell: gets a line about each thing that begins.
     """
 
     config: ConfigDict
@@ -111,16 +111,16 @@ class Plan:
           pipelined: see `measure_in_turn`.
           about: what tells the entries from others: 'part', 'dtype', 'output_size', …
         """
-        found = measure_in_turn(
+        timings = measure_in_turn(
             candidates,
             rounds=self.rounds,
             seconds=self.seconds,
             pipelined=pipelined,
             tell=self.tell,
         )
-        for timed in found:
+        for timed in timings:
             self.record.add("measurements", {**about, **entry(timed)})
-        return found
+        return timings
 
     def failed(self, about: dict[str, Any], error: BaseException) -> None:
         """Records that something could not be measured."""
@@ -129,12 +129,12 @@ class Plan:
 
 def entry(timed: Timed) -> dict[str, Any]:
     """A measurement ready for JSON: every round, and the medians of all."""
-    found: dict[str, Any] = {"candidate": timed.name, "batch": timed.images}
+    content: dict[str, Any] = {"candidate": timed.name, "batch": timed.images}
     if timed.problem:
-        return {**found, "not_measured": timed.problem}
+        return {**content, "not_measured": timed.problem}
     seconds = float(np.median(timed.seconds))
     return {
-        **found,
+        **content,
         "seconds": timed.seconds,
         "calls_a_round": timed.calls,
         "median_seconds": seconds,

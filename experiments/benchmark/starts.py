@@ -28,19 +28,19 @@ def two_starts(plan: Plan, what: str) -> None:
     count = min(plan.rounds, _MOST_ROUNDS)
     for number in range(1, count + 1):
         with tempfile.TemporaryDirectory(prefix="benchmark-cache-") as folder:
-            found = {}
+            answers = {}
             for name in ("empty", "warm"):
                 plan.tell(f"start with {name} cache, round {number} of {count}")
-                found[name] = children.run(task, {"JAX_COMPILATION_CACHE_DIR": folder})
-            rounds.append(found)
-    kept = ("seconds_from_start", "seconds_of_importing", "compile_seconds")
+                answers[name] = children.run(task, {"JAX_COMPILATION_CACHE_DIR": folder})
+            rounds.append(answers)
+    fields = ("seconds_from_start", "seconds_of_importing", "compile_seconds")
     plan.record.add(
         "starts",
         {
             "what": what,
             "dtype": task["dtype"],
             **{
-                name: [{field: each[name][field] for field in kept} for each in rounds]
+                name: [{field: each[name][field] for field in fields} for each in rounds]
                 for name in ("empty", "warm")
             },
         },

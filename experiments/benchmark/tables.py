@@ -35,22 +35,24 @@ def to_markdown(content: Content) -> str:
 
 
 def _head(content: Content) -> Lines:
-    found = content["environment"]
-    versions = found["versions"]
+    environment = content["environment"]
+    versions = environment["versions"]
     facts = [
-        f"{len(found['devices'])} device(s), JAX backend {found['backend']}",
-        f"jax {versions.get('jax')}, Python {found['python']}",
-        f"{found['cpu_count']} CPU cores ({found['processor']})",
-        f"XLA_FLAGS={found['xla_flags'] or 'none'}",
-        f"matrix precision {found['matmul_precision']}",
-        f"commit {found['git_commit'] or 'unknown'}",
-        found["date"],
+        f"{len(environment['devices'])} device(s), JAX backend {environment['backend']}",
+        f"jax {versions.get('jax')}, Python {environment['python']}",
+        f"{environment['cpu_count']} CPU cores ({environment['processor']})",
+        f"XLA_FLAGS={environment['xla_flags'] or 'none'}",
+        f"matrix precision {environment['matmul_precision']}",
+        f"commit {environment['git_commit'] or 'unknown'}",
+        environment["date"],
     ]
-    if found["torch"]:
-        facts.insert(2, f"torch {found['torch']['version']}, {found['torch']['threads']} threads")
+    if environment["torch"]:
+        facts.insert(
+            2, f"torch {environment['torch']['version']}, {environment['torch']['threads']} threads"
+        )
     own = content["settings"]
     lines = [
-        f"# Speed of {content['config_name']} on {found['device']}",
+        f"# Speed of {content['config_name']} on {environment['device']}",
         "",
         "; ".join(facts) + ".",
         "",
@@ -97,9 +99,9 @@ def _forward(
         rows.append([*row, f"{paper[size]:g}" if size in paper else _NOTHING])
     notes = [f"The paper's: {SOURCE}."]
     notes += [
-        f"Largest difference of logits between the frameworks, at {found['output_size']}² in float32: "
-        f"{found['largest_difference']:.1e} (largest logit {found['largest_logit']:.2g})."
-        for found in content.get("agreement", [])
+        f"Largest difference of logits between the frameworks, at {entry['output_size']}² in float32: "
+        f"{entry['largest_difference']:.1e} (largest logit {entry['largest_logit']:.2g})."
+        for entry in content.get("agreement", [])
         if part == "latency"
     ]
     return [*_table(title, header, rows), "", *notes]
@@ -127,16 +129,16 @@ def _training(content: Content) -> Lines:
 
 def _one_face(content: Content) -> Lines:
     rows = []
-    for found in content.get("one_face", []):
-        height, width = found["photo"]
-        for step in found["steps"]:
+    for face in content.get("one_face", []):
+        height, width = face["photo"]
+        for step in face["steps"]:
             taken = step["milliseconds"]
             rows.append(
                 [
-                    found["system"],
+                    face["system"],
                     step["step"],
                     _NOT_MEASURED if taken is None else f"{taken:.1f}",
-                    f"{height} × {width} on {found['canvas']}²",
+                    f"{height} × {width} on {face['canvas']}²",
                 ]
             )
     return _table("One face", ["system", "step", "ms", "photo, canvas"], rows)
@@ -150,22 +152,22 @@ def _pipeline_and_loop(content: Content) -> Lines:
             if not entry["not_measured"]:
                 value = f"{entry['images_per_second']:.0f} images/s"
             rows.append(["loader alone", value])
-    for found in content.get("loop", []):
+    for run in content.get("loop", []):
         rows.append(
             [
                 "training loop, end to end",
-                f"{found['images_per_second']:.1f} images/s over {found['steps']} steps, with "
-                f"{len(found['seconds_of_each_checkpoint'])} checkpoints of "
-                f"{np.mean(found['seconds_of_each_checkpoint']):.2f} s",
+                f"{run['images_per_second']:.1f} images/s over {run['steps']} steps, with "
+                f"{len(run['seconds_of_each_checkpoint'])} checkpoints of "
+                f"{np.mean(run['seconds_of_each_checkpoint']):.2f} s",
             ]
         )
-        without = found["images_per_second_without_checkpoints"]
+        without = run["images_per_second_without_checkpoints"]
         rows.append(["the same without the time of checkpoints", f"{without:.1f} images/s"])
-        for name, rate in found["bare_images_per_second"].items():
+        for name, rate in run["bare_images_per_second"].items():
             rows.append(
                 [
                     f"bare step, {name.replace('_', ' ')}",
-                    f"{rate:.1f} images/s; the loop has {found['share'][name]:.1%} of it",
+                    f"{rate:.1f} images/s; the loop has {run['share'][name]:.1%} of it",
                 ]
             )
     return _table("Input pipeline and training loop", ["what", "found"], rows)
@@ -174,13 +176,13 @@ def _pipeline_and_loop(content: Content) -> Lines:
 def _starts(content: Content) -> Lines:
     names = {"forward": "label map of one image", "training": "a training step"}
     rows = []
-    for found in content.get("starts", []):
+    for start in content.get("starts", []):
         cells = [
-            _spread([each["seconds_from_start"] for each in found[name]], "{:.1f}")
+            _spread([each["seconds_from_start"] for each in start[name]], "{:.1f}")
             for name in ("empty", "warm")
         ]
-        imports = _spread([each["seconds_of_importing"] for each in found["warm"]], "{:.1f}")
-        rows.append([names[found["what"]], found["dtype"], *cells, imports])
+        imports = _spread([each["seconds_of_importing"] for each in start["warm"]], "{:.1f}")
+        rows.append([names[start["what"]], start["dtype"], *cells, imports])
     header = ["first result", "type", "empty cache, s", "warm cache, s", "of it imports, s"]
     return _table("From the start of a process to its first result", header, rows)
 
@@ -213,14 +215,14 @@ def _compiling(content: Content) -> Lines:
 
 def _planned_memory(content: Content) -> Lines:
     rows = []
-    for found in content.get("planned_memory", []):
-        chunked, whole = found["chunked"], found["in_one"]
+    for entry in content.get("planned_memory", []):
+        chunked, whole = entry["chunked"], entry["in_one"]
         if chunked is None:
             continue
         rows.append(
             [
-                found["dtype"],
-                str(found["output_size"]),
+                entry["dtype"],
+                str(entry["output_size"]),
                 _mebibytes(chunked["temporaries"]),
                 _mebibytes(chunked["total"]),
                 _mebibytes(whole["temporaries"]),
@@ -233,13 +235,13 @@ def _planned_memory(content: Content) -> Lines:
 
 def _peak_memory(content: Content) -> Lines:
     rows = []
-    for found in content.get("peak_memory", []):
-        case = [found["what"], found["dtype"], str(found["output_size"]), str(found["batch"])]
-        if found["not_measured"]:
+    for entry in content.get("peak_memory", []):
+        case = [entry["what"], entry["dtype"], str(entry["output_size"]), str(entry["batch"])]
+        if entry["not_measured"]:
             cells = [_NOT_MEASURED, _NOT_MEASURED]
         else:
-            cells = [_mebibytes(found[name]) for name in ("resident_bytes", "device_bytes")]
-        rows.append([*case, found["candidate"], *cells])
+            cells = [_mebibytes(entry[name]) for name in ("resident_bytes", "device_bytes")]
+        rows.append([*case, entry["candidate"], *cells])
     header = ["what", "type", "size", "batch", "by", "process, MiB", "device, MiB"]
     return _table("Peak memory of a process that does it once, compiling included", header, rows)
 
@@ -247,13 +249,13 @@ def _peak_memory(content: Content) -> Lines:
 def _arithmetic(content: Content) -> Lines:
     """Achieved rate of ours, and of the fastest of PyTorch's, beside that of a matrix product."""
     peaks = {
-        (found["framework"], found["dtype"]): found
-        for found in content.get("peak_arithmetic", [])
-        if not found["not_measured"]
+        (entry["framework"], entry["dtype"]): entry
+        for entry in content.get("peak_arithmetic", [])
+        if not entry["not_measured"]
     }
     operations = {
-        found["output_size"]: found["multiply_accumulates"]
-        for found in content.get("operations", [])
+        entry["output_size"]: entry["multiply_accumulates"]
+        for entry in content.get("operations", [])
     }
     rows = []
     for entry in _fastest_of_each_framework(content):
@@ -283,10 +285,10 @@ def _arithmetic(content: Content) -> Lines:
     if not lines:
         return []
     lines += ["", "Operations are those of the literal model, whatever is computed instead."]
-    for (framework, dtype), found in peaks.items():
-        text = f"{found['side']}² matrix product, {framework}, {dtype}: "
-        text += f"{_teraflops(found['flops_per_second'])} TFLOP/s"
-        if sheet := found["data_sheet"]:
+    for (framework, dtype), peak in peaks.items():
+        text = f"{peak['side']}² matrix product, {framework}, {dtype}: "
+        text += f"{_teraflops(peak['flops_per_second'])} TFLOP/s"
+        if sheet := peak["data_sheet"]:
             text += f"; {_teraflops(sheet['flops_per_second'])} by the {sheet['source']}"
         lines.append(f"{text}.")
     return lines
@@ -309,18 +311,18 @@ def _fastest_of_each_framework(content: Content) -> list[dict[str, Any]]:
 def _fits(content: Content) -> Lines:
     units = {"output pixels": ("ns", 1e9), "batch": ("ms", 1e3), "images": ("ms", 1e3)}
     rows = []
-    for found in content.get("fits", []):
-        unit, factor = units[found["of"]]
-        size = found.get("output_size")
+    for fit in content.get("fits", []):
+        unit, factor = units[fit["of"]]
+        size = fit.get("output_size")
         rows.append(
             [
-                found["of"],
-                found["dtype"],
+                fit["of"],
+                fit["dtype"],
                 str(size) if size else "all",
-                f"{factor * found['slope']:.3g} {unit}",
-                f"{1000 * found['intercept']:.3g}",
-                f"{found['r_squared']:.4f}",
-                ", ".join(f"{place:g}" for place, _ in found["points"]),
+                f"{factor * fit['slope']:.3g} {unit}",
+                f"{1000 * fit['intercept']:.3g}",
+                f"{fit['r_squared']:.4f}",
+                ", ".join(f"{place:g}" for place, _ in fit["points"]),
             ]
         )
     header = ["seconds against", "type", "output", "each more", "at zero, ms", "R²", "at"]
@@ -351,9 +353,9 @@ def _with_ratio(
         return _NOTHING
     if entry["not_measured"]:
         return _NOT_MEASURED
-    wanted = (entry["part"], entry["dtype"], entry["output_size"], entry["candidate"])
+    case = (entry["part"], entry["dtype"], entry["output_size"], entry["candidate"])
     for ratio in content.get("ratios", []):
-        if (ratio["part"], ratio["dtype"], ratio["output_size"], ratio["against"]) == wanted:
+        if (ratio["part"], ratio["dtype"], ratio["output_size"], ratio["against"]) == case:
             low, high = ratio["lower_quartile"], ratio["upper_quartile"]
             return f"{cell(entry)}; JAX {ratio['median']:.2f} × ({low:.2f}–{high:.2f})"
     return cell(entry)

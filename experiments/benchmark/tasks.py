@@ -92,9 +92,9 @@ def fit_lines(plan: Plan) -> None:
         if entry["candidate"] == jax_programs.NAME and not entry["not_measured"]
     ]
     for dtype in plan.dtypes:
-        found = [e for e in ours if e["part"] == "latency" and e["dtype"] == dtype]
-        pixels = [entry["output_size"] ** 2 for entry in found]
-        seconds = [entry["median_seconds"] for entry in found]
+        entries = [e for e in ours if e["part"] == "latency" and e["dtype"] == dtype]
+        pixels = [entry["output_size"] ** 2 for entry in entries]
+        seconds = [entry["median_seconds"] for entry in entries]
         line = comparison.straight_line(pixels, seconds)
         if line:
             plan.record.add("fits", {"of": "output pixels", "dtype": dtype, **line})

@@ -52,7 +52,7 @@ class Candidate:
 
 @dataclasses.dataclass
 class Timed:
-    """What was found for one candidate.
+    """The timings of one candidate.
 
     Attributes:
       name: the candidate's.
@@ -94,17 +94,17 @@ def measure_in_turn(
       pipelined: whether a call may begin before the one before it is finished, as where
         many images are waiting; False: the time of a single call is asked for.
       clock: in seconds.
-      tell: is told what is going on.
+      tell: gets a line about each thing that begins.
     """
-    found = [Timed(candidate.name) for candidate in candidates]
+    timings = [Timed(candidate.name) for candidate in candidates]
     programs: list[Program | None] = []
-    for candidate, timed in zip(candidates, found, strict=True):
+    for candidate, timed in zip(candidates, timings, strict=True):
         tell(f"{candidate.name}: compiling")
         programs.append(
             _attempt(timed, lambda c=candidate, t=timed: _prepare(c, t, seconds, clock))
         )
     for number in range(1, rounds + 1):
-        for index, timed in enumerate(found):
+        for index, timed in enumerate(timings):
             program = programs[index]
             if program is None:
                 continue
@@ -114,11 +114,11 @@ def measure_in_turn(
                 programs[index] = None
             else:
                 timed.seconds.append(taken)
-    return found
+    return timings
 
 
 def seconds_a_call(program: Program, seconds: float, clock: Clock = time.perf_counter) -> float:
-    """Of calls in a row, for about so long; the first, which may compile, is left out."""
+    """Mean seconds of a call, of calls in a row for about so long; the first, which may compile, is left out."""
     program.call()
     return _round(program, _calls(_once(program, clock), seconds), True, clock)
 

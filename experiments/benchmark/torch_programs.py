@@ -27,7 +27,7 @@ class TorchVariant:
 
     @property
     def name(self) -> str:
-        """In tables."""
+        """Its name in tables."""
         name = "torch.compile" if self.compiled else "PyTorch eager"
         return f"{name}, channels last" if self.channels_last else name
 
@@ -116,14 +116,14 @@ def make_model(config: ConfigDict, variables: dict[str, Any], device: str) -> An
 def logits(
     config: ConfigDict, variables: dict[str, Any], images: np.ndarray, output_size: int
 ) -> np.ndarray:
-    """Of normalised images [B, H, W, 3], by the eager model in float32: [B, h, w, C]."""
+    """Logits of normalised images [B, H, W, 3], by the eager model in float32: [B, h, w, C]."""
     import torch
 
     device = device_name()
     model = make_model(config, variables, device).eval()
     with torch.inference_mode():
-        found = model(_channels_first(images, device), (output_size, output_size))
-    return found.float().permute(0, 2, 3, 1).cpu().numpy()
+        output = model(_channels_first(images, device), (output_size, output_size))
+    return output.float().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def forward(
@@ -159,8 +159,8 @@ def forward(
 
     def start() -> Any:
         with torch.inference_mode(), _autocast(device, dtype):
-            found = function(images)
-        return found, _event(device)
+            output = function(images)
+        return output, _event(device)
 
     return Program(start=start, wait=_wait, images=batch)
 
@@ -196,10 +196,10 @@ def gradient_step(
 
     def loss(pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         images = (pixels.float() / 255 - 0.5) / 0.5  # other scalings are as much work
-        found = model(images.contiguous(memory_format=layout), size)
+        output = model(images.contiguous(memory_format=layout), size)
         labels = labels.long()
         counts = losses.pixel_counts(labels, weights, config.loss)
-        return losses.loss_terms(found, labels, weights, counts, config.loss)["loss"]
+        return losses.loss_terms(output, labels, weights, counts, config.loss)["loss"]
 
     function = _compiled(loss, variant)
 
@@ -213,7 +213,7 @@ def gradient_step(
 
     def wait(handle: Any) -> None:
         _wait(handle)
-        handle[0].item()  # the loss is wanted on the host, as in JAX
+        handle[0].item()  # the loss goes to the host, as in JAX
 
     return Program(start=start, wait=wait, images=len(batch["images"]))
 

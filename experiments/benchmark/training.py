@@ -48,8 +48,8 @@ def gradients(plan: Plan, dtype: str) -> None:
 
     candidates += [build(variant) for variant in plan.torch_variants]
     about = {"part": "gradient", "dtype": dtype, "output_size": stage.label_size}
-    found = plan.measure(candidates, pipelined=True, about=about)
-    record_ratios(plan, found, about)
+    timings = plan.measure(candidates, pipelined=True, about=about)
+    record_ratios(plan, timings, about)
 
 
 def without_augmentation(config: ConfigDict) -> ConfigDict:
