@@ -173,7 +173,7 @@ def _incomplete(
     lines: Sequence[Line],
 ) -> list[Incomplete]:
     """Runs that are broken, half finished or never started, and evaluations that cannot be used."""
-    found = [
+    entries = [
         Incomplete(run.name, run.status, run.problem) for run in runs if run.status != "finished"
     ]
     names = {run.name for run in runs}
@@ -183,17 +183,17 @@ def _incomplete(
             if name not in names and "/seed" in f"/{job}":
                 error = last_error(root / name / "run.log")
                 problem = error or "it has left nothing; the same command starts it"
-                found.append(Incomplete(name, "failed" if error else "not started", problem))
+                entries.append(Incomplete(name, "failed" if error else "not started", problem))
     for problem in problems:
-        found.append(Incomplete(problem.split(":")[0], "broken", problem))
+        entries.append(Incomplete(problem.split(":")[0], "broken", problem))
     for line in lines:
         name = line.measured.group.name
         for problem in dict.fromkeys(line.measured.problems):
-            found.append(Incomplete(name, "evaluation", problem))
+            entries.append(Incomplete(name, "evaluation", problem))
         for seed in line.measured.group.duplicates:
             problem = f"seed {seed} was run more than once: the first of these runs counts"
-            found.append(Incomplete(name, "duplicate", problem))
-    return found
+            entries.append(Incomplete(name, "duplicate", problem))
+    return entries
 
 
 def _commands(studies: Sequence[study_file.Study], runs: Sequence[Run]) -> list[str]:

@@ -76,46 +76,46 @@ def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[ReportRow]
                 problem = cost_problem
             if value.metric == "fps":
                 size = scales.scaled_row(claim.protocol, study.scale)
-                found = _frames_per_second(speed, size)
+                measured = _frames_per_second(speed, size)
             elif value.metric == "milliseconds":
-                found = _milliseconds(speed, _SYSTEMS[claim.system])
+                measured = _milliseconds(speed, _SYSTEMS[claim.system])
             else:
-                found = _counted(cost, value.metric, claim.protocol)
-            rows.append(_row(claim.label, value, found, problem, reason))
+                measured = _counted(cost, value.metric, claim.protocol)
+            rows.append(_row(claim.label, value, measured, problem, reason))
     return rows
 
 
 def _row(
-    label: str, published: PublishedValue, found: float | None, problem: str, not_comparable: str
+    label: str, published: PublishedValue, measured: float | None, problem: str, not_comparable: str
 ) -> ReportRow:
     verdict, reason = None, problem or "the files do not have this number"
-    if found is not None and not_comparable:
+    if measured is not None and not_comparable:
         verdict, reason = Verdict.NOT_COMPARABLE, f"{not_comparable}."
-    elif found is not None and published.metric in _PAPER_DEVICES:
-        verdict, reason = speed_verdict(found, published)
-    elif found is not None:
-        agrees = round(found, published.decimals) == published.value
+    elif measured is not None and published.metric in _PAPER_DEVICES:
+        verdict, reason = speed_verdict(measured, published)
+    elif measured is not None:
+        agrees = round(measured, published.decimals) == published.value
         verdict = Verdict.REPRODUCED if agrees else Verdict.NOT_REPRODUCED
         reason = (
-            f"{found:.{published.decimals + 2}f} against the printed {published.printed}: "
+            f"{measured:.{published.decimals + 2}f} against the printed {published.printed}: "
             f"{'the same' if agrees else 'not the same'} in its printed digits."
         )
     return table_row(
         label,
         of_no_evaluation(published.metric),
         published=as_published(published, published.value, _METRICS[published.metric][1]),
-        values={} if found is None else {0: found},
+        values={} if measured is None else {0: measured},
         verdict=verdict,
         reason=reason,
         rests_on_runs=False,
     )
 
 
-def speed_verdict(found: float, published: PublishedValue) -> tuple[Verdict, str]:
+def speed_verdict(measured: float, published: PublishedValue) -> tuple[Verdict, str]:
     """Verdict and reason for a time or rate that was measured on the paper's kind of device."""
-    agrees = abs(found / published.value - 1) <= _SPEED_MARGIN
+    agrees = abs(measured / published.value - 1) <= _SPEED_MARGIN
     verdict = Verdict.WITHIN_MARGIN if agrees else Verdict.NOT_REPRODUCED
-    shown = f"{found:.{published.decimals}f}"
+    shown = f"{measured:.{published.decimals}f}"
     return verdict, f"{shown} against {published.printed}; the margin is {_SPEED_MARGIN:.0%}."
 
 
@@ -137,19 +137,19 @@ def _counted(cost: dict[str, Any], metric: str, size: str) -> float | None:
 
 
 def _frames_per_second(speed: dict[str, Any], size: str) -> float | None:
-    """Of our forward pass, one image at a time, in float32."""
-    wanted = {"part": "latency", "candidate": "JAX", "dtype": "float32"}
+    """Images per second of our forward pass, one image at a time, in float32."""
+    case = {"part": "latency", "candidate": "JAX", "dtype": "float32"}
     entries = speed.get("measurements")
     rows = [
         entry
         for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict) and all(entry.get(name) == wanted[name] for name in wanted)
+        if isinstance(entry, dict) and all(entry.get(name) == case[name] for name in case)
     ]
     return _of_size(rows, size, "images_per_second")
 
 
 def _milliseconds(speed: dict[str, Any], system: str) -> float | None:
-    """Of one face in all, the median of the rounds."""
+    """Milliseconds of one face in all, the median of the rounds."""
     entries = speed.get("one_face")
     for entry in entries if isinstance(entries, list) else []:
         if not isinstance(entry, dict) or entry.get("system") != system:
@@ -168,9 +168,9 @@ def _of_size(rows: Any, size: str, field: str) -> float | None:
     return None
 
 
-def _other_device(speed: dict[str, Any], wanted: str) -> str:
+def _other_device(speed: dict[str, Any], paper_device: str) -> str:
     environment = speed.get("environment")
     device = environment.get("device") if isinstance(environment, dict) else None
-    if isinstance(device, str) and wanted in device:
+    if isinstance(device, str) and paper_device in device:
         return ""
-    return f"Measured on {device}; the paper's is of the kind {wanted}"
+    return f"Measured on {device}; the paper's is of the kind {paper_device}"

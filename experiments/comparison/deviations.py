@@ -41,17 +41,17 @@ def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
     published = _published_config(variant)
     paper = readings.effective(published)
     both_start_elsewhere = all(side.get("train.init_from") for side in (here, paper))
-    found = []
+    differences = []
     for field in sorted(here.keys() | paper.keys()):
         if here.get(field) == paper.get(field) or readings.is_immaterial(field):
             continue
         # An experiment that starts from another run starts from whatever that run is called here; one that does
-        # not, and should, or should not, has said so with the name of the run.
+        # not, and should, or should not, shows so by the name of the run.
         if field == ("train.init_from" if both_start_elsewhere else "train.init_checkpoint"):
             continue
         kind = "reading" if readings.is_open(published, field, here.get(field)) else "scale"
-        found.append(Deviation(field, here.get(field), paper.get(field), kind))
-    return found
+        differences.append(Deviation(field, here.get(field), paper.get(field), kind))
+    return differences
 
 
 def obstacles(
@@ -69,12 +69,12 @@ def obstacles(
       variant: as published.
     """
     reasons = []
-    wanted = dataset_of(variant)
+    own_dataset = dataset_of(variant)
     counts = " / ".join(f"{count:,}" for count in dataset["counts"].values())
     if is_drawn(config, dataset):
         reasons.append(f"the faces are drawn ({counts})")
-    elif dataset["name"] != wanted:
-        reasons.append(f"the data are {dataset['name']}, not {wanted}")
+    elif dataset["name"] != own_dataset:
+        reasons.append(f"the data are {dataset['name']}, not {own_dataset}")
     elif not dataset["complete"]:
         reasons.append(f"the data are not the official set: {counts} images")
     elif dataset.get("official_ids") is False:
@@ -121,8 +121,8 @@ def variant_of(config: dict[str, Any]) -> Variant | None:
 
 def _is_about(variant: Variant, config: dict[str, Any]) -> bool:
     published = _published_config(variant)
-    wanted = (published["model.name"], published["data.name"])
-    return wanted == (config["model"]["name"], config["data"]["name"])
+    names = (published["model.name"], published["data.name"])
+    return names == (config["model"]["name"], config["data"]["name"])
 
 
 def dataset_of(variant: Variant) -> str:

@@ -27,7 +27,7 @@ def tables(lines: Sequence[Line]) -> list[ReportTable]:
     A pair is compared in its main score and, in the same evaluation, in the F1 of each class: paired by seed. Holm's
     p-values are over the main scores of all pairs, and over all classes.
     """
-    rows, found = [], []
+    rows, comparisons = [], []
     for jax_line, torch_line in _pairs(lines):
         for key in _keys(jax_line, torch_line):
             sides = [
@@ -36,10 +36,10 @@ def tables(lines: Sequence[Line]) -> list[ReportTable]:
             ]
             for line, (label, score) in zip((jax_line, torch_line), sides, strict=True):
                 rows.append(_row(line, label, score))
-            found.append(published_rows.compare_scores(*sides, jax_line.margin, TABLE))
+            comparisons.append(published_rows.compare_scores(*sides, jax_line.margin, TABLE))
     if not rows:
         return []
-    made = [one for one in found if one is not None]
+    made = [one for one in comparisons if one is not None]
     families = [
         [one for one in made if (one.class_name in published_rows.MAIN_CLASSES) == is_main]
         for is_main in (True, False)
@@ -57,15 +57,15 @@ def tables(lines: Sequence[Line]) -> list[ReportTable]:
 
 def sentences(lines: Sequence[Line], made: Sequence[ReportTable]) -> list[str]:
     """What the tables of `tables` say of the main scores, and why groups of one config are not compared."""
-    told = []
+    texts = []
     for table in made:
         if table.identifier != TABLE:
             continue
         compared = {(one.a, one.b): one for one in table.comparisons}
         for first, second in zip(table.rows[::2], table.rows[1::2], strict=True):
             labels = (first.label, second.label)
-            told.append(_sentence(*labels, compared.get(labels)))
-    return told + _unpaired(lines)
+            texts.append(_sentence(*labels, compared.get(labels)))
+    return texts + _unpaired(lines)
 
 
 def settings_count(lines: Sequence[Line]) -> int:
@@ -94,10 +94,10 @@ def _same_settings(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
 
 def _settings(line: Line) -> str:
     flat = flatten_config(line.measured.group.config)
-    kept = {
+    own = {
         field: value for field, value in flat.items() if not config_fields.has_role(field, *_FREE)
     }
-    return json.dumps(kept, sort_keys=True)
+    return json.dumps(own, sort_keys=True)
 
 
 def _is_same(first: Line, second: Line) -> bool:
@@ -136,29 +136,33 @@ def _row(line: Line, label: str, score: SeedScores) -> ReportRow:
     )
 
 
-def _sentence(first: str, second: str, found: Comparison | None) -> str:
-    if found is None:
+def _sentence(first: str, second: str, comparison: Comparison | None) -> str:
+    if comparison is None:
         return (
             f"{first} and {second}: too few runs for a test of their difference; "
             f"{FEWEST_RUNS} seeds that both have are needed."
         )
-    seeds = f"On the same {found.n} seeds" if found.test == "paired t" else "On different seeds"
-    what = "mean F1" if found.metric == "mean_f1" else "overall F1"
-    low, high = found.interval
+    seeds = (
+        f"On the same {comparison.n} seeds"
+        if comparison.test == "paired t"
+        else "On different seeds"
+    )
+    what = "mean F1" if comparison.metric == "mean_f1" else "overall F1"
+    low, high = comparison.interval
     return (
-        f"{seeds}, {first} and {second} differ by {_signed(found.difference)} points of {what} "
-        f"[{_signed(low)}, {_signed(high)}] ({_FIRST} − {_SECOND}, 95 % interval): {_judged(found)}."
+        f"{seeds}, {first} and {second} differ by {_signed(comparison.difference)} points of {what} "
+        f"[{_signed(low)}, {_signed(high)}] ({_FIRST} − {_SECOND}, 95 % interval): {_judged(comparison)}."
     )
 
 
-def _judged(found: Comparison) -> str:
-    low, high = found.interval
-    margin = f"the margin of {found.margin:g} points"
-    differs = found.p_holm is not None and found.p_holm < 0.05
-    equal = found.equivalent_p is not None and found.equivalent_p < 0.05
+def _judged(comparison: Comparison) -> str:
+    low, high = comparison.interval
+    margin = f"the margin of {comparison.margin:g} points"
+    differs = comparison.p_holm is not None and comparison.p_holm < 0.05
+    equal = comparison.equivalent_p is not None and comparison.equivalent_p < 0.05
     if equal:
         return f"smaller than {margin}" + (", but beyond the seeds' noise" if differs else "")
-    if min(abs(low), abs(high)) > found.margin and low * high > 0:
+    if min(abs(low), abs(high)) > comparison.margin and low * high > 0:
         return f"larger than {margin}"
     noise = "beyond the seeds' noise" if differs else "within the seeds' noise"
     return f"{noise}, and not shown to be smaller than {margin}"
@@ -166,15 +170,17 @@ def _judged(found: Comparison) -> str:
 
 def _unpaired(lines: Sequence[Line]) -> list[str]:
     """Same settings, and yet something keeps them apart."""
-    told = []
+    reasons = []
     for first, second in _same_settings(lines):
         names = f"{unique_label(first, lines)} and {unique_label(second, lines)}"
         ours, theirs = _parameters(first), _parameters(second)
         if not first.data.fits(second.data):
-            told.append(f"{names} are not compared: their data are not the same.")
+            reasons.append(f"{names} are not compared: their data are not the same.")
         elif ours != theirs:
-            told.append(f"{names} are not compared: they have {ours:,} and {theirs:,} parameters.")
-    return told
+            reasons.append(
+                f"{names} are not compared: they have {ours:,} and {theirs:,} parameters."
+            )
+    return reasons
 
 
 def _signed(value: float) -> str:

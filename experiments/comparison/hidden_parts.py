@@ -1,4 +1,4 @@
-"""The table of STN-iCNN's Fig. 5: where the windows are when a part is hidden, as `experiments.robustness` found.
+"""The table of STN-iCNN's Fig. 5: where the windows are when a part is hidden, by `experiments.robustness`.
 
 The paper has a picture and no numbers, so nothing is compared; seeds and croppers stand beside each other.
 """
@@ -56,13 +56,13 @@ def tables(
 def _rows(
     root: pathlib.Path, study: Study, variant: Variant, broken: Collection[str]
 ) -> list[ReportRow]:
-    found = {}
+    contents = {}
     for path in sorted((root / study.folder / variant.name).glob(f"seed*/{FILE}")):
         seed = re.fullmatch(r"seed(\d{1,9})", path.parents[1].name)
         if seed is None or path.parents[1].relative_to(root).as_posix() in broken:
             continue
         try:
-            found[int(seed[1])] = parse_json(read_bytes(path, root, _LIMIT), path.name)
+            contents[int(seed[1])] = parse_json(read_bytes(path, root, _LIMIT), path.name)
         except UnreadableError:
             continue  # the run that it is of is listed, and its own files tell what is wrong
     rows = []
@@ -70,7 +70,7 @@ def _rows(
         for moment, moment_label in _MOMENTS.items():
             values = {
                 seed: value
-                for seed, content in sorted(found.items())
+                for seed, content in sorted(contents.items())
                 if (value := _mean(content, cropper, moment)) is not None
             }
             if values:

@@ -40,7 +40,7 @@ class Line:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Of the first run, with its seed."""
+        """The config of the first run, with its seed."""
         return self.measured.results["config"]
 
     @property
@@ -75,22 +75,22 @@ class Line:
         """Why no verdict can be given."""
         if self.variant is None:
             return ["the papers have no such experiment"]
-        found = deviations.obstacles(self.config, self.dataset, self.deviations(), self.variant)
+        reasons = deviations.obstacles(self.config, self.dataset, self.deviations(), self.variant)
         environment = self._recorded.environment or {}
         if environment.get("data_drawn") and not self.dataset.get("drawn"):
-            found.append("trained on drawn faces")
+            reasons.append("trained on drawn faces")
         elif self.data.is_of_other_data:
-            found.append("trained on other data than scored on")
+            reasons.append("trained on other data than scored on")
         main = self.measured.main
         if main is not None and main.split != "test":
-            found.append(f"scored on the {main.split} split, not on the test split")
+            reasons.append(f"scored on the {main.split} split, not on the test split")
         if main is not None and main.checkpoint.startswith("after_"):
-            found.append(f"scored with the checkpoint {main.checkpoint}, before the last stage")
-        return found
+            reasons.append(f"scored with the checkpoint {main.checkpoint}, before the last stage")
+        return reasons
 
     @property
     def margin(self) -> float:
-        """Of equivalence, in points, as it was fixed before the runs."""
+        """The margin of equivalence, in points, as it was fixed before the runs."""
         return float(self.config.get("study", {}).get("equivalence_margin", 0.5))
 
 

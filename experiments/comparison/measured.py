@@ -1,4 +1,4 @@
-"""What a group of runs found: scores by seed with their intervals, the confusion matrix, the curves of training.
+"""What a group of runs has measured: scores by seed with their intervals, the confusion matrix, the curves of training.
 
 Scores are in percent points.
 """
@@ -60,9 +60,9 @@ class MeasuredGroup:
         """Every score that at least one run has, in the order of results.json."""
         values: dict[ScoreKey, dict[int, float]] = {}
         for seed, run in self.runs.items():
-            for found in run.results["evaluations"]:
-                where = (found["split"], found["checkpoint"], found["row"])
-                for metric, name, fraction in _scores_of(found):
+            for entry in run.results["evaluations"]:
+                where = (entry["split"], entry["checkpoint"], entry["row"])
+                for metric, name, fraction in _scores_of(entry):
                     if fraction is not None:
                         key = ScoreKey(*where, metric, name)
                         values.setdefault(key, {})[seed] = 100 * fraction
@@ -72,8 +72,8 @@ class MeasuredGroup:
     def main(self) -> ScoreKey | None:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
         system = systems.of_name(self.results["model"])
-        wanted = system.main_score(self.results["dataset"]["name"])
-        keys = [key for key in self.scores if key.measure == wanted]
+        measure = system.main_score(self.results["dataset"]["name"])
+        keys = [key for key in self.scores if key.measure == measure]
         order = {"test": 0, "validation": 1, "train": 2}
         keys.sort(
             key=lambda key: (
@@ -116,7 +116,7 @@ class MeasuredGroup:
         matrices = self._stack(self.main.evaluation)
         if matrices is None:
             return None
-        total = sum(found.confusion_matrices.sum(axis=0) for found in matrices)
+        total = sum(evaluation.confusion_matrices.sum(axis=0) for evaluation in matrices)
         rows = total.sum(axis=1, keepdims=True)
         shares = np.divide(total, rows, out=np.zeros(total.shape), where=rows > 0)
         return Confusion(
@@ -156,11 +156,11 @@ class MeasuredGroup:
     def _stack(self, where: tuple[str, str, str]) -> list[Matrices] | None:
         if where not in self._matrices:
             try:
-                found = [
+                evaluations = [
                     load_matrices(run, self._evaluation(run, where)) for run in self.runs.values()
                 ]
-                image_bootstrap.stack(found)
-                self._matrices[where] = found
+                image_bootstrap.stack(evaluations)
+                self._matrices[where] = evaluations
             except RunError as error:
                 self.problems.append(str(error))
                 self._matrices[where] = None
@@ -168,9 +168,9 @@ class MeasuredGroup:
 
     @staticmethod
     def _evaluation(run: Run, where: tuple[str, str, str]) -> dict[str, Any]:
-        for found in run.results["evaluations"]:
-            if (found["split"], found["checkpoint"], found["row"]) == where:
-                return found
+        for entry in run.results["evaluations"]:
+            if (entry["split"], entry["checkpoint"], entry["row"]) == where:
+                return entry
         raise RunError(f"{run.name}: it has no evaluation {'-'.join(where)}")
 
 
@@ -206,12 +206,12 @@ def _ends(interval: seed_statistics.Interval | None) -> Interval | None:
     return None if interval is None else (interval.low, interval.high)
 
 
-def _scores_of(found: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:
+def _scores_of(entry: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:
     for metric in _OVERALL:
-        yield metric, "mean", found[metric]
-    for name, value in found["class_f1"].items():
+        yield metric, "mean", entry[metric]
+    for name, value in entry["class_f1"].items():
         yield "f1", name, value
-    for name, value in found["group_f1"].items():
+    for name, value in entry["group_f1"].items():
         yield "group_f1", name, value
 
 

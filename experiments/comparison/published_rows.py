@@ -100,15 +100,15 @@ def measured_elsewhere(
 
     Values without a seed are numbered from −1 downwards: they are runs of unknown seed.
     """
-    found: dict[tuple[str, ...], dict[int, float]] = {}
+    scores: dict[tuple[str, ...], dict[int, float]] = {}
     for value in external:
         if value.metric not in _SCORE_METRICS:
             continue
         key = (value.system, value.dataset, value.protocol, value.class_name, value.metric)
-        runs = found.setdefault(key, {})
+        runs = scores.setdefault(key, {})
         unknown = -1 - sum(seed < 0 for seed in runs)
         runs[unknown if value.seed is None else value.seed] = value.percent
-    return found
+    return scores
 
 
 def compare(
@@ -160,14 +160,14 @@ def compare(
 
 def compare_lines(lines: Sequence[Line], baseline: Line) -> list[Comparison]:
     """Every line's main score against the baseline's, without Holm's p-values."""
-    found = []
+    comparisons = []
     score = baseline.main_score
     for line in lines:
         own = line.main_score
         if line is baseline or own is None or score is None or own.key.measure != score.key.measure:
             continue
-        found.append(compare_scores((line.label, own), (baseline.label, score), line.margin))
-    return [one for one in found if one is not None]
+        comparisons.append(compare_scores((line.label, own), (baseline.label, score), line.margin))
+    return [one for one in comparisons if one is not None]
 
 
 def compare_scores(
@@ -191,7 +191,7 @@ def compare_scores(
 
 def compare_external(rows: Sequence[ReportRow]) -> list[Comparison]:
     """Rows measured elsewhere against ours of the same number: Welch, and paired where two seeds match."""
-    found = []
+    comparisons = []
     for row in rows:
         if row.system == "ours" or row.against is None:
             continue
@@ -201,8 +201,8 @@ def compare_external(rows: Sequence[ReportRow]) -> list[Comparison]:
         for paired in (False, True):
             if paired and len(same) < 2:
                 continue
-            found.append(compare(*sides, *row.key.measure, ours.margin, paired, "elsewhere"))
-    return adjusted([one for one in found if one is not None])
+            comparisons.append(compare(*sides, *row.key.measure, ours.margin, paired, "elsewhere"))
+    return adjusted([one for one in comparisons if one is not None])
 
 
 def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -303,18 +303,22 @@ def _in_short(obstacles: Sequence[str]) -> str | None:
     return obstacles[0] + (f" (and {more} more reason{'s' if more > 1 else ''})" if more else "")
 
 
-def _tests(row: ReportRow, found: verdicts.Judgement) -> list[Test]:
+def _tests(row: ReportRow, judgement: verdicts.Judgement) -> list[Test]:
     """Every test that the numbers allow; none where the runs were not compared."""
-    if not found.was_tested:
+    if not judgement.was_tested:
         return []
-    values, published = list(row.statistics.values.values()), found.published
+    values, published = list(row.statistics.values.values()), judgement.published
     made: list[Any] = [
         seed_statistics.one_sample_t(values, published),
-        seed_statistics.equivalence(values, published, found.margin),
+        seed_statistics.equivalence(values, published, judgement.margin),
     ]
-    if found.published_sd:
-        counts = (found.published_n,) if found.published_n else seed_statistics.UNKNOWN_COUNTS
-        made += [seed_statistics.welch(values, published, found.published_sd, n) for n in counts]
+    if judgement.published_sd:
+        counts = (
+            (judgement.published_n,) if judgement.published_n else seed_statistics.UNKNOWN_COUNTS
+        )
+        made += [
+            seed_statistics.welch(values, published, judgement.published_sd, n) for n in counts
+        ]
     tests = [
         Test(
             name=test.method,
@@ -322,26 +326,26 @@ def _tests(row: ReportRow, found: verdicts.Judgement) -> list[Test]:
             df=test.df,
             p=test.p,
             published_n=getattr(test, "other_n", None),
-            assumes=getattr(test, "assumption", f"margin ±{found.margin:g} points"),
+            assumes=getattr(test, "assumption", f"margin ±{judgement.margin:g} points"),
         )
         for test in made
     ]
     tests.append(
         Test(
             name="not reproduced: larger p of two tests",
-            p=found.p_not_reproduced,
-            published_n=found.published_n,
+            p=judgement.p_not_reproduced,
+            published_n=judgement.published_n,
             assumes="one test: the mean of such runs is within the margin of the published value; the other: the "
             "published value is a further run like ours, or the mean of several",
         )
     )
-    if found.family_size is not None:
+    if judgement.family_size is not None:
         tests.append(
             Test(
                 name="not reproduced: Holm's p over the row's classes",
-                p=found.p_family,
-                published_n=found.published_n,
-                assumes=f"{found.family_size} classes and groups, however they depend on each other",
+                p=judgement.p_family,
+                published_n=judgement.published_n,
+                assumes=f"{judgement.family_size} classes and groups, however they depend on each other",
             )
         )
     return tests

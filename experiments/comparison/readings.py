@@ -137,30 +137,32 @@ def effective(config: dict[str, Any]) -> dict[str, Any]:
     Fields that are None have the value that they stand for. Softmax without temperature is a temperature of 1, and
     logits · τ are logits / (1 / τ).
     """
-    found = dict(config)
-    for field, value in VARIANTS.get(found.pop("model.variant", None), {}).items():
-        if found.get(f"model.{field}") is None:
-            found[f"model.{field}"] = value
-    stages = found.get("train.stages") or ()
+    fields = dict(config)
+    for field, value in VARIANTS.get(fields.pop("model.variant", None), {}).items():
+        if fields.get(f"model.{field}") is None:
+            fields[f"model.{field}"] = value
+    stages = fields.get("train.stages") or ()
     for stage in ("coarse", "localisation", "fine", "end_to_end"):
-        own = [field for field in found if field.startswith(f"train.{stage}.")]
+        own = [field for field in fields if field.startswith(f"train.{stage}.")]
         for field in own:
             if stage not in stages:
-                del found[field]
-            elif found[field] is None:
-                found[field] = found.get(f"train.{field.rpartition('.')[2]}")
-    if "loss.temperature" in found and "loss.temperature_mode" in found:
-        mode, temperature = _temperature(found["loss.temperature_mode"], found["loss.temperature"])
-        found["loss.temperature_mode"], found["loss.temperature"] = mode, temperature
+                del fields[field]
+            elif fields[field] is None:
+                fields[field] = fields.get(f"train.{field.rpartition('.')[2]}")
+    if "loss.temperature" in fields and "loss.temperature_mode" in fields:
+        mode, temperature = _temperature(
+            fields["loss.temperature_mode"], fields["loss.temperature"]
+        )
+        fields["loss.temperature_mode"], fields["loss.temperature"] = mode, temperature
     idle: tuple[str, ...] = ()
-    if found.get("data.split") == "official":
+    if fields.get("data.split") == "official":
         idle += ("data.split_fractions",)
-        idle += () if found.get("data.train_subset") else ("data.split_seed",)
-    if found.get("train.schedule") != "step":
+        idle += () if fields.get("data.train_subset") else ("data.split_seed",)
+    if fields.get("train.schedule") != "step":
         idle += ("train.decay_factor", "train.decay_every_epochs")
-    if found.get("model.norm") == "none":
+    if fields.get("model.norm") == "none":
         idle += ("model.norm_affine",)
-    return {field: value for field, value in found.items() if field not in idle}
+    return {field: value for field, value in fields.items() if field not in idle}
 
 
 def is_immaterial(field: str) -> bool:
@@ -169,7 +171,7 @@ def is_immaterial(field: str) -> bool:
 
 
 def _temperature(mode: str, temperature: float) -> tuple[str, float]:
-    """Of all ways to write the factor of the logits, the one with a temperature of at most 1."""
+    """The factor of the logits, written as the mode whose temperature is at most 1."""
     if mode == "none" or temperature == 1:
         return "divide", 1.0
     if temperature > 1:

@@ -73,24 +73,24 @@ def _table(
             else:
                 rows.append(dataclasses.replace(row, against=place))
                 used.add(row.system)
-    rows = _told_apart(rows, lines) + published_rows.peers(lines)
-    found = _against_baselines(table, lines) if table is not None else []
-    comparisons = found + published_rows.compare_external(rows)
+    rows = _with_distinct_labels(rows, lines) + published_rows.peers(lines)
+    comparisons = _against_baselines(table, lines) if table is not None else []
+    comparisons += published_rows.compare_external(rows)
     return ReportTable(identifier, title, "F1, percent", rows, comparisons)
 
 
 def _against_baselines(table: Table, lines: Sequence[Line]) -> list[Comparison]:
     """The lines of each framework against the baseline of the same framework."""
-    found = []
+    comparisons = []
     for framework in dict.fromkeys(line.framework for line in lines):
         same = [line for line in lines if line.framework == framework]
         baseline = next((line for line in same if line.variant.name == table.baseline), None)
         if baseline is not None:
-            found += published_rows.compare_lines(same, baseline)
-    return published_rows.adjusted(found)
+            comparisons += published_rows.compare_lines(same, baseline)
+    return published_rows.adjusted(comparisons)
 
 
-def _told_apart(rows: Sequence[ReportRow], lines: Sequence[Line]) -> list[ReportRow]:
+def _with_distinct_labels(rows: Sequence[ReportRow], lines: Sequence[Line]) -> list[ReportRow]:
     """Labels that several groups have name their group, and the framework where not all runs are of JAX."""
     named = {line.identifier: line for line in lines}
     groups: dict[str, set[str | None]] = {}

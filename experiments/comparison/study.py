@@ -216,7 +216,7 @@ class RunSummary:
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """Shares [C][C] of the pixels of each true class that were given each label, over runs and images."""
+    """Shares [C][C] of the pixels of each true class by predicted label, over runs and images."""
 
     split: str
     checkpoint: str
@@ -251,7 +251,7 @@ class StageCurves:
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-    """Of all stages, in their order."""
+    """The curves of all stages, in their order."""
 
     stages: Sequence[StageCurves]
 

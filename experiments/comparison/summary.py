@@ -62,8 +62,8 @@ def title_of(studies: Sequence[Study], lines: Sequence[Line], root: pathlib.Path
     titles = list(dict.fromkeys(study.table.title for study in studies if study.table))
     if len(titles) == 1:
         return titles[0]
-    told = [_about(line) for line in lines] or [root.resolve().name]
-    return f"Reproducibility study: {', '.join(dict.fromkeys(told))}"
+    subjects = [_about(line) for line in lines] or [root.resolve().name]
+    return f"Reproducibility study: {', '.join(dict.fromkeys(subjects))}"
 
 
 def _about(line: Line) -> str:
@@ -83,15 +83,17 @@ def _other_data(lines: Sequence[Line]) -> list[str]:
             parts.setdefault(line.data.splits, []).append(line)
     sentences = []
     for name, parts in by_name.items():
-        told = []
+        descriptions = []
         for splits, members in parts.items():
             digests = dict(splits)
             labels = " and ".join(unique_label(line, lines) for line in members)
-            told.append(
+            descriptions.append(
                 f"label maps {short(digests['all'])} (test: {short(digests.get('test'))}) in {labels}"
             )
-        if len(told) > 1:
-            sentences.append(f"Not all groups rest on the same data of {name}: {'; '.join(told)}.")
+        if len(descriptions) > 1:
+            sentences.append(
+                f"Not all groups rest on the same data of {name}: {'; '.join(descriptions)}."
+            )
     return sentences
 
 
@@ -122,8 +124,8 @@ def _verdicts(tables: Sequence[ReportTable]) -> list[str]:
             if table.identifier.endswith(CLASSES) == is_class
         )
         if words:
-            told = ", ".join(f"{number} {word}" for word, number in words.items())
-            sentences.append(f"Of {sum(words.values())} published {what}: {told}.")
+            counts = ", ".join(f"{number} {word}" for word, number in words.items())
+            sentences.append(f"Of {sum(words.values())} published {what}: {counts}.")
     return sentences
 
 
@@ -140,8 +142,8 @@ def _spreads(lines: Sequence[Line]) -> list[str]:
     if main is None:
         return []
     score = line.measured.scores[main]
-    found = described(score.values, line.measured.images(score))
-    mean, sd, images = found.summary.mean, found.summary.sd, found.image_sd
+    statistics = described(score.values, line.measured.images(score))
+    mean, sd, images = statistics.summary.mean, statistics.summary.sd, statistics.image_sd
     of_what = "mean F1" if main.metric == "mean_f1" else "overall F1"
     if sd is None:
         return [
@@ -162,10 +164,12 @@ def _differences(table: ReportTable) -> list[str]:
     ):
         made = [one for one in table.comparisons if one.kind == kind]
         clear = [one for one in made if one.p_holm < 0.05]
-        told = [f"{one.a} − {one.b}: {one.difference:+.2f}".replace("-", "−") for one in clear]
-        if told:
+        differences = [
+            f"{one.a} − {one.b}: {one.difference:+.2f}".replace("-", "−") for one in clear
+        ]
+        if differences:
             sentences.append(
-                f"{table.title}: differences beyond the seeds' noise (Holm, 5 %): {'; '.join(told)}."
+                f"{table.title}: differences beyond the seeds' noise (Holm, 5 %): {'; '.join(differences)}."
             )
         elif made:
             sentences.append(

@@ -49,16 +49,18 @@ def stage_seconds(run: Run) -> dict[str, float]:
         if record["split"] == "train" and is_number(seconds):
             ends[str(record.get("stage"))] = seconds  # since the start of the run
     starts = [0.0, *ends.values()]
-    found = {stage: end - start for (stage, end), start in zip(ends.items(), starts, strict=False)}
-    return {stage: seconds for stage, seconds in found.items() if seconds >= 0}
+    durations = {
+        stage: end - start for (stage, end), start in zip(ends.items(), starts, strict=False)
+    }
+    return {stage: seconds for stage, seconds in durations.items() if seconds >= 0}
 
 
 def _rows(line: Line) -> list[ReportRow]:
     rows = []
     for claim in line.variant.claims if line.variant else ():
-        wanted = (claim.source, claim.system, claim.protocol, "hours", dataset_of(line.variant))
+        key = (claim.source, claim.system, claim.protocol, "hours", dataset_of(line.variant))
         for value in published_values():
-            if wanted == (value.source, value.system, value.protocol, value.metric, value.dataset):
+            if key == (value.source, value.system, value.protocol, value.metric, value.dataset):
                 rows.append(_row(line, f"{line.label}: {claim.protocol}", value))
     return rows
 
@@ -96,13 +98,13 @@ def _other_devices(line: Line, published: PublishedValue) -> list[str]:
         and (v.source, v.protocol)
         in {("STN-iCNN Table 1", published.protocol), (published.source, published.protocol)}
     )
-    found = set()
+    others = set()
     for run in line.measured.runs.values():
         devices = (run.environment or {}).get("devices")
         names = [str(name) for name in devices] if isinstance(devices, list) else []
         if len(names) != number or not all(_PAPER_DEVICE in name for name in names):
-            found.add(", ".join(names) or "unknown devices")
+            others.add(", ".join(names) or "unknown devices")
     return [
         f"trained on {device}, in the paper on {number} GTX {_PAPER_DEVICE}"
-        for device in sorted(found)
+        for device in sorted(others)
     ]
