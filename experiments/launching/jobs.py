@@ -40,14 +40,14 @@ class Step:
 
     @property
     def command(self) -> list[str]:
-        """With the interpreter that runs this."""
+        """Arguments of the process, with the interpreter that runs this one."""
         return [sys.executable, "-m", self.module, *self.arguments]
 
     def __str__(self) -> str:
         return shlex.join(["python", "-m", self.module, *self.arguments])
 
     def conflict(self, workdir: pathlib.Path) -> str | None:
-        """What the folder holds that this step cannot go on with; None where nothing is in the way.
+        """Why this step cannot go on with what the folder holds; None where it can.
 
         A run of other settings, or of another framework: data may have moved, and what is evaluated may change.
         """
@@ -55,12 +55,12 @@ class Step:
             return None
         try:
             path = workdir / "config.json"
-            found = flatten_config(_read_json(path))
+            before = flatten_config(_read_json(path))
             path = workdir / "environment.json"
-            told = {"framework": self.framework}
+            environment = {"framework": self.framework}
             if path.is_file():
-                told = _read_json(path)
-            framework = told.get("framework", "jax")
+                environment = _read_json(path)
+            framework = environment.get("framework", "jax")
         except (OSError, ValueError, AttributeError) as error:
             return f"{path} cannot be read ({error}); delete the folder to start it afresh"
         if framework != self.framework:
@@ -68,14 +68,14 @@ class Step:
                 f"{workdir} holds a run of the framework {framework!r}, and this one is of {self.framework!r}; use "
                 "another --workdir"
             )
-        wanted = flatten_config(self.config)
-        found |= _chosen(told, found)
-        for field in sorted(found.keys() | wanted.keys()):
-            if is_free(field) or goes_on_with(field, found.get(field), wanted.get(field)):
+        now = flatten_config(self.config)
+        before |= _chosen(environment, before)
+        for field in sorted(before.keys() | now.keys()):
+            if is_free(field) or goes_on_with(field, before.get(field), now.get(field)):
                 continue
             return (
                 f"{workdir} holds a run with other settings: config.{field} was "
-                f"{found.get(field)!r} and is now {wanted.get(field)!r}; give it the same value, or use "
+                f"{before.get(field)!r} and is now {now.get(field)!r}; give it the same value, or use "
                 "another --workdir"
             )
         return None
@@ -87,17 +87,17 @@ class Step:
             return path.is_file()
         try:
             content = _read_json(path)
-            found, framework = content["config"], content.get("framework", "jax")
+            before, framework = content["config"], content.get("framework", "jax")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        if not isinstance(found, dict) or framework != self.framework:
+        if not isinstance(before, dict) or framework != self.framework:
             return False
-        found, wanted = _compared(found), _compared(self.config)
+        before, now = _compared(before), _compared(self.config)
         with contextlib.suppress(OSError, ValueError):
-            found |= _chosen(_read_json(workdir / "environment.json"), found)
+            before |= _chosen(_read_json(workdir / "environment.json"), before)
         return all(
-            goes_on_with(field, found.get(field), wanted.get(field))
-            for field in found.keys() | wanted.keys()
+            goes_on_with(field, before.get(field), now.get(field))
+            for field in before.keys() | now.keys()
         )
 
 
@@ -163,9 +163,9 @@ def _compared(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chosen(environment: Any, found: dict[str, Any]) -> dict[str, Any]:
+def _chosen(environment: Any, config: dict[str, Any]) -> dict[str, Any]:
     """The numbers that a run chose where its config says 'auto'."""
     chosen = environment.get("chosen") if isinstance(environment, dict) else None
     if not isinstance(chosen, dict):
         return {}
-    return {field: number for field, number in chosen.items() if found.get(field) == AUTO}
+    return {field: number for field, number in chosen.items() if config.get(field) == AUTO}

@@ -63,14 +63,14 @@ def start(
 
 
 def finish(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
-    """Tells how many jobs ended how, and exits with code 1 unless all are finished."""
+    """Prints how many jobs ended how, and exits with code 1 unless all are finished."""
     kinds = ("finished", "skipped", "interrupted", "not started", "failed", "blocked")
     counts = {kind: [outcome for outcome in outcomes if outcome.status == kind] for kind in kinds}
     if counts["finished"] or counts["skipped"]:
         report = command_line.command_name("experiments.report")
         print(f"report: {report} --runs={folder} --output={folder}/report")
-    told = ", ".join(f"{len(found)} {kind}" for kind, found in counts.items() if found)
-    print(told.replace("skipped", "finished before"))
+    line = ", ".join(f"{len(ended)} {kind}" for kind, ended in counts.items() if ended)
+    print(line.replace("skipped", "finished before"))
     bad = [outcome for outcome in outcomes if not outcome.is_well]
     for outcome in bad:
         print(f"{outcome.status}: {outcome.job.name}: {outcome.problem}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Runs jobs on this machine, several at once if wanted, with its GPUs shared out among them.
+"""Runs jobs on this machine, several at once where asked to, with its GPUs shared out among them.
 
 On CPUs the processes of several jobs are not pinned to cores: how many cores a process sees decides how XLA
 splits its sums, so a pinned run would not be bit-identical to one that runs alone.
@@ -194,11 +194,11 @@ class _Pool:
             bar.write(f"{outcome.job.name}: {outcome.status}: {outcome.problem}")
 
     def _doing(self) -> str:
-        said = [
+        statuses = [
             f"{running.job.name}: {last_words(running.job.workdir / 'run.log')[:60]}"
             for running in self._running.values()
         ]
-        return " | ".join(said)
+        return " | ".join(statuses)
 
 
 def start(step: Step, workdir: pathlib.Path, environment: Mapping[str, str]) -> subprocess.Popen:
@@ -228,6 +228,6 @@ def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
     log = workdir / "run.log"
     if code == 0:
         return f"saved ({log})"
-    said = last_error(log) or last_words(log)
+    reason = last_error(log) or last_words(log)
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"{said or 'it said nothing'} ({ended}; {log})"
+    return f"{reason or 'it reason nothing'} ({ended}; {log})"

@@ -10,7 +10,7 @@ _MOST_SEEDS, _MOST_DIGITS = 1_000, 10
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """--jobs, --launcher and what Slurm is told."""
+    """Adds --jobs, --launcher and the options of Slurm."""
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at the same time; GPUs are shared out among them"
     )

@@ -292,7 +292,7 @@ def test_all_data_sets_of_a_study_are_prepared_once(
 
 def test_a_signal_that_ended_a_step_is_named(tmp_path: pathlib.Path) -> None:
     step = Step("fake_step", (), "never")
-    assert local.unfinished(step, tmp_path, -9).startswith("it said nothing (signal 9; ")
+    assert local.unfinished(step, tmp_path, -9).startswith("it printed nothing (signal 9; ")
 
 
 def test_of_the_log_that_two_processes_write_the_own_error_is_told(tmp_path: pathlib.Path) -> None:
