@@ -68,7 +68,7 @@ def _examples(
     from fpliif_jax.experiments.runs.arrays import load_examples
     from fpliif_jax.experiments.runs.run import RunError
 
-    found, unusable = {}, []
+    examples_of, unusable = {}, []
     for identifier, run in shown.items():
         try:
             examples = load_examples(run)
@@ -76,8 +76,8 @@ def _examples(
             unusable.append(Incomplete(run.name, "pictures", str(error)))
             continue
         if examples is not None:
-            found[identifier] = examples
-    return found, unusable
+            examples_of[identifier] = examples
+    return examples_of, unusable
 
 
 if __name__ == "__main__":

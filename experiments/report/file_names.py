@@ -9,9 +9,9 @@ class FileNames:
     def __init__(self, taken: tuple[str, ...]) -> None:
         self._taken = {name.lower() for name in taken}
 
-    def take(self, wanted: str, *suffixes: str) -> str:
-        """A stem like the wanted text, free with all suffixes, which are then taken."""
-        stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip("-.")[:80] or "unnamed"
+    def take(self, text: str, *suffixes: str) -> str:
+        """A stem like the text, free with all suffixes, which are then taken."""
+        stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:80] or "unnamed"
         name, number = stem, 1
         while any((name + suffix).lower() in self._taken for suffix in suffixes):
             number += 1

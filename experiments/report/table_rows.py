@@ -43,10 +43,10 @@ def detail(table: ReportTable, row: ReportRow) -> str:
         field: getattr(row.key, field) for field in _FIELDS if len(_values(rows, field)) > 1
     }
     parts = []
-    said = row.label.replace("_", " ")
+    label = row.label.replace("_", " ")
     class_name = row.key.class_name
-    is_told = class_name not in (None, "mean") and wording.class_title(class_name) in said
-    if ("metric" in differing or "class_name" in differing) and row.key.metric and not is_told:
+    names_class = class_name not in (None, "mean") and wording.class_title(class_name) in label
+    if ("metric" in differing or "class_name" in differing) and row.key.metric and not names_class:
         parts.append(wording.metric_name(row.key.metric, class_name))
     parts.append(_place(differing))
     others = {other.group for other in rows if other.label == row.label}
@@ -54,7 +54,7 @@ def detail(table: ReportTable, row: ReportRow) -> str:
         parts.append(row.group_name)
     if row.system != "ours" and row.system not in row.label:
         parts.append(row.system)
-    return ", ".join(part for part in parts if part and part not in said)
+    return ", ".join(part for part in parts if part and part not in label)
 
 
 def full_name(table: ReportTable, row: ReportRow) -> str:

@@ -190,10 +190,10 @@ def digest_rows(dataset: dict[str, Any] | None) -> list[tuple[str, str, str]]:
 
 def by_value(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
     """(value, runs that have it), for a field in which environments differ."""
-    found: dict[str, list[str]] = {}
+    names_by_value: dict[str, list[str]] = {}
     for name, value in values.items():
-        found.setdefault(wording.plain(value), []).append(name)
-    return list(found.items())
+        names_by_value.setdefault(wording.plain(value), []).append(name)
+    return list(names_by_value.items())
 
 
 def seeds(values: dict[int, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
@@ -202,7 +202,7 @@ def seeds(values: dict[int, float | None], decimals: int = 2) -> tuple[tuple[str
 
 
 def _shared(texts: list[str]) -> str:
-    """What several texts all say, so that it can be said once; '' if they differ."""
+    """The text that several texts share, to be shown once; '' if they differ."""
     return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
 
 

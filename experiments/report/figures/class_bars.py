@@ -25,13 +25,13 @@ def class_scores(group: ReportGroup) -> list[Score]:
     main = group.main
     if main is None:
         return []
-    found = {
+    scores = {
         score.key.class_name: score
         for score in group.scores
         if score.key.metric == "f1" and score.key.evaluation == main.evaluation
     }
-    order = [name for name in group.class_names if name in found]
-    return [found[name] for name in order + [name for name in found if name not in order]]
+    order = [name for name in group.class_names if name in scores]
+    return [scores[name] for name in order + [name for name in scores if name not in order]]
 
 
 def class_bars(group: ReportGroup) -> str | None:

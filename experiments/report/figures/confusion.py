@@ -87,8 +87,8 @@ def confusion_alt(group: ReportGroup) -> str:
                 f"{100 * wrong[row, column]:.0f} % of {wording.class_title(names[row])} "
                 f"labelled {wording.class_title(names[column])}"
             )
-    found = "; ".join(parts) or "no confusion above half a percent"
-    return f"Confusion matrix of {group.name}. Largest: {found}."
+    confusions = "; ".join(parts) or "no confusion above half a percent"
+    return f"Confusion matrix of {group.name}. Largest: {confusions}."
 
 
 def _shares(group: ReportGroup) -> np.ndarray:

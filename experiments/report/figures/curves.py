@@ -76,13 +76,13 @@ def curves_alt(group: ReportGroup, stage: StageCurves) -> str:
 
 def _with_points(series: Sequence[Curve]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Steps and values of every seed that has any; points without a value are left out."""
-    found = []
+    lines = []
     for one in series:
         pairs = [pair for pair in zip(one.steps, one.values, strict=True) if pair[1] is not None]
         if pairs:
             steps, values = np.array(pairs, np.float64).T
-            found.append((steps, values))
-    return found
+            lines.append((steps, values))
+    return lines
 
 
 def _draw(axes: Axes, series: list[tuple[np.ndarray, np.ndarray]]) -> None:

@@ -39,14 +39,14 @@ class Figure:
 
 def draw_figures(study: Study, names: FileNames) -> list[Figure]:
     """Draws what the study has values for, in the order of the report."""
-    found = []
+    figures = []
     for table in study.tables:
         wide = forest(table, study.margin, WIDE)
         if wide:
             narrow = forest(table, study.margin, NARROW)
             name = names.take(f"forest-{table.identifier}", ".svg")
             alt = forest_alt(table)
-            found.append(
+            figures.append(
                 Figure(name, "forest", table.identifier, table.title, "", alt, wide, narrow)
             )
     for group in study.groups:
@@ -56,19 +56,21 @@ def draw_figures(study: Study, names: FileNames) -> list[Figure]:
                 name = names.take(f"curves-{group.identifier}-{stage.name}", ".svg")
                 about = f"stage {stage.name.replace('_', ' ')}"
                 alt = curves_alt(group, stage)
-                found.append(Figure(name, "curves", group.identifier, group.name, about, alt, svg))
+                figures.append(
+                    Figure(name, "curves", group.identifier, group.name, about, alt, svg)
+                )
     for group in study.groups:
         svg = class_bars(group)
         if svg:
             name = names.take(f"classes-{group.identifier}", ".svg")
             alt = class_bars_alt(group)
             place = wording.score_place(*group.main.evaluation)
-            found.append(Figure(name, "classes", group.identifier, group.name, place, alt, svg))
+            figures.append(Figure(name, "classes", group.identifier, group.name, place, alt, svg))
     for group in study.groups:
         svg = confusion(group)
         if svg:
             name = names.take(f"confusion-{group.identifier}", ".svg")
             place = wording.score_place(*group.confusion.evaluation)
             alt = confusion_alt(group)
-            found.append(Figure(name, "confusion", group.identifier, group.name, place, alt, svg))
-    return found
+            figures.append(Figure(name, "confusion", group.identifier, group.name, place, alt, svg))
+    return figures

@@ -1,4 +1,4 @@
-"""Signs of the verdicts, told apart by shape as well as by colour."""
+"""Signs of the verdicts, distinct in shape as well as by colour."""
 
 SLUGS = {
     "reproduced": "same",
