@@ -108,8 +108,8 @@ def warp(
     # One more than the label, so that 0 is what comes from outside.
     shifted = (labels + 1).float()[:, None]
     shifted = functional.grid_sample(shifted, grid, "nearest", "zeros", align_corners=False)
-    found = shifted[:, 0].round().long()
-    return images, torch.where(found > 0, found - 1, fill_label)
+    warped = shifted[:, 0].round().long()
+    return images, torch.where(warped > 0, warped - 1, fill_label)
 
 
 def _from_output_to_source(geometry: Geometry, size: int) -> np.ndarray:

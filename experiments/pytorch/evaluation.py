@@ -35,8 +35,8 @@ def evaluate_run(
       DataError: there is no split to evaluate.
     """
     protocols = parse_protocols(config)
-    wanted = list(config.eval.checkpoints)
-    there = [which for which in wanted if checkpoint.path_of(workdir, which).exists()]
+    checkpoints = list(config.eval.checkpoints)
+    there = [which for which in checkpoints if checkpoint.path_of(workdir, which).exists()]
     if not there:
         raise CheckpointError(f"no checkpoint to evaluate in {workdir}; train first")
 
@@ -66,6 +66,6 @@ def evaluate_run(
     facts = RunFacts(
         framework="pytorch",
         train=last["progress"]["train"] if last else None,
-        notes=[f"there is no {which!r} checkpoint" for which in wanted if which not in there],
+        notes=[f"there is no {which!r} checkpoint" for which in checkpoints if which not in there],
     )
     return evaluate_models(config, workdir, dataset, models(), facts)

@@ -97,11 +97,11 @@ def new_model(config: ml_collections.ConfigDict) -> FPLIIF:
 
 
 def _environment(dataset: Dataset, device: torch.device) -> dict[str, Any]:
-    found = environment(dataset.environment())
+    facts = environment(dataset.environment())
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return found | {
+    return facts | {
         "framework": "pytorch",
-        "versions": found["versions"] | {"torch": torch.__version__},
+        "versions": facts["versions"] | {"torch": torch.__version__},
         "backend": device.type,
         "devices": [name],
         "torch_threads": torch.get_num_threads(),
@@ -195,10 +195,10 @@ def _make_validation(
     score = make_scorer(make_predictor(model, config, protocols, device), config.model.num_classes)
 
     def validate() -> dict[str, Any]:
-        (found,) = scoring.score_split(
+        (scores,) = scoring.score_split(
             score, split, protocols, config.eval.batch_size, description="validating"
         ).values()
-        return scoring.protocol_scores(found, dataset.class_names)
+        return scoring.protocol_scores(scores, dataset.class_names)
 
     return validate
 

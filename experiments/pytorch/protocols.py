@@ -26,7 +26,7 @@ def make_predictor(
     def predict(batch: Batch) -> dict[str, Prediction]:
         model.eval()
         images = normalise(to_images(batch["images"], device), config.data.input_scaling)
-        found = {}
+        predictions = {}
         with autocast(config, device):
             groups = model.encode(images)
             for protocol in protocols:
@@ -34,8 +34,8 @@ def make_predictor(
                 logits = model.decode(groups, output_size).float()
                 labels = predict_labels(logits, protocol.scored_at, config.eval.upsampling)
                 truth = batch[f"labels_{protocol.label_size}"].astype(np.int32)
-                found[protocol.key] = Prediction(truth, labels.int().cpu().numpy(), {})
-        return found
+                predictions[protocol.key] = Prediction(truth, labels.int().cpu().numpy(), {})
+        return predictions
 
     return predict
 
@@ -58,8 +58,10 @@ def make_scorer(
 
     def score(batch: Batch) -> dict[str, ProtocolScores]:
         return {
-            name: ProtocolScores(confusion_matrices(found.truth, found.labels, num_classes), {})
-            for name, found in predict(batch).items()
+            name: ProtocolScores(
+                confusion_matrices(prediction.truth, prediction.labels, num_classes), {}
+            )
+            for name, prediction in predict(batch).items()
         }
 
     return score
@@ -68,9 +70,9 @@ def make_scorer(
 def confusion_matrices(truth: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
     """int32 [B, C, C], rows truth and columns prediction, of label maps [B, h, w] each."""
     matrices = []
-    for true, found in zip(torch.from_numpy(truth), torch.from_numpy(labels), strict=True):
+    for true, predicted in zip(torch.from_numpy(truth), torch.from_numpy(labels), strict=True):
         counted = true != IGNORE_LABEL
-        pairs = true[counted].long() * num_classes + found[counted]
+        pairs = true[counted].long() * num_classes + predicted[counted]
         counts = torch.bincount(pairs, minlength=num_classes**2)
         matrices.append(counts.view(num_classes, num_classes).int())
     return torch.stack(matrices).numpy()

@@ -1,6 +1,6 @@
 """The convolutional U-Net decoder of the ablation "Network without LIIF Decoder" (§5.1), in PyTorch.
 
-The paper gives it no more than a name and a number of parameters; what it is made of is told in
+The paper gives it no more than a name and a number of parameters; what it is made of is in
 `fpliif_jax.systems.fp_liif.unet`.
 """
 
