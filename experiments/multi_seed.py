@@ -5,8 +5,8 @@
 
 Every other argument is --config.FIELD=VALUE and goes to `python -m fpliif_jax.main`, or with --framework=pytorch to
 `python -m experiments.pytorch.train`. The run of seed 3 is in WORKDIR/seed3, with all that the process printed in
-run.log. Runs that are finished with the same settings are skipped, interrupted ones go on. A run that fails is told at
-the end, with exit code 1, and does not stop the others.
+run.log. Runs that are finished with the same settings are skipped, interrupted ones go on. A run that fails is listed
+at the end, with exit code 1, and does not stop the others.
 
 A seed varies the initial parameters, the order of the data and the augmentations. Fix any of them with
 --config.seeds.initialisation=0, --config.seeds.data_order=0 or --config.seeds.augmentation=0.
@@ -52,7 +52,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     from fpliif_jax import preflight
     from fpliif_jax.experiments.launching import launch
     from fpliif_jax.experiments.plans.study_file import Study
-    from fpliif_jax.experiments.stats import seed_statistics  # noqa: F401 - told before the runs
+    from fpliif_jax.experiments.stats import seed_statistics  # noqa: F401 - what it lacks is an error before the runs
 
     # Looking at settings must not take the memory of a GPU that the runs are to have.
     jax.config.update("jax_platforms", "cpu")
@@ -119,21 +119,21 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
     values: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for workdir in workdirs:
         results = json.loads((workdir / "results.json").read_text(encoding="utf-8"))
-        for found in results["evaluations"]:
+        for entry in results["evaluations"]:
             for metric in _SHOWN:
-                if found[metric] is not None:
-                    key = (found["split"], found["checkpoint"], found["row"], metric)
-                    values[key].append(100 * found[metric])
+                if entry[metric] is not None:
+                    key = (entry["split"], entry["checkpoint"], entry["row"], metric)
+                    values[key].append(100 * entry[metric])
     lines = [
         f"{'split':<11}{'checkpoint':<12}{'row':>17} {'metric':<8}{'mean':>7}{'SD':>7}{'n':>3}  each run"
     ]
     for (split, which, row, metric), percents in values.items():
-        found = seed_statistics.summary(percents)
-        sd = "–" if found.sd is None else f"{found.sd:.2f}"
+        summary = seed_statistics.summary(percents)
+        sd = "–" if summary.sd is None else f"{summary.sd:.2f}"
         each = " ".join(f"{percent:.2f}" for percent in percents)
         name = title_of(row)
         lines.append(
-            f"{split:<11}{which:<12}{name:>17} {metric:<8}{found.mean:>7.2f}{sd:>7}{found.n:>3}  {each}"
+            f"{split:<11}{which:<12}{name:>17} {metric:<8}{summary.mean:>7.2f}{sd:>7}{summary.n:>3}  {each}"
         )
     return "\n".join(lines)
 

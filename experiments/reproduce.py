@@ -7,7 +7,7 @@
     python -m experiments.report --runs=runs/table5 --output=runs/table5/report
 
 Each variant and seed is a run of its own, in WORKDIR/<variant>/seed<seed>: finished ones are skipped, interrupted ones
-go on, one that fails stops no other. --config.FIELD=VALUE is given to all runs.
+go on, one that fails stops no other. --config.FIELD=VALUE goes to all runs.
 
 WORKDIR/study.json says which table and scale the runs are of: the report compares with published numbers what has
 the published settings and data, and nothing else.
@@ -89,7 +89,7 @@ def make_jobs(
 ) -> "list[Job]":
     """All runs of a table, seed by seed, so that an early end leaves whole comparisons.
 
-    A variant that is at this scale the same as another is left out, and said so.
+    A variant that is at this scale the same as another is left out, which is printed.
 
     Args:
       table: of `experiments.plans.tables`.

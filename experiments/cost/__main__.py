@@ -33,16 +33,16 @@ def _work() -> None:
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     config = _CONFIG.value
     try:
-        found = model_cost.cost(config)
+        costs = model_cost.cost(config)
     except (ValueError, TypeError) as error:
         raise UserError(str(error)) from error
     if _OUTPUT.value:
-        content = {"config": json_config(config), **found}
+        content = {"config": json_config(config), **costs}
         write_json(pathlib.Path(_OUTPUT.value), content)
     if _FORMAT.value == "json":
-        print(json.dumps(found, indent=2))
+        print(json.dumps(costs, indent=2))
     else:
-        print(model_cost.to_text(found, config))
+        print(model_cost.to_text(costs, config))
 
 
 if __name__ == "__main__":

@@ -86,18 +86,18 @@ def _published(
 ) -> PublishedValue | None:
     if not is_papers(config):
         return None
-    wanted = ("FP-LIIF", metric, source, protocol)
-    found = (
+    key = ("FP-LIIF", metric, source, protocol)
+    values = (
         value
         for value in published_values()
-        if (value.system, value.metric, value.source, value.protocol) == wanted
+        if (value.system, value.metric, value.source, value.protocol) == key
     )
-    return next(found, None)
+    return next(values, None)
 
 
-def to_text(found: dict[str, Any], config: ml_collections.ConfigDict) -> str:
+def to_text(costs: dict[str, Any], config: ml_collections.ConfigDict) -> str:
     """The same as a table: a column a size, a line a part."""
-    rows = found["rows"]
+    rows = costs["rows"]
     names = list(rows[0]["parts"])
     label = "output" if systems.of(config).decodes_any_size else "canvas"
     width = max(map(len, (*names, "difference"))) + 2
@@ -105,9 +105,9 @@ def to_text(found: dict[str, Any], config: ml_collections.ConfigDict) -> str:
     def line(name: str, cells: list[str]) -> str:
         return f"{name:<{width}}" + "".join(f"{cell:>10}" for cell in cells)
 
-    parameters = f"{found['parameters']:,} parameters"
-    if found["published_parameters"]:
-        parameters += f" (the paper: {found['published_parameters']} M)"
+    parameters = f"{costs['parameters']:,} parameters"
+    if costs["published_parameters"]:
+        parameters += f" (the paper: {costs['published_parameters']} M)"
     lines = [
         f"{parameters}. GMACs of one image, literal form:",
         "",

@@ -155,5 +155,5 @@ def _scaled_value(field: str, value: Any, scale: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    """As the flags read it: tuples as Python writes them, without spaces."""
+    """A value as the flags read it: tuples as Python writes them, without spaces."""
     return repr(value).replace(" ", "") if isinstance(value, tuple) else str(value)

@@ -62,16 +62,16 @@ def write_study(workdir: pathlib.Path, study: Study) -> None:
 
 def read_studies(root: pathlib.Path) -> tuple[list[Study], list[str]]:
     """The studies in a folder and a few levels below it, and what is wrong with files that are none."""
-    found, problems = [], []
+    studies, problems = [], []
     for depth in range(_DEPTH + 1):
         for path in sorted(root.glob("/".join(["*"] * depth + [_NAME]))):
             folder = path.parent.relative_to(root).as_posix()
             name = "" if folder == "." else folder
             try:
-                found.append(_parse(name, parse_json(read_bytes(path, root, _LIMIT), _NAME)))
+                studies.append(_parse(name, parse_json(read_bytes(path, root, _LIMIT), _NAME)))
             except UnreadableError as error:
                 problems.append(f"{path.relative_to(root)}: {error}")
-    return found, problems
+    return studies, problems
 
 
 def _parse(folder: str, content: Any) -> Study:

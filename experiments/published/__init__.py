@@ -166,20 +166,20 @@ def read_external(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
     return values
 
 
-def _check_header(path: pathlib.Path, found: list[str] | None) -> None:
-    found = list(found or ())
+def _check_header(path: pathlib.Path, header: list[str] | None) -> None:
+    header = list(header or ())
     columns = ",".join((*_REQUIRED, *_OPTIONAL))
     for name in _REQUIRED:
-        if name not in found:
+        if name not in header:
             raise PublishedError(
                 f"{path}, line 1: no column {name!r}; the header should be {columns}"
             )
-    for name in found:
+    for name in header:
         if name not in _REQUIRED + _OPTIONAL:
             raise PublishedError(
                 f"{path}, line 1: unknown column {name!r}; the header should be {columns}"
             )
-        if found.count(name) > 1:
+        if header.count(name) > 1:
             raise PublishedError(f"{path}, line 1: column {name!r} is there twice")
 
 
