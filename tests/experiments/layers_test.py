@@ -21,7 +21,7 @@ _FLOORS = {
         {"run_folder"},
         {"data"},
         {"compilation_cache", "interruption", "nn", "parallel", "pictures"},
-        {"choices", "command_line", "files", "more_colours"},
+        {"choices", "command_line", "files", "launcher", "more_colours"},
         {"lazy_exports"},
     ),
     "experiments": (
