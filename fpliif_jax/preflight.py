@@ -136,7 +136,8 @@ def _try_preprocessing(config: ml_collections.ConfigDict) -> None:
     )
 
 
-# Tracing is not shown them, so that it cannot depend on them: plans of many runs differ in little else.
+# Tracing is not shown these fields, and 1 for those below, so that it cannot depend on them: plans of many runs differ
+# in little else.
 _UNTRACED = {
     "data": (
         *("name", "builder_config", "manual_dir", "data_dir", "cache_dir", "num_workers"),
@@ -144,6 +145,7 @@ _UNTRACED = {
     ),
     "": ("seed", "seeds", "eval", "study"),
 }
+_UNTRACED_NUMBERS = ("epochs", "batch_size")  # of config.train and of its stages
 _traced: set[str] = set()  # fingerprints of the settings that were possible
 
 
@@ -158,6 +160,10 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
         for group, fields in _UNTRACED.items():
             for field in fields:
                 del (config[group] if group else config)[field]
+        for settings in (config.train, *config.train.values()):
+            for field in _UNTRACED_NUMBERS:
+                if isinstance(settings, ml_collections.ConfigDict) and field in settings:
+                    settings[field] = 1
     fingerprint = config_fingerprint(json_config(config))
     if fingerprint in _traced:
         return

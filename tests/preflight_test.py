@@ -156,6 +156,7 @@ def test_settings_that_differ_in_what_is_not_traced_are_traced_once(
     preflight.check_settings(config)
     monkeypatch.setattr(preflight.jax, "eval_shape", note)
     config.seed, config.data.data_dir, config.eval.rows = 3, "elsewhere", ("16",)
+    config.train.epochs, config.train.batch_size = 7, 5
     preflight.check_settings(config)
     assert not traced
     config.loss.edge_weight = 3.0
