@@ -44,8 +44,14 @@ ROOT = pathlib.Path(__file__).parents[3]
 
 
 @functools.cache
+def audit() -> list[Finding]:
+    """What there is to find in the published values: the same every time."""
+    return layout.audit()
+
+
+@functools.cache
 def findings() -> dict[str, Finding]:
-    return {finding.id: finding for finding in layout.audit()}
+    return {finding.id: finding for finding in audit()}
 
 
 def changed(printed: str, **fields: str) -> Tables:
@@ -493,9 +499,9 @@ def test_equation_21_by_pytorch(size: int, is_slice: bool) -> None:
 
 
 def test_worst_first() -> None:
-    order = [(STATUSES.index(f.status), CONSEQUENCES.index(f.consequence)) for f in layout.audit()]
+    order = [(STATUSES.index(f.status), CONSEQUENCES.index(f.consequence)) for f in audit()]
     assert order == sorted(order)
-    assert len(findings()) == len(layout.audit())  # ids are unique
+    assert len(findings()) == len(audit())  # ids are unique
     for finding in findings().values():
         assert finding.says and finding.recomputed and finding.size and finding.meaning
 
@@ -526,7 +532,7 @@ def test_sentences_name_the_numbers_of_their_check_and_no_others(
 
 
 def test_text_fits_a_terminal_of_100_columns() -> None:
-    lines = layout.to_text(layout.audit()).splitlines()
+    lines = layout.to_text(audit()).splitlines()
     assert max(map(len, lines)) <= 100
     headings = [
         f"CONTRADICTIONS, LARGEST CONSEQUENCE FIRST ({len(CONTRADICTIONS)})",
@@ -541,7 +547,7 @@ def test_text_fits_a_terminal_of_100_columns() -> None:
 def test_every_word_is_defined_before_the_first_finding(
     render: Callable[[list[Finding]], str],
 ) -> None:
-    text = " ".join(render(layout.audit()).split())
+    text = " ".join(render(audit()).split())
     first = text.lower().index("largest consequence first")
     for status in STATUSES:
         assert text.index(layout._DEFINITIONS[status]) < first
@@ -552,7 +558,7 @@ def test_every_word_is_defined_before_the_first_finding(
 def test_paragraphs_of_the_page_are_120_columns_wide_and_headings_go_one_level_down_at_a_time() -> (
     None
 ):
-    lines = layout.to_markdown(layout.audit()).splitlines()
+    lines = layout.to_markdown(audit()).splitlines()
     assert max(len(line) for line in lines if not line.startswith("|")) <= 120
     levels = [len(line) - len(line.lstrip("#")) for line in lines if line.startswith("#")]
     assert max(after - before for before, after in itertools.pairwise(levels)) == 1
@@ -560,7 +566,7 @@ def test_paragraphs_of_the_page_are_120_columns_wide_and_headings_go_one_level_d
 
 
 def test_json() -> None:
-    content = json.loads(layout.to_json(layout.audit()))
+    content = json.loads(layout.to_json(audit()))
     assert content["counts"]["contradiction"] == len(CONTRADICTIONS)
     assert content["counts"]["doubt"] == len(DOUBTS)
     assert sum(content["counts"].values()) == len(content["findings"])
@@ -570,7 +576,7 @@ def test_json() -> None:
 
 def test_the_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
-    assert page == layout.to_markdown(layout.audit()), (
+    assert page == layout.to_markdown(audit()), (
         "run python -m experiments.audit --format=markdown --output=docs/audit.md"
     )
 
