@@ -68,7 +68,7 @@ def test_published_runs_get_a_verdict(tmp_path: pathlib.Path) -> None:
     assert study["incomplete_runs"] == []
 
 
-def test_classes_of_a_row_are_judged_together(tmp_path: pathlib.Path) -> None:
+def test_classes_of_a_row_are_judged_together(quick: None, tmp_path: pathlib.Path) -> None:
     # Mean 92.4, SD 0.474: by themselves most classes would be 'not reproduced', one of them narrowly.
     write_seeds(tmp_path / "runs", config_of(), [91.8, 92.1, 92.4, 92.7, 93.0])
     study = _analysed(tmp_path / "runs")
@@ -301,7 +301,7 @@ def test_what_is_broken_is_listed_and_hides_nothing(tmp_path: pathlib.Path) -> N
     assert list(row["values"]) == ["0"]
 
 
-def test_an_edited_score_takes_its_run_out(tmp_path: pathlib.Path) -> None:
+def test_an_edited_score_takes_its_run_out(quick: None, tmp_path: pathlib.Path) -> None:
     write_seeds(tmp_path, config_of(), NEAR[:3])
     path = tmp_path / "seed1" / "results.json"
     results = json.loads(path.read_text())
@@ -396,7 +396,9 @@ def test_curves_confusion_and_environments(tmp_path: pathlib.Path) -> None:
     assert difference == {"field": "backend", "values": {"seed0": "cpu", "seed1": "gpu"}}
 
 
-def test_counted_costs_are_reproduced_in_their_printed_digits(tmp_path: pathlib.Path) -> None:
+def test_counted_costs_are_reproduced_in_their_printed_digits(
+    quick: None, tmp_path: pathlib.Path
+) -> None:
     _note(tmp_path, "table6", "paper", ["cost"])
     (tmp_path / "cost").mkdir()
     gmacs = {64: 27.443, 96: 32.251, 128: 38.99, 192: 58.241, 256: 85.4}

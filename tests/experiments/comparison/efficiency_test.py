@@ -8,7 +8,6 @@ import pytest
 from made_runs import config_of, write_run
 from report_study import as_written
 
-from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.plans.tables import table_named
@@ -46,7 +45,7 @@ def _run(root: pathlib.Path, name: str, devices: list[str], **hours: float) -> p
     return folder
 
 
-def test_hours_of_the_stages_stand_beside_the_papers(tmp_path: pathlib.Path) -> None:
+def test_hours_of_the_stages_stand_beside_the_papers(quick: None, tmp_path: pathlib.Path) -> None:
     _run(tmp_path, "helen", [GTX], coarse=0.2, localisation=0.32, end_to_end=2.9)
     _run(tmp_path, "celebamask_hq", ["cpu"], coarse=2, localisation=3, end_to_end=40)
     _run(tmp_path, "finetuned", [GTX], localisation=0.5, end_to_end=1.5)
@@ -113,13 +112,3 @@ def test_milliseconds_of_both_croppers(tmp_path: pathlib.Path) -> None:
     assert {verdict for _, verdict in verdicts().values()} == {"not comparable"}
     content["one_face"] = [entry("STN-iCNN", None), "baseline"]
     assert {verdict for _, verdict in verdicts().values()} == {None}
-
-
-@pytest.mark.slow
-def test_one_face_is_measured_without_sizes() -> None:
-    jobs = {job.name: job for job in reproduce.make_jobs(TABLE, "smoke", [0], pathlib.Path("D"))}
-    (step,) = jobs["one_face"].steps
-    assert step.module == "fpliif_jax.experiments.benchmark"
-    assert "--parts=latency" in step.arguments
-    assert not any(argument.startswith("--sizes") for argument in step.arguments)
-    assert jobs["finetuned/seed0"].needs == "helen/seed0"

@@ -116,6 +116,16 @@ def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
     assert job.steps[0].config["train"]["init_from"] == "D/helen/seed1"
 
 
+def test_one_face_is_measured_without_sizes() -> None:
+    table = tables.table_named("stn_efficiency")
+    jobs = {job.name: job for job in reproduce.make_jobs(table, "smoke", [0], pathlib.Path("D"))}
+    (step,) = jobs["one_face"].steps
+    assert step.module == "fpliif_jax.experiments.benchmark"
+    assert "--parts=latency" in step.arguments
+    assert not any(argument.startswith("--sizes") for argument in step.arguments)
+    assert jobs["finetuned/seed0"].needs == "helen/seed0"
+
+
 def test_the_hidden_parts_are_measured_on_the_finished_run() -> None:
     table = tables.table_named("stn_fig5")
     job = reproduce.make_jobs(table, "smoke", [0], pathlib.Path("D"))[0]

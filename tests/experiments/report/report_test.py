@@ -69,12 +69,6 @@ def page(report: pathlib.Path) -> Page:
     return Page((report / "report.html").read_text(encoding="utf-8"))
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without figures, whose drawing takes the time."""
-    monkeypatch.setattr(write, "draw_figures", lambda study, names: [])
-
-
 def rows_of(study: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for table in study["tables"] for row in table["rows"]]
 

@@ -51,7 +51,7 @@ def _verdicts(study: dict[str, Any]) -> set[str | None]:
 
 
 def test_a_drawn_set_with_official_counts_gets_no_verdict(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    quick: None, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The generator's own command, the builder and the paper's config; the counts are official in small."""
     counts = {"train": 3, "validation": 2, "test": 1}
@@ -114,7 +114,7 @@ def test_the_same_label_maps_from_other_files_are_no_other_data(tmp_path: pathli
     assert _study(tmp_path)["groups"][0]["comparable"] is True
 
 
-def test_the_report_claims_no_more_than_was_checked(tmp_path: pathlib.Path) -> None:
+def test_the_report_claims_no_more_than_was_checked(quick: None, tmp_path: pathlib.Path) -> None:
     texts = {}
     for name, dataset in (
         ("counts", _data()),
