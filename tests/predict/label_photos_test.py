@@ -254,6 +254,7 @@ def trained_stn_icnn() -> InferenceCheckpoint:
     config = stn_icnn.get_config()
     config.data.image_size = CANVAS
     config.model.update(coarse_size=COARSE, crop_size=9, row_features=(2, 2))
+    config.model.interlinked_layers = 1
     config.model.localisation_features = (2, 2, 2, 2)
     model = create_model(config.model)
     shapes = jax.eval_shape(
