@@ -87,19 +87,6 @@ def test_paper_settings_of_stn_icnn() -> None:
     assert _config("stn_icnn_celebamask_hq_finetune").data.train_subset == 2000
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"model.cropper": "centroid", "train.stages": ("coarse", "fine")},  # the baseline
-        {"train.stages": ("coarse", "localisation", "fine")},  # STN-iCNN*
-    ],
-)
-def test_the_other_systems_of_table_2_are_possible(fields: dict[str, object]) -> None:
-    config = _config("stn_icnn_helen")
-    config.update_from_flattened_dict(fields)
-    preflight.check_settings(config)
-
-
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("fp_liif", "stn_icnn")])
 def test_headers_tell_the_command(name: str) -> None:
     header = importlib.import_module(f"fpliif_jax.configs.{name}").__doc__
