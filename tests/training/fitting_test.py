@@ -122,7 +122,9 @@ def _train(
     workdir.mkdir(exist_ok=True)
     interruption = Interruption()
     interruption.requested = stop
-    loop.train(config, workdir, load_dataset(config.data), interruption)
+    dataset = load_dataset(config.data)
+    dataset.metadata.counts["validation"] = 0  # scores change no parameter
+    loop.train(config, workdir, dataset, interruption)
     recorded = json.loads((workdir / "environment.json").read_text())["chosen"]
     assert checkpoint.read_progress(workdir, "last")["chosen"] == recorded
     return load_for_inference(workdir, "last").variables, recorded
