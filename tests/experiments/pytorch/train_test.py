@@ -9,18 +9,23 @@ import subprocess
 import sys
 import time
 
+import ml_collections
 import numpy as np
 import pytest
 from needs_torch import torch
 from tiny_run import tiny_config
 from xla_flags import xla_flags
 
+import fpliif_jax.train_and_evaluate
+from fpliif_jax.configs import stn_icnn_synthetic
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.experiments.pytorch import checkpoint, loop
+from fpliif_jax.experiments.pytorch import checkpoint, loop, train_and_evaluate
 from fpliif_jax.experiments.pytorch.evaluation import evaluate_run
 from fpliif_jax.interruption import Interruption
+from fpliif_jax.preflight import SettingsError
 from fpliif_jax.run_folder.checkpoint import CheckpointError, save
 
+CPU = torch.device("cpu")
 ROOT = pathlib.Path(__file__).parents[3]
 
 
@@ -156,29 +161,43 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(
 
 
 def test_another_seed_is_another_run(
-    whole: pathlib.Path, tmp_path: pathlib.Path, data: list[str]
+    whole: pathlib.Path, tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
-    train(tmp_path, *data, "--config.seed=1", "--config.train.epochs=1")
+    config = tiny_config(lapa_download, data_dir)
+    config.seed, config.train.epochs = 1, 1
+    train_and_evaluate.run(config, tmp_path, CPU, Interruption())
     assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
     assert results(tmp_path)["seed"] == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--config=configs/stn_icnn_synthetic.py"], "error: config.model.name is 'stn_icnn'"),
-        (["--device=abacus"], "error: --device=abacus cannot be used"),
-        (["--config.model.features=4"], "error: .*config.model.features was 8 and is now 4"),
-    ],
-)
-def test_errors_are_for_the_person(
-    whole: pathlib.Path, data: list[str], arguments: list[str], message: str
-) -> None:
-    child = start("experiments.pytorch.train", *arguments, f"--workdir={whole}", *data)
+def test_errors_are_for_the_person(whole: pathlib.Path, data: list[str]) -> None:
+    arguments = ("--config.model.features=4", f"--workdir={whole}", *data)
+    child = start("experiments.pytorch.train", *arguments)
     _, errors = child.communicate(timeout=240)
     assert child.returncode == 1
-    assert re.search(message, errors), errors
+    assert re.search("error: .*config.model.features was 8 and is now 4", errors), errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("config", "device", "message"),
+    [
+        (stn_icnn_synthetic.get_config(), None, "config.model.name is 'stn_icnn'"),
+        (tiny_config(), "abacus", "--device=abacus cannot be used"),
+    ],
+    ids=["a system without a twin", "no device"],
+)
+def test_what_cannot_be_trained_is_refused_at_once(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: ml_collections.ConfigDict,
+    device: str | None,
+    message: str,
+) -> None:
+    monkeypatch.setattr(train_and_evaluate, "check_settings", lambda _: None)  # has its own tests
+    with pytest.raises(SettingsError, match=message):
+        train_and_evaluate.main(config, "tiny", str(tmp_path / "run"), device)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_checkpoint_is_told_and_a_pickle_is_not_executed(tmp_path: pathlib.Path) -> None:
@@ -213,25 +232,21 @@ def test_an_earlier_run_with_the_other_sides_is_neither_scored_nor_gone_on_with(
     checkpoint.save(tmp_path, "last", saved)
     config = tiny_config(lapa_download, data_dir)
     dataset = load_dataset(config.data)
-    device = torch.device("cpu")
     with pytest.raises(CheckpointError, match="its left_… .* Train it again"):
-        evaluate_run(config, tmp_path, dataset, device)
+        evaluate_run(config, tmp_path, dataset, CPU)
     with pytest.raises(CheckpointError, match="its left_… .* Train it again"):
-        loop.train(config, tmp_path, dataset, device, Interruption())
+        loop.train(config, tmp_path, dataset, CPU, Interruption())
 
 
-@pytest.mark.slow
 def test_neither_framework_goes_on_with_a_run_of_the_other(
-    whole: pathlib.Path, tmp_path: pathlib.Path, data: list[str]
+    whole: pathlib.Path, tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    config.train.epochs = 2
     before = (whole / "config.json").read_bytes()
-    child = start("fpliif_jax.main", f"--workdir={whole}", *data)
-    _, errors = child.communicate(timeout=240)
-    assert child.returncode == 1
-    assert f"error: {whole} holds a run of PyTorch" in errors
+    with pytest.raises(CheckpointError, match=f"{whole} holds a run of PyTorch"):
+        fpliif_jax.train_and_evaluate.run(config, whole, "train_and_eval", None, Interruption())
     assert (whole / "config.json").read_bytes() == before and (whole / "results.json").exists()
     save(tmp_path, "last", 3, {"params": {"bias": np.zeros(1, np.float32)}}, {})
-    child = start("experiments.pytorch.train", f"--workdir={tmp_path}", *data)
-    _, errors = child.communicate(timeout=240)
-    assert child.returncode == 1
-    assert f"error: {tmp_path} holds a run of JAX" in errors
+    with pytest.raises(CheckpointError, match=f"{tmp_path} holds a run of JAX"):
+        train_and_evaluate.run(config, tmp_path, CPU, Interruption())
