@@ -13,11 +13,12 @@ from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise
 from needs_torch import torch
 from xla_flags import xla_flags
 
-from fpliif_jax import interop, systems
+from fpliif_jax import command_line, interop, systems, train_and_evaluate
 from fpliif_jax.configs import lapa, stn_icnn_helen_official
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
+from fpliif_jax.preflight import SettingsError
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
@@ -30,7 +31,7 @@ SETTINGS = (
     f"--config.model.crop_size={CROP}",
     "--config.eval.rows=('image',)",
     "--config.eval.batch_size=2",
-    "--config.eval.num_pictures=1",
+    "--config.eval.num_pictures=0",  # which another program would predict
 )
 
 
@@ -63,6 +64,7 @@ def test_the_authors_windows_are_those_of_aligned_corners(checkpoint_file: pathl
 
 
 def _run(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of the command."""
     child = subprocess.run(
         [
             *(sys.executable, "-m", "fpliif_jax.main"),
@@ -126,16 +128,26 @@ def test_the_authors_file_is_evaluated(
         assert np.abs(matrix.sum(axis=0) - wanted).sum() <= 4
 
 
-def test_it_is_for_evaluation_alone(checkpoint_file: pathlib.Path) -> None:
-    code, _, errors = _run(f"--torch_checkpoint={checkpoint_file}")
-    assert (code, errors.strip()) == (1, "error: --torch_checkpoint is for --mode=eval")
+def test_it_is_for_evaluation_alone(checkpoint_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    config = stn_icnn_helen_official.get_config()
+    with pytest.raises(SettingsError, match="--torch_checkpoint is for --mode=eval"):
+        train_and_evaluate.main(
+            config,
+            "stn_icnn_helen_official",
+            workdir=str(tmp_path),
+            mode="train_and_eval",
+            torch_checkpoint=str(checkpoint_file),
+            processes=(None, None, None),
+        )
 
 
 def test_a_file_that_is_none_is_told_in_one_line() -> None:
-    code, _, errors = _run("--mode=eval", "--torch_checkpoint=README.md")
-    assert code == 1
-    assert errors.startswith("error: README.md is damaged, is not a PyTorch checkpoint")
-    assert len(errors.splitlines()) == 1
+    path = ROOT / "README.md"
+    with pytest.raises(interop.InteropError) as raised:
+        interop.read_weights(path, stn_icnn_helen_official.get_config())
+    line = command_line.user_error_line(raised.value)
+    assert line.startswith(f"error: {path} is damaged, is not a PyTorch checkpoint")
+    assert len(line.splitlines()) == 1
 
 
 def test_a_model_or_a_system_that_does_not_fit_is_named(checkpoint_file: pathlib.Path) -> None:
