@@ -1,8 +1,10 @@
 """Tests of training and evaluating STN-iCNN: the stages of a run, resuming in each, the rows of its results."""
 
 import contextlib
+import functools
 import json
 import pathlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -20,7 +22,9 @@ from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
-from fpliif_jax.training import loop
+from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.stn_icnn.model import STNICNN
+from fpliif_jax.training import loop, prepare, step
 from fpliif_jax.training.prepare import variables_to_start_from
 from fpliif_jax.training.step import init_variables
 
@@ -43,6 +47,42 @@ class StopAfter:
 
     def deferred(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_are_built_once() -> Iterator[None]:
+    """What each session of a run builds again is the same: to trace it took most of the time of an interrupted run."""
+
+    def once(build: Callable[..., Any], key: Callable[..., str]) -> Callable[..., Any]:
+        built: dict[str, Any] = {}
+
+        @functools.wraps(build)
+        def build_once(*arguments: Any) -> Any:
+            asked = key(*arguments)
+            if asked not in built:
+                built[asked] = build(*arguments)
+            return built[asked]
+
+        return build_once
+
+    def key_of_step(stage: Stage, _: object, microbatch: int) -> str:
+        return f"{stage.name} {stage.settings} {stage.learning_rates} {microbatch}"
+
+    def key_of_variables(_: object, config: ml_collections.ConfigDict) -> str:
+        return f"{config.model} {config.seeds}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step, "make_train_step", once(step.make_train_step, key_of_step))
+        eval_step = once(scoring.make_eval_step, lambda *arguments: f"{arguments[1:]}")
+        patch.setattr(scoring, "make_eval_step", eval_step)
+        patch.setattr(prepare, "init_variables", once(init_variables, key_of_variables))
+        yield
+
+
+@pytest.fixture(scope="module")
+def initial(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """The networks before the first step."""
+    return init_variables(create_model(config.model), config)
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +144,9 @@ def test_stages_follow_one_another(run: pathlib.Path) -> None:
     assert rates[-1] == pytest.approx({"coarse": 0, "localisation": 1e-4, "fine": 1e-3})
 
 
-def test_a_stage_changes_its_networks_alone(
-    run: pathlib.Path, config: ml_collections.ConfigDict
-) -> None:
+def test_a_stage_changes_its_networks_alone(run: pathlib.Path, initial: dict[str, Any]) -> None:
     states = [
-        init_variables(create_model(config.model), config),
+        initial,
         *(_variables(run, f"after_{stage}") for stage in STAGES[:-1]),
         _variables(run, "last"),
     ]
@@ -179,9 +217,8 @@ def test_the_next_stage_starts_from_the_best_state_or_the_last(
 
 
 def test_joint_training_starts_with_fresh_fine_networks(
-    run: pathlib.Path, config: ml_collections.ConfigDict
+    run: pathlib.Path, config: ml_collections.ConfigDict, initial: dict[str, Any]
 ) -> None:
-    initial = init_variables(create_model(config.model), config)
     started = variables_to_start_from(config, run, initial, "fine", ("fine",))
     before = _variables(run, "after_fine")
     for collection in ("params", "batch_stats"):
@@ -191,11 +228,13 @@ def test_joint_training_starts_with_fresh_fine_networks(
 
 
 def test_a_run_can_start_from_another(
-    run: pathlib.Path, config: ml_collections.ConfigDict, tmp_path: pathlib.Path
+    run: pathlib.Path,
+    config: ml_collections.ConfigDict,
+    initial: dict[str, Any],
+    tmp_path: pathlib.Path,
 ) -> None:
     config = config.copy_and_resolve_references()
     config.train.init_from = str(run)
-    initial = init_variables(create_model(config.model), config)
     started = variables_to_start_from(config, tmp_path, initial, None, ())
     assert _is_same(started, _variables(run, "best"))
     config.model.row_features = (3, 5)
@@ -208,7 +247,10 @@ def test_a_run_can_start_from_another(
 
 
 def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
-    run: pathlib.Path, config: ml_collections.ConfigDict, tmp_path: pathlib.Path
+    run: pathlib.Path,
+    config: ml_collections.ConfigDict,
+    initial: dict[str, Any],
+    tmp_path: pathlib.Path,
 ) -> None:
     progress = checkpoint.read_progress(run, "best")
     assert progress["whose_left"] == "picture"
@@ -217,7 +259,6 @@ def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
     checkpoint.save(tmp_path, "best", progress["step"], _variables(run, "best"), progress)
     config = config.copy_and_resolve_references()
     config.train.init_from = str(tmp_path)
-    initial = init_variables(create_model(config.model), config)
     with pytest.raises(checkpoint.CheckpointError, match="left and right of brows and eyes are"):
         variables_to_start_from(config, tmp_path, initial, None, ())
 
@@ -272,6 +313,14 @@ def test_window_errors_are_distances_in_pixels(
 ) -> None:
     split = load_split(dataset, "test", (48,))
     model, variables = create_model(config.model), _variables(run, "best")
+
+    @jax.jit
+    def windows(image: jax.Array) -> jax.Array:
+        def localise(model: STNICNN) -> jax.Array:
+            return model.localise(model.label_coarsely(image), 48)
+
+        return model.apply(variables, method=localise)
+
     found = _arrays(run, "image")
     for index, labels in enumerate(split.labels[48]):
         canvas = split.images[index : index + 1].astype(np.float32) / 255
@@ -279,7 +328,7 @@ def test_window_errors_are_distances_in_pixels(
         image = jax.image.resize(
             canvas[:, *window], (1, 32, 32, 3), "linear", antialias=False, precision="highest"
         )
-        theta = model.apply(variables, image, canvas)["theta"][0]
+        theta = windows(image)[0]
         for part, own in enumerate([(1,), (2,), (3,), (4,), (5,), (6, 7, 8)]):
             own = [label for label in own if (labels == label).any()]
             if not own:
