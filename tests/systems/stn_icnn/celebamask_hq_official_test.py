@@ -68,7 +68,7 @@ def _mask(folder: pathlib.Path, number: int, part: str) -> np.ndarray:
 
 
 def _config(folder: pathlib.Path, data_dir: pathlib.Path) -> ml_collections.ConfigDict:
-    """The preset, small: networks of two rows, images of 32² in the middle of 48²."""
+    """The preset, small: networks of two rows and one convolution between them, images of 32² in the middle of 48²."""
     config = stn_icnn_celebamask_hq_official.get_config()
     config.data.manual_dir, config.data.data_dir = str(folder), str(data_dir)
     config.data.num_workers = 1
@@ -77,6 +77,7 @@ def _config(folder: pathlib.Path, data_dir: pathlib.Path) -> ml_collections.Conf
     config.model.coarse_size, config.model.crop_size = 32, CROP
     config.model.mouth_crop_size = MOUTH
     config.model.row_features, config.model.interlinked_layers = (3, 4), 1
+    config.model.interlink_convs = 1
     config.model.kernel_size = config.model.last_kernel_size = 3
     config.model.localisation, config.model.localisation_features = "vgg9", (2, 3, 3, 4)
     return config
