@@ -23,12 +23,13 @@ from absl import logging
 from etils import epath
 from PIL import Image
 
-from fpliif_jax.data_builders import drawn, fingerprint, label_digests, prepared_set, raw_images
 from fpliif_jax.data_builders.errors import DataError, one_line
-from fpliif_jax.data_builders.ordered_map import ordered_map
-from fpliif_jax.data_builders.orientation import UPRIGHT, orientation_of_file
-from fpliif_jax.data_builders.prepared_split import PreparedSplit
-from fpliif_jax.data_builders.raw_tree import RawExample, RawTree
+from fpliif_jax.data_builders.host.ordered_map import ordered_map
+from fpliif_jax.data_builders.prepared import label_digests, prepared_set
+from fpliif_jax.data_builders.prepared.prepared_split import PreparedSplit, reporting_damage
+from fpliif_jax.data_builders.raw import drawn, fingerprint, raw_images
+from fpliif_jax.data_builders.raw.orientation import UPRIGHT, orientation_of_file
+from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
 
 # TFDS holds a shard's examples in memory while it writes them, so this bounds the memory needed.
@@ -433,20 +434,9 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def _open(self, split: str, expected: Mapping[str, str | None] | None) -> PreparedSplit:
         images = {"image", *self.label_features()}
         decoders = {name: tfds.decode.SkipDecoding() for name in images}
-        with self.reporting_damage():
+        with reporting_damage(self.damaged):
             source = self.as_data_source(split, decoders=decoders)
-            return PreparedSplit(self, split, source, expected)
-
-    @contextlib.contextmanager
-    def reporting_damage(self, file: str = "") -> Iterator[None]:
-        """Makes a DataError of whatever is raised while the prepared set, or a file of it, is read or decoded."""
-        try:
-            yield
-        except DataError:
-            raise
-        except Exception as error:  # so do ArrayRecord, protobuf and decoders for damaged files
-            reason = str(error) or type(error).__name__
-            raise self.damaged(f"{file}: {reason}" if file else reason) from error
+            return PreparedSplit(self.info.splits[split], source, expected, self.damaged)
 
     def _look_for_turned_photos(
         self, origin: prepared_set.Origin, tree: RawTree | None

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fpliif_jax import data_builders
-from fpliif_jax.data_builders import label_digests, prepared_set
 from fpliif_jax.data_builders.class_list import ClassList
 from fpliif_jax.data_builders.errors import DataError, one_line
+from fpliif_jax.data_builders.prepared import label_digests, prepared_set
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

@@ -16,8 +16,8 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders import prepared_set
 from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax.data_builders.prepared import prepared_set
 from fpliif_jax.run_folder import run_record
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC

@@ -14,9 +14,12 @@ import pytest
 from PIL import Image
 
 from fpliif_jax.data import resize_cache
-from fpliif_jax.data_builders import prepared_set, raw_tree, regular_files, synthetic_faces
+from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.host import regular_files
 from fpliif_jax.data_builders.prepare import prepare
+from fpliif_jax.data_builders.prepared import prepared_set
+from fpliif_jax.data_builders.raw import raw_tree
 from fpliif_jax.experiments import published
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.launching.jobs import Step

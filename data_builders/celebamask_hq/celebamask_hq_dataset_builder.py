@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fpliif_jax.data_builders import raw_images, raw_tree
 from fpliif_jax.data_builders.class_names import (
     CELEBAMASK_HQ,
     CELEBAMASK_HQ_FACIAL_PARTS,
@@ -17,7 +16,8 @@ from fpliif_jax.data_builders.class_names import (
 )
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.face_parsing_builder import Example, FaceParsingBuilder
-from fpliif_jax.data_builders.raw_tree import RawExample, RawTree
+from fpliif_jax.data_builders.raw import raw_images, raw_tree
+from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 
 _IMAGES = "CelebA-HQ-img"
 _MASKS = "CelebAMask-HQ-mask-anno"

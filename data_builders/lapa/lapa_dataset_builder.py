@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fpliif_jax.data_builders import raw_images, raw_tree
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.face_parsing_builder import Example, FaceParsingBuilder
-from fpliif_jax.data_builders.raw_tree import RawExample, RawTree
+from fpliif_jax.data_builders.raw import raw_images, raw_tree
+from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 
 _FOLDERS = {"train": "train", "validation": "val", "test": "test"}
 

@@ -4,9 +4,9 @@ import pathlib
 
 import numpy as np
 
-from fpliif_jax.data_builders import raw_images
 from fpliif_jax.data_builders.class_list import NO_CLASS, ClassList
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.raw import raw_images
 
 SUFFIXES = (".png",)
 WHY_NOT = dict.fromkeys(

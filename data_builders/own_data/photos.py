@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 from PIL import ExifTags, Image
 
-from fpliif_jax.data_builders import raw_images
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.orientation import UPRIGHT, orientation, upright
+from fpliif_jax.data_builders.raw import raw_images
+from fpliif_jax.data_builders.raw.orientation import UPRIGHT, orientation, upright
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 WHY_NOT = dict.fromkeys((".heic", ".heif"), "Pillow does not read HEIC")

@@ -16,11 +16,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 import fpliif_jax
-from fpliif_jax.data_builders.drawn import SETTINGS_FILE
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.ordered_map import available_cores
-from fpliif_jax.data_builders.prepared_set import lock, put_in_place
-from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.host.ordered_map import available_cores
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.prepared.prepared_set import lock, put_in_place
+from fpliif_jax.data_builders.raw.drawn import SETTINGS_FILE
 from fpliif_jax.data_builders.synthetic_faces.job import Job, draw_share
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
 

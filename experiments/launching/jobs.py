@@ -8,7 +8,7 @@ import shlex
 import sys
 from typing import Any
 
-from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from fpliif_jax.data_builders.regular_files import append_regular
+from fpliif_jax.data_builders.host.regular_files import append_regular
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
 from fpliif_jax.experiments.runs.run_log import last_error, last_words
 from fpliif_jax.interruption import PARENT

@@ -17,7 +17,7 @@ import pathlib
 import re
 
 from fpliif_jax.data_builders.errors import UserError, one_line
-from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 
 FOLDER = pathlib.Path(__file__).parent
 

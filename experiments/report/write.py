@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError, naming
-from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.experiments.comparison.study import Study, as_json
 from fpliif_jax.experiments.report.figures.figure_svg import with_paper
 from fpliif_jax.experiments.report.figures.figures import draw_figures

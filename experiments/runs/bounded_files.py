@@ -16,7 +16,7 @@ from typing import IO, Any, Literal, NamedTuple
 import numpy as np
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 
 _MOST_LEVELS = 64
 _LONGEST_HEADER = 16 * 2**10  # bytes of a .npy file; NumPy parses 10,000 at most

@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from fpliif_jax.data_builders.regular_files import open_regular
+from fpliif_jax.data_builders.host.regular_files import open_regular
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ERROR = re.compile(r"error: .*")

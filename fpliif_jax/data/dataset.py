@@ -12,9 +12,10 @@ from absl import logging
 
 from fpliif_jax import choices
 from fpliif_jax.data import canvas, resize_cache, splits
-from fpliif_jax.data_builders import class_names, label_digests, prepare, synthetic_faces
+from fpliif_jax.data_builders import class_names, prepare, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
+from fpliif_jax.data_builders.prepared import label_digests
 
 LABELS = ("all", "facial_parts")
 

@@ -26,10 +26,10 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from fpliif_jax.data_builders import prepared_set
 from fpliif_jax.data_builders.errors import DataError, naming, one_line
-from fpliif_jax.data_builders.ordered_map import ordered_map
-from fpliif_jax.data_builders.regular_files import open_regular
+from fpliif_jax.data_builders.host.ordered_map import ordered_map
+from fpliif_jax.data_builders.host.regular_files import open_regular
+from fpliif_jax.data_builders.prepared import prepared_set
 from fpliif_jax.files import array_digests, atomic_file
 
 _IDS = "ids.npy"

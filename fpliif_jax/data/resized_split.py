@@ -14,6 +14,7 @@ from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.facial_parts import facial_parts_table
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
+from fpliif_jax.data_builders.prepared.prepared_split import reporting_damage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +188,7 @@ class _DecodedByPillow:
     def __getitem__(self, position: int) -> dict[str, bytes | np.ndarray]:
         example = self._source[position]
         with (
-            self._builder.reporting_damage(),
+            reporting_damage(self._builder.damaged),
             Image.open(io.BytesIO(example["image"]), formats=("JPEG", "PNG")) as image,
         ):
             pixels = np.asarray(image.convert("RGB"))

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.data_builders.orientation import upright
-from fpliif_jax.data_builders.raw_tree import MACOS_LEFTOVERS
-from fpliif_jax.data_builders.regular_files import MEBIBYTE, open_regular
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, open_regular
+from fpliif_jax.data_builders.raw.orientation import upright
+from fpliif_jax.data_builders.raw.raw_tree import MACOS_LEFTOVERS
 
 # What Pillow decodes by itself; others it knows it hands to programs (EPS to Ghostscript).
 _FORMATS = (

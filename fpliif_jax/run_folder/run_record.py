@@ -17,7 +17,7 @@ import numpy as np
 
 import fpliif_jax
 from fpliif_jax.data_builders.errors import UserError, naming
-from fpliif_jax.data_builders.regular_files import append_regular
+from fpliif_jax.data_builders.host.regular_files import append_regular
 from fpliif_jax.files import atomic_file
 
 PACKAGES = (

@@ -27,10 +27,11 @@ from tiny_run import tiny_config
 from fpliif_jax import interop
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders import raw_images, raw_tree, synthetic_faces
+from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.prepare import prepare
+from fpliif_jax.data_builders.raw import raw_images, raw_tree
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments import published
 from fpliif_jax.experiments.runs import arrays, runs

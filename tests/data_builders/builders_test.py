@@ -19,11 +19,12 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from fpliif_jax import data_builders
-from fpliif_jax.data_builders import face_parsing_builder, fingerprint, raw_images
+from fpliif_jax.data_builders import face_parsing_builder
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ_FACIAL_PARTS, FACIAL_PARTS
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.ordered_map import ordered_map
+from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.prepare import metadata, prepare
+from fpliif_jax.data_builders.raw import fingerprint, raw_images
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SIZE = (12, 16)  # height, width: not square, so that swapped axes show
@@ -600,7 +601,7 @@ def test_metadata_of_an_unprepared_set(folders: Folders) -> None:
 KILLED = """
 import os, signal, sys, threading
 from fpliif_jax.data_builders import face_parsing_builder as face
-from fpliif_jax.data_builders import raw_images
+from fpliif_jax.data_builders.raw import raw_images
 from fpliif_jax.data_builders.prepare import prepare
 check, images, lock = raw_images.check_photograph, [], threading.Lock()
 def check_or_die(*arguments):
@@ -722,7 +723,7 @@ def test_second_process_waits_and_reuses(folders: Folders) -> None:
     manual_dir, data_dir = folders
     code = """
 import sys, time
-from fpliif_jax.data_builders import raw_images
+from fpliif_jax.data_builders.raw import raw_images
 from fpliif_jax.data_builders.prepare import prepare
 check = raw_images.check_photograph
 def slow(*arguments):

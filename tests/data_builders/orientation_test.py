@@ -12,10 +12,11 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 
-from fpliif_jax.data_builders import fingerprint, orientation, raw_images, synthetic_faces
+from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.prepare import metadata, prepare
+from fpliif_jax.data_builders.raw import fingerprint, orientation, raw_images
 from fpliif_jax.predict import photos
 
 ORIENTATION, MAKE, X_RESOLUTION = 0x0112, 0x010F, 0x011A

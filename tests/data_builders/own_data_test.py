@@ -16,10 +16,11 @@ from tiny_run import tiny_config
 from fpliif_jax import command_line, interop, pictures, preflight
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders import class_list, prepared_set
+from fpliif_jax.data_builders import class_list
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import _in_one_line, class_names, metadata, prepare
+from fpliif_jax.data_builders.prepared import prepared_set
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.__main__ import main as write_report

@@ -19,10 +19,11 @@ from tiny_run import tiny_config
 from fpliif_jax.data import resized_split
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders import prepared_set, synthetic_faces
+from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import metadata, prepare
+from fpliif_jax.data_builders.prepared import prepared_set
 
 INFO, FEATURES, ORIGIN = "dataset_info.json", "features.json", "raw_tree.json"
 HOSTILE = (

@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from fpliif_jax.data_builders import raw_tree
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.raw import raw_tree
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from fpliif_jax import data_builders
-from fpliif_jax.data_builders import drawn, face_parsing_builder, label_digests, synthetic_faces
+from fpliif_jax.data_builders import face_parsing_builder, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import PreparedMetadata, metadata, prepare
+from fpliif_jax.data_builders.prepared import label_digests
+from fpliif_jax.data_builders.raw import drawn
 from fpliif_jax.data_builders.synthetic_faces.job import Job
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, helen_name, lapa_id
 

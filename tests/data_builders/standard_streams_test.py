@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 _BARS = """
 import sys, threading
 from tqdm import tqdm
-from fpliif_jax.data_builders import standard_streams
+from fpliif_jax.data_builders.host import standard_streams
 
 standard_streams.outlive_readers()
 

@@ -5,19 +5,33 @@ files that took each other's place, or came from another set, are told.
 """
 
 import bisect
+import contextlib
 import io
 import itertools
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
 from PIL import Image
 
-from fpliif_jax.data_builders import label_digests, prepared_set
+from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.prepared import label_digests, prepared_set
 
-if TYPE_CHECKING:
-    from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
+Damaged = Callable[[str], DataError]
+
+
+@contextlib.contextmanager
+def reporting_damage(damaged: Damaged, file: str = "") -> Iterator[None]:
+    """Makes a DataError of whatever is raised while a prepared set, or a file of it, is read or decoded."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # so do ArrayRecord, protobuf and decoders for damaged files
+        reason = str(error) or type(error).__name__
+        raise damaged(f"{file}: {reason}" if file else reason) from error
 
 
 class PreparedSplit(Sequence[dict[str, Any]]):
@@ -25,32 +39,31 @@ class PreparedSplit(Sequence[dict[str, Any]]):
 
     def __init__(
         self,
-        builder: "FaceParsingBuilder",
-        name: str,
+        info: tfds.core.SplitInfo,
         source: Sequence[dict[str, Any]],
         expected: Mapping[str, str | None] | None,
+        damaged: Damaged,
     ) -> None:
         """Compares no example yet.
 
         Args:
-            builder: of the prepared set.
-            name: of the split.
+            info: of the split.
             source: its examples, images as the bytes of their files.
             expected: digests of the label maps by id, in the examples' order, None where a digest is not known; None
                 where nothing is known.
+            damaged: makes the error that names the set and what to do, of what is wrong.
 
         Raises:
             DataError: there are more or fewer examples.
         """
-        self._builder = builder
         self._source = source
-        info = builder.info.splits[name]
+        self._damaged = damaged
         self._files = [pathlib.Path(path).name for path in info.filepaths]
         self._starts = list(itertools.accumulate(info.shard_lengths, initial=0))
         self._expected = None if expected is None else list(expected.items())
         if expected is not None and len(expected) != len(source):
-            raise builder.damaged(
-                f"{prepared_set.CONTENTS_FILE} has {len(expected)} examples of {name}, the files {len(source)}"
+            raise damaged(
+                f"{prepared_set.CONTENTS_FILE} has {len(expected)} examples of {info.name}, the files {len(source)}"
             )
 
     def __len__(self) -> int:
@@ -59,13 +72,13 @@ class PreparedSplit(Sequence[dict[str, Any]]):
     def __getitem__(self, position: int) -> dict[str, Any]:
         if position >= len(self):
             raise IndexError(position)
-        with self._builder.reporting_damage(self._file(position)):
+        with reporting_damage(self._damaged, self._file(position)):
             example = self._source[position]
         if self._expected is not None:
             identifier = example["id"].decode("utf-8", "replace")
             expected, _ = self._expected[position]
             if identifier != expected:
-                raise self._builder.damaged(
+                raise self._damaged(
                     f"{self._file(position)} has {identifier!r} in the place of {expected!r}"
                 )
         return example
@@ -78,7 +91,7 @@ class PreparedSplit(Sequence[dict[str, Any]]):
         """
         file = self._file(position)
         with (
-            self._builder.reporting_damage(file),
+            reporting_damage(self._damaged, file),
             Image.open(io.BytesIO(example["label_map"]), formats=("PNG",)) as image,
         ):
             labels = np.asarray(image)
@@ -86,9 +99,7 @@ class PreparedSplit(Sequence[dict[str, Any]]):
                 raise ValueError(f"a label map of shape {labels.shape} and type {labels.dtype}")
         identifier, digest = self._expected[position] if self._expected else ("", None)
         if digest is not None and label_digests.label_map_digest(identifier, labels) != digest:
-            raise self._builder.damaged(
-                f"{file} has another label map of {identifier!r} than was prepared"
-            )
+            raise self._damaged(f"{file} has another label map of {identifier!r} than was prepared")
         return labels
 
     def check_ends(self) -> None:

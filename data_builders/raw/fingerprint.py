@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterable, Sequence
 
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.orientation import UPRIGHT, orientation_of_file
-from fpliif_jax.data_builders.raw_tree import RawExample, RawTree
+from fpliif_jax.data_builders.raw.orientation import UPRIGHT, orientation_of_file
+from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 
 
 def content_digest(paths: Sequence[str], contents: Sequence[bytes]) -> bytes:

@@ -23,9 +23,9 @@ from array_record.python import array_record_module
 
 from fpliif_jax.data_builders.class_list import are_class_names
 from fpliif_jax.data_builders.errors import naming
-from fpliif_jax.data_builders.lock_file import open_lock_file
-from fpliif_jax.data_builders.raw_tree import SPLITS
-from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.host.lock_file import open_lock_file
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.raw.raw_tree import SPLITS
 
 _ORIGIN_FILE = "raw_tree.json"
 # Not part of the note of origin: sets of earlier versions get it later, and those still read that note.

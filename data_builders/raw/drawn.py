@@ -7,7 +7,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Iterator
 
-from fpliif_jax.data_builders.raw_tree import RawTree
+from fpliif_jax.data_builders.raw.raw_tree import RawTree
 
 SETTINGS_FILE = "synthetic_faces.json"  # lies in the top folder of every drawn set
 _SETTINGS_LIMIT = 64 * 1024

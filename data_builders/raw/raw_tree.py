@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fpliif_jax.data_builders.class_list import ClassList
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 
 SPLITS = ("train", "validation", "test")
 

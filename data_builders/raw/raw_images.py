@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.orientation import UPRIGHT, orientation, upright
-from fpliif_jax.data_builders.raw_tree import RESTORE
+from fpliif_jax.data_builders.raw.orientation import UPRIGHT, orientation, upright
+from fpliif_jax.data_builders.raw.raw_tree import RESTORE
 
 Size = tuple[int, int]  # height, width
 

@@ -1,0 +1,1 @@
+"""What the machine gives: files, locks, standard streams and cores."""
