@@ -1,48 +1,40 @@
 """What the TFDS builders of the face parsing sets have in common."""
 
 import abc
-import collections
 import contextlib
 import dataclasses
 import functools
 import inspect
-import itertools
 import os
 import pathlib
 import shlex
 import shutil
-import sys
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
-import tqdm
-from absl import logging
 from etils import epath
-from PIL import Image
 
-from fpliif_jax.data_builders.errors import DataError, one_line
+from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
-from fpliif_jax.data_builders.prepared import label_digests, prepared_set
+from fpliif_jax.data_builders.prepared import (
+    complete_contents,
+    label_digests,
+    notices,
+    prepared_set,
+)
 from fpliif_jax.data_builders.prepared.prepared_split import PreparedSplit, reporting_damage
-from fpliif_jax.data_builders.raw import drawn, fingerprint, raw_images
+from fpliif_jax.data_builders.raw import fingerprint, raw_images
 from fpliif_jax.data_builders.raw.orientation import UPRIGHT, orientation_of_file
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
-
-# TFDS holds a shard's examples in memory while it writes them, so this bounds the memory needed.
-_RAW_BYTES_PER_SHARD = 64 * 2**20
-# What is unusual about examples and goes into the note of origin, by kind.
-_REMARKS = {
-    "turned": "{count:,} photos, the first {first}, are stored upright, as their EXIF orientation "
-    "says; their labels are taken as they are",
-    "scaled": "{count:,} label maps, the first {first}, have not the size of their photo; they are "
-    "resized",
-}
-
-Example = dict[str, Any]
+from fpliif_jax.data_builders.tree_encoding import (
+    EncodedExample,
+    Example,
+    TreeEncoding,
+    progress_bar,
+)
 
 
 class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
@@ -192,10 +184,12 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 raise DataError(self._nothing_prepared(rebuild))
             self._prepare(tree, config, kwargs, rebuild)
         self._check_prepared(tree)
-        self._complete_contents(tree)
+        complete_contents.complete_contents(
+            folder, tree, functools.partial(self._digest_labels, tree)
+        )
         for split in self.info.splits:
             self.encoded_examples(split).check_ends()
-        self._tell_what_it_is()
+        notices.tell(self.name, folder, self.OFFICIAL_COUNTS, self._command("DIR"))
 
     def _prepare(
         self,
@@ -244,74 +238,20 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         download_config: tfds.download.DownloadConfig | None = None,
     ) -> None:
         """Writes all shards; TFDS calls it with `data_dir` set to a temporary folder."""
-        tree = self._tree
-        # Taken before anything is read: a file that changes meanwhile makes it stale, not the set.
-        stat_digest = fingerprint.stat_digest(tree)
-        self._digests: list[bytes] = []
-        self._label_digests: list[str] = []
-        self._unusual: dict[str, list[str]] = collections.defaultdict(list)
-        bar = _progress_bar(tree, f"Preparing {self.name}")
-        encoded = ordered_map(
-            functools.partial(self._encode_example, tree), tree.examples(), self.num_workers
-        )
-        with bar, contextlib.closing(encoded), warnings.catch_warnings():
-            # raw_images makes an error of it.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            self._encoded = self._record_digests(encoded, bar)
+        encode = functools.partial(self._encode_example, self._tree)
+        description = f"Preparing {self.name}"
+        with TreeEncoding(self._tree, encode, self.num_workers, description) as encoding:
+            self._encoding = encoding
             super()._download_and_prepare(dl_manager, download_config)
-        prepared_set.write_origin(
-            pathlib.Path(self.data_dir),
-            prepared_set.Origin(
-                fingerprint=fingerprint.tree_fingerprint(self._identity(), tree, self._digests),
-                stat_digest=stat_digest,
-                manual_dir=str(tree.manual_dir),
-                prepared_at=prepared_set.now(),
-                counts=tree.counts(),
-                remarks=[
-                    *tree.remarks,
-                    *(
-                        _REMARKS[kind].format(count=len(files), first=files[0])
-                        for kind, files in self._unusual.items()
-                    ),
-                ],
-                class_names=tree.classes and list(tree.classes.names),
-            ),
-        )
-        digests = iter(self._label_digests)
-        by_split = {
-            split: {example.id: next(digests) for example in examples}
-            for split, examples in tree.splits.items()
-        }
-        drawing = drawn.find_drawing(tree)
-        prepared_set.write_contents(
-            pathlib.Path(self.data_dir),
-            prepared_set.Contents(by_split, drawing is not None, drawing and drawing.settings),
-        )
+        encoding.write_notes(pathlib.Path(self.data_dir), self._identity())
 
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, list[Callable[[], Iterator[tuple[str, Example]]]]]:
-        """Shards as slices of one stream, which TFDS takes one after the other, in this order."""
-        return {
-            split: [
-                functools.partial(itertools.islice, self._encoded, length)
-                for length in _shard_lengths(self._tree, examples)
-            ]
-            for split, examples in self._tree.splits.items()
-        }
+        """The shards, which TFDS takes one after the other, in this order."""
+        return self._encoding.shards()
 
-    def _record_digests(
-        self, encoded: Iterator["_Encoded"], bar: tqdm.tqdm
-    ) -> Iterator[tuple[str, Example]]:
-        for one in encoded:
-            self._digests.append(one.digest)
-            self._label_digests.append(one.label_digest)
-            for kind, file in one.unusual.items():
-                self._unusual[kind].append(file)
-            bar.update()
-            yield one.example["id"], one.example
-
-    def _encode_example(self, tree: RawTree, raw: RawExample) -> "_Encoded":
+    def _encode_example(self, tree: RawTree, raw: RawExample) -> EncodedExample:
         """Reads, checks and encodes one example."""
         files = (raw.image, *raw.labels)
         contents = [tree.read(file) for file in files]
@@ -324,7 +264,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             unusual["turned"] = raw.image
         if label_map.shape != photograph.size and not self.LABELS_ARE_SCALED:
             unusual["scaled"] = raw.labels[0]
-        return _Encoded(
+        return EncodedExample(
             {"image": photograph.content, **labels, "id": raw.id, "file_name": raw.image},
             fingerprint.upright_digest(files, contents),
             label_digests.label_map_digest(raw.id, label_map),
@@ -351,7 +291,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         digests = ordered_map(
             functools.partial(fingerprint.example_digest, tree), tree.examples(), self.num_workers
         )
-        bar = _progress_bar(tree, f"Checking that {self.name} is unchanged", digests)
+        bar = progress_bar(tree, f"Checking that {self.name} is unchanged", digests)
         with contextlib.closing(digests), bar:
             found = fingerprint.tree_fingerprint(self._identity(), tree, bar)
         if found != origin.fingerprint:
@@ -364,51 +304,15 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         with contextlib.suppress(OSError):
             prepared_set.write_origin(folder, dataclasses.replace(origin, stat_digest=stat_digest))
 
-    def _complete_contents(self, tree: RawTree | None) -> None:
-        """Notes what the set holds where an earlier version did not, and what a tree tells of it."""
-        folder = self.prepared_folder()
-        contents = known = prepared_set.read_contents(folder)
-        if contents is None:
-            if not os.access(folder, os.W_OK):  # It would have to be read whole every time.
-                return
-            digests = self._digest_prepared(tree)
-            ids = itertools.chain.from_iterable(digests.values())
-            contents = prepared_set.Contents(digests, drawn.has_drawn_id(ids) or None, None)
-        if (
-            tree is not None
-        ):  # The set was made from this tree, or from a copy that may lack a marker.
-            drawing = drawn.find_drawing(tree)
-            if drawing is None:
-                contents = dataclasses.replace(contents, drawn=bool(contents.drawn))
-            elif contents.drawing is None:
-                contents = dataclasses.replace(contents, drawn=True, drawing=drawing.settings)
-        if contents != known:
-            with contextlib.suppress(OSError):
-                prepared_set.write_contents(folder, contents)
-
-    def _digest_prepared(self, tree: RawTree | None) -> dict[str, dict[str, str]]:
-        """Digests of the label maps of a set that is prepared, by split and id; reads all of them.
-
-        Where the tree is given that the set was made from, it says which example is where.
-        """
-
-        def digest(examples: PreparedSplit, position: int) -> tuple[str, str]:
-            example = examples[position]
-            identifier = example["id"].decode("utf-8")
-            label_map = examples.label_map(position, example)
-            return identifier, label_digests.label_map_digest(identifier, label_map)
-
-        found = {}
-        for split in self.info.splits:
-            ids = tree and dict.fromkeys(raw.id for raw in tree.splits.get(split, ()))
-            examples = self._open(split, ids)
-            digests = ordered_map(
-                functools.partial(digest, examples), range(len(examples)), self.num_workers
+    def _digest_labels(self, tree: RawTree | None) -> complete_contents.Digests:
+        """Of a prepared set; where the tree is given that it was made from, that says which example is where."""
+        splits = {
+            split: self._open(
+                split, tree and dict.fromkeys(raw.id for raw in tree.splits.get(split, ()))
             )
-            description = f"Digesting the labels of {self.name} {split}, once"
-            with contextlib.closing(digests):
-                found[split] = dict(tqdm.tqdm(digests, description, len(examples), unit=" images"))
-        return found
+            for split in self.info.splits
+        }
+        return complete_contents.digest_label_maps(self.name, splits, self.num_workers)
 
     def damaged(self, reason: object, tree: RawTree | None = None) -> DataError:
         """The error that says that the prepared set is damaged, and how to make it anew."""
@@ -462,39 +366,6 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             prepared_set.write_origin(self.prepared_folder(), origin)
         return origin
 
-    def _tell_what_it_is(self) -> None:
-        """Says so where a set is not, or may not be, the official one."""
-        folder = self.prepared_folder()
-        origin, contents = prepared_set.read_origin(folder), prepared_set.read_contents(folder)
-        if contents is None:
-            _warn_once(
-                f"{folder} was prepared by an earlier version, has no digest of its labels and cannot "
-                "be written: results do not say which labels they rest on. Let its owner run: "
-                + self._command("DIR")
-            )
-        elif contents.drawn:
-            _tell_once(
-                f"{self.name} in {folder}: the faces are drawn; scores on them compare with nothing "
-                "published."
-            )
-        if origin is None:
-            return
-        for remark in origin.remarks or ():
-            _warn_once(f"{self.name} in {folder}: {remark}.")
-        official = self.OFFICIAL_COUNTS
-        if (contents and contents.drawn) or official is None or origin.counts == dict(official):
-            return
-        counts = ", ".join(
-            f"{split} {origin.counts[split]:,} of {count:,}"
-            + ("" if origin.counts[split] else " (missing or empty, skipped)")
-            for split, count in official.items()
-        )
-        _warn_once(
-            f"{self.name} in {self.prepared_folder()} is not the official set: {counts}. It is "
-            "used as it is; scores on it compare with nothing published, and results mark it as "
-            "incomplete."
-        )
-
     def _identity(self) -> str:
         config = self.builder_config.name if self.builder_config else ""
         return f"{self.name}/{config}/{self.version}"
@@ -529,56 +400,3 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             f"To replace it: {self._command(manual_dir)} --rebuild. To keep it, give another "
             "--data_dir."
         )
-
-
-class _Encoded(NamedTuple):
-    """An example on its way into the set.
-
-    Attributes:
-        example: its features.
-        digest: of its files, see `fingerprint.upright_digest`.
-        label_digest: see `label_digests.label_map_digest`.
-        unusual: files that are unusual, by kind of remark.
-    """
-
-    example: Example
-    digest: bytes
-    label_digest: str
-    unusual: dict[str, str]
-
-
-def _progress_bar(
-    tree: RawTree, description: str, iterable: Iterable[Any] | None = None
-) -> tqdm.tqdm:
-    """A bar with images/s and time left; in a log file one line in ten seconds."""
-    return tqdm.tqdm(
-        iterable,
-        total=sum(tree.counts().values()),
-        desc=description,
-        unit=" images",
-        file=sys.stderr,
-        mininterval=0.2 if sys.stderr.isatty() else 10.0,
-    )
-
-
-def _shard_lengths(tree: RawTree, examples: Sequence[RawExample]) -> list[int]:
-    """Numbers of consecutive examples whose raw files together fill a shard."""
-    lengths, filled = [0], 0
-    for example in examples:
-        size = sum((tree.root / file).stat().st_size for file in (example.image, *example.labels))
-        if lengths[-1] and filled + size > _RAW_BYTES_PER_SHARD:
-            lengths.append(0)
-            filled = 0
-        lengths[-1] += 1
-        filled += size
-    return lengths
-
-
-@functools.cache
-def _warn_once(message: str) -> None:
-    logging.warning("%s", one_line(message))
-
-
-@functools.cache
-def _tell_once(message: str) -> None:
-    print(one_line(message), file=sys.stderr)

@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from fpliif_jax import data_builders
-from fpliif_jax.data_builders import face_parsing_builder
+from fpliif_jax.data_builders import face_parsing_builder, tree_encoding
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ_FACIAL_PARTS, FACIAL_PARTS
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
@@ -295,7 +295,7 @@ def test_files_of_operating_systems_are_passed_over(folders: Folders) -> None:
 
 def test_many_shards_keep_the_order(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     manual_dir, data_dir = folders
-    monkeypatch.setattr(face_parsing_builder, "_RAW_BYTES_PER_SHARD", 1)
+    monkeypatch.setattr(tree_encoding, "_RAW_BYTES_PER_SHARD", 1)
     builder = prepare("lapa", manual_dir=str(write_lapa(manual_dir)), data_dir=data_dir)
     assert builder.info.splits["train"].num_shards == 3
     assert [e["id"] for e in examples(builder, "train")] == [b"1_0", b"2_0", b"3_0"]
@@ -600,7 +600,7 @@ def test_metadata_of_an_unprepared_set(folders: Folders) -> None:
 
 KILLED = """
 import os, signal, sys, threading
-from fpliif_jax.data_builders import face_parsing_builder as face
+from fpliif_jax.data_builders import tree_encoding
 from fpliif_jax.data_builders.raw import raw_images
 from fpliif_jax.data_builders.prepare import prepare
 check, images, lock = raw_images.check_photograph, [], threading.Lock()
@@ -611,7 +611,7 @@ def check_or_die(*arguments):
             os.kill(os.getpid(), signal.SIGKILL)
     return check(*arguments)
 raw_images.check_photograph = check_or_die
-face._RAW_BYTES_PER_SHARD = 1
+tree_encoding._RAW_BYTES_PER_SHARD = 1
 rebuild = len(sys.argv) > 3
 prepare("lapa", manual_dir=sys.argv[1], data_dir=sys.argv[2], num_workers=1, rebuild=rebuild)
 """

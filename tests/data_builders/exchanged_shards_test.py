@@ -12,7 +12,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders import face_parsing_builder, synthetic_faces
+from fpliif_jax.data_builders import synthetic_faces, tree_encoding
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import prepare
 
@@ -26,7 +26,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, pathl
     folder = tmp_path_factory.mktemp("sound")
     with pytest.MonkeyPatch.context() as patch:
         lengths = [IN_A_SHARD] * (4 // IN_A_SHARD)
-        patch.setattr(face_parsing_builder, "_shard_lengths", lambda tree, examples: lengths)
+        patch.setattr(tree_encoding, "_shard_lengths", lambda tree, examples: lengths)
         for name, seed in (("raw", 0), ("other", 1)):
             synthetic_faces.write_dataset(
                 "lapa", folder / name, image_size=40, seed=seed, num_workers=1, **COUNTS

@@ -282,7 +282,7 @@ def test_a_set_of_an_earlier_version_gets_its_record_once(
     else:  # numbers do not tell
         assert found.drawn is (None if layout == "celebamask_hq" else True)
     monkeypatch.setattr(
-        face_parsing_builder.FaceParsingBuilder, "_digest_prepared", lambda *_: pytest.fail("again")
+        face_parsing_builder.FaceParsingBuilder, "_digest_labels", lambda *_: pytest.fail("again")
     )
     assert metadata(prepare(layout, manual_dir=given, data_dir=str(tmp_path))) == found
     # The tree tells what was not known, also later.
@@ -317,7 +317,7 @@ def test_an_old_set_that_may_only_be_read_is_used_without_a_record(
 ) -> None:
     prepared("lapa", downloads["lapa"], tmp_path)
     contents_file(tmp_path).unlink()
-    monkeypatch.setattr(face_parsing_builder.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
     found = prepared("lapa", downloads["lapa"], tmp_path)
     assert (found.drawn, found.label_digests, found.official_ids) == (None, None, None)
     assert found.counts == IN_SPLITS

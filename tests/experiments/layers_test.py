@@ -30,7 +30,7 @@ _FLOORS = {
         {"builders"},
         {"celebamask_hq", "helen", "lapa", "own_data"},
         {"face_parsing_builder"},
-        {"synthetic_faces"},
+        {"synthetic_faces", "tree_encoding"},
         {"prepared"},
         {"raw"},
         {"class_list", "random_split"},
