@@ -25,6 +25,7 @@ from tqdm import tqdm
 from fpliif_jax import command_line
 from fpliif_jax.experiments.launching import options
 from fpliif_jax.experiments.plans import scales, tables
+from fpliif_jax.experiments.plans.variant import Table, Variant
 
 if TYPE_CHECKING:
     from fpliif_jax.experiments.launching.jobs import Job
@@ -81,7 +82,7 @@ def listing() -> str:
 
 
 def make_jobs(
-    table: tables.Table,
+    table: Table,
     scale: str,
     seeds: Sequence[int],
     workdir: pathlib.Path,
@@ -112,7 +113,7 @@ def make_jobs(
     return jobs
 
 
-def _different(table: tables.Table, scale: str, passed_on: Sequence[str]) -> list[tables.Variant]:
+def _different(table: Table, scale: str, passed_on: Sequence[str]) -> list[Variant]:
     """The variants of a table whose settings differ at this scale; all are checked."""
     from fpliif_jax import preflight
 
@@ -131,12 +132,12 @@ def _different(table: tables.Table, scale: str, passed_on: Sequence[str]) -> lis
     return different
 
 
-def _arguments(variant: tables.Variant, scale: str) -> tuple[str, ...]:
+def _arguments(variant: Variant, scale: str) -> tuple[str, ...]:
     return scales.as_arguments(*scales.scaled(variant, scale))
 
 
 def _training_job(
-    variant: tables.Variant,
+    variant: Variant,
     scale: str,
     seed: int,
     workdir: pathlib.Path,
@@ -158,7 +159,7 @@ def _training_job(
 
 
 def _measuring_job(
-    variant: tables.Variant, scale: str, workdir: pathlib.Path, passed_on: Sequence[str]
+    variant: Variant, scale: str, workdir: pathlib.Path, passed_on: Sequence[str]
 ) -> "Job":
     from fpliif_jax.experiments.launching.jobs import Job, Step
     from fpliif_jax.run_folder.run_config import json_config

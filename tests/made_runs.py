@@ -12,7 +12,8 @@ from fpliif_jax import command_line
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.plans import scales
-from fpliif_jax.experiments.plans.tables import Variant, table_named
+from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.run_folder.run_config import json_config
 
 LAPA = table_named("table1").variants[0]

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.comparison.report_row import as_published, of_no_eva
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.plans.tables import Variant
+from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.experiments.runs.bounded_files import (
     MEBIBYTE,

@@ -13,7 +13,8 @@ from typing import Any
 from fpliif_jax import command_line
 from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.plans import scales
-from fpliif_jax.experiments.plans.tables import TABLES, Variant
+from fpliif_jax.experiments.plans.tables import TABLES
+from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.runs.run_data import is_drawn
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 

@@ -11,7 +11,7 @@ from typing import Any
 from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, ScoreKey
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.plans.tables import Variant
+from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.runs.bounded_files import (
     MEBIBYTE,
     UnreadableError,

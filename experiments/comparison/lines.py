@@ -8,7 +8,8 @@ from typing import Any
 from fpliif_jax.experiments.comparison import deviations
 from fpliif_jax.experiments.comparison.measured import MeasuredGroup, SeedScores
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.plans.tables import TABLES, Table, Variant
+from fpliif_jax.experiments.plans.tables import TABLES
+from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData

@@ -14,7 +14,8 @@ from fpliif_jax.experiments.comparison.measured import SeedScores, described, pr
 from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ScoreKey, Test
 from fpliif_jax.experiments.plans import scales
-from fpliif_jax.experiments.plans.tables import TABLES, Claim, Variant
+from fpliif_jax.experiments.plans.tables import TABLES
+from fpliif_jax.experiments.plans.variant import Claim, Variant
 from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.experiments.stats import seed_statistics, verdicts
 from fpliif_jax.experiments.stats.verdict_rule import Verdict

@@ -9,7 +9,7 @@ from fpliif_jax.experiments.comparison.lines import Line, published_table, study
 from fpliif_jax.experiments.comparison.report_row import of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.plans.tables import Table
+from fpliif_jax.experiments.plans.variant import Table
 from fpliif_jax.experiments.published import PublishedValue
 
 CLASSES = "-classes"  # ends the name of a table by class

@@ -10,7 +10,7 @@ import pathlib
 from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.plans.tables import Variant
+from fpliif_jax.experiments.plans.variant import Variant
 
 SCALES = ("smoke", "small", "paper")
 DEFAULT_SEEDS = {"smoke": "0-1", "small": "0-4", "paper": "0-4"}

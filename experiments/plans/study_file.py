@@ -4,7 +4,8 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from fpliif_jax.experiments.plans.tables import TABLES, Table, Variant
+from fpliif_jax.experiments.plans.tables import TABLES
+from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.bounded_files import (
     MEBIBYTE,
     UnreadableError,

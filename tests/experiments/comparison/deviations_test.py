@@ -12,7 +12,8 @@ import pytest
 from fpliif_jax import command_line, configs
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.plans import scales
-from fpliif_jax.experiments.plans.tables import Variant, table_named
+from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 

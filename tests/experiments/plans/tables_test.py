@@ -10,6 +10,7 @@ from fpliif_jax.experiments.benchmark.plan import FILE_NAME
 from fpliif_jax.experiments.comparison.deviations import dataset_of
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.plans import scales, tables
+from fpliif_jax.experiments.plans.variant import Table
 from fpliif_jax.experiments.published import published_values
 from fpliif_jax.run_folder.run_config import flatten_config
 
@@ -17,7 +18,7 @@ ALL = [pytest.param(table, id=table.name) for table in tables.TABLES]
 
 
 @pytest.mark.parametrize("table", ALL)
-def test_every_claim_has_published_numbers(table: tables.Table) -> None:
+def test_every_claim_has_published_numbers(table: Table) -> None:
     for variant in table.variants:
         for claim in variant.claims:
             found = [
@@ -31,7 +32,7 @@ def test_every_claim_has_published_numbers(table: tables.Table) -> None:
 
 
 @pytest.mark.parametrize("table", ALL)
-def test_names_are_folders_and_unique(table: tables.Table) -> None:
+def test_names_are_folders_and_unique(table: Table) -> None:
     names = [variant.name for variant in table.variants]
     assert len(set(names)) == len(names)
     assert all(name == pathlib.PurePath(name).name for name in names)
@@ -41,9 +42,7 @@ def test_names_are_folders_and_unique(table: tables.Table) -> None:
 
 @pytest.mark.parametrize("scale", scales.SCALES)
 @pytest.mark.parametrize("table", ALL)
-def test_what_the_command_line_says_is_what_the_variant_means(
-    table: tables.Table, scale: str
-) -> None:
+def test_what_the_command_line_says_is_what_the_variant_means(table: Table, scale: str) -> None:
     for variant in table.variants:
         file, fields = scales.scaled(variant, scale)
         config = command_line.config_of(scales.as_arguments(file, fields))
@@ -101,7 +100,7 @@ def test_variants_that_are_the_same_at_a_scale_are_made_once(
 ) -> None:
     table = tables.table_named("open_questions")
     variants = {v.name: v for v in table.variants}
-    few = tables.Table("few", "", (variants["default"], variants["cosine"], variants["area"]))
+    few = Table("few", "", (variants["default"], variants["cosine"], variants["area"]))
     jobs = reproduce.make_jobs(few, "smoke", [0], pathlib.Path("D"))
     assert [job.name for job in jobs] == ["default/seed0", "area/seed0"]
     assert "cosine is at this scale the same as default" in capsys.readouterr().out
