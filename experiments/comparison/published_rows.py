@@ -17,7 +17,7 @@ from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Claim, Variant
 from fpliif_jax.experiments.published import PublishedValue, published_values
-from fpliif_jax.experiments.stats import seed_statistics, verdicts
+from fpliif_jax.experiments.stats import holm, mean_tests, seed_statistics, verdicts
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 from fpliif_jax.systems.protocol import Protocol
 
@@ -134,12 +134,12 @@ def compare(
     """
     (label, ours), (other_label, others) = first, second
     if paired:
-        test = seed_statistics.paired_t(ours, others)
-        equivalence = seed_statistics.paired_equivalence(ours, others, margin)
+        test = mean_tests.paired_t(ours, others)
+        equivalence = mean_tests.paired_equivalence(ours, others, margin)
     else:
         mine, theirs = list(ours.values()), list(others.values())
-        test = seed_statistics.welch_between(mine, theirs)
-        equivalence = seed_statistics.welch_equivalence_between(mine, theirs, margin)
+        test = mean_tests.welch_between(mine, theirs)
+        equivalence = mean_tests.welch_equivalence_between(mine, theirs, margin)
     if test is None or test.n < seed_statistics.FEWEST_RUNS:
         return None
     return Comparison(
@@ -208,7 +208,7 @@ def compare_external(rows: Sequence[ReportRow]) -> list[Comparison]:
 
 def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The same with Holm's p-values over all of them."""
-    p_values = seed_statistics.holm([one.p for one in comparisons])
+    p_values = holm.holm([one.p for one in comparisons])
     return [
         dataclasses.replace(one, p_holm=p) for one, p in zip(comparisons, p_values, strict=True)
     ]
@@ -310,16 +310,12 @@ def _tests(row: ReportRow, judgement: verdicts.Judgement) -> list[Test]:
         return []
     values, published = list(row.statistics.values.values()), judgement.published
     made: list[Any] = [
-        seed_statistics.one_sample_t(values, published),
-        seed_statistics.equivalence(values, published, judgement.margin),
+        mean_tests.one_sample_t(values, published),
+        mean_tests.equivalence(values, published, judgement.margin),
     ]
     if judgement.published_sd:
-        counts = (
-            (judgement.published_n,) if judgement.published_n else seed_statistics.UNKNOWN_COUNTS
-        )
-        made += [
-            seed_statistics.welch(values, published, judgement.published_sd, n) for n in counts
-        ]
+        counts = (judgement.published_n,) if judgement.published_n else mean_tests.UNKNOWN_COUNTS
+        made += [mean_tests.welch(values, published, judgement.published_sd, n) for n in counts]
     tests = [
         Test(
             name=test.method,

@@ -1,31 +1,25 @@
-"""What n runs with different seeds say, by themselves, against published numbers and against other runs.
+"""What n runs with different seeds say by themselves: summary and intervals.
 
-Values are in percent: all means, differences, margins and intervals are in F1 points. Every result is a frozen
-dataclass of plain numbers, ready for JSON by `dataclasses.asdict`; where n runs cannot give it (n < 2) it is None.
+Values are in percent: all means and intervals are in F1 points. Every result is a frozen dataclass of plain numbers,
+ready for JSON by `dataclasses.asdict`; where n runs cannot give it (n < 2) it is None.
 
-Values that differ by less than a billionth of a point count as equal: they differ by rounding alone. Equal values have
-SD 0, intervals of length 0, no test statistic, and p = 1 or 0: they are the other value or they are not.
-
-All tests assume that runs are independent of each other and that their scores are about normally distributed; with few
+Values that differ by less than a billionth of a point count as equal: they have SD 0 and intervals of length 0. The
+intervals assume that runs are independent of each other and that their scores are about normally distributed; with few
 runs neither can be checked.
 """
 
 import dataclasses
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.stats
-from statsmodels.stats import weightstats
 
-UNKNOWN_COUNTS = (3, 5, 10)  # runs that a published SD may be of, where the paper does not say
+from fpliif_jax.experiments.stats.run_values import are_equal, around, checked, standard_deviation
+
 # With two runs t has one degree of freedom: intervals as wide as the scale, which say nothing.
 FEWEST_RUNS = 3
-EQUAL = 1e-9  # points
-
-_NORMAL = "runs are independent and their scores normally distributed"
-_FIXED = f"{_NORMAL}; the published value is taken as exact, though it is itself one draw of runs"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,81 +51,27 @@ class Interval:
     method: str
 
 
-@dataclasses.dataclass(frozen=True)
-class TTest:
-    """A two-sided t-test of the difference of two means.
-
-    Attributes:
-      method: its name.
-      difference: ours minus theirs, or first minus second.
-      statistic: t; None where the standard error is 0.
-      df: degrees of freedom.
-      p: two-sided.
-      low, high: 95 % interval of the difference.
-      n, other_n: runs on either side; other_n None for a number taken as exact.
-      assumption: what it rests on.
-    """
-
-    method: str
-    difference: float
-    statistic: float | None
-    df: float
-    p: float
-    low: float
-    high: float
-    n: int
-    other_n: int | None
-    assumption: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Equivalence:
-    """Two one-sided t-tests: is the difference of two means within (−margin, margin)?
-
-    Attributes:
-      method: its name.
-      difference: ours minus theirs, or first minus second.
-      margin: in points.
-      p_lower, p_upper: of "the difference is at most −margin" and "at least margin".
-      p: the larger of the two.
-      df: degrees of freedom.
-      low, high: 90 % interval of the difference, inside the margin if and only if p < 0.05.
-      is_equivalent: p < 0.05.
-    """
-
-    method: str
-    difference: float
-    margin: float
-    p_lower: float
-    p_upper: float
-    p: float
-    df: float
-    low: float
-    high: float
-    is_equivalent: bool
-
-
 def summary(values: Sequence[float]) -> Summary:
     """n, mean, SD (ddof = 1), SEM and range of the values.
 
     Raises:
       ValueError: a value is not a finite number; so in all functions here.
     """
-    values = _checked(values)
+    values = checked(values)
     if not values:
         return Summary(0, None, None, None, None, None)
-    sd = _sd(values) if len(values) > 1 else None
+    sd = standard_deviation(values) if len(values) > 1 else None
     sem = None if sd is None else sd / math.sqrt(len(values))
     return Summary(len(values), statistics.fmean(values), sd, sem, min(values), max(values))
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
     """Interval of the mean: mean ± t · s / √n with n − 1 degrees of freedom."""
-    values = _checked(values)
+    values = checked(values)
     if len(values) < 2:
         return None
-    sem = _sd(values) / math.sqrt(len(values))
-    low, high = _around(statistics.fmean(values), sem, len(values) - 1, level)
+    sem = standard_deviation(values) / math.sqrt(len(values))
+    low, high = around(statistics.fmean(values), sem, len(values) - 1, level)
     return Interval(low, high, level, "t-interval of the mean")
 
 
@@ -143,10 +83,10 @@ def bootstrap_interval(
     BCa (Efron 1987), or percentile where BCa is undefined since all values are equal. With few values it is too
     narrow: five runs have only 126 different resamples, and none beyond the extreme runs.
     """
-    values = sorted(_checked(values))
+    values = sorted(checked(values))
     if len(values) < 2:
         return None
-    if _are_equal(values):
+    if are_equal(values):
         mean = statistics.fmean(values)
         return Interval(mean, mean, level, "percentile bootstrap of the mean")
     found = scipy.stats.bootstrap(
@@ -164,304 +104,10 @@ def prediction_interval(
     values: Sequence[float], level: float = 0.95, runs: int = 1
 ) -> Interval | None:
     """Where one more run falls, or the mean of several: mean ± t · s · √(1 / runs + 1 / n)."""
-    values = _checked(values)
+    values = checked(values)
     if len(values) < 2:
         return None
-    spread = _sd(values) * math.sqrt(1 / runs + 1 / len(values))
-    low, high = _around(statistics.fmean(values), spread, len(values) - 1, level)
+    spread = standard_deviation(values) * math.sqrt(1 / runs + 1 / len(values))
+    low, high = around(statistics.fmean(values), spread, len(values) - 1, level)
     what = "one more run" if runs == 1 else f"the mean of {runs} more runs"
     return Interval(low, high, level, f"prediction interval of {what}")
-
-
-def one_sample_t(values: Sequence[float], published: float) -> TTest | None:
-    """Is the mean of runs like these the published value?"""
-    values, (published,) = _checked(values), _checked([published])
-    if len(values) < 2:
-        return None
-    method, df = "one-sample t-test", len(values) - 1.0
-    difference = _difference(statistics.fmean(values), published)
-    if _are_equal(values):
-        return _equal_t(method, difference, df, len(values), None, _FIXED)
-    found = scipy.stats.ttest_1samp(values, published)
-    interval = found.confidence_interval(0.95)
-    return TTest(
-        method,
-        difference,
-        float(found.statistic),
-        df,
-        float(found.pvalue),
-        float(interval.low) - published,
-        float(interval.high) - published,
-        len(values),
-        None,
-        _FIXED,
-    )
-
-
-def welch(values: Sequence[float], mean: float, sd: float, n: int) -> TTest | None:
-    """Welch's t-test against a published mean and SD over n runs.
-
-    Raises:
-      ValueError: sd is negative, or n below 2.
-    """
-    values = _checked(values)
-    _check_published(mean, sd, n)
-    if len(values) < 2:
-        return None
-    method = "Welch's t-test against a published mean and SD"
-    return _welch(method, _moments(values), (mean, sd, n))
-
-
-def welch_for_unknown_n(values: Sequence[float], mean: float, sd: float) -> dict[int, TTest] | None:
-    """Welch's t-test against a published mean and SD for each number of runs it may be of: 3, 5, 10."""
-    if len(_checked(values)) < 2:
-        return None
-    return {n: welch(values, mean, sd, n) for n in UNKNOWN_COUNTS}
-
-
-def welch_between(first: Sequence[float], second: Sequence[float]) -> TTest | None:
-    """Welch's t-test between two sets of runs."""
-    first, second = _checked(first), _checked(second)
-    if min(len(first), len(second)) < 2:
-        return None
-    method = "Welch's t-test between two sets of runs"
-    return _welch(method, _moments(first), _moments(second))
-
-
-def paired_t(first: Mapping[int, float], second: Mapping[int, float]) -> TTest | None:
-    """Paired t-test between two sets of runs over the seeds that both have; values by seed."""
-    pairs = _pairs(first, second)
-    if len(pairs) < 2:
-        return None
-    method = "paired t-test over the seeds that both have"
-    differences = [one - other for one, other in pairs]
-    difference = _difference(statistics.fmean(differences), 0.0)
-    assumption = "the differences of the pairs are independent and normally distributed"
-    if _are_equal(differences):
-        count = len(pairs)
-        return _equal_t(method, difference, count - 1.0, count, count, assumption)
-    found = scipy.stats.ttest_rel(*zip(*pairs, strict=True))
-    interval = found.confidence_interval(0.95)
-    return TTest(
-        method,
-        difference,
-        float(found.statistic),
-        float(found.df),
-        float(found.pvalue),
-        float(interval.low),
-        float(interval.high),
-        len(pairs),
-        len(pairs),
-        assumption,
-    )
-
-
-def equivalence(values: Sequence[float], published: float, margin: float) -> Equivalence | None:
-    """Is the mean of runs like these within a margin of the published value, taken as exact?
-
-    Raises:
-      ValueError: margin is not above 0; so in all tests of equivalence.
-    """
-    values, (published,) = _checked(values), _checked([published])
-    _check_margin(margin)
-    if len(values) < 2:
-        return None
-    method, df = "two one-sided t-tests against a published value", len(values) - 1.0
-    difference = _difference(statistics.fmean(values), published)
-    if _are_equal(values):
-        return _equal_tost(method, difference, margin, df)
-    found = weightstats.DescrStatsW(values).ttost_mean(published - margin, published + margin)
-    return _from_statsmodels(
-        method, difference, margin, found, _sd(values) / math.sqrt(len(values))
-    )
-
-
-def welch_equivalence(
-    values: Sequence[float], mean: float, sd: float, n: int, margin: float
-) -> Equivalence | None:
-    """Are two means within a margin, the other one published with its SD over n runs?"""
-    values = _checked(values)
-    _check_published(mean, sd, n)
-    _check_margin(margin)
-    if len(values) < 2:
-        return None
-    method = "two one-sided Welch tests against a published mean and SD"
-    difference = _difference(statistics.fmean(values), mean)
-    standard_error, df = welch_error(_sd(values), len(values), sd, n)
-    if standard_error == 0:
-        return _equal_tost(method, difference, margin, df)
-    p_lower = float(scipy.stats.t.sf((difference + margin) / standard_error, df))
-    p_upper = float(scipy.stats.t.cdf((difference - margin) / standard_error, df))
-    found = (max(p_lower, p_upper), (None, p_lower, df), (None, p_upper, df))
-    return _from_statsmodels(method, difference, margin, found, standard_error)
-
-
-def welch_equivalence_between(
-    first: Sequence[float], second: Sequence[float], margin: float
-) -> Equivalence | None:
-    """Are the means of two sets of runs within a margin?"""
-    first, second = _checked(first), _checked(second)
-    _check_margin(margin)
-    if min(len(first), len(second)) < 2:
-        return None
-    method = "two one-sided Welch tests between two sets of runs"
-    difference = _difference(statistics.fmean(first), statistics.fmean(second))
-    standard_error, df = welch_error(_sd(first), len(first), _sd(second), len(second))
-    if standard_error == 0:
-        return _equal_tost(method, difference, margin, df)
-    found = weightstats.ttost_ind(
-        np.array(first), np.array(second), -margin, margin, usevar="unequal"
-    )
-    return _from_statsmodels(method, difference, margin, found, standard_error)
-
-
-def paired_equivalence(
-    first: Mapping[int, float], second: Mapping[int, float], margin: float
-) -> Equivalence | None:
-    """Are the means of two sets of runs within a margin, by the seeds that both have?"""
-    pairs = _pairs(first, second)
-    _check_margin(margin)
-    if len(pairs) < 2:
-        return None
-    method = "two one-sided paired t-tests over the seeds that both have"
-    differences = [one - other for one, other in pairs]
-    difference = _difference(statistics.fmean(differences), 0.0)
-    if _are_equal(differences):
-        return _equal_tost(method, difference, margin, len(pairs) - 1.0)
-    ours, theirs = (np.array(side) for side in zip(*pairs, strict=True))
-    found = weightstats.ttost_paired(ours, theirs, -margin, margin)
-    standard_error = _sd(differences) / math.sqrt(len(pairs))
-    return _from_statsmodels(method, difference, margin, found, standard_error)
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjustment of p-values of one family of tests, in their order; None stays None.
-
-    Raises:
-      ValueError: a p-value is not in [0, 1].
-    """
-    known = [p for p in p_values if p is not None]
-    if not all(0 <= p <= 1 for p in known):
-        raise ValueError(f"p-values {known} are not all in [0, 1]")
-    adjusted = holm_last_axis(np.array(p_values, np.float64)).tolist()
-    return [None if math.isnan(p) else p for p in adjusted]
-
-
-def holm_last_axis(p: np.ndarray) -> np.ndarray:
-    """As `holm`, of many families at once: float64 [..., tests]; NaN stays NaN and is not counted."""
-    order = np.argsort(p, axis=-1)  # NaN last
-    tests = np.count_nonzero(~np.isnan(p), axis=-1, keepdims=True)
-    factors = tests - np.arange(p.shape[-1])
-    raised = np.maximum.accumulate(np.take_along_axis(p, order, -1) * factors, axis=-1)
-    adjusted = np.empty_like(p)
-    np.put_along_axis(adjusted, order, np.minimum(raised, 1.0), -1)
-    return adjusted
-
-
-def welch_error(
-    sd: float | np.ndarray, n: int | np.ndarray, other_sd: float | np.ndarray, other_n: int
-) -> tuple[float | np.ndarray, float | np.ndarray]:
-    """Standard error of a difference of means and its degrees of freedom (Welch–Satterthwaite), of arrays too."""
-    own, other = (
-        np.square(sd, dtype=np.float64) / n,
-        np.square(other_sd, dtype=np.float64) / other_n,
-    )
-    total = own + other
-    # By shares, since the fourth power of a small SD is 0. Where both are 0, it changes no result.
-    own_share, other_share = (part / np.where(total > 0, total, 1.0) for part in (own, other))
-    weights = own_share**2 / (n - 1) + other_share**2 / (other_n - 1)
-    df = np.where(total > 0, 1 / np.where(total > 0, weights, 1.0), n + other_n - 2.0)
-    if np.ndim(total) == 0:
-        return math.sqrt(total), float(df)
-    return np.sqrt(total), df
-
-
-def _checked(values: Sequence[float]) -> list[float]:
-    checked = [float(value) for value in values]
-    if not all(math.isfinite(value) for value in checked):
-        raise ValueError(f"values {checked} are not all finite")
-    return checked
-
-
-def _check_margin(margin: float) -> None:
-    if not (math.isfinite(margin) and margin > 0):
-        raise ValueError(f"margin is {margin}; it must be above 0")
-
-
-def _check_published(mean: float, sd: float, n: int) -> None:
-    _checked([mean, sd])
-    if sd < 0 or n < 2:
-        raise ValueError(f"published SD {sd} over {n} runs: an SD is of at least two runs and ≥ 0")
-
-
-def _are_equal(values: Sequence[float]) -> bool:
-    return max(values) - min(values) <= EQUAL
-
-
-def _sd(values: Sequence[float]) -> float:
-    return 0.0 if _are_equal(values) else statistics.stdev(values)
-
-
-def _difference(one: float, other: float) -> float:
-    return 0.0 if abs(one - other) <= EQUAL else one - other
-
-
-def _pairs(first: Mapping[int, float], second: Mapping[int, float]) -> list[tuple[float, float]]:
-    seeds = sorted(first.keys() & second.keys())
-    ours, theirs = (_checked([side[seed] for seed in seeds]) for side in (first, second))
-    return list(zip(ours, theirs, strict=True))
-
-
-def _around(centre: float, error: float, df: float, level: float) -> tuple[float, float]:
-    half = error * float(scipy.stats.t.ppf((1 + level) / 2, df))
-    return centre - half, centre + half
-
-
-def _equal_t(
-    method: str, difference: float, df: float, n: int, other_n: int | None, assumption: str
-) -> TTest:
-    p = 1.0 if difference == 0 else 0.0
-    return TTest(method, difference, None, df, p, difference, difference, n, other_n, assumption)
-
-
-def _equal_tost(method: str, difference: float, margin: float, df: float) -> Equivalence:
-    p_lower, p_upper = float(difference <= -margin), float(difference >= margin)
-    p = max(p_lower, p_upper)
-    return Equivalence(
-        method, difference, margin, p_lower, p_upper, p, df, difference, difference, p < 0.05
-    )
-
-
-def _moments(values: Sequence[float]) -> tuple[float, float, int]:
-    return statistics.fmean(values), _sd(values), len(values)
-
-
-def _welch(method: str, ours: tuple[float, float, int], theirs: tuple[float, float, int]) -> TTest:
-    """From mean, SD and n of both: of values that are all equal SciPy would warn."""
-    difference, counts = _difference(ours[0], theirs[0]), (ours[2], theirs[2])
-    standard_error, df = welch_error(*ours[1:], *theirs[1:])
-    if standard_error == 0:
-        return _equal_t(method, difference, df, *counts, _NORMAL)
-    found = scipy.stats.ttest_ind_from_stats(*ours, *theirs, equal_var=False)
-    low, high = _around(difference, standard_error, df, 0.95)
-    statistic, p = float(found.statistic), float(found.pvalue)
-    return TTest(method, difference, statistic, df, p, low, high, *counts, _NORMAL)
-
-
-def _from_statsmodels(
-    method: str, difference: float, margin: float, found: tuple, standard_error: float
-) -> Equivalence:
-    p, (_, p_lower, df), (_, p_upper, _) = found
-    low, high = _around(difference, standard_error, float(df), 0.90)
-    return Equivalence(
-        method,
-        difference,
-        margin,
-        float(p_lower),
-        float(p_upper),
-        float(p),
-        float(df),
-        low,
-        high,
-        bool(p < 0.05),
-    )

@@ -41,7 +41,7 @@ import enum
 import numpy as np
 import scipy.stats
 
-from fpliif_jax.experiments.stats import seed_statistics
+from fpliif_jax.experiments.stats import holm, mean_tests, run_values, seed_statistics
 
 
 class Verdict(enum.StrEnum):
@@ -148,7 +148,7 @@ def as_family(word: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
       word: of the members by themselves.
       p: their p_not_reproduced; NaN: not tested.
     """
-    p_family = seed_statistics.holm_last_axis(p)
+    p_family = holm.holm_last_axis(p)
     is_lost = (word == Verdict.NOT_REPRODUCED) & ~(p_family < LEVEL)
     return np.where(is_lost, Verdict.INCONCLUSIVE, word), p_family
 
@@ -161,7 +161,7 @@ def _for_unknown_n(
 ) -> Decision:
     each = {
         n: _against_mean(runs, published, margin, published_sd, n)
-        for n in seed_statistics.UNKNOWN_COUNTS
+        for n in mean_tests.UNKNOWN_COUNTS
     }
     words = np.stack([evidence.word for evidence in each.values()])
     # Within the margin for every n; only whether there is a difference at all depends on it.
@@ -181,7 +181,7 @@ def _against_mean(
     published_sd: Numbers,
     published_n: int,
 ) -> Evidence:
-    interval = seed_statistics.welch_error(*runs[1:], published_sd, published_n)
+    interval = mean_tests.welch_error(*runs[1:], published_sd, published_n)
     return _evidence(runs, published, margin, interval, published_n, is_mean=True)
 
 
@@ -196,7 +196,7 @@ def _evidence(
     """Args: mean, SD and n; …; standard error and degrees of freedom of the difference; is_mean: with its SD."""
     (mean, sd, n), (error, df) = runs, interval
     difference = np.subtract(mean, published)
-    difference = np.where(np.abs(difference) <= seed_statistics.EQUAL, 0.0, difference)
+    difference = np.where(np.abs(difference) <= run_values.EQUAL, 0.0, difference)
     far = np.abs(difference)
     half_90, half_95 = (error * scipy.stats.t.ppf(level, df) for level in (0.95, 0.975))
     reach = _new_run_error(sd, n, published_n) * scipy.stats.t.ppf(0.975, np.subtract(n, 1))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from fpliif_jax.experiments.stats import seed_statistics as stats
+from fpliif_jax.experiments.stats import holm, mean_tests, seed_statistics
 
 # By hand: mean 92, deviations −2 −1 0 1 2, SD √(10 / 4), SEM √(10 / 4 / 5) = √0.5.
 FIVE = [90.0, 91.0, 92.0, 93.0, 94.0]
@@ -30,41 +30,44 @@ def warnings_are_errors() -> None:
 
 
 def test_summary_has_sd_of_n_minus_1() -> None:
-    found = stats.summary(FIVE)
+    found = seed_statistics.summary(FIVE)
     assert (found.n, found.mean, found.minimum, found.maximum) == (5, 92, 90, 94)
     assert found.sd == pytest.approx(math.sqrt(2.5))
     assert found.sem == pytest.approx(math.sqrt(0.5))
 
 
 def test_one_value_has_no_sd_and_no_interval() -> None:
-    found = stats.summary([92.4])
+    found = seed_statistics.summary([92.4])
     assert (found.n, found.mean, found.sd, found.sem) == (1, 92.4, None, None)
-    assert stats.summary([]).mean is None
+    assert seed_statistics.summary([]).mean is None
     for values in ([], [92.4]):
-        assert stats.t_interval(values) is None
-        assert stats.bootstrap_interval(values) is None
-        assert stats.prediction_interval(values) is None
-        assert stats.one_sample_t(values, 92) is None
-        assert stats.welch(values, 92, 0.1, 5) is None
-        assert stats.welch_for_unknown_n(values, 92, 0.1) is None
-        assert stats.welch_between(values, FIVE) is None
-        assert stats.welch_between(FIVE, values) is None
-        assert stats.equivalence(values, 92, 0.5) is None
-        assert stats.welch_equivalence(values, 92, 0.1, 5, 0.5) is None
-        assert stats.welch_equivalence_between(FIVE, values, 0.5) is None
-    assert stats.paired_t({0: 1.0, 1: 2.0}, {1: 1.0, 2: 5.0}) is None
-    assert stats.paired_equivalence({0: 1.0, 1: 2.0}, {1: 1.0, 2: 5.0}, 0.5) is None
+        assert seed_statistics.t_interval(values) is None
+        assert seed_statistics.bootstrap_interval(values) is None
+        assert seed_statistics.prediction_interval(values) is None
+        assert mean_tests.one_sample_t(values, 92) is None
+        assert mean_tests.welch(values, 92, 0.1, 5) is None
+        assert mean_tests.welch_for_unknown_n(values, 92, 0.1) is None
+        assert mean_tests.welch_between(values, FIVE) is None
+        assert mean_tests.welch_between(FIVE, values) is None
+        assert mean_tests.equivalence(values, 92, 0.5) is None
+        assert mean_tests.welch_equivalence(values, 92, 0.1, 5, 0.5) is None
+        assert mean_tests.welch_equivalence_between(FIVE, values, 0.5) is None
+    assert mean_tests.paired_t({0: 1.0, 1: 2.0}, {1: 1.0, 2: 5.0}) is None
+    assert mean_tests.paired_equivalence({0: 1.0, 1: 2.0}, {1: 1.0, 2: 5.0}, 0.5) is None
 
 
 def test_t_and_prediction_intervals_are_the_formulas() -> None:
-    interval = stats.t_interval(FIVE)
+    interval = seed_statistics.t_interval(FIVE)
     assert interval.low == pytest.approx(92 - T4_975 * math.sqrt(0.5), abs=1e-6)
     assert interval.high == pytest.approx(92 + T4_975 * math.sqrt(0.5), abs=1e-6)
-    assert stats.t_interval(FIVE, level=0.9).high == pytest.approx(
+    assert seed_statistics.t_interval(FIVE, level=0.9).high == pytest.approx(
         92 + T4_95 * math.sqrt(0.5), abs=1e-6
     )
     # s · √(1 + 1/5) = √(2.5 · 1.2) = √3; of the mean of ten more, √(2.5 · (1/10 + 1/5)) = √0.75.
-    one_more, ten_more = stats.prediction_interval(FIVE), stats.prediction_interval(FIVE, runs=10)
+    one_more, ten_more = (
+        seed_statistics.prediction_interval(FIVE),
+        seed_statistics.prediction_interval(FIVE, runs=10),
+    )
     assert one_more.high == pytest.approx(92 + T4_975 * math.sqrt(3), abs=1e-5)
     assert one_more.low == pytest.approx(92 - T4_975 * math.sqrt(3), abs=1e-5)
     assert ten_more.high == pytest.approx(92 + T4_975 * math.sqrt(0.75), abs=1e-5)
@@ -75,23 +78,27 @@ def test_prediction_intervals_hold_the_next_run_as_often_as_they_say() -> None:
     draws = np.random.default_rng(0).normal(90, 0.3, (2000, 6))
     held = 0
     for *values, following in draws.tolist():
-        interval = stats.prediction_interval(values)
+        interval = seed_statistics.prediction_interval(values)
         held += interval.low <= following <= interval.high
     # The standard error of a proportion of 0.95 over 2,000 is 0.005.
     assert held / 2000 == pytest.approx(0.95, abs=0.02)
 
 
 def test_bootstrap_interval_repeats_and_ignores_the_order() -> None:
-    found = stats.bootstrap_interval(FIVE)
-    assert found == stats.bootstrap_interval(FIVE[::-1])
+    found = seed_statistics.bootstrap_interval(FIVE)
+    assert found == seed_statistics.bootstrap_interval(FIVE[::-1])
     uneven = np.random.default_rng(2).normal(92, 1, 12).tolist()
-    assert stats.bootstrap_interval(uneven) == stats.bootstrap_interval(uneven[::-1])
-    assert stats.bootstrap_interval(uneven) != stats.bootstrap_interval(uneven, seed=1)
+    assert seed_statistics.bootstrap_interval(uneven) == seed_statistics.bootstrap_interval(
+        uneven[::-1]
+    )
+    assert seed_statistics.bootstrap_interval(uneven) != seed_statistics.bootstrap_interval(
+        uneven, seed=1
+    )
     assert 90 <= found.low < 92 < found.high <= 94
     assert found.method == "BCa bootstrap of the mean"
     # Large samples: the bootstrap, the t-interval and the truth agree.
     many = np.random.default_rng(0).normal(50, 2, 400).tolist()
-    of_many, t = stats.bootstrap_interval(many), stats.t_interval(many)
+    of_many, t = seed_statistics.bootstrap_interval(many), seed_statistics.t_interval(many)
     assert of_many.low == pytest.approx(t.low, abs=0.02)
     assert of_many.high == pytest.approx(t.high, abs=0.02)
 
@@ -99,7 +106,7 @@ def test_bootstrap_interval_repeats_and_ignores_the_order() -> None:
 def test_bootstrap_interval_is_bias_corrected() -> None:
     # Of skewed values BCa reaches further to the side of the tail than the percentiles do.
     skewed = [0.0, 0.1, 0.1, 0.2, 0.2, 0.3, 0.4, 3.0]
-    found = stats.bootstrap_interval(skewed)
+    found = seed_statistics.bootstrap_interval(skewed)
     generator = np.random.default_rng(1)
     means = generator.choice(skewed, (20_000, len(skewed))).mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
@@ -110,7 +117,7 @@ def test_one_sample_t_by_hand() -> None:
     # t = (92 − 90) / √0.5 = 2.828427; with 4 degrees of freedom P(|T| > t) has a closed form:
     # 1 − (3/2) x (1 − x² / 3) with x = t / √(4 + t²) = √(2/3).
     x = math.sqrt(2 / 3)
-    found = stats.one_sample_t(FIVE, 90)
+    found = mean_tests.one_sample_t(FIVE, 90)
     assert found.statistic == pytest.approx(math.sqrt(8))
     assert found.p == pytest.approx(1 - 1.5 * x * (1 - x**2 / 3))
     assert (found.difference, found.df, found.n, found.other_n) == (2, 4, 5, None)
@@ -120,7 +127,7 @@ def test_one_sample_t_by_hand() -> None:
 
 
 def test_welch_between_is_that_of_students_sleep_data() -> None:
-    found = stats.welch_between(SLEEP_1, SLEEP_2)
+    found = mean_tests.welch_between(SLEEP_1, SLEEP_2)
     assert found.statistic == pytest.approx(-1.8608, abs=5e-5)
     assert found.df == pytest.approx(17.776, abs=5e-4)
     assert found.p == pytest.approx(0.07939, abs=5e-6)
@@ -130,24 +137,24 @@ def test_welch_between_is_that_of_students_sleep_data() -> None:
 
 
 def test_welch_from_mean_and_sd_is_that_from_values() -> None:
-    found = stats.welch(SLEEP_1, np.mean(SLEEP_2), np.std(SLEEP_2, ddof=1), 10)
-    whole = stats.welch_between(SLEEP_1, SLEEP_2)
+    found = mean_tests.welch(SLEEP_1, np.mean(SLEEP_2), np.std(SLEEP_2, ddof=1), 10)
+    whole = mean_tests.welch_between(SLEEP_1, SLEEP_2)
     for field in ("difference", "statistic", "df", "p", "low", "high", "n", "other_n"):
         assert getattr(found, field) == pytest.approx(getattr(whole, field))
 
 
 def test_welch_for_an_unknown_number_of_runs() -> None:
-    found = stats.welch_for_unknown_n(FIVE, 93.0, 0.06)
+    found = mean_tests.welch_for_unknown_n(FIVE, 93.0, 0.06)
     assert list(found) == [3, 5, 10]
     for n, test in found.items():
-        assert test == stats.welch(FIVE, 93.0, 0.06, n)
+        assert test == mean_tests.welch(FIVE, 93.0, 0.06, n)
         assert test.statistic == pytest.approx(-1 / math.sqrt(0.5 + 0.06**2 / n))
 
 
 def test_paired_t_is_that_of_students_sleep_data() -> None:
     first, second = dict(enumerate(SLEEP_1)), dict(reversed(list(enumerate(SLEEP_2))))
     first[77], second[78] = 1e6, -1e6  # seeds that only one side has
-    found = stats.paired_t(first, second)
+    found = mean_tests.paired_t(first, second)
     assert found.statistic == pytest.approx(-4.0621, abs=5e-5)
     assert found.p == pytest.approx(0.002833, abs=5e-7)
     assert found.low == pytest.approx(-2.4598858, abs=5e-8)
@@ -155,7 +162,7 @@ def test_paired_t_is_that_of_students_sleep_data() -> None:
     assert (found.n, found.df, found.difference) == (10, 9, pytest.approx(-1.58))
 
 
-def check_equivalence(found: stats.Equivalence, standard_error: float) -> None:
+def check_equivalence(found: mean_tests.Equivalence, standard_error: float) -> None:
     """The two one-sided p-values, by definition, and that the interval says the same as the test."""
     t = scipy.stats.t(found.df)
     assert found.p_lower == pytest.approx(t.sf((found.difference + found.margin) / standard_error))
@@ -168,87 +175,89 @@ def check_equivalence(found: stats.Equivalence, standard_error: float) -> None:
 
 @pytest.mark.parametrize("margin", [0.5, 1.5, 2.6, 2.7, 5.0])
 def test_equivalence_is_two_one_sided_tests(margin: float) -> None:
-    check_equivalence(stats.equivalence(FIVE, 91.0, margin), math.sqrt(0.5))
+    check_equivalence(mean_tests.equivalence(FIVE, 91.0, margin), math.sqrt(0.5))
     sd_1, sd_2 = np.std(SLEEP_1, ddof=1), np.std(SLEEP_2, ddof=1)
     standard_error = math.hypot(sd_1, sd_2) / math.sqrt(10)
-    between = stats.welch_equivalence_between(SLEEP_1, SLEEP_2, margin)
-    published = stats.welch_equivalence(SLEEP_1, np.mean(SLEEP_2), sd_2, 10, margin)
+    between = mean_tests.welch_equivalence_between(SLEEP_1, SLEEP_2, margin)
+    published = mean_tests.welch_equivalence(SLEEP_1, np.mean(SLEEP_2), sd_2, 10, margin)
     check_equivalence(between, standard_error)
     check_equivalence(published, standard_error)
     assert between.df == pytest.approx(17.776, abs=5e-4)
     assert published.p == pytest.approx(between.p)
     differences = np.subtract(SLEEP_1, SLEEP_2)
-    paired = stats.paired_equivalence(dict(enumerate(SLEEP_1)), dict(enumerate(SLEEP_2)), margin)
+    paired = mean_tests.paired_equivalence(
+        dict(enumerate(SLEEP_1)), dict(enumerate(SLEEP_2)), margin
+    )
     check_equivalence(paired, np.std(differences, ddof=1) / math.sqrt(10))
 
 
 def test_equivalence_turns_where_the_printed_t_says() -> None:
     # Difference 1, 90 % interval 1 ± 2.131847 · √0.5, whose end is 2.507444.
-    assert not stats.equivalence(FIVE, 91.0, 2.5074).is_equivalent
-    assert stats.equivalence(FIVE, 91.0, 2.5075).is_equivalent
+    assert not mean_tests.equivalence(FIVE, 91.0, 2.5074).is_equivalent
+    assert mean_tests.equivalence(FIVE, 91.0, 2.5075).is_equivalent
 
 
 @pytest.mark.parametrize("values", [[92.35] * 3, [92.35, 92.35 + 1e-13, 92.35 - 1e-13]])
 def test_equal_values_have_results_and_no_warnings(values: list[float]) -> None:
-    assert stats.summary(values).sd == 0
+    assert seed_statistics.summary(values).sd == 0
     for interval in (
-        stats.t_interval(values),
-        stats.bootstrap_interval(values),
-        stats.prediction_interval(values),
+        seed_statistics.t_interval(values),
+        seed_statistics.bootstrap_interval(values),
+        seed_statistics.prediction_interval(values),
     ):
         assert (interval.low, interval.high) == pytest.approx((92.35, 92.35))
-    assert stats.bootstrap_interval(values).method.startswith("percentile")
+    assert seed_statistics.bootstrap_interval(values).method.startswith("percentile")
     by_seed, same = dict(enumerate(values)), dict.fromkeys(range(3), 92.35)
     for same_test in (
-        stats.one_sample_t(values, 92.35),
-        stats.welch(values, 92.35, 0.0, 5),
-        stats.welch_between(values, [92.35] * 4),
-        stats.paired_t(by_seed, same),
+        mean_tests.one_sample_t(values, 92.35),
+        mean_tests.welch(values, 92.35, 0.0, 5),
+        mean_tests.welch_between(values, [92.35] * 4),
+        mean_tests.paired_t(by_seed, same),
     ):
         assert (same_test.p, same_test.difference, same_test.statistic) == (1.0, 0.0, None)
     for other_test in (
-        stats.one_sample_t(values, 92.0),
-        stats.welch(values, 92.0, 0.0, 5),
-        stats.welch_between(values, [92.0] * 4),
-        stats.paired_t(by_seed, dict.fromkeys(range(3), 92.0)),
+        mean_tests.one_sample_t(values, 92.0),
+        mean_tests.welch(values, 92.0, 0.0, 5),
+        mean_tests.welch_between(values, [92.0] * 4),
+        mean_tests.paired_t(by_seed, dict.fromkeys(range(3), 92.0)),
     ):
         assert (other_test.p, other_test.statistic) == (0.0, None)
         assert (other_test.low, other_test.high) == pytest.approx((0.35, 0.35))
     for margin, is_equivalent in ((0.5, True), (0.3, False)):
         for found in (
-            stats.equivalence(values, 92.0, margin),
-            stats.welch_equivalence(values, 92.0, 0.0, 5, margin),
-            stats.welch_equivalence_between(values, [92.0] * 4, margin),
-            stats.paired_equivalence(by_seed, dict.fromkeys(range(3), 92.0), margin),
+            mean_tests.equivalence(values, 92.0, margin),
+            mean_tests.welch_equivalence(values, 92.0, 0.0, 5, margin),
+            mean_tests.welch_equivalence_between(values, [92.0] * 4, margin),
+            mean_tests.paired_equivalence(by_seed, dict.fromkeys(range(3), 92.0), margin),
         ):
             assert found.is_equivalent == is_equivalent
             assert found.p == float(not is_equivalent)
-    assert stats.equivalence(values, 93.0, 0.3).p_lower == 1.0
-    assert stats.equivalence(values, 93.0, 0.3).p_upper == 0.0
+    assert mean_tests.equivalence(values, 93.0, 0.3).p_lower == 1.0
+    assert mean_tests.equivalence(values, 93.0, 0.3).p_upper == 0.0
 
 
 def test_welch_with_one_side_of_equal_values_has_the_other_sides_freedom() -> None:
-    assert stats.welch(FIVE, 93.0, 0.0, 7).df == pytest.approx(4)
-    assert stats.welch([93.0] * 7, 92.0, 1.0, 3).df == pytest.approx(2)
-    assert stats.welch_between([92.35] * 3, FIVE).df == pytest.approx(4)
-    assert stats.welch_equivalence_between([92.35] * 3, FIVE, 0.5).df == pytest.approx(4)
-    assert stats.welch([1e-8, 3e-8, 2e-8], 0.0, 1e-8, 3).df == pytest.approx(4)
+    assert mean_tests.welch(FIVE, 93.0, 0.0, 7).df == pytest.approx(4)
+    assert mean_tests.welch([93.0] * 7, 92.0, 1.0, 3).df == pytest.approx(2)
+    assert mean_tests.welch_between([92.35] * 3, FIVE).df == pytest.approx(4)
+    assert mean_tests.welch_equivalence_between([92.35] * 3, FIVE, 0.5).df == pytest.approx(4)
+    assert mean_tests.welch([1e-8, 3e-8, 2e-8], 0.0, 1e-8, 3).df == pytest.approx(4)
 
 
 def test_holm_by_hand() -> None:
     # Sorted .01 .02 .03 .04: times 4, 3, 2, 1, then never falling: .04 .06 .06 .06.
-    assert stats.holm([0.04, None, 0.01, 0.03, 0.02]) == [
+    assert holm.holm([0.04, None, 0.01, 0.03, 0.02]) == [
         pytest.approx(0.06),
         None,
         pytest.approx(0.04),
         pytest.approx(0.06),
         pytest.approx(0.06),
     ]
-    assert stats.holm([0.6, 0.7]) == [1.0, 1.0]
-    assert stats.holm([None]) == [None]
-    assert stats.holm([]) == []
+    assert holm.holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm.holm([None]) == [None]
+    assert holm.holm([]) == []
     with pytest.raises(ValueError, match="not all in"):
-        stats.holm([1.2])
+        holm.holm([1.2])
 
 
 def test_results_are_plain_numbers_ready_for_json() -> None:
@@ -256,18 +265,18 @@ def test_results_are_plain_numbers_ready_for_json() -> None:
     pairs = dict(enumerate(values)), dict(enumerate(values + 1))
     pairs[1][0] += 1
     for found in (
-        stats.summary(values),
-        stats.t_interval(values),
-        stats.bootstrap_interval(values),
-        stats.prediction_interval(values),
-        stats.one_sample_t(values, 91),
-        stats.welch(values, 91, 0.2, 5),
-        stats.welch_between(values, values + 1),
-        stats.paired_t(*pairs),
-        stats.equivalence(values, 91, 0.5),
-        stats.welch_equivalence(values, 91, 0.2, 5, 0.5),
-        stats.welch_equivalence_between(values, values + 1, 0.5),
-        stats.paired_equivalence(*pairs, 0.5),
+        seed_statistics.summary(values),
+        seed_statistics.t_interval(values),
+        seed_statistics.bootstrap_interval(values),
+        seed_statistics.prediction_interval(values),
+        mean_tests.one_sample_t(values, 91),
+        mean_tests.welch(values, 91, 0.2, 5),
+        mean_tests.welch_between(values, values + 1),
+        mean_tests.paired_t(*pairs),
+        mean_tests.equivalence(values, 91, 0.5),
+        mean_tests.welch_equivalence(values, 91, 0.2, 5, 0.5),
+        mean_tests.welch_equivalence_between(values, values + 1, 0.5),
+        mean_tests.paired_equivalence(*pairs, 0.5),
     ):
         content = dataclasses.asdict(found)
         assert json.loads(json.dumps(content, allow_nan=False)) == content
@@ -278,12 +287,12 @@ def test_results_are_plain_numbers_ready_for_json() -> None:
 
 def test_impossible_values_are_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
-        stats.summary([92.0, math.nan])
+        seed_statistics.summary([92.0, math.nan])
     with pytest.raises(ValueError, match="finite"):
-        stats.one_sample_t(FIVE, math.inf)
+        mean_tests.one_sample_t(FIVE, math.inf)
     with pytest.raises(ValueError, match="margin"):
-        stats.equivalence(FIVE, 92, 0)
+        mean_tests.equivalence(FIVE, 92, 0)
     with pytest.raises(ValueError, match="at least two runs"):
-        stats.welch(FIVE, 92, 0.1, 1)
+        mean_tests.welch(FIVE, 92, 0.1, 1)
     with pytest.raises(ValueError, match="at least two runs"):
-        stats.welch(FIVE, 92, -0.1, 5)
+        mean_tests.welch(FIVE, 92, -0.1, 5)

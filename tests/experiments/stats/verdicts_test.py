@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from fpliif_jax.experiments.stats import seed_statistics
+from fpliif_jax.experiments.stats import mean_tests
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 from fpliif_jax.experiments.stats.verdicts import Judgement, as_family, verdict
 
@@ -120,11 +120,11 @@ def test_the_numbers_of_the_verdict_are_those_of_the_tests() -> None:
         if not found.was_tested:
             continue
         if sd:
-            test = seed_statistics.welch(values, published, sd, n)
-            tost = seed_statistics.welch_equivalence(values, published, sd, n, margin)
+            test = mean_tests.welch(values, published, sd, n)
+            tost = mean_tests.welch_equivalence(values, published, sd, n, margin)
         else:
-            test = seed_statistics.one_sample_t(values, published)
-            tost = seed_statistics.equivalence(values, published, margin)
+            test = mean_tests.one_sample_t(values, published)
+            tost = mean_tests.equivalence(values, published, margin)
         assert (found.p, found.p_equivalence) == pytest.approx((test.p, tost.p), rel=1e-9)
         assert (found.low_95, found.high_95) == pytest.approx((test.low, test.high), abs=1e-9)
         assert (found.low_90, found.high_90) == pytest.approx((tost.low, tost.high), abs=1e-9)
@@ -403,7 +403,7 @@ def test_verdicts_are_ready_for_json() -> None:
 
 def test_the_words_are_the_five() -> None:
     assert len(set(Verdict)) == 5
-    assert seed_statistics.UNKNOWN_COUNTS == (3, 5, 10)
+    assert mean_tests.UNKNOWN_COUNTS == (3, 5, 10)
 
 
 @pytest.mark.parametrize(
