@@ -9,8 +9,8 @@
 Nothing here needs TensorFlow. `data_builders.prepare` makes the prepared sets from raw downloads.
 """
 
+from fpliif_jax.commands.lazy_exports import lazy_exports
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.lazy_exports import lazy_exports
 
 # Each lies in <name>/<name>_dataset_builder.py, which is loaded with BUILDERS.
 NAMES = ("lapa", "celebamask_hq", "helen", "own_data")

@@ -215,7 +215,7 @@ def _classes_in_words(names: tuple[str, ...]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code."""
-    from fpliif_jax import command_line  # `prepare` from Python needs no command line
+    from fpliif_jax.commands import command_line  # `prepare` from Python needs no command line
 
     parser = command_line.CommandParser("data_builders.prepare", __doc__)
     parser.add_argument("name", choices=data_builders.NAMES, help="the data set")

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import ml_collections
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import options
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.launching import options
 from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.plans.variant import Table, Variant

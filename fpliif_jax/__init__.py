@@ -2,7 +2,7 @@
 
 import pathlib
 
-from fpliif_jax.lazy_exports import lazy_exports
+from fpliif_jax.commands.lazy_exports import lazy_exports
 
 __version__ = "0.1.0"
 

@@ -10,7 +10,7 @@ it is finished.
 
 from absl import flags
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 
 _CONFIG = command_line.define_config_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run's folder; none: runs/<config>/seed<seed>.")

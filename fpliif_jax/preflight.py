@@ -8,7 +8,8 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from fpliif_jax import compilation_cache, systems
+from fpliif_jax import systems
+from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import dataset, resize
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import Dataset

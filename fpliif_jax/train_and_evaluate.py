@@ -11,13 +11,14 @@ import jax
 import ml_collections
 from absl import logging
 
-from fpliif_jax import command_line, parallel
+from fpliif_jax.commands import command_line
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import USER_ERRORS
+from fpliif_jax.devices import parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
 from fpliif_jax.evaluation.results import table
 from fpliif_jax.interop import read_weights
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.preflight import (
     SettingsError,
     apply_to_jax,
@@ -27,7 +28,7 @@ from fpliif_jax.preflight import (
     warn_of_dtype,
 )
 from fpliif_jax.run_folder import run_lock, run_record
-from fpliif_jax.training import loop, supervision
+from fpliif_jax.training import loop
 
 _LONGEST_REASON = 300  # characters of what JAX says of a process that is gone
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 import fpliif_jax
-from fpliif_jax import pictures
 from fpliif_jax.data_builders import class_names
+from fpliif_jax.pictures.label_maps import palette_image
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.setting_ranges import Number, NumberOrAuto, Numbers
 
@@ -125,7 +125,7 @@ def test_config_files_of_the_pages_are_all_there_are() -> None:
 @pytest.mark.parametrize("name", label_classes.SETS)
 def test_colours_of_the_class_tables_are_those_of_a_label_picture(name: str) -> None:
     names = label_classes.SETS[name]
-    picture = pictures.palette_image(np.arange(len(names), dtype=np.uint8)[None], names)
+    picture = palette_image(np.arange(len(names), dtype=np.uint8)[None], names)
     painted = [f"#{bytes(pixel.tolist()).hex()}" for pixel in np.asarray(picture.convert("RGB"))[0]]
     classes = label_classes.classes(names)
     assert [one.colour for one in classes] == painted

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.commands.interruption import Interruption
 
 
 def main(what: str, folder: str, *rest: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.plans import scales

@@ -10,7 +10,8 @@ import tiny_run
 from configs_test import NAMES
 from tiny_run import tiny_config
 
-from fpliif_jax import command_line, preflight
+from fpliif_jax import preflight
+from fpliif_jax.commands import command_line
 from fpliif_jax.run_folder import config_fields, setting_ranges
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 

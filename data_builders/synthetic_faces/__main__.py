@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
 from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset

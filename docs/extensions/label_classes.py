@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fpliif_jax import pictures
 from fpliif_jax.data_builders import class_names
+from fpliif_jax.pictures.colours import PART_OF_ALIAS, class_colours
 
 SETS = {
     "lapa": class_names.LAPA_AND_HELEN,
@@ -43,12 +43,12 @@ class LabelClass:
 
 def classes(names: Sequence[str]) -> list[LabelClass]:
     """The classes of a set by label id, from its names alone."""
-    colours = pictures.class_colours(names)
+    colours = class_colours(names)
     return [_label_class(*each) for each in zip(range(len(names)), names, colours, strict=True)]
 
 
 def _label_class(label_id: int, name: str, colour: np.ndarray) -> LabelClass:
-    part = pictures.PART_OF_ALIAS.get(name, name)  # the palette's names are by the picture's sides
+    part = PART_OF_ALIAS.get(name, name)  # the palette's names are by the picture's sides
     side, _, rest = part.partition("_")
     has_side = side in _OTHER
     return LabelClass(

@@ -11,7 +11,7 @@ import pathlib
 
 from absl import flags, logging
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "markdown", "json"], "How to print.")

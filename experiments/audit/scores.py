@@ -14,7 +14,7 @@ from fpliif_jax.experiments.audit.finding import (
 )
 from fpliif_jax.experiments.audit.sentences import describe
 from fpliif_jax.experiments.published import PublishedValue
-from fpliif_jax.pictures import PART_OF_ALIAS
+from fpliif_jax.pictures.colours import PART_OF_ALIAS
 
 OURS = ("FP-LIIF", "256")
 TABLES = {"lapa": "FP-LIIF Table 1", "celebamask_hq": "FP-LIIF Table 2"}

@@ -14,7 +14,7 @@ is stands in benchmark-unfinished.json. docs/speed.md says how each number is ma
 
 from absl import flags
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.benchmark.choices import PARTS, TORCH_VARIANTS
 
 command_line.define_config_flag()

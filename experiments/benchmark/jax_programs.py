@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
+from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.benchmark.timing import Program
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage

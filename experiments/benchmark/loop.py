@@ -20,12 +20,12 @@ from unittest import mock
 import numpy as np
 from ml_collections import ConfigDict
 
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.batches import steps_per_epoch
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.experiments.benchmark import jax_programs, timing, training
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.training import loop as training_loop
 

@@ -11,7 +11,8 @@ import jax
 from absl import flags, logging
 from tqdm import tqdm
 
-from fpliif_jax import command_line, preflight, systems
+from fpliif_jax import preflight, systems
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
 from fpliif_jax.experiments.benchmark.choices import DTYPES, PARTS
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, Plan, Record

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from fpliif_jax import parallel
 from fpliif_jax.data.batches import Batch, EpochOrder, steps_per_epoch, train_batches
 from fpliif_jax.data.resized_split import Split
+from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from fpliif_jax import parallel
+from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.benchmark import jax_programs, torch_programs
 from fpliif_jax.experiments.benchmark.forward import record_ratios, torch_config
 from fpliif_jax.experiments.benchmark.plan import Plan

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import local, slurm

@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
+from fpliif_jax.commands.interruption import PARENT
 from fpliif_jax.data_builders.host.regular_files import append_regular
+from fpliif_jax.devices.supervision import LOST_PEER
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
 from fpliif_jax.experiments.runs.run_log import last_error, last_words
-from fpliif_jax.interruption import PARENT
-from fpliif_jax.training.supervision import LOST_PEER
 
 _POLL_SECONDS = 0.2
 _MEMORY_SHARE = 0.9  # of a GPU's memory that all its jobs may have together

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from fpliif_jax import interop
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.batches import EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
@@ -27,7 +28,6 @@ from fpliif_jax.experiments.pytorch.step import (
     make_scheduler,
     train_step,
 )
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder.checkpoint import CheckpointError, saved_step
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json

@@ -10,7 +10,7 @@ The config, the batches and their order, what is drawn for each augmentation and
 
 from absl import flags
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 
 _CONFIG = command_line.define_config_flag()
 _WORKDIR = flags.DEFINE_string(

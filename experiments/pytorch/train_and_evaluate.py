@@ -11,10 +11,10 @@ import torch
 from absl import logging
 
 from fpliif_jax import systems
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.evaluation.results import table
 from fpliif_jax.experiments.pytorch import evaluation, loop
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.preflight import (
     SettingsError,
     check_classes,

@@ -1,6 +1,6 @@
 """Renders a study (see `experiments.comparison.analysis`) as report.md, report.html, figures, CSV and LaTeX tables."""
 
-from fpliif_jax.lazy_exports import lazy_exports
+from fpliif_jax.commands.lazy_exports import lazy_exports
 
 _MODULES = {
     "ReportError": "fpliif_jax.experiments.report.write",

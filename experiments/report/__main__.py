@@ -18,7 +18,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax import pictures, systems
+from fpliif_jax import systems
 from fpliif_jax.experiments.comparison.study import Published, ReportGroup, ReportRow
 from fpliif_jax.experiments.stats.seed_statistics import Summary
+from fpliif_jax.pictures.colours import PART_OF_ALIAS
 from fpliif_jax.systems.protocol import Protocol, title_of
 
 MISSING = "–"
@@ -142,7 +143,7 @@ def model_name(model: str) -> str:
 
 def class_title(name: str) -> str:
     """A class in words: CelebAMask-HQ's 'l_lip' is the lower lip, its 'ear_r' an earring."""
-    return pictures.PART_OF_ALIAS.get(name, str(name)).replace("_", " ")
+    return PART_OF_ALIAS.get(name, str(name)).replace("_", " ")
 
 
 def plain(value: Any) -> str:

@@ -23,7 +23,7 @@ over those measured, a different part hidden in each, the order of the parts dra
 import argparse
 from collections.abc import Sequence
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ import ml_collections
 import numpy as np
 from tqdm import tqdm
 
-from fpliif_jax import compilation_cache
+from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data.canvas import canvas_window
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fpliif_jax import pictures
 from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
+from fpliif_jax.pictures.colours import INK, PAPER, class_colours
+from fpliif_jax.pictures.label_maps import overlay, save_image
 from fpliif_jax.systems.stn_icnn import grid_transformer
 
 TILE, GAP, LABEL_WIDTH, LINE = 240, 14, 120, 24
@@ -62,24 +63,24 @@ def write(columns: Sequence[Column], class_names: Sequence[str], path: pathlib.P
         return
     width = LABEL_WIDTH + len(columns) * (TILE + GAP) + GAP
     height = GAP + LINE + len(ROWS) * (TILE + GAP + LINE) + LINE + GAP
-    sheet = Image.new("RGB", (width, height), pictures.PAPER)
+    sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
     colours = _part_colours(class_names)
     for number, column in enumerate(columns):
         left, top = LABEL_WIDTH + number * (TILE + GAP), GAP
-        draw.text((left, top), f"{PART_NAMES[column.hidden_part]} hidden", pictures.INK, _font(17))
+        draw.text((left, top), f"{PART_NAMES[column.hidden_part]} hidden", INK, _font(17))
         top += LINE
         view = _view(column)
         for row in ROWS:
             tile, caption = _tile(row, column, view, class_names, colours)
             sheet.paste(tile, (left, top))
-            draw.text((left, top + TILE + 4), _fitting(caption), pictures.INK, _font(14))
+            draw.text((left, top + TILE + 4), _fitting(caption), INK, _font(14))
             top += TILE + GAP + LINE
     for number, text in enumerate(ROWS.values()):
         top = GAP + LINE + number * (TILE + GAP + LINE)
-        draw.multiline_text((GAP, top + TILE / 2 - 20), text, pictures.INK, _font(15), spacing=5)
+        draw.multiline_text((GAP, top + TILE / 2 - 20), text, INK, _font(15), spacing=5)
     _legend(draw, (LABEL_WIDTH, height - LINE - GAP // 2), colours)
-    pictures.save_image(sheet, path)
+    save_image(sheet, path)
 
 
 def _tile(
@@ -127,7 +128,7 @@ def _masked(column: Column, class_names: Sequence[str]) -> np.ndarray:
     size = picture.shape[1::-1]
     mask = np.asarray(Image.fromarray(column.mask).resize(size, Image.Resampling.NEAREST))
     shown = column.image.copy()
-    shown[window] = pictures.overlay(picture, mask, class_names, alpha=0.75)
+    shown[window] = overlay(picture, mask, class_names, alpha=0.75)
     return shown
 
 
@@ -185,19 +186,19 @@ def _legend(
     font = _font(14)
     for name, colour in zip(PART_NAMES, colours, strict=True):
         draw.rectangle([x, y + 2, x + 14, y + 16], outline=colour, width=4)
-        draw.text((x + 21, y + 9), name, pictures.INK, font, anchor="lm")
+        draw.text((x + 21, y + 9), name, INK, font, anchor="lm")
         x += 44 + round(font.getlength(name))
     _cross(draw, (x + 7, y + 9))
     text = "true centre of the hidden part"
-    draw.text((x + 21, y + 9), text, pictures.INK, font, anchor="lm")
+    draw.text((x + 21, y + 9), text, INK, font, anchor="lm")
     x += 44 + round(font.getlength(text))
     draw.ellipse([x + 1, y + 3, x + 13, y + 15], fill=colours[0], outline=BLACK)
-    draw.text((x + 21, y + 9), "centre of its window", pictures.INK, font, anchor="lm")
+    draw.text((x + 21, y + 9), "centre of its window", INK, font, anchor="lm")
 
 
 def _part_colours(class_names: Sequence[str]) -> list[tuple[int, ...]]:
     """A colour for each part: that of its last label."""
-    colours = pictures.class_colours(class_names)
+    colours = class_colours(class_names)
     return [tuple(colours[labels[-1]].tolist()) for labels in PART_LABELS]
 
 

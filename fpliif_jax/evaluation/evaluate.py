@@ -9,8 +9,9 @@ import jax
 import ml_collections
 import numpy as np
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
 from fpliif_jax.data.dataset import Dataset
+from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation.results import RunFacts, evaluate_models
 from fpliif_jax.evaluation.scoring import TrainedModel, Variables, make_eval_step, make_scorer
 from fpliif_jax.run_folder import checkpoint, config_fields

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fpliif_jax import pictures
 from fpliif_jax.data.resized_split import Split
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.pictures.sheet import prediction_sheet
 from fpliif_jax.run_folder.run_record import write_npz
 from fpliif_jax.systems.protocol import Prediction, Protocol
 
@@ -112,7 +112,7 @@ def write_examples(
         **arrays,
     )
     sheet = np.searchsorted(ranks, shown)
-    pictures.prediction_sheet(
+    prediction_sheet(
         images[sheet],
         [truths[protocols[0].key][index] for index in sheet],
         [predictions[protocols[0].key][index] for index in sheet],

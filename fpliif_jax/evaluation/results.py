@@ -9,10 +9,10 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from fpliif_jax import parallel
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import examples
 from fpliif_jax.evaluation.scoring import (
     ProtocolScores,

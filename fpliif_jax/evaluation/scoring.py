@@ -10,10 +10,11 @@ import ml_collections
 import numpy as np
 from tqdm import tqdm
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
 from fpliif_jax.data.batches import Batch, evaluation_batches
 from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data.resized_split import Split
+from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.systems.protocol import Prediction, Protocol
 

@@ -4,7 +4,7 @@ Nothing of the other side runs: state dicts are plain mappings from names to arr
 without executing the code that a pickle can carry.
 """
 
-from fpliif_jax.lazy_exports import lazy_exports
+from fpliif_jax.commands.lazy_exports import lazy_exports
 
 _MODULES = {
     "InteropError": "fpliif_jax.systems.state_dict",

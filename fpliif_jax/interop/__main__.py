@@ -14,7 +14,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from flax import traverse_util
 
 from fpliif_jax import systems
 from fpliif_jax.data import sides
-from fpliif_jax.interop.files import check_name, sha256, write_file
+from fpliif_jax.interop.file_formats import check_name, sha256, write_file
 from fpliif_jax.interop.weights_of_file import read_weights
 from fpliif_jax.run_folder import checkpoint, config_fields, run_lock
 from fpliif_jax.run_folder.config_fields import Role

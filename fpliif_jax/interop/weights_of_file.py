@@ -12,7 +12,7 @@ import ml_collections
 from fpliif_jax import systems
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders import BUILDERS, class_names, prepare
-from fpliif_jax.interop.files import read_file, sha256
+from fpliif_jax.interop.file_formats import read_file, sha256
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config

@@ -20,7 +20,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

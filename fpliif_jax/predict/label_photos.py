@@ -17,11 +17,13 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from fpliif_jax import compilation_cache, pictures, systems
+from fpliif_jax import systems
+from fpliif_jax.commands import compilation_cache
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data import resize, sides
 from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.files import atomic_file
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.pictures.label_maps import overlay, palette_image, save_image
 from fpliif_jax.predict import photos
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems.labeller import Inputs, Labeller
@@ -68,11 +70,11 @@ def predict(
         return labeller.network_input(photo), background
 
     def write(task: Task, background: np.ndarray, labels: np.ndarray) -> None:
-        label_map = pictures.palette_image(labels, labeller.class_names)
-        pictures.save_image(label_map, f"{task.target}{LABELS_SUFFIX}", photos.RESULT_MARK)
-        coloured = pictures.overlay(background, labels, labeller.class_names)
+        label_map = palette_image(labels, labeller.class_names)
+        save_image(label_map, f"{task.target}{LABELS_SUFFIX}", photos.RESULT_MARK)
+        coloured = overlay(background, labels, labeller.class_names)
         picture = Image.fromarray(coloured)
-        pictures.save_image(picture, f"{task.target}{OVERLAY_SUFFIX}", photos.RESULT_MARK)
+        save_image(picture, f"{task.target}{OVERLAY_SUFFIX}", photos.RESULT_MARK)
 
     num_labelled = 0
     workers = min(os.cpu_count() or 1, MAX_WORKERS)

@@ -11,7 +11,7 @@ from typing import Any
 
 import ml_collections
 
-from fpliif_jax import parallel
+from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan

@@ -12,9 +12,10 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json

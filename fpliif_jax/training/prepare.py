@@ -8,10 +8,10 @@ from typing import Any
 import flax.linen as nn
 import ml_collections
 
-from fpliif_jax import parallel
 from fpliif_jax.data.batches import Batch, EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
+from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference

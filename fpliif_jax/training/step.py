@@ -13,8 +13,9 @@ import ml_collections
 import numpy as np
 import optax
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
+from fpliif_jax.devices import parallel
 from fpliif_jax.nn.cast_weights import with_gradients_of
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage

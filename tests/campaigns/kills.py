@@ -174,7 +174,7 @@ sys.path[:0] = ["", sys.argv[1]]
 from tiny_run import tiny_config
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.commands.interruption import Interruption
 Interruption()
 dataset = load_dataset(tiny_config(*sys.argv[2:]).data)
 for split in ("train", "validation", "test"):

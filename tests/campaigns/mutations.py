@@ -25,6 +25,7 @@ from prepared_damage_test import mutated
 from tiny_run import tiny_config
 
 from fpliif_jax import interop
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import synthetic_faces
@@ -37,7 +38,6 @@ from fpliif_jax.experiments import published
 from fpliif_jax.experiments.runs import arrays, runs
 from fpliif_jax.experiments.runs.groups import group_runs
 from fpliif_jax.experiments.runs.run import RunError
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.predict import photos
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.training import loop

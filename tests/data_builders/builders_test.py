@@ -352,7 +352,7 @@ prepare("lapa", manual_dir=sys.argv[1], data_dir=sys.argv[2])
 print(sum(len(list(s)) for s in tfds.data_source("lapa", data_dir=sys.argv[2]).values()))
 for name in sys.modules:
     assert name.split(".")[0] not in ("tensorflow", "jax"), name
-    own = ("fpliif_jax.data_builders", "fpliif_jax.lazy_exports")
+    own = ("fpliif_jax.data_builders", "fpliif_jax.commands.lazy_exports")
     assert not name.startswith("fpliif_jax.") or name.startswith(own), name
 """
     run = run_python(code, write_lapa(manual_dir), data_dir)

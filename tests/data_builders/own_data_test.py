@@ -13,7 +13,9 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 from tiny_run import tiny_config
 
-from fpliif_jax import command_line, interop, pictures, preflight
+from fpliif_jax import interop, preflight
+from fpliif_jax.commands import command_line
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_list
@@ -25,7 +27,7 @@ from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.__main__ import main as write_report
 from fpliif_jax.interop import read_weights
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.pictures.colours import class_colours
 from fpliif_jax.predict.__main__ import main as predict_main
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
@@ -732,7 +734,7 @@ def test_photos_are_labelled_in_the_colours_of_the_classes(
     pngs = [Image.open(path) for path in out.rglob("*.png")]
     (label_map,) = [png for png in pngs if png.mode == "P"]
     assert label_map.size == (40, 30)
-    expected = pictures.class_colours(MANY).ravel().tolist()
+    expected = class_colours(MANY).ravel().tolist()
     assert label_map.getpalette()[: len(expected)] == expected
 
 

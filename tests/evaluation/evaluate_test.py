@@ -16,10 +16,10 @@ from needs_torch import torch
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
-from fpliif_jax import parallel
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import examples, metrics, scoring
 from fpliif_jax.evaluation.evaluate import check_same_model, evaluate
 from fpliif_jax.evaluation.results import RunFacts, evaluate_models, table

@@ -27,7 +27,7 @@ from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import (
     InteropError,
     __main__,
-    files,
+    file_formats,
     fpliif_to_torch,
     read_weights,
     safetensors_files,
@@ -109,15 +109,15 @@ def arrays() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("ending", [*ENDINGS, ".SafeTensors"])
 def test_files_come_back_and_are_the_same_every_time(tmp_path: pathlib.Path, ending: str) -> None:
     path = tmp_path / "new" / f"model{ending}"
-    files.write_file(path, arrays(), "metadata")
+    file_formats.write_file(path, arrays(), "metadata")
     content = path.read_bytes()
-    found, metadata = files.read_file(path)
+    found, metadata = file_formats.read_file(path)
     assert set(found) == {"a", "b.weight"}
     for name, array in arrays().items():
         np.testing.assert_array_equal(np.asarray(found[name]), array)
     is_safetensors = ending.lower() == ".safetensors"
     assert metadata == ("metadata" if is_safetensors else None)
-    files.write_file(path, arrays(), "metadata")
+    file_formats.write_file(path, arrays(), "metadata")
     assert path.read_bytes() == content
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     # As others read it.
@@ -137,7 +137,7 @@ def test_a_write_that_fails_leaves_the_old_file(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InteropError, match=r"model\.\w+ cannot be written: No space left"):
-        files.write_file(path, arrays(), "")
+        file_formats.write_file(path, arrays(), "")
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
@@ -180,10 +180,10 @@ def test_headers_that_lie_are_refused(tmp_path: pathlib.Path, change: Any) -> No
     path = tmp_path / "some.safetensors"
     content = safetensors_files.safetensors_bytes(arrays(), "")
     path.write_bytes(with_header(content, lambda header: None))
-    assert set(files.read_file(path)[0]) == {"a", "b.weight"}  # the rewriting does no harm
+    assert set(file_formats.read_file(path)[0]) == {"a", "b.weight"}  # the rewriting does no harm
     path.write_bytes(with_header(content, change))
     with pytest.raises(InteropError, match=r"some\.safetensors is damaged") as caught:
-        files.read_file(path)
+        file_formats.read_file(path)
     assert len(str(caught.value)) < 1000 and "\n" not in str(caught.value)
 
 
@@ -198,20 +198,20 @@ def test_damaged_and_absurd_safetensors_are_refused(
     for data in damaged:
         path.write_bytes(data)
         with pytest.raises(InteropError, match=r"some\.safetensors is damaged") as caught:
-            files.read_file(path)
+            file_formats.read_file(path)
         assert "\n" not in str(caught.value)
     with pytest.raises(InteropError, match=r"there is no file .*none\.safetensors"):
-        files.read_file(tmp_path / "none.safetensors")
+        file_formats.read_file(tmp_path / "none.safetensors")
     with pytest.raises(InteropError, match="there is no file"):
-        files.read_file(tmp_path)
+        file_formats.read_file(tmp_path)
     path.write_bytes(content)
     with monkeypatch.context() as patch:
         patch.setattr(safetensors_files, "LARGEST_CHECKPOINT", 100)
         with pytest.raises(InteropError, match="more than the 100 allowed"):
-            files.read_file(path)
+            file_formats.read_file(path)
     monkeypatch.setattr(safetensors_files, "LARGEST_HEADER", 100)
     with pytest.raises(InteropError, match=r"its header claims \d+ bytes"):
-        files.read_file(path)
+        file_formats.read_file(path)
 
 
 def test_values_and_types_of_a_file_are_checked(tmp_path: pathlib.Path) -> None:
@@ -239,8 +239,10 @@ def test_a_run_goes_to_a_file_and_back(
     path, new = tmp_path / f"model{ending}", tmp_path / "new"
     command(f"--workdir={run}", f"--output={path}")
     output = capsys.readouterr().out
-    assert f"of the best checkpoint (step 3), sha256 {files.sha256(path)}" in output
-    tensors = {name: torch.as_tensor(value) for name, value in files.read_file(path)[0].items()}
+    assert f"of the best checkpoint (step 3), sha256 {file_formats.sha256(path)}" in output
+    tensors = {
+        name: torch.as_tensor(value) for name, value in file_formats.read_file(path)[0].items()
+    }
     FPLIIF(tiny_config().model).load_state_dict(tensors, strict=True)
 
     command(f"--input={path}", CONFIG, "--config.data.manual_dir=/else", f"--workdir={new}")
@@ -252,7 +254,7 @@ def test_a_run_goes_to_a_file_and_back(
     assert trained.config.model == best.config.model
     assert json.loads((new / "config.json").read_text())["data"]["manual_dir"] == "/else"
     progress = checkpoint.read_progress(new, "best")
-    assert progress["note"] == f"weights of {path} (sha256 {files.sha256(path)[:16]}…)"
+    assert progress["note"] == f"weights of {path} (sha256 {file_formats.sha256(path)[:16]}…)"
     assert checkpoint.saved_step(new, "last") is None
 
     photo = np.random.default_rng(0).integers(0, 256, (6, 6, 3)).astype(np.uint8)
@@ -391,7 +393,7 @@ def test_metadata_that_is_none_of_ours_is_told(
     run: pathlib.Path, tmp_path: pathlib.Path, metadata: str
 ) -> None:
     config, path = tiny_config(), tmp_path / "some.safetensors"
-    files.write_file(path, fpliif_to_torch(random_variables(config, 0)), metadata)
+    file_formats.write_file(path, fpliif_to_torch(random_variables(config, 0)), metadata)
     with pytest.raises(InteropError, match=r"some\.safetensors: its metadata cannot be read"):
         read_weights(path, config)
 
@@ -401,11 +403,11 @@ def test_weights_of_an_earlier_run_with_the_other_sides_are_refused(
 ) -> None:
     path = tmp_path / "drawn.safetensors"
     command(f"--workdir={run}", f"--output={path}")
-    content, metadata = files.read_file(path)
+    content, metadata = file_formats.read_file(path)
     told = json.loads(metadata)
     told["config"]["data"]["synthetic"]["num_train"] = 600
     for whose_left, is_refused in (("picture", False), ("person", True), (None, True)):
-        files.write_file(path, content, json.dumps(told | {"whose_left": whose_left}))
+        file_formats.write_file(path, content, json.dumps(told | {"whose_left": whose_left}))
         if is_refused:
             with pytest.raises(InteropError, match=r"drawn\.safetensors: its left_… .* swapped"):
                 read_weights(path, tiny_config())

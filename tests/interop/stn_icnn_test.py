@@ -31,7 +31,7 @@ from needs_torch import torch
 
 from fpliif_jax.configs import stn_icnn_helen_official
 from fpliif_jax.interop import InteropError, load_torch_checkpoint, stn_icnn_from_torch, torch_files
-from fpliif_jax.interop.files import read_file
+from fpliif_jax.interop.file_formats import read_file
 from fpliif_jax.systems import create_model
 
 SIDE = 176  # of the canvas

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
+from fpliif_jax.devices import parallel
 from fpliif_jax.systems import create_model
 from fpliif_jax.training.step import init_variables, loss_and_gradients
 

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fpliif_jax import pictures, systems
+from fpliif_jax import systems
 from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import place_on_canvas
+from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import __main__, label_photos, photos
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, labeller
@@ -156,7 +157,7 @@ def test_labels_are_the_models_at_any_output_size(
     assert overlay.size == labels.size == size[::-1]
     # The overlay shows the photo itself, at the output's size, under the colours.
     photo = resize.resize_image(photos.read(tmp_path / "photo.png"), size)
-    drawn = pictures.overlay(photo, np.asarray(labels), CLASS_NAMES)
+    drawn = label_maps.overlay(photo, np.asarray(labels), CLASS_NAMES)
     assert np.abs(np.asarray(overlay).astype(int) - drawn).mean() < 12  # JPEG
     assert len(out.splitlines()) == 1 and "1 of 1 photos" in out and "step 7" in out
 
@@ -477,14 +478,14 @@ def test_a_result_that_cannot_be_written_is_reported(
 ) -> None:
     save_photo(tmp_path / "a.png")
     save_photo(tmp_path / "b.png")
-    save = pictures.save_image
+    save = label_maps.save_image
 
     def full(picture: Image.Image, path: str, *mark: str) -> None:
         if "a_labels" in path:
             raise OSError(28, "No space left on device")
         save(picture, path, *mark)
 
-    monkeypatch.setattr(pictures, "save_image", full)
+    monkeypatch.setattr(label_photos, "save_image", full)
     code, out, err = run("--output_size=8", "a.png", "b.png")
     assert code == 1 and "1 of 2" in out and "a.png: its result cannot be written" in err
 

@@ -9,8 +9,8 @@ import pytest
 from flax import traverse_util
 from tiny_run import tiny_config
 
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.training import loop

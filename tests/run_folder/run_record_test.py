@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tensorboardX.proto import event_pb2
 
-from fpliif_jax import pictures
+from fpliif_jax.pictures.label_maps import save_image
 from fpliif_jax.run_folder import run_record
 
 
@@ -85,7 +85,7 @@ def test_what_a_run_leaves_can_be_read_by_all(tmp_path: pathlib.Path) -> None:
     run_record.write_json(tmp_path / "results.json", {})
     run_record.write_text(tmp_path / "metrics.jsonl", "")
     run_record.write_npz(tmp_path / "evaluations" / "test.npz", ids=np.zeros(1))
-    pictures.save_image(Image.new("RGB", (2, 2)), tmp_path / "predictions.png")
+    save_image(Image.new("RGB", (2, 2)), tmp_path / "predictions.png")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o644}

@@ -10,10 +10,11 @@ import ml_collections
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax import command_line, preflight, systems
+from fpliif_jax import preflight, systems
+from fpliif_jax.commands import command_line
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.evaluation.evaluate import evaluate
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.system import System

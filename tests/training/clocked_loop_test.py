@@ -13,10 +13,10 @@ from clocked_loop import ClockedLoop
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
-from fpliif_jax import parallel
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.training import loop, prepare, step
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.configs import lapa, stn_icnn_helen
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_config import json_config

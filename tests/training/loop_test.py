@@ -16,10 +16,12 @@ import pytest
 from flax import traverse_util
 from tiny_run import tiny_config
 
-from fpliif_jax import command_line, parallel, systems, train_and_evaluate
+from fpliif_jax import systems, train_and_evaluate
+from fpliif_jax.commands import command_line
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model

@@ -8,9 +8,9 @@ import pytest
 from ml_collections import ConfigDict
 from tiny_run import tiny_config
 
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.configs import lapa, stn_icnn_helen
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
 from fpliif_jax.training import loop

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from fpliif_jax import pictures
 from fpliif_jax.experiments.comparison.study import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.swatches import hex_colours
 from fpliif_jax.experiments.runs.arrays import Examples
+from fpliif_jax.pictures.colours import NO_CLASS_COLOUR, WRONG_COLOUR, class_colours
 from fpliif_jax.systems.protocol import title_of
 
 _OF_EACH = 3
 _LONGEST_SIDE = 512  # pixels of a picture; larger ones are reduced, scores are not touched
 _JPEG_QUALITY = 85
-_WRONG = pictures.WRONG_COLOUR
+_WRONG = WRONG_COLOUR
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _photo_uri(image: np.ndarray) -> str:
 def _label_map_uri(labels: np.ndarray, class_names: Sequence[str]) -> str:
     """Palette PNG with no more colours than classes, and one for pixels that do not count."""
     count = len(class_names)
-    colours = [*pictures.class_colours(class_names).ravel().tolist(), *pictures.NO_CLASS_COLOUR]
+    colours = [*class_colours(class_names).ravel().tolist(), *NO_CLASS_COLOUR]
     return _palette_uri(np.minimum(labels, count).astype(np.uint8), colours)
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from fpliif_jax import pictures
+from fpliif_jax.pictures.colours import class_colours
 
 
 def hex_colours(class_names: Sequence[str]) -> dict[str, str]:
     """'#rrggbb' by class name; empty where there are more classes than a label map can have."""
     try:
-        colours = pictures.class_colours(class_names)
+        colours = class_colours(class_names)
     except ValueError:
         return {}
     return {

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fpliif_jax import command_line, configs
+from fpliif_jax import configs
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import table_named

@@ -4,7 +4,8 @@ import pathlib
 
 import pytest
 
-from fpliif_jax import command_line, preflight
+from fpliif_jax import preflight
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME
 from fpliif_jax.experiments.comparison.deviations import dataset_of

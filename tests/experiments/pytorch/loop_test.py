@@ -14,6 +14,7 @@ from clocked_loop import ClockedLoop
 from needs_torch import torch
 from tiny_run import tiny_config
 
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.batches import EpochOrder, train_batches
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
@@ -21,7 +22,6 @@ from fpliif_jax.evaluation import scoring
 from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.protocols import make_predictor
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.systems import parse_protocols
 
 CPU = torch.device("cpu")

@@ -12,7 +12,8 @@ import pytest
 from needs_torch import torch
 from tiny_run import tiny_config
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
+from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.pytorch import loop, step
 from fpliif_jax.interop import fpliif_to_torch
 from fpliif_jax.systems import create_model

@@ -11,11 +11,11 @@ import pytest
 import report_study
 from PIL import Image
 
-from fpliif_jax import pictures
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.experiments.report import write, write_report
 from fpliif_jax.experiments.report.figures.gallery import Card, Gallery, make_gallery
 from fpliif_jax.experiments.runs.arrays import Examples
+from fpliif_jax.pictures.colours import NO_CLASS_COLOUR, class_colours
 
 GROUP = report_study.as_group(report_study.make_study()["groups"][0])
 
@@ -69,7 +69,7 @@ def test_rows_are_ordered_by_decode_size(gallery: Gallery, examples: Examples) -
 
 def test_pictures_are_the_label_maps(gallery: Gallery, examples: Examples) -> None:
     order = [3, 2, 0, 1]
-    colours = np.vstack([pictures.class_colours(LAPA_AND_HELEN), pictures.NO_CLASS_COLOUR])
+    colours = np.vstack([class_colours(LAPA_AND_HELEN), NO_CLASS_COLOUR])
     for card in gallery.cards:
         index = examples.ids.index(card.example_id)
         for position, row in enumerate(order):

@@ -9,7 +9,8 @@ import pytest
 from made_runs import config_of, write_run, write_seeds
 from report_study import as_written
 
-from fpliif_jax import command_line, data_builders
+from fpliif_jax import data_builders
+from fpliif_jax.commands import command_line
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.synthetic_faces.__main__ import main as draw
 from fpliif_jax.experiments.comparison.analysis import analyse

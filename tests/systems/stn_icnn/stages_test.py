@@ -15,10 +15,11 @@ from jax.flatten_util import ravel_pytree
 from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
+from fpliif_jax.devices import parallel
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings

@@ -14,11 +14,11 @@ import pytest
 from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
+from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.evaluation import metrics, scoring
 from fpliif_jax.evaluation.evaluate import evaluate
-from fpliif_jax.interruption import Interruption
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model

@@ -13,7 +13,7 @@ import sys
 import threading
 import types
 
-from fpliif_jax import interruption
+from fpliif_jax.commands import interruption
 
 # Exit code of a process that another one left alone; sysexits.h: "try again later".
 LOST_PEER = 75

@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax.interruption, in a process of their own."""
+"""Tests of fpliif_jax.commands.interruption, in a process of their own."""
 
 import os
 import signal
@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.commands.interruption import Interruption
 
 PROGRAM = """
 import contextlib, sys, time
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.commands.interruption import Interruption
 interruption = Interruption()
 with interruption.deferred() if {deferred} else contextlib.nullcontext():
     print("ready", flush=True)
@@ -51,7 +51,7 @@ def test_anything_else_ends_at_once(number: signal.Signals, code: int) -> None:
 
 SWALLOWING_PROGRAM = """
 import ctypes, time
-from fpliif_jax.interruption import Interruption
+from fpliif_jax.commands.interruption import Interruption
 Interruption()
 @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 def compare(first, second):

@@ -14,8 +14,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from fpliif_jax import launcher
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.devices import launcher
 
 AXIS = "devices"
 PyTree = Any

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from fpliif_jax import compilation_cache
+from fpliif_jax.commands import compilation_cache
 
 _COMPILES = """
 import jax, jax.numpy as jnp
-from fpliif_jax import compilation_cache
+from fpliif_jax.commands import compilation_cache
 compilation_cache.enable()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 hits = []
@@ -27,7 +27,7 @@ def _start(**changes: str) -> tuple[str, int]:
     environment = {**kept, "JAX_PLATFORMS": "cpu", **changes}
     answer = subprocess.run(
         [sys.executable, "-c", _COMPILES], env=environment, capture_output=True, text=True,
-        check=True, cwd=pathlib.Path(__file__).parents[1],
+        check=True, cwd=pathlib.Path(__file__).parents[2],
     )  # fmt: skip
     folder, hits = answer.stdout.split()
     return folder, int(hits)

@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax/command_line.py, and of what all commands have in common."""
+"""Tests of fpliif_jax/commands/command_line.py, and of what all commands have in common."""
 
 import ast
 import builtins
@@ -12,13 +12,13 @@ import types
 import pytest
 
 import fpliif_jax
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders import BUILDERS, NAMES
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import torch_programs
 from fpliif_jax.experiments.benchmark.choices import TORCH_VARIANTS
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 COMMANDS = (
     "data_builders.prepare",
     "data_builders.synthetic_faces",

@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax.training.supervision: what a process of several tells when another one is gone."""
+"""Tests of fpliif_jax.devices.supervision: what a process of several tells when another one is gone."""
 
 import json
 import os
@@ -14,8 +14,8 @@ import pytest
 from flax import traverse_util
 from xla_flags import xla_flags
 
+from fpliif_jax.devices import supervision
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.training import supervision
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIG = pathlib.Path(__file__).parents[1] / "tiny_run.py"

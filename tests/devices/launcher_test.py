@@ -2,7 +2,7 @@
 
 import pytest
 
-from fpliif_jax import launcher, parallel
+from fpliif_jax.devices import launcher, parallel
 
 _OPEN_MPI_4 = {
     "OMPI_MCA_orte_hnp_uri": "1531576320.0;tcp://10.96.0.1:34911",

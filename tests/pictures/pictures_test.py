@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax/pictures.py: what a person or another program gets from the picture files."""
+"""Tests of fpliif_jax.pictures: what a person or another program gets from the picture files."""
 
 import os
 import pathlib
@@ -9,7 +9,9 @@ import pytest
 from class_lists import CELEBAMASK_HQ, LAPA
 from PIL import Image
 
-from fpliif_jax import pictures
+from fpliif_jax.pictures.colours import NO_CLASS_COLOUR, WRONG_COLOUR, class_colours
+from fpliif_jax.pictures.label_maps import overlay, palette_image, save_image
+from fpliif_jax.pictures.sheet import prediction_sheet
 
 
 def cielab(colours: Sequence) -> np.ndarray:
@@ -26,7 +28,7 @@ def cielab(colours: Sequence) -> np.ndarray:
 
 
 def colour_of(class_names: Sequence[str], name: str) -> tuple[int, ...]:
-    return tuple(pictures.class_colours(class_names)[class_names.index(name)].tolist())
+    return tuple(class_colours(class_names)[class_names.index(name)].tolist())
 
 
 @pytest.mark.parametrize(
@@ -40,13 +42,13 @@ def colour_of(class_names: Sequence[str], name: str) -> tuple[int, ...]:
     ],
 )
 def test_any_two_classes_can_be_told_apart(class_names: Sequence[str], distance: float) -> None:
-    colours = pictures.class_colours(class_names)
+    colours = class_colours(class_names)
     assert colours.shape == (len(class_names), 3) and colours.dtype == np.uint8
-    lab = cielab([*colours, pictures.NO_CLASS_COLOUR])
+    lab = cielab([*colours, NO_CLASS_COLOUR])
     distances = np.linalg.norm(lab[:, None] - lab, axis=-1) + 1e3 * np.eye(len(lab))
     assert distances.min() >= distance
     with pytest.raises(ValueError, match="256 classes: a label map has at most 255"):
-        pictures.class_colours([f"part{i}" for i in range(256)])
+        class_colours([f"part{i}" for i in range(256)])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_a_part_has_one_colour_in_every_data_set(lapa: str, celebamask_hq: str) 
 
 
 def test_unknown_classes_get_colours_that_are_left() -> None:
-    colours = pictures.class_colours(["background", "beard", "skin", "moustache"])
+    colours = class_colours(["background", "beard", "skin", "moustache"])
     assert len(np.unique(colours, axis=0)) == 4
     assert tuple(colours[2].tolist()) == colour_of(LAPA, "skin")
 
@@ -80,31 +82,31 @@ def test_the_value_of_a_palette_pixel_is_the_class_and_its_colour_the_classs(
 ) -> None:
     labels = np.arange(20, dtype=np.uint8).reshape(4, 5)
     labels[3, 4] = 255  # ignored
-    pictures.save_image(pictures.palette_image(labels, CELEBAMASK_HQ), tmp_path / "labels.png")
+    save_image(palette_image(labels, CELEBAMASK_HQ), tmp_path / "labels.png")
     with Image.open(tmp_path / "labels.png") as picture:
         assert picture.mode == "P"
         np.testing.assert_array_equal(picture, labels)
         shown = np.asarray(picture.convert("RGB"))
-    np.testing.assert_array_equal(shown.reshape(20, 3)[:19], pictures.class_colours(CELEBAMASK_HQ))
-    assert tuple(shown[3, 4]) == pictures.NO_CLASS_COLOUR
+    np.testing.assert_array_equal(shown.reshape(20, 3)[:19], class_colours(CELEBAMASK_HQ))
+    assert tuple(shown[3, 4]) == NO_CLASS_COLOUR
 
 
 def test_overlay_blends_leaves_background_clear_and_marks_borders() -> None:
     photo = np.full((8, 12, 3), (10, 120, 250), np.uint8)
     labels = np.zeros((8, 12), np.uint8)
     labels[2:6, 3:9] = 10
-    blended = pictures.overlay(photo, labels, LAPA, alpha=0.25)
+    blended = overlay(photo, labels, LAPA, alpha=0.25)
     assert blended.dtype == np.uint8 and blended.shape == photo.shape
     np.testing.assert_array_equal(blended[:2], photo[:2])
     hair = np.array(colour_of(LAPA, "hair"))
     # A quarter in 8 bits, and a rounding of the result.
     np.testing.assert_allclose(blended[4, 5], 0.75 * photo[0, 0] + 0.25 * hair, atol=1.5)
     assert blended[2:6, 3].mean() > blended[2:6, 5].mean() + 20  # the light line
-    np.testing.assert_array_equal(pictures.overlay(photo, labels, LAPA, alpha=0), photo)
+    np.testing.assert_array_equal(overlay(photo, labels, LAPA, alpha=0), photo)
     with pytest.raises(ValueError, match=r"photo \[8, 12, 3\].*\[8, 11\]"):
-        pictures.overlay(photo, labels[:, :-1], LAPA)
+        overlay(photo, labels[:, :-1], LAPA)
     with pytest.raises(ValueError, match="alpha = 2"):
-        pictures.overlay(photo, labels, LAPA, alpha=2)
+        overlay(photo, labels, LAPA, alpha=2)
 
 
 def count(path: pathlib.Path, colour: Sequence[int]) -> int:
@@ -120,20 +122,20 @@ def test_sheet_shows_truth_prediction_differences_and_legend(tmp_path: pathlib.P
     image = np.full((128, 128, 3), 200, np.uint8)  # twice the label maps' size, as CelebAMask-HQ
     path = tmp_path / "made" / "sheet.png"
     arguments = [image], [truth], [prediction], LAPA, path
-    pictures.prediction_sheet(*arguments, titles=["one"], tile_size=128)
+    prediction_sheet(*arguments, titles=["one"], tile_size=128)
     tile = 128 * 128
     # 1000: swatches of the legend and antialiased edges.
     assert count(path, colour_of(LAPA, "hair")) == pytest.approx(tile * (1 / 2 + 3 / 8), abs=1000)
     assert count(path, colour_of(LAPA, "nose")) == pytest.approx(tile / 4, abs=1000)
-    assert count(path, pictures.WRONG_COLOUR) == pytest.approx(tile / 4, abs=300)
+    assert count(path, WRONG_COLOUR) == pytest.approx(tile / 4, abs=300)
     for name in LAPA:
         assert count(path, colour_of(LAPA, name)) >= 100  # a swatch at least
 
     # What is ignored is no difference.
-    pictures.prediction_sheet(*arguments[:1], [np.where(prediction == 6, 255, truth).astype("u1")],
+    prediction_sheet(*arguments[:1], [np.where(prediction == 6, 255, truth).astype("u1")],
                               *arguments[2:], tile_size=128)  # fmt: skip
-    assert count(path, pictures.WRONG_COLOUR) == 0
-    assert count(path, pictures.NO_CLASS_COLOUR) == pytest.approx(tile / 4, abs=1000)
+    assert count(path, WRONG_COLOUR) == 0
+    assert count(path, NO_CLASS_COLOUR) == pytest.approx(tile / 4, abs=1000)
 
 
 def test_sheet_keeps_proportions_and_cuts_long_titles(tmp_path: pathlib.Path) -> None:
@@ -142,7 +144,7 @@ def test_sheet_keeps_proportions_and_cuts_long_titles(tmp_path: pathlib.Path) ->
     sizes = []
     for titles in (None, ["x" * 5000, "第\n二"]):
         path = tmp_path / "sheet.png"
-        pictures.prediction_sheet(images, truths, truths, LAPA, path, titles, tile_size=64)
+        prediction_sheet(images, truths, truths, LAPA, path, titles, tile_size=64)
         sizes.append(Image.open(path).size)
     assert sizes[0] == sizes[1]
 
@@ -151,11 +153,11 @@ def test_sheet_refuses_what_does_not_belong_together(tmp_path: pathlib.Path) -> 
     image, labels = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
     path = tmp_path / "sheet.png"
     with pytest.raises(ValueError, match="1, 2, 1, 1"):
-        pictures.prediction_sheet([image], [labels] * 2, [labels], LAPA, path)
+        prediction_sheet([image], [labels] * 2, [labels], LAPA, path)
     with pytest.raises(ValueError, match="at least one"):
-        pictures.prediction_sheet([], [], [], LAPA, path)
+        prediction_sheet([], [], [], LAPA, path)
     with pytest.raises(ValueError, match=r"prediction \[2, 4\].*truth's size \[4, 4\]"):
-        pictures.prediction_sheet([image], [labels], [labels[:2]], LAPA, path)
+        prediction_sheet([image], [labels], [labels[:2]], LAPA, path)
     assert not path.exists()
 
 
@@ -163,7 +165,7 @@ def test_saving_replaces_at_once_or_not_at_all(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "picture.png"
-    pictures.save_image(Image.new("RGB", (2, 2), "red"), path)
+    save_image(Image.new("RGB", (2, 2), "red"), path)
     before = path.read_bytes()
 
     def disk_full(*_: object) -> None:
@@ -171,6 +173,6 @@ def test_saving_replaces_at_once_or_not_at_all(
 
     monkeypatch.setattr(os, "replace", disk_full)
     with pytest.raises(OSError, match="no space"):
-        pictures.save_image(Image.new("RGB", (2, 2), "blue"), path)
+        save_image(Image.new("RGB", (2, 2), "blue"), path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["picture.png"]

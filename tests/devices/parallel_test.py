@@ -1,11 +1,11 @@
-"""Tests of fpliif_jax.parallel on four virtual devices."""
+"""Tests of fpliif_jax.devices.parallel on four virtual devices."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fpliif_jax import parallel
+from fpliif_jax.devices import parallel
 
 
 def test_a_batch_comes_back_in_order() -> None:

@@ -1,0 +1,1 @@
+"""Pictures of label maps: colours, palette PNGs, overlays on photos, sheets of predictions beside the truth."""
