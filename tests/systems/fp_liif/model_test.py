@@ -21,7 +21,7 @@ from fpliif_jax.systems.fp_liif.decoder import LIIFDecoder
 from fpliif_jax.systems.fp_liif.model import FPLIIF
 from fpliif_jax.systems.fp_liif.unet import UNetDecoder
 
-STATE_DICT = pathlib.Path(__file__).parents[2] / "interop" / "fp_liif_state_dict.txt"
+STATE_DICT = pathlib.Path(__file__).parent / "fp_liif_state_dict.txt"
 GIB = 2**30
 
 
