@@ -1,1 +1,1 @@
-"""The devices and hosts of a run: sharing the work out, joining, and what is said when a process is lost."""
+"""The devices and hosts of a run: sharing the work out, joining, and messages about a process that is lost."""
