@@ -33,7 +33,7 @@ def resize_image(image: np.ndarray, size: tuple[int, int], bicubic: str = "pillo
     Raises:
       ValueError: unknown filter, wrong shape or dtype, or a size below 1.
     """
-    choices.check("bicubic", bicubic, BICUBIC_FILTERS)
+    choices.check("config.data.bicubic", bicubic, BICUBIC_FILTERS)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must be uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
     check_size(size)
@@ -73,8 +73,8 @@ def resize_label_map(
       ValueError: unknown method or filter, wrong shape or dtype, a label that is no class, or a
         size below 1.
     """
-    choices.check("label_resize", method, LABEL_METHODS)
-    choices.check("bicubic", bicubic, BICUBIC_FILTERS)
+    choices.check("config.data.label_resize", method, LABEL_METHODS)
+    choices.check("config.data.bicubic", bicubic, BICUBIC_FILTERS)
     if labels.dtype != np.uint8 or labels.ndim != 2:
         raise ValueError(f"labels must be uint8 [H, W], got {labels.dtype} {list(labels.shape)}")
     check_size(size)
