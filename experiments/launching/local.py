@@ -230,4 +230,4 @@ def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
         return f"saved ({log})"
     reason = last_error(log) or last_words(log)
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"{reason or 'it reason nothing'} ({ended}; {log})"
+    return f"{reason or 'it printed nothing'} ({ended}; {log})"
