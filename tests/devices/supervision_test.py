@@ -20,7 +20,7 @@ from fpliif_jax.run_folder import checkpoint
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIG = pathlib.Path(__file__).parents[1] / "tiny_run.py"
 _START = (
-    "import os, signal, sys, time\nfrom fpliif_jax.training import supervision\nsupervision.in_child()\n"
+    "import os, signal, sys, time\nfrom fpliif_jax.devices import supervision\nsupervision.in_child()\n"
     "supervision.joined()\n"
 )
 # As the C++ layer of jaxlib 0.10.2 tells it.
