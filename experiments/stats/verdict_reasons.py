@@ -42,10 +42,10 @@ def not_judged(summary: seed_statistics.Summary, published: float) -> str:
             "equal values nothing is decided."
         )
     if summary.n == 1:
-        return f"There is one run alone, {far}: how much runs differ cannot be known from one."
+        return f"There is one run alone, {far}: how much runs differ cannot be told from one."
     few = f"fewer than {seed_statistics.FEWEST_RUNS}"
     return (
-        f"The mean of {summary.n} runs is {far}: how much runs differ cannot be known from {few}."
+        f"The mean of {summary.n} runs is {far}: how much runs differ cannot be told from {few}."
     )
 
 
