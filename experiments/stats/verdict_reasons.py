@@ -44,9 +44,7 @@ def not_judged(summary: seed_statistics.Summary, published: float) -> str:
     if summary.n == 1:
         return f"There is one run alone, {far}: how much runs differ cannot be told from one."
     few = f"fewer than {seed_statistics.FEWEST_RUNS}"
-    return (
-        f"The mean of {summary.n} runs is {far}: how much runs differ cannot be told from {few}."
-    )
+    return f"The mean of {summary.n} runs is {far}: how much runs differ cannot be told from {few}."
 
 
 def sentence(text: str) -> str:
