@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError, naming
@@ -13,7 +13,7 @@ from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.experiments.comparison.study import Study, as_json
 from fpliif_jax.experiments.report.figures.figure_svg import with_paper
 from fpliif_jax.experiments.report.figures.figures import draw_figures
-from fpliif_jax.experiments.report.figures.gallery import make_gallery
+from fpliif_jax.experiments.report.figures.gallery import Gallery, make_gallery
 from fpliif_jax.experiments.report.file_names import FileNames
 from fpliif_jax.experiments.report.pages.html import render_html
 from fpliif_jax.experiments.report.pages.latex import render_latex
@@ -51,7 +51,18 @@ def write_report(
     Raises:
       ReportError: a file cannot be written.
     """
-    files = _rendered(study, examples, photos)
+    galleries = [
+        gallery
+        for group in study.groups
+        if group.identifier in examples
+        and (gallery := make_gallery(group, examples[group.identifier], photos)) is not None
+    ]
+    write_rendered(study, galleries, output)
+
+
+def write_rendered(study: Study, galleries: Sequence[Gallery], output: pathlib.Path | str) -> None:
+    """As `write_report`, with the pictures of groups as they are shown."""
+    files = _rendered(study, galleries)
     output = pathlib.Path(output)
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -64,7 +75,7 @@ def write_report(
         ) from error
 
 
-def _rendered(study: Study, examples: Mapping[str, Examples], photos: bool) -> dict[str, str]:
+def _rendered(study: Study, galleries: Sequence[Gallery]) -> dict[str, str]:
     """Content by file name."""
     names = FileNames(_OWN_NAMES)
     files = {"report.json": _json(as_json(study))}
@@ -80,12 +91,6 @@ def _rendered(study: Study, examples: Mapping[str, Examples], photos: bool) -> d
         }
     figures = draw_figures(shown, names)
     files |= {f"{figure.name}.svg": with_paper(figure.svg) for figure in figures}
-    galleries = [
-        gallery
-        for group in study.groups
-        if group.identifier in examples
-        and (gallery := make_gallery(group, examples[group.identifier], photos)) is not None
-    ]
     files["report.md"] = render_markdown(shown, figures, stems)
     files[_PAGE] = render_html(shown, figures, galleries, stems)
     return files
