@@ -13,7 +13,8 @@ from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise
 from needs_torch import torch
 from xla_flags import xla_flags
 
-from fpliif_jax import command_line, interop, systems, train_and_evaluate
+from fpliif_jax import interop, systems, train_and_evaluate
+from fpliif_jax.commands import command_line
 from fpliif_jax.configs import lapa, stn_icnn_helen_official
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split

@@ -6,7 +6,7 @@ import shlex
 
 import example_report
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.plans import scales, tables
 
