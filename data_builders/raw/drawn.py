@@ -11,9 +11,17 @@ from fpliif_jax.data_builders.raw.raw_tree import RawTree
 
 SETTINGS_FILE = "synthetic_faces.json"  # lies in the top folder of every drawn set
 _SETTINGS_LIMIT = 64 * 1024
-_SETTINGS = {"layout": str} | dict.fromkeys(
-    ("num_train", "num_val", "num_test", "image_size", "mask_size", "seed", "drawing_version"), int
+_NUMBERS = (
+    "num_train",
+    "num_val",
+    "num_test",
+    "image_size",
+    "mask_size",
+    "seed",
+    "drawing_version",
 )
+# The last two are those of styles beyond the plain one.
+_SETTINGS = {"layout": str, **dict.fromkeys(_NUMBERS, int), "style": str, "style_version": int}
 # Above a folder with images: from labels/<id> over the set's own folder to that of a moved one.
 _LEVELS = 3
 # As layouts.py names faces of LaPa and of Helen; those of CelebAMask-HQ are numbers as the official ones.

@@ -5,9 +5,19 @@
 
 from fpliif_jax.data_builders.synthetic_faces.dataset import (
     DRAWING_VERSIONS,
+    STYLE_VERSIONS,
     why_outdated,
     write_dataset,
 )
-from fpliif_jax.data_builders.synthetic_faces.drawing import Face, draw_face
+from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
+from fpliif_jax.data_builders.synthetic_faces.face import Face
 
-__all__ = ["DRAWING_VERSIONS", "Face", "draw_face", "why_outdated", "write_dataset"]
+__all__ = [
+    "DRAWING_VERSIONS",
+    "STYLES",
+    "STYLE_VERSIONS",
+    "Face",
+    "draw_face",
+    "why_outdated",
+    "write_dataset",
+]

@@ -14,7 +14,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
 from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
-from fpliif_jax.data_builders.synthetic_faces.drawing import draw_face
+from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS
 
@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
         help="pixels a side of CelebAMask-HQ's masks (default: image_size; officially half of it)",
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--style", choices=STYLES, default="plain", help="what the faces look like (default plain)"
+    )
     parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what stands there, whoever wrote it"
@@ -47,11 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _save_contact_sheet(path: str, seed: int, counts: tuple[int, ...], image_size: int) -> None:
+def _save_contact_sheet(
+    path: str, seed: int, counts: tuple[int, ...], image_size: int, style: str
+) -> None:
     first = [(split, i) for split, n in zip(SPLITS, counts, strict=True) for i in range(n)]
     seeds = [face_seed(seed, split, i) for split, i in first[:_FACES_ON_SHEET]]
     try:
-        contact_sheet([draw_face(s, image_size) for s in seeds]).save(path)
+        contact_sheet([draw_face(s, image_size, style) for s in seeds]).save(path)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: the contact sheet could not be written ({error}). Name a .png file in a "
@@ -79,10 +84,13 @@ def _work(options: argparse.Namespace) -> int:
         num_workers=options.num_workers,
         mask_size=options.mask_size,
         overwrite=options.overwrite,
+        style=options.style,
     )
     print(f"{sum(counts)} faces in {root}")
     if options.contact_sheet:
-        _save_contact_sheet(options.contact_sheet, options.seed, counts, options.image_size)
+        _save_contact_sheet(
+            options.contact_sheet, options.seed, counts, options.image_size, options.style
+        )
     return 0
 
 

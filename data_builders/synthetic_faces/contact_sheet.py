@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from fpliif_jax.data_builders.synthetic_faces import classes
-from fpliif_jax.data_builders.synthetic_faces.drawing import Face
+from fpliif_jax.data_builders.synthetic_faces.face import Face
 
 
 def _palette() -> np.ndarray:

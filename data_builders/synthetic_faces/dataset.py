@@ -21,6 +21,7 @@ from fpliif_jax.data_builders.host.ordered_map import available_cores
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.data_builders.prepared.prepared_set import lock, put_in_place
 from fpliif_jax.data_builders.raw.drawn import SETTINGS_FILE
+from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES
 from fpliif_jax.data_builders.synthetic_faces.job import Job, draw_share
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
 
@@ -28,6 +29,8 @@ from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
 # 2 has the picture's sides in LaPa and Helen (see data_builders.class_names); 1 had the person's.
 DRAWING_VERSIONS = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
 _FIRST_WITH_RIGHT_SIDES = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
+# Those of the styles beyond the plain one, part of their sets' settings too: raised with what they alone draw.
+STYLE_VERSIONS = {"photographic": 1}
 _FEW_FACES = 24  # not worth the start of worker processes
 
 
@@ -42,6 +45,7 @@ def write_dataset(
     num_workers: int | None = None,
     mask_size: int | None = None,
     overwrite: bool = False,
+    style: str = "plain",
 ) -> Path:
     """Draws faces and writes them as the official archive of a data set unpacks.
 
@@ -58,6 +62,7 @@ def write_dataset(
         num_workers: processes; by default one a core.
         mask_size: pixels a side of CelebAMask-HQ's masks; by default `image_size`.
         overwrite: also replace a folder that this function did not write.
+        style: what the faces look like, 'plain' or 'photographic'.
     Returns:
         The set's own folder, `output_dir/LaPa`, `…/CelebAMask-HQ`, `…/SmithCVPR2013_dataset_resized`
         or `…/own_data`.
@@ -66,7 +71,7 @@ def write_dataset(
     """
     if mask_size is None:
         mask_size = image_size
-    job = Job(layout, num_train, num_val, num_test, image_size, mask_size, seed)
+    job = Job(layout, num_train, num_val, num_test, image_size, mask_size, seed, style)
     _check_job(job)
     if num_workers is None:
         num_workers = available_cores() if len(job.tasks()) > _FEW_FACES else 1
@@ -110,12 +115,19 @@ def _check_job(job: Job) -> None:
             f"mask_size={job.mask_size}: only celebamask_hq has masks of another size than its "
             "images. Leave mask_size out."
         )
+    if job.style not in STYLES:
+        raise DataError(f"style={job.style!r}: choose one of {', '.join(STYLES)}.")
     if job.seed < 0:
         raise DataError(f"seed={job.seed}: choose 0 or more.")
 
 
 def _settings(job: Job) -> dict[str, str | int]:
-    return {**dataclasses.asdict(job), "drawing_version": DRAWING_VERSIONS[job.layout]}
+    settings = {**dataclasses.asdict(job), "drawing_version": DRAWING_VERSIONS[job.layout]}
+    if job.style == "plain":  # as the settings were before there were styles
+        del settings["style"]
+    else:
+        settings["style_version"] = STYLE_VERSIONS[job.style]
+    return settings
 
 
 def why_outdated(layout: str, manual_dir: Path) -> str | None:

@@ -1,17 +1,15 @@
 """One drawn face: picture, label maps and landmarks from the same geometry."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.accessories import (
     draw_earrings,
     draw_eyeglasses,
     draw_hat,
     draw_necklace,
 )
-from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, LabelLayer
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
+from fpliif_jax.data_builders.synthetic_faces.face import Face
 from fpliif_jax.data_builders.synthetic_faces.features import (
     draw_brows,
     draw_eyes,
@@ -33,65 +31,34 @@ from fpliif_jax.data_builders.synthetic_faces.head import (
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.landmarks import landmarks
 from fpliif_jax.data_builders.synthetic_faces.occluders import draw_occluder
-from fpliif_jax.data_builders.synthetic_faces.person import Person, sample_person
+from fpliif_jax.data_builders.synthetic_faces.person import sample_person
+from fpliif_jax.data_builders.synthetic_faces.photographic.drawing import (
+    draw_photographic_face,
+)
 from fpliif_jax.data_builders.synthetic_faces.scenery import draw_background, photograph
 from fpliif_jax.data_builders.synthetic_faces.shading import skin_colours
 
-
-@dataclass(frozen=True)
-class Face:
-    """A drawn face of S x S pixels.
-
-    image: uint8 [S, S, 3], RGB.
-    label_map: uint8 [S, S], 19 classes with CelebAMask-HQ's ids.
-    lapa_label_map: uint8 [S, S], 11 classes with LaPa's ids.
-    landmarks: float32 [106, 2], (x, y) in pixels, LaPa's grouping; may lie outside the picture.
-    person: the traits that were drawn.
-    """
-
-    image: np.ndarray
-    label_map: np.ndarray
-    lapa_label_map: np.ndarray
-    landmarks: np.ndarray
-    person: Person
-    layers: tuple[LabelLayer, ...]
-
-    def soft_masks(self) -> np.ndarray:
-        """How much of each pixel each of the 11 classes covers: uint8 [11, S, S], 0 … 255.
-
-        The argmax over classes is `lapa_label_map` exactly.
-        """
-        size = self.label_map.shape[0]
-        cover = np.zeros((classes.NUM_LAPA_CLASSES, size, size), np.float32)
-        cover[classes.LAPA_BACKGROUND] = 1
-        for (rows, columns, alpha), label in self.layers:
-            box = cover[:, rows, columns]
-            box *= 1 - alpha
-            box[label] += alpha
-        masks = np.rint(cover * 255).astype(np.uint8)
-        # Where several edges cross a pixel, the topmost shape that covers half of it may still be
-        # covered less than another class: the two then change places, the sum stays.
-        hard = self.lapa_label_map[None].astype(np.intp)
-        own = np.take_along_axis(masks, hard, 0)
-        np.put_along_axis(masks, hard, np.uint8(0), 0)
-        rival = masks.argmax(0)[None]
-        most = np.take_along_axis(masks, rival, 0)
-        lost = own <= most
-        np.put_along_axis(masks, rival, np.where(lost, np.maximum(own, 1) - 1, most), 0)
-        np.put_along_axis(masks, hard, np.where(lost, np.minimum(most, 254) + 1, own), 0)
-        return masks
+STYLES = ("plain", "photographic")
 
 
 def draw_face(
-    seed: int | np.random.SeedSequence | np.random.Generator, image_size: int = 256
+    seed: int | np.random.SeedSequence | np.random.Generator,
+    image_size: int = 256,
+    style: str = "plain",
 ) -> Face:
-    """Draw one face of `image_size` pixels a side.
+    """Draw one face of `image_size` pixels a side in one of STYLES.
 
     The same `seed` gives the same face at any size; a Generator is used up from its present state.
     """
     rng = seed
     if not isinstance(rng, np.random.Generator):
         rng = np.random.Generator(np.random.PCG64(seed))
+    return {"plain": _draw_plain_face, "photographic": draw_photographic_face}[style](
+        rng, image_size
+    )
+
+
+def _draw_plain_face(rng: np.random.Generator, image_size: int) -> Face:
     person = sample_person(rng)
     canvas = Canvas(image_size)
     pose = HeadPose(

@@ -62,7 +62,7 @@ def hair_colours(person: Person, pose: HeadPose, size: int, rng: np.random.Gener
     return np.clip(field, 0.01, 1, out=field)
 
 
-def _cap(person: Person, reach: float) -> np.ndarray:
+def hair_outline(person: Person, reach: float) -> np.ndarray:
     """Outer edge of the hair over the skull: [N, 2] from the right ear (x > 0) over the top to
     the left; `reach` is the angle from the top at which it ends (radians)."""
     side, top = (person.hair_volume * v for v in _VOLUME[person.hair_style])
@@ -83,7 +83,7 @@ def _cap(person: Person, reach: float) -> np.ndarray:
     return np.stack([x, y], -1)
 
 
-def _hairline(person: Person) -> np.ndarray:
+def hairline(person: Person) -> np.ndarray:
     """Where hair meets the forehead: [N, 2] face coordinates from x < 0 to x > 0."""
     rise, part = person.hairline, person.hair_part
     style = person.hair_style
@@ -121,7 +121,8 @@ def _hairline(person: Person) -> np.ndarray:
     return line
 
 
-def _on_hairline(pose: HeadPose, line: np.ndarray) -> np.ndarray:
+def on_hairline(pose: HeadPose, line: np.ndarray) -> np.ndarray:
+    """A hairline [N, 2] in pixels [N, 2]."""
     # At the temples the hair turns away along the skull, further back than the face's surface.
     x, y = line.T
     turn = np.clip((1.02 - np.abs(x)) / 0.3, 0.06, 1)
@@ -133,7 +134,7 @@ def draw_back_hair(canvas: Canvas, pose: HeadPose, person: Person, colours: np.n
     style = person.hair_style
     if style == "bald":
         return
-    outer = _cap(person, np.pi / 2 + (0.65 if style == "afro" else 0.25))
+    outer = hair_outline(person, np.pi / 2 + (0.65 if style == "afro" else 0.25))
     if style in LONG_STYLES:
         side = 1.0 + person.hair_volume * _VOLUME[style][0]
         end = person.hair_length
@@ -163,9 +164,9 @@ def draw_front_hair(canvas: Canvas, pose: HeadPose, person: Person, colours: np.
     style = person.hair_style
     if style == "bald":
         return
-    line = _hairline(person)
+    line = hairline(person)
     tucked = style in LONG_STYLES and not person.hair_over_ears
-    cap = _cap(person, np.pi / 2 + (0.50 if style == "afro" else -0.15 if tucked else 0.10))
+    cap = hair_outline(person, np.pi / 2 + (0.50 if style == "afro" else -0.15 if tucked else 0.10))
     if hair_hides_ears(person):
         side = 1.0 + person.hair_volume * _VOLUME[style][0]
         end = min(person.hair_length, 2.6)
@@ -175,11 +176,11 @@ def draw_front_hair(canvas: Canvas, pose: HeadPose, person: Person, colours: np.
         outer = np.stack([side + 0.05 * np.sin(3 * t) + swing, 0.0 + (end - 0.1) * t], -1)
         right = np.concatenate([inner, outer[::-1]])
         left = right[::-1] * (-1, 1)
-        front = np.concatenate([_on_hairline(pose, line), pose.on_plane(right, -0.02)])
+        front = np.concatenate([on_hairline(pose, line), pose.on_plane(right, -0.02)])
         back = np.concatenate([pose.on_plane(cap), pose.on_plane(left, -0.02)])
         shape = np.concatenate([front, back])
     else:
-        shape = np.concatenate([_on_hairline(pose, line), pose.on_plane(cap)])
+        shape = np.concatenate([on_hairline(pose, line), pose.on_plane(cap)])
     shadow = canvas.coverage(shape + np.array([0, 0.05]) * pose.unit, blur=0.05 * pose.unit)
     canvas.tint(shadow.scaled(0.6), (0.70, 0.64, 0.62))
     patch = canvas.coverage(shape)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fpliif_jax.data_builders.synthetic_faces.drawing import Face, draw_face
+from fpliif_jax.data_builders.synthetic_faces.drawing import draw_face
+from fpliif_jax.data_builders.synthetic_faces.face import Face
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS, Task
 
 
@@ -21,6 +22,7 @@ class Job:
     image_size: int
     mask_size: int
     seed: int
+    style: str = "plain"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -39,10 +41,11 @@ def face_seed(seed: int, split: str, index: int) -> np.random.SeedSequence:
 
 def draw_task(job: Job, task: Task) -> tuple[Face, np.ndarray]:
     """The face, and its 19-class label map of `mask_size` pixels a side, uint8."""
-    face = draw_face(face_seed(job.seed, task.split, task.index), job.image_size)
+    seed = face_seed(job.seed, task.split, task.index)
+    face = draw_face(seed, job.image_size, job.style)
     if job.mask_size == job.image_size:
         return face, face.label_map
-    same_face = draw_face(face_seed(job.seed, task.split, task.index), job.mask_size)
+    same_face = draw_face(seed, job.mask_size, job.style)
     return face, same_face.label_map
 
 

@@ -5,6 +5,8 @@
 of the picture (the person's right) comes first, and points run from left to right.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fpliif_jax.data_builders.synthetic_faces.curves import resample, ribbon
@@ -25,8 +27,17 @@ def _left_to_right(line: np.ndarray) -> np.ndarray:
     return line if line[0, 0] < line[-1, 0] else line[::-1]
 
 
-def landmarks(person: Person, pose: HeadPose, outline: np.ndarray) -> np.ndarray:
-    """Points [106, 2] (x, y) in pixels, hidden ones included. `outline`: the head's, [N, 2]."""
+def landmarks(
+    person: Person,
+    pose: HeadPose,
+    outline: np.ndarray,
+    brow_line: Callable[[Person, int], tuple[np.ndarray, np.ndarray]] = brow_line,
+    nose_outline: Callable[[Person], tuple[np.ndarray, np.ndarray]] = nose_outline,
+) -> np.ndarray:
+    """Points [106, 2] (x, y) in pixels, hidden ones included. `outline`: the head's, [N, 2].
+
+    `brow_line`, `nose_outline`: as those of `features`, of the style that was drawn.
+    """
     # The outline runs clockwise from the top; the contour starts and ends at the brows' height.
     count = len(outline)
     contour = resample(outline[int(0.18 * count) : int(0.82 * count) + 1][::-1], 33)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.synthetic_faces import classes
-from fpliif_jax.data_builders.synthetic_faces.drawing import Face
+from fpliif_jax.data_builders.synthetic_faces.face import Face
 
 SPLITS = ("train", "val", "test")
 _JPEG_QUALITY = 95

@@ -6,7 +6,7 @@ from PIL import Image
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import Person
 
-_CELLS_PER_UNIT = 40
+CELLS_PER_UNIT = 40
 _HALF_WIDTH, _HALF_HEIGHT = 1.7, 2.1  # units covered on either side of the head's origin
 
 # The face's relief over the ellipsoid: x, y, spread in x, spread in y, height (units).
@@ -36,10 +36,16 @@ def _gaussians(axis: np.ndarray, centres: np.ndarray, spreads: np.ndarray) -> np
     return np.exp(-0.5 * ((axis[None, :] - centres[:, None]) / spreads[:, None]) ** 2)
 
 
-def skin_colours(person: Person, pose: HeadPose, size: int) -> np.ndarray:
-    """The lit skin of the head: float32 [size, size, 3], meaningful where the head is."""
-    x = np.arange(-_HALF_WIDTH, _HALF_WIDTH, 1 / _CELLS_PER_UNIT) + 0.5 / _CELLS_PER_UNIT
-    y = np.arange(-_HALF_HEIGHT, _HALF_HEIGHT, 1 / _CELLS_PER_UNIT) + 0.5 / _CELLS_PER_UNIT
+def relief_axes() -> tuple[np.ndarray, np.ndarray]:
+    """Centres of the relief's columns and rows, in turned units before roll."""
+    x = np.arange(-_HALF_WIDTH, _HALF_WIDTH, 1 / CELLS_PER_UNIT) + 0.5 / CELLS_PER_UNIT
+    y = np.arange(-_HALF_HEIGHT, _HALF_HEIGHT, 1 / CELLS_PER_UNIT) + 0.5 / CELLS_PER_UNIT
+    return x, y
+
+
+def relief(person: Person, pose: HeadPose) -> np.ndarray:
+    """Height of the head's front towards the viewer, in units: [rows, columns] of `relief_axes`."""
+    x, y = relief_axes()
     curve = 1 - (x[None, :] / 1.12) ** 2 - ((y[:, None] + 0.05) / 1.72) ** 2
     height = 0.8 * np.sqrt(np.maximum(curve, 0.05))
     bumps = _BUMPS.copy()
@@ -49,37 +55,54 @@ def skin_colours(person: Person, pose: HeadPose, size: int) -> np.ndarray:
     centres = pose.turned_on_face(bumps[:, :2], lift)
     weights = _gaussians(y, centres[:, 1], bumps[:, 3]) * bumps[:, 4:5]
     height += np.einsum("ky,kx->yx", weights, _gaussians(x, centres[:, 0], bumps[:, 2]))
+    return height
 
-    slope_y, slope_x = np.gradient(height, 1 / _CELLS_PER_UNIT)
-    normal_z = 1 / np.sqrt(1 + slope_x**2 + slope_y**2)
+
+def relief_slopes(height: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Slopes of a relief in x and in y, and the z of its unit normals."""
+    slope_y, slope_x = np.gradient(height, 1 / CELLS_PER_UNIT)
+    return slope_x, slope_y, 1 / np.sqrt(1 + slope_x**2 + slope_y**2)
+
+
+def light_before_roll(person: Person, pose: HeadPose) -> tuple[float, float, float]:
+    """The vector towards the light in the relief's axes."""
     c, s = np.cos(pose.roll), np.sin(pose.roll)
     lx, ly, lz = person.light
-    lx, ly = c * lx + s * ly, c * ly - s * lx
+    return c * lx + s * ly, c * ly - s * lx, lz
+
+
+def on_canvas(plane: np.ndarray, pose: HeadPose, size: int) -> np.ndarray:
+    """A plane of the relief's cells, placed and turned as the head: float32 [size, size]."""
+    # Pixel centre -> cell of the relief: undo place and scale, then roll.
+    k = CELLS_PER_UNIT / pose.unit
+    c, s = np.cos(pose.roll), np.sin(pose.roll)
+    cx, cy = pose.centre
+    affine = (
+        k * c,
+        k * s,
+        _HALF_WIDTH * CELLS_PER_UNIT - k * (c * cx + s * cy),
+        -k * s,
+        k * c,
+        _HALF_HEIGHT * CELLS_PER_UNIT - k * (c * cy - s * cx),
+    )
+    image = Image.fromarray(plane.astype(np.float32))
+    image = image.transform((size, size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+    return np.asarray(image)
+
+
+def skin_colours(person: Person, pose: HeadPose, size: int) -> np.ndarray:
+    """The lit skin of the head: float32 [size, size, 3], meaningful where the head is."""
+    slope_x, slope_y, normal_z = relief_slopes(relief(person, pose))
+    lx, ly, lz = light_before_roll(person, pose)
     facing = normal_z * (lz - slope_x * lx - slope_y * ly)
     lit = person.ambient + (1 - person.ambient) * np.maximum(facing, 0) / 0.80
     # Half-way vector between lamp and viewer: a soft sheen.
     hx, hy, hz = np.array([lx, ly, lz + 1]) / np.linalg.norm([lx, ly, lz + 1])
     sheen = np.maximum(normal_z * (hz - slope_x * hx - slope_y * hy), 0).astype(np.float32) ** 24
 
-    # Pixel centre -> cell of the relief: undo place and scale, then roll.
-    k = _CELLS_PER_UNIT / pose.unit
-    cx, cy = pose.centre
-    affine = (
-        k * c,
-        k * s,
-        _HALF_WIDTH * _CELLS_PER_UNIT - k * (c * cx + s * cy),
-        -k * s,
-        k * c,
-        _HALF_HEIGHT * _CELLS_PER_UNIT - k * (c * cy - s * cx),
-    )
     field = np.empty((size, size, 3), np.float32)
     lit = np.maximum(lit, 0.05).astype(np.float32)
     for channel, (base, depth) in enumerate(zip(person.skin, (0.82, 1.08, 1.16), strict=True)):
         # The blood under the skin keeps shadows red: red falls off more slowly than blue.
-        colour = base * lit ** np.float32(depth) + 0.10 * sheen
-        plane = Image.fromarray(colour.astype(np.float32))
-        plane = plane.transform(
-            (size, size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR
-        )
-        field[..., channel] = np.asarray(plane)
+        field[..., channel] = on_canvas(base * lit ** np.float32(depth) + 0.10 * sheen, pose, size)
     return np.clip(field, 0, 1, out=field)

@@ -233,6 +233,9 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     version = synthetic_faces.DRAWING_VERSIONS.get(config.name, 1)
     if version > 1:
         faces += f"-drawing{version}"
+    style = synthetic.get("style") or "plain"  # earlier runs record none
+    if style != "plain":
+        faces += f"-{style}{synthetic_faces.STYLE_VERSIONS[style]}"
     manual_dir = pathlib.Path(config.manual_dir).expanduser() / faces
     reason = synthetic_faces.why_outdated(config.name, earlier) if version > 1 else None
     if reason is not None and not manual_dir.exists():
@@ -247,5 +250,6 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
         image_size=synthetic.image_size,
         seed=synthetic.seed,
         num_workers=config.num_workers or None,
+        style=style,
     )
     return str(manual_dir), str(data_dir)

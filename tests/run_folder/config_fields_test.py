@@ -30,7 +30,8 @@ PROTOCOLS = {"eval.rows", "eval.checkpoints", "eval.splits"}
 ROUNDING = {"model.query_chunk", "model.remat", "train.microbatch", "deterministic"}
 SEEDS = {"seed", "seeds.initialisation", "seeds.data_order", "seeds.augmentation"}
 DRAWING = {
-    f"data.synthetic.{name}" for name in ("num_train", "num_val", "num_test", "image_size", "seed")
+    f"data.synthetic.{name}"
+    for name in ("num_train", "num_val", "num_test", "image_size", "seed", "style")
 }
 
 
