@@ -7,8 +7,8 @@ The rest of the code sees a function of one shard of a batch and sums over shard
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -35,6 +35,53 @@ _LOST = (
 
 class ParallelError(UserError):
     """The processes of a run cannot work together; the message says why."""
+
+
+class AbsentDevices(NamedTuple):
+    """Devices that this process does not have, but that its programs can be compiled for.
+
+    Attributes:
+      devices: of a topology of `jax.experimental.topologies`, all of one kind.
+      backend: of JAX, were they there: 'gpu' or 'tpu'.
+      memory_bytes: of one of them, as far as JAX would use it.
+    """
+
+    devices: tuple[jax.Device, ...]
+    backend: str
+    memory_bytes: int
+
+
+_absent: AbsentDevices | None = None
+
+
+@contextlib.contextmanager
+def compiling_for(absent: AbsentDevices) -> Iterator[None]:
+    """All that asks for devices gets these, as the only ones of one process; programs can be compiled, not run."""
+    global _absent
+    _absent = absent
+    try:
+        with jax.default_device(absent.devices[0]):
+            yield
+    finally:
+        _absent = None
+
+
+def backend_and_memory() -> tuple[str, int | None]:
+    """JAX's backend, and the bytes of one device that it may use; None where that is not known, as on CPUs."""
+    if _absent is not None:
+        return _absent.backend, _absent.memory_bytes
+    memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    return jax.default_backend(), memory
+
+
+def _local_device_count() -> int:
+    """Devices of this process."""
+    return jax.local_device_count() if _absent is None else len(_absent.devices)
+
+
+def _device_count() -> int:
+    """Devices of all processes."""
+    return jax.device_count() if _absent is None else len(_absent.devices)
 
 
 def is_one_of_several(distributed: str, num_processes: int | None) -> bool:
@@ -180,7 +227,8 @@ def _of_all(number: int | None) -> list[int | None]:
 
 def pmap(function: Callable, *, donate_argnums: tuple[int, ...] = ()) -> Callable:
     """Runs `function` on each device's shard; arguments and results have a leading device axis."""
-    return jax.pmap(function, axis_name=AXIS, donate_argnums=donate_argnums)
+    devices = None if _absent is None else _absent.devices
+    return jax.pmap(function, axis_name=AXIS, donate_argnums=donate_argnums, devices=devices)
 
 
 def psum(tree: PyTree) -> PyTree:
@@ -195,7 +243,7 @@ def all_gather(tree: PyTree) -> PyTree:
 
 def replicate(tree: PyTree) -> PyTree:
     """Puts a copy of a host tree on every local device: leaves [...] -> [local devices, ...]."""
-    count = jax.local_device_count()
+    count = _local_device_count()
     copies = jax.tree.map(
         lambda leaf: np.broadcast_to(np.asarray(leaf), (count, *np.shape(leaf))), tree
     )
@@ -214,7 +262,7 @@ def rows_per_device(batch_size: int, microbatch: int = 0) -> int:
       batch_size: examples in the global batch.
       microbatch: examples a device works on at once; 0 for all of its rows.
     """
-    rows = -(-batch_size // jax.device_count())
+    rows = -(-batch_size // _device_count())
     if microbatch:
         rows = -(-rows // microbatch) * microbatch
     return rows
@@ -222,12 +270,12 @@ def rows_per_device(batch_size: int, microbatch: int = 0) -> int:
 
 def local_rows(batch_size: int, microbatch: int = 0) -> slice:
     """Which rows of the padded global batch this process loads."""
-    count = rows_per_device(batch_size, microbatch) * jax.local_device_count()
+    count = rows_per_device(batch_size, microbatch) * _local_device_count()
     first = jax.process_index() * count
     return slice(first, first + count)
 
 
 def shard(batch: PyTree) -> PyTree:
     """Splits this process's rows over its devices: leaves [N, ...] -> [local devices, N/devices, ...]."""
-    count = jax.local_device_count()
+    count = _local_device_count()
     return jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+import jax
 import numpy as np
 
 Inputs = dict[str, np.ndarray]
@@ -41,6 +42,9 @@ class Labeller(Protocol):
         Returns:
           uint8 [B, height, width].
         """
+
+    def lower(self, inputs: Inputs, size: tuple[int, int]) -> dict[str, jax.stages.Lowered]:
+        """The programs that `label` calls with these arguments, by name, for JAX's default device; none is run."""
 
 
 def photos_at_once(bytes_of_one: int, batch_size: int) -> int:

@@ -42,3 +42,27 @@ def test_padded_rows_per_device(batch_size: int, microbatch: int, rows: int) -> 
 def test_half_a_cluster_address_is_refused() -> None:
     with pytest.raises(parallel.ParallelError, match="together"):
         parallel.initialize("localhost:1234", None, None)
+
+
+def test_programs_are_made_for_devices_that_are_not_here() -> None:
+    """Two of the four stand for them: shapes, shares of a batch and the program are of two."""
+    absent = parallel.AbsentDevices(tuple(jax.devices()[2:]), "gpu", 10**9)
+    with parallel.compiling_for(absent):
+        assert parallel.backend_and_memory() == ("gpu", 10**9)
+        assert parallel.rows_per_device(33, 4) == 20
+        assert parallel.local_rows(33, 4) == slice(0, 40)
+        batch = parallel.shard(np.arange(8, dtype=np.float32))
+        assert batch.shape == (2, 4)
+        total = parallel.pmap(lambda shard: parallel.psum(jnp.sum(shard)))
+        compiled = total.lower(jax.ShapeDtypeStruct(batch.shape, batch.dtype)).compile()
+        assert set(total(batch).devices()) == set(absent.devices)
+    assert compiled.as_text().count("replica_groups={{0,1}}") == 1
+    assert parallel.backend_and_memory() == ("cpu", None)
+    assert parallel.rows_per_device(33, 4) == 12
+
+
+def test_an_error_does_not_leave_devices_behind_that_are_not_here() -> None:
+    absent = parallel.AbsentDevices(tuple(jax.devices()[2:]), "gpu", 10**9)
+    with pytest.raises(ZeroDivisionError), parallel.compiling_for(absent):
+        1 / 0  # noqa: B018
+    assert parallel.rows_per_device(64) == 16

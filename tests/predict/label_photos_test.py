@@ -177,6 +177,20 @@ def test_pieces_make_the_same_label_map_and_compile_once(
 
 
 @pytest.mark.parametrize("system", ["trained", "trained_stn_icnn"])
+def test_lowered_programs_are_those_that_label(system: str, request: pytest.FixtureRequest) -> None:
+    """One after the other, each with what the last one gave, they make the same label map."""
+    trained: InferenceCheckpoint = request.getfixturevalue(system)
+    labeller = systems.of(trained.config).make_labeller(trained)
+    side = trained.config.data.image_size
+    photo = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
+    inputs = jax.tree.map(lambda leaf: leaf[None], labeller.network_input(photo))
+    given = inputs["images"] if system == "trained" else inputs
+    for lowered in labeller.lower(inputs, (side, side)).values():
+        given = lowered.compile()(trained.variables, given)
+    np.testing.assert_array_equal(given, labeller.label(inputs, (side, side)))
+
+
+@pytest.mark.parametrize("system", ["trained", "trained_stn_icnn"])
 @pytest.mark.parametrize("bicubic", resize.BICUBIC_FILTERS)
 def test_photos_and_label_maps_are_resized_by_the_filter_of_the_run(
     bicubic: str,

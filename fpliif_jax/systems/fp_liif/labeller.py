@@ -61,6 +61,17 @@ class FPLIIFLabeller:
             latent = self._encode(self._variables, inputs["images"])
             return np.asarray(self._decode(self._variables, latent, size))
 
+    def lower(
+        self, inputs: labeller.Inputs, size: tuple[int, int]
+    ) -> dict[str, jax.stages.Lowered]:
+        """As `Labeller.lower`: 'encode', then 'decode'."""
+        with jax.default_matmul_precision(self._config.matmul_precision):
+            encode = self._encode.lower(self._variables, inputs["images"])
+            latent = jax.tree.map(
+                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), encode.out_info
+            )
+            return {"encode": encode, "decode": self._decode.lower(self._variables, latent, size)}
+
     def label_in_pieces(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
         """The same as `label`, compiled once for all sizes and with bounded memory.
 

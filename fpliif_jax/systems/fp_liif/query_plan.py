@@ -7,8 +7,9 @@ another order. docs/speed.md has what was measured.
 import math
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
+
+from fpliif_jax import parallel
 
 # A CPU is fastest where the widest activation of a chunk stays in the cache; beyond 8192 queries nothing is gained.
 _CPU_VALUES, _CPU_QUERIES = 2**20, 8192
@@ -97,9 +98,8 @@ def most_queries(backend: str, memory_bytes: int | None, settings: Any) -> int:
 
 
 def this_device() -> tuple[str, int | None]:
-    """JAX's backend, and the bytes of one device that it may use; None where that is not known, as on CPUs."""
-    memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
-    return jax.default_backend(), memory
+    """See `parallel.backend_and_memory`."""
+    return parallel.backend_and_memory()
 
 
 def training_bytes(batch: int, output_size: tuple[int, int], settings: Any) -> int:

@@ -69,6 +69,13 @@ class STNICNNLabeller:
                 )
         return label_maps
 
+    def lower(
+        self, inputs: labeller.Inputs, size: tuple[int, int]
+    ) -> dict[str, jax.stages.Lowered]:
+        """As `Labeller.lower`: the networks; labels of another size are resized on the CPU."""
+        with jax.default_matmul_precision(self._config.matmul_precision):
+            return {"label_canvas": self._label_canvas.lower(self._variables, inputs)}
+
     def _labels_of_canvas(self, variables: dict[str, Any], inputs: labeller.Inputs) -> jax.Array:
         canvas = to_unit_range(inputs["images"])
         resized, shown = framing.coarse_view(
