@@ -34,14 +34,20 @@ SCRIPTS = {
 }
 # The packages that only some commands need, by the extra of pyproject.toml that has them.
 EXTRAS = {
+    "jax_cuda13_plugin": "chips",
     "jinja2": "study",
+    "libtpu": "chips",
     "matplotlib": "study",
     "scipy": "study",
     "statsmodels": "study",
     "submitit": "study",
     "torch": "torch",
 }
-_REQUIREMENTS = {"study": "requirements.txt", "torch": "requirements-test.txt"}
+_REQUIREMENTS = {
+    "chips": "requirements-chips.txt",
+    "study": "requirements.txt",
+    "torch": "requirements-test.txt",
+}
 _CONFIGS = pathlib.Path(configs.__file__).parent
 _DEFAULT_CONFIG = "synthetic"
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort"}

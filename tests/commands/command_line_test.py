@@ -24,6 +24,7 @@ COMMANDS = (
     "data_builders.synthetic_faces",
     "experiments.audit",
     "experiments.benchmark",
+    "experiments.capacity",
     "experiments.cost",
     "experiments.multi_seed",
     "experiments.pytorch.train",

@@ -37,7 +37,7 @@ _FLOORS = {
         {"errors"},
     ),
     "experiments": (
-        {"audit", "benchmark", "multi_seed", "report", "reproduce", "run"},
+        {"audit", "benchmark", "capacity", "multi_seed", "report", "reproduce", "run"},
         {"comparison", "launching"},
         {"cost", "plans", "pytorch", "robustness", "stats"},
         {"published", "runs"},

@@ -1,0 +1,1 @@
+"""What programs take on chips that are not here: compiled for them, never run. `python -m experiments.capacity`."""
