@@ -40,6 +40,8 @@ def prepare_jax() -> None:
     os.environ["JAX_PLATFORMS"] = "cpu"
     # libtpu looks for the machine's metadata otherwise, which takes minutes where there are none.
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+    # It keeps other processes out, for the sake of chips that nothing here touches.
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_gpu_autotune_level" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_UNTRIED}".strip()

@@ -8,7 +8,7 @@ import collections
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from fpliif_jax.experiments.capacity import arithmetic
+from fpliif_jax.experiments.capacity import arithmetic, loops
 from fpliif_jax.experiments.capacity.hlo_text import Computation, Instruction, Program
 
 KINDS = arithmetic.KINDS
@@ -80,7 +80,7 @@ class Totals:
 def kernels(program: Program) -> list[Kernel]:
     """All kernels of one call of a program.
 
-    A loop's body counts as often as it goes round, once where XLA does not know (see `unknown_loops`); of a
+    A loop's body counts as often as it goes round, once where that is not known (see `unknown_loops`); of a
     conditional's branches the one with the most bytes counts.
     """
     return list(_kernels(program, program.computations[program.entry], 1))
@@ -101,9 +101,9 @@ def totals(found: list[Kernel]) -> Totals:
 
 
 def unknown_loops(program: Program) -> int:
-    """Loops whose number of trips XLA does not know."""
+    """Loops whose number of trips is not known."""
     return sum(
-        instruction.opcode == "while" and instruction.trips is None
+        instruction.opcode == "while" and loops.trips(program, computation, instruction) is None
         for computation in program.computations.values()
         for instruction in computation.instructions
     )
@@ -123,7 +123,7 @@ def _kernels(program: Program, computation: Computation, launches: int) -> Itera
     for instruction in computation.instructions:
         opcode = instruction.opcode
         if opcode == "while":
-            trips = instruction.trips
+            trips = loops.trips(program, computation, instruction)
             for name in instruction.called("body"):
                 body = program.computations[name]
                 yield from _kernels(program, body, launches * (1 if trips is None else trips))

@@ -64,7 +64,7 @@ class Instruction:
       operands: names of instructions of the same computation.
       attributes: the rest of the line.
       is_root: whether it is what the computation returns.
-      index: of a parameter.
+      literal: the number of a parameter, the value of a constant.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Instruction:
     operands: tuple[str, ...]
     attributes: str
     is_root: bool = False
-    index: int = -1
+    literal: str = ""
 
     @property
     def result_bytes(self) -> int:
@@ -94,7 +94,7 @@ class Instruction:
 
     @property
     def trips(self) -> int | None:
-        """How often a 'while' goes round; None where XLA does not know."""
+        """How often a 'while' goes round; None where XLA does not print it, see `loops.trips`."""
         found = _TRIPS.search(self.attributes)
         return int(found[1]) if found else None
 
@@ -137,7 +137,7 @@ class Computation:
     def parameters(self) -> list[Instruction]:
         """In the order of their numbers."""
         found = [one for one in self.instructions if one.opcode == "parameter"]
-        return sorted(found, key=lambda one: one.index)
+        return sorted(found, key=lambda one: int(one.literal))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _instruction(line: str) -> Instruction:
         operands=() if is_parameter or is_constant else tuple(_NAME.findall(inside)),
         attributes=line[last:],
         is_root=bool(assigned[1]),
-        index=int(inside) if is_parameter else -1,
+        literal=inside if is_parameter or is_constant else "",
     )
 
 

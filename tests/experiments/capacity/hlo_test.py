@@ -299,6 +299,46 @@ def test_the_costlier_branch_counts() -> None:
     assert len(kernels) == 3
 
 
+_COUNTED = """%less (p: (s32[], f32[100], s32[])) -> pred[] {{
+  %p = (s32[]{{:T(128)}}, f32[100]{{0:T(128)}}, s32[]{{:T(128)}}) parameter(0)
+  %i = s32[]{{:T(128)}} get-tuple-element(%p), index=0
+  %carried = s32[]{{:T(128)}} get-tuple-element(%p), index=2
+  %given = s32[]{{:T(128)}} constant(12)
+  ROOT %lt = pred[]{{:T(512)}} compare(%i, %{bound}), direction=LT
+}}
+%body (p: (s32[], f32[100], s32[])) -> (s32[], f32[100], s32[]) {{
+  %p = (s32[]{{:T(128)}}, f32[100]{{0:T(128)}}, s32[]{{:T(128)}}) parameter(0)
+  %i = s32[]{{:T(128)}} get-tuple-element(%p), index=0
+  %c = s32[]{{:T(128)S(6)}} copy(%i)
+  %step = s32[]{{:T(128)}} constant(2)
+  %n = s32[]{{:T(128)}} add(%c, %step)
+  %x = f32[100]{{0:T(128)}} get-tuple-element(%p), index=1
+  %y = f32[100]{{0:T(128)}} negate(%x)
+  %carried = s32[]{{:T(128)}} get-tuple-element(%p), index=2
+  ROOT %r = (s32[]{{:T(128)}}, f32[100]{{0:T(128)}}, s32[]{{:T(128)}}) tuple(%n, %y, %{last})
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bound", "last", "launches"),
+    # From 3 in steps of 2: below 12 five times, below 21, what the loop carries, nine times.
+    [("given", "carried", 5), ("carried", "carried", 9), ("carried", "n", 1)],
+)
+def test_trips_of_a_loop_follow_from_its_counter(bound: str, last: str, launches: int) -> None:
+    """XLA does not print them for TPUs; where the bound changes they are not known."""
+    kernels = gpu(
+        """  %a = f32[100]{0:T(128)} parameter(0)
+  %first = s32[]{:T(128)} constant(3)
+  %bound = s32[]{:T(128)} constant(21)
+  %t = (s32[]{:T(128)}, f32[100]{0:T(128)}, s32[]{:T(128)}) tuple(%first, %a, %bound)
+  %w = (s32[]{:T(128)}, f32[100]{0:T(128)}, s32[]{:T(128)}) while(%t), condition=%less, body=%body
+  ROOT %o = f32[100]{0:T(128)} get-tuple-element(%w), index=1""",
+        _COUNTED.format(bound=bound, last=last),
+    )
+    assert {kernel.name: kernel.launches for kernel in kernels}["y"] == launches
+
+
 def test_on_chip_memory_of_tpus_is_no_traffic() -> None:
     kernels = gpu(
         """  %a = bf16[128,256]{1,0:T(8,128)(2,1)} parameter(0)
