@@ -1,9 +1,12 @@
 """Floating point operations of HLO instructions, by kind: what multiplies matrices, in which type, and the rest."""
 
 import collections
+import functools
 import json
 import math
 import re
+
+import numpy as np
 
 from fpliif_jax.experiments.capacity.hlo_text import Array, Computation, Instruction, Program
 
@@ -32,7 +35,7 @@ Flops = dict[str, int]
 def flops(program: Program, computation: Computation, instruction: Instruction) -> Flops:
     """Of one launch of an instruction, with all that is fused into it; a multiply-add is two.
 
-    Products are those of matrices and of convolutions, counted for every position of the window, padding included.
+    Products are those of matrices and of convolutions; those with zeros of the padding are none.
     """
     opcode = instruction.opcode
     if opcode in ("fusion", "call"):
@@ -48,9 +51,8 @@ def flops(program: Program, computation: Computation, instruction: Instruction) 
         contracted = instruction.attribute("lhs_contracting_dims") or ""
         return _product(instruction, operands, _dot_flops(instruction, operands[0], contracted))
     if opcode == "convolution":
-        inserted = math.prod(_window(instruction).get("lhs_dilate", (1,)))  # zeros between inputs
-        count = _convolution_flops(instruction, instruction.results[0], operands[1])
-        return _product(instruction, operands, count // inserted)
+        count = _convolution_flops(instruction, *operands[:2], instruction.results[0])
+        return _product(instruction, operands, count)
     if opcode == "custom-call":
         return _library_flops(instruction, operands)
     return _simple_flops(instruction, operands)
@@ -80,14 +82,15 @@ def _library_flops(instruction: Instruction, operands: list[Array]) -> Flops:
     if not target.startswith(_CUDNN):
         return {}
     result = instruction.results[0]
-    # Each is the forward convolution with another array in the place of the result.
+    # Each is the forward convolution with another of its arrays as the result.
     if target.endswith("convBackwardFilter"):
-        outputs, kernel = operands[1], result
+        inputs, kernel, outputs = operands[0], result, operands[1]
     elif target.endswith("convBackwardInput"):
-        outputs, kernel = operands[0], operands[1]
+        inputs, kernel, outputs = result, operands[1], operands[0]
     else:
-        outputs, kernel = result, operands[1]
-    return _product(instruction, operands, _convolution_flops(instruction, outputs, kernel))
+        inputs, kernel, outputs = *operands[:2], result
+    count = _convolution_flops(instruction, inputs, kernel, outputs)
+    return _product(instruction, operands, count)
 
 
 def _dot_flops(instruction: Instruction, left: Array, contracted: str) -> int:
@@ -95,12 +98,68 @@ def _dot_flops(instruction: Instruction, left: Array, contracted: str) -> int:
     return 2 * instruction.results[0].size * math.prod(sizes)
 
 
-def _convolution_flops(instruction: Instruction, outputs: Array, kernel: Array) -> int:
-    """Every output channel of every output position is a sum over the kernel's window and input channels."""
-    labels = instruction.attribute("dim_labels")
-    kernel_labels = re.split(r"_|->", labels)[1]
-    output_channels = kernel.dims[kernel_labels.index("o")]
-    return 2 * outputs.size * kernel.size // output_channels
+def _convolution_flops(
+    instruction: Instruction, inputs: Array, kernel: Array, outputs: Array
+) -> int:
+    """Every output is a sum over input channels and over what the window covers of the inputs.
+
+    XLA writes other products as convolutions too, whose window mostly covers padding: only what is covered counts.
+    """
+    of_inputs, of_kernel, of_outputs = re.split(r"_|->", instruction.attribute("dim_labels"))
+    arrays = {
+        "input": (of_inputs, inputs),
+        "kernel": (of_kernel, kernel),
+        "output": (of_outputs, outputs),
+    }
+
+    def size(of: str, label: str) -> int:
+        own, array = arrays[of]
+        return array.dims[own.index(label)]
+
+    window = _window(instruction)
+    covered = 1
+    for axis in range(len(window.get("size", ()))):
+
+        def field(name: str, default: int, axis: int = axis) -> int:
+            return window[name][axis] if name in window else default
+
+        covered *= _covered(
+            size("input", str(axis)),
+            size("output", str(axis)),
+            window["size"][axis],
+            stride=field("stride", 1),
+            before=field("pad", 0),
+            input_dilation=field("lhs_dilate", 1),
+            window_dilation=field("rhs_dilate", 1),
+        )
+    return 2 * size("output", "b") * size("output", "f") * size("kernel", "i") * covered
+
+
+@functools.cache
+def _covered(
+    inputs: int,
+    outputs: int,
+    window: int,
+    *,
+    stride: int,
+    before: int,
+    input_dilation: int,
+    window_dilation: int,
+) -> int:
+    """Pairs of an output and a place of the window that meet an input, along one axis.
+
+    Args:
+      inputs: along the axis.
+      outputs: along it.
+      window: places.
+      stride: inputs, with the zeros between them, from an output to the next.
+      before: padding before the first input.
+      input_dilation: 1 and the zeros between two inputs.
+      window_dilation: 1 and the gap between two places of the window.
+    """
+    places = np.arange(outputs)[:, None] * stride + np.arange(window) * window_dilation - before
+    met = (places >= 0) & (places % input_dilation == 0) & (places // input_dilation < inputs)
+    return int(met.sum())
 
 
 def _product(instruction: Instruction, operands: list[Array], count: int) -> Flops:
@@ -113,11 +172,9 @@ def _product(instruction: Instruction, operands: list[Array], count: int) -> Flo
 
 
 def _window(instruction: Instruction) -> dict[str, tuple[int, ...]]:
-    """Sizes, strides and dilations of a window: 'size=3x3 stride=2x2' -> {'size': (3, 3), 'stride': (2, 2)}."""
-    text = instruction.attribute("window") or ""
-    fields = dict(part.split("=") for part in text.split())
+    """Fields of a window by axis, of the padding that before: 'size=3x3 pad=1_2x0_1' -> size (3, 3), pad (1, 0)."""
+    fields = dict(part.split("=") for part in (instruction.attribute("window") or "").split())
     return {
-        name: tuple(int(size) for size in value.split("x"))
+        name: tuple(int(number.partition("_")[0]) for number in value.split("x"))
         for name, value in fields.items()
-        if re.fullmatch(r"[\dx]+", value)
     }

@@ -71,17 +71,18 @@ def _convolve(images: jax.Array, kernel: jax.Array, **options: Any) -> jax.Array
 
 
 @pytest.mark.parametrize(
-    ("options", "outputs"),
+    ("options", "covered"),
     [
-        ({"padding": "SAME"}, 16 * 16),
-        ({"padding": "VALID"}, 14 * 14),
-        ({"padding": "SAME", "window_strides": (2, 2)}, 8 * 8),
+        # Three places of the window for each output of an axis, less those that lie on padding.
+        ({"padding": "SAME"}, 16 * 3 - 2),
+        ({"padding": "VALID"}, 14 * 3),
+        ({"padding": "SAME", "window_strides": (2, 2)}, 8 * 3 - 1),
     ],
 )
-def test_a_convolution(options: dict[str, Any], outputs: int) -> None:
-    """Each output is a sum over a window of 3×3 and 5 channels."""
+def test_a_convolution(options: dict[str, Any], covered: int) -> None:
+    """Two images, from 5 channels to 7."""
     program = compiled(lambda x, k: _convolve(x, k, **options), (2, 16, 16, 5), (3, 3, 5, 7))
-    assert totals(program).flops[FLOAT32] == 2 * (2 * outputs * 7) * (3 * 3 * 5)
+    assert totals(program).flops[FLOAT32] == 2 * (2 * 7 * 5) * covered**2
 
 
 def test_a_convolution_in_groups_sums_over_the_channels_of_its_group() -> None:
@@ -90,7 +91,7 @@ def test_a_convolution_in_groups_sums_over_the_channels_of_its_group() -> None:
         (1, 8, 8, 6),
         (3, 3, 2, 9),
     )
-    assert totals(program).flops[FLOAT32] == 2 * (8 * 8 * 9) * (3 * 3 * 2)
+    assert totals(program).flops[FLOAT32] == 2 * (9 * 2) * (8 * 3 - 2) ** 2
 
 
 def test_zeros_that_a_transposed_convolution_inserts_are_not_multiplied() -> None:
@@ -99,7 +100,7 @@ def test_zeros_that_a_transposed_convolution_inserts_are_not_multiplied() -> Non
         (1, 8, 8, 4),
         (3, 3, 4, 4),
     )
-    assert totals(program).flops[FLOAT32] == 2 * (16 * 16 * 4) * (3 * 3 * 4) // 4
+    assert totals(program).flops[FLOAT32] == 2 * (4 * 4) * (8 * 3 - 1) ** 2
 
 
 def test_a_fusion_reads_and_writes_once() -> None:
@@ -203,7 +204,7 @@ def test_convolutions_of_cudnn(operands: str, result: str, target: str) -> None:
         f"""custom_call_target="{target}", backend_config={{"cudnn_conv_backend_config":{{"activation_mode":"kNone"}}}}
   ROOT %r = f32[2]{{0}} get-tuple-element(%c), index=0"""
     )
-    assert only(kernels).flops == {FLOAT32: 2 * (2 * 16 * 16 * 7) * (3 * 3 * 5)}
+    assert only(kernels).flops == {FLOAT32: 2 * (2 * 7 * 5) * (16 * 3 - 2) ** 2}
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("DEFAULT", FLOAT32), ("HIGHEST", HIGHEST)])
@@ -337,6 +338,17 @@ def test_trips_of_a_loop_follow_from_its_counter(bound: str, last: str, launches
         _COUNTED.format(bound=bound, last=last),
     )
     assert {kernel.name: kernel.launches for kernel in kernels}["y"] == launches
+
+
+def test_a_matrix_product_that_a_tpu_does_as_a_convolution() -> None:
+    """64 batches of [256, 64] × [64, 256]: the window is all batches, and meets one of them at each output."""
+    kernels = gpu(
+        """  %a = f32[256,64,1]{1,0,2:T(8,128)} parameter(0)
+  %b = f32[64,64,256]{2,0,1:T(8,128)} parameter(1)
+  ROOT %c = f32[256,64,256]{2,0,1:T(8,128)} convolution(%a, %b), window={size=64 pad=63_63 rhs_reversal=1}, """
+        "dim_labels=bf0_i0o->b0f, operand_precision={highest,highest}"
+    )
+    assert only(kernels).flops == {HIGHEST: 2 * 64 * 256 * 64 * 256}
 
 
 def test_on_chip_memory_of_tpus_is_no_traffic() -> None:
