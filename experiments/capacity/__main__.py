@@ -14,7 +14,7 @@ import sys
 
 from absl import flags, logging
 
-from fpliif_jax import command_line
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 
 _CONFIG = command_line.define_config_flag()

@@ -9,8 +9,9 @@ import jax
 import ml_collections
 import numpy as np
 
-from fpliif_jax import parallel, systems
+from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
+from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, parse_protocols

@@ -3,8 +3,8 @@
 import jax
 from jax.experimental import topologies
 
-from fpliif_jax import parallel
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.capacity.before_jax import COMPILERS
 from fpliif_jax.experiments.capacity.chips import Chip
 

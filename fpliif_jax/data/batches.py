@@ -111,7 +111,7 @@ def evaluation_batches(
         return batch
 
     batches = grain.MapDataset.range(steps_per_epoch(len(split), batch_size)).map(load)
-    options = grain.ReadOptions(num_threads=min(4, os.cpu_count() or 1), prefetch_buffer_size=2)
+    options = grain.ReadOptions(num_threads=min(4, os.cpu_count() or 1), prefetch_buffer_size=4)
     return iter(batches.to_iter_dataset(options))
 
 

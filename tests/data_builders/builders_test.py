@@ -353,6 +353,8 @@ print(sum(len(list(s)) for s in tfds.data_source("lapa", data_dir=sys.argv[2]).v
 for name in sys.modules:
     assert name.split(".")[0] not in ("tensorflow", "jax"), name
     own = ("fpliif_jax.data_builders", "fpliif_jax.commands.lazy_exports")
+    if name == "fpliif_jax.commands":  # an empty room
+        continue
     assert not name.startswith("fpliif_jax.") or name.startswith(own), name
 """
     run = run_python(code, write_lapa(manual_dir), data_dir)

@@ -41,7 +41,7 @@ def test_padded_rows_per_device(batch_size: int, microbatch: int, rows: int) -> 
 
 def test_half_a_cluster_address_is_refused() -> None:
     with pytest.raises(parallel.ParallelError, match="together"):
-        parallel.initialize("localhost:1234", None, None)
+        parallel.initialize("auto", "localhost:1234", None, None)
 
 
 def test_programs_are_made_for_devices_that_are_not_here() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from fpliif_jax import parallel
+from fpliif_jax.devices import parallel
 
 # A CPU is fastest where the widest activation of a chunk stays in the cache; beyond 8192 queries nothing is gained.
 _CPU_VALUES, _CPU_QUERIES = 2**20, 8192

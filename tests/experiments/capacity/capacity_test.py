@@ -10,8 +10,9 @@ import pytest
 from tiny_run import tiny_config
 
 import fpliif_jax
-from fpliif_jax import command_line, parallel
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.capacity import before_jax, chips, programs, report
 from fpliif_jax.experiments.capacity.programs import Compiled
 
