@@ -48,7 +48,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.synthetic.num_test = 0
     data.synthetic.image_size = 256
     data.synthetic.seed = 0
-    data.synthetic.style = config_dict.placeholder(str)  # None: "plain"; or "photographic"
+    data.synthetic.style = config_dict.placeholder(str)  # None: plain; or photographic
 
     train = config.train = ml_collections.ConfigDict()
     train.batch_size = 64  # global, over all devices of all hosts

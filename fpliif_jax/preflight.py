@@ -159,8 +159,10 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     config = config.copy_and_resolve_references()
     with config.unlocked():
         for group, fields in _UNTRACED.items():
+            settings = config[group] if group else config
             for field in fields:
-                del (config[group] if group else config)[field]
+                if field in settings:  # a config file of one's own may lack some
+                    del settings[field]
         for settings in (config.train, *config.train.values()):
             for field in _UNTRACED_NUMBERS:
                 if isinstance(settings, ml_collections.ConfigDict) and field in settings:

@@ -1,5 +1,6 @@
 """Trains and evaluates: what `python -m fpliif_jax.main` does once its flags are read."""
 
+import json
 import os
 import pathlib
 import sys
@@ -27,7 +28,8 @@ from fpliif_jax.preflight import (
     check_settings,
     warn_of_dtype,
 )
-from fpliif_jax.run_folder import run_lock, run_record
+from fpliif_jax.run_folder import config_fields, run_lock, run_record
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.training import loop
 
 _LONGEST_REASON = 300  # characters of what JAX says of a process that is gone
@@ -75,8 +77,9 @@ def main(
         apply_to_jax(config)
         parallel.initialize(*processes)
         supervision.joined()
-        parallel.check_same_in_all(f"{config.to_json()} {folder} {mode} {torch_checkpoint}")
         check_devices()
+        parallel.check_joined(processes[0])
+        parallel.check_same_in_all(_shared_settings(config, workdir, mode, torch_checkpoint))
         check_settings(config)
         warn_of_dtype(config)
         run(config, folder, mode, torch_checkpoint, interruption)
@@ -85,6 +88,17 @@ def main(
             _end_one_of_several(error)
         raise
     return interruption.exit_code if interruption.requested else 0
+
+
+def _shared_settings(config: ml_collections.ConfigDict, *arguments: str | None) -> str:
+    """What all processes of a run must have been started with: places, costs and displays may be a machine's own."""
+    own = (config_fields.Role.PLACE, config_fields.Role.COST, config_fields.Role.DISPLAY)
+    fields = {
+        name: value
+        for name, value in flatten_config(json_config(config)).items()
+        if not config_fields.has_role(name, *own)
+    }
+    return json.dumps([fields, arguments], sort_keys=True)
 
 
 def _end_one_of_several(error: Exception) -> NoReturn:

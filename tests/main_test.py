@@ -182,6 +182,14 @@ def test_two_processes_train_as_one(
     assert np.abs(matrices[0] - matrices[1]).sum() <= 0.01 * matrices[0].sum()
 
 
+def test_a_platform_that_is_not_there_is_told_in_a_line() -> None:
+    child = _start(JAX_PLATFORMS="nonsense")
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert "error: JAX finds no device for JAX_PLATFORMS=nonsense" in errors
+    assert "Traceback" not in errors
+
+
 def test_processes_that_were_started_together_do_not_train_alone() -> None:
     # Open MPI 5 leaves no address, and JAX 0.10 finds none.
     child = _start(OMPI_COMM_WORLD_SIZE="2", OMPI_COMM_WORLD_RANK="0")

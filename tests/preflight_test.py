@@ -121,6 +121,15 @@ def test_microbatches_are_refused_with_batch_norm() -> None:
         preflight.check_settings(config)
 
 
+def test_a_config_file_of_ones_own_may_lack_what_training_is_not_traced_with() -> None:
+    config: ml_collections.ConfigDict = tiny_config()
+    with config.unlocked():
+        for settings, field in ((config, "study"), (config, "seeds"), (config.data, "cache_dir")):
+            if field in settings:
+                del settings[field]
+    preflight.check_settings(config)
+
+
 def test_a_locked_config_has_no_new_fields() -> None:
     config: ml_collections.ConfigDict = tiny_config()
     with pytest.raises(AttributeError, match='Did you mean "epochs"'):

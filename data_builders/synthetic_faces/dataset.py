@@ -30,7 +30,7 @@ from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
 DRAWING_VERSIONS = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
 _FIRST_WITH_RIGHT_SIDES = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
 # Those of the styles beyond the plain one, part of their sets' settings too: raised with what they alone draw.
-STYLE_VERSIONS = {"photographic": 1}
+STYLE_VERSIONS = {"photographic": 2}
 _FEW_FACES = 24  # not worth the start of worker processes
 
 

@@ -48,6 +48,8 @@ def _work() -> None:
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     if unknown := [name for name in _PROGRAMS.value if name not in programs.PROGRAMS]:
         raise UserError(f"--programs={unknown[0]}: give some of {', '.join(programs.PROGRAMS)}")
+    if _OUTPUT.value and not pathlib.Path(_OUTPUT.value).parent.is_dir():
+        raise UserError(f"--output={_OUTPUT.value}: there is no folder for it; make it first")
     preflight.apply_to_jax(config)
     # What is compiled for a chip that is not here can be kept, but not read again.
     jax.config.update("jax_enable_compilation_cache", False)

@@ -154,6 +154,10 @@ def _starts_nothing(instruction: Instruction) -> bool:
     return opcode in _NOTHING or opcode.endswith(("-done", "-update"))
 
 
+# Of these the result begins with the operands, of others (copies) with what is written.
+_OPERANDS_FIRST = ("all-gather-start", "collective-permute-start")
+
+
 def _bytes(program: Program, computation: Computation, instruction: Instruction) -> int:
     """That one launch reads and writes."""
     operands = [computation[name] for name in dict.fromkeys(instruction.operands)]
@@ -166,8 +170,12 @@ def _bytes(program: Program, computation: Computation, instruction: Instruction)
     if opcode == "dynamic-update-slice":
         return 2 * computation.operands(instruction)[1].result_bytes
     read = sum(operand.result_bytes for operand in operands)
+    if opcode == "all-reduce-start":
+        return read + sum(array.bytes for array in instruction.results)
     if opcode.endswith("-start"):  # its result has the operands in it, and a handle
-        return read + sum(array.bytes for array in instruction.results[:1])
+        count = len(instruction.operands)
+        first = count if opcode in _OPERANDS_FIRST else 0
+        return read + sum(array.bytes for array in instruction.results[first : first + count])
     return read + instruction.result_bytes
 
 

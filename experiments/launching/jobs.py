@@ -41,7 +41,9 @@ class Step:
     @property
     def command(self) -> list[str]:
         """Arguments of the process, with the interpreter that runs this one."""
-        return [sys.executable, "-m", self.module, *self.arguments]
+        # A study that a launcher of several processes has started is still one run after another.
+        alone = ["--distributed=off"] if self.module == "fpliif_jax.main" else []
+        return [sys.executable, "-m", self.module, *self.arguments, *alone]
 
     def __str__(self) -> str:
         return shlex.join(["python", "-m", self.module, *self.arguments])

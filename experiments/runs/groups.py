@@ -64,7 +64,10 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     by_config: dict[str, list[Run]] = {}
     for run in runs:
         if run.status != "broken":
-            key = json.dumps(_without_numbers(_without_seeds(run.config)), sort_keys=True)
+            settings = flatten_config(_without_numbers(_without_seeds(run.config)))
+            # A field that is None is one that earlier versions did not have.
+            settings = {name: value for name, value in settings.items() if value is not None}
+            key = json.dumps(settings, sort_keys=True)
             by_config.setdefault(key, []).append(run)
     grouped = []
     for same in itertools.chain.from_iterable(map(_by_numbers, by_config.values())):

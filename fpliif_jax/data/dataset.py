@@ -237,7 +237,11 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     if style != "plain":
         faces += f"-{style}{synthetic_faces.STYLE_VERSIONS[style]}"
     manual_dir = pathlib.Path(config.manual_dir).expanduser() / faces
-    reason = synthetic_faces.why_outdated(config.name, earlier) if version > 1 else None
+    reason = (
+        synthetic_faces.why_outdated(config.name, earlier)
+        if version > 1 and style == "plain"
+        else None
+    )
     if reason is not None and not manual_dir.exists():
         logging.warning("%s: drawn anew in %s, for %s", earlier, manual_dir, reason)
     data_dir = pathlib.Path(config.data_dir).expanduser() / faces

@@ -6,17 +6,17 @@ each believe to be alone, and which of the machine's devices the process may tak
 """
 
 import dataclasses
-import glob
 import importlib.util
+import pathlib
 from collections.abc import Mapping
 
 _SLURM_TASKS = "SLURM_STEP_NUM_TASKS"
 _OPEN_MPI_PROCESSES = "OMPI_COMM_WORLD_SIZE"
 # The number of processes, where the launcher says it: variable -> launcher.
-_COUNTS = {
-    _SLURM_TASKS: "Slurm",
+_COUNTS = {  # in this order: mpirun may have started its own helpers by srun
     _OPEN_MPI_PROCESSES: "Open MPI",
     "PMI_SIZE": "MPI",
+    _SLURM_TASKS: "Slurm",
     "WORLD_SIZE": "torchrun",
 }
 # Names of the processes, separated by commas.
@@ -31,6 +31,7 @@ _HOW_TO_JOIN = {
     "Open MPI": "JAX joins processes of Open MPI 5 through mpi4py: pip install mpi4py",
     "an indexed Kubernetes job": 'JAX asks Kubernetes for them: pip install "jax[k8s]", see docs/clusters.md',
 }
+_GOOGLE, _NETWORK_CARD = "0x1ae0", "0x0042"  # PCI identities
 _GIVEN = "give --coordinator_address, --num_processes and --process_id"
 
 
@@ -65,7 +66,9 @@ def detect(environment: Mapping[str, str]) -> Launcher | None:
     """
     for variable, name in _COUNTS.items():
         count = _number(environment.get(variable))
-        if count > 1:
+        # srun --mpi=pmi2 speaks MPI's language to the processes, and JAX knows Slurm's.
+        is_slurm = variable == "PMI_SIZE" and count == _number(environment.get(_SLURM_TASKS))
+        if count > 1 and not is_slurm:
             return Launcher(
                 name, count, _detection(variable, environment), _takes_all_devices(environment)
             )
@@ -82,9 +85,13 @@ def detect(environment: Mapping[str, str]) -> Launcher | None:
 
 def is_cloud_tpu() -> bool:
     """Whether this machine has TPUs: its neighbours of the same slice are known to Google's metadata server alone."""
-    return importlib.util.find_spec("libtpu") is not None and bool(
-        glob.glob("/dev/accel[0-9]*") or glob.glob("/dev/vfio/[0-9]*")
-    )
+    if importlib.util.find_spec("libtpu") is None:
+        return False
+    for device in pathlib.Path("/sys/bus/pci/devices").glob("*"):
+        vendor, model = ((device / name).read_text().strip() for name in ("vendor", "device"))
+        if vendor == _GOOGLE and model != _NETWORK_CARD:
+            return True
+    return False
 
 
 def _number(text: str | None) -> int:
@@ -102,13 +109,12 @@ def _detection(variable: str, environment: Mapping[str, str]) -> str | None:
 def _takes_all_devices(environment: Mapping[str, str]) -> bool:
     """Whether no other process of the run may take a device of this machine that this process sees.
 
-    One process a machine drives all devices there; and a process that was given one device (--gpus-per-task=1) sees
-    it as number 0, whatever its index among the machine's processes.
+    One process a machine drives all devices there; and a process that Slurm gave devices of its own (--gpus-per-task)
+    sees these alone, from number 0 on, whatever its index among the machine's processes.
     """
     tasks, nodes = (
         _number(environment.get(name)) for name in (_SLURM_TASKS, "SLURM_STEP_NUM_NODES")
     )
     is_alone_here = tasks > 1 and tasks == nodes
     is_alone_here |= environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") == "1"
-    devices = environment.get("CUDA_VISIBLE_DEVICES", "")
-    return is_alone_here or (devices != "" and "," not in devices)
+    return is_alone_here or "SLURM_GPUS_PER_TASK" in environment

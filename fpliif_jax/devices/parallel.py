@@ -140,14 +140,18 @@ def initialize(
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     started_by = launcher.detect(os.environ)
     # An empty list: all that the process sees. None: JAX's own rule, one device for each process of a machine.
-    devices = [] if started_by is None or started_by.takes_all_devices else None
+    takes_all = started_by is None or started_by.takes_all_devices
+    devices = [] if takes_all and "JAX_LOCAL_DEVICE_IDS" not in os.environ else None
     if any(is_set):
         _join(coordinator_address, num_processes, process_id, local_device_ids=devices)
     elif started_by is not None:
         _join_by_launcher(started_by, devices)
     else:  # TPUs, which may be those of one machine alone
-        with contextlib.suppress(ValueError):  # JAX knows of no other
-            jax.distributed.initialize(heartbeat_timeout_seconds=_HEARTBEAT_SECONDS)
+        try:
+            _join()
+        except ParallelError as error:
+            if "coordinator_address should be defined" not in str(error):  # JAX knows of no other
+                raise
 
 
 def _join(*process: Any, **options: Any) -> None:
@@ -156,22 +160,41 @@ def _join(*process: Any, **options: Any) -> None:
             *process, heartbeat_timeout_seconds=_HEARTBEAT_SECONDS, **options
         )
     except Exception as error:  # JAX's cluster detection asks services by packages of their own
-        raise ParallelError(f"the processes could not join: {error}") from error
+        reason = str(error).rstrip(".")
+        raise ParallelError(f"the processes could not join: {reason}") from error
 
 
 def _join_by_launcher(started_by: launcher.Launcher, devices: list[int] | None) -> None:
     several = started_by.num_processes or "several"
-    remedy = f"{started_by.how_to_join}; to train in this process alone, say --distributed=off"
     try:
         _join(cluster_detection_method=started_by.detection, local_device_ids=devices)
     except ParallelError as error:
         raise ParallelError(
-            f"{started_by.name} has started this process as one of {several}; {error}. {remedy}"
+            f"{started_by.name} has started this process as one of {several}; {error}. "
+            f"{_remedy(started_by)}"
         ) from error
-    if started_by.num_processes not in (None, jax.process_count()):
-        raise ParallelError(
-            f"{started_by.name} has started {several} processes; {jax.process_count()} joined. {remedy}"
-        )
+
+
+def _remedy(started_by: launcher.Launcher) -> str:
+    return f"{started_by.how_to_join}; to train in this process alone, say --distributed=off"
+
+
+def check_joined(distributed: str) -> None:
+    """Checks that as many processes have joined as a launcher has started. Call it when JAX has its devices.
+
+    Args:
+      distributed: 'auto' or 'off', see `initialize`.
+
+    Raises:
+      ParallelError: there are fewer or more.
+    """
+    started_by = launcher.detect(os.environ) if distributed == "auto" else None
+    if started_by is None or started_by.num_processes in (None, jax.process_count()):
+        return
+    raise ParallelError(
+        f"{started_by.name} has started {started_by.num_processes} processes; {jax.process_count()} joined. "
+        f"{_remedy(started_by)}"
+    )
 
 
 def check_same_in_all(settings: str) -> None:

@@ -106,9 +106,7 @@ FIELDS: dict[str, Field] = {
     "data.synthetic.num_test": Field(_COUNT_OR_0, Role.DRAWING),
     "data.synthetic.image_size": Field(Number(32, 4_096, is_whole=True), Role.DRAWING),
     "data.synthetic.seed": Field(_SEED, Role.DRAWING),
-    "data.synthetic.style": Field(
-        Choice(("plain", "photographic"), is_optional=True), Role.DRAWING
-    ),
+    "data.synthetic.style": Field(Choice(("photographic",), is_optional=True), Role.DRAWING),
     "train.stages": Field(Names()),
     "train.batch_size": Field(_BATCH),
     "train.microbatch": Field(NumberOrAuto(Number(0, 2**20, is_whole=True)), Role.ROUNDING),

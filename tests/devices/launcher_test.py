@@ -17,6 +17,8 @@ _SLURM = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_NUM_NODES": "2", "SLURM_LOCAL
     [
         (_SLURM, "Slurm", 4),
         (_OPEN_MPI_4, "Open MPI", 4),
+        ({**_OPEN_MPI_4, "SLURM_STEP_NUM_TASKS": "2"}, "Open MPI", 4),  # mpirun by srun
+        ({**_SLURM, "PMI_SIZE": "4"}, "Slurm", 4),  # srun --mpi=pmi2
         ({"PMI_SIZE": "2", "PMI_RANK": "1"}, "MPI", 2),
         ({"WORLD_SIZE": "8", "RANK": "3"}, "torchrun", 8),
         ({"TPU_WORKER_HOSTNAMES": "t0,t1,t2,t3", "TPU_WORKER_ID": "1"}, "Cloud TPU", 4),
@@ -55,7 +57,8 @@ def test_a_process_alone_is_alone(environment: dict[str, str]) -> None:
         (_SLURM, False),  # two on each machine: one device each
         ({**_SLURM, "SLURM_STEP_NUM_NODES": "4"}, True),  # one on each machine: all of its devices
         ({**_SLURM, "CUDA_VISIBLE_DEVICES": "0,1"}, False),
-        ({**_SLURM, "CUDA_VISIBLE_DEVICES": "3"}, True),  # --gpus-per-task=1: number 0 of one
+        ({**_SLURM, "CUDA_VISIBLE_DEVICES": "0"}, False),  # one for both: JAX refuses the second
+        ({**_SLURM, "SLURM_GPUS_PER_TASK": "1"}, True),  # its own, from number 0 on
         (_OPEN_MPI_4, False),
         ({**_OPEN_MPI_4, "OMPI_COMM_WORLD_LOCAL_SIZE": "1"}, True),
     ],

@@ -51,6 +51,9 @@ def draw_clothes(
     canvas: Canvas, pose: HeadPose, person: PhotographicPerson, rng: np.random.Generator
 ) -> None:
     """Shoulders below a neckline; bare ones where it lies beneath the picture."""
+    own = rng.spawn(1)[
+        0
+    ]  # what is in the picture hangs on its size, and must not shift later draws
     width = person.neck_width
     depth = person.neckline
     collar = [
@@ -83,7 +86,7 @@ def draw_clothes(
                 ribbon(pose.on_body(flap[1:]), 0.04 * pose.unit), blur=0.01 * pose.unit
             )
             canvas.tint(rim.within(lapel), 0.65)
-    texture_cloth(canvas, pose, person, rng)
+    texture_cloth(canvas, pose, person, own)
 
 
 def texture_cloth(

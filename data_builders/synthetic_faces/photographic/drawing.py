@@ -73,7 +73,7 @@ def draw_photographic_face(rng: np.random.Generator, image_size: int) -> Face:
         draw_eyeglasses(canvas, pose, person)
     if person.hat:
         draw_hat(canvas, pose, person)
-        texture_cloth(canvas, pose, person, rng, classes.HAT)
+        texture_cloth(canvas, pose, person, rng.spawn(1)[0], classes.HAT)
     if person.occluder:
         draw_occluder(canvas, pose, person, rng)
     return Face(

@@ -238,6 +238,18 @@ def test_products_of_bfloat16_within_a_fusion() -> None:
     assert kernel.bytes == 2 * (30 * 40 + 40 * 50 + 30 * 50)
 
 
+def test_what_a_started_collective_writes_is_its_result() -> None:
+    kernels = gpu(
+        """  %a = f32[10]{0} parameter(0)
+  %b = f32[20]{0} parameter(1)
+  %g = (f32[10]{0}, f32[40]{0}) all-gather-start(%a), dimensions={0}
+  %h = f32[40]{0} all-gather-done(%g)
+  %s = (f32[10]{0}, f32[20]{0}) all-reduce-start(%a, %b), to_apply=%add
+  ROOT %d = (f32[10]{0}, f32[20]{0}) all-reduce-done(%s)"""
+    )
+    assert [(k.name, k.bytes) for k in kernels] == [("g", 4 * (10 + 40)), ("s", 2 * 4 * (10 + 20))]
+
+
 def test_loops_collectives_and_what_starts_nothing() -> None:
     kernels = gpu(
         """  %a = f32[100]{0} parameter(0)

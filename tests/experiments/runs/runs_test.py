@@ -739,6 +739,14 @@ def test_runs_from_before_auto_belong_to_those_with_it(tmp_path: pathlib.Path) -
     assert len(grouped(tmp_path)) == 3
 
 
+def test_a_field_that_earlier_versions_did_not_have_parts_no_group(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path / "seed0", config_of(0))
+    write_run(tmp_path / "seed1", config_of(1) | {"new": {"style": None}})
+    write_run(tmp_path / "seed2", config_of(2) | {"new": {"style": "another"}})
+    names = [[run.name for run in g.runs] for g in group_runs(runs.read_runs(tmp_path))]
+    assert names == [["seed0", "seed1"], ["seed2"]]
+
+
 def test_other_data_are_another_group(tmp_path: pathlib.Path) -> None:
     for seed, fingerprint in enumerate(("abc", "abc", "def")):
         write_run(tmp_path / f"seed{seed}", config_of(seed), fingerprint=fingerprint)
