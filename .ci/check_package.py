@@ -9,7 +9,7 @@ import tarfile
 import zipfile
 
 PARTS = ("fpliif_jax", "configs", "data_builders", "experiments")
-DATA = (".md", ".bib", ".txt", ".csv", ".css", ".js", ".jinja", ".py", ".typed")
+DATA = (".md", ".bib", ".txt", ".csv", ".css", ".js", ".jinja", ".py", ".safetensors", ".typed")
 
 
 def main(from_sdist: str, from_tree: str, sdist: str) -> None:

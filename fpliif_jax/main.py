@@ -11,6 +11,7 @@ it is finished.
 from absl import flags
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.weights import shipped
 
 _CONFIG = command_line.define_config_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run's folder; none: runs/<config>/seed<seed>.")
@@ -18,6 +19,9 @@ _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train", "eval", "train_and_eval"], "What to do."
 )
 _TORCH = flags.DEFINE_string("torch_checkpoint", None, "File of weights to evaluate.")
+_WEIGHTS = flags.DEFINE_string(
+    "weights", None, f"Weights of the package to evaluate: {', '.join(shipped.NAMES)}."
+)
 _DISTRIBUTED = flags.DEFINE_enum(
     "distributed",
     "auto",
@@ -38,6 +42,7 @@ def _work() -> int:
         workdir=_WORKDIR.value,
         mode=_MODE.value,
         torch_checkpoint=_TORCH.value,
+        weights=_WEIGHTS.value,
         processes=(
             _DISTRIBUTED.value,
             _COORDINATOR.value,

@@ -1,10 +1,13 @@
 """Trains and evaluates: what `python -m fpliif_jax.main` does once its flags are read."""
 
+import dataclasses
+import functools
 import json
 import os
 import pathlib
 import sys
 import traceback
+from collections.abc import Callable
 from logging import Formatter
 from typing import NoReturn
 
@@ -19,7 +22,7 @@ from fpliif_jax.data_builders.errors import USER_ERRORS
 from fpliif_jax.devices import parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
 from fpliif_jax.evaluation.results import table
-from fpliif_jax.interop import read_weights
+from fpliif_jax.interop import InteropError, read_weights
 from fpliif_jax.preflight import (
     SettingsError,
     apply_to_jax,
@@ -29,8 +32,11 @@ from fpliif_jax.preflight import (
     warn_of_dtype,
 )
 from fpliif_jax.run_folder import config_fields, run_lock, run_record
+from fpliif_jax.run_folder.checkpoint import CheckpointError
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.training import loop
+from fpliif_jax.weights import shipped
 
 _LONGEST_REASON = 300  # characters of what JAX says of a process that is gone
 
@@ -43,6 +49,7 @@ def main(
     mode: str,
     torch_checkpoint: str | None,
     processes: tuple[str, str | None, int | None, int | None],
+    weights: str | None = None,
 ) -> int:
     """Trains and evaluates.
 
@@ -54,6 +61,7 @@ def main(
       torch_checkpoint: file of weights to evaluate, or None.
       processes: of a run over several hosts: 'auto' or 'off', address of process 0, how many there are, and which this
         one is; see `parallel.initialize`.
+      weights: name of weights of the package to evaluate, or None.
 
     Returns:
       the exit code.
@@ -67,11 +75,18 @@ def main(
     if is_one_of_several:
         supervision.in_child()
     interruption = Interruption()
-    if torch_checkpoint and mode != "eval":
-        raise SettingsError("--torch_checkpoint is for --mode=eval")
-    run_name = (
-        f"torch-{pathlib.Path(torch_checkpoint).name}" if torch_checkpoint else f"seed{config.seed}"
-    )
+    if torch_checkpoint and weights:
+        raise SettingsError("--torch_checkpoint and --weights are both given: give one of them")
+    read_given, run_name = None, f"seed{config.seed}"
+    if torch_checkpoint:
+        read_given = functools.partial(read_weights, torch_checkpoint, config)
+        run_name = f"torch-{pathlib.Path(torch_checkpoint).name}"
+    elif weights:
+        read_given = functools.partial(_read_shipped, weights, config)
+        run_name = f"weights-{shipped.path(weights).stem}"
+    if read_given is not None and mode != "eval":
+        option = "torch_checkpoint" if torch_checkpoint else "weights"
+        raise SettingsError(f"--{option} is for --mode=eval")
     folder = pathlib.Path(workdir or f"runs/{config_name}/{run_name}").expanduser()
     try:
         apply_to_jax(config)
@@ -79,15 +94,30 @@ def main(
         supervision.joined()
         check_devices()
         parallel.check_joined(processes[0])
-        parallel.check_same_in_all(_shared_settings(config, workdir, mode, torch_checkpoint))
+        parallel.check_same_in_all(
+            _shared_settings(config, workdir, mode, torch_checkpoint, weights)
+        )
         check_settings(config)
         warn_of_dtype(config)
-        run(config, folder, mode, torch_checkpoint, interruption)
+        run(config, folder, mode, read_given, interruption)
     except Exception as error:
         if is_one_of_several:
             _end_one_of_several(error)
         raise
     return interruption.exit_code if interruption.requested else 0
+
+
+def _read_shipped(name: str, config: ml_collections.ConfigDict) -> InferenceCheckpoint:
+    """Weights of the package as the model of a config; SettingsError where they are not."""
+    shipped.content(name)  # compares the file with its digest
+    known = shipped.shipped(name)
+    try:
+        weights = read_weights(shipped.path(name), config)
+    except (InteropError, CheckpointError) as error:
+        raise SettingsError(
+            f"--weights={name} goes with --config={known.config} and its data: {error}"
+        ) from error
+    return dataclasses.replace(weights, note=known.note)
 
 
 def _shared_settings(config: ml_collections.ConfigDict, *arguments: str | None) -> str:
@@ -117,12 +147,18 @@ def run(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
     mode: str,
-    torch_checkpoint: str | None,
+    read_given: Callable[[], InferenceCheckpoint] | None,
     stop: Interruption,
 ) -> None:
-    """Prepares the data, then trains and evaluates; the arguments are those of `main`."""
+    """Prepares the data, then trains and evaluates.
+
+    Args:
+      config, workdir, mode: those of `main`.
+      read_given: gives a model to evaluate instead of the run's checkpoints.
+      stop: asks to stop.
+    """
     run_record.check_workdir(workdir)
-    weights = read_weights(torch_checkpoint, config) if torch_checkpoint else None
+    weights = read_given() if read_given is not None else None
     if mode == "eval" and weights is None:
         checkpoints_to_evaluate(config, workdir)  # so that a wrong folder ends at once
     dataset = load_dataset(config.data)

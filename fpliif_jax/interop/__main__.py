@@ -1,12 +1,14 @@
 """Writes the weights of a run as a file, or makes a run of a file of weights.
 
     python -m fpliif_jax.interop --workdir=RUN --output=model.safetensors
+    python -m fpliif_jax.interop --weights=drawn --output=model.pth
     python -m fpliif_jax.interop --input=model.safetensors --config=lapa --workdir=NEWRUN
 
 Files end with .safetensors, .pth, .pt or .pth.tar; the last three need PyTorch. Of a run of FP-LIIF the best checkpoint
-is written, or with --checkpoint=last the last. The other way the config must be the one the weights were
-trained with, as far as the model goes, and --config.FIELD=VALUE works as in training; the files of
-STN-iCNN's authors will do too. The new run can be evaluated and used for prediction as any other.
+is written, or with --checkpoint=last the last; --weights names weights that come with the package. The other way the
+config must be the one the weights were trained with, as far as the model goes, and --config.FIELD=VALUE works as in
+training; the files of STN-iCNN's authors will do too. The new run can be evaluated and used for prediction as any
+other.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.weights import trained_model
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,21 +29,23 @@ def _work(flags: argparse.Namespace, config_arguments: list[str]) -> None:
     import jax
 
     from fpliif_jax import preflight
-    from fpliif_jax.interop import make_run, write_weights
+    from fpliif_jax.interop.file_formats import check_name
+    from fpliif_jax.interop.run_weights import make_run, write_model
 
     # Copying weights must not take the memory of a GPU at which others are at work.
     jax.config.update("jax_platforms", "cpu")
-    workdir = pathlib.Path(flags.workdir).expanduser()
     if flags.output:
         output = pathlib.Path(flags.output).expanduser()
-        written = write_weights(workdir, flags.checkpoint or "best", output)
+        check_name(output)
+        chosen = trained_model.load(flags)
+        written = write_model(chosen.trained, chosen.checkpoint, chosen.origin, output)
         print(
-            f"{output}: {written.values:,} values of the {flags.checkpoint or 'best'} checkpoint "
-            f"(step {written.step}), sha256 {written.sha256}"
+            f"{output}: {written.values:,} values of {chosen.description}, sha256 {written.sha256}"
         )
     else:
         config = command_line.config_of(config_arguments)
         preflight.check_settings(config)
+        workdir = pathlib.Path(flags.workdir).expanduser()
         note = make_run(pathlib.Path(flags.input).expanduser(), config, workdir)
         print(f"{workdir}: checkpoint best holds {note}")
 
@@ -48,11 +53,10 @@ def _work(flags: argparse.Namespace, config_arguments: list[str]) -> None:
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """The flags, and the arguments that are for the config."""
     parser = command_line.CommandParser("fpliif_jax.interop", __doc__)
-    parser.add_argument("--workdir", required=True, help="folder of the run, or of the new one")
+    trained_model.add_arguments(parser, "folder of the run, or of the new one")
     files = parser.add_mutually_exclusive_group(required=True)
     files.add_argument("--output", help="file to write the weights of the run to")
     files.add_argument("--input", help="file of weights to make a run of")
-    parser.add_argument("--checkpoint", choices=("best", "last"), help="to write; default: best")
     flags, rest = parser.parse_known_args(arguments)
     wrong = [argument for argument in rest if not argument.startswith("--config")]
     if wrong:
@@ -63,8 +67,11 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
         sys.exit(
             "error: --input needs --config=NAME or FILE, the experiment that the weights are of"
         )
-    if flags.input and flags.checkpoint:
-        sys.exit("error: --checkpoint is for --output")
+    for name in ("checkpoint", "weights"):
+        if flags.input and getattr(flags, name):
+            sys.exit(f"error: --{name} is for --output")
+    if flags.input and not flags.workdir:
+        sys.exit("error: --input needs --workdir=NEWRUN, the folder of the run to make")
     return flags, rest
 
 

@@ -15,7 +15,7 @@ from fpliif_jax.interop.file_formats import check_name, sha256, write_file
 from fpliif_jax.interop.weights_of_file import read_weights
 from fpliif_jax.run_folder import checkpoint, config_fields, run_lock
 from fpliif_jax.run_folder.config_fields import Role
-from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems.state_dict import InteropError
@@ -53,13 +53,30 @@ def write_weights(
       InteropError: the run's system has no such format, the weights are not finite, or the file cannot be written.
     """
     check_name(output)
-    trained = load_for_inference(workdir, which)
+    return write_model(load_for_inference(workdir, which), which, str(workdir), output)
+
+
+def write_model(
+    trained: InferenceCheckpoint, which: str, origin: str, output: str | os.PathLike[str]
+) -> Written:
+    """Writes a trained model as `write_weights` does.
+
+    Args:
+      trained: the model.
+      which: the checkpoint that it is of, 'best' or 'last'.
+      origin: where it is from, named in errors.
+      output: see `write_weights`.
+
+    Raises:
+      InteropError: see `write_weights`.
+    """
+    check_name(output)
     name = trained.config.model.name
     to_torch = systems.of_name(name).to_torch if name in systems.names() else None
     if to_torch is None:
         can_be = [name for name in systems.names() if systems.of_name(name).to_torch]
         raise InteropError(
-            f"{workdir} is a run of {name!r}: only weights of "
+            f"{origin} is a run of {name!r}: only weights of "
             f"{', '.join(map(repr, can_be))} can be written"
         )
     arrays = to_torch(trained.variables)

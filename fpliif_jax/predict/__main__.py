@@ -1,7 +1,9 @@
 """Labels photos with a trained model.
 
-    python -m fpliif_jax.predict --workdir=runs/lapa/seed0 --output_dir=predicted photo.jpg
+    python -m fpliif_jax.predict --output_dir=predicted photo.jpg
     python -m fpliif_jax.predict --workdir=runs/lapa/seed0 --output_dir=predicted --output_size=512 FOLDER FOLDER
+
+Without --workdir it is a small FP-LIIF that comes with the package, trained on drawn faces alone (--weights=drawn).
 
 For every photo the output folder gets `<stem>_labels.png`, a palette picture whose pixel values are the class ids,
 and `<stem>_overlay.jpg`, the photo with the classes' colours laid over it. Folders are searched at
@@ -21,6 +23,7 @@ import sys
 from collections.abc import Sequence
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.weights import trained_model
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,14 +41,13 @@ def _work(flags: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_line.CommandParser("fpliif_jax.predict", __doc__)
     parser.add_argument("photos", nargs="+", help="photos, and folders of photos at any depth")
-    parser.add_argument("--workdir", required=True, help="folder of a run")
+    trained_model.add_arguments(parser)
     parser.add_argument("--output_dir", required=True, help="folder for the results")
     parser.add_argument(
         "--output_size",
         default="native",
         help="512, HEIGHTxWIDTH, or native: each photo's own size (default)",
     )
-    parser.add_argument("--checkpoint", default="best", help="best (default), last or after_STAGE")
     parser.add_argument(
         "--batch_size",
         type=int,

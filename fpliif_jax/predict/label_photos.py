@@ -25,8 +25,8 @@ from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.files import atomic_file
 from fpliif_jax.pictures.label_maps import overlay, palette_image, save_image
 from fpliif_jax.predict import photos
-from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems.labeller import Inputs, Labeller
+from fpliif_jax.weights import shipped, trained_model
 
 LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
 MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
@@ -202,7 +202,8 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     _check_places(tasks)
     if not tasks:
         raise PredictError(f"no photos in {', '.join(flags.photos)}")
-    trained = load_for_inference(flags.workdir, flags.checkpoint)
+    chosen = trained_model.load(flags, shipped.DEFAULT)
+    trained = chosen.trained
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -215,7 +216,9 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
         tqdm.tqdm.write(one_line(message), file=sys.stderr)
 
     if trained.sides_are_swapped:
-        report(f"note: {sides.explanation(flags.workdir)}")
+        report(f"note: {sides.explanation(chosen.origin)}")
+    if flags.workdir is None:
+        report(f"note: {trained.note}")
     if len(inputs) < len(files.photos):
         report(f"passed over {len(files.photos) - len(inputs)} results of an earlier run")
     if files.others:
@@ -233,7 +236,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     skipped = len(tasks) - num_labelled
     print(
         f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "
-        f"with the {flags.checkpoint} checkpoint (step {trained.step}): {one_line(output_dir)}"
+        f"with {chosen.description}: {one_line(output_dir)}"
         + (f"; {skipped} passed over" if skipped else "")
     )
     return len(tasks), num_labelled

@@ -9,6 +9,7 @@ import ml_collections
 from fpliif_jax.data import sides
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.checkpoint import CheckpointError
+from fpliif_jax.run_folder.run_config import config_of_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +66,8 @@ def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> Infe
         variables = {"params": state["params"]}
         if state.get("batch_stats"):
             variables["batch_stats"] = state["batch_stats"]
-        config = ml_collections.ConfigDict(_lists_to_tuples(progress["config"]))
         return InferenceCheckpoint(
-            config.lock(),
+            config_of_json(progress["config"]).lock(),
             variables,
             tuple(progress["class_names"]),
             int(progress["step"]),
@@ -79,12 +79,3 @@ def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> Infe
         raise CheckpointError(
             f"{checkpoint.directory(workdir, which)}: not a checkpoint of this program ({error!r})"
         ) from error
-
-
-def _lists_to_tuples(node: Any) -> Any:
-    """JSON has no tuples; configs have no lists."""
-    if isinstance(node, dict):
-        return {key: _lists_to_tuples(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return tuple(_lists_to_tuples(value) for value in node)
-    return node

@@ -14,6 +14,19 @@ def json_config(config: ml_collections.ConfigDict) -> dict[str, Any]:
     return json.loads(config.to_json())
 
 
+def config_of_json(saved: dict[str, Any]) -> ml_collections.ConfigDict:
+    """The inverse of `json_config`: lists become tuples, for JSON has no tuples and configs have no lists."""
+    return ml_collections.ConfigDict(_lists_to_tuples(saved))
+
+
+def _lists_to_tuples(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _lists_to_tuples(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return tuple(_lists_to_tuples(value) for value in node)
+    return node
+
+
 def config_fingerprint(config: dict[str, Any]) -> str:
     """SHA-256 of a config as JSON, whatever the order of its fields: equal for equal settings alone."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()

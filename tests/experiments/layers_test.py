@@ -13,6 +13,7 @@ _FLOORS = {
         {"main"},  # it starts what the next does
         {"train_and_evaluate"},
         {"interop", "predict"},
+        {"weights"},
         {"preflight"},
         {"training"},
         {"evaluation"},

@@ -21,6 +21,7 @@ from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import place_on_canvas
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import __main__, label_photos, photos
+from fpliif_jax.run_folder import inference_checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, labeller
 from fpliif_jax.systems.fp_liif.labeller import FPLIIFLabeller
@@ -82,7 +83,9 @@ def run(
     monkeypatch.chdir(tmp_path)
     asked = []
     monkeypatch.setattr(
-        label_photos, "load_for_inference", lambda *arguments: asked.append(arguments) or trained
+        inference_checkpoint,
+        "load_for_inference",
+        lambda *arguments: asked.append(arguments) or trained,
     )
 
     def run_command(*arguments: object) -> tuple[int, str, str]:
@@ -224,7 +227,7 @@ def test_the_unet_decoder_answers_too(
     run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unet = make_trained(decoder="conv_unet", features=4)
-    monkeypatch.setattr(label_photos, "load_for_inference", lambda *_: unet)
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: unet)
     save_photo(tmp_path / "photo.png", 40, 30)
     assert run("photo.png")[0] == 0
     found = Image.open("out/photo_labels.png")
@@ -336,7 +339,7 @@ def test_stn_icnn_labels_photos_of_every_size_at_their_own(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(label_photos, "load_for_inference", lambda *_: trained_stn_icnn)
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: trained_stn_icnn)
     # Smaller than the canvas, as large, larger, larger one way; odd margins.
     sizes = [(40, 30), (31, 45), (48, 48), (97, 131), (60, 33), (150, 90)]
     for number, size in enumerate(sizes):
@@ -365,7 +368,7 @@ def test_sides_of_an_earlier_run_are_told(
     config = trained_stn_icnn.config.copy_and_resolve_references().unlock()
     config.data.name = "celebamask_hq"
     trained = dataclasses.replace(trained_stn_icnn, config=config, whose_left=recorded)
-    monkeypatch.setattr(label_photos, "load_for_inference", lambda *_: trained)
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: trained)
     save_photo(tmp_path / "x.png")
     code, _, err = run("x.png")
     assert code == 0, err
@@ -384,7 +387,7 @@ def test_stn_icnn_takes_photos_of_unequal_sizes_in_one_batch(
     flag: str,
     size: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(label_photos, "load_for_inference", lambda *_: trained_stn_icnn)
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: trained_stn_icnn)
     for seed in range(5):  # the last batch of three is padded
         save_photo(tmp_path / "photos" / f"{seed}.png", 25 + 13 * seed, 61 - 7 * seed, seed)
     (tmp_path / "photos" / "1b.jpg").write_text("no photo")
