@@ -38,7 +38,7 @@ _FLOORS = {
         {"errors"},
     ),
     "experiments": (
-        {"audit", "benchmark", "capacity", "multi_seed", "report", "reproduce", "run"},
+        {"audit", "benchmark", "capacity", "groups", "multi_seed", "report", "reproduce", "run"},
         {"comparison", "launching"},
         {"cost", "plans", "pytorch", "robustness", "stats"},
         {"published", "runs"},

@@ -38,6 +38,8 @@ class PhotographicPerson(Person):
     """Lengths, angles and colours as in Person; shares and strengths are 0 … 1 where nothing else is said.
     Pairs are (the person's left, the person's right)."""
 
+    feminine: bool  # by these odds make-up, beard, jewels and lengths were drawn
+    expression: str  # neutral, closed smile, toothy smile or open mouth
     brow_y: float
     brow_ends: tuple[float, float]  # x of the inner and of the outer one
     brow_fall: float  # of the outer end below the inner
@@ -209,6 +211,8 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
     base_traits = {f.name: getattr(base, f.name) for f in fields(Person)}
     return PhotographicPerson(
         **(base_traits | changes),
+        feminine=feminine,
+        expression=expression,
         brow_y=normal(-0.352, 0.028, -0.42, -0.27),
         brow_ends=(normal(0.185, 0.035, 0.09, 0.28), normal(0.83, 0.055, 0.68, 0.95)),
         brow_fall=normal(0.02, 0.03, -0.05, 0.10),

@@ -1,0 +1,1 @@
+"""How well a model labels groups of drawn faces; the drawing knows exactly which face is in which."""

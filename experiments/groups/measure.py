@@ -1,0 +1,272 @@
+"""Draws faces, labels them and scores each group: what `python -m experiments.groups` does."""
+
+import argparse
+import csv
+import io
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from fpliif_jax import systems
+from fpliif_jax.commands import compilation_cache
+from fpliif_jax.data_builders import class_names
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.ordered_map import ordered_map
+from fpliif_jax.data_builders.synthetic_faces import STYLE_VERSIONS, Face, draw_face
+from fpliif_jax.data_builders.synthetic_faces.job import face_seed
+from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.groups.attributes import ATTRIBUTES
+from fpliif_jax.experiments.stats import image_bootstrap
+from fpliif_jax.files import atomic_file
+from fpliif_jax.pictures.sheet import prediction_sheet
+from fpliif_jax.run_folder.run_record import write_json
+from fpliif_jax.run_folder.same_run import refuse_swapped_sides
+from fpliif_jax.systems.labeller import Labeller
+from fpliif_jax.weights import trained_model
+
+STYLE = "photographic"
+MOST_FACES = 20_000
+FEWEST_FACES = 10  # of a group that may be called the worst
+_SIZES = (32, 1_024)  # of the pictures
+_SHEET_TILE = 160
+_COLUMNS = ("attribute", "group", "faces", "mean_f1", "low", "high", "lowest_class", "lowest_f1")
+
+_confusion_matrices = jax.jit(metrics.confusion_matrices, static_argnums=2)
+
+
+class GroupsError(UserError):
+    """The groups cannot be scored; the message says why and what to do."""
+
+
+class Scored(NamedTuple):
+    """What labelling N drawn faces gave.
+
+    Attributes:
+      groups: of each face its group by the name of the attribute.
+      matrices: int64 [N, C, C], confusion matrices, rows the truth.
+    """
+
+    groups: list[dict[str, str]]
+    matrices: np.ndarray
+
+
+def truth_of(names: tuple[str, ...]) -> Callable[[Face], np.ndarray]:
+    """The label map, uint8 [S, S], of a drawn face in a model's classes.
+
+    Raises:
+      GroupsError: drawn faces have no such classes.
+    """
+    if names == class_names.LAPA_AND_HELEN:
+        return lambda face: face.lapa_label_map
+    if names == class_names.CELEBAMASK_HQ:
+        return lambda face: face.label_map
+    raise GroupsError(
+        f"the model has {len(names)} classes, {', '.join(names[:4])} …: drawn faces have the 11 of LaPa and Helen "
+        "or the 19 of CelebAMask-HQ"
+    )
+
+
+def draw(seed: int, index: int, image_size: int) -> Face:
+    """Test face number `index` of the drawn set with that seed, as a config draws it."""
+    return draw_face(face_seed(seed, "test", index), image_size, STYLE)
+
+
+def label(labeller: Labeller, face: Face) -> np.ndarray:
+    """The model's label map of a face at its own size: uint8 [S, S]."""
+    size = face.image.shape[:2]
+    label_batch, _ = labeller.plan(size, 1)
+    inputs = jax.tree.map(lambda array: array[None], labeller.network_input(face.image))
+    return label_batch(inputs, size)[0]
+
+
+def score(labeller: Labeller, num_faces: int, seed: int, image_size: int) -> Scored:
+    """Draws and labels faces, one after the other, and counts how they were labelled.
+
+    Raises:
+      GroupsError: see `truth_of`.
+    """
+    truth = truth_of(labeller.class_names)
+    faces = ordered_map(lambda index: draw(seed, index, image_size), range(num_faces))
+    groups, matrices = [], []
+    for face in tqdm(faces, desc="drawn faces", total=num_faces, unit="face", leave=False):
+        groups.append({each.name: each.group_of(face.person) for each in ATTRIBUTES})
+        predicted = label(labeller, face)
+        counts = _confusion_matrices(truth(face)[None], predicted[None], len(labeller.class_names))
+        matrices.append(np.asarray(counts[0], np.int64))
+    return Scored(groups, np.stack(matrices))
+
+
+def measure(scored: Scored, names: tuple[str, ...], resamples: int = 2000) -> dict[str, Any]:
+    """Scores of all faces, of each class and of each group, ready for JSON.
+
+    Returns:
+      'overall': of all faces; 'classes': F1 by class; 'attributes': by name, the groups that have faces, in order;
+      'worst_group': that of at least `FEWEST_FACES` faces, but not all, with the lowest mean F1. Each score has
+      'faces', 'mean_f1' (or 'f1'), 'low' and 'high', the 95 % bootstrap interval over faces, in percent; None where
+      there is none.
+    """
+    attributes = {}
+    for attribute in ATTRIBUTES:
+        members = np.array([groups[attribute.name] for groups in scored.groups])
+        attributes[attribute.name] = {
+            group: _group_score(scored.matrices[members == group], names, resamples)
+            for group in attribute.groups
+            if (members == group).any()
+        }
+    large = [
+        {"attribute": attribute, "group": group, **scores}
+        for attribute, groups in attributes.items()
+        for group, scores in groups.items()
+        if FEWEST_FACES <= scores["faces"] < len(scored.groups) and scores["mean_f1"] is not None
+    ]
+    classes = {
+        name: _interval("f1", scored.matrices, image_bootstrap.class_f1(index), resamples)
+        for index, name in enumerate(names)
+        if index
+    }
+    return {
+        "overall": _group_score(scored.matrices, names, resamples),
+        "classes": classes,
+        "attributes": attributes,
+        "worst_group": min(large, key=lambda group: group["mean_f1"], default=None),
+    }
+
+
+def _group_score(
+    matrices: np.ndarray, names: tuple[str, ...], resamples: int
+) -> dict[str, int | float | str | None]:
+    f1 = 100 * metrics.class_f1(matrices.sum(axis=0))
+    f1[0] = np.nan
+    lowest = int(np.nanargmin(f1)) if not np.isnan(f1).all() else None
+    return {
+        **_interval("mean_f1", matrices, image_bootstrap.mean_f1, resamples),
+        "lowest_class": None if lowest is None else names[lowest],
+        "lowest_f1": None if lowest is None else float(f1[lowest]),
+    }
+
+
+def _interval(
+    name: str, matrices: np.ndarray, score: image_bootstrap.Score, resamples: int
+) -> dict[str, int | float | None]:
+    estimate = float(score(matrices.sum(axis=0)))
+    bootstrap = image_bootstrap.image_bootstrap(matrices[None], score, resamples=resamples)
+    mean = bootstrap.mean if bootstrap else None
+    return {
+        "faces": len(matrices),
+        name: None if np.isnan(estimate) else estimate,
+        "low": mean.low if mean else None,
+        "high": mean.high if mean else None,
+    }
+
+
+def rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The groups as rows of a table with `_COLUMNS`, all faces first."""
+    yield {"attribute": "all", "group": "all", **results["overall"]}
+    for attribute, groups in results["attributes"].items():
+        for group, scores in groups.items():
+            yield {"attribute": attribute, "group": group, **scores}
+
+
+def table(results: dict[str, Any]) -> str:
+    """What the command prints: a line for each group, then the worst."""
+    lines = [
+        f"{'attribute':<22}{'group':<26}{'faces':>6}{'mean F1':>9}  {'95 % interval':<15}lowest class"
+    ]
+    for row in rows(results):
+        interval = "–" if row["low"] is None else f"{row['low']:.1f}–{row['high']:.1f}"
+        lowest = f"{row['lowest_class']} {_shown(row['lowest_f1'])}"
+        lines.append(
+            f"{row['attribute']:<22}{row['group']:<26}{row['faces']:>6}{_shown(row['mean_f1']):>9}  "
+            f"{interval:<15}{lowest}"
+        )
+    worst = results["worst_group"]
+    if worst is not None:
+        lines.append(
+            f"worst of the groups with {FEWEST_FACES} faces or more: {worst['attribute']}, {worst['group']}: "
+            f"{worst['mean_f1']:.1f} (all faces: {results['overall']['mean_f1']:.1f})"
+        )
+    return "\n".join(lines)
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def write_csv(results: dict[str, Any], path: pathlib.Path) -> None:
+    """Writes `rows` as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows(results))
+    with atomic_file.replacing(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def write_sheet(
+    labeller: Labeller, scored: Scored, seed: int, image_size: int, path: pathlib.Path
+) -> None:
+    """Draws the worst, the median and the best face by its own mean F1, with truth and prediction."""
+    of_faces = image_bootstrap.mean_f1(scored.matrices)
+    order = np.argsort(of_faces, kind="stable")
+    places = {"worst": 0, "median": len(order) // 2, "best": len(order) - 1}
+    truth = truth_of(labeller.class_names)
+    faces = [draw(seed, int(order[place]), image_size) for place in places.values()]
+    prediction_sheet(
+        [face.image for face in faces],
+        [truth(face) for face in faces],
+        [label(labeller, face) for face in faces],
+        labeller.class_names,
+        path,
+        titles=[
+            f"{name} of {len(order)}: face {order[place]}, mean F1 {of_faces[order[place]]:.1f}"
+            for name, place in places.items()
+        ],
+        tile_size=_SHEET_TILE,
+    )
+
+
+def run(flags: argparse.Namespace) -> None:
+    """Scores the groups and writes the results; the flags are those of `python -m experiments.groups`.
+
+    Raises:
+      UserError, OSError: what `command_line.run` ends with in one line.
+    """
+    compilation_cache.enable()
+    if not 2 <= flags.num_faces <= MOST_FACES:
+        raise GroupsError(f"--num_faces={flags.num_faces}: must be 2 to {MOST_FACES}")
+    if not _SIZES[0] <= flags.image_size <= _SIZES[1]:
+        raise GroupsError(f"--image_size={flags.image_size}: must be {_SIZES[0]} to {_SIZES[1]}")
+    if flags.seed < 0:
+        raise GroupsError(f"--seed={flags.seed}: must be 0 or more")
+    chosen = trained_model.load(flags)
+    trained = chosen.trained
+    refuse_swapped_sides(trained.sides_are_swapped, chosen.origin)
+    truth_of(trained.class_names)  # before anything long begins
+    folder = flags.workdir or f"runs/weights-{flags.weights}"
+    output = pathlib.Path(flags.output or pathlib.Path(folder) / "groups").expanduser()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GroupsError(f"--output={output}: {error.strerror or error}") from error
+    labeller = systems.of(trained.config).make_labeller(trained)
+    scored = score(labeller, flags.num_faces, flags.seed, flags.image_size)
+    results = {
+        "model": chosen.origin,
+        "checkpoint": chosen.checkpoint,
+        "step": trained.step,
+        "note": trained.note,
+        "style": STYLE,
+        "style_version": STYLE_VERSIONS[STYLE],
+        "seed": flags.seed,
+        "image_size": flags.image_size,
+        **measure(scored, trained.class_names),
+    }
+    write_json(output / "groups.json", results)
+    write_csv(results, output / "groups.csv")
+    write_sheet(labeller, scored, flags.seed, flags.image_size, output / "faces.png")
+    print(table(results))
+    print(f"{flags.num_faces} drawn faces, {chosen.description}: {output}")

@@ -1,0 +1,219 @@
+"""Tests of `python -m experiments.groups`: who is in which group, the scores, and the command with tiny numbers."""
+
+import csv
+import dataclasses
+import json
+import math
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from fpliif_jax import systems, weights
+from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, FACIAL_PARTS, LAPA_AND_HELEN
+from fpliif_jax.data_builders.synthetic_faces import draw_face
+from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
+from fpliif_jax.data_builders.synthetic_faces.photographic.person import sample_photographic_person
+from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.groups import __main__, attributes, measure
+from fpliif_jax.weights import trained_model
+
+PEOPLE = [sample_photographic_person(np.random.default_rng(seed)) for seed in range(300)]
+BY_NAME = {attribute.name: attribute for attribute in attributes.ATTRIBUTES}
+
+
+# ------------------------------------------------------------------------------- who is in which group
+
+
+def test_every_face_is_in_one_known_group_and_all_groups_can_be() -> None:
+    for attribute in attributes.ATTRIBUTES:
+        given = {attribute.group_of(person) for person in PEOPLE}
+        assert given <= set(attribute.groups), attribute.name
+        rare = {"one closed", "microphone", "blob", "beanie", "cap", "brimmed"}
+        assert set(attribute.groups) - given <= rare, attribute.name
+
+
+@pytest.mark.parametrize(
+    "name, changes, group",
+    [
+        ("hair", {"hair_style": "bald"}, "bald"),
+        ("glasses", {"glasses": None}, "none"),
+        ("glasses", {"glasses": "dark"}, "dark"),
+        ("covered by", {"occluder": "hand"}, "hand"),
+        ("eyes", {"eye_openness": (0.9, 0.8)}, "open"),
+        ("eyes", {"eye_openness": (0.0, 0.8)}, "one closed"),
+        ("eyes", {"eye_openness": (0.0, 0.0)}, "both closed"),
+        ("facial hair", {"beard": 0.0, "moustache": 0.0, "stubble": 0.3}, "stubble"),
+        ("facial hair", {"beard": 0.0, "moustache": 0.4, "stubble": 0.3}, "beard or moustache"),
+        ("turned aside", {"yaw": np.radians(-9.9)}, "below 10°"),
+        ("turned aside", {"yaw": np.radians(-15.0)}, "10 to 20°"),
+        ("turned aside", {"yaw": np.radians(20.1)}, "20° and more"),
+        ("width of the face", {"unit": 0.2}, "below 1/2 of the picture"),
+        ("lines of age", {"age": 0.99}, "many"),
+        ("lamp from the side", {"light": np.array([-0.6, -0.1, 0.79])}, "30° and more"),
+    ],
+)
+def test_groups_of_made_people(name: str, changes: dict[str, object], group: str) -> None:
+    person = dataclasses.replace(PEOPLE[0], **changes)
+    assert BY_NAME[name].group_of(person) == group
+
+
+@pytest.mark.parametrize(
+    "skin, group",
+    [
+        ((255, 224, 189), "very light"),
+        ((230, 180, 140), "light"),
+        ((200, 150, 120), "intermediate"),
+        ((185, 130, 95), "tan"),
+        ((141, 85, 36), "brown"),
+        ((70, 40, 25), "dark"),
+    ],
+)
+def test_classes_of_skin_beside_littlecms(skin: tuple[int, int, int], group: str) -> None:
+    profiles = (ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"))
+    to_lab = ImageCms.buildTransform(*profiles, "RGB", "LAB")
+    lightness, _, blue = ImageCms.applyTransform(Image.new("RGB", (1, 1), skin), to_lab).getpixel(
+        (0, 0)
+    )
+    expected = math.degrees(math.atan2(lightness * 100 / 255 - 50, blue - 128))
+    colour = np.array(skin) / 255
+    # Its numbers are whole, and its white is D50: two degrees.
+    assert attributes.typology_angle(colour) == pytest.approx(expected, abs=2)
+    person = dataclasses.replace(PEOPLE[0], skin=colour)
+    assert BY_NAME["skin tone"].group_of(person) == group
+
+
+def test_angles_of_black_and_white() -> None:
+    assert attributes.typology_angle(np.zeros(3)) == pytest.approx(-90)
+    assert attributes.typology_angle(np.ones(3)) == pytest.approx(90)
+
+
+def test_what_is_recorded_of_a_person_is_what_was_drawn() -> None:
+    """Make-up and beards are drawn by the recorded odds, and a toothy smile is wider than a neutral mouth."""
+    assert {person.feminine for person in PEOPLE} == {True, False}
+    assert not any(person.feminine for person in PEOPLE if person.beard or person.stubble)
+    assert all(person.feminine for person in PEOPLE if person.makeup or person.earrings)
+    assert all(person.mouth_opening > 0 for person in PEOPLE if person.expression == "open mouth")
+    assert all(person.smile >= 0.07 for person in PEOPLE if person.expression == "toothy smile")
+    assert all(person.mouth_opening == 0 for person in PEOPLE if person.expression == "neutral")
+
+
+# ------------------------------------------------------------------------------------------ scores
+
+
+def scored_by_hand() -> measure.Scored:
+    """Twelve faces of two classes: those with a hand before them have a quarter of F1, the rest a whole."""
+    good, bad = np.array([[50, 0], [0, 50]]), np.array([[44, 48], [6, 9]])
+    groups = [{each.name: each.groups[0] for each in attributes.ATTRIBUTES} for _ in range(12)]
+    for index in (3, 8):
+        groups[index]["covered by"] = "hand"
+    matrices = np.stack([bad if index in (3, 8) else good for index in range(12)])
+    return measure.Scored(groups, matrices)
+
+
+def test_scores_of_groups_made_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = measure.measure(scored_by_hand(), ("background", "skin"), resamples=50)
+    hand = results["attributes"]["covered by"]["hand"]
+    assert hand["faces"] == 2
+    assert hand["mean_f1"] == pytest.approx(100 * 2 * 18 / (2 * 9 * 2 + 2 * 48 + 2 * 6))
+    assert (hand["low"], hand["high"]) == (hand["mean_f1"], hand["mean_f1"])  # two equal faces
+    assert hand["lowest_class"] == "skin"
+    assert results["attributes"]["covered by"]["nothing"]["mean_f1"] == 100
+    assert results["overall"]["faces"] == 12
+    overall = results["classes"]["skin"]
+    assert overall["low"] <= overall["f1"] <= overall["high"]
+    assert list(results["attributes"]["covered by"]) == ["nothing", "hand"]
+    # Two faces are too few to be called the worst; nor is a group that has all faces.
+    assert results["worst_group"]["group"] == "nothing"
+    monkeypatch.setattr(measure, "FEWEST_FACES", 2)
+    worst = measure.measure(scored_by_hand(), ("background", "skin"), 50)["worst_group"]
+    assert (worst["attribute"], worst["group"]) == ("covered by", "hand")
+    assert "worst of the groups with 2 faces or more: covered by, hand: 25.0" in measure.table(
+        measure.measure(scored_by_hand(), ("background", "skin"), 50)
+    )
+
+
+def test_a_group_of_one_face_has_no_interval() -> None:
+    scored = measure.Scored(scored_by_hand().groups[:1], scored_by_hand().matrices[:1])
+    results = measure.measure(scored, ("background", "skin"), resamples=50)
+    assert results["overall"]["mean_f1"] == 100
+    assert results["overall"]["low"] is None and results["worst_group"] is None
+    assert "–" in measure.table(results)
+
+
+# ------------------------------------------------------------------------------------ faces and truth
+
+
+def test_the_faces_are_the_test_faces_of_a_drawn_set(tmp_path: pathlib.Path) -> None:
+    write_dataset("lapa", tmp_path, 1, 0, 2, image_size=64, seed=5, style="photographic")
+    files = sorted((tmp_path / "LaPa/test/labels").iterdir())
+    for index, file in enumerate(files):
+        face = measure.draw(5, index, 64)
+        np.testing.assert_array_equal(face.lapa_label_map, np.asarray(Image.open(file)))
+    assert len(files) == 2
+
+
+def test_the_truth_is_in_the_models_classes() -> None:
+    face = draw_face(0, 32, "photographic")
+    assert measure.truth_of(LAPA_AND_HELEN)(face) is face.lapa_label_map
+    assert measure.truth_of(CELEBAMASK_HQ)(face) is face.label_map
+    with pytest.raises(measure.GroupsError, match="the model has 9 classes, background, left_brow"):
+        measure.truth_of(FACIAL_PARTS)
+
+
+# --------------------------------------------------------------------------------------- the command
+
+
+def test_the_command_scores_what_it_draws(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--weights=drawn", "--num_faces=4", "--image_size=64", f"--output={tmp_path}"]
+    __main__.main([*arguments, "--seed=3"])
+    printed = capsys.readouterr().out
+    results = json.loads((tmp_path / "groups.json").read_text())
+    assert results["model"] == "--weights=drawn" and results["seed"] == 3
+    trained = weights.load("drawn")
+    scored = measure.score(systems.of(trained.config).make_labeller(trained), 4, 3, 64)
+    assert scored.matrices.sum() == 4 * 64 * 64
+    expected = 100 * metrics.mean_f1(scored.matrices.sum(axis=0))
+    assert results["overall"]["mean_f1"] == pytest.approx(expected)
+    # Half as large as it was trained on: 70. Sides or classes exchanged would leave less than 50.
+    assert expected > 55
+    for attribute, groups in results["attributes"].items():
+        assert sum(group["faces"] for group in groups.values()) == 4, attribute
+    with open(tmp_path / "groups.csv", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 1 + sum(map(len, results["attributes"].values()))
+    assert float(table[0]["mean_f1"]) == results["overall"]["mean_f1"]
+    assert f"4 drawn faces, the weights 'drawn' (step 3500): {tmp_path}" in printed
+    assert len(printed.splitlines()) >= len(table) + 2
+    with Image.open(tmp_path / "faces.png") as sheet:
+        assert sheet.size[0] > 600
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--weights=drawn", "--num_faces=1"], "--num_faces=1: must be 2 to 20000"),
+        (["--weights=drawn", "--num_faces=20001"], "--num_faces=20001: must be"),
+        (["--weights=drawn", "--image_size=2000"], "--image_size=2000: must be 32 to 1024"),
+        (["--weights=drawn", "--seed=-1"], "--seed=-1: must be 0 or more"),
+        ([], r"give --workdir=RUN or --weights=NAME"),
+        (["--weights=drawn", "--output=/proc/none"], "--output=/proc/none: No such file"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit, match=f"^error: {message}"):
+        __main__.main(arguments)
+
+
+def test_other_classes_are_refused_before_anything_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    trained = dataclasses.replace(weights.load("drawn"), class_names=FACIAL_PARTS)
+    chosen = trained_model.ChosenModel(trained, "best", "RUN", "the best checkpoint (step 1)")
+    monkeypatch.setattr(trained_model, "load", lambda flags: chosen)
+    monkeypatch.setattr(measure, "draw", None)
+    with pytest.raises(SystemExit, match="^error: the model has 9 classes"):
+        __main__.main(["--workdir=RUN", f"--output={tmp_path}"])
