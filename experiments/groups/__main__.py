@@ -6,11 +6,12 @@
 Draws photographic test faces (those of a drawn set with this --seed), labels each at its own size and scores groups of
 them: by skin tone, lines of age, hair, glasses, hat, what covers the face, pose, light and more
 (`experiments.groups.attributes`). The mean F1 of a group counts the pixels of all its faces together, as everywhere
-here; its 95 % interval is the percentile bootstrap over its faces (2,000 resamples, seed 0).
+here, over the classes that they have; beside it stands that of all faces over the same classes. Its 95 % interval is
+the percentile bootstrap over its faces (2,000 resamples, seed 0).
 
-Writes groups.json, groups.csv and faces.png: the worst, the median and the best face, with truth and prediction. The
-worst group is that with the lowest mean F1 of those with ten faces or more. Of some forty groups the lowest is low
-by chance, too: compare its interval with the score of all faces.
+Writes groups.json, groups.csv, faces.npz (confusion matrix and groups of every face) and faces.png: the worst, the
+median and the best face, with truth and prediction. The worst group is the one furthest below all faces, of those with
+ten faces or more. Of some fifty groups one is low by chance, too: compare its interval with the score of all faces.
 """
 
 import argparse

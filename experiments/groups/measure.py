@@ -4,7 +4,7 @@ import argparse
 import csv
 import io
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -33,7 +33,10 @@ MOST_FACES = 20_000
 FEWEST_FACES = 10  # of a group that may be called the worst
 _SIZES = (32, 1_024)  # of the pictures
 _SHEET_TILE = 160
-_COLUMNS = ("attribute", "group", "faces", "mean_f1", "low", "high", "lowest_class", "lowest_f1")
+_COLUMNS = (
+    *("attribute", "group", "faces", "mean_f1", "low", "high", "all_f1"),
+    *("lowest_class", "lowest_f1", "absent"),
+)
 
 _confusion_matrices = jax.jit(metrics.confusion_matrices, static_argnums=2)
 
@@ -101,19 +104,25 @@ def score(labeller: Labeller, num_faces: int, seed: int, image_size: int) -> Sco
 
 
 def measure(scored: Scored, names: tuple[str, ...], resamples: int = 2000) -> dict[str, Any]:
-    """Scores of all faces, of each class and of each group, ready for JSON.
+    """Scores of all faces, of each class and of each group, ready for JSON, in percent.
+
+    A group may lack a class: nobody whose mouth is closed shows its inside. One wrong pixel would then cost a tenth of
+    the mean F1, so that of a group is over the classes that its faces have, and stands beside that of all faces over
+    the same classes; what the model sees of the others is a share of the pixels.
 
     Returns:
-      'overall': of all faces; 'classes': F1 by class; 'attributes': by name, the groups that have faces, in order;
-      'worst_group': that of at least `FEWEST_FACES` faces, but not all, with the lowest mean F1. Each score has
-      'faces', 'mean_f1' (or 'f1'), 'low' and 'high', the 95 % bootstrap interval over faces, in percent; None where
-      there is none.
+      'overall': mean F1 of all faces; 'classes': F1 by class; 'attributes': by name, the groups that have faces, in
+      order; each of these with 'faces', 'low' and 'high', the 95 % bootstrap interval over faces, None for one face.
+      Groups also have 'all_f1', of all faces; 'lowest_class' and 'lowest_f1'; and 'absent', by the name of a class
+      that the group lacks, the share of its pixels that are given to it.
+      'worst_group': of those of at least `FEWEST_FACES` faces, but not all, the one furthest below all faces.
     """
+    every_class = range(1, len(names))
     attributes = {}
     for attribute in ATTRIBUTES:
         members = np.array([groups[attribute.name] for groups in scored.groups])
         attributes[attribute.name] = {
-            group: _group_score(scored.matrices[members == group], names, resamples)
+            group: _group_score(scored.matrices, members == group, names, resamples)
             for group in attribute.groups
             if (members == group).any()
         }
@@ -123,77 +132,94 @@ def measure(scored: Scored, names: tuple[str, ...], resamples: int = 2000) -> di
         for group, scores in groups.items()
         if FEWEST_FACES <= scores["faces"] < len(scored.groups) and scores["mean_f1"] is not None
     ]
-    classes = {
-        name: _interval("f1", scored.matrices, image_bootstrap.class_f1(index), resamples)
-        for index, name in enumerate(names)
-        if index
-    }
     return {
-        "overall": _group_score(scored.matrices, names, resamples),
-        "classes": classes,
+        "overall": _score("mean_f1", scored.matrices, every_class, resamples),
+        "classes": {
+            names[index]: _score("f1", scored.matrices, [index], resamples) for index in every_class
+        },
         "attributes": attributes,
-        "worst_group": min(large, key=lambda group: group["mean_f1"], default=None),
+        "worst_group": min(
+            large, key=lambda group: group["mean_f1"] - group["all_f1"], default=None
+        ),
     }
 
 
 def _group_score(
-    matrices: np.ndarray, names: tuple[str, ...], resamples: int
-) -> dict[str, int | float | str | None]:
-    f1 = 100 * metrics.class_f1(matrices.sum(axis=0))
-    f1[0] = np.nan
-    lowest = int(np.nanargmin(f1)) if not np.isnan(f1).all() else None
+    matrices: np.ndarray, is_member: np.ndarray, names: tuple[str, ...], resamples: int
+) -> dict[str, Any]:
+    total = matrices[is_member].sum(axis=0)
+    present = [index for index in range(1, len(names)) if total[index].any()]
+    absent = set(range(1, len(names))) - set(present)
+    f1 = 100 * metrics.class_f1(total)
+    lowest = min(present, key=lambda index: f1[index], default=None)
+    all_f1 = image_bootstrap.mean_f1_of(present)(matrices.sum(axis=0))
     return {
-        **_interval("mean_f1", matrices, image_bootstrap.mean_f1, resamples),
+        **_score("mean_f1", matrices[is_member], present, resamples),
+        "all_f1": _number(all_f1),
         "lowest_class": None if lowest is None else names[lowest],
         "lowest_f1": None if lowest is None else float(f1[lowest]),
+        "absent": {
+            names[index]: 100 * float(total[:, index].sum() / total.sum())
+            for index in sorted(absent)
+        },
     }
 
 
-def _interval(
-    name: str, matrices: np.ndarray, score: image_bootstrap.Score, resamples: int
+def _score(
+    name: str, matrices: np.ndarray, classes: Sequence[int], resamples: int
 ) -> dict[str, int | float | None]:
-    estimate = float(score(matrices.sum(axis=0)))
+    score = image_bootstrap.mean_f1_of(classes)
     bootstrap = image_bootstrap.image_bootstrap(matrices[None], score, resamples=resamples)
     mean = bootstrap.mean if bootstrap else None
     return {
         "faces": len(matrices),
-        name: None if np.isnan(estimate) else estimate,
+        name: _number(score(matrices.sum(axis=0))),
         "low": mean.low if mean else None,
         "high": mean.high if mean else None,
     }
 
 
+def _number(value: np.ndarray) -> float | None:
+    """For JSON, which has no NaN."""
+    return None if np.isnan(value) else float(value)
+
+
 def rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The groups as rows of a table with `_COLUMNS`, all faces first."""
-    yield {"attribute": "all", "group": "all", **results["overall"]}
+    """The groups as rows of a table with `_COLUMNS`."""
     for attribute, groups in results["attributes"].items():
         for group, scores in groups.items():
-            yield {"attribute": attribute, "group": group, **scores}
+            absent = "; ".join(f"{name} {share:.2f} %" for name, share in scores["absent"].items())
+            yield {"attribute": attribute, "group": group, **scores, "absent": absent}
 
 
 def table(results: dict[str, Any]) -> str:
     """What the command prints: a line for each group, then the worst."""
     lines = [
-        f"{'attribute':<22}{'group':<26}{'faces':>6}{'mean F1':>9}  {'95 % interval':<15}lowest class"
+        f"{'attribute':<22}{'group':<26}{'faces':>5}{'mean F1':>9}  {'95 % interval':<15}{'all':>5}  "
+        f"{'lowest class':<18}absent, but seen on"
     ]
     for row in rows(results):
-        interval = "–" if row["low"] is None else f"{row['low']:.1f}–{row['high']:.1f}"
         lowest = f"{row['lowest_class']} {_shown(row['lowest_f1'])}"
         lines.append(
-            f"{row['attribute']:<22}{row['group']:<26}{row['faces']:>6}{_shown(row['mean_f1']):>9}  "
-            f"{interval:<15}{lowest}"
+            f"{row['attribute']:<22}{row['group']:<26}{row['faces']:>5}{_shown(row['mean_f1']):>9}  "
+            f"{_interval(row):<15}{_shown(row['all_f1']):>5}  {lowest:<18}{row['absent']}".rstrip()
         )
-    worst = results["worst_group"]
+    overall, worst = results["overall"], results["worst_group"]
+    lines.append(f"all faces: {_shown(overall['mean_f1'])} ({_interval(overall)})")
     if worst is not None:
         lines.append(
             f"worst of the groups with {FEWEST_FACES} faces or more: {worst['attribute']}, {worst['group']}: "
-            f"{worst['mean_f1']:.1f} (all faces: {results['overall']['mean_f1']:.1f})"
+            f"{worst['mean_f1']:.1f} ({_interval(worst)}); all faces over the same classes: {worst['all_f1']:.1f}"
         )
     return "\n".join(lines)
 
 
 def _shown(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
+
+
+def _interval(scores: dict[str, Any]) -> str:
+    return "–" if scores["low"] is None else f"{scores['low']:.1f}–{scores['high']:.1f}"
 
 
 def write_csv(results: dict[str, Any], path: pathlib.Path) -> None:
@@ -204,6 +230,19 @@ def write_csv(results: dict[str, Any], path: pathlib.Path) -> None:
     writer.writerows(rows(results))
     with atomic_file.replacing(path) as file:
         file.write(text.getvalue().encode())
+
+
+def write_matrices(scored: Scored, names: tuple[str, ...], path: pathlib.Path) -> None:
+    """Writes what every score here can be computed from again: matrices and groups, face by face."""
+    attributes = [attribute.name for attribute in ATTRIBUTES]
+    with atomic_file.replacing(path) as file:
+        np.savez_compressed(
+            file,
+            confusion_matrices=scored.matrices,
+            class_names=np.array(names),
+            attributes=np.array(attributes),
+            groups=np.array([[groups[name] for name in attributes] for groups in scored.groups]),
+        )
 
 
 def write_sheet(
@@ -266,6 +305,7 @@ def run(flags: argparse.Namespace) -> None:
         **measure(scored, trained.class_names),
     }
     write_json(output / "groups.json", results)
+    write_matrices(scored, trained.class_names, output / "faces.npz")
     write_csv(results, output / "groups.csv")
     write_sheet(labeller, scored, flags.seed, flags.image_size, output / "faces.png")
     print(table(results))

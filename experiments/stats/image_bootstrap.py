@@ -79,6 +79,15 @@ def class_f1(index: int) -> Score:
     return score
 
 
+def mean_f1_of(classes: Sequence[int]) -> Score:
+    """Mean of F1 over the defined ones of the classes with these indices, in percent."""
+
+    def score(matrices: np.ndarray) -> np.ndarray:
+        return _mean_of_defined(metrics.class_f1(matrices)[..., list(classes)])
+
+    return score
+
+
 def group_f1(group: Sequence[int]) -> Score:
     """F1 of a set of classes taken as one, in percent: confusion among them counts as correct."""
 

@@ -102,41 +102,68 @@ def test_what_is_recorded_of_a_person_is_what_was_drawn() -> None:
 # ------------------------------------------------------------------------------------------ scores
 
 
+NAMES = ("background", "skin", "hair")
+
+
 def scored_by_hand() -> measure.Scored:
-    """Twelve faces of two classes: those with a hand before them have a quarter of F1, the rest a whole."""
-    good, bad = np.array([[50, 0], [0, 50]]), np.array([[44, 48], [6, 9]])
+    """Twelve faces of two classes; four are labelled worse, and two of those have no hair, where some is seen."""
+    good = np.array([[50, 0, 0], [0, 40, 0], [0, 0, 10]])
+    bad = np.array([[44, 40, 0], [0, 6, 0], [0, 0, 10]])
+    bald = np.array([[40, 0, 5], [0, 55, 0], [0, 0, 0]])
     groups = [{each.name: each.groups[0] for each in attributes.ATTRIBUTES} for _ in range(12)]
+    matrices = np.stack([good] * 12)
     for index in (3, 8):
-        groups[index]["covered by"] = "hand"
-    matrices = np.stack([bad if index in (3, 8) else good for index in range(12)])
+        groups[index]["covered by"], matrices[index] = "hand", bad
+    for index in (0, 11):
+        matrices[index] = bald
+    for index in set(range(12)) - {0, 11}:
+        groups[index]["hair"] = "long"
     return measure.Scored(groups, matrices)
 
 
 def test_scores_of_groups_made_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    results = measure.measure(scored_by_hand(), ("background", "skin"), resamples=50)
+    results = measure.measure(scored_by_hand(), NAMES, resamples=50)
     hand = results["attributes"]["covered by"]["hand"]
+    skin = 100 * 2 * 12 / (12 + 92)
     assert hand["faces"] == 2
-    assert hand["mean_f1"] == pytest.approx(100 * 2 * 18 / (2 * 9 * 2 + 2 * 48 + 2 * 6))
+    assert hand["mean_f1"] == pytest.approx((skin + 100) / 2)
     assert (hand["low"], hand["high"]) == (hand["mean_f1"], hand["mean_f1"])  # two equal faces
-    assert hand["lowest_class"] == "skin"
-    assert results["attributes"]["covered by"]["nothing"]["mean_f1"] == 100
-    assert results["overall"]["faces"] == 12
-    overall = results["classes"]["skin"]
-    assert overall["low"] <= overall["f1"] <= overall["high"]
+    assert (hand["lowest_class"], hand["lowest_f1"]) == ("skin", pytest.approx(skin))
+    assert hand["absent"] == {}
+    # All faces: skin 2 (8·40 + 2·6 + 2·55) of (442 + 522), hair 2·100 of (100 + 110).
+    all_skin, all_hair = 100 * 2 * 442 / (442 + 522), 100 * 200 / 210
+    assert hand["all_f1"] == pytest.approx((all_skin + all_hair) / 2)
+    assert results["overall"] == {
+        "faces": 12,
+        "mean_f1": pytest.approx((all_skin + all_hair) / 2),
+        "low": results["overall"]["low"],
+        "high": results["overall"]["high"],
+    }
+    assert results["overall"]["low"] < results["overall"]["mean_f1"] < results["overall"]["high"]
+    assert results["classes"]["hair"]["f1"] == pytest.approx(all_hair)
     assert list(results["attributes"]["covered by"]) == ["nothing", "hand"]
     # Two faces are too few to be called the worst; nor is a group that has all faces.
-    assert results["worst_group"]["group"] == "nothing"
+    assert results["worst_group"] is None or results["worst_group"]["faces"] == 10
     monkeypatch.setattr(measure, "FEWEST_FACES", 2)
-    worst = measure.measure(scored_by_hand(), ("background", "skin"), 50)["worst_group"]
-    assert (worst["attribute"], worst["group"]) == ("covered by", "hand")
-    assert "worst of the groups with 2 faces or more: covered by, hand: 25.0" in measure.table(
-        measure.measure(scored_by_hand(), ("background", "skin"), 50)
-    )
+    results = measure.measure(scored_by_hand(), NAMES, 50)
+    assert results["worst_group"]["group"] == "hand"
+    line = measure.table(results).splitlines()[-1]
+    assert line.startswith("worst of the groups with 2 faces or more: covered by, hand: 61.5 (61.5")
+
+
+def test_a_class_that_a_group_lacks_is_no_part_of_its_score_but_is_told() -> None:
+    results = measure.measure(scored_by_hand(), NAMES, resamples=50)
+    bald = results["attributes"]["hair"]["bald"]
+    assert bald["mean_f1"] == 100  # of skin; with the hair that nobody has it would be 50
+    assert bald["all_f1"] == pytest.approx(results["classes"]["skin"]["f1"])
+    assert bald["absent"] == {"hair": 5.0}
+    (row,) = (row for row in measure.rows(results) if row["group"] == "bald")
+    assert row["absent"] == "hair 5.00 %"
 
 
 def test_a_group_of_one_face_has_no_interval() -> None:
-    scored = measure.Scored(scored_by_hand().groups[:1], scored_by_hand().matrices[:1])
-    results = measure.measure(scored, ("background", "skin"), resamples=50)
+    scored = measure.Scored(scored_by_hand().groups[1:2], scored_by_hand().matrices[1:2])
+    results = measure.measure(scored, NAMES, resamples=50)
     assert results["overall"]["mean_f1"] == 100
     assert results["overall"]["low"] is None and results["worst_group"] is None
     assert "–" in measure.table(results)
@@ -184,8 +211,14 @@ def test_the_command_scores_what_it_draws(
         assert sum(group["faces"] for group in groups.values()) == 4, attribute
     with open(tmp_path / "groups.csv", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    assert len(table) == 1 + sum(map(len, results["attributes"].values()))
-    assert float(table[0]["mean_f1"]) == results["overall"]["mean_f1"]
+    assert len(table) == sum(map(len, results["attributes"].values()))
+    first = next(iter(results["attributes"]["skin tone"].values()))
+    assert float(table[0]["mean_f1"]) == first["mean_f1"]
+    with np.load(tmp_path / "faces.npz") as file:
+        np.testing.assert_array_equal(file["confusion_matrices"], scored.matrices)
+        assert tuple(file["class_names"]) == LAPA_AND_HELEN
+        pairs = zip(file["attributes"], file["groups"][2], strict=True)
+        assert dict(pairs) == scored.groups[2]
     assert f"4 drawn faces, the weights 'drawn' (step 3500): {tmp_path}" in printed
     assert len(printed.splitlines()) >= len(table) + 2
     with Image.open(tmp_path / "faces.png") as sheet:
