@@ -93,7 +93,7 @@ def main(
         parallel.initialize(*processes)
         supervision.joined()
         check_devices()
-        parallel.check_joined(processes[0])
+        parallel.check_joined(processes[0], processes[2])
         parallel.check_same_in_all(
             _shared_settings(config, workdir, mode, torch_checkpoint, weights)
         )

@@ -31,6 +31,7 @@ _HOW_TO_JOIN = {
     "Open MPI": "JAX joins processes of Open MPI 5 through mpi4py: pip install mpi4py",
     "an indexed Kubernetes job": 'JAX asks Kubernetes for them: pip install "jax[k8s]", see docs/clusters.md',
 }
+_PCI_DEVICES = pathlib.Path("/sys/bus/pci/devices")
 _GOOGLE, _NETWORK_CARD = "0x1ae0", "0x0042"  # PCI identities
 _GIVEN = "give --coordinator_address, --num_processes and --process_id"
 
@@ -87,7 +88,7 @@ def is_cloud_tpu() -> bool:
     """Whether this machine has TPUs: its neighbours of the same slice are known to Google's metadata server alone."""
     if importlib.util.find_spec("libtpu") is None:
         return False
-    for device in pathlib.Path("/sys/bus/pci/devices").glob("*"):
+    for device in _PCI_DEVICES.glob("*"):
         vendor, model = ((device / name).read_text().strip() for name in ("vendor", "device"))
         if vendor == _GOOGLE and model != _NETWORK_CARD:
             return True

@@ -179,16 +179,21 @@ def _remedy(started_by: launcher.Launcher) -> str:
     return f"{started_by.how_to_join}; to train in this process alone, say --distributed=off"
 
 
-def check_joined(distributed: str) -> None:
-    """Checks that as many processes have joined as a launcher has started. Call it when JAX has its devices.
+def check_joined(distributed: str, num_processes: int | None) -> None:
+    """Checks that all processes that a launcher has started have joined. Call it when JAX has its devices.
+
+    Where a person says how many there are, no launcher is asked: these may be a part of what it has started.
 
     Args:
       distributed: 'auto' or 'off', see `initialize`.
+      num_processes: of the run, as the person gave it, or None.
 
     Raises:
       ParallelError: there are fewer or more.
     """
-    started_by = launcher.detect(os.environ) if distributed == "auto" else None
+    if distributed == "off" or num_processes is not None:
+        return
+    started_by = launcher.detect(os.environ)
     if started_by is None or started_by.num_processes in (None, jax.process_count()):
         return
     raise ParallelError(

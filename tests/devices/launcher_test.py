@@ -1,7 +1,13 @@
 """Tests of what the environment says of the processes that were started together with this one."""
 
-import pytest
+import pathlib
+from typing import Any
 
+import jax
+import pytest
+from tiny_run import tiny_config
+
+from fpliif_jax import train_and_evaluate
 from fpliif_jax.devices import launcher, parallel
 
 _OPEN_MPI_4 = {
@@ -80,6 +86,116 @@ def test_distributed_off_is_a_run_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
         parallel.initialize("off", "host:1", 2, 0)
 
 
+def test_a_launcher_is_asked_for_the_number_of_processes_that_it_alone_has_joined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable, value in _SLURM.items():
+        monkeypatch.setenv(variable, value)
+    parallel.check_joined("off", None)
+    parallel.check_joined("auto", 1)  # of the four, one was named by hand
+    with pytest.raises(parallel.ParallelError, match="Slurm has started 4 processes; 1 joined"):
+        parallel.check_joined("auto", None)
+
+
+class _Join:
+    """Stands for JAX's way of joining processes; keeps what it was asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.error = error
+        monkeypatch.setattr(jax.distributed, "initialize", self)
+
+    def __call__(self, *process: Any, **options: Any) -> None:
+        self.asked.append({"process": process, **options})
+        if self.error is not None:
+            raise self.error
+
+
+_BY_HAND = ("auto", "host:1", 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("environment", "processes", "devices"),
+    [
+        ({}, _BY_HAND, []),  # all that it sees
+        (_SLURM, _BY_HAND, None),  # that of its index on the machine, by JAX's own rule
+        (_SLURM, ("auto",), None),
+        ({**_SLURM, "SLURM_GPUS_PER_TASK": "1"}, ("auto",), []),
+    ],
+)
+def test_devices_that_a_person_names_have_precedence(
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    processes: tuple,
+    devices: list[int] | None,
+) -> None:
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    join = _Join(monkeypatch)
+    parallel.initialize(*processes)
+    monkeypatch.setenv("JAX_LOCAL_DEVICE_IDS", "2,3")
+    parallel.initialize(*processes)
+    # None leaves them to JAX, which reads the variable first; an empty list would hide it.
+    assert [asked["local_device_ids"] for asked in join.asked] == [devices, None]
+
+
+def _pci_devices(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, *identities: tuple[str, str]
+) -> None:
+    """Machine with libtpu and PCI devices of these vendors and models, as /sys shows them."""
+    for position, (vendor, model) in enumerate(identities):
+        device = folder / f"0000:00:{position:02x}.0"
+        device.mkdir()
+        (device / "vendor").write_text(f"{vendor}\n")
+        (device / "device").write_text(f"{model}\n")
+    monkeypatch.setattr(launcher, "_PCI_DEVICES", folder)
+    monkeypatch.setattr(launcher.importlib.util, "find_spec", lambda name: name == "libtpu")
+
+
+_NVIDIA, _GOOGLE_NETWORK, _TPU_V5E = (
+    ("0x10de", "0x2330"),
+    ("0x1ae0", "0x0042"),
+    ("0x1ae0", "0x0063"),
+)
+
+
+@pytest.mark.parametrize(
+    ("identities", "is_tpu"),
+    [
+        ([], False),
+        ([_NVIDIA, _GOOGLE_NETWORK], False),  # a virtual machine of Google's without TPU
+        ([_GOOGLE_NETWORK, _TPU_V5E, _TPU_V5E], True),
+    ],
+)
+def test_a_machine_with_tpus_is_known_by_its_pci_devices(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    identities: list[tuple[str, str]],
+    is_tpu: bool,
+) -> None:
+    _pci_devices(tmp_path, monkeypatch, *identities)
+    assert launcher.is_cloud_tpu() is is_tpu
+    assert parallel.is_one_of_several("auto", None) is is_tpu
+    assert not parallel.is_one_of_several("off", None)
+    monkeypatch.setattr(launcher.importlib.util, "find_spec", lambda name: None)
+    assert not launcher.is_cloud_tpu()  # nothing that could drive one
+
+
+def test_tpus_of_one_machine_alone_are_a_run_of_one_process(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pci_devices(tmp_path, monkeypatch, _TPU_V5E)
+    with pytest.raises(ValueError) as nothing_found:  # JAX's own words where it knows of no others
+        jax._src.distributed.State().initialize()
+    join = _Join(monkeypatch, nothing_found.value)
+    parallel.initialize()
+    assert join.asked == [{"process": (), "heartbeat_timeout_seconds": 20}]
+    parallel.check_joined("auto", None)
+    _Join(monkeypatch, RuntimeError("the metadata server does not answer."))
+    with pytest.raises(parallel.ParallelError, match="could not join: the metadata server does no"):
+        parallel.initialize()
+
+
 def test_other_kinds_of_mpi_are_asked_through_mpi4py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher.importlib.util, "find_spec", lambda name: name == "mpi4py")
     for environment, detection in (
@@ -102,3 +218,17 @@ def test_processes_of_one_run_have_the_same_settings(monkeypatch: pytest.MonkeyP
     parallel.check_same_in_all("seed 1")
     with pytest.raises(parallel.ParallelError, match="different settings.*--distributed=off"):
         parallel.check_same_in_all("seed 2")
+
+
+def test_processes_may_have_their_data_in_places_of_their_own_and_one_folder_of_the_run() -> None:
+    def settings(workdir: str = "run", **places: str | int) -> str:
+        config = tiny_config()
+        with config.unlocked():
+            config.update_from_flattened_dict(places)
+        return train_and_evaluate._shared_settings(config, workdir, "train", None)
+
+    assert settings(**{"data.data_dir": "/disk/of/one", "data.cache_dir": "/tmp"}) == settings()
+    assert settings(**{"data.num_workers": 7}) == settings()
+    assert settings(**{"data.name": "helen"}) != settings()
+    assert settings(**{"seed": 1}) != settings()
+    assert settings("another run") != settings()

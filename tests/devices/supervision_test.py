@@ -155,6 +155,7 @@ def _processes(workdir: pathlib.Path, arguments: list[str]) -> list[subprocess.P
         subprocess.Popen(
             [sys.executable, "-m", "fpliif_jax.main", f"--config={CONFIG}", f"--workdir={workdir}"]
             + [f"--coordinator_address={address}", "--num_processes=2", f"--process_id={index}"]
+            + [f"--config.data.cache_dir={workdir}-resized-by-{index}"]  # a place of its own
             + arguments,
             env={**os.environ, "XLA_FLAGS": xla_flags()},
             cwd=ROOT,

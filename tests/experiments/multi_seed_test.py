@@ -23,7 +23,9 @@ def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
     lapa_download: pathlib.Path,
     data_dir: pathlib.Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")  # a launcher of several processes has started the study
     workdir = tmp_path / "study"
     workdir.mkdir()
     (workdir / "seed0").write_text("a file where the run's folder should be")

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import pathlib
+import sys
 from typing import Any
 
 import pytest
@@ -91,6 +92,15 @@ def test_a_job_is_finished_when_all_its_steps_are(tmp_path: pathlib.Path) -> Non
     assert not job.is_finished
     (tmp_path / "robustness.json").write_text("anything")
     assert job.is_finished
+
+
+def test_a_run_of_a_study_joins_no_other_run_and_the_person_reads_the_command_without_that() -> (
+    None
+):
+    run, other = (Step(module, ("--seed=1",), "x") for module in ("fpliif_jax.main", "some.module"))
+    assert run.command == [sys.executable, "-m", "fpliif_jax.main", "--seed=1", "--distributed=off"]
+    assert other.command == [sys.executable, "-m", "some.module", "--seed=1"]
+    assert str(run) == "python -m fpliif_jax.main --seed=1"
 
 
 @pytest.mark.parametrize(
