@@ -16,6 +16,7 @@ from fpliif_jax.data_builders.synthetic_faces.person import Person
 
 EYE_Y = -0.15
 _T = np.linspace(-1, 1, 21)
+LIPS_RAISED = 0.05 * (1 - _T**2)  # of the mouth curves, off the face
 
 
 def eyelids(person: Person, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -219,23 +220,23 @@ def mouth_curves(person: Person) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     return tuple(np.stack([x, y], -1) for y in (top, parting, low, bottom))
 
 
+def between_lips(pose: HeadPose, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Outline of what lies between two of the `mouth_curves`: [42, 2] in pixels."""
+    both = np.concatenate([first, second[::-1]])
+    return pose.on_face(both, np.concatenate([LIPS_RAISED, LIPS_RAISED[::-1]]))
+
+
 def draw_mouth(canvas: Canvas, pose: HeadPose, person: Person) -> None:
     """Lips, and what an open mouth shows."""
     unit = pose.unit
     top, parting, low, bottom = mouth_curves(person)
-    raised = 0.05 * (1 - _T**2)
-
-    def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        both = np.concatenate([first, second[::-1]])
-        return pose.on_face(both, np.concatenate([raised, raised[::-1]]))
-
     under = pose.on_face([(0, bottom[10, 1] + 0.07)])[0]
     canvas.tint(canvas.glow(under, (0.17 * unit, 0.045 * unit), pose.roll), (0.80, 0.75, 0.74))
     lit = 0.62 + 0.38 * person.ambient
-    lower_lip = canvas.coverage(between(low, bottom))
+    lower_lip = canvas.coverage(between_lips(pose, low, bottom))
     canvas.paint(lower_lip, person.lips * (lit + 0.16))
     canvas.mark(lower_lip, classes.L_LIP)
-    upper_lip = canvas.coverage(between(top, parting))
+    upper_lip = canvas.coverage(between_lips(pose, top, parting))
     canvas.paint(upper_lip, person.lips * (lit - 0.04))
     canvas.mark(upper_lip, classes.U_LIP)
     shine = pose.on_face(
@@ -247,7 +248,7 @@ def draw_mouth(canvas: Canvas, pose: HeadPose, person: Person) -> None:
     canvas.tint(canvas.coverage(lower_edge, blur=0.012 * unit), (0.86, 0.78, 0.77))
 
     if person.mouth_opening:
-        inside = canvas.coverage(between(parting, low))
+        inside = canvas.coverage(between_lips(pose, parting, low))
         canvas.mark(inside, classes.MOUTH)
         canvas.paint(inside, (0.26, 0.07, 0.08))
         tongue = pose.on_face([(0, low[10, 1] + 0.01)])[0]
@@ -259,7 +260,7 @@ def draw_mouth(canvas: Canvas, pose: HeadPose, person: Person) -> None:
         if person.teeth:
             depth = min(0.11, 0.62 * person.mouth_opening) * (1 - _T**2) ** 0.4
             edge = parting + np.stack([np.zeros(21), depth], -1)
-            teeth = canvas.coverage(between(parting, edge), inside=inside)
+            teeth = canvas.coverage(between_lips(pose, parting, edge), inside=inside)
             canvas.paint(teeth, np.array([0.95, 0.93, 0.88]) * (0.72 + 0.26 * person.ambient))
             for x in (-0.22, -0.14, -0.07, 0.0, 0.07, 0.14, 0.22):
                 gap = pose.on_face([(x, parting[10, 1] - 0.05), (x, parting[10, 1] + 0.15)], 0.05)
@@ -268,7 +269,8 @@ def draw_mouth(canvas: Canvas, pose: HeadPose, person: Person) -> None:
             canvas.tint(canvas.coverage(shade, blur=0.015 * unit, inside=inside), 0.7)
     else:
         seam = ribbon(
-            pose.on_face(parting, raised), np.interp(_T, (-1, 0, 1), (0.016, 0.026, 0.016)) * unit
+            pose.on_face(parting, LIPS_RAISED),
+            np.interp(_T, (-1, 0, 1), (0.016, 0.026, 0.016)) * unit,
         )
         canvas.tint(canvas.coverage(seam), (0.42, 0.30, 0.30))
     for x, y in (parting[0], parting[-1]):

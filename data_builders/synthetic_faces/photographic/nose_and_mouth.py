@@ -1,13 +1,15 @@
 """Nose and mouth: the relief's light shapes them; here are nostrils, creases, lips and teeth."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
 from fpliif_jax.data_builders.synthetic_faces.curves import ellipse, open_curve, ribbon
-from fpliif_jax.data_builders.synthetic_faces.features import mouth_curves
+from fpliif_jax.data_builders.synthetic_faces.features import (
+    LIPS_RAISED,
+    between_lips,
+    mouth_curves,
+)
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.photographic.person import PhotographicPerson
 from fpliif_jax.data_builders.synthetic_faces.photographic.shapes import nose_outline
@@ -48,17 +50,14 @@ def draw_mouth(
     """Lips lit as the skin, and what an open mouth shows."""
     unit = pose.unit
     top, parting, low, bottom = mouth_curves(person)
-    raised = 0.05 * (1 - _T**2)
-
-    def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        both = np.concatenate([first, second[::-1]])
-        return pose.on_face(both, np.concatenate([raised, raised[::-1]]))
-
     ratio = np.minimum(person.lips / person.skin, 1.1)
-    upper, lower = canvas.coverage(between(top, parting)), canvas.coverage(between(low, bottom))
+    upper, lower = (
+        canvas.coverage(between_lips(pose, top, parting)),
+        canvas.coverage(between_lips(pose, low, bottom)),
+    )
     canvas.mark(lower, classes.L_LIP)
     canvas.mark(upper, classes.U_LIP)
-    soft = canvas.coverage(between(top, bottom), blur=0.010 * unit)
+    soft = canvas.coverage(between_lips(pose, top, bottom), blur=0.010 * unit)
     canvas.tint(soft, ratio)
     canvas.tint(upper, 0.88)
     grain = rng.standard_normal(24)
@@ -69,7 +68,7 @@ def draw_mouth(
     lower_edge = ribbon(pose.on_face(bottom[2:-2] + np.array([0, 0.02]), 0.04), 0.06 * unit)
     canvas.tint(canvas.coverage(lower_edge, blur=0.02 * unit), (0.84, 0.78, 0.77))
     if person.mouth_opening:
-        inside = canvas.coverage(between(parting, low))
+        inside = canvas.coverage(between_lips(pose, parting, low))
         canvas.mark(inside, classes.MOUTH)
         canvas.paint(inside, person.lips * 0.22)
         if person.mouth_opening > 0.12:
@@ -77,13 +76,13 @@ def draw_mouth(
             glow = canvas.glow(tongue, (0.16 * unit, 0.05 * unit), pose.roll).within(inside)
             canvas.paint(glow, person.lips * (0.85, 0.7, 0.7), 0.8)
         if person.teeth:
-            _draw_teeth(canvas, pose, person, inside, parting, low, between)
+            _draw_teeth(canvas, pose, person, inside, parting, low)
         shade = ribbon(pose.on_face(parting, 0.05), 0.03 * unit)
         canvas.tint(canvas.coverage(shade, blur=0.012 * unit, inside=inside), 0.6)
     else:
         widths = np.interp(_T, (-1, 0, 1), (0.014, 0.024, 0.014)) * (1 + 0.2 * stripes)
         seam = canvas.coverage(
-            ribbon(pose.on_face(parting, raised), widths * unit), blur=0.005 * unit
+            ribbon(pose.on_face(parting, LIPS_RAISED), widths * unit), blur=0.005 * unit
         )
         canvas.tint(seam, (0.38, 0.26, 0.26))
     for x, y in (parting[0], parting[-1]):
@@ -98,18 +97,17 @@ def _draw_teeth(
     inside: Patch,
     parting: np.ndarray,
     low: np.ndarray,
-    between: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> None:
     unit = pose.unit
     gape = low - parting
     depth = np.minimum(gape[:, 1] * 0.95, 0.13 * (1 - 0.75 * _T**2))
     edge = parting + np.stack([np.zeros(21), depth], -1)
-    teeth = canvas.coverage(between(parting, edge), inside=inside)
+    teeth = canvas.coverage(between_lips(pose, parting, edge), inside=inside)
     white = 0.62 + 0.28 * person.ambient
     canvas.paint(teeth, np.array([white, white * 0.97, white * 0.90]) * person.key, 0.97)
     if person.mouth_opening > 0.15 and person.age > 0.2:
         rise = np.minimum(0.4 * gape[:, 1], 0.07)
-        lower = between(low - np.stack([np.zeros(21), rise], -1), low)
+        lower = between_lips(pose, low - np.stack([np.zeros(21), rise], -1), low)
         canvas.paint(canvas.coverage(lower, inside=inside), np.array([0.75, 0.70, 0.62]) * white)
     y = parting[10, 1]
     xs = (-0.28, -0.21, -0.14, -0.07, 0.0, 0.07, 0.14, 0.21, 0.28)
