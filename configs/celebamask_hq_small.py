@@ -7,7 +7,7 @@ Time:     10 to 18 minutes on two CPU cores for 4,000 training images.
 
 import ml_collections
 
-from fpliif_jax.configs import celebamask_hq
+from fpliif_jax.configs import celebamask_hq, synthetic
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -18,14 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.group_blocks = (1, 2, 4)
     config.model.rcmlp_features = (96, 32)
     config.model.mlp_features = (64, 64, 64)
-    # Much milder than the paper's: there are few epochs to learn from.
-    config.augment.rotation_degrees = 10.0
-    config.augment.shear_degrees = (0.0, 5.0)
-    config.augment.scale = (0.9, 1.2)
-    config.augment.brightness = (0.8, 1.2)
-    config.augment.contrast = (0.7, 1.3)
-    config.augment.saturation = (0.7, 1.3)
-    config.augment.hue = (-0.05, 0.05)
+    config.augment = synthetic.get_config().augment  # much milder than the paper's
     config.train.batch_size = 8
     config.train.epochs = 7
     config.train.learning_rate = 3e-3
