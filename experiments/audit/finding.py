@@ -4,9 +4,9 @@ import dataclasses
 import decimal
 from collections.abc import Iterable, Sequence
 
-from fpliif_jax.experiments.published import PublishedError, PublishedValue
+from fpliif_jax.experiments.published import PublishedError, PublishedValue, select
 
-# What each word means stands in `layout`, and on the page.
+# What each word means stands in layout.sentences.jinja, and on the page.
 STATUSES = ("contradiction", "doubt", "rounding", "cannot be recomputed", "agrees")
 # What hangs on it, most first: the paper's main results; another claim; what someone who reproduces it has to do
 # or may expect; how a number is printed.
@@ -50,11 +50,7 @@ class Tables:
 
     def all(self, **fields: str) -> list[PublishedValue]:
         """Those whose fields have these values, in the order of the files."""
-        return [
-            value
-            for value in self._values
-            if all(getattr(value, name) == wanted for name, wanted in fields.items())
-        ]
+        return select(self._values, **fields)
 
     def exactly(self, number: int, **fields: str) -> list[PublishedValue]:
         """Those whose fields have these values, where there have to be so many.

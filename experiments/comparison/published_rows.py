@@ -16,7 +16,7 @@ from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, Score
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Claim, Variant
-from fpliif_jax.experiments.published import PublishedValue, published_values
+from fpliif_jax.experiments.published import PublishedValue, published_values, select
 from fpliif_jax.experiments.stats import holm, mean_tests, seed_statistics, verdicts
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 from fpliif_jax.systems.protocol import Protocol
@@ -215,14 +215,13 @@ def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def _of_claim(claim: Claim, variant: Variant) -> list[PublishedValue]:
-    dataset = deviations.dataset_of(variant)
-    return [
-        value
-        for value in published_values()
-        if (value.source, value.system, value.protocol)
-        == (claim.source, claim.system, claim.protocol)
-        and value.dataset == dataset
-    ]
+    return select(
+        published_values(),
+        source=claim.source,
+        system=claim.system,
+        protocol=claim.protocol,
+        dataset=deviations.dataset_of(variant),
+    )
 
 
 def _spread(claim: Claim, line: Line, value: PublishedValue) -> tuple[float | None, int | None]:

@@ -8,7 +8,7 @@ import ml_collections
 from fpliif_jax import systems
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import evaluate
-from fpliif_jax.experiments.published import PublishedValue, published_values
+from fpliif_jax.experiments.published import PublishedValue, published_values, select
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.systems import create_model, multiply_accumulates
 
@@ -86,13 +86,8 @@ def _published(
 ) -> PublishedValue | None:
     if not is_papers(config):
         return None
-    key = ("FP-LIIF", metric, source, protocol)
-    values = (
-        value
-        for value in published_values()
-        if (value.system, value.metric, value.source, value.protocol) == key
-    )
-    return next(values, None)
+    key = {"system": "FP-LIIF", "metric": metric, "source": source, "protocol": protocol}
+    return next(iter(select(published_values(), **key)), None)
 
 
 def to_text(costs: dict[str, Any], config: ml_collections.ConfigDict) -> str:

@@ -15,6 +15,7 @@ import io
 import math
 import pathlib
 import re
+from collections.abc import Iterable
 
 from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
@@ -96,6 +97,15 @@ class PublishedValue:
         """Printed digits after the point, of percent points where the value is a share."""
         exponent = decimal.Decimal(self.printed).as_tuple().exponent
         return max(0, -int(exponent) - _AS_PERCENT.get(self.unit, 0))
+
+
+def select(values: Iterable[PublishedValue], **fields: str) -> list[PublishedValue]:
+    """Those whose fields have these values, in their order."""
+    return [
+        value
+        for value in values
+        if all(getattr(value, name) == content for name, content in fields.items())
+    ]
 
 
 @functools.cache
