@@ -15,41 +15,13 @@ from fpliif_jax.experiments.audit import (
     stn_icnn,
 )
 from fpliif_jax.experiments.audit.finding import CONSEQUENCES, STATUSES, Finding, Tables
+from fpliif_jax.experiments.audit.sentences import render
 from fpliif_jax.experiments.published import PublishedValue, published_values
 
 _WIDTH = 98
 _PAGE_WIDTH = 120
 _INDENT = " " * 16
-_HEADINGS = {
-    "contradiction": "Contradictions, largest consequence first",
-    "doubt": "Doubts: ambiguities and suspicions, largest consequence first",
-    "rounding": "Agrees but for rounding",
-    "cannot be recomputed": "Cannot be recomputed from the papers and the code",
-    "agrees": "Agrees",
-}
-_DEFINITIONS = {
-    "contradiction": "two statements, of a paper or of its authors since, or a statement and what follows from the "
-    "paper's own numbers, cannot both hold",
-    "doubt": "an ambiguity or a suspicion: more than one reading is possible, the numbers do not bear out what is said "
-    "(differences within the noise, words of judgement such as “marginal”), or they look wrong without being "
-    "impossible",
-    "rounding": "the same but for a last digit",
-    "cannot be recomputed": "it takes what is not published",
-    "agrees": "recomputed, and the same",
-}
 _RANKED = ("contradiction", "doubt")  # numbered through, by consequence
-_SHORT = {"contradiction": "Contradictions", "doubt": "Doubts"}
-_LEVELS = {
-    "main result": "on the main results",
-    "claim": "on other claims",
-    "recipe": "on what to do and to expect when reproducing",
-    "print": "in print",
-}
-_INTRODUCTION = (
-    "The published numbers of FP-LIIF and STN-iCNN, recomputed from the papers' own tables and from this code; "
-    "all scores in "
-    "percent points. Nothing was trained for it. “Noise” is the spread of FP-LIIF's own runs (its Table 7)."
-)
 
 
 def audit(values: Iterable[PublishedValue] | None = None) -> list[Finding]:
@@ -75,6 +47,10 @@ def audit(values: Iterable[PublishedValue] | None = None) -> list[Finding]:
         findings,
         key=lambda f: (STATUSES.index(f.status), CONSEQUENCES.index(f.consequence)),
     )
+
+
+def _words(name: str) -> str:
+    return render(name, {})
 
 
 def to_json(findings: Sequence[Finding]) -> str:
@@ -105,10 +81,14 @@ def _summary(findings: Sequence[Finding]) -> str:
 
 def to_text(findings: Sequence[Finding]) -> str:
     """For a terminal of 100 columns."""
-    lines = [*textwrap.wrap(_INTRODUCTION, _WIDTH, break_on_hyphens=False), "", _summary(findings)]
+    lines = [
+        *textwrap.wrap(_words("page/Introduction"), _WIDTH, break_on_hyphens=False),
+        "",
+        _summary(findings),
+    ]
     for status in STATUSES:
         lines += textwrap.wrap(
-            f"{status}: {_DEFINITIONS[status]}.",
+            f"{status}: {_words(f'{status}/Means')}.",
             _WIDTH,
             initial_indent="  ",
             subsequent_indent="    ",
@@ -119,13 +99,13 @@ def to_text(findings: Sequence[Finding]) -> str:
         own = [finding for finding in findings if finding.status == status]
         if not own:
             continue
-        heading = f"{_HEADINGS[status]} ({len(own)})"
+        heading = f"{_words(f'{status}/Heading')} ({len(own)})"
         lines += ["", "", heading.upper(), "=" * len(heading)]
         level = None
         for finding in own:
             if status in _RANKED and finding.consequence != level:
                 level = finding.consequence
-                lines += ["", f"--- {_LEVELS[level]} ---"]
+                lines += ["", f"--- {_words(f'{level}/Level')} ---"]
             lines += ["", *_text_of(numbers[finding.id], finding)]
     return "\n".join(lines) + "\n"
 
@@ -175,14 +155,11 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
 def to_markdown(findings: Sequence[Finding]) -> str:
     """A page: what the words mean, overviews of contradictions and doubts, and every finding in full."""
     lines = [
-        "# Audit of the papers",
+        f"# {_words('page/Title')}",
         "",
-        *_wrapped(_INTRODUCTION),
+        *_wrapped(_words("page/Introduction")),
         "",
-        *_wrapped(
-            "Made by `python -m experiments.audit --format=markdown --output=docs/audit.md`; the numbers are in "
-            "[experiments/published](../experiments/published/README.md)."
-        ),
+        *_wrapped(_words("page/Origin")),
         "",
         _summary(findings),
         "",
@@ -190,12 +167,12 @@ def to_markdown(findings: Sequence[Finding]) -> str:
         "|---|---|---|",
     ]
     counts, numbers = _counts(findings), _numbers(findings)
-    lines += [f"| {word} | {counts[word]} | {_DEFINITIONS[word]} |" for word in STATUSES]
+    lines += [f"| {word} | {counts[word]} | {_words(f'{word}/Means')} |" for word in STATUSES]
     for status in STATUSES:
         own = [finding for finding in findings if finding.status == status]
         if not own:
             continue
-        lines += ["", f"## {_HEADINGS[status]}"]
+        lines += ["", f"## {_words(f'{status}/Heading')}"]
         if status in _RANKED:
             lines += ["", "| | what | size | so |", "|---|---|---|---|"]
             lines += [
@@ -206,7 +183,7 @@ def to_markdown(findings: Sequence[Finding]) -> str:
         for finding in own:
             if status in _RANKED and finding.consequence != level:
                 level = finding.consequence
-                lines += ["", f"### {_SHORT[status]} {_LEVELS[level]}"]
+                lines += ["", f"### {_words(f'{status}/Short')} {_words(f'{level}/Level')}"]
             heading = "####" if status in _RANKED else "###"
             lines += [
                 "",

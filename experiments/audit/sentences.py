@@ -2,7 +2,7 @@
 
 A file `<module>.sentences.jinja` has a section for each finding, `## <id>`, with the fields Title, Paper, Recomputed,
 Size and So. A field begins a line and goes on to the next; each is a Jinja template of its own, one paragraph. A
-section of other fields is for others to include: `{% include "noise/Needed" %}`.
+section of other fields is for others to include, `{% include "noise/Needed" %}`, or for the page.
 """
 
 import functools

@@ -517,8 +517,9 @@ def test_sentences_name_the_numbers_of_their_check_and_no_others(
         numbers.setdefault(name.partition("/")[0], set()).update(of_check)
         return render(name, of_check)
 
-    monkeypatch.setattr(sentences, "render", recording)
-    layout.audit()
+    for module in (sentences, layout):
+        monkeypatch.setattr(module, "render", recording)
+    layout.to_markdown(layout.audit())
     environment = sentences.environment()
     named: dict[str, set[str]] = {}
     for name in environment.list_templates():
@@ -550,7 +551,7 @@ def test_every_word_is_defined_before_the_first_finding(
     text = " ".join(render(audit()).split())
     first = text.lower().index("largest consequence first")
     for status in STATUSES:
-        assert text.index(layout._DEFINITIONS[status]) < first
+        assert text.index(sentences.render(f"{status}/Means", {})) < first
     counts = "contradiction: 11, doubt: 16, rounding: 5, cannot be recomputed: 3, agrees: 17."
     assert text.index(f"52 findings: {counts}") < first
 
