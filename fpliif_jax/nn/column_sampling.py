@@ -15,16 +15,19 @@ import numpy as np
 Array = jax.Array
 
 
-def sample_columns(rows: Array, matrix: np.ndarray) -> Array:
+def sample_columns(rows: Array, matrix: np.ndarray | Array) -> Array:
     """Rows of cells to rows of samples.
 
     Args:
       rows: [y, B, j, f].
-      matrix: NumPy [x, j], of the dtype of `rows`; no row has more than two entries other than 0, side by side.
+      matrix: [x, j], of the dtype of `rows`; no row has more than two entries other than 0, side by side. Where they
+        stand is known of a NumPy array alone, an array of JAX is multiplied with on all devices.
 
     Returns:
-      float32 [x, y, B, f]: on CPUs rounded to the dtype of `rows` before.
+      float32 [x, y, B, f]: of a matrix product rounded to the dtype of `rows` before.
     """
+    if not isinstance(matrix, np.ndarray):
+        return by_matrix(rows, matrix)
 
     @jax.custom_vjp
     def sample(rows: Array) -> Array:
@@ -45,7 +48,7 @@ def sample_columns(rows: Array, matrix: np.ndarray) -> Array:
     return sample(rows)
 
 
-def by_matrix(rows: Array, matrix: np.ndarray) -> Array:
+def by_matrix(rows: Array, matrix: np.ndarray | Array) -> Array:
     """`sample_columns` as a matrix product."""
     return jnp.einsum("xj,ybjf->xybf", matrix, rows, precision="highest").astype(jnp.float32)
 

@@ -308,22 +308,24 @@ def nearest_centre(coordinates: Any, cells: int) -> Any:
     return (cell_position(coordinates, cells).round() + 0.5) / cells * 2 - 1
 
 
-def interpolation_matrix(coordinates: np.ndarray, cells: int, sampling: str) -> np.ndarray:
+def interpolation_matrix(coordinates: Any, cells: int, sampling: str) -> Any:
     """The matrix that samples a row of cells at coordinates.
 
     Args:
-      coordinates: NumPy [..., q].
+      coordinates: [..., q].
       cells: number of cells of the row.
       sampling: 'bilinear' or 'nearest'.
 
     Returns:
       float32 [..., q, cells]; every row sums to one.
     """
-    position = cell_position(coordinates.astype(np.float64), cells)
+    arrays = coordinates.__array_namespace__()
+    position = cell_position(coordinates, cells)
     if sampling == "nearest":
         position = position.round()
-    distance = np.abs(position[..., None] - np.arange(cells))
-    return np.maximum(1 - distance, 0).astype(np.float32)
+    every_cell = arrays.arange(cells, dtype=position.dtype)
+    distance = abs(position[..., None] - every_cell.reshape((1,) * position.ndim + (-1,)))
+    return arrays.maximum(1 - distance, 0).astype(np.float32)
 
 
 def sample_at(grid: Array, y: Array, x: Array, sampling: str) -> Array:
@@ -361,10 +363,15 @@ def sample_at(grid: Array, y: Array, x: Array, sampling: str) -> Array:
 def resize_bilinear(grid: Array, size: tuple[int, int]) -> Array:
     """Resizes [B, h, w, f] to [B, *size, f] as `torch.nn.functional.interpolate` does
     (bilinear, `align_corners=False`, no antialiasing)."""
-    _, height, width, _ = grid.shape
-    if (height, width) == tuple(size):
+    if grid.shape[1:3] == tuple(size):
         return grid
-    rows = interpolation_matrix(cell_centres(size[0]), height, "bilinear").astype(grid.dtype)
-    columns = interpolation_matrix(cell_centres(size[1]), width, "bilinear").astype(grid.dtype)
+    return sample_on_axes(grid, cell_centres(size[0]), cell_centres(size[1]))
+
+
+def sample_on_axes(grid: Array, y: Any, x: Any) -> Array:
+    """Samples a grid [B, n_h, n_w, f] bilinearly where coordinates y [h] and x [w] cross: [B, h, w, f]."""
+    _, height, width, _ = grid.shape
+    rows = interpolation_matrix(y, height, "bilinear").astype(grid.dtype)
+    columns = interpolation_matrix(x, width, "bilinear").astype(grid.dtype)
     grid = jnp.einsum("yi,bijf->byjf", rows, grid, precision="highest")
     return jnp.einsum("xj,byjf->byxf", columns, grid, precision="highest")

@@ -19,6 +19,7 @@ The decoder here computes what §3.3 describes in an order that costs less. All 
   with the gradient of the product (`column_sampling`).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -114,30 +115,9 @@ class LIIFDecoder(nn.Module):
         latent_grid = latent["latent_grid"]
         batch, grid_height, grid_width, _ = latent_grid.shape
         height, width = output_size
-        projected, per_image = self._first_layer_on_grid(latent_grid)
-        position_kernel, layers_after_first = self._rest_of_parameters()
-        y = self._grid_axis(height, grid_height)
-        x = self._grid_axis(width, grid_width)
-
-        # Axes: b images; y, x queries; i, j latent cells; f features. In the order xybf the samples
-        # are a product of two matrices that needs no transposing. One ensemble member after the
-        # other takes less time and memory than all at once. Interpolating in less than float32
-        # would amount to moving the queries.
-        def decode_rows(rows: _GridAxis) -> Array:
-            mean = jnp.zeros((), jnp.float32)
-            for y_matrix, y_position, y_weight in zip(*rows, strict=True):
-                row = jnp.einsum("yi,bijf->ybjf", y_matrix, projected, precision="highest")
-                row_share = y_position[:, None, None] * position_kernel[0, None, None]
-                row_share += per_image[None]
-                row += row_share[:, :, None].astype(self.dtype)
-                for x_matrix, x_position, x_weight in zip(*x, strict=True):
-                    sampled = column_sampling.sample_columns(row, x_matrix)
-                    x_share = x_position[:, None] * position_kernel[1, None]
-                    first = sampled + x_share[:, None, None]
-                    weight = (x_weight[:, None] * y_weight[None])[..., None, None]
-                    mean += self._hidden(first, layers_after_first) * weight
-            return self._last_layer(mean, layers_after_first).transpose(2, 1, 0, 3)
-
+        y = self._grid_axis(layers.cell_centres(height), grid_height)
+        x = self._grid_axis(layers.cell_centres(width), grid_width)
+        decode_rows = self._decoder_of_rows(latent_grid, x)
         plan = self._plan(batch, output_size, train)
         if plan.remat:
             decode_rows = jax.checkpoint(decode_rows)
@@ -156,6 +136,24 @@ class LIIFDecoder(nn.Module):
         logits = jax.lax.map(decode_rows, jax.tree.map(split, y))
         logits = logits.swapaxes(0, 1).reshape(batch, chunks * rows, width, self.num_classes)
         return logits[:, :height]
+
+    def on_axes(self, latent: Latent, y: Array, x: Array) -> Array:
+        """Logits where rows and columns of coordinates cross: `query` of all pairs, as `__call__` computes it.
+
+        Numbers of rows and columns may be symbolic (`jax.export`); all are decoded at once.
+
+        Args:
+          latent: as for `__call__`.
+          y: float32 [h], coordinates of the rows in [-1, 1].
+          x: float32 [w], coordinates of the columns in [-1, 1].
+
+        Returns:
+          float32 [B, h, w, C].
+        """
+        latent_grid = latent["latent_grid"]
+        _, grid_height, grid_width, _ = latent_grid.shape
+        decode_rows = self._decoder_of_rows(latent_grid, self._grid_axis(x, grid_width))
+        return decode_rows(self._grid_axis(y, grid_height))
 
     def query(
         self,
@@ -181,10 +179,10 @@ class LIIFDecoder(nn.Module):
         position_kernel, layers_after_first = self._rest_of_parameters()
 
         def decode_queries(coordinates: Array) -> Array:
-            x = self._scattered_axis(coordinates[..., 1], grid_width)
+            x = self._axis(coordinates[..., 1], grid_width)
             mean = jnp.zeros((), jnp.float32)
             for y_shifted, y_position, y_weight in zip(
-                *self._scattered_axis(coordinates[..., 0], grid_height), strict=True
+                *self._axis(coordinates[..., 0], grid_height), strict=True
             ):
                 y_share = (
                     y_position[..., None] * position_kernel[0, None, None] + per_image[:, None]
@@ -210,6 +208,34 @@ class LIIFDecoder(nn.Module):
         logits = jax.lax.map(decode_queries, coordinates)
         logits = logits.swapaxes(0, 1).reshape(batch, chunks * queries, self.num_classes)
         return logits[:, :num_queries]
+
+    def _decoder_of_rows(
+        self, latent_grid: Array, x: "_GridAxis"
+    ) -> Callable[["_GridAxis"], Array]:
+        """A function from rows of queries to their logits at all columns, float32 [B, rows, columns, C]."""
+        projected, per_image = self._first_layer_on_grid(latent_grid)
+        position_kernel, layers_after_first = self._rest_of_parameters()
+
+        # Axes: b images; y, x queries; i, j latent cells; f features. In the order xybf the samples
+        # are a product of two matrices that needs no transposing. One ensemble member after the
+        # other takes less time and memory than all at once. Interpolating in less than float32
+        # would amount to moving the queries.
+        def decode_rows(rows: _GridAxis) -> Array:
+            mean = jnp.zeros((), jnp.float32)
+            for y_matrix, y_position, y_weight in zip(*rows, strict=True):
+                row = jnp.einsum("yi,bijf->ybjf", y_matrix, projected, precision="highest")
+                row_share = y_position[:, None, None] * position_kernel[0, None, None]
+                row_share += per_image[None]
+                row += row_share[:, :, None].astype(self.dtype)
+                for x_matrix, x_position, x_weight in zip(*x, strict=True):
+                    sampled = column_sampling.sample_columns(row, x_matrix)
+                    x_share = x_position[:, None] * position_kernel[1, None]
+                    first = sampled + x_share[:, None, None]
+                    weight = (x_weight[:, None] * y_weight[None])[..., None, None]
+                    mean += self._hidden(first, layers_after_first) * weight
+            return self._last_layer(mean, layers_after_first).transpose(2, 1, 0, 3)
+
+        return decode_rows
 
     def _plan(self, batch: int, output_size: tuple[int, int], train: bool) -> query_plan.QueryPlan:
         if self.query_chunk != AUTO:
@@ -265,25 +291,21 @@ class LIIFDecoder(nn.Module):
     def _shifts(self, cells: int) -> tuple[float, ...]:
         return (0.0,) if self.ensemble == "none" else (-1 / cells, 1 / cells)
 
-    def _grid_axis(self, queries: int, cells: int) -> "_GridAxis":
-        coordinates = layers.cell_centres(queries)
-        shifted = np.stack([layers.shifted(coordinates, shift) for shift in self._shifts(cells)])
-        offset = (coordinates - layers.nearest_centre(shifted, cells)) * cells
-        absolute = np.broadcast_to(coordinates, shifted.shape)
-        position = absolute if self.position == "absolute" else offset
-        matrix = layers.interpolation_matrix(shifted, cells, self.sampling)
+    def _grid_axis(self, coordinates: Any, cells: int) -> "_GridAxis":
+        shifted, position, weight = self._axis(coordinates, cells)
         return _GridAxis(
-            matrix=matrix.astype(self.dtype),
+            matrix=layers.interpolation_matrix(shifted, cells, self.sampling).astype(self.dtype),
             position=position.astype(np.float32),
-            weight=self._weights(offset).astype(np.float32),
+            weight=weight.astype(np.float32),
         )
 
-    def _scattered_axis(self, coordinates: Array, cells: int) -> "_ScatteredAxis":
-        shifted = jnp.stack([layers.shifted(coordinates, shift) for shift in self._shifts(cells)])
+    def _axis(self, coordinates: Any, cells: int) -> "_Axis":
+        arrays = coordinates.__array_namespace__()
+        shifted = arrays.stack([layers.shifted(coordinates, by) for by in self._shifts(cells)])
         offset = (coordinates[None] - layers.nearest_centre(shifted, cells)) * cells
-        absolute = jnp.broadcast_to(coordinates, shifted.shape)
+        absolute = arrays.broadcast_to(coordinates, shifted.shape)
         position = absolute if self.position == "absolute" else offset
-        return _ScatteredAxis(shifted=shifted, position=position, weight=self._weights(offset))
+        return _Axis(shifted=shifted, position=position, weight=self._weights(offset))
 
     def _weights(self, offset: Any) -> Any:
         """What one axis contributes to the weights of the ensemble members.
@@ -295,22 +317,23 @@ class LIIFDecoder(nn.Module):
         to each factor instead it is the limit, and elsewhere makes no difference.
         """
         if self.ensemble != "area":
-            return np.full(offset.shape, 1 / len(offset), np.float32)
+            arrays = offset.__array_namespace__()
+            return arrays.full_like(offset, 1 / len(offset), dtype=np.float32)
         length = abs(offset) + 1e-9
         return length[::-1] / length.sum(axis=0, keepdims=True)
 
 
 class _GridAxis(NamedTuple):
-    """One axis of a regular grid of queries, for the S shifts of the ensemble."""
+    """Rows or columns of queries, for the S shifts of the ensemble: constants of NumPy, or arrays of JAX."""
 
-    matrix: np.ndarray  # [S, queries, cells], samples the latent grid
-    position: np.ndarray  # [S, queries], input of the MLP
-    weight: np.ndarray  # [S, queries]
+    matrix: Any  # [S, queries, cells], samples the latent grid
+    position: Any  # [S, queries], input of the MLP
+    weight: Any  # [S, queries]
 
 
-class _ScatteredAxis(NamedTuple):
-    """One coordinate of scattered queries, for the S shifts of the ensemble."""
+class _Axis(NamedTuple):
+    """One coordinate of queries of any shape […], for the S shifts of the ensemble."""
 
-    shifted: Array  # [S, B, Q]
-    position: Array  # [S, B, Q], input of the MLP
-    weight: Array  # [S, B, Q]
+    shifted: Any  # [S, …]
+    position: Any  # [S, …], input of the MLP
+    weight: Any  # [S, …]

@@ -70,6 +70,18 @@ class FPLIIF(nn.Module):
             raise ValueError(f"output_size must be positive, not {tuple(output_size)}")
         return self.decoder(latent, (height, width), train, example_weights)
 
+    def decode_on_axes(self, latent: Latent, y: Array, x: Array) -> Array:
+        """Logits where rows y [h] and columns x [w] of coordinates cross, as `query` takes them.
+
+        Whole images, crops and zooms are such grids; h and w may be symbolic, for `jax.export`.
+
+        Returns:
+          float32 [B, h, w, C], from what `encode` returns.
+        """
+        return self.decoder.on_axes(
+            latent, jnp.asarray(y, jnp.float32), jnp.asarray(x, jnp.float32)
+        )
+
     def query(
         self,
         images: Array,

@@ -111,6 +111,19 @@ class UNetDecoder(nn.Module):
         """
         return layers.resize_bilinear(self._logits(latent, train, example_weights), output_size)
 
+    def on_axes(self, latent: Latent, y: Array, x: Array) -> Array:
+        """Logits at the size of the image, sampled bilinearly where rows and columns of coordinates cross.
+
+        Args:
+          latent: as for `__call__`.
+          y: float32 [h], coordinates of the rows in [-1, 1].
+          x: float32 [w], coordinates of the columns in [-1, 1].
+
+        Returns:
+          float32 [B, h, w, C].
+        """
+        return layers.sample_on_axes(self._logits(latent, False, None), y, x)
+
     def query(
         self,
         latent: Latent,

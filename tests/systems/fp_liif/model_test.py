@@ -174,7 +174,7 @@ def test_any_size_in_and_out(decoder: str, dtype: str) -> None:
     assert latent["latent_grid"].shape == (2, 5, 7, 8)
 
 
-@pytest.mark.parametrize("method", ["select", "__call__", "query"])
+@pytest.mark.parametrize("method", ["select", "__call__", "on_axes", "query"])
 def test_both_decoders_are_called_in_the_same_way(method: str) -> None:
     liif, unet = (inspect.signature(getattr(kind, method)) for kind in (LIIFDecoder, UNetDecoder))
     assert liif == unet
@@ -227,6 +227,42 @@ def test_queries_at_the_centres_of_pixels_are_the_grid(changes: dict[str, Any]) 
     # times the difference of two neighbouring cells.
     atol = 2e-6 * max(1, np.ptp(grid))
     np.testing.assert_allclose(queried.reshape(grid.shape), grid, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("position", ["absolute", "relative"])
+@pytest.mark.parametrize("sampling", ["bilinear", "nearest"])
+@pytest.mark.parametrize("ensemble", ["average", "area", "none"])
+def test_rows_and_columns_are_the_queries_where_they_cross(
+    ensemble: str, sampling: str, position: str
+) -> None:
+    changes = {"ensemble": ensemble, "sampling": sampling, "position": position}
+    check_rows_and_columns_are_queries(changes)
+
+
+def test_rows_and_columns_of_the_u_net_are_its_queries() -> None:
+    check_rows_and_columns_are_queries({"decoder": "conv_unet"})
+
+
+def check_rows_and_columns_are_queries(changes: dict[str, Any]) -> None:
+    """A crop that is no regular grid, of an image that is no square, and its borders."""
+    model, variables = initialised(small_config(**changes))
+    rng = np.random.default_rng(0)
+    images = random_images(2, 12, 20)
+    y = np.concatenate([[-1, 1], rng.uniform(-0.9, 0.2, 4)]).astype(np.float32)
+    x = np.concatenate([rng.uniform(0.1, 1.0, 3), [0.0, 1.0]]).astype(np.float32)
+    coordinates = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(1, -1, 2)
+    coordinates = jnp.broadcast_to(coordinates, (2, *coordinates.shape[1:]))
+
+    def both(variables: Any) -> tuple[jax.Array, jax.Array]:
+        latent = model.apply(variables, images, method="encode")
+        on_axes = model.apply(variables, latent, y, x, method="decode_on_axes")
+        return on_axes, model.apply(variables, latent, coordinates, method="decode_queries")
+
+    on_axes, queried = quick_jit(both)(variables)
+    assert on_axes.shape == (2, 6, 5, 5) and on_axes.dtype == jnp.float32
+    # The same sums in another order, in float32.
+    atol = 1e-6 * max(1, np.ptp(queried))
+    np.testing.assert_allclose(on_axes, queried.reshape(on_axes.shape), rtol=0, atol=atol)
 
 
 def test_resizing_is_pytorchs() -> None:
