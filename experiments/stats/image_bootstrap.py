@@ -154,7 +154,7 @@ def image_bootstrap(
         raise ValueError(f"matrices are {matrices.shape}; expected [runs, images, C, C]")
     if matrices.dtype.kind not in "iu" or (matrices.size and matrices.min() < 0):
         raise ValueError("matrices are no counts")
-    seeds, images, classes, _ = matrices.shape
+    seeds, images = matrices.shape[:2]
     if images < 2:
         return None
     totals = matrices.sum(axis=1, dtype=np.int64)
@@ -162,8 +162,7 @@ def image_bootstrap(
     if int(matrices.max()) * images >= _EXACT:
         raise ValueError("matrices have counts too large to be summed exactly")
     of_images, of_seeds = np.random.SeedSequence(seed).spawn(2)
-    flat = np.moveaxis(matrices, 0, 1).reshape(images, -1).astype(np.float64)
-    resampled = _resample(flat, (seeds, classes, classes), score, of_images, resamples)
+    resampled = _resample(matrices, score, of_images, resamples)
     estimates = np.asarray(score(totals), np.float64)
 
     crossed = None
@@ -184,23 +183,21 @@ def image_bootstrap(
 
 
 def _resample(
-    flat: np.ndarray,
-    shape: tuple[int, int, int],
-    score: Score,
-    source: np.random.SeedSequence,
-    resamples: int,
+    matrices: np.ndarray, score: Score, source: np.random.SeedSequence, resamples: int
 ) -> np.ndarray:
-    """Scores [resamples, S] of matrices float64 [N, S · C · C], a few resamples at a time."""
-    images = len(flat)
+    """Scores [resamples, S] of matrices [S, N, C, C], a few resamples and one run at a time."""
+    seeds, images, classes, _ = matrices.shape
+    of_runs = matrices.reshape(seeds, images, classes**2)
     generator = np.random.Generator(np.random.PCG64(source))
-    chunk = max(1, _CHUNK_BYTES // (8 * (images + flat.shape[1])))
+    chunk = max(1, _CHUNK_BYTES // (8 * (images + seeds * classes**2)))
     parts = []
     for first in range(0, resamples, chunk):
         count = min(chunk, resamples - first)
         weights = generator.multinomial(images, np.full(images, 1 / images), size=count)
         # As float64, since NumPy multiplies integer matrices slowly; sums below 2**53 are exact.
-        sums = (weights.astype(np.float64) @ flat).astype(np.int64)
-        parts.append(score(sums.reshape(count, *shape)))
+        weights = weights.astype(np.float64)
+        sums = np.stack([weights @ run.astype(np.float64) for run in of_runs], axis=1)
+        parts.append(score(sums.astype(np.int64).reshape(count, seeds, classes, classes)))
     return np.concatenate(parts)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -199,3 +200,14 @@ def test_runs_are_stacked_image_by_image() -> None:
         bootstrap.stack([first, dataclasses.replace(second, example_ids=("a", "b", "d"))])
     with pytest.raises(RunError, match="different classes"):
         bootstrap.stack([first, dataclasses.replace(second, class_names=("background", "hair"))])
+
+
+def test_matrices_of_many_runs_are_not_copied_at_once() -> None:
+    matrices = np.ones((10, 2000, 11, 11), np.int64)
+    tracemalloc.start()
+    try:
+        bootstrap.image_bootstrap(matrices, resamples=20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.5 * matrices.nbytes
