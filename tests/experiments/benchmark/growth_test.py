@@ -1,0 +1,70 @@
+"""Tests of experiments.benchmark.growth: its steps in small, what it makes of measurements, and a step that fails."""
+
+import json
+import pathlib
+
+import pytest
+
+from fpliif_jax.experiments.benchmark import growth, growth_steps
+from fpliif_jax.experiments.benchmark.growth import DRAWN_SHARE
+
+
+def test_exponents_and_bytes_of_a_known_growth() -> None:
+    """Time n² / 1000 after 100, linear before; memory 1 MiB and 2 KiB for each."""
+    counts = [10, 100, 1000]
+    measured = [
+        {"seconds": 9.0, "processor_seconds": seconds, "peak_bytes": 2**20 + 2**11 * count}
+        for count, seconds in zip(counts, (1.0, 10.0, 1000.0), strict=True)
+    ]
+    found = growth.growth(counts, measured)
+    assert found["last_exponent"] == pytest.approx(2)
+    assert found["exponent"] == pytest.approx(1.5)
+    assert found["bytes_each"] == pytest.approx(2**11)
+    line = {"step": "draw", "over": "images", "counts": counts, **found}
+    expected = "| draw | 10, 100, 1,000 images | 1.00, 10.00, 1000.00 | 9.00, 9.00, 9.00 | 1.50; 2.00 | 1, 1, 3 | 2.0 |"
+    assert growth.table([line]).splitlines()[2] == expected
+
+
+def test_every_step_leaves_what_the_next_one_needs(tmp_path: pathlib.Path) -> None:
+    def do(step: str, count: int) -> growth_steps.Clock:
+        clock = growth_steps.Clock()
+        growth_steps.STEPS[step](clock, growth_steps.Order(tmp_path, 32, count, DRAWN_SHARE))
+        return clock
+
+    assert growth_steps.STEPS.keys() == {*growth.STEPS, "make_runs", "report"}
+    for step in growth.STEPS:
+        clock = do(step, 1 if step == "draw" else DRAWN_SHARE)
+        assert clock.seconds > 0 and clock.processor_seconds > 0, step
+    results = json.loads((tmp_path / f"evaluated/{DRAWN_SHARE}/results.json").read_text())
+    (evaluation,) = results["evaluations"]
+    assert evaluation["images"] == DRAWN_SHARE
+    assert 0.2 < evaluation["mean_f1"] < 0.999  # of labels that were moved by a pixel
+    do("make_runs", 2)
+    do("report", 2)
+    study = json.loads((tmp_path / "runs-2" / "report" / "report.json").read_text())
+    assert study["groups"][0]["seeds"] == [0, 1]
+
+
+def test_a_step_is_a_process_of_its_own_and_its_failure_one_line(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = {"folder": str(tmp_path), "image_size": 32, "smallest": DRAWN_SHARE}
+    measured = growth.measure({**order, "step": "draw", "count": 1})
+    assert measured["seconds"] > 0
+    assert 2**26 < measured["peak_bytes"] < 2**33
+    program = tmp_path / "python"
+    program.write_text(
+        "#!/bin/sh\necho progress >&2\necho 'OSError: the disk is full' >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(growth.sys, "executable", str(program))
+    with pytest.raises(growth.UserError, match="bootstrap at 7 ended with 1: OSError: the disk"):
+        growth.measure({**order, "step": "bootstrap", "count": 7})
+    for arguments, message in (
+        (["--images=20"], "'20': give two numbers"),
+        (["--runs=0,5"], "'0,5': give two numbers"),
+        (["--images=3,900"], "the smallest set must have at least 20"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            growth.main(arguments)
+        assert message in f"{ended.value}{capsys.readouterr().err}"
