@@ -21,6 +21,8 @@ from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
 from fpliif_jax.training.optimizer import make_optimizer
+from fpliif_jax.training.prepare import other_networks
+from fpliif_jax.weights import shipped
 
 
 class SettingsError(UserError):
@@ -174,6 +176,8 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     batch = blank_batch(1, size, size)
     shapes = systems.of(config).input_shapes(config.model, size)
     variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
+    if (config.train.get("init_from") or "").startswith(shipped.PREFIX):  # a run may still be made
+        other_networks(config, variables)
     for stage in systems.of(config).make_stages(config, model, names):
 
         def loss(

@@ -50,6 +50,11 @@ def main(
             f"config.model.name is {config.model.name!r}, which has no PyTorch twin: use "
             "python -m fpliif_jax.main"
         )
+    if config.train.get("init_from"):
+        raise SettingsError(
+            f"config.train.init_from is {config.train.init_from!r}: the trainer of PyTorch starts from its "
+            "initialiser alone; use python -m fpliif_jax.main"
+        )
     folder = pathlib.Path(workdir or f"runs/{config_name}-pytorch/seed{config.seed}").expanduser()
     chosen = choose_device(device)
     apply_to_torch(config)

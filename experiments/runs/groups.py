@@ -132,7 +132,13 @@ def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
                 if not config_fields.has_role(f"{section}.{name}", *_LEFT_OUT)
             }
     start = fields["train"].get("init_from")
-    if isinstance(start, str):  # a run that goes on from another one goes on from that of its seed
+    if not start:  # earlier runs of FP-LIIF have no such field
+        fields["train"] = {
+            name: own for name, own in fields["train"].items() if name != "init_from"
+        }
+    elif isinstance(
+        start, str
+    ):  # a run that goes on from another one goes on from that of its seed
         own = re.sub(rf"\bseed{config['seed']}\b", "seed*", start)
         fields["train"] = {**fields["train"], "init_from": own}
     return fields

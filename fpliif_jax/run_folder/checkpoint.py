@@ -302,7 +302,7 @@ def _with_empty_nodes(arrays: dict[str, Any], like: PyTree) -> dict[str, Any]:
     )
 
 
-def check_same_arrays(arrays: PyTree, expected: PyTree, folder: pathlib.Path) -> None:
+def check_same_arrays(arrays: PyTree, expected: PyTree, folder: pathlib.Path | str) -> None:
     """Compares names, shapes and dtypes of two trees of arrays.
 
     Args:

@@ -23,6 +23,7 @@ from fpliif_jax.training import fitting
 from fpliif_jax.training.optimizer import make_optimizer
 from fpliif_jax.training.progress import Progress, StageSteps
 from fpliif_jax.training.step import State, Step, init_state, init_variables, make_fitted_step
+from fpliif_jax.weights import shipped, shipped_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,19 +152,15 @@ def variables_to_start_from(
     stage_before: str | None,
     fresh: tuple[str, ...],
 ) -> dict[str, Any]:
-    """The networks as the stage before left them, or another run; `fresh` ones as they are initially.
+    """The networks as the stage before left them, or those of `other_networks`; `fresh` ones as they are initially.
 
     Raises:
-      CheckpointError: the other run has no such checkpoint, other networks or other sides.
+      UserError: see `other_networks`.
     """
     if stage_before is not None:
         loaded = load_for_inference(workdir, f"after_{stage_before}").variables
-    elif config.train.get("init_from", ""):
-        folder = pathlib.Path(config.train.init_from).expanduser()
-        other = load_for_inference(folder, config.train.init_checkpoint)
-        refuse_swapped_sides(other.sides_are_swapped, folder)
-        loaded = other.variables
-        checkpoint.check_same_arrays(loaded, initial, folder)
+    elif config.train.get("init_from"):
+        loaded = other_networks(config, initial)
     else:
         return initial
     return {
@@ -173,3 +170,25 @@ def variables_to_start_from(
         }
         for collection, networks in initial.items()
     }
+
+
+def other_networks(config: ml_collections.ConfigDict, initial: dict[str, Any]) -> dict[str, Any]:
+    """The networks that config.train.init_from names: of another run, or weights of the package.
+
+    Args:
+      config: of the run.
+      initial: its variables, or their shapes.
+
+    Raises:
+      CheckpointError: the other run has no such checkpoint, or it has other networks or other sides.
+      WeightsError: there are no such weights, or their file is damaged.
+    """
+    origin = config.train.init_from
+    if origin.startswith(shipped.PREFIX):
+        other = shipped_model.load(origin.removeprefix(shipped.PREFIX))
+    else:
+        origin = pathlib.Path(origin).expanduser()
+        other = load_for_inference(origin, config.train.get("init_checkpoint", "best"))
+    refuse_swapped_sides(other.sides_are_swapped, origin)
+    checkpoint.check_same_arrays(other.variables, initial, origin)
+    return other.variables

@@ -29,6 +29,7 @@ class Shipped:
     note: str
 
 
+# Whoever trains others gives them another name: runs record by which they began.
 SHIPPED = {
     "drawn": Shipped(
         "4add61ae79b82b394742eacd3d705fa6601364ce37aa353c871c673e03280a47",
@@ -39,6 +40,7 @@ SHIPPED = {
 NAMES = tuple(SHIPPED)
 DEFAULT = "drawn"  # of commands that need no more than some model
 CHECKPOINT = "best"  # of the run that the weights are of
+PREFIX = "weights:"  # of a name where a folder of a run could stand too
 
 
 def shipped(name: str) -> Shipped:

@@ -13,10 +13,10 @@ _FLOORS = {
         {"main"},  # it starts what the next does
         {"train_and_evaluate"},
         {"interop", "predict"},
-        {"weights"},
         {"preflight"},
         {"training"},
         {"evaluation"},
+        {"weights"},
         {"__init__"},  # it hands out create_model
         {"systems"},
         {"run_folder"},

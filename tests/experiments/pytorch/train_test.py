@@ -179,13 +179,24 @@ def test_errors_are_for_the_person(whole: pathlib.Path, data: list[str]) -> None
     assert "Traceback" not in errors
 
 
+def _from_weights() -> ml_collections.ConfigDict:
+    config = tiny_config().copy_and_resolve_references()
+    config.train.init_from = "weights:drawn"
+    return config.lock()
+
+
 @pytest.mark.parametrize(
     ("config", "device", "message"),
     [
         (stn_icnn_synthetic.get_config(), None, "config.model.name is 'stn_icnn'"),
         (tiny_config(), "abacus", "--device=abacus cannot be used"),
+        (
+            _from_weights(),
+            None,
+            "config.train.init_from is 'weights:drawn': the trainer of PyTorch",
+        ),
     ],
-    ids=["a system without a twin", "no device"],
+    ids=["a system without a twin", "no device", "another start"],
 )
 def test_what_cannot_be_trained_is_refused_at_once(
     tmp_path: pathlib.Path,

@@ -890,6 +890,19 @@ def test_runs_that_go_on_from_the_run_of_their_own_seed_are_one_group(
     assert [[run.seed for run in group.runs] for group in groups] == [[0, 1], [2]]
 
 
+def test_runs_of_before_there_was_another_start_are_of_the_same_group(
+    tmp_path: pathlib.Path,
+) -> None:
+    for seed in (0, 1, 2):
+        config = config_of(seed, **({"train__init_from": None} if seed else {}))
+        if not seed:
+            config["train"].pop("init_from", None)
+        write_run(tmp_path / f"seed{seed}", config)
+    write_run(tmp_path / "other", config_of(3, train__init_from="weights:drawn"))
+    groups = group_runs(runs.read_runs(tmp_path))
+    assert sorted([run.seed for run in group.runs] for group in groups) == [[0, 1, 2], [3]]
+
+
 def _state_framework(folder: pathlib.Path, file_name: str, framework: Any) -> None:
     path = folder / file_name
     path.write_text(json.dumps(json.loads(path.read_text()) | {"framework": framework}))

@@ -1,0 +1,96 @@
+"""Training that starts from weights that come with the package, or from another run: config.train.init_from."""
+
+import pathlib
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+import pytest
+import safetensors.numpy
+from tiny_run import tiny_config
+
+from fpliif_jax.commands.interruption import Interruption
+from fpliif_jax.configs import drawn_faces
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.devices import parallel
+from fpliif_jax.interop import fpliif_to_torch
+from fpliif_jax.preflight import check_settings
+from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.run_folder.same_run import check_same_run
+from fpliif_jax.training import loop
+from fpliif_jax.weights import WeightsError, shipped
+
+
+def started(config: ml_collections.ConfigDict, start: str | None) -> ml_collections.ConfigDict:
+    config = config.copy_and_resolve_references()
+    config.train.init_from = start
+    return config.lock()
+
+
+@pytest.fixture
+def config(lapa_download: pathlib.Path, data_dir: pathlib.Path) -> ml_collections.ConfigDict:
+    """The network of the weights, on few and small images."""
+    config = drawn_faces.get_config()
+    config.data.manual_dir, config.data.data_dir = str(lapa_download), str(data_dir)
+    config.data.synthetic.num_train = 0
+    config.data.image_size = 32
+    config.train.batch_size = 4
+    return started(config, "weights:drawn")
+
+
+def test_a_run_begins_with_the_weights_bit_for_bit_and_says_so(
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+
+    def stop_before_the_first_step(run: loop.Run, prepared: Any, state: Any, stop: Any) -> bool:
+        states.append(parallel.unreplicate(state))
+        run.save("last", state)
+        return True
+
+    monkeypatch.setattr(loop, "run_stage", stop_before_the_first_step)
+    dataset = load_dataset(config.data)
+    assert not loop.train(config, tmp_path, dataset, Interruption())
+    params = fpliif_to_torch({"params": jax.tree.map(np.asarray, states[0]["params"])})
+    file = safetensors.numpy.load_file(shipped.path("drawn"))
+    assert params.keys() == file.keys()
+    for name, array in file.items():
+        np.testing.assert_array_equal(params[name], array)
+    moments = [leaf for leaf in jax.tree.leaves(states[0]["opt_state"]) if np.ndim(leaf) > 0]
+    assert not any(np.any(leaf) for leaf in moments)  # those of Adam are new
+
+    # It is recorded, and the run goes on as what it began as.
+    progress = checkpoint.read_progress(tmp_path, "last")
+    assert progress["config"]["train"]["init_from"] == "weights:drawn"
+    for other in (None, "runs/other"):
+        with pytest.raises(
+            checkpoint.CheckpointError, match=r"config\.train\.init_from was 'weights"
+        ):
+            loop.train(started(config, other), tmp_path, dataset, Interruption())
+
+
+def test_a_run_of_before_there_was_the_field_goes_on() -> None:
+    config = started(tiny_config(), None)
+    before = json_config(config)
+    del before["train"]["init_from"]
+    progress = {"config": before, "fingerprint": "f" * 64, "whose_left": "picture"}
+    check_same_run(progress, config, "f" * 64, "RUN")
+    with pytest.raises(checkpoint.CheckpointError, match="config.train.init_from was None"):
+        check_same_run(progress, started(config, "weights:drawn"), "f" * 64, "RUN")
+
+
+@pytest.mark.parametrize(
+    "start, message",
+    [
+        ("weights:drawn", "^weights:drawn does not fit the config: params/decoder/"),
+        ("weights:other", "^there are no weights 'other' in this package; it has drawn$"),
+    ],
+)
+def test_weights_that_do_not_fit_are_one_line_before_anything_is_prepared(
+    start: str, message: str
+) -> None:
+    with pytest.raises((checkpoint.CheckpointError, WeightsError), match=message) as caught:
+        check_settings(started(tiny_config(), start))
+    assert "\n" not in str(caught.value)
