@@ -13,5 +13,6 @@ IS_CHECKOUT = not (pathlib.Path(__file__).parent / "experiments").is_dir()
 if IS_CHECKOUT:
     __path__.append(str(_CHECKOUT))
 
-__getattr__, __dir__ = lazy_exports(__name__, {"create_model": "fpliif_jax.systems"})
-__all__ = ["__version__", "create_model"]
+_MODULES = {"FaceParser": "fpliif_jax.predict.face_parser", "create_model": "fpliif_jax.systems"}
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)
+__all__ = ["__version__", *_MODULES]

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import ml_collections
+from flax import traverse_util
 
 from fpliif_jax import systems
 from fpliif_jax.data import sides
@@ -15,7 +16,7 @@ from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.interop.file_formats import read_file, sha256
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
-from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.run_folder.run_config import config_of_json, flatten_config, json_config
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.state_dict import InteropError, shown_name
 
@@ -49,6 +50,35 @@ def read_weights(
     names = _class_names(path, metadata, config)
     whose_left = class_names.whose_left(names)
     return InferenceCheckpoint(config, variables, names, 0, None, note, whose_left)
+
+
+def config_of_file(path: str | os.PathLike[str]) -> ml_collections.ConfigDict:
+    """The settings of the model in a file that `write_weights` wrote; places of data are the defaults'.
+
+    Args:
+      path: of a `.safetensors` file.
+
+    Raises:
+      InteropError: the file cannot be read or holds no settings, or such as no model has.
+    """
+    _, metadata = read_file(path)
+    if metadata is None:
+        raise InteropError(
+            f"{path} does not hold the settings of its model, as files that fpliif_jax.interop writes as .safetensors "
+            "do: give the config that the weights were trained with"
+        )
+    try:
+        saved = flatten_config(json.loads(metadata)["config"])
+        system = systems.of_name(saved["model.name"])
+        fields = flatten_config(json_config(system.default_config())) | saved
+        config = config_of_json(traverse_util.unflatten_dict(fields, sep="."))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InteropError(
+            f"{path}: its metadata cannot be read ({type(error).__name__}: {shown_name(str(error))})"
+        ) from error
+    for problem in config_fields.problems(fields):
+        raise InteropError(f"{path}: {problem}")
+    return config.lock()
 
 
 def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) -> str:

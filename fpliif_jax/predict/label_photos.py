@@ -9,27 +9,25 @@ import pathlib
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import jax
-import numpy as np
 import tqdm
 from PIL import Image
 
 from fpliif_jax import systems
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.commands.interruption import Interruption
-from fpliif_jax.data import resize, sides
+from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.files import atomic_file
-from fpliif_jax.pictures.label_maps import overlay, palette_image, save_image
-from fpliif_jax.predict import photos
-from fpliif_jax.systems.labeller import Inputs, Labeller
+from fpliif_jax.pictures import label_maps
+from fpliif_jax.predict import labelling, photos
+from fpliif_jax.predict.parsed_photo import ParsedPhoto
+from fpliif_jax.systems.labeller import Labeller
 from fpliif_jax.weights import shipped, trained_model
 
 LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
-MAX_WORKERS = 4  # threads that decode and write; each may hold a photo of `photos.MAX_PIXELS`
 
 
 class PredictError(UserError):
@@ -62,61 +60,40 @@ def predict(
     Returns:
       the number of photos labelled.
     """
-    label, batch_size = labeller.plan(output_size, min(batch_size, len(tasks)))
 
-    def load(task: Task) -> tuple[Inputs, np.ndarray]:
-        photo = photos.read(task.photo)
-        background = photo if output_size is None else resize.resize_image(photo, output_size)
-        return labeller.network_input(photo), background
+    def write(task: Task, parsed: ParsedPhoto) -> None:
+        parsed.save(f"{task.target}{LABELS_SUFFIX}")
+        overlay_path = f"{task.target}{OVERLAY_SUFFIX}"
+        label_maps.save_image(parsed.overlay(), overlay_path, photos.RESULT_MARK)
 
-    def write(task: Task, background: np.ndarray, labels: np.ndarray) -> None:
-        label_map = palette_image(labels, labeller.class_names)
-        save_image(label_map, f"{task.target}{LABELS_SUFFIX}", photos.RESULT_MARK)
-        coloured = overlay(background, labels, labeller.class_names)
-        picture = Image.fromarray(coloured)
-        save_image(picture, f"{task.target}{OVERLAY_SUFFIX}", photos.RESULT_MARK)
+    def was_written(task: Task, writing: concurrent.futures.Future) -> bool:
+        try:
+            writing.result()
+        except OSError as error:
+            report(f"{task.photo}: its result cannot be written: {error}")
+        progress.update()
+        return not writing.exception()
 
+    batch_size = min(batch_size, len(tasks))
+    sources = [task.photo for task in tasks]
+    results = labelling.label_photos(labeller, sources, output_size, batch_size)
     num_labelled = 0
-    workers = min(os.cpu_count() or 1, MAX_WORKERS)
+    writing: collections.deque[tuple[Task, concurrent.futures.Future]] = collections.deque()
     with (
-        concurrent.futures.ThreadPoolExecutor(workers) as pool,
+        concurrent.futures.ThreadPoolExecutor(labelling.num_workers()) as pool,
         tqdm.tqdm(total=len(tasks), unit="photo", file=sys.stderr) as progress,
     ):
-        loading = _ahead(pool, load, tasks, batch_size + workers)
-        while True:
-            batch = list(itertools.islice(loading, batch_size))
-            if not batch:
-                return num_labelled
-            good = []
-            for task, loaded in batch:
-                try:
-                    good.append((task, *loaded.result()))
-                except photos.PhotoError as error:
-                    report(f"{task.photo}: {error}")
-            if good:
-                inputs = jax.tree.map(
-                    lambda *arrays: _stacked(arrays, batch_size),
-                    *(network_input for _, network_input, _ in good),
-                )
-                label_maps = label(inputs, good[0][2].shape[:2])
-                written = [
-                    (task, pool.submit(write, task, background, labels))
-                    for (task, _, background), labels in zip(good, label_maps, strict=False)
-                ]
-                for task, writing in written:
-                    try:
-                        writing.result()
-                        num_labelled += 1
-                    except OSError as error:
-                        report(f"{task.photo}: its result cannot be written: {error}")
-            progress.update(len(batch))
-
-
-def _stacked(arrays: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """[count, ...], with zeros after the arrays."""
-    stacked = np.zeros((count, *arrays[0].shape), arrays[0].dtype)
-    stacked[: len(arrays)] = arrays
-    return stacked
+        for task, (_, result) in zip(tasks, results, strict=True):
+            if isinstance(result, photos.PhotoError):
+                report(f"{task.photo}: {result}")
+                progress.update()
+                continue
+            writing.append((task, pool.submit(write, task, result)))
+            if (
+                len(writing) >= batch_size
+            ):  # no more photos wait to be written than are labelled at once
+                num_labelled += was_written(*writing.popleft())
+        return num_labelled + sum(was_written(*one) for one in writing)
 
 
 def plan(
@@ -229,8 +206,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
                 f"{task.photo}: its results are called {task.target.name}, for there are others "
                 f"called {task.photo.stem}"
             )
-    # A CPU gains nothing from batches, and the progress bar would stand still for long.
-    batch_size = flags.batch_size or (1 if jax.default_backend() == "cpu" else 8)
+    batch_size = flags.batch_size or labelling.default_batch_size()
     labeller = systems.of(trained.config).make_labeller(trained)
     num_labelled = predict(labeller, tasks, output_size, batch_size, report)
     skipped = len(tasks) - num_labelled
@@ -260,18 +236,3 @@ def _check_places(tasks: Sequence[Task]) -> None:
                     f"{path} is in the way: it is not a result of this command, or not one of this version; "
                     "move it, or choose another --output_dir"
                 )
-
-
-def _ahead(
-    pool: concurrent.futures.Executor,
-    function: Callable[[Task], Any],
-    tasks: Sequence[Task],
-    count: int,
-) -> Iterator[tuple[Task, concurrent.futures.Future]]:
-    """Starts `function` on the tasks in a pool, never more than `count` before they are taken."""
-    waiting: collections.deque[tuple[Task, concurrent.futures.Future]] = collections.deque()
-    for task in tasks:
-        waiting.append((task, pool.submit(function, task)))
-        if len(waiting) >= count:
-            yield waiting.popleft()
-    yield from waiting

@@ -1,6 +1,8 @@
 """Finding and reading photos as they come from people: any format, mode, orientation or damage."""
 
 import collections
+import contextlib
+import io
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -9,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, open_regular
 from fpliif_jax.data_builders.raw.orientation import upright
 from fpliif_jax.data_builders.raw.raw_tree import MACOS_LEFTOVERS
@@ -28,6 +30,10 @@ RESULT_MARK = "fpliif_jax.predict"  # in every picture that `predict` writes
 MAX_PIXELS = 179_000_000  # more is taken for a decompression bomb; phones reach 108 million
 MAX_BYTES = 512 * MEBIBYTE  # 108 million pixels are 309 MiB where nothing is compressed
 _BAND = 8_000_000  # pixels converted at once, so that a large photo is not there several times
+
+
+# A file, the content of one, pixels, or a picture that Pillow has open.
+Photo = str | os.PathLike[str] | bytes | np.ndarray | Image.Image
 
 
 class PhotoError(UserError):
@@ -97,27 +103,36 @@ def is_result(path: pathlib.Path) -> bool:
         return False
 
 
-def read(path: pathlib.Path | str) -> np.ndarray:
+def read(photo: Photo) -> np.ndarray:
     """Reads a photo upright and in colour.
 
     It is turned as its EXIF orientation says, by the rule for training data; grey, palette, CMYK and
     16-bit pictures are converted; transparency is laid on white; of an animation the first frame is
     taken.
 
+    Args:
+      photo: path of a file; content of a file; uint8 [H, W, 3], [H, W, 4] with opacity, or [H, W], grey; or a
+        picture of Pillow's, which stays open.
+
     Returns:
-      uint8 [H, W, 3].
+      uint8 [H, W, 3], the caller's own.
 
     Raises:
       PhotoError: missing, no file, no picture, damaged, or of more than `MAX_PIXELS` or `MAX_BYTES`.
+      TypeError: an object of another type.
     """
+    if isinstance(photo, np.ndarray):
+        photo = _picture_of_array(photo)
     try:
-        with open_regular(path, MAX_BYTES) as file, _open(file) as picture:
+        with _opened(photo) as picture:
             width, height = picture.size
+            if not width * height:
+                raise PhotoError("it has no pixels")
             if width * height > MAX_PIXELS:
                 raise PhotoError(f"{width}x{height} pixels are too many (most: {MAX_PIXELS})")
             picture.load()
             return _to_rgb(upright(picture))
-    except PhotoError:
+    except (PhotoError, TypeError):
         raise
     except FileNotFoundError:
         raise PhotoError("no such file or folder") from None
@@ -129,6 +144,43 @@ def read(path: pathlib.Path | str) -> np.ndarray:
         raise PhotoError(error.strerror or str(error)) from error
     except Exception as error:  # decoders raise nearly anything when a file is damaged
         raise PhotoError(f"damaged ({type(error).__name__}: {error})") from error
+
+
+def name_of(photo: Photo) -> str:
+    """What a message calls a photo: its path, or what it is."""
+    if isinstance(photo, str | os.PathLike):
+        return one_line(os.fspath(photo))
+    return {bytes: "the photo's bytes", np.ndarray: "the photo's array"}.get(
+        type(photo), "the picture"
+    )
+
+
+def _picture_of_array(pixels: np.ndarray) -> Image.Image:
+    is_photo = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
+    if pixels.dtype != np.uint8 or not is_photo or not pixels.size:
+        raise PhotoError(
+            f"an array of {pixels.dtype} {list(pixels.shape)}; a photo is uint8 [H, W, 3], [H, W, 4] or [H, W], "
+            "several are a list"
+        )
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+@contextlib.contextmanager
+def _opened(photo: str | os.PathLike[str] | bytes | Image.Image) -> Iterator[Image.Image]:
+    if isinstance(photo, Image.Image):
+        yield photo
+    elif isinstance(photo, bytes):
+        if len(photo) > MAX_BYTES:
+            raise PhotoError(f"larger than the {MAX_BYTES / MEBIBYTE:g} MiB that are read")
+        with io.BytesIO(photo) as file, _open(file) as picture:
+            yield picture
+    elif isinstance(photo, str | os.PathLike):
+        with open_regular(photo, MAX_BYTES) as file, _open(file) as picture:
+            yield picture
+    else:
+        raise TypeError(
+            f"a photo is a path, bytes, a NumPy array or a Pillow image, not {type(photo).__name__}"
+        )
 
 
 def _open(file: BinaryIO) -> Image.Image:

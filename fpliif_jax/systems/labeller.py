@@ -43,6 +43,17 @@ class Labeller(Protocol):
           uint8 [B, height, width].
         """
 
+    def probabilities(self, inputs: Inputs, size: tuple[int, int]) -> np.ndarray:
+        """Probabilities of the classes, of one size.
+
+        Args:
+          inputs: stacked, B of them.
+          size: (height, width).
+
+        Returns:
+          float32 [B, C, height, width], not negative, summing to 1 over the classes.
+        """
+
     def lower(self, inputs: Inputs, size: tuple[int, int]) -> dict[str, jax.stages.Lowered]:
         """The programs that `label` calls with these arguments, by name, for JAX's default device; none is run."""
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+import untrained_models
 from PIL import Image
+from untrained_models import CANVAS, CLASS_NAMES, COARSE, PARTS
 
 from fpliif_jax import systems
-from fpliif_jax.configs import fp_liif, stn_icnn
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import place_on_canvas
 from fpliif_jax.pictures import label_maps
@@ -27,38 +27,11 @@ from fpliif_jax.systems import create_model, labeller
 from fpliif_jax.systems.fp_liif.labeller import FPLIIFLabeller
 
 Run = Callable[..., tuple[int, str, str]]
-CLASS_NAMES = ("background", "skin", "nose", "hair", "hat")
-PARTS = (
-    "background", "left_brow", "right_brow", "left_eye", "right_eye", "nose", "upper_lip",
-    "inner_mouth", "lower_lip",
-)  # fmt: skip
-CANVAS, COARSE = 48, 32
-
-
-def make_trained(**model_settings: object) -> InferenceCheckpoint:
-    config = fp_liif.get_config()
-    config.data.image_size = 32
-    config.data.input_scaling = "imagenet"
-    config.model.num_classes = len(CLASS_NAMES)
-    config.model.features = 8
-    config.model.group_blocks = (1, 1)
-    config.model.rcmlp_features = (16, 8)
-    config.model.mlp_features = (16, 16)
-    config.model.query_chunk = 1000
-    config.model.update(model_settings)
-    model = create_model(config.model)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
-    # Wider than any initialiser, or else every pixel would get the same class.
-    random = np.random.default_rng(2)
-    variables = jax.tree.map(
-        lambda leaf: random.normal(scale=0.3, size=leaf.shape).astype(leaf.dtype), shapes
-    )
-    return InferenceCheckpoint(config.lock(), variables, CLASS_NAMES, 7, "0" * 64)
 
 
 @pytest.fixture(scope="module")
 def trained() -> InferenceCheckpoint:
-    return make_trained()
+    return untrained_models.fp_liif_checkpoint()
 
 
 def exit_code(arguments: list[str]) -> int:
@@ -175,7 +148,7 @@ def test_pieces_make_the_same_label_map_and_compile_once(
         pieces = labeller.label_in_pieces(inputs, size)
         assert pieces.shape == whole.shape == (1, *size) and pieces.dtype == np.uint8
         assert (pieces != whole).mean() <= 2e-3  # ties within rounding
-    assert labeller._decode_queries._cache_size() == 1
+    assert labeller._label_queries._cache_size() == 1
     assert labeller._encode._cache_size() == 1
 
 
@@ -226,7 +199,7 @@ def test_photos_and_label_maps_are_resized_by_the_filter_of_the_run(
 def test_the_unet_decoder_answers_too(
     run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unet = make_trained(decoder="conv_unet", features=4)
+    unet = untrained_models.fp_liif_checkpoint(decoder="conv_unet", features=4)
     monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: unet)
     save_photo(tmp_path / "photo.png", 40, 30)
     assert run("photo.png")[0] == 0
@@ -269,32 +242,7 @@ def test_batches_do_not_mix_photos_up(
 
 @pytest.fixture(scope="module")
 def trained_stn_icnn() -> InferenceCheckpoint:
-    config = stn_icnn.get_config()
-    config.data.image_size = CANVAS
-    config.model.update(coarse_size=COARSE, crop_size=9, row_features=(2, 2))
-    config.model.interlinked_layers = 1
-    config.model.localisation_features = (2, 2, 2, 2)
-    model = create_model(config.model)
-    shapes = jax.eval_shape(
-        model.init, jax.random.key(0), *systems.of(config).input_shapes(config.model, CANVAS)
-    )
-    # Not the initialisers' values: each pixel of a window would get the same label. Variances above 0.
-    random = np.random.default_rng(5)
-    variables = jax.tree.map(
-        lambda leaf: np.abs(random.normal(scale=0.5, size=leaf.shape)).astype(np.float32), shapes
-    )
-    for path, leaf in jax.tree_util.tree_leaves_with_path(variables["params"]):
-        if path[-1].key == "kernel":
-            leaf[:] = random.normal(scale=0.5, size=leaf.shape)
-    # Windows of a third of the canvas in two rows of three, each moved by what the network sees.
-    theta = np.zeros((6, 2, 3), np.float32)
-    theta[:, 0, 0] = theta[:, 1, 1] = 0.31
-    theta[:, 0, 2] = (-0.63, 0.02, 0.61) * 2
-    theta[:, 1, 2] = (-0.35,) * 3 + (0.37,) * 3
-    dense = variables["params"]["localisation"]["dense"]
-    dense["bias"][:] = theta.ravel()
-    dense["kernel"][:] = random.normal(scale=0.1, size=dense["kernel"].shape)
-    return InferenceCheckpoint(config.lock(), variables, PARTS, 7, "0" * 64)
+    return untrained_models.stn_icnn_checkpoint()
 
 
 def expected_stn_icnn_labels(
@@ -502,7 +450,7 @@ def test_a_result_that_cannot_be_written_is_reported(
             raise OSError(28, "No space left on device")
         save(picture, path, *mark)
 
-    monkeypatch.setattr(label_photos, "save_image", full)
+    monkeypatch.setattr(label_maps, "save_image", full)
     code, out, err = run("--output_size=8", "a.png", "b.png")
     assert code == 1 and "1 of 2" in out and "a.png: its result cannot be written" in err
 

@@ -1,6 +1,7 @@
-"""FP-LIIF as a function from photos to label maps."""
+"""FP-LIIF as a function from photos to label maps and probabilities."""
 
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -13,6 +14,11 @@ from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.fp_liif import query_plan, settings
 from fpliif_jax.systems.fp_liif.inputs import network_images
+from fpliif_jax.systems.fp_liif.losses import apply_temperature
+
+# Sizes that get a program of their own, in a process; compiling one takes about as long as three faces.
+MOST_SIZES = 8
+_UNET_QUERIES = 2**18  # of one piece: each runs the whole U-Net, and a query costs next to nothing
 
 
 class FPLIIFLabeller:
@@ -30,7 +36,9 @@ class FPLIIFLabeller:
         self._model = settings.create(self._config.model)
         self._encode = jax.jit(self._latent)
         self._decode = jax.jit(self._labels_of_grid, static_argnums=2)
-        self._decode_queries = jax.jit(self._labels_of_queries)
+        self._label_queries = jax.jit(self._labels_of_queries)
+        self._weigh_queries = jax.jit(self._probabilities_of_queries)
+        self._sizes: set[tuple[int, int]] = set()  # those with a program of their own
 
     def network_input(self, photo: np.ndarray) -> labeller.Inputs:
         """What the network is fed of a photo, uint8 [H, W, 3]; to be stacked with others'."""
@@ -48,7 +56,10 @@ class FPLIIFLabeller:
         return self.label, labeller.photos_at_once(bytes_of_one, batch_size)
 
     def label(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
-        """Label maps of one size; what it needs is compiled once for each batch size and size.
+        """Label maps of one size.
+
+        What it needs is compiled once for each batch size and size, up to `MOST_SIZES` sizes; further ones are made
+        in pieces, for which nothing is compiled: equal but for ties within rounding.
 
         Args:
           inputs: stacked, B of them.
@@ -57,6 +68,10 @@ class FPLIIFLabeller:
         Returns:
           uint8 [B, height, width].
         """
+        size = (int(size[0]), int(size[1]))
+        if size not in self._sizes and len(self._sizes) >= MOST_SIZES:
+            return self.label_in_pieces(inputs, size)
+        self._sizes.add(size)
         with jax.default_matmul_precision(self._config.matmul_precision):
             latent = self._encode(self._variables, inputs["images"])
             return np.asarray(self._decode(self._variables, latent, size))
@@ -79,17 +94,39 @@ class FPLIIFLabeller:
         config.model.query_chunk, or of what it says where it is 'auto'.
 
         Args:
-          inputs: of one photo.
+          inputs: stacked, B of them.
           size: (height, width).
 
         Returns:
-          uint8 [1, height, width].
+          uint8 [B, height, width].
         """
+        pieces = [piece for _, piece in self._pieces(self._label_queries, inputs, size)]
+        labels = np.concatenate(jax.device_get(pieces), axis=1)
+        return labels[:, : math.prod(size)].reshape(-1, *size)
+
+    def probabilities(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
+        """As `Labeller.probabilities`: the softmax of the logits at the temperature of the training loss (§4.2).
+
+        Made in pieces, as by `label_in_pieces`.
+        """
+        count = math.prod(size)
+        whole = np.empty((len(inputs["images"]), len(self.class_names), count), np.float32)
+        for start, piece in self._pieces(self._weigh_queries, inputs, size):
+            whole[:, :, start : start + piece.shape[2]] = np.asarray(piece)[:, :, : count - start]
+        return whole.reshape(*whole.shape[:2], *size)
+
+    def _pieces(
+        self, decode: Callable[..., jax.Array], inputs: labeller.Inputs, size: tuple[int, int]
+    ) -> Iterator[tuple[int, jax.Array]]:
+        """The index of the first pixel of each piece, row by row, and what `decode` makes of the piece's queries."""
         height, width = size
+        batch = len(inputs["images"])
         chunk = self._config.model.query_chunk
-        if chunk == AUTO:
+        if self._config.model.decoder != "liif":
+            chunk = _UNET_QUERIES
+        elif chunk == AUTO:
             chunk = query_plan.most_queries(*query_plan.this_device(), self._config.model)
-        pieces = []
+        chunk = max(1, chunk // batch)
         with jax.default_matmul_precision(self._config.matmul_precision):
             latent = self._encode(self._variables, inputs["images"])
             for start in range(0, height * width, chunk):
@@ -98,9 +135,8 @@ class FPLIIFLabeller:
                 y = (np.minimum(pixels // width, height - 1) + 0.5) / height * 2 - 1
                 x = (pixels % width + 0.5) / width * 2 - 1
                 coordinates = np.stack([y, x], axis=-1).astype(np.float32)[None]
-                pieces.append(self._decode_queries(self._variables, latent, coordinates))
-        labels = np.concatenate(jax.device_get(pieces), axis=1)
-        return labels[:, : height * width].reshape(1, height, width)
+                coordinates = np.broadcast_to(coordinates, (batch, chunk, 2))
+                yield start, decode(self._variables, latent, coordinates)
 
     def _latent(self, variables: dict[str, Any], inputs: jax.Array) -> Any:
         images = network_images(inputs, self._config.data.input_scaling)
@@ -123,3 +159,14 @@ class FPLIIFLabeller:
     ) -> jax.Array:
         logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
         return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
+
+    def _probabilities_of_queries(
+        self,
+        variables: dict[str, Any],
+        latent: Any,
+        coordinates: jax.Array,
+    ) -> jax.Array:
+        """float32 [B, C, Q]."""
+        logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
+        scaled = apply_temperature(logits, self._config.loss)
+        return jax.nn.softmax(scaled, axis=-1).swapaxes(1, 2)

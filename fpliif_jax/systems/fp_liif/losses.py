@@ -87,7 +87,8 @@ def loss_normalisers(
     }
 
 
-def _apply_temperature(logits: jax.Array, config: ml_collections.ConfigDict) -> jax.Array:
+def apply_temperature(logits: jax.Array, config: ml_collections.ConfigDict) -> jax.Array:
+    """Logits [..., C] as the softmax of the loss takes them (§4.2); `config` is config.loss."""
     choices.check("config.loss.temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
     if not config.temperature > 0:
         raise ValueError(f"config.loss.temperature is {config.temperature}; it must be positive")
@@ -131,7 +132,7 @@ def loss_sums(
     weights = example_weights.astype(jnp.float32)
     # Masked before the softmax: 0 · NaN would still be NaN, in the gradient too.
     counted = (weights > 0)[:, None, None, None]
-    scaled = _apply_temperature(jnp.where(counted, logits.astype(jnp.float32), 0.0), config)
+    scaled = apply_temperature(jnp.where(counted, logits.astype(jnp.float32), 0.0), config)
     cross_entropy = jnp.where(labels != IGNORE_LABEL, _pixel_cross_entropy(scaled, labels), 0.0)
     on_edges = jnp.where(edge_map(labels, config.edge_width), cross_entropy, 0.0)
     return {

@@ -1,10 +1,11 @@
-"""STN-iCNN as a function from photos to label maps."""
+"""STN-iCNN as a function from photos to label maps and probabilities."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import canvas_window, place_on_canvas
@@ -27,6 +28,7 @@ class STNICNNLabeller:
         self._variables = jax.device_put(trained.variables)
         self._model = settings.create(self._config.model)
         self._label_canvas = jax.jit(self._labels_of_canvas)
+        self._weigh_canvas = jax.jit(self._probabilities_of_canvas)
 
     def network_input(self, photo: np.ndarray) -> labeller.Inputs:
         """What the network is fed of a photo, uint8 [H, W, 3]; to be stacked with others'."""
@@ -69,6 +71,25 @@ class STNICNNLabeller:
                 )
         return label_maps
 
+    def probabilities(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
+        """As `Labeller.probabilities`: the nine values of the inverse grid transformer (eq. 5) over their sum.
+
+        Only where windows overlap is that sum not 1: it is the product of the background's probabilities in the
+        windows, plus what each of these is short of 1, so at least 1. Where `size` is not the photo's size on the
+        canvas, the map of each class is resized bilinearly, antialiased, which keeps the sum; `label` resizes
+        labels, so at borders the likeliest class may be another.
+        """
+        with jax.default_matmul_precision(self._config.matmul_precision):
+            canvases = np.asarray(self._weigh_canvas(self._variables, inputs))
+        whole = np.zeros((*canvases.shape[:2], *size), np.float32)
+        for maps, canvas, extent in zip(whole, canvases, inputs["image_sizes"], strict=True):
+            if extent.all():  # not of the padding of a batch
+                window = canvas_window(canvas.shape[-1], tuple(map(int, extent)))
+                for resized, of_class in zip(maps, canvas[:, *window], strict=True):
+                    picture = Image.fromarray(np.ascontiguousarray(of_class))
+                    resized[:] = picture.resize(size[::-1], Image.Resampling.BILINEAR)
+        return whole
+
     def lower(
         self, inputs: labeller.Inputs, size: tuple[int, int]
     ) -> dict[str, jax.stages.Lowered]:
@@ -77,9 +98,20 @@ class STNICNNLabeller:
             return {"label_canvas": self._label_canvas.lower(self._variables, inputs)}
 
     def _labels_of_canvas(self, variables: dict[str, Any], inputs: labeller.Inputs) -> jax.Array:
+        """uint8 [B, side, side]."""
+        return jnp.argmax(self._values_of_canvas(variables, inputs), axis=-1).astype(jnp.uint8)
+
+    def _probabilities_of_canvas(
+        self, variables: dict[str, Any], inputs: labeller.Inputs
+    ) -> jax.Array:
+        """float32 [B, C, side, side]."""
+        values = self._values_of_canvas(variables, inputs)
+        return jnp.moveaxis(values / values.sum(axis=-1, keepdims=True), -1, 1)
+
+    def _values_of_canvas(self, variables: dict[str, Any], inputs: labeller.Inputs) -> jax.Array:
         canvas = to_unit_range(inputs["images"])
         resized, shown = framing.coarse_view(
             canvas, inputs["image_sizes"], settings.resolve(self._config.model)
         )
         outputs = self._model.apply(variables, resized, canvas, shown)
-        return jnp.argmax(outputs["label_probabilities"], axis=-1).astype(jnp.uint8)
+        return outputs["label_probabilities"]

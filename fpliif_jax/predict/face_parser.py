@@ -1,0 +1,189 @@
+"""A trained face parser in Python: photos in, label maps out."""
+
+import os
+import pathlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import overload
+
+import jax
+import ml_collections
+import numpy as np
+
+from fpliif_jax import systems
+from fpliif_jax.commands import compilation_cache
+from fpliif_jax.data import sides
+from fpliif_jax.interop.weights_of_file import config_of_file, read_weights
+from fpliif_jax.predict import labelling, photos
+from fpliif_jax.predict.parsed_photo import ParsedPhoto
+from fpliif_jax.predict.photos import Photo, PhotoError
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
+
+Size = int | tuple[int, int]
+
+
+class FaceParser:
+    """A trained face parser; make one and call it with photos.
+
+        parser = FaceParser.from_run("runs/lapa/seed0")
+        parsed = parser("photo.jpg", size=512)
+        parsed.labels, parsed.mask("hair"), parsed.probabilities, parsed.overlay()
+
+    The first call compiles, the following ones do not, whatever the size; compiled programs are kept on the disk for
+    the next process, see `compilation_cache.enable`.
+
+    Attributes:
+      class_names: names by class id.
+      config: the settings that the model was trained with.
+    """
+
+    def __init__(self, trained: InferenceCheckpoint, origin: object = "this model") -> None:
+        """Takes a model that is read already; `origin` says in messages where it is from."""
+        compilation_cache.enable()
+        self.class_names = trained.class_names
+        self.config = trained.config
+        self._origin = str(origin)
+        self._values = sum(np.size(leaf) for leaf in jax.tree.leaves(trained.variables["params"]))
+        self._labeller = systems.of(trained.config).make_labeller(trained)
+        if trained.sides_are_swapped:
+            warnings.warn(sides.explanation(origin), stacklevel=3)
+
+    @classmethod
+    def from_run(cls, workdir: str | os.PathLike[str], checkpoint: str = "best") -> "FaceParser":
+        """The parser of a run.
+
+        Args:
+          workdir: the run's folder.
+          checkpoint: 'best', 'last' or 'after_STAGE'.
+
+        Raises:
+          CheckpointError: there is no such checkpoint, or it is damaged.
+        """
+        workdir = pathlib.Path(workdir).expanduser()
+        return cls(load_for_inference(workdir, checkpoint), workdir)
+
+    @classmethod
+    def from_file(
+        cls, path: str | os.PathLike[str], config: ml_collections.ConfigDict | None = None
+    ) -> "FaceParser":
+        """The parser of a file of weights.
+
+        Args:
+          path: of a `.safetensors` file that `fpliif_jax.interop` wrote, which holds its settings; or, with `config`,
+            of any that `interop.read_weights` reads.
+          config: the settings that the weights were trained with.
+
+        Raises:
+          InteropError: the file cannot be read, does not hold its settings and `config` is missing, or the model is
+            another.
+          CheckpointError: the networks are not those of the settings.
+        """
+        path = pathlib.Path(path).expanduser()
+        return cls(read_weights(path, config or config_of_file(path)), path)
+
+    def __repr__(self) -> str:
+        title = systems.of(self.config).title
+        return (
+            f"FaceParser({title}, {len(self.class_names)} classes, {self._values:,} parameters, "
+            f"from {self._origin})"
+        )
+
+    @overload
+    def __call__(
+        self, photo: Photo, size: Size | None = None, batch_size: int | None = None
+    ) -> ParsedPhoto: ...
+
+    @overload
+    def __call__(
+        self, photo: list[Photo], size: Size | None = None, batch_size: int | None = None
+    ) -> list[ParsedPhoto]: ...
+
+    def __call__(
+        self,
+        photo: Photo | list[Photo],
+        size: Size | None = None,
+        batch_size: int | None = None,
+    ) -> ParsedPhoto | list[ParsedPhoto]:
+        """Parses a photo, or each of a list or tuple.
+
+        Args:
+          photo: path, content of a file, uint8 array [H, W, 3], [H, W, 4] or [H, W], or Pillow image; see
+            `photos.read`. A list or tuple of these is answered with a list.
+          size: of the label map, side of a square or (height, width); None: the photo's own.
+          batch_size: the most photos that the network sees at once, where they have one size; 8 by default, on a CPU
+            1. Batches make the same label maps but for ties within rounding.
+
+        Returns:
+          The parsed photo. A list holds all of them, 4 bytes a pixel each: for many, see `stream`.
+
+        Raises:
+          PhotoError: a photo cannot be used; says which and why.
+          TypeError: a photo is none of these types.
+          ValueError: a size or batch size below 1, or a size of more than `photos.MAX_PIXELS`.
+        """
+        many = isinstance(photo, list | tuple)
+        sources = list(photo) if many else [photo]
+        batch_size = min(_checked_batch_size(batch_size), max(len(sources), 1))
+        parsed = list(self.stream(sources, size, batch_size))
+        return parsed if many else parsed[0]
+
+    def stream(
+        self,
+        sources: Iterable[Photo],
+        size: Size | None = None,
+        batch_size: int | None = None,
+        on_error: Callable[[Photo, PhotoError], None] | None = None,
+    ) -> Iterator[ParsedPhoto]:
+        """Parses any number of photos in bounded memory, reading ahead.
+
+        Args:
+          sources: photos, as for a call; taken as they are needed.
+          size: as for a call.
+          batch_size: as for a call.
+          on_error: called with a photo that cannot be used and the reason; the photo is then passed over.
+
+        Yields:
+          the parsed photos, in order.
+
+        Raises:
+          As a call; PhotoError without `on_error` alone.
+        """
+        output_size = _checked_size(size)
+        batch_size = _checked_batch_size(batch_size)
+        return self._stream(sources, output_size, batch_size, on_error)
+
+    def _stream(
+        self,
+        sources: Iterable[Photo],
+        output_size: tuple[int, int] | None,
+        batch_size: int,
+        on_error: Callable[[Photo, PhotoError], None] | None,
+    ) -> Iterator[ParsedPhoto]:
+        results = labelling.label_photos(self._labeller, sources, output_size, batch_size)
+        for source, result in results:
+            if isinstance(result, ParsedPhoto):
+                yield result
+            elif on_error is None:
+                raise PhotoError(f"{photos.name_of(source)}: {result}") from result
+            else:
+                on_error(source, result)
+
+
+def _checked_size(size: Size | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    sides = size if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2 or not all(isinstance(side, int | np.integer) for side in sides):
+        raise ValueError(f"size is {size!r}: give a side, (height, width) or None")
+    height, width = map(int, sides)
+    if min(height, width) < 1 or height * width > photos.MAX_PIXELS:
+        raise ValueError(f"size is {size!r}: must have 1 to {photos.MAX_PIXELS} pixels in all")
+    return height, width
+
+
+def _checked_batch_size(batch_size: int | None) -> int:
+    if batch_size is None:
+        return labelling.default_batch_size()
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}: must be at least 1")
+    return batch_size
