@@ -15,7 +15,7 @@ earlier run are replaced and never taken for photos; other files in their place 
 FP-LIIF sees the whole photo, resized to the square it was trained with, and answers at the output
 size, whatever that is. STN-iCNN sees it on its canvas, reduced where it is larger, and its label map is
 resized to the output size. Photos should be framed like those it was trained on: one face that
-fills most of them.
+fills most of them; --find=auto is for others, with FP-LIIF.
 """
 
 import argparse
@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         "--output_size",
         default="native",
         help="512, HEIGHTxWIDTH, or native: each photo's own size (default)",
+    )
+    parser.add_argument(
+        "--find",
+        choices=("none", "auto"),
+        default="none",
+        help="auto: find the faces first and parse each in a window of its own; none (default): parse the whole photo",
     )
     parser.add_argument(
         "--batch_size",

@@ -1,5 +1,6 @@
 """A trained face parser in Python: photos in, label maps out."""
 
+import contextlib
 import os
 import pathlib
 import warnings
@@ -10,11 +11,12 @@ import jax
 import ml_collections
 import numpy as np
 
-from fpliif_jax import systems
+from fpliif_jax import choices, systems
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import sides
 from fpliif_jax.interop.weights_of_file import config_of_file, read_weights
-from fpliif_jax.predict import labelling, photos
+from fpliif_jax.predict import find_faces, labelling, photos
+from fpliif_jax.predict.find_faces import NONE
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
 from fpliif_jax.predict.photos import Photo, PhotoError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
@@ -90,18 +92,30 @@ class FaceParser:
 
     @overload
     def __call__(
-        self, photo: Photo, size: Size | None = None, batch_size: int | None = None
+        self,
+        photo: Photo,
+        size: Size | None = None,
+        *,
+        find: str = NONE,
+        batch_size: int | None = None,
     ) -> ParsedPhoto: ...
 
     @overload
     def __call__(
-        self, photo: list[Photo], size: Size | None = None, batch_size: int | None = None
+        self,
+        photo: list[Photo],
+        size: Size | None = None,
+        *,
+        find: str = NONE,
+        batch_size: int | None = None,
     ) -> list[ParsedPhoto]: ...
 
     def __call__(
         self,
         photo: Photo | list[Photo],
         size: Size | None = None,
+        *,
+        find: str = NONE,
         batch_size: int | None = None,
     ) -> ParsedPhoto | list[ParsedPhoto]:
         """Parses a photo, or each of a list or tuple.
@@ -110,6 +124,8 @@ class FaceParser:
           photo: path, content of a file, uint8 array [H, W, 3], [H, W, 4] or [H, W], or Pillow image; see
             `photos.read`. A list or tuple of these is answered with a list.
           size: of the label map, side of a square or (height, width); None: the photo's own.
+          find: 'none' parses the photo as a whole, which a face should fill; 'auto' finds the faces first, with the
+            parser itself, and parses each in a window of its own (`find_faces`); around these is background.
           batch_size: the most photos that the network sees at once, where they have one size; 8 by default, on a CPU
             1. Batches make the same label maps but for ties within rounding.
 
@@ -119,18 +135,21 @@ class FaceParser:
         Raises:
           PhotoError: a photo cannot be used; says which and why.
           TypeError: a photo is none of these types.
-          ValueError: a size or batch size below 1, or a size of more than `photos.MAX_PIXELS`.
+          ValueError: a size or batch size below 1, a size of more than `photos.MAX_PIXELS`, or another `find`.
+          FindError: faces are to be found by a model that cannot, as STN-iCNN, which has no class for skin.
         """
         many = isinstance(photo, list | tuple)
         sources = list(photo) if many else [photo]
         batch_size = min(_checked_batch_size(batch_size), max(len(sources), 1))
-        parsed = list(self.stream(sources, size, batch_size))
+        parsed = list(self.stream(sources, size, find=find, batch_size=batch_size))
         return parsed if many else parsed[0]
 
     def stream(
         self,
         sources: Iterable[Photo],
         size: Size | None = None,
+        *,
+        find: str = NONE,
         batch_size: int | None = None,
         on_error: Callable[[Photo, PhotoError], None] | None = None,
     ) -> Iterator[ParsedPhoto]:
@@ -138,8 +157,7 @@ class FaceParser:
 
         Args:
           sources: photos, as for a call; taken as they are needed.
-          size: as for a call.
-          batch_size: as for a call.
+          size, find, batch_size: as for a call.
           on_error: called with a photo that cannot be used and the reason; the photo is then passed over.
 
         Yields:
@@ -150,16 +168,16 @@ class FaceParser:
         """
         output_size = _checked_size(size)
         batch_size = _checked_batch_size(batch_size)
-        return self._stream(sources, output_size, batch_size, on_error)
+        choices.check("find", find, find_faces.CHOICES)
+        results = labelling.label_photos(self._labeller, sources, output_size, batch_size, find)
+        return _good(results, on_error)
 
-    def _stream(
-        self,
-        sources: Iterable[Photo],
-        output_size: tuple[int, int] | None,
-        batch_size: int,
-        on_error: Callable[[Photo, PhotoError], None] | None,
-    ) -> Iterator[ParsedPhoto]:
-        results = labelling.label_photos(self._labeller, sources, output_size, batch_size)
+
+def _good(
+    results: Iterator[tuple[Photo, ParsedPhoto | PhotoError]],
+    on_error: Callable[[Photo, PhotoError], None] | None,
+) -> Iterator[ParsedPhoto]:
+    with contextlib.closing(results):
         for source, result in results:
             if isinstance(result, ParsedPhoto):
                 yield result

@@ -46,6 +46,7 @@ def predict(
     tasks: Sequence[Task],
     output_size: tuple[int, int] | None,
     batch_size: int,
+    find: str,
     report: Callable[[str], None],
 ) -> int:
     """Labels photos and writes the pictures.
@@ -55,6 +56,7 @@ def predict(
       tasks: photos and where their results go.
       output_size: (height, width), or None for each photo's own.
       batch_size: the most photos the network sees at once, where they have one output size.
+      find: 'auto' or 'none', see `labelling.label_photos`.
       report: gets a line about every photo that had to be passed over.
 
     Returns:
@@ -76,7 +78,7 @@ def predict(
 
     batch_size = min(batch_size, len(tasks))
     sources = [task.photo for task in tasks]
-    results = labelling.label_photos(labeller, sources, output_size, batch_size)
+    results = labelling.label_photos(labeller, sources, output_size, batch_size, find)
     num_labelled = 0
     writing: collections.deque[tuple[Task, concurrent.futures.Future]] = collections.deque()
     with (
@@ -208,7 +210,7 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
             )
     batch_size = flags.batch_size or labelling.default_batch_size()
     labeller = systems.of(trained.config).make_labeller(trained)
-    num_labelled = predict(labeller, tasks, output_size, batch_size, report)
+    num_labelled = predict(labeller, tasks, output_size, batch_size, flags.find, report)
     skipped = len(tasks) - num_labelled
     print(
         f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "

@@ -13,15 +13,23 @@ import numpy as np
 
 from fpliif_jax.data import resize
 from fpliif_jax.predict import photos
+from fpliif_jax.predict.find_faces import AUTO, GRID, FaceFinder
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
+from fpliif_jax.predict.windows import Window, owners
 from fpliif_jax.systems.labeller import Inputs, Labeller
 
 MAX_WORKERS = 4  # threads that decode; each may hold a photo of `photos.MAX_PIXELS`
 
 
+class _Part(NamedTuple):
+    window: Window  # of the label map
+    inputs: Inputs  # of that part of the photo
+
+
 class _Loaded(NamedTuple):
     inputs: Inputs  # of the whole photo
     background: np.ndarray  # the photo at the size of its label map
+    photo: np.ndarray | None  # where faces are to be found in it
 
 
 def default_batch_size() -> int:
@@ -39,6 +47,7 @@ def label_photos(
     sources: Iterable[photos.Photo],
     output_size: tuple[int, int] | None,
     batch_size: int,
+    find: str,
 ) -> Iterator[tuple[photos.Photo, ParsedPhoto | photos.PhotoError]]:
     """Labels photos one batch after the other, while threads read the next ones.
 
@@ -47,43 +56,105 @@ def label_photos(
       sources: photos; taken as they are needed.
       output_size: (height, width), or None for each photo's own.
       batch_size: the most photos the network sees at once, where they have one output size.
+      find: 'auto' to look for faces and parse each in its window, see `find_faces`; or 'none'.
 
     Yields:
       In order, each of the sources and its result, or the error of one that cannot be read.
+
+    Raises:
+      FindError: the model cannot find faces.
     """
     label, batch_size = labeller.plan(output_size, batch_size)
+    finder = FaceFinder(labeller.class_names) if find == AUTO else None
 
     def load(source: photos.Photo) -> _Loaded:
         photo = photos.read(source)
         background = photo if output_size is None else resize.resize_image(photo, output_size)
-        return _Loaded(labeller.network_input(photo), background)
+        return _Loaded(labeller.network_input(photo), background, photo if finder else None)
 
     with concurrent.futures.ThreadPoolExecutor(num_workers()) as pool:
         loading = _ahead(pool, load, sources, batch_size + num_workers())
         while batch := list(itertools.islice(loading, batch_size)):
             results = [(source, _result_or_error(future)) for source, future in batch]
             good = [loaded for _, loaded in results if isinstance(loaded, _Loaded)]
-            label_maps = iter(())
-            if good:
+            faces = [_faces(labeller, finder, loaded) if finder else [] for loaded in good]
+            wholes = [loaded for loaded, parts in zip(good, faces, strict=True) if not parts]
+            label_maps: Iterator[np.ndarray] = iter(())
+            if wholes:
                 inputs = jax.tree.map(
-                    lambda *arrays: _stacked(arrays, batch_size), *(one.inputs for one in good)
+                    lambda *arrays: _stacked(arrays, batch_size), *(one.inputs for one in wholes)
                 )
-                label_maps = iter(label(inputs, good[0].background.shape[:2]))
+                label_maps = iter(label(inputs, wholes[0].background.shape[:2]))
+            parts_of_next = iter(faces)
             for source, loaded in results:
                 if isinstance(loaded, _Loaded):
-                    yield source, _parsed(labeller, loaded, next(label_maps))
+                    yield source, _parsed(labeller, loaded, next(parts_of_next), label_maps)
                 else:
                     yield source, loaded
 
 
-def _parsed(labeller: Labeller, loaded: _Loaded, labels: np.ndarray) -> ParsedPhoto:
-    weigh = functools.partial(_probabilities, labeller, loaded.inputs, labels.shape)
-    return ParsedPhoto(labels, loaded.background, labeller.class_names, weigh)
+def _faces(labeller: Labeller, finder: FaceFinder, loaded: _Loaded) -> list[_Part]:
+    def network_input(window: Window) -> Inputs:
+        return labeller.network_input(np.ascontiguousarray(window.of(loaded.photo)))
+
+    def weigh(window: Window) -> np.ndarray:
+        return _probabilities(labeller, network_input(window), (GRID, GRID))
+
+    size, new_size = loaded.photo.shape[:2], loaded.background.shape[:2]
+    return [
+        _Part(window.scaled(size, new_size), network_input(window))
+        for window in finder.find(size, weigh)
+    ]
+
+
+def _parsed(
+    labeller: Labeller, loaded: _Loaded, faces: list[_Part], label_maps: Iterator[np.ndarray]
+) -> ParsedPhoto:
+    """The parsed photo; its label map is the next one where there are no faces to put together."""
+    size = loaded.background.shape[:2]
+    names = labeller.class_names
+    if not faces:
+        weigh = functools.partial(_probabilities, labeller, loaded.inputs, size)
+        return ParsedPhoto(next(label_maps), loaded.background, names, weigh)
+    owner = owners([face.window for face in faces], size)
+
+    def labels_of(inputs: Inputs, size: tuple[int, int]) -> np.ndarray:
+        return labeller.label_in_pieces(_alone(inputs), size)[0]
+
+    def weigh_faces() -> np.ndarray:
+        background = np.zeros((len(names), *size), np.float32)
+        background[0] = 1
+        probabilities_of = functools.partial(_probabilities, labeller)
+        return _joined(background, owner, faces, probabilities_of)
+
+    labels = _joined(np.zeros(size, np.uint8), owner, faces, labels_of)
+    windows = [face.window for face in faces]
+    return ParsedPhoto(labels, loaded.background, names, weigh_faces, windows)
+
+
+def _joined(
+    canvas: np.ndarray,
+    owner: np.ndarray,
+    faces: list[_Part],
+    answer: Callable[[Inputs, tuple[int, int]], np.ndarray],
+) -> np.ndarray:
+    """The canvas, [..., H, W], with what is answered for each face in the pixels that its window owns."""
+    for index, (window, inputs) in enumerate(faces):
+        rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
+        of_face = answer(inputs, owner[rows, columns].shape)
+        is_own = owner[rows, columns] == index
+        canvas[..., rows, columns][..., is_own] = of_face[..., is_own]
+    return canvas
 
 
 def _probabilities(labeller: Labeller, inputs: Inputs, size: tuple[int, int]) -> np.ndarray:
     """float32 [C, *size]."""
-    return labeller.probabilities(jax.tree.map(lambda leaf: leaf[None], inputs), size)[0]
+    return labeller.probabilities(_alone(inputs), size)[0]
+
+
+def _alone(inputs: Inputs) -> Inputs:
+    """A batch of one."""
+    return jax.tree.map(lambda leaf: leaf[None], inputs)
 
 
 def _result_or_error(loading: concurrent.futures.Future) -> _Loaded | photos.PhotoError:

@@ -18,6 +18,7 @@ from fpliif_jax.systems.fp_liif.losses import apply_temperature
 
 # Sizes that get a program of their own, in a process; compiling one takes about as long as three faces.
 MOST_SIZES = 8
+_SMALLEST_PIECE = 1024
 _UNET_QUERIES = 2**18  # of one piece: each runs the whole U-Net, and a query costs next to nothing
 
 
@@ -107,18 +108,25 @@ class FPLIIFLabeller:
     def probabilities(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
         """As `Labeller.probabilities`: the softmax of the logits at the temperature of the training loss (§4.2).
 
-        Made in pieces, as by `label_in_pieces`.
+        Made in pieces, as by `label_in_pieces`; a program is compiled for all sizes, and a few for small ones.
         """
         count = math.prod(size)
         whole = np.empty((len(inputs["images"]), len(self.class_names), count), np.float32)
-        for start, piece in self._pieces(self._weigh_queries, inputs, size):
+        for start, piece in self._pieces(self._weigh_queries, inputs, size, is_cut=True):
             whole[:, :, start : start + piece.shape[2]] = np.asarray(piece)[:, :, : count - start]
         return whole.reshape(*whole.shape[:2], *size)
 
     def _pieces(
-        self, decode: Callable[..., jax.Array], inputs: labeller.Inputs, size: tuple[int, int]
+        self,
+        decode: Callable[..., jax.Array],
+        inputs: labeller.Inputs,
+        size: tuple[int, int],
+        is_cut: bool = False,
     ) -> Iterator[tuple[int, jax.Array]]:
-        """The index of the first pixel of each piece, row by row, and what `decode` makes of the piece's queries."""
+        """The index of the first pixel of each piece, row by row, and what `decode` makes of the piece's queries.
+
+        With `is_cut` a piece is halved while it has room for all pixels, down to `_SMALLEST_PIECE`.
+        """
         height, width = size
         batch = len(inputs["images"])
         chunk = self._config.model.query_chunk
@@ -127,6 +135,8 @@ class FPLIIFLabeller:
         elif chunk == AUTO:
             chunk = query_plan.most_queries(*query_plan.this_device(), self._config.model)
         chunk = max(1, chunk // batch)
+        while is_cut and chunk // 2 >= max(height * width, _SMALLEST_PIECE):
+            chunk //= 2
         with jax.default_matmul_precision(self._config.matmul_precision):
             latent = self._encode(self._variables, inputs["images"])
             for start in range(0, height * width, chunk):

@@ -1,0 +1,171 @@
+"""Where the faces of a photo are, by the parser itself: a photo whose face does not fill it is parsed in windows.
+
+FP-LIIF is trained on photos that a face fills, and makes nothing of one that is a third as wide. Here the photo is
+parsed in few pixels, first as a whole, then in windows of half and of a quarter of its longer side, until there is
+one in which the parser sees a face with confidence. A window is then framed about each connected region of
+face, as training data frame theirs, and what is certain there is a face.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.pictures.colours import PART_OF_ALIAS
+from fpliif_jax.predict.windows import Window, covering
+
+NONE, AUTO = "none", "auto"
+CHOICES = (NONE, AUTO)
+GRID = 32  # side of the coarse label maps, in cells
+
+_INNER = ("left_brow", "right_brow", "left_eye", "right_eye", "nose", "upper_lip", "lower_lip")
+_FACE = ("skin", "inner_mouth", "eyeglasses", *_INNER)
+# How photos of faces are framed that models are trained on, as measured on CelebAMask-HQ and drawn faces: the share
+# of the window that is face, and how far below its middle the face's centre is.
+_FACE_SHARE, _BELOW_MIDDLE = 0.29, 0.05
+_LEVELS = 3  # windows of 1, 1/2 and 1/4 of the longer side
+_MOST_CANDIDATES = 4  # framed anew of each level
+_REFINEMENTS = 2
+_PROMISING = 0.35  # a score from which a window is looked at more closely
+_CERTAIN = 0.5  # one from which it shows a face
+_AS_GOOD = 0.95  # of a score, from which the later framing is kept
+_SMALLEST_REGION = 0.01  # of a window's cells
+_LARGEST_WINDOW = (
+    0.75  # of the photo's sides: a face that fills more is parsed with the whole photo
+)
+_MOST_OVERLAP = 0.3  # of two faces' windows, intersection over union
+
+Weigh = Callable[[Window], np.ndarray]  # a window of a photo -> probabilities [C, GRID, GRID]
+
+
+class FindError(UserError):
+    """Faces cannot be found with this model; the message says why."""
+
+
+class _Seen(NamedTuple):
+    window: Window
+    is_face: np.ndarray  # bool [GRID, GRID]
+    score: float  # 0 to 1
+
+
+class FaceFinder:
+    """Finds faces with a parser of the classes of faces."""
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        """Looks the classes of a face up.
+
+        Raises:
+          FindError: the model has no class for skin.
+        """
+        parts = [PART_OF_ALIAS.get(name, name) for name in class_names]
+        if "skin" not in parts:
+            raise FindError(
+                f"faces are found by their skin, and the model's classes are {', '.join(class_names)}: use find='none'"
+            )
+        self._face = [label for label, part in enumerate(parts) if part in _FACE]
+        self._inner = [label for label, part in enumerate(parts) if part in _INNER]
+
+    def find(self, size: tuple[int, int], weigh: Weigh) -> list[Window]:
+        """The windows about the faces of a photo.
+
+        Args:
+          size: (height, width) of the photo, in pixels.
+          weigh: the parser on a window of it.
+
+        Returns:
+          The most certain first, in pixels of the photo; none where a face fills it, or there is none.
+        """
+        for level in range(_LEVELS):
+            seen = [self._look(window, weigh) for window in covering(size, level)]
+            candidates = [
+                framed
+                for one in seen
+                if one.score >= _PROMISING
+                for framed in self._framed(size, one)
+            ]
+            candidates = sorted(candidates, key=lambda one: -one.score)[:_MOST_CANDIDATES]
+            faces: list[_Seen] = []
+            for candidate in candidates:
+                face = self._refined(size, candidate.window, weigh)
+                is_new = all(face.window.overlap(one.window) < _MOST_OVERLAP for one in faces)
+                if face.score >= _CERTAIN and is_new:
+                    faces.append(face)
+            if faces:
+                if any(_fills(one.window, size) for one in faces):
+                    return []
+                return [one.window for one in sorted(faces, key=lambda one: -one.score)]
+        return []
+
+    def _look(self, window: Window, weigh: Weigh) -> _Seen:
+        probabilities = weigh(window)
+        is_face = probabilities[self._face].sum(axis=0) > 0.5
+        return _Seen(window, is_face, self._score(probabilities, is_face))
+
+    def _score(self, probabilities: np.ndarray, is_face: np.ndarray) -> float:
+        """How certain the parser is of what it sees as face, times how much it sees there of a face's parts."""
+        if not is_face.any():
+            return 0.0
+        certainty = probabilities.max(axis=0)[is_face].mean()
+        parts = probabilities[self._inner][:, is_face].max(axis=1).mean()
+        return float(certainty * parts)
+
+    def _framed(self, size: tuple[int, int], seen: _Seen) -> Iterator[_Seen]:
+        """Windows of the photo about each region of face that is seen, with the score of what they are seen in."""
+        for region in regions(seen.is_face):
+            if len(region) >= _SMALLEST_REGION * GRID**2:
+                yield seen._replace(window=_framing(size, seen.window, region))
+
+    def _refined(self, size: tuple[int, int], window: Window, weigh: Weigh) -> _Seen:
+        best = seen = self._look(window, weigh)
+        for _ in range(_REFINEMENTS):
+            found = regions(seen.is_face)
+            if not found:
+                break
+            window = _framing(size, seen.window, found[0])
+            seen = self._look(window, weigh)
+            if seen.score >= _AS_GOOD * best.score:
+                best = seen
+        return best
+
+
+def regions(is_true: np.ndarray) -> list[np.ndarray]:
+    """The regions of true cells that are connected by sides, the largest first: int [n, 2], row and column."""
+    height, width = is_true.shape
+    left = {(int(row), int(column)) for row, column in np.argwhere(is_true)}
+    found = []
+    while left:
+        region, border = [], [left.pop()]
+        while border:
+            row, column = border.pop()
+            region.append((row, column))
+            for neighbour in (
+                (row - 1, column),
+                (row + 1, column),
+                (row, column - 1),
+                (row, column + 1),
+            ):
+                if neighbour in left:
+                    left.remove(neighbour)
+                    border.append(neighbour)
+        found.append(np.array(sorted(region)))
+    return sorted(found, key=len, reverse=True)
+
+
+def _framing(size: tuple[int, int], window: Window, region: np.ndarray) -> Window:
+    """The square about a region of the cells of a window that frames it as training data do, within the photo."""
+    height, width = window.bottom - window.top, window.right - window.left
+    area = len(region) / GRID**2 * height * width
+    side = min(max(round((area / _FACE_SHARE) ** 0.5), 8), *size)
+    centre = (region.mean(axis=0) + 0.5) / GRID * (height, width) + (window.top, window.left)
+    top, left = (
+        min(max(round(middle - side / 2), 0), length - side)
+        for middle, length in zip(centre - (_BELOW_MIDDLE * side, 0), size, strict=True)
+    )
+    return Window(top, left, top + side, left + side)
+
+
+def _fills(window: Window, size: tuple[int, int]) -> bool:
+    height, width = size
+    sides = (window.bottom - window.top) / height, (window.right - window.left) / width
+    return min(sides) > _LARGEST_WINDOW
