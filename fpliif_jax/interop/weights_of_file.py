@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import ml_collections
-from flax import traverse_util
 
 from fpliif_jax import systems
 from fpliif_jax.data import sides
@@ -16,8 +15,8 @@ from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.interop.file_formats import read_file, sha256
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
-from fpliif_jax.run_folder.run_config import config_of_json, flatten_config, json_config
-from fpliif_jax.systems import create_model
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.systems import create_model, saved_config
 from fpliif_jax.systems.state_dict import InteropError, shown_name
 
 
@@ -68,17 +67,14 @@ def config_of_file(path: str | os.PathLike[str]) -> ml_collections.ConfigDict:
             "do: give the config that the weights were trained with"
         )
     try:
-        saved = flatten_config(json.loads(metadata)["config"])
-        system = systems.of_name(saved["model.name"])
-        fields = flatten_config(json_config(system.default_config())) | saved
-        config = config_of_json(traverse_util.unflatten_dict(fields, sep="."))
+        config = saved_config.completed(json.loads(metadata)["config"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InteropError(
             f"{path}: its metadata cannot be read ({type(error).__name__}: {shown_name(str(error))})"
         ) from error
-    for problem in config_fields.problems(fields):
+    for problem in config_fields.problems(flatten_config(json_config(config))):
         raise InteropError(f"{path}: {problem}")
-    return config.lock()
+    return config
 
 
 def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) -> str:

@@ -11,7 +11,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from fpliif_jax import choices, systems
+from fpliif_jax import choices, systems, weights
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import sides
 from fpliif_jax.interop.weights_of_file import config_of_file, read_weights
@@ -27,7 +27,7 @@ Size = int | tuple[int, int]
 class FaceParser:
     """A trained face parser; make one and call it with photos.
 
-        parser = FaceParser.from_run("runs/lapa/seed0")
+        parser = FaceParser.from_pretrained("drawn")
         parsed = parser("photo.jpg", size=512)
         parsed.labels, parsed.mask("hair"), parsed.probabilities, parsed.overlay()
 
@@ -49,6 +49,18 @@ class FaceParser:
         self._labeller = systems.of(trained.config).make_labeller(trained)
         if trained.sides_are_swapped:
             warnings.warn(sides.explanation(origin), stacklevel=3)
+
+    @classmethod
+    def from_pretrained(cls, name: str) -> "FaceParser":
+        """The parser of weights that come with the package.
+
+        Args:
+          name: one of `fpliif_jax.weights.NAMES`: 'drawn'.
+
+        Raises:
+          WeightsError: there are no such weights, or their file is damaged; lists the names.
+        """
+        return cls(weights.load(name), f"weights {name!r}")
 
     @classmethod
     def from_run(cls, workdir: str | os.PathLike[str], checkpoint: str = "best") -> "FaceParser":

@@ -57,7 +57,7 @@ class ParsedPhoto:
         ]
         others = np.count_nonzero(shares) - len(shown)
         more = f", {others} more" if others else ""
-        faces = f", {len(self.faces)} faces" if self.faces else ""
+        faces = f", {len(self.faces)} face{'s'[: len(self.faces) - 1]}" if self.faces else ""
         return f"ParsedPhoto({height}x{width}: {', '.join(shown)}{more}{faces})"
 
     @property

@@ -2,12 +2,11 @@
 
 import json
 
-from flax import traverse_util
 from safetensors import numpy as safetensors_numpy
 
 from fpliif_jax import systems
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
-from fpliif_jax.run_folder.run_config import config_of_json, flatten_config, json_config
+from fpliif_jax.systems import saved_config
 from fpliif_jax.weights import shipped
 
 
@@ -28,12 +27,10 @@ def load(name: str) -> InferenceCheckpoint:
     # The file is the one that was put here, byte for byte, so its header needs no checks.
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     metadata = json.loads(header["__metadata__"]["fpliif_jax"])
-    system = systems.of_name(metadata["config"]["model"]["name"])
-    fields = flatten_config(json_config(system.default_config()))
-    fields |= flatten_config(metadata["config"])
+    config = saved_config.completed(metadata["config"])
     return InferenceCheckpoint(
-        config_of_json(traverse_util.unflatten_dict(fields, sep=".")).lock(),
-        system.from_torch(safetensors_numpy.load(data)),
+        config,
+        systems.of(config).from_torch(safetensors_numpy.load(data)),
         tuple(metadata["class_names"]),
         metadata["step"],
         None,

@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
+import json
 import pathlib
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+import safetensors.numpy
 import untrained_models
 from PIL import Image
 from untrained_models import CLASS_NAMES
@@ -19,16 +22,20 @@ from untrained_models import CLASS_NAMES
 import fpliif_jax
 from fpliif_jax import FaceParser
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
+from fpliif_jax.data_builders.synthetic_faces.drawing import draw_face
 from fpliif_jax.interop import InteropError, write_weights
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import parsed_photo, photos
 from fpliif_jax.predict.__main__ import main as predict_main
+from fpliif_jax.predict.find_faces import FaceFinder, FindError
 from fpliif_jax.predict.parsed_photo import ParsedPhoto, ParsedPhotoError
 from fpliif_jax.predict.photos import PhotoError
+from fpliif_jax.predict.windows import Window
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems.fp_liif import labeller as fp_liif_labeller
+from fpliif_jax.weights import WeightsError
 
 SYSTEMS = ("fp_liif", "stn_icnn")
 
@@ -277,7 +284,9 @@ def test_bytes_and_arrays_are_bounded_as_files_are(
 
 def test_a_stream_passes_over_what_cannot_be_read(parsers: dict[str, FaceParser]) -> None:
     sources, errors = [make_photo(), b"none", "gone.jpg", make_photo(seed=1)], []
-    stream = parsers["fp_liif"].stream(sources, 20, 2, lambda *error: errors.append(error))
+    stream = parsers["fp_liif"].stream(
+        sources, 20, batch_size=2, on_error=lambda *error: errors.append(error)
+    )
     parsed = list(stream)
     assert [one.size for one in parsed] == [(20, 20)] * 2
     assert [photo for photo, _ in errors] == [b"none", "gone.jpg"]
@@ -295,7 +304,7 @@ def test_a_stream_reads_ahead_a_little(parsers: dict[str, FaceParser]) -> None:
             taken.append(seed)
             yield make_photo(seed=seed)
 
-    stream = parsers["fp_liif"].stream(sources(), 8, 2)
+    stream = parsers["fp_liif"].stream(sources(), 8, batch_size=2)
     next(stream)
     assert len(taken) <= 2 + 4 + 2  # a batch ahead, one photo a thread
     stream.close()
@@ -331,6 +340,91 @@ def test_a_parser_comes_from_a_run_or_a_file(tmp_path: pathlib.Path) -> None:
         assert repr(parser).startswith("FaceParser(FP-LIIF, 11 classes, ")
         assert repr(parser).endswith(f"from {tmp_path / origin})")
     assert repr(expected).startswith("ParsedPhoto(20x20: ")
+
+
+def test_a_parser_comes_with_the_package_and_finds_faces() -> None:
+    """A drawn face in a corner, a quarter as wide as the photo, is nothing to a parser of the whole photo."""
+    parser = FaceParser.from_pretrained("drawn")
+    assert repr(parser).endswith("from weights 'drawn')")
+    face = draw_face(41, 96, "photographic")
+    photo, truth = np.full((384, 384, 3), 90, np.uint8), np.zeros((384, 384), np.uint8)
+    photo[200:296, 40:136], truth[200:296, 40:136] = face.image, face.lapa_label_map
+    parsed, whole = parser(photo, find="auto"), parser(photo)
+    assert len(parsed.faces) == 1 and repr(parsed).endswith("1 face)")
+    assert mean_f1(parsed.labels, truth) > mean_f1(whole.labels, truth) + 0.3
+    assert not whole.faces
+    with pytest.raises(WeightsError, match="drawn"):
+        FaceParser.from_pretrained("painted")
+
+
+def mean_f1(labels: np.ndarray, truth: np.ndarray) -> float:
+    present = [label for label in range(1, 11) if (truth == label).any()]
+    both = [((labels == label) & (truth == label)).sum() for label in present]
+    each = [(labels == label).sum() + (truth == label).sum() for label in present]
+    return float(np.mean(2 * np.array(both) / np.array(each)))
+
+
+def test_faces_are_put_where_they_were_found(
+    parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Window(4, 10, 24, 40), Window(30, 20, 60, 50)]
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: found)
+    monkeypatch.setattr(FaceFinder, "__init__", lambda *_: None)
+    photo, parser = make_photo(60, 50), parsers["fp_liif"]
+    for size, scale in ((None, 1), ((120, 100), 2)):
+        parsed = parser(photo, size, find="auto")
+        assert parsed.faces == tuple(tuple(scale * side for side in window) for window in found)
+        outside = np.ones(parsed.size, bool)
+        for window in found:
+            shown = Window(*(scale * side for side in window))
+            alone = parser(window.of(photo), shown.of(outside).shape)
+            assert (alone.labels != shown.of(parsed.labels)).mean() <= 2e-3  # ties within rounding
+            here = np.moveaxis(shown.of(np.moveaxis(parsed.probabilities, 0, -1)), -1, 0)
+            np.testing.assert_allclose(alone.probabilities, here, atol=1e-5)
+            shown.of(outside)[:] = False
+        assert not parsed.labels[outside].any()
+        np.testing.assert_array_equal(parsed.probabilities[0][outside], 1)
+
+
+def test_where_no_faces_are_found_the_photo_is_parsed_as_a_whole(
+    parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: [])
+    monkeypatch.setattr(FaceFinder, "__init__", lambda *_: None)
+    many = [make_photo(seed=seed) for seed in range(3)]
+    for whole, parsed in zip(
+        parsers["fp_liif"](many), parsers["fp_liif"](many, find="auto"), strict=True
+    ):
+        np.testing.assert_array_equal(whole.labels, parsed.labels)
+
+
+def test_a_model_that_cannot_find_faces_says_so(parsers: dict[str, FaceParser]) -> None:
+    with pytest.raises(FindError, match="use find='none'"):
+        parsers["stn_icnn"](make_photo(), find="auto")
+    with pytest.raises(ValueError, match="find is 'all'"):
+        parsers["fp_liif"](make_photo(), find="all")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("data.image_size", 10**9, "config.data.image_size is 1000000000"),
+        ("model.name", "other", "its metadata cannot be read"),
+        ("model", [1], "its metadata cannot be read"),
+        ("loss.temperature", "hot", "config.loss.temperature is 'hot'"),
+    ],
+)
+def test_settings_in_a_file_are_checked(
+    field: str, value: Any, message: str, tmp_path: pathlib.Path
+) -> None:
+    config = json_config(untrained_models.fp_liif_checkpoint().config)
+    *groups, name = field.split(".")
+    functools.reduce(dict.__getitem__, groups, config)[name] = value
+    path = tmp_path / "model.safetensors"
+    metadata = {"fpliif_jax": json.dumps({"config": config, "class_names": list(CLASS_NAMES)})}
+    safetensors.numpy.save_file({"weight": np.zeros(1, np.float32)}, path, metadata)
+    with pytest.raises(InteropError, match=message):
+        FaceParser.from_file(path)
 
 
 def test_a_file_without_settings_needs_a_config(
