@@ -25,10 +25,10 @@ _FACE = ("skin", "inner_mouth", "eyeglasses", *_INNER)
 # of the window that is face, and how far below its middle the face's centre is.
 _FACE_SHARE, _BELOW_MIDDLE = 0.29, 0.05
 _LEVELS = 3  # windows of 1, 1/2 and 1/4 of the longer side
-_MOST_CANDIDATES = 4  # framed anew of each level
+_MOST_CANDIDATES = 6  # of each level that are looked at closely; so at most as many faces are found
 _REFINEMENTS = 2
 _PROMISING = 0.35  # a score from which a window is looked at more closely
-_CERTAIN = 0.5  # one from which it shows a face
+_CERTAIN = 0.6  # one from which it shows a face
 _AS_GOOD = 0.95  # of a score, from which the later framing is kept
 _SMALLEST_REGION = 0.01  # of a window's cells
 _LARGEST_WINDOW = (
@@ -84,17 +84,17 @@ class FaceFinder:
                 if one.score >= _PROMISING
                 for framed in self._framed(size, one)
             ]
-            candidates = sorted(candidates, key=lambda one: -one.score)[:_MOST_CANDIDATES]
             faces: list[_Seen] = []
-            for candidate in candidates:
-                face = self._refined(size, candidate.window, weigh)
-                is_new = all(face.window.overlap(one.window) < _MOST_OVERLAP for one in faces)
-                if face.score >= _CERTAIN and is_new:
-                    faces.append(face)
+            looks = 0
+            for candidate in sorted(candidates, key=lambda one: -one.score):
+                if looks < _MOST_CANDIDATES and _is_new(candidate, faces):
+                    looks += 1
+                    face = self._refined(size, candidate.window, weigh)
+                    if face.score >= _CERTAIN and _is_new(face, faces):
+                        faces.append(face)
             if faces:
-                if any(_fills(one.window, size) for one in faces):
-                    return []
-                return [one.window for one in sorted(faces, key=lambda one: -one.score)]
+                faces.sort(key=lambda one: -one.score)
+                return [] if _fills(faces[0].window, size) else [one.window for one in faces]
         return []
 
     def _look(self, window: Window, weigh: Weigh) -> _Seen:
@@ -169,3 +169,7 @@ def _fills(window: Window, size: tuple[int, int]) -> bool:
     height, width = size
     sides = (window.bottom - window.top) / height, (window.right - window.left) / width
     return min(sides) > _LARGEST_WINDOW
+
+
+def _is_new(candidate: _Seen, faces: Sequence[_Seen]) -> bool:
+    return all(candidate.window.overlap(face.window) < _MOST_OVERLAP for face in faces)

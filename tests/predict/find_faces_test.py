@@ -74,10 +74,17 @@ def test_a_face_is_framed_as_training_data_frame_theirs(face: Face) -> None:
         assert 0.2 <= np.pi * radius**2 / window.area <= 0.4
 
 
-def test_several_faces_get_a_window_each() -> None:
-    faces = [(100, 120, 45), (180, 380, 55)]
+@pytest.mark.parametrize(
+    "faces",
+    [
+        [(100, 120, 45), (180, 380, 55)],
+        [(70, 60, 25), (70, 180, 25), (70, 300, 25), (70, 430, 25), (220, 240, 25)],
+    ],
+)
+def test_several_faces_get_a_window_each(faces: list[Face]) -> None:
     windows = find(faces)
-    assert len(windows) == 2 and windows[0].overlap(windows[1]) < 0.3
+    assert len(windows) == len(faces)
+    assert all(a.overlap(b) < 0.3 for a, b in itertools.combinations(windows, 2))
     for row, column, _ in faces:
         assert sum(w.top < row < w.bottom and w.left < column < w.right for w in windows) == 1
 
