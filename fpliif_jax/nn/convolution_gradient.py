@@ -1,4 +1,4 @@
-"""3×3 convolutions whose gradients are fast on CPUs, too.
+"""Convolutions whose gradients are fast on CPUs, too.
 
 XLA writes the gradient with respect to the kernel as a convolution with a window as large as the image. On CPUs it
 works through the whole output gradient once for every few channels, which no cache holds if images are large: at
@@ -9,7 +9,10 @@ The gradient of a strided convolution with respect to its images is one in which
 between the pixels, and CPUs have no fast way for it. Here it is an ordinary convolution for each of the four kinds of
 pixels (even or odd row, even or odd column), all in one.
 
-Both are the same sums in another order; other devices keep XLA's.
+Both are the same sums in another order, and for large 3×3 convolutions alone. All other gradients are XLA's own, with
+their axes in the order that its fast way on CPUs asks for. XLA reorders axes by itself, but not inside loops, as over
+the parts of a batch, where it fell back to a way that took ten to thirty times as long. Other devices keep what
+JAX writes.
 """
 
 import functools
@@ -24,71 +27,132 @@ _PIECE = 2048  # pixels: with 64 channels a piece of the output gradient takes 0
 # With fewer pixels in a batch, or fewer channels, XLA's own way is as fast.
 _MANY_PIXELS, _MANY_CHANNELS = 2**14, 64
 
+_Padding = tuple[tuple[int, int], tuple[int, int]]
 
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:
-    """A 3×3 convolution with one pixel of zeros on every side.
+    """A convolution with as many zeros on every side as the window reaches beyond its centre.
 
     Args:
       images: [B, H, W, c].
-      kernel: [3, 3, c, f], of the same dtype.
-      stride: 1 or 2.
+      kernel: [k, l, c, f] of odd k and l, of the same dtype.
+      stride: of rows and columns.
 
     Returns:
       [B, H, W, f] in that dtype, H and W divided by the stride and rounded up.
     """
-    batch, height, width, channels = images.shape
-    is_large = batch * height * width >= _MANY_PIXELS and channels >= _MANY_CHANNELS
-    return (_convolve_large if is_large else _convolve)(images, kernel, stride)
+    return _padded_evenly(images, kernel, stride)
 
 
-def _convolve(images: Array, kernel: Array, stride: int) -> Array:
+def _padded_evenly(images: Array, kernel: Array, stride: int) -> Array:
+    rows, columns = (size // 2 for size in kernel.shape[:2])
+    return _convolve(images, kernel, ((rows, rows), (columns, columns)), strides=(stride, stride))
+
+
+def _convolve(
+    images: Array,
+    kernel: Array,
+    padding: _Padding,
+    strides: tuple[int, int] = (1, 1),
+    image_dilation: tuple[int, int] = (1, 1),
+    kernel_dilation: tuple[int, int] = (1, 1),
+) -> Array:
     return jax.lax.conv_general_dilated(
         images,
         kernel,
-        (stride, stride),
-        ((1, 1), (1, 1)),
+        strides,
+        padding,
+        image_dilation,
+        kernel_dilation,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve_large(images: Array, kernel: Array, stride: int) -> Array:
-    return _convolve(images, kernel, stride)
-
-
 def _forward(images: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, Array]]:
-    return _convolve(images, kernel, stride), (images, kernel)
+    return _padded_evenly(images, kernel, stride), (images, kernel)
 
 
 def _backward(stride: int, saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     images, kernel = saved
+    batch, height, width, channels = images.shape
+    is_large = (
+        batch * height * width >= _MANY_PIXELS
+        and channels >= _MANY_CHANNELS
+        and kernel.shape[:2] == (3, 3)
+    )
 
     def of_images(kernel: Array, gradient: Array) -> Array:
-        return _transposed(lambda images: _convolve(images, kernel, stride), images, gradient)
+        return _transposed(lambda images: _padded_evenly(images, kernel, stride), images, gradient)
 
     def of_kernel(images: Array, gradient: Array) -> Array:
-        return _transposed(lambda kernel: _convolve(images, kernel, stride), kernel, gradient)
+        return _transposed(lambda kernel: _padded_evenly(images, kernel, stride), kernel, gradient)
 
-    of_images_on_cpu = of_images
-    if stride == 2:
-        of_images_on_cpu = functools.partial(strided_image_gradient, images.shape[1:3])
+    of_images_on_cpu = functools.partial(image_gradient, stride, (height, width))
+    if is_large and stride == 2:
+        of_images_on_cpu = functools.partial(strided_image_gradient, (height, width))
+    of_kernel_on_cpu = functools.partial(kernel_gradient, stride, kernel.shape[:2])
+    if is_large:
+        of_kernel_on_cpu = functools.partial(kernel_gradient_in_pieces, stride)
     return (
         jax.lax.platform_dependent(kernel, gradient, cpu=of_images_on_cpu, default=of_images),
-        jax.lax.platform_dependent(
-            images,
-            gradient,
-            cpu=functools.partial(kernel_gradient_in_pieces, stride),
-            default=of_kernel,
-        ),
+        jax.lax.platform_dependent(images, gradient, cpu=of_kernel_on_cpu, default=of_kernel),
     )
 
 
-_convolve_large.defvjp(_forward, _backward)
+convolve.defvjp(_forward, _backward)
 
 
 def _transposed(linear: Callable[[Array], Array], like: Array, gradient: Array) -> Array:
     argument = jax.ShapeDtypeStruct(like.shape, like.dtype)
     return jax.linear_transpose(linear, argument)(gradient)[0]
+
+
+def image_gradient(stride: int, size: tuple[int, int], kernel: Array, gradient: Array) -> Array:
+    """The gradient of `convolve` with respect to its images, as a convolution with the turned kernel.
+
+    Args:
+      stride: of the convolution.
+      size: height and width of the images.
+      kernel: [k, l, c, f].
+      gradient: [B, h, w, f], with respect to the output.
+
+    Returns:
+      [B, *size, c] in the dtype of `gradient`.
+    """
+    padding = []
+    for pixels, outputs, window in zip(size, gradient.shape[1:3], kernel.shape[:2], strict=True):
+        before = window // 2
+        spread = stride * (outputs - 1) + 1
+        padding.append((before, pixels - spread + before))
+    turned = jnp.flip(kernel, (0, 1)).transpose(0, 1, 3, 2)
+    return _convolve(gradient, turned, tuple(padding), image_dilation=(stride, stride))
+
+
+def kernel_gradient(stride: int, window: tuple[int, int], images: Array, gradient: Array) -> Array:
+    """The gradient of `convolve` with respect to its kernel, as a convolution with a window of the whole image.
+
+    Args:
+      stride: of the convolution.
+      window: (k, l), of the kernel.
+      images: [B, H, W, c].
+      gradient: [B, h, w, f], with respect to the output.
+
+    Returns:
+      [k, l, c, f] in the dtype of `images`.
+    """
+    padding = []
+    for pixels, outputs, taps in zip(images.shape[1:3], gradient.shape[1:3], window, strict=True):
+        before = taps // 2
+        spread = stride * (outputs - 1) + 1
+        padding.append((before, taps - 1 + spread - pixels - before))
+    channels_first = _convolve(
+        images.transpose(3, 1, 2, 0),
+        gradient.transpose(1, 2, 0, 3),
+        tuple(padding),
+        kernel_dilation=(stride, stride),
+    )
+    return channels_first.transpose(1, 2, 0, 3)
 
 
 def strided_image_gradient(size: tuple[int, int], kernel: Array, gradient: Array) -> Array:

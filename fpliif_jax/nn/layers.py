@@ -106,11 +106,11 @@ def convolution(
         bias_init=bias_initializer(initializer, in_features * kernel_size**2),
         use_bias=use_bias,
         name=name,
-        conv_general_dilated=_convolve_3x3 if kernel_size == 3 else None,
+        conv_general_dilated=_convolve,
     )
 
 
-def _convolve_3x3(images: Array, kernel: Array, strides: Any, *_: Any, **__: Any) -> Array:
+def _convolve(images: Array, kernel: Array, strides: Any, *_: Any, **__: Any) -> Array:
     """What `nn.Conv` calls instead of `lax.conv_general_dilated`; the rest of its arguments is implied."""
     return convolution_gradient.convolve(images, kernel, strides[0])
 

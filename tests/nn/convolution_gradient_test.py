@@ -1,4 +1,6 @@
-"""The 3×3 convolution and its gradients, against SciPy and PyTorch."""
+"""Convolutions and their gradients, against SciPy and PyTorch."""
+
+import re
 
 import jax
 import jax.numpy as jnp
@@ -70,6 +72,51 @@ def test_large_convolutions_have_the_gradients_of_pytorch(
         (gradients[1], weight.grad.permute(2, 3, 1, 0).numpy()),
     ):
         np.testing.assert_allclose(found, wanted, atol=TOLERANCE * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("window", [(1, 1), (3, 3), (7, 5)])
+def test_small_convolutions_have_the_gradients_of_pytorch(
+    window: tuple[int, int], stride: int
+) -> None:
+    images, _, weights = _arrays(2, 13, 10, 3, 4)
+    kernel = np.random.default_rng(1).normal(size=(*window, 3, 4)).astype(np.float32)
+    weights = weights[:, ::stride, ::stride]
+    value, transpose = jax.vjp(
+        lambda *arguments: convolution_gradient.convolve(*arguments, stride), images, kernel
+    )
+    inputs = torch.from_numpy(images).permute(0, 3, 1, 2).requires_grad_()
+    weight = torch.from_numpy(kernel).permute(3, 2, 0, 1).requires_grad_()
+    padding = tuple(size // 2 for size in window)
+    output = torch.nn.functional.conv2d(inputs, weight, stride=stride, padding=padding)
+    output.backward(torch.from_numpy(weights).permute(0, 3, 1, 2))
+    expected = (
+        output.detach().permute(0, 2, 3, 1).numpy(),
+        inputs.grad.permute(0, 2, 3, 1).numpy(),
+        weight.grad.permute(2, 3, 1, 0).numpy(),
+    )
+    for found, wanted in zip((value, *transpose(jnp.asarray(weights))), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=TOLERANCE * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_in_a_loop_every_convolution_has_the_axes_of_the_fast_way_on_a_cpu(stride: int) -> None:
+    """XLA reorders axes outside of loops alone; with others it takes ten times as long, and says nothing."""
+    images, kernel, weights = _arrays(4, 8, 8, 2, 3)
+    weights = weights[:, ::stride, ::stride]
+
+    def gradients(row: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        image, weight = (leaf[None] for leaf in row)
+        _, transpose = jax.vjp(
+            lambda *arguments: convolution_gradient.convolve(*arguments, stride), image, kernel
+        )
+        return transpose(weight)
+
+    looped = jax.jit(lambda *rows: jax.lax.map(gradients, rows))
+    program = looped.lower(images, weights).compile().as_text()
+    axes = re.findall(r"convolution\(.*dim_labels=([^,]*)", program)
+    assert "while" in program
+    assert axes == ["b01f_01io->b01f"] * 2
 
 
 def test_with_a_stride_no_zeros_between_pixels_are_multiplied_on_a_cpu() -> None:
