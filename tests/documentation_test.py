@@ -105,6 +105,18 @@ def test_tests_that_are_named_are_there(page: pathlib.Path) -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_commands_choose_tests_that_are_there() -> None:
+    chosen = [
+        match
+        for page in PAGES
+        for match in re.findall(r"pytest (tests/\S+) -k (\w+)", page.read_text(encoding="utf-8"))
+    ]
+    assert chosen
+    for file, word in chosen:
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(rf"^def test_\w*{word}", source, re.MULTILINE), (file, word)
+
+
 def test_pages_with_tables_that_only_the_site_has_say_how_it_is_built() -> None:
     made = re.compile(r"^```\{(?:class-table|config-\w+|report-terms)\}", re.MULTILINE)
     pages = [page for page in PAGES if made.search(page.read_text(encoding="utf-8"))]
