@@ -24,8 +24,10 @@ COMMANDS = (
     "data_builders.synthetic_faces",
     "experiments.audit",
     "experiments.benchmark",
+    "experiments.benchmark.growth",
     "experiments.capacity",
     "experiments.cost",
+    "experiments.groups",
     "experiments.multi_seed",
     "experiments.pytorch.train",
     "experiments.report",
@@ -79,6 +81,7 @@ def test_all_commands_end_in_the_same_place() -> None:
     others = {
         "data_builders.synthetic_faces.worker",
         "experiments.benchmark.child",
+        "experiments.benchmark.growth_steps",
         "experiments.run",
     }
     found = set()
