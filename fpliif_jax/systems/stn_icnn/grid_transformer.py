@@ -252,10 +252,10 @@ def theta_of_centres(
     sizes = np.broadcast_to(size, centres.shape[1])
     centres = centres.astype(jnp.float32)
     if form == "align_corners":
-        scale, shift = (sizes - 1) / (side - 1), 2 * centres / (side - 1) - 1
+        scale, shift = (sizes - 1) / (side - 1), _rounded(2 * centres / (side - 1)) - 1
     else:
         first_pixel = 0.5 if _is_half_pixel(form) else 0.0
-        scale, shift = sizes / side, 2 * (centres + first_pixel) / side - 1
+        scale, shift = sizes / side, _rounded(2 * (centres + first_pixel) / side) - 1
     zeros = jnp.zeros_like(shift[..., 0])
     scales = jnp.broadcast_to(jnp.asarray(scale, jnp.float32), zeros.shape)
     first = jnp.stack([scales, zeros, shift[..., 1]], axis=-1)
@@ -281,7 +281,7 @@ def _window_positions(
 
     def positions(axis: int, length: int) -> Array:
         scale, shift = theta[..., axis, axis, None], theta[..., axis, 2, None]
-        return _pixels(grid * scale + shift, length, form)
+        return _pixels(_rounded(grid * scale) + shift, length, form)
 
     return positions(1, height), positions(0, width)
 
@@ -301,8 +301,17 @@ def _grid(length: int, form: str) -> Array:
 def _pixels(position: Array, length: int, form: str) -> Array:
     """Positions in [−1, 1] as pixels, 0 at the centre of the first of `length`."""
     if _is_half_pixel(form):
-        return ((position + 1) * length - 1) / 2  # in PyTorch's order
+        return (_rounded((position + 1) * length) - 1) / 2  # in PyTorch's order
     return (position + 1) / 2 * (length - 1)
+
+
+def _rounded(product: Array) -> Array:
+    """A product that is rounded before anything is added to it: in between it is clipped, far beyond any position.
+
+    XLA computes a position again wherever it is used. With a fused multiply-add in one place and not in another, a
+    whole position falls just short of itself in one of the two: then the pixel and its weight are of different rows.
+    """
+    return jnp.clip(product, -1e30, 1e30)
 
 
 def _nearest(position: Array, length: int) -> tuple[Array, Array]:
