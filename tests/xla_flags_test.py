@@ -6,15 +6,19 @@ import pytest
 from xla_flags import xla_flags
 
 DEVICES = "--xla_force_host_platform_device_count="
-QUICK = ("--xla_llvm_disable_expensive_passes=true", "--xla_backend_optimization_level=0")
+QUICK = (
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_backend_optimization_level=0",
+    "--xla_cpu_use_fusion_emitters=false",
+)
 
 
 def test_only_the_number_of_devices_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     own = "--xla_cpu_max_isa=SSE4_2 --xla_llvm_disable_expensive_passes=false"
     monkeypatch.setenv("XLA_FLAGS", f"{DEVICES}4 {own}")
-    assert xla_flags() == f"{own} {QUICK[1]}"
-    assert xla_flags(devices=2) == f"{own} {QUICK[1]} {DEVICES}2"
-    own += " --xla_backend_optimization_level=3"
+    assert xla_flags() == " ".join([own, *QUICK[1:]])
+    assert xla_flags(devices=2) == " ".join([own, *QUICK[1:], f"{DEVICES}2"])
+    own += " --xla_backend_optimization_level=3 --xla_cpu_use_fusion_emitters=true"
     monkeypatch.setenv("XLA_FLAGS", own)
     assert xla_flags() == own
 
