@@ -37,7 +37,7 @@ _FIRST = (
     "systems/stn_icnn/training_test",
     "systems/stn_icnn/stages_test",
     "training/loop_test",
-    "devices/supervision_test",
+    "training/several_processes_test",
     "main_test",
     "experiments/pytorch/train_test",
     "experiments/benchmark/benchmark_test",

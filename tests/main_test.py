@@ -4,17 +4,11 @@ import json
 import os
 import pathlib
 import re
-import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Callable
 
-import numpy as np
 import pytest
 from xla_flags import xla_flags
-
-from fpliif_jax.run_folder import checkpoint
 
 CONFIG = pathlib.Path(__file__).parent / "tiny_run.py"
 ROOT = pathlib.Path(__file__).parents[1]
@@ -96,90 +90,6 @@ def test_train_then_eval(
     assert environment["data_drawn"] is results["dataset"]["drawn"] is True
     assert "--mode=train" in environment["command"]
     assert json.loads((tmp_path / "config.json").read_text())["train"]["epochs"] == 1
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
-
-
-def _as_mpirun_starts(*arguments: str) -> list[subprocess.Popen]:
-    """Two processes with the variables that Open MPI 4 leaves in each."""
-    port = str(_free_port())
-    return [
-        _start(
-            *arguments,
-            XLA_FLAGS=xla_flags(devices=2),
-            JAX_COORDINATOR_PORT=port,
-            OMPI_MCA_orte_hnp_uri="1531576320.0;tcp://127.0.0.1:34911",
-            OMPI_COMM_WORLD_SIZE="2",
-            OMPI_COMM_WORLD_LOCAL_SIZE="2",
-            OMPI_COMM_WORLD_RANK=str(index),
-            OMPI_COMM_WORLD_LOCAL_RANK=str(index),
-        )
-        for index in range(2)
-    ]
-
-
-def _by_mpirun(*arguments: str) -> list[subprocess.Popen]:
-    command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", sys.executable]
-    return [
-        subprocess.Popen(
-            [*command, "-m", "fpliif_jax.main", f"--config={CONFIG}", *arguments],
-            env={**ENVIRONMENT, "XLA_FLAGS": xla_flags(devices=2)},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    ]
-
-
-_HAS_MPIRUN = pytest.mark.skipif(shutil.which("mpirun") is None, reason="Open MPI is not installed")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("start", [_as_mpirun_starts, pytest.param(_by_mpirun, marks=_HAS_MPIRUN)])
-def test_two_processes_train_as_one(
-    tmp_path: pathlib.Path,
-    lapa_download: pathlib.Path,
-    data_dir: pathlib.Path,
-    start: Callable[..., list[subprocess.Popen]],
-) -> None:
-    arguments = [
-        f"--config.data.manual_dir={lapa_download}",
-        f"--config.data.data_dir={data_dir}",
-        "--config.train.epochs=1",
-        "--config.train.batch_size=5",
-        "--config.eval.rows=('32',)",
-        # Plain steps: Adam divides by the size of the gradient, and where that is rounding alone
-        # (a bias before a norm) it makes steps of full size out of it.
-        "--config.train.learning_rate=1e-6",
-    ]
-    assert _run(f"--workdir={tmp_path / 'one'}", *arguments)[0] == 0
-    children = start(f"--workdir={tmp_path / 'two'}", *arguments)
-    outputs = [child.communicate(timeout=240) for child in children]
-    assert not any(child.returncode for child in children), outputs
-    environment = json.loads((tmp_path / "two" / "environment.json").read_text())
-    assert environment["process_count"] == 2
-    one, two = (
-        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
-        for name in ("one", "two")
-    )
-    assert len(one) == len(two)
-    for found, wanted in zip(two, one, strict=True):
-        if wanted["split"] == "train":
-            assert found["loss"] == pytest.approx(wanted["loss"], rel=1e-5)
-            assert found["gradient_norm"] == pytest.approx(wanted["gradient_norm"], rel=1e-4)
-    steps = [checkpoint.saved_step(tmp_path / name, "last") for name in ("one", "two")]
-    assert steps == [3, 3]
-    matrices = []
-    for name in ("one", "two"):
-        with np.load(tmp_path / name / "evaluations" / "test-last-32.npz") as file:
-            matrices.append(file["confusion_matrices"])
-    # Nearly equal parameters give the same labels but for pixels where two classes tie.
-    assert np.abs(matrices[0] - matrices[1]).sum() <= 0.01 * matrices[0].sum()
 
 
 def test_a_platform_that_is_not_there_is_told_in_a_line() -> None:

@@ -1,24 +1,17 @@
 """Tests of fpliif_jax.devices.supervision: what a process of several tells when another one is gone."""
 
-import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
-from flax import traverse_util
-from xla_flags import xla_flags
 
 from fpliif_jax.devices import supervision
-from fpliif_jax.run_folder import checkpoint
 
 ROOT = pathlib.Path(__file__).parents[2]
-CONFIG = pathlib.Path(__file__).parents[1] / "tiny_run.py"
 _START = (
     "import os, signal, sys, time\nfrom fpliif_jax.devices import supervision\nsupervision.in_child()\n"
     "supervision.joined()\n"
@@ -145,79 +138,3 @@ def _is_alive(process: int) -> bool:
         return pathlib.Path(f"/proc/{process}/stat").read_text().split(") ")[1][0] != "Z"
     except OSError:
         return False
-
-
-def _processes(workdir: pathlib.Path, arguments: list[str]) -> list[subprocess.Popen]:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        address = f"localhost:{probe.getsockname()[1]}"
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "fpliif_jax.main", f"--config={CONFIG}", f"--workdir={workdir}"]
-            + [f"--coordinator_address={address}", "--num_processes=2", f"--process_id={index}"]
-            + [f"--config.data.cache_dir={workdir}-resized-by-{index}"]  # a place of its own
-            + arguments,
-            env={**os.environ, "XLA_FLAGS": xla_flags()},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(2)
-    ]
-
-
-@pytest.mark.slow
-def test_a_run_goes_on_after_one_of_its_processes_was_killed(
-    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
-) -> None:
-    arguments = ["--mode=train", "--config.train.epochs=4"]
-    arguments += [f"--config.data.manual_dir={lapa_download}", f"--config.data.data_dir={data_dir}"]
-    ends = _ends(_processes(tmp_path / "whole", arguments))
-    assert checkpoint.saved_step(tmp_path / "whole", "last") == 16, ends
-
-    for _ in range(3):  # on a busy machine they may miss each other: Gloo waits 30 s for a process
-        survivor, victim = _processes(tmp_path / "killed", arguments)
-        while not checkpoint.saved_step(tmp_path / "killed", "last") and survivor.poll() is None:
-            time.sleep(0.02)
-        if survivor.poll() is None:
-            break
-        _ends([survivor, victim])
-    victim.kill()
-    killed_at = time.monotonic()
-    victim.communicate()
-    _, errors = survivor.communicate(timeout=60)
-    assert time.monotonic() - killed_at < 45  # of which JAX waits 20; 100 by default
-    assert survivor.returncode == supervision.LOST_PEER, errors
-    last = errors.splitlines()[-1]
-    assert "another process of this run ended: " in last, errors
-    assert last.endswith(_LINE.strip())
-    assert "coordination_service" not in errors and "Fatal Python" not in errors
-    assert checkpoint.saved_step(tmp_path / "killed", "last") < 16
-
-    ends = _ends(_processes(tmp_path / "killed", arguments))
-    assert checkpoint.saved_step(tmp_path / "killed", "last") == 16, ends
-    whole, resumed = (_state(tmp_path / name) for name in ("whole", "killed"))
-    assert whole.keys() == resumed.keys()
-    for name in whole:
-        np.testing.assert_array_equal(whole[name], resumed[name], err_msg=name)
-    losses = [_losses(tmp_path / name) for name in ("whole", "killed")]
-    assert losses[0] == losses[1]
-
-
-def _ends(processes: list[subprocess.Popen]) -> list[tuple[str, str]]:
-    try:
-        return [process.communicate(timeout=240) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-
-
-def _state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
-    arrays, _ = checkpoint.read(workdir, "last")
-    return traverse_util.flatten_dict(arrays, sep="/")
-
-
-def _losses(workdir: pathlib.Path) -> list[dict]:
-    records = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
-    return [{key: value for key, value in record.items() if key != "timing"} for record in records]
