@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--find",
-        choices=("none", "auto"),
+        choices=("none", "auto"),  # `find_faces.CHOICES`; --help need not wait for NumPy
         default="none",
         help="auto: find the faces first and parse each in a window of its own; none (default): parse the whole photo",
     )

@@ -14,6 +14,7 @@ import numpy as np
 from fpliif_jax import choices, systems, weights
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import sides
+from fpliif_jax.data_builders.errors import one_line
 from fpliif_jax.interop.weights_of_file import config_of_file, read_weights
 from fpliif_jax.predict import find_faces, labelling, photos
 from fpliif_jax.predict.find_faces import NONE
@@ -145,7 +146,7 @@ class FaceParser:
           The parsed photo. A list holds all of them, 4 bytes a pixel each: for many, see `stream`.
 
         Raises:
-          PhotoError: a photo cannot be used; says which and why.
+          PhotoError: a photo cannot be used; says which, by its path or index, and why.
           TypeError: a photo is none of these types.
           ValueError: a size or batch size below 1, a size of more than `photos.MAX_PIXELS`, or another `find`.
           FindError: faces are to be found by a model that cannot, as STN-iCNN, which has no class for skin.
@@ -190,11 +191,13 @@ def _good(
     on_error: Callable[[Photo, PhotoError], None] | None,
 ) -> Iterator[ParsedPhoto]:
     with contextlib.closing(results):
-        for source, result in results:
+        for index, (source, result) in enumerate(results):
             if isinstance(result, ParsedPhoto):
                 yield result
             elif on_error is None:
-                raise PhotoError(f"{photos.name_of(source)}: {result}") from result
+                is_path = isinstance(source, str | os.PathLike)
+                name = one_line(os.fspath(source)) if is_path else f"photo {index}"
+                raise PhotoError(f"{name}: {result}") from result
             else:
                 on_error(source, result)
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from fpliif_jax.data_builders.errors import UserError, one_line
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, open_regular
 from fpliif_jax.data_builders.raw.orientation import upright
 from fpliif_jax.data_builders.raw.raw_tree import MACOS_LEFTOVERS
@@ -144,15 +144,6 @@ def read(photo: Photo) -> np.ndarray:
         raise PhotoError(error.strerror or str(error)) from error
     except Exception as error:  # decoders raise nearly anything when a file is damaged
         raise PhotoError(f"damaged ({type(error).__name__}: {error})") from error
-
-
-def name_of(photo: Photo) -> str:
-    """What a message calls a photo: its path, or what it is."""
-    if isinstance(photo, str | os.PathLike):
-        return one_line(os.fspath(photo))
-    return {bytes: "the photo's bytes", np.ndarray: "the photo's array"}.get(
-        type(photo), "the picture"
-    )
 
 
 def _picture_of_array(pixels: np.ndarray) -> Image.Image:

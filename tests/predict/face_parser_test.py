@@ -251,13 +251,13 @@ def test_an_overlay_is_a_picture_of_the_photo(
 @pytest.mark.parametrize(
     ("photo", "error", "message"),
     [
-        (np.zeros((4, 4, 3), np.float32), PhotoError, r"array: an array of float32 \[4, 4, 3\]"),
+        (np.zeros((4, 4, 3), np.float32), PhotoError, r"photo 0: an array of float32 \[4, 4, 3\]"),
         (np.zeros((2, 4, 4, 3), np.uint8), PhotoError, "several are a list"),
         (np.zeros((4, 4, 2), np.uint8), PhotoError, "a photo is uint8"),
         (np.zeros((0, 4, 3), np.uint8), PhotoError, "a photo is uint8"),
-        (b"I am a picture", PhotoError, "the photo's bytes: not a picture"),
+        (b"I am a picture", PhotoError, "photo 0: not a picture"),
         ("gone.jpg", PhotoError, "gone.jpg: no such file"),
-        (Image.new("F", (4, 4)), PhotoError, "the picture: floating-point"),
+        (Image.new("F", (4, 4)), PhotoError, "photo 0: floating-point"),
         (Image.new("RGB", (0, 4)), PhotoError, "no pixels"),
         (7, TypeError, "a photo is a path, bytes, a NumPy array or a Pillow image, not int"),
     ],
@@ -267,6 +267,8 @@ def test_what_is_no_photo_is_refused_in_words(
 ) -> None:
     with pytest.raises(error, match=message):
         parsers["fp_liif"](photo)
+    with pytest.raises(error, match=message.replace("photo 0", "photo 1")):
+        parsers["fp_liif"]([make_photo(), photo])
 
 
 def test_bytes_and_arrays_are_bounded_as_files_are(
@@ -384,6 +386,30 @@ def test_faces_are_put_where_they_were_found(
             shown.of(outside)[:] = False
         assert not parsed.labels[outside].any()
         np.testing.assert_array_equal(parsed.probabilities[0][outside], 1)
+
+
+def test_predict_finds_faces_as_the_parser_does(
+    checkpoints: dict[str, InferenceCheckpoint],
+    parsers: dict[str, FaceParser],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: [Window(4, 10, 24, 30)])
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(png(make_photo()))
+
+    def run(system: str) -> int:
+        save_run(tmp_path / system, checkpoints[system])
+        arguments = [f"--workdir={tmp_path / system}", f"--output_dir={tmp_path / 'out'}"]
+        return predict_main([*arguments, "--find=auto", "--output_size=40x30", str(photo)])
+
+    assert run("fp_liif") == 0
+    expected = parsers["fp_liif"](photo, (40, 30), find="auto")
+    assert expected.faces == ((4, 10, 24, 30),)
+    labels = np.asarray(Image.open(tmp_path / "out" / "photo_labels.png"))
+    np.testing.assert_array_equal(labels, expected.labels)
+    with pytest.raises(SystemExit, match="error: faces are found by their skin"):
+        run("stn_icnn")
 
 
 def test_where_no_faces_are_found_the_photo_is_parsed_as_a_whole(
