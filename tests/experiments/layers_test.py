@@ -12,7 +12,8 @@ _FLOORS = {
     "fpliif_jax": (
         {"main"},  # it starts what the next does
         {"train_and_evaluate"},
-        {"interop", "predict"},
+        {"predict"},
+        {"interop"},
         {"preflight"},
         {"training"},
         {"evaluation"},
