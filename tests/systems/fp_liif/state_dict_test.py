@@ -273,10 +273,10 @@ def test_gaps_are_filled_and_parts_of_two_networks_refused() -> None:
 )
 def test_names_of_no_network_are_named_at_once(name: Any) -> None:
     entries = {**entries_of({}), name: np.zeros(3)}
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InteropError, match="1 unknown: ") as caught:
         fpliif_from_torch(entries)
-    assert time.monotonic() - started < 2  # milliseconds; counting to 10**9 would take minutes
+    assert time.process_time() - started < 2  # milliseconds; counting to 10**9 would take minutes
     assert len(str(caught.value)) < 2000
     assert "\n" not in str(caught.value)
 
@@ -286,10 +286,11 @@ def test_many_hostile_entries_take_time_in_proportion() -> None:
     nothing = np.zeros(1)
     hostile = {f"encoder.groups.{i}.blocks.0.conv1.weight": nothing for i in range(10_000)}
     hostile |= {f"encoder.groups.0.blocks.{i}.conv1.{'x' * 200}": nothing for i in range(10_000)}
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InteropError) as caught:
         fpliif_from_torch(hostile)
-    assert time.monotonic() - started < 10  # half a second when idle
+    # Half a second, of this process alone, as machines are busy.
+    assert time.process_time() - started < 10
     assert len(str(caught.value)) < 4000
 
 
