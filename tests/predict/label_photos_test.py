@@ -445,8 +445,8 @@ def test_a_result_that_cannot_be_written_is_reported(
     save_photo(tmp_path / "b.png")
     save = label_maps.save_image
 
-    def full(picture: Image.Image, path: str, *mark: str) -> None:
-        if "a_labels" in path:
+    def full(picture: Image.Image, path: pathlib.Path | str, *mark: str) -> None:
+        if "a_labels" in str(path):
             raise OSError(28, "No space left on device")
         save(picture, path, *mark)
 
