@@ -27,6 +27,7 @@ SCRIPTS = {
     "fpliif_jax.main": "fpliif-train",
     "fpliif_jax.predict": "fpliif-predict",
     "fpliif_jax.interop": "fpliif-weights",
+    "fpliif_jax.export": "fpliif-export",
     "fpliif_jax.data_builders.prepare": "fpliif-prepare",
     "fpliif_jax.experiments.multi_seed": "fpliif-study",
     "fpliif_jax.experiments.reproduce": "fpliif-reproduce",
@@ -34,10 +35,13 @@ SCRIPTS = {
 }
 # The packages that only some commands need, by the extra of pyproject.toml that has them.
 EXTRAS = {
+    "flatbuffers": "export",
     "jax_cuda13_plugin": "chips",
     "jinja2": "study",
     "libtpu": "chips",
     "matplotlib": "study",
+    "onnx": "export",
+    "onnxruntime": "export",
     "scipy": "study",
     "statsmodels": "study",
     "submitit": "study",
@@ -45,6 +49,7 @@ EXTRAS = {
 }
 _REQUIREMENTS = {
     "chips": "requirements-chips.txt",
+    "export": "requirements-test.txt",
     "study": "requirements.txt",
     "torch": "requirements-test.txt",
 }

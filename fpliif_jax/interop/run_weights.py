@@ -3,7 +3,7 @@
 import json
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ml_collections
 import numpy as np
@@ -80,6 +80,14 @@ def write_model(
             f"{', '.join(map(repr, can_be))} can be written"
         )
     arrays = to_torch(trained.variables)
+    metadata = json.dumps(metadata_of(trained, which), ensure_ascii=False, sort_keys=True)
+    write_file(output, arrays, metadata)
+    values = sum(int(np.size(array)) for array in arrays.values())
+    return Written(trained.step, values, sha256(output))
+
+
+def metadata_of(trained: InferenceCheckpoint, which: str) -> dict[str, Any]:
+    """What a file says of the model in it: config without places, class names and sides, checkpoint and step."""
     flat = flatten_config(json_config(trained.config))
     config = traverse_util.unflatten_dict(
         {
@@ -89,16 +97,13 @@ def write_model(
         },
         sep=".",
     )
-    metadata = {
+    return {
         "config": config,
         "class_names": trained.class_names,
         "whose_left": sides.whose_left(config, trained.whose_left),
         "checkpoint": which,
         "step": trained.step,
     }
-    write_file(output, arrays, json.dumps(metadata, ensure_ascii=False, sort_keys=True))
-    values = sum(int(np.size(array)) for array in arrays.values())
-    return Written(trained.step, values, sha256(output))
 
 
 def make_run(

@@ -10,6 +10,7 @@ import ml_collections
 
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.labeller import Labeller
+from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.protocol import Prediction, Protocol
 from fpliif_jax.systems.stage import Stage
 
@@ -43,6 +44,8 @@ class System:
       make_predictor: (networks, config, protocols) -> a function of (variables, batch) that gives each protocol's
         prediction by its key.
       make_labeller: a trained model -> photos in, label maps out.
+      make_network_functions: a trained model -> functions of arrays for `fpliif_jax.export`: 'model', and 'encoder'
+        and 'decoder' where it has these parts.
 
       from_torch: state dict of PyTorch -> variables; InteropError where an entry is not the system's.
       to_torch: variables -> state dict; None where there is no exchange format.
@@ -66,6 +69,7 @@ class System:
     parse_protocol: Callable[[str, Config], Protocol]
     make_predictor: Callable[[nn.Module, Config, Sequence[Protocol]], Predictor]
     make_labeller: Callable[[InferenceCheckpoint], Labeller]
+    make_network_functions: Callable[[InferenceCheckpoint], Mapping[str, NetworkFunction]]
 
     from_torch: Callable[[Mapping[str, Any]], Variables]
     to_torch: Callable[[Variables], dict[str, Any]] | None

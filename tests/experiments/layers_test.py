@@ -12,7 +12,7 @@ _FLOORS = {
     "fpliif_jax": (
         {"main"},  # it starts what the next does
         {"train_and_evaluate"},
-        {"predict"},
+        {"export", "predict"},
         {"interop"},
         {"preflight"},
         {"training"},

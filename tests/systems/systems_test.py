@@ -113,6 +113,7 @@ SYSTEM = System(
     parse_protocol=_protocol,
     make_predictor=_predictor,
     make_labeller=lambda trained: None,
+    make_network_functions=lambda trained: {},
     from_torch=lambda state: {},
     to_torch=None,
     config_for_weights="",

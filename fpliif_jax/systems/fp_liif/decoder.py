@@ -320,7 +320,8 @@ class LIIFDecoder(nn.Module):
             arrays = offset.__array_namespace__()
             return arrays.full_like(offset, 1 / len(offset), dtype=np.float32)
         length = abs(offset) + 1e-9
-        return length[::-1] / length.sum(axis=0, keepdims=True)
+        opposite = length.__array_namespace__().flip(length, axis=0)
+        return opposite / length.sum(axis=0, keepdims=True)
 
 
 class _GridAxis(NamedTuple):

@@ -3,7 +3,14 @@
 import ml_collections
 
 from fpliif_jax.configs import fp_liif
-from fpliif_jax.systems.fp_liif import labeller, operations, protocols, settings, stage
+from fpliif_jax.systems.fp_liif import (
+    labeller,
+    network_functions,
+    operations,
+    protocols,
+    settings,
+    stage,
+)
 from fpliif_jax.systems.fp_liif.state_dict import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems.protocol import Protocol
 from fpliif_jax.systems.system import System
@@ -33,6 +40,7 @@ SYSTEM = System(
     parse_protocol=_parse_protocol,
     make_predictor=protocols.make_predictor,
     make_labeller=labeller.FPLIIFLabeller,
+    make_network_functions=network_functions.make_network_functions,
     from_torch=fpliif_from_torch,
     to_torch=fpliif_to_torch,
     config_for_weights="lapa",

@@ -5,7 +5,14 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax.configs import stn_icnn
-from fpliif_jax.systems.stn_icnn import labeller, operations, protocols, settings, stages
+from fpliif_jax.systems.stn_icnn import (
+    labeller,
+    network_functions,
+    operations,
+    protocols,
+    settings,
+    stages,
+)
 from fpliif_jax.systems.stn_icnn.state_dict import stn_icnn_from_torch
 from fpliif_jax.systems.system import System
 
@@ -34,6 +41,7 @@ SYSTEM = System(
     parse_protocol=protocols.parse_protocol,
     make_predictor=protocols.make_predictor,
     make_labeller=labeller.STNICNNLabeller,
+    make_network_functions=network_functions.make_network_functions,
     from_torch=stn_icnn_from_torch,
     to_torch=None,
     config_for_weights="stn_icnn_helen_official",
