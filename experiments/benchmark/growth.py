@@ -27,9 +27,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 
 _KIBIBYTE, _MEBIBYTE = 2**10, 2**20  # the system counts the peak in KiB
-DRAWN_SHARE = (
-    20  # of the images, one of so many is drawn: it takes long, and each face is drawn alone
-)
+DRAWN_SHARE = 20  # one image of so many is drawn: it takes long, and each face is drawn alone
 # Steps over images, in this order: each needs what those before it have left.
 STEPS = ("draw", "prepare", "resize", "open", "evaluate", "bootstrap")
 _ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it

@@ -99,6 +99,12 @@ def _ends(processes: list[subprocess.Popen]) -> list[tuple[str, str]]:
             process.kill()
 
 
+def _killed(processes: list[subprocess.Popen]) -> list[tuple[str, str]]:
+    for process in processes:
+        process.kill()
+    return _ends(processes)
+
+
 def _end_well(processes: list[subprocess.Popen]) -> None:
     outputs = _ends(processes)
     assert not any(process.returncode for process in processes), outputs
@@ -165,7 +171,9 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     arguments = [*arguments, "--mode=train"]
     for _ in range(3):  # on a busy machine they may miss each other: Gloo waits 30 s for a process
         survivor, victim = _start_two(tmp_path, arguments)
+        deadline = time.monotonic() + 240
         while not checkpoint.saved_step(tmp_path, "last") and survivor.poll() is None:
+            assert time.monotonic() < deadline, _killed([survivor, victim])
             time.sleep(0.02)
         if survivor.poll() is None:
             break
