@@ -5,7 +5,9 @@ import os
 
 _DEVICES = "--xla_force_host_platform_device_count="
 _QUICK = ["--xla_llvm_disable_expensive_passes=true", "--xla_backend_optimization_level=0"]
-if importlib.metadata.version("jaxlib").startswith("0.10."):  # later ones end at a flag that they do not know
+if importlib.metadata.version("jaxlib").startswith(
+    "0.10."
+):  # later ones end at a flag that they do not know
     _QUICK.append("--xla_cpu_use_fusion_emitters=false")
 
 
