@@ -19,6 +19,7 @@ from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems.state_dict import InteropError
+from fpliif_jax.weights import shipped
 
 
 class Written(NamedTuple):
@@ -93,7 +94,7 @@ def metadata_of(trained: InferenceCheckpoint, which: str) -> dict[str, Any]:
         {
             field: value
             for field, value in flat.items()
-            if not config_fields.has_role(field, Role.PLACE)  # nobody else's business
+            if not _is_place(field, value)  # nobody else's business
         },
         sep=".",
     )
@@ -104,6 +105,13 @@ def metadata_of(trained: InferenceCheckpoint, which: str) -> dict[str, Any]:
         "checkpoint": which,
         "step": trained.step,
     }
+
+
+def _is_place(field: str, value: Any) -> bool:
+    """Whether a field names where something lies on this machine."""
+    if field == "train.init_from":  # a run's folder, or weights that everybody has
+        return bool(value) and not value.startswith(shipped.PREFIX)
+    return config_fields.has_role(field, Role.PLACE)
 
 
 def make_run(

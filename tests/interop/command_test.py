@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -30,12 +31,13 @@ from fpliif_jax.interop import (
     file_formats,
     fpliif_to_torch,
     read_weights,
+    run_weights,
     safetensors_files,
     weights_of_file,
 )
 from fpliif_jax.predict.__main__ import main as predict_main
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems import create_model
 
@@ -286,6 +288,23 @@ def test_the_last_checkpoint_is_written_on_request(
     assert tuple(told["class_names"]) == LAPA_AND_HELEN
     assert (told["checkpoint"], told["step"]) == ("last", 4)
     assert told["whose_left"] == "picture"
+
+
+@pytest.mark.parametrize(
+    ("start", "is_kept"),
+    [("/home/somebody/runs/seed0", False), ("weights:drawn", True), (None, True)],
+)
+def test_the_run_that_training_started_from_is_not_for_others(
+    start: str | None, is_kept: bool
+) -> None:
+    config = tiny_config()
+    with config.unlocked():
+        config.train.init_from = start
+    trained = InferenceCheckpoint(config, {}, LAPA_AND_HELEN, 0, None)
+    metadata = run_weights.metadata_of(trained, "best")
+    assert ("init_from" in metadata["config"]["train"]) == is_kept
+    assert not re.search(r'"[^"]*/[^"]*"', json.dumps(metadata))
+    assert metadata["config"]["train"].get("init_from") == (start if is_kept else None)
 
 
 def test_a_file_and_the_run_made_of_it_are_evaluated_alike(
