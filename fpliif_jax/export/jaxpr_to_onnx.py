@@ -18,7 +18,16 @@ from fpliif_jax.export.onnx_graph import Graph, Value
 
 
 class UnknownPrimitiveError(UserError):
-    """A network computes something that this export has no ONNX operators for."""
+    """A network computes something that this export has no ONNX operators for.
+
+    Args:
+      what: it is.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"this network cannot be written as ONNX: it uses {what}; --format=stablehlo has no such limit"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +117,9 @@ class _Conversion:
 
     def _shape(self, shape: Sequence[Any]) -> Value:
         """int64 [rank]"""
+        for size in shape:
+            if not isinstance(size, int) and str(size) not in self._sizes:
+                raise UnknownPrimitiveError(f"the size {size}, which no input has")
         parts = [
             np.array([size], np.int64) if isinstance(size, int) else self._sizes[str(size)]
             for size in shape
@@ -128,9 +140,7 @@ class _Conversion:
         if name in _ELEMENTWISE:
             return [self.add(_ELEMENTWISE[name], *values)]
         if name not in _HANDLERS:
-            raise UnknownPrimitiveError(
-                f"this network cannot be written as ONNX: it uses {name!r}; --format=stablehlo has no such limit"
-            )
+            raise UnknownPrimitiveError(repr(name))
         return [_HANDLERS[name](self, values, equation)]
 
     def _on_two_axes(self, name: str, equation: Any, arguments: list[Any]) -> _Flat | None:
@@ -149,9 +159,8 @@ class _Conversion:
     def _dot_general(self, equation: Any, arguments: list[Any]) -> Any:
         (left_axes, right_axes), batch = equation.params["dimension_numbers"]
         if batch != ((), ()) or len(left_axes) != 1:
-            raise UnknownPrimitiveError(
-                "this network cannot be written as ONNX: batches of products"
-            )
+            raise UnknownPrimitiveError("batches of products")
+        _check_dtypes(equation)
         (left_axis,), (right_axis,) = left_axes, right_axes
         left_shape, right_shape = (atom.aval.shape for atom in equation.invars)
         shape = equation.outvars[0].aval.shape
@@ -173,8 +182,18 @@ class _Conversion:
         return value if long == sorted(long) else self.add("Transpose", value, perm=order)
 
 
-def _ints(values: Sequence[int]) -> np.ndarray:
+def _ints(values: Sequence[Any]) -> np.ndarray:
+    """int64 [n]; UnknownPrimitiveError where one hangs on a free size."""
+    for value in values:
+        if not isinstance(value, int | np.integer):
+            raise UnknownPrimitiveError(f"the free size {value} as a value")
     return np.array(values, np.int64)
+
+
+def _check_dtypes(equation: Any) -> None:
+    """Refuses products that are summed in another dtype than that of the factors."""
+    if len({variable.aval.dtype for variable in (*equation.invars, *equation.outvars)}) != 1:
+        raise UnknownPrimitiveError(f"{equation.primitive.name!r} of several dtypes")
 
 
 def _convert(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
@@ -241,7 +260,8 @@ def _slice(conversion: _Conversion, values: list[Value], equation: Any) -> Value
 def _reverse(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
     value = values[0]
     for axis in equation.params["dimensions"]:
-        backwards = _ints(range(equation.invars[0].aval.shape[axis] - 1, -1, -1))
+        (size,) = _ints([equation.invars[0].aval.shape[axis]])
+        backwards = np.arange(size - 1, -1, -1)
         value = conversion.add("Gather", value, backwards, axis=axis)
     return value
 
@@ -258,10 +278,11 @@ def _concatenate(conversion: _Conversion, values: list[Value], equation: Any) ->
 
 def _iota(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
     parameters = equation.params
-    counted = np.arange(parameters["shape"][parameters["dimension"]])
-    axes = [1] * len(parameters["shape"])
+    shape = _ints(parameters["shape"])
+    axes = [1] * len(shape)
     axes[parameters["dimension"]] = -1
-    return np.broadcast_to(counted.reshape(axes), parameters["shape"]).astype(parameters["dtype"])
+    counted = np.arange(shape[parameters["dimension"]]).reshape(axes)
+    return np.broadcast_to(counted, shape).astype(parameters["dtype"])
 
 
 def _convolution(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
@@ -269,9 +290,8 @@ def _convolution(conversion: _Conversion, values: list[Value], equation: Any) ->
     numbers, padding = parameters["dimension_numbers"], parameters["padding"]
     is_plain = parameters["feature_group_count"] == parameters["batch_group_count"] == 1
     if not is_plain or set(parameters["lhs_dilation"]) != {1}:
-        raise UnknownPrimitiveError(
-            "this network cannot be written as ONNX: a convolution of groups or between pixels"
-        )
+        raise UnknownPrimitiveError("a convolution of groups or between pixels")
+    _check_dtypes(equation)
     images = conversion.add("Transpose", values[0], perm=list(numbers.lhs_spec))
     kernel = conversion.add("Transpose", values[1], perm=list(numbers.rhs_spec))
     result = conversion.add(
@@ -285,11 +305,22 @@ def _convolution(conversion: _Conversion, values: list[Value], equation: Any) ->
     return conversion.add("Transpose", result, perm=np.argsort(numbers.out_spec).tolist())
 
 
+def _round(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
+    method = equation.params["rounding_method"]
+    if method != jax.lax.RoundingMethod.TO_NEAREST_EVEN:  # which is ONNX's
+        raise UnknownPrimitiveError(f"'round' {method.name}")
+    return conversion.add("Round", values[0])
+
+
 def _max_pool(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
     """Of images [B, H, W, c]."""
     parameters = equation.params
     window, strides = parameters["window_dimensions"], parameters["window_strides"]
     padding = parameters["padding"][1:3]
+    if not _is_of_images(parameters):
+        raise UnknownPrimitiveError("maxima over other axes than the second and third of four")
+    if set(parameters["base_dilation"] + parameters["window_dilation"]) != {1}:
+        raise UnknownPrimitiveError("maxima between pixels")
     images = conversion.add("Transpose", values[0], perm=[0, 3, 1, 2])
     pooled = conversion.add(
         "MaxPool",
@@ -301,9 +332,19 @@ def _max_pool(conversion: _Conversion, values: list[Value], equation: Any) -> Va
     return conversion.add("Transpose", pooled, perm=[0, 2, 3, 1])
 
 
+def _is_of_images(window: Mapping[str, Any]) -> bool:
+    """Whether a window lies on the second and third of four axes."""
+    sides, strides, padding = (
+        window[name] for name in ("window_dimensions", "window_strides", "padding")
+    )
+    if len(sides) != 4:
+        return False
+    return all((sides[axis], strides[axis], *padding[axis]) == (1, 1, 0, 0) for axis in (0, 3))
+
+
 _CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call")
 _ELEMENTWISE = {
-    "abs": "Abs", "add": "Add", "div": "Div", "min": "Min", "mul": "Mul", "round": "Round", "sub": "Sub",
+    "abs": "Abs", "add": "Add", "div": "Div", "min": "Min", "mul": "Mul", "sub": "Sub",
 }  # fmt: skip
 _HANDLERS: dict[str, Callable[[_Conversion, list[Value], Any], Value]] = {
     "broadcast_in_dim": _broadcast,
@@ -316,6 +357,7 @@ _HANDLERS: dict[str, Callable[[_Conversion, list[Value], Any], Value]] = {
     "reduce_window_max": _max_pool,
     "reshape": _reshape,
     "rev": _reverse,
+    "round": _round,
     "rsqrt": _reciprocal_root,
     "slice": _slice,
     "square": _square,
