@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 from typing import Any
 
 import fpliif_jax
@@ -11,18 +12,20 @@ from fpliif_jax.data_builders.errors import one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.evaluation import results as results_file
 from fpliif_jax.export.network_files import ExportError
+from fpliif_jax.weights import shipped
 from fpliif_jax.weights.trained_model import ChosenModel
 
+_LARGEST = 16 * MEBIBYTE  # of a record of a run
 _CARD = """---
 library_name: fpliif_jax
 pipeline_tag: image-segmentation
 tags: [face-parsing, jax, onnx]
-{index}---
+{license}{index}---
 
 # {title}: {classes} classes of a face
 
-A model of [fpliif_jax](https://pypi.org/project/fpliif_jax) {version}, {checkpoint} checkpoint, step {step}, trained on
-{data}. It labels the pixels of a photo that one face fills: {names}.
+Written by fpliif_jax {version}, {checkpoint} checkpoint, step {step}: {source}.
+It labels the pixels of a photo that one face fills: {names}.
 
 `model.onnx` takes the photo as uint8 [{side}, {side}, 3], resized with Pillow's bicubic filter whatever its shape, and
 the coordinates of the rows and columns to answer at, in [-1, 1] between the borders of the photo: the centres of h
@@ -32,10 +35,10 @@ rows are `(arange(h) + 0.5) / h * 2 - 1`. It gives logits [h, w, {classes}], for
 import json
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 session = onnxruntime.InferenceSession("model.onnx")
-photo = Image.open("photo.jpg").convert("RGB")
+photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
 square = np.asarray(photo.resize(({side}, {side}), Image.Resampling.BICUBIC))
 y, x = ((np.arange(n, dtype=np.float32) + 0.5) / n * 2 - 1 for n in (photo.height, photo.width))
 (logits,) = session.run(None, {{"photo": square, "y": y.astype(np.float32), "x": x.astype(np.float32)}})
@@ -53,46 +56,105 @@ and labels photos with them. `config.json` are the settings of the training.
 
 
 def text(chosen: ChosenModel) -> str:
-    """The card.
+    """The card: its scores are those of the exported checkpoint, and it names no place of this machine.
 
     Raises:
-      ExportError: the run has a results.json that cannot be read.
+      ExportError: the run has a results.json or environment.json that cannot be read.
     """
     trained = chosen.trained
-    results = _results(chosen.origin)
+    results = _results(chosen)
     data = trained.config.data
+    no_results = "No results are recorded."
+    if _is_shipped(chosen):
+        no_results = "No results are recorded here: docs/model_card.md of fpliif_jax has them, with where it fails."
     return _CARD.format(
-        index=_model_index(results, trained.config) if results else "",
+        license="license: apache-2.0\n" if _is_shipped(chosen) else "",
+        index=_model_index(results) if results else "",
         title=systems.of(trained.config).title,
         classes=len(trained.class_names),
         names=", ".join(map(one_line, trained.class_names)),
         version=fpliif_jax.__version__,
         checkpoint=chosen.checkpoint,
         step=trained.step,
-        data=f"{data.name} at {data.image_size}² pixels",
+        source=_source(chosen),
         side=data.image_size,
-        results=f"```text\n{results_file.table(results)}\n```"
-        if results
-        else "No results are recorded.",
+        results=f"```text\n{results_file.table(results)}\n```" if results else no_results,
     )
 
 
-def _results(origin: str) -> dict[str, Any] | None:
-    """results.json of the run, None where there is none."""
-    path = pathlib.Path(origin) / "results.json"
+def _is_shipped(chosen: ChosenModel) -> bool:
+    return chosen.origin in [f"--weights={name}" for name in shipped.NAMES]
+
+
+def _source(chosen: ChosenModel) -> str:
+    """Where the model is from: the note on its weights, or what a run was trained on."""
+    if chosen.trained.note:
+        return _without_path(chosen.trained.note)
+    data = chosen.trained.config.data
+    environment = _record(pathlib.Path(chosen.origin) / "environment.json") or {}
+    # The config of a run on faces that had been drawn before does not say so, an older run's record neither.
+    is_drawn = environment.get("data_drawn") or data.get("synthetic", {}).get("num_train")
+    return f"trained on {_data_name(data.name, is_drawn)}"
+
+
+def _data_name(name: str, is_drawn: Any) -> str:
+    return f"drawn faces in the layout of {name}" if is_drawn else name
+
+
+def _without_path(note: str) -> str:
+    """A note of `interop.read_weights` without the place of the file."""
+    return re.sub(r"^weights of .* \(sha256", "weights of a file (sha256", one_line(note))
+
+
+def _record(path: pathlib.Path) -> dict[str, Any] | None:
+    """A JSON object that a run leaves, None where there is none.
+
+    Raises:
+      ExportError: it cannot be read.
+    """
     if not os.path.lexists(path):
         return None
     try:
-        results = json.loads(read_regular(path, 16 * MEBIBYTE))
-        results_file.table(results)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ExportError(
-            f"{path} is damaged or of another program ({type(error).__name__}); move it, or evaluate the run again"
-        ) from error
-    return results
+        record = json.loads(read_regular(path, _LARGEST))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(record, dict):
+        raise _damaged(path, TypeError())
+    return record
 
 
-def _model_index(results: dict[str, Any], config: Any) -> str:
+def _damaged(path: pathlib.Path, error: Exception) -> ExportError:
+    return ExportError(
+        f"{path} is damaged or of another program ({type(error).__name__}); move it, or evaluate the run again"
+    )
+
+
+def _results(chosen: ChosenModel) -> dict[str, Any] | None:
+    """results.json of the run, of the checkpoint and with a mean F1 alone; None where there is none."""
+    path = pathlib.Path(chosen.origin) / "results.json"
+    results = _record(path)
+    if results is None:
+        return None
+    try:
+        synthetic = results.get("config", {}).get("data", {}).get("synthetic", {})
+        dataset = results["dataset"]
+        is_drawn = bool(dataset.get("drawn") or synthetic.get("num_train"))  # older runs: by config
+        scored = {
+            "dataset": {"name": one_line(dataset["name"]), "drawn": is_drawn},
+            "evaluations": [
+                entry
+                for entry in results["evaluations"]
+                if entry["checkpoint"] == chosen.checkpoint and entry["mean_f1"] is not None
+            ],
+            "notes": [_without_path(note) for note in results["notes"]],
+        }
+        results_file.table(scored)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+    return scored if scored["evaluations"] else None
+
+
+def _model_index(results: dict[str, Any]) -> str:
     """The scores as hubs read them: YAML, of which JSON is a part."""
     metrics = [
         {
@@ -101,10 +163,9 @@ def _model_index(results: dict[str, Any], config: Any) -> str:
             "value": entry["mean_f1"],
         }
         for entry in results["evaluations"]
-        if entry["mean_f1"] is not None
     ]
-    task = {"type": "image-segmentation"}
-    dataset = {"name": config.data.name, "type": config.data.name}
-    one = {"task": task, "dataset": dataset, "metrics": metrics}
+    name, is_drawn = results["dataset"]["name"], results["dataset"]["drawn"]
+    dataset = {"name": _data_name(name, is_drawn), "type": "drawn_faces" if is_drawn else name}
+    one = {"task": {"type": "image-segmentation"}, "dataset": dataset, "metrics": metrics}
     index = [{"name": "fpliif_jax", "results": [one]}]
     return f"model-index: {json.dumps(index)}\n"

@@ -55,6 +55,12 @@ def export(
     """
     path = pathlib.Path(output).expanduser()
     check_place(path)
+    bicubic = chosen.trained.config.data.bicubic
+    if file_format == "hub" and bicubic != "pillow":
+        raise ExportError(
+            "--format=hub: the card's example resizes with Pillow, and this model was trained with "
+            f"config.data.bicubic={bicubic!r}; use --format=onnx"
+        )
     if float16:
         variables = network_files.rounded_to_float16(chosen.trained.variables)
         trained = dataclasses.replace(chosen.trained, variables=variables)
