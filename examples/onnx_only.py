@@ -25,6 +25,8 @@ def load(model: pathlib.Path) -> tuple[list[onnxruntime.InferenceSession], dict]
     if model.is_dir():
         files = [model / name for name in ("model.onnx", "encoder.onnx", "decoder.onnx")]
         files = [file for file in files if file.exists()]
+        if not files:
+            sys.exit(f"error: {model}: has no .onnx file that python -m fpliif_jax.export writes")
     try:
         sessions = [
             onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"]) for file in files
@@ -36,6 +38,17 @@ def load(model: pathlib.Path) -> tuple[list[onnxruntime.InferenceSession], dict]
     except Exception as error:  # onnxruntime raises many kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         sys.exit(f"error: {model}: not a model that this program can use: {reason}")
+
+
+def output_size(text: str) -> list[int]:
+    """Height and width."""
+    try:
+        size = [int(number) for number in text.split("x")]
+    except ValueError:
+        size = []
+    if len(size) != 2 or min(size) < 1:
+        sys.exit(f"error: --output_size={text}: give HEIGHTxWIDTH")
+    return size
 
 
 def centres(count: int) -> np.ndarray:
@@ -72,20 +85,21 @@ def main() -> None:
     parser.add_argument("labels", type=pathlib.Path)
     parser.add_argument("--output_size", metavar="HEIGHTxWIDTH")
     flags = parser.parse_args()
+    size = output_size(flags.output_size) if flags.output_size else None
+    if flags.labels.suffix.lower() != ".png":
+        sys.exit(f"error: {flags.labels}: must end with .png: other formats do not keep class ids")
     sessions, metadata = load(flags.model)
     try:
         photo = ImageOps.exif_transpose(Image.open(flags.photo)).convert("RGB")
-        size = [int(text) for text in (flags.output_size or "").split("x") if text]
-        size = size or [photo.height, photo.width]
-        if len(size) != 2 or min(size) < 1:
-            raise ValueError(f"--output_size={flags.output_size}: give HEIGHTxWIDTH")
-        labels = label(sessions, photo, metadata["image_size"], size)
-        picture = Image.fromarray(labels)
-        colours = b"".join(bytes.fromhex(colour[1:]) for colour in metadata["colours"])
-        picture.putpalette(colours)
-        picture.save(flags.labels)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        sys.exit(f"error: {flags.photo}: {error}")
+        sys.exit(f"error: {flags.photo}: cannot be read: {error}")
+    labels = label(sessions, photo, metadata["image_size"], size or [photo.height, photo.width])
+    picture = Image.fromarray(labels)
+    picture.putpalette(b"".join(bytes.fromhex(colour[1:]) for colour in metadata["colours"]))
+    try:
+        picture.save(flags.labels)
+    except OSError as error:
+        sys.exit(f"error: {flags.labels}: cannot be written: {error.strerror or error}")
     shares = np.bincount(labels.ravel(), minlength=len(metadata["class_names"])) / labels.size
     named = zip(metadata["class_names"], shares, strict=True)
     print(", ".join(f"{name} {share:.1%}" for name, share in named if share))

@@ -79,9 +79,34 @@ def test_labels_are_those_of_predict(
 def test_what_is_no_model_of_ours_is_one_line(tmp_path: pathlib.Path) -> None:
     (tmp_path / "damaged.onnx").write_bytes(b"\x08\x08damaged")
     Image.new("RGB", (4, 4)).save(tmp_path / "photo.png")
-    for model in ("damaged.onnx", "missing.onnx", ""):
+    for model in ("damaged.onnx", "missing.onnx"):
         done = run(tmp_path / model, tmp_path / "photo.png", tmp_path / "labels.png", check=False)
         assert done.returncode == 1
         (line,) = [line for line in done.stderr.splitlines() if not line.startswith("\x1b")]
         assert line.startswith(f"error: {tmp_path / model}: not a model that this program can use")
         assert not (tmp_path / "labels.png").exists()
+
+
+def test_each_fault_is_blamed_on_what_is_at_fault(
+    tmp_path: pathlib.Path, trained: InferenceCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_functions, "_EXAMPLE_SIZES", ((4, 4),))
+    write.export(ChosenModel(trained, "best", "", ""), "onnx", tmp_path / "model", False, False)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("no picture")
+    Image.new("RGB", (4, 4)).save(tmp_path / "photo.png")
+    for model, photo, labels, size, message in (
+        ("empty", "photo.png", "labels.png", "4x4", f"{tmp_path / 'empty'}: has no .onnx file"),
+        ("model", "photo.png", "labels.png", "4", "--output_size=4: give HEIGHTxWIDTH"),
+        ("missing", "missing", "labels.png", "4x0", "--output_size=4x0: give HEIGHTxWIDTH"),
+        ("missing", "missing", "labels.png", "ax4", "--output_size=ax4: give HEIGHTxWIDTH"),
+        ("model", "text.png", "labels.png", "4x4", f"{tmp_path / 'text.png'}: cannot be read: "),
+        ("model", "photo.png", "labels.jpg", "4x4", f"{tmp_path / 'labels.jpg'}: must end with .png"),
+        ("model", "photo.png", "no/labels.png", "4x4", f"{tmp_path / 'no/labels.png'}: cannot be written: "),
+    ):  # fmt: skip
+        paths = (tmp_path / name for name in (model, photo, labels))
+        done = run(*paths, f"--output_size={size}", check=False)
+        assert done.returncode == 1
+        (line,) = [line for line in done.stderr.splitlines() if not line.startswith("\x1b")]
+        assert line.startswith(f"error: {message}")
+        assert not (tmp_path / labels).exists()
