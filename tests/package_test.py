@@ -1,8 +1,10 @@
 """What is installed: one package, whatever else lies in the folder where it is used."""
 
 import pathlib
+import re
 import subprocess
 import sys
+import tomllib
 import types
 
 import pytest
@@ -35,6 +37,12 @@ def test_all_packages_are_installed_as_parts_of_one() -> None:
         expected += [f"fpliif_jax.{name}"]
         expected += [f"fpliif_jax.{name}.{part}" for part in find_packages(str(ROOT / name))]
     assert sorted(printed.split()) == sorted(expected)
+
+
+def test_every_command_is_tried_where_the_wheel_is_installed() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    (tried,) = re.findall(r"^for script in (.*); do$", (ROOT / ".ci/package").read_text(), re.M)
+    assert sorted(f"fpliif-{script}" for script in tried.split()) == sorted(scripts)
 
 
 def test_imports_name_the_one_package() -> None:
