@@ -12,7 +12,7 @@ columns: one file answers at any output size, and for crops. Formats:
     safetensors  model.safetensors, as python -m fpliif_jax.interop writes it
     hub          a folder to upload: model.safetensors, model.onnx, config.json, README.md
 
-Every file is read back and compared with JAX at six sizes; nothing is left at --output where it differs.
+Every network file is read back and compared with JAX at six sizes; nothing is left at --output where it differs.
 """
 
 import argparse
