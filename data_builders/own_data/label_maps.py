@@ -38,7 +38,7 @@ def read_label_map(
                 f"{path}: the PNG has 16 bits a sample. Ids and colours have 8: save it with these."
             )
         if classes.colours is not None:
-            ids = _ids_of_colours(png, path, classes)
+            ids = ids_of_colours(png, path, classes)
         else:
             ids = _ids_of_values(png, path, classes)
             if png.colour == "greyscale":
@@ -46,7 +46,20 @@ def read_label_map(
         return raw_images.encode_png(ids), ids
 
 
-def _ids_of_colours(png: raw_images.Png, path: pathlib.Path, classes: ClassList) -> np.ndarray:
+def ids_of_colours(
+    png: raw_images.Png, path: pathlib.Path, classes: ClassList, listed_in: str = "classes.txt"
+) -> np.ndarray:
+    """The classes that colours stand for: uint8 [h, w].
+
+    Args:
+        png: of any kind.
+        path: of its file, for messages.
+        classes: with colours.
+        listed_in: where these are listed, for messages.
+
+    Raises:
+        DataError: a colour of no class, or transparent parts.
+    """
     image = png.image
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -63,7 +76,7 @@ def _ids_of_colours(png: raw_images.Png, path: pathlib.Path, classes: ClassList)
         more = f", and {len(kinds) - 1:,} other colours are neither" if len(kinds) > 1 else ""
         raise DataError(
             f"{path}: {counts[most]:,} pixels, the first in row {y}, column {x}, have the colour "
-            f"#{kinds[most]:06x}, which is not in classes.txt{more}. Add its class, or save the label map "
+            f"#{kinds[most]:06x}, which is not in {listed_in}{more}. Add its class, or save the label map "
             "without smoothing and without loss."
         )
     return ids
@@ -92,11 +105,11 @@ def _ids_of_values(png: raw_images.Png, path: pathlib.Path, classes: ClassList) 
             f"{last}, {classes.names[-1]}{more}{hint}. Add the class, or correct the label map."
         )
     if png.colour == "palette":
-        _check_palette(png, path, ids, last)
+        check_palette(png, path, ids, last)
     return ids
 
 
-def _check_palette(png: raw_images.Png, path: pathlib.Path, ids: np.ndarray, last: int) -> None:
+def check_palette(png: raw_images.Png, path: pathlib.Path, ids: np.ndarray, last: int) -> None:
     """Refuses greyscale ids that a program has packed into a palette: then the shade is the id, not the index."""
     used = np.unique(ids)
     palette = np.array(png.image.getpalette("RGB"), np.uint8).reshape(-1, 3)

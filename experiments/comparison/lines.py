@@ -13,7 +13,7 @@ from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
-from fpliif_jax.experiments.runs.schema import FRAMEWORKS
+from fpliif_jax.experiments.runs.schema import ELSEWHERE, FRAMEWORKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +74,8 @@ class Line:
 
     def obstacles(self) -> list[str]:
         """Why no verdict can be given."""
+        if self.config["model"]["name"] == ELSEWHERE:
+            return ["of another system's label maps nothing but these is known"]
         if self.variant is None:
             return ["the papers have no such experiment"]
         reasons = deviations.obstacles(self.config, self.dataset, self.deviations(), self.variant)

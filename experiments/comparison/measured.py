@@ -25,6 +25,7 @@ from fpliif_jax.experiments.runs.arrays import Matrices, load_matrices
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.json_values import is_number
 from fpliif_jax.experiments.runs.run import Run, RunError
+from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
 
 _OVERALL = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
@@ -71,7 +72,9 @@ class MeasuredGroup:
     @functools.cached_property
     def main(self) -> ScoreKey | None:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
-        system = systems.of_name(self.results["model"])
+        model = self.results["model"]
+        # Label maps that came from elsewhere are compared by what FP-LIIF's paper compares on the set.
+        system = systems.of_name("fp_liif" if model == ELSEWHERE else model)
         measure = system.main_score(self.results["dataset"]["name"])
         keys = [key for key in self.scores if key.measure == measure]
         order = {"test": 0, "validation": 1, "train": 2}

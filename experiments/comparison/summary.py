@@ -12,6 +12,7 @@ from fpliif_jax.experiments.comparison.report_tables import CLASSES
 from fpliif_jax.experiments.comparison.study import Incomplete, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.runs.run_data import is_drawn, short
+from fpliif_jax.experiments.runs.schema import ELSEWHERE
 
 
 def summary_of(
@@ -68,7 +69,9 @@ def title_of(studies: Sequence[Study], lines: Sequence[Line], root: pathlib.Path
 
 def _about(line: Line) -> str:
     """'FP-LIIF, lapa', or '…, drawn faces in the layout of lapa'."""
-    system = systems.of_name(line.config["model"]["name"]).title
+    model = line.config["model"]
+    is_elsewhere = model["name"] == ELSEWHERE
+    system = model["system"] if is_elsewhere else systems.of_name(model["name"]).title
     name = line.dataset["name"]
     drawn = is_drawn(line.config, line.dataset)
     return f"{system}, {f'drawn faces in the layout of {name}' if drawn else name}"

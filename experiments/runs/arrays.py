@@ -17,7 +17,7 @@ from fpliif_jax.experiments.runs.bounded_files import (
 )
 from fpliif_jax.experiments.runs.run import Run, RunError, printable
 
-_MATRICES_LIMIT = 128 * MEBIBYTE  # of CelebAMask-HQ's 30,000 images 83
+MATRICES_LIMIT = 128 * MEBIBYTE  # of CelebAMask-HQ's 30,000 images 83
 _EXAMPLES_LIMIT = 512 * MEBIBYTE
 _TEXTS_LIMIT = 8 * MEBIBYTE  # of an array of ids or names
 _MOST_IMAGES = 10**6
@@ -76,7 +76,7 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
     """
     name = "{split}-{checkpoint}-{row}.npz".format(**evaluation)
     count, num_classes = evaluation["images"], len(evaluation["class_f1"]) + 1
-    most = min(_MATRICES_LIMIT // np.dtype(np.int64).itemsize, _MOST_IMAGES * num_classes**2)
+    most = min(MATRICES_LIMIT // np.dtype(np.int64).itemsize, _MOST_IMAGES * num_classes**2)
     if count * num_classes**2 > most:
         raise RunError(
             f"{run.name}: results.json says that evaluations/{name} has {count} images of {num_classes} classes: "
@@ -90,7 +90,7 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
     try:
         with _telling_of(run):
             path = run.path / "evaluations" / name
-            arrays = ArrayFile(path, run.path, _MATRICES_LIMIT).read(forms)
+            arrays = ArrayFile(path, run.path, MATRICES_LIMIT).read(forms)
     except FileNotFoundError:
         raise RunError(
             f"{run.name}: evaluations/{name} is missing; evaluate the run again"

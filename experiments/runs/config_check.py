@@ -32,17 +32,21 @@ def check_types(config: dict[str, Any], name: str) -> None:
     system = config["model"]["name"]
     if system not in systems.names():
         raise UnreadableError(f"{name}: model.name is not one of {', '.join(systems.names())}")
-    _check_names(config, name)
+    check_names(config, name)
     _check_group(config, _defaults(system), name, "")
 
 
-def _check_names(config: dict[str, Any], name: str) -> None:
-    """A field named 'model.norm' would hide the field norm of model."""
+def check_names(config: dict[str, Any], name: str) -> None:
+    """Refuses names of fields with a dot: one named 'model.norm' would hide the field norm of model.
+
+    Raises:
+      UnreadableError: names the first such field.
+    """
     for field, value in config.items():
         if "." in field:
             raise UnreadableError(f"{name}: {field[:100]!r} is not the name of a field")
         if isinstance(value, dict):
-            _check_names(value, name)
+            check_names(value, name)
 
 
 def _check_group(

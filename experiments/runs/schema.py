@@ -6,7 +6,7 @@ from typing import Any
 
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
-from fpliif_jax.experiments.runs.config_check import check_types
+from fpliif_jax.experiments.runs.config_check import check_names, check_types
 from fpliif_jax.experiments.runs.json_values import (
     is_count,
     is_integer,
@@ -22,8 +22,11 @@ from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config
 from fpliif_jax.run_folder.same_run import is_free
 
 SEED_SOURCES = ("initialisation", "data_order", "augmentation")
+# Model and framework of label maps that were made elsewhere and scored here (`experiments.score`): of their training
+# nothing is known.
+ELSEWHERE = "elsewhere"
 # With which a run may have been trained, and their names for people. Older files do not say it: they are of JAX.
-FRAMEWORKS = {"jax": "JAX", "pytorch": "PyTorch"}
+FRAMEWORKS = {"jax": "JAX", "pytorch": "PyTorch", ELSEWHERE: "another system"}
 
 _SPLITS = ("train", "validation", "test")
 # They become parts of file names.
@@ -79,6 +82,10 @@ def check_config(config: Any, name: str = "config.json") -> None:
         name,
         "study.equivalence_margin is not a number of F1 points above 0",
     )
+    if config["model"]["name"] == ELSEWHERE:
+        _field(config["model"], "system", f"{name}: model", is_text, "a text")
+        check_names(config, name)
+        return
     size = config["data"].get("image_size")
     _require(is_count(size) and size > 0, name, "data.image_size is not a number of pixels")
     check_types(config, name)
@@ -117,7 +124,9 @@ def check_results(results: Any, name: str = "results.json") -> None:
     _require(isinstance(results, dict), name, "is not a JSON object")
     _field(results, "seed", name, is_integer, "an integer")
     _field(results, "model", name, is_text, "a text")
-    _field(results, "parameters", name, is_count, "a count")
+    of_elsewhere = results["model"] == ELSEWHERE
+    is_number_of = _is_count_or_none if of_elsewhere else is_count
+    _field(results, "parameters", name, is_number_of, "a count")
     _field(results, "dataset", name, is_object, "an object")
     _check_dataset(results["dataset"], f"{name}: dataset")
     check_config(results.get("config"), f"{name}: config")
@@ -128,6 +137,8 @@ def check_results(results: Any, name: str = "results.json") -> None:
     fits = train is None or (is_object(train) and _holds_measures(train))
     _require(fits, name, "train is not an object of numbers")
     _check_framework(results, name)
+    fits = of_elsewhere == (results.get("framework") == ELSEWHERE)
+    _require(fits, name, f"model and framework are not both {ELSEWHERE!r}")
     evaluations = results.get("evaluations")
     fits = isinstance(evaluations, list) and bool(evaluations)
     _require(fits, name, "evaluations is not a list with at least one evaluation")

@@ -182,6 +182,34 @@ def image_bootstrap(
     )
 
 
+def paired_difference(
+    matrices: np.ndarray,
+    score: Score = mean_f1,
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> Resampled | None:
+    """How far two runs are apart, the same images drawn for both: what is hard for both cancels.
+
+    Args:
+      matrices: integer [2, N images, C, C], of the same images in the same order.
+      score, level, seed, resamples: as for `image_bootstrap`.
+
+    Returns:
+      The score of the first less that of the second; None where that is undefined.
+
+    Raises:
+      ValueError: there are not two runs.
+    """
+    if len(matrices) != 2:
+        raise ValueError(f"{len(matrices)} runs are no pair")
+    of_images, _ = np.random.SeedSequence(seed).spawn(2)
+    first, second = np.asarray(score(matrices.sum(axis=1, dtype=np.int64)), np.float64)
+    resampled = _resample(matrices, score, of_images, resamples)
+    return _describe(first - second, resampled[:, 0] - resampled[:, 1], level)
+
+
 def _resample(
     matrices: np.ndarray, score: Score, source: np.random.SeedSequence, resamples: int
 ) -> np.ndarray:

@@ -107,9 +107,9 @@ def class_iou(matrices: np.ndarray) -> np.ndarray:
     return _ratio(diagonal, rows + columns - diagonal)
 
 
-def mean_f1(matrix: np.ndarray) -> float:
-    """Mean of F1_c over the defined classes c ≥ 1 of one matrix [C, C]; NaN if there is none."""
-    return _mean_of_defined(class_f1(matrix)[1:])
+def mean_f1(matrix: np.ndarray, with_background: bool = False) -> float:
+    """Mean of F1_c over the defined classes, c ≥ 1 or c ≥ 0, of one matrix [C, C]; NaN if there is none."""
+    return _mean_of_defined(class_f1(matrix)[0 if with_background else 1 :])
 
 
 def mean_iou(matrix: np.ndarray, with_background: bool = False) -> float:

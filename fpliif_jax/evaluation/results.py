@@ -35,14 +35,14 @@ class Evaluation:
     Attributes:
       split: its name.
       checkpoint: its name.
-      step: training step of the checkpoint.
+      step: training step of the checkpoint; None where that is not known.
       protocol: by which it is scored.
       scores: of every image of the split.
     """
 
     split: str
     checkpoint: str
-    step: int
+    step: int | None
     protocol: Protocol
     scores: ProtocolScores
 

@@ -48,6 +48,22 @@ def naive(
     return found, generator.multinomial(seeds, [1 / seeds] * seeds, size=resamples)
 
 
+def test_a_paired_difference_is_of_the_same_draws() -> None:
+    matrices = draw(2, 30, 4)
+    matrices[1] = matrices[1, ::-1].swapaxes(-1, -2)  # another system: other images are hard for it
+    resampled, _ = naive(matrices, metrics.mean_f1, seed=3, resamples=100)
+    differences = resampled[:, 0] - resampled[:, 1]
+    paired = bootstrap.paired_difference(matrices, seed=3, resamples=100)
+    first, second = (100 * metrics.mean_f1(one) for one in matrices.sum(axis=1))
+    assert paired.estimate == pytest.approx(first - second, abs=1e-9)
+    expected = (*np.quantile(differences, [0.025, 0.975]), differences.std(ddof=1))
+    assert (paired.low, paired.high, paired.sd) == pytest.approx(expected, abs=1e-9)
+    same = bootstrap.paired_difference(matrices[[0, 0]])
+    assert (same.estimate, same.low, same.high) == (0, 0, 0)
+    with pytest.raises(ValueError, match="3 runs are no pair"):
+        bootstrap.paired_difference(draw(3, 5, 4))
+
+
 @pytest.mark.parametrize(
     ("score", "definition"),
     [

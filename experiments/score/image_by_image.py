@@ -1,0 +1,113 @@
+"""How far two systems are apart on the same images: the paired bootstrap over images."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.evaluation.results import Evaluation
+from fpliif_jax.experiments.runs.arrays import Matrices, load_matrices
+from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.runs import read_runs
+from fpliif_jax.experiments.score.run_folder import Subject
+from fpliif_jax.experiments.stats import image_bootstrap
+
+
+class AgainstError(UserError):
+    """A run cannot be compared; the message says why and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """The mean F1 of a system less that of a run, in points.
+
+    Attributes:
+      protocol: by which both are scored.
+      system, run: names.
+      checkpoint: of the run.
+      difference, low, high: with its 95 % interval over images.
+      images: how many.
+      same_truth: whether both were scored on the same label maps, as far as the pixels of each class tell.
+    """
+
+    protocol: str
+    system: str
+    run: str
+    checkpoint: str
+    difference: float
+    low: float
+    high: float
+    images: int
+    same_truth: bool
+
+    @property
+    def text(self) -> str:
+        """In a sentence."""
+        ends = ", ".join(map(_signed, (self.low, self.high)))
+        sentence = (
+            f"{self.system} less {self.run} ({self.checkpoint}) at {self.protocol}: mean F1 "
+            f"{_signed(self.difference)} points, 95 % [{ends}] over the same {self.images:,} images"
+        )
+        return f"{sentence}." if self.same_truth else f"{sentence}; their true label maps differ."
+
+
+def differences(
+    subject: Subject, made: Sequence[tuple[Evaluation, tuple[str, ...]]], folder: pathlib.Path
+) -> list[Difference]:
+    """Every evaluation of a run's split whose protocol was scored here, too.
+
+    Raises:
+      AgainstError: the folder has no finished run, or none of its evaluations has the same protocol, images, classes.
+    """
+    run = _only_run(folder)
+    ids = tuple(subject.digests)
+    found, reasons = [], []
+    for evaluation, names in made:
+        own = Matrices(ids, evaluation.scores.matrices.astype(np.int64), names)
+        for entry in run.results["evaluations"]:
+            if (entry["split"], entry["row"]) != (subject.split, evaluation.protocol.key):
+                continue
+            other = load_matrices(run, entry)
+            if other.class_names != names:
+                reasons.append("it has other classes")
+            elif set(other.example_ids) != set(ids):
+                reasons.append("it was evaluated on other images")
+            else:
+                found.append(_difference(subject, run, entry, own, other))
+    if not found:
+        reason = reasons[0] if reasons else f"no evaluation of {subject.split} at the same size"
+        raise AgainstError(f"--against={folder}: nothing to compare image by image: {reason}")
+    return found
+
+
+def _only_run(folder: pathlib.Path) -> Run:
+    runs = read_runs(folder)
+    if len(runs) != 1:
+        raise AgainstError(f"--against={folder}: {len(runs)} runs in this folder; give that of one")
+    if runs[0].status != "finished":
+        raise AgainstError(f"--against={folder}: {runs[0].problem}")
+    return runs[0]
+
+
+def _difference(
+    subject: Subject, run: Run, entry: dict, own: Matrices, other: Matrices
+) -> Difference:
+    stacked = image_bootstrap.stack([own, other])
+    paired = image_bootstrap.paired_difference(stacked)
+    return Difference(
+        entry["row"],
+        subject.system,
+        run.name,
+        entry["checkpoint"],
+        paired.estimate,
+        paired.low,
+        paired.high,
+        len(own.example_ids),
+        bool((stacked[0].sum(axis=-1) == stacked[1].sum(axis=-1)).all()),
+    )
+
+
+def _signed(points: float) -> str:
+    return f"{points:+.2f}".replace("-", "\N{MINUS SIGN}")

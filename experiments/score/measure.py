@@ -1,0 +1,265 @@
+"""Reads, counts and scores two folders of label maps: what `python -m experiments.score` does."""
+
+import argparse
+import dataclasses
+import functools
+import pathlib
+from collections import Counter as Tally
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fpliif_jax.data.resize import resize_label_map
+from fpliif_jax.data_builders.errors import DataError, UserError
+from fpliif_jax.data_builders.host.ordered_map import ordered_map
+from fpliif_jax.data_builders.prepared.label_digests import label_map_digest
+from fpliif_jax.data_builders.raw import drawn
+from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
+from fpliif_jax.experiments.runs.arrays import MATRICES_LIMIT
+from fpliif_jax.experiments.score import class_tables, image_by_image, run_folder, table
+from fpliif_jax.experiments.score.class_tables import IdTable
+from fpliif_jax.experiments.score.counting import CANVAS, SIDES, Counter, canvas_of
+from fpliif_jax.experiments.score.pairing import Pair, Pairing, pair_folders
+from fpliif_jax.experiments.score.reading import read_label_map
+from fpliif_jax.experiments.score.suspicions import MOST_IMAGES, suspicions
+from fpliif_jax.files import atomic_file
+from fpliif_jax.run_folder.run_record import check_workdir, write_json
+
+Size = tuple[int, int]
+
+
+class ScoreError(UserError):
+    """The label maps cannot be scored; the message says why and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CountedImage:
+    """What one pair of label maps gave.
+
+    Attributes:
+      matrices: int32 [C, C] by protocol.
+      digest: of the true label map.
+      sizes: height and width of truth and prediction.
+      maps: both, uint8, at the size of the truth; of few images, to look for mistakes.
+    """
+
+    matrices: dict[str, np.ndarray]
+    digest: str
+    sizes: tuple[Size, Size]
+    maps: tuple[np.ndarray, np.ndarray] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted:
+    """What all pairs gave.
+
+    Attributes:
+      matrices: int32 [N, C, C] by protocol, in the order of the pairs.
+      digests: of true label maps by id, in the same order.
+      notes: on their sizes.
+      warnings: what looks like a mistake.
+      largest_side: of the true label maps, in pixels.
+    """
+
+    matrices: dict[str, np.ndarray]
+    digests: dict[str, str]
+    notes: list[str]
+    warnings: list[str]
+    largest_side: int
+
+
+def count_pairs(
+    pairs: Sequence[Pair], counter: Counter, truth_ids: IdTable, prediction_ids: IdTable
+) -> Counted:
+    """Reads and counts all pairs on all cores, under a bar.
+
+    Raises:
+      DataError: names the first file that cannot be used.
+    """
+    looked_at = set(
+        np.linspace(0, len(pairs) - 1, min(MOST_IMAGES, len(pairs)), dtype=int).tolist()
+    )
+    one = functools.partial(
+        _count_pair, counter=counter, truth_ids=truth_ids, prediction_ids=prediction_ids
+    )
+    numbered = ((pair, index in looked_at) for index, pair in enumerate(pairs))
+    classes = {name: len(counter.class_names(name)) for name in counter.protocols}
+    matrices = {name: np.zeros((len(pairs), n, n), np.int32) for name, n in classes.items()}
+    digests, maps, sizes = {}, [], Tally()
+    bar = tqdm(ordered_map(one, numbered), "scoring", len(pairs), leave=False, unit="image")
+    for index, (pair, image) in enumerate(zip(pairs, bar, strict=True)):
+        for name, matrix in image.matrices.items():
+            matrices[name][index] = matrix
+        digests[pair.id] = image.digest
+        sizes[image.sizes] += 1
+        if image.maps is not None:
+            maps.append(image.maps)
+    return Counted(
+        matrices,
+        digests,
+        _size_notes(sizes),
+        suspicions(maps, counter.names),
+        max(max(truth) for truth, _ in sizes),
+    )
+
+
+def _count_pair(
+    numbered: tuple[Pair, bool], counter: Counter, truth_ids: IdTable, prediction_ids: IdTable
+) -> CountedImage:
+    pair, is_looked_at = numbered
+    names = counter.names
+    truth = read_label_map(pair.truth, truth_ids, names, "--truth_classes")
+    prediction = read_label_map(pair.prediction, prediction_ids, names, "--prediction_classes")
+    maps = None
+    if is_looked_at:
+        resized = resize_label_map(prediction, truth.shape, len(names), "nearest")
+        maps = (truth, resized)
+    digest = label_map_digest(pair.id, truth)
+    return CountedImage(
+        counter.count(truth, prediction), digest, (truth.shape, prediction.shape), maps
+    )
+
+
+def _size_notes(sizes: "Tally[tuple[Size, Size]]") -> list[str]:
+    """Predictions of another size than their truth, and those of another shape."""
+    other = {pair: count for pair, count in sizes.items() if pair[0] != pair[1]}
+    if not other:
+        return []
+    ((height, width), (own_height, own_width)), _ = max(other.items(), key=lambda item: item[1])
+    total = sum(other.values())
+    text = (
+        f"{total:,} of {sum(sizes.values()):,} predictions have another size than their label map "
+        f"(most: {own_width} x {own_height} for {width} x {height}); they are brought to the size that is scored by "
+        "nearest neighbour"
+    )
+    # Half a pixel is what rounding does to a size that was scaled.
+    squeezed = sum(
+        count
+        for ((h, w), (own_h, own_w)), count in other.items()
+        if min(abs(own_h - h * own_w / w), abs(own_w - w * own_h / h)) > 0.5
+    )
+    if squeezed:
+        text += f"; {squeezed:,} have another shape, too, and are taken for squeezed, not cropped"
+    return [text]
+
+
+def is_drawn(folder: pathlib.Path, pairs: Sequence[Pair]) -> bool | None:
+    """Whether true label maps are of drawn faces; None where nothing says so."""
+    examples = [RawExample(pair.id, pair.truth.name, (pair.truth.name,)) for pair in pairs]
+    found = drawn.find_drawing(RawTree(folder, folder, (), {"test": examples}))
+    return True if found is not None else None
+
+
+def _pairs(flags: argparse.Namespace) -> tuple[Pairing, list[str]]:
+    """The pairs, and what is to be said of files without one."""
+    pairing = pair_folders(flags.truth, flags.predictions)
+    notes = list(pairing.notes)
+    if pairing.missing:
+        text = (
+            f"{len(pairing.missing):,} of {len(pairing.missing) + len(pairing.pairs):,} label maps have no "
+            f"prediction, the first {pairing.missing[0]}"
+        )
+        if flags.missing == "refuse":
+            raise DataError(
+                f"{flags.predictions}: {text}. Add them, or score the others alone with --missing=skip"
+            )
+        notes.append(f"{text}: they are left out")
+    if pairing.extra:
+        notes.append(
+            f"{len(pairing.extra):,} predictions are of no label map, the first {pairing.extra[0]}: "
+            "they are left out"
+        )
+    return pairing, notes
+
+
+def run(flags: argparse.Namespace) -> None:
+    """Scores and prints, and writes where --output says; the flags are those of `python -m experiments.score`.
+
+    Raises:
+      UserError, OSError: what `command_line.run` ends with in one line.
+    """
+    if flags.seed < 0:
+        raise ScoreError(f"--seed={flags.seed}: must be 0 or more")
+    if flags.output is not None:
+        check_workdir(flags.output)
+    dataset, names = class_tables.scored_classes(flags.classes)
+    truth_ids, prediction_ids = (
+        class_tables.read_table(file, names, ignores)
+        if file is not None
+        else class_tables.own_ids(names, ignores)
+        for file, ignores in ((flags.truth_classes, True), (flags.prediction_classes, False))
+    )
+    counter = Counter(names, flags.label_resize, canvas_of(dataset, names))
+    pairing, notes = _pairs(flags)
+    if len(pairing.pairs) * len(names) ** 2 * np.dtype(np.int32).itemsize > MATRICES_LIMIT:
+        raise ScoreError(
+            f"{len(pairing.pairs):,} images of {len(names)} classes are more than a run may have; "
+            "score them in parts"
+        )
+    counted = count_pairs(pairing.pairs, counter, truth_ids, prediction_ids)
+    notes += counted.notes
+    subject = run_folder.Subject(
+        system=flags.system or flags.predictions.resolve().name,
+        seed=flags.seed,
+        dataset=dataset,
+        split=flags.split,
+        names=names,
+        digests=counted.digests,
+        drawn=is_drawn(flags.truth, pairing.pairs),
+        largest_side=counted.largest_side,
+        notes=[*notes, *(f"suspicious: {warning}" for warning in counted.warnings)],
+    )
+    sides = {str(side): side for side in SIDES}
+    if counter.canvas is not None:
+        sides[CANVAS] = counter.canvas.side
+    evaluations = run_folder.evaluations(subject, counted.matrices, sides)
+    made = [(one, counter.class_names(one.protocol.key)) for one in evaluations]
+    records = {
+        one.protocol.key: one.record(one.protocol.scored_at, own_names) for one, own_names in made
+    }
+    lines = table.score_lines(
+        dataset,
+        records,
+        {name: stack.sum(axis=0, dtype=np.int64) for name, stack in counted.matrices.items()},
+    )
+    differences = []
+    if flags.against is not None:
+        differences = image_by_image.differences(subject, made, flags.against)
+    print(
+        f"{subject.system}: {len(pairing.pairs):,} label maps of {dataset}, {len(names)} classes, percent"
+    )
+    print(table.text_table(lines, counter.protocols))
+    said = [*table.spans(lines), *(one.text for one in differences)]
+    said += [f"note: {note}" for note in notes]
+    said += [f"WARNING: {warning}" for warning in counted.warnings]
+    print("\n".join(said))
+    if flags.output is not None:
+        flags.output.mkdir(parents=True, exist_ok=True)
+        content = run_folder.results(subject, list(records.values()))
+        run_folder.write_run(flags.output, subject, made, content)
+        _write_tables(flags.output, subject, lines, differences, counted.warnings, notes)
+        print(flags.output)
+
+
+def _write_tables(
+    folder: pathlib.Path,
+    subject: run_folder.Subject,
+    lines: Sequence[table.ScoreLine],
+    differences: "Sequence[image_by_image.Difference]",
+    warnings: Sequence[str],
+    notes: Sequence[str],
+) -> None:
+    content: dict[str, Any] = {
+        "system": subject.system,
+        "dataset": subject.dataset,
+        "images": len(subject.digests),
+        "scores": table.as_json(lines),
+        "differences": [dataclasses.asdict(one) for one in differences],
+        "warnings": list(warnings),
+        "notes": list(notes),
+    }
+    write_json(folder / "scores.json", content)
+    with atomic_file.replacing(folder / "scores.csv") as file:
+        file.write(table.as_csv(lines).encode())
