@@ -460,6 +460,7 @@ def test_the_report_reads_what_it_leaves_over_seeds(
         for seed in range(3)
     }
     assert group.main_score.statistics.image_interval is not None
+    assert group.reasons == ["of another system's label maps nothing but these is known"]
     assert not group.comparable and group.parameters is None
     assert study.title == "Reproducibility study: Theirs, lapa"
 
