@@ -18,6 +18,7 @@ from fpliif_jax.data_builders.prepared.label_digests import label_map_digest
 from fpliif_jax.data_builders.raw import drawn
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.experiments.runs.arrays import MATRICES_LIMIT
+from fpliif_jax.experiments.runs.run import printable
 from fpliif_jax.experiments.score import class_tables, image_by_image, run_folder, table
 from fpliif_jax.experiments.score.class_tables import IdTable
 from fpliif_jax.experiments.score.counting import CANVAS, SIDES, Counter, canvas_of
@@ -184,6 +185,7 @@ def run(flags: argparse.Namespace) -> None:
         raise ScoreError(f"--seed={flags.seed}: must be 0 or more")
     if flags.output is not None:
         check_workdir(flags.output)
+        run_folder.check_is_no_run(flags.output)
     dataset, names = class_tables.scored_classes(flags.classes)
     truth_ids, prediction_ids = (
         class_tables.read_table(file, names, ignores)
@@ -201,7 +203,7 @@ def run(flags: argparse.Namespace) -> None:
     counted = count_pairs(pairing.pairs, counter, truth_ids, prediction_ids)
     notes += counted.notes
     subject = run_folder.Subject(
-        system=flags.system or flags.predictions.resolve().name,
+        system=printable(flags.system or flags.predictions.resolve().name),
         seed=flags.seed,
         dataset=dataset,
         split=flags.split,

@@ -11,6 +11,8 @@ from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.prepared.label_digests import digests_of_splits
 from fpliif_jax.evaluation.results import Evaluation
 from fpliif_jax.evaluation.scoring import ProtocolScores
+from fpliif_jax.experiments.runs.run import RunError
+from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.run_folder.run_record import environment, write_json
 from fpliif_jax.systems.protocol import Protocol
@@ -42,6 +44,17 @@ class Subject(NamedTuple):
     drawn: bool | None
     largest_side: int
     notes: list[str]
+
+
+def check_is_no_run(folder: pathlib.Path) -> None:
+    """Refuses to write over the results of a run, or of several.
+
+    Raises:
+      RunError: the folder holds anything else than earlier scores of label maps.
+    """
+    for run in read_runs(folder) if folder.exists() else []:
+        if run.path != folder or (run.config or {}).get("model", {}).get("name") != ELSEWHERE:
+            raise RunError(f"--output={folder}: {run.name} is a run there; give another folder")
 
 
 def evaluations(

@@ -5,6 +5,7 @@ import json
 import pathlib
 from collections.abc import Callable, Sequence
 
+import made_runs
 import numpy as np
 import pytest
 from PIL import Image
@@ -490,6 +491,17 @@ def test_two_systems_are_compared_image_by_image(
         assert one["low"] < one["difference"] < one["high"] < 0  # background costs in every image
         assert one["same_truth"]
     assert "second less first_run (given) at native" in capsys.readouterr().out
+
+
+def test_the_folder_of_a_run_is_not_written_over(
+    truth: pathlib.Path, predict: Callable[..., pathlib.Path], tmp_path: pathlib.Path
+) -> None:
+    folder = predict()
+    made_runs.write_run(tmp_path / "runs" / "seed0", made_runs.config_of(), {"256": 90.0})
+    for output in (tmp_path / "runs" / "seed0", tmp_path / "runs"):
+        assert "is a run there" in refused(truth, folder, f"--output={output}")
+    for _ in range(2):  # its own may be
+        score(truth, folder, f"--output={tmp_path / 'scored'}")
 
 
 def test_a_run_on_other_images_is_not_compared(
