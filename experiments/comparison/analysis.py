@@ -11,6 +11,7 @@ from fpliif_jax.experiments.comparison import (
     costs,
     frameworks,
     hidden_parts,
+    image_pairs,
     readings,
     training_times,
 )
@@ -56,7 +57,8 @@ def analyse(
     studies, problems = study_file.read_studies(root)
     elsewhere = [value for path in external for value in read_external(path)]
     lines = make_lines(group_runs(runs), studies)
-    tables = frameworks.tables(lines) + published_tables(lines, studies, elsewhere)
+    tables = frameworks.tables(lines) + image_pairs.tables(lines)
+    tables += published_tables(lines, studies, elsewhere)
     broken = {run.name for run in runs if run.status == "broken"}
     sound = [run for run in runs if run.name not in broken]
     tables += costs.tables(root, studies) + training_times.tables(lines, studies)

@@ -112,6 +112,11 @@ class MeasuredGroup:
             image_bootstrap.stack(matrices), statistic, resamples=_RESAMPLES
         )
 
+    def matrices(self, key: ScoreKey) -> Matrices | None:
+        """What the first run counted in every image of the evaluation of a score; None where that cannot be used."""
+        matrices = self._stack(key.evaluation)
+        return None if matrices is None else matrices[0]
+
     def confusion(self) -> Confusion | None:
         """The matrix of the main evaluation, summed over runs and images, as shares of each true class."""
         if self.main is None:

@@ -167,11 +167,11 @@ class Comparison:
       a, b: labels.
       metric, class_name: of both.
       difference, interval: in points, and its 95 % interval.
-      test: 'paired t' or 'Welch t'.
-      n: pairs of seeds, or the smaller number of runs.
+      test: 'paired t', 'Welch t' or 'paired bootstrap over images'.
+      n: pairs of seeds, or the smaller number of runs, or images.
       p: two-sided; p_holm allows for the other comparisons of the table; equivalent_p is of equivalence.
       margin: of equivalence, in points.
-      kind: 'lines' of a table, 'elsewhere' (one of them was measured elsewhere) or 'frameworks'.
+      kind: 'lines' of a table, 'elsewhere' (one of them was measured elsewhere), 'frameworks' or 'images'.
     """
 
     a: str

@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import shutil
 from collections.abc import Callable, Sequence
 
 import made_runs
@@ -15,6 +16,7 @@ from fpliif_jax.data.facial_parts import facial_parts_table
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN, mirrored_classes
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.comparison.analysis import analyse
+from fpliif_jax.experiments.report.write import write_report
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.score import __main__, counting
 from fpliif_jax.pictures.colours import class_colours
@@ -491,6 +493,63 @@ def test_two_systems_are_compared_image_by_image(
         assert one["low"] < one["difference"] < one["high"] < 0  # background costs in every image
         assert one["same_truth"]
     assert "second less first_run (given) at native" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_report_compares_groups_on_the_same_images(
+    truth: pathlib.Path, predict: Callable[..., pathlib.Path], tmp_path: pathlib.Path
+) -> None:
+    draws = np.random.default_rng(7)
+    for system in ("one", "two"):
+        maps = predict(
+            lambda p: np.where(draws.random(p.shape) < 0.2, 0, p).astype(np.uint8), system
+        )
+        score(truth, maps, f"--output={tmp_path / 'runs' / system}")
+    study, _ = analyse(tmp_path / "runs")
+    table = next(table for table in study.tables if table.identifier == "images")
+    assert {one.n for one in table.comparisons} == {len(MAPS)}
+    one, two = (scores_of(tmp_path / "runs" / name) for name in ("one", "two"))
+    for comparison in table.comparisons:
+        key = ("mean_f1", "mean", comparison.a.rpartition(", ")[2])
+        assert comparison.difference == pytest.approx(one[key] - two[key], abs=1e-9)
+        assert comparison.interval[0] < comparison.difference < comparison.interval[1]
+    assert len(table.comparisons) == 3
+    # A run of ours on other images stands beside them, and in no comparison of images.
+    made_runs.write_run(tmp_path / "runs" / "seed0", made_runs.config_of(), {"256": 90.0})
+    with_ours, _ = analyse(tmp_path / "runs")
+    assert len(with_ours.groups) == 3
+    same = next(table for table in with_ours.tables if table.identifier == "images")
+    assert len(same.comparisons) == 3
+    write_report(with_ours, {}, tmp_path / "report", photos=False)
+    report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "paired bootstrap over images, n = 6" in report
+
+
+def test_a_run_of_ours_is_compared_with_another_system_image_by_image(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Ours is given the matrices of the better one of two, so that its score is known."""
+    maps = {f"test face {index}": labels for index, labels in enumerate(MAPS.values())}
+    truth = write_maps(tmp_path / "truth", maps)
+    for name, change in (("good", worse), ("bad", lambda labels: worse(worse(labels)))):
+        predictions = write_maps(tmp_path / name, {k: change(v) for k, v in maps.items()})
+        score(truth, predictions, f"--output={tmp_path / 'runs' / name}")
+    good = tmp_path / "runs" / "good"
+    with np.load(good / "evaluations" / "test-given-256.npz") as arrays:
+        matrices = arrays["confusion_matrices"]
+    ours = made_runs.write_run(tmp_path / "runs" / "seed0", made_runs.config_of(), {"256": 90.0})
+    counted = {("test", "best", "256"): matrices}
+    content = json.loads((ours / "results.json").read_text(encoding="utf-8"))
+    content["evaluations"] = made_runs.write_evaluations(ours, counted, LAPA_AND_HELEN)
+    (ours / "results.json").write_text(json.dumps(content), encoding="utf-8")
+    shutil.rmtree(good)
+    study, _ = analyse(tmp_path / "runs")
+    (comparison,) = next(t for t in study.tables if t.identifier == "images").comparisons
+    bad = scores_of(tmp_path / "runs" / "bad")["mean_f1", "mean", "256"]
+    own = 100 * metrics.mean_f1(matrices.sum(axis=0))
+    sign = 1 if comparison.a.startswith("bad") else -1
+    assert comparison.difference == pytest.approx(sign * (bad - own), abs=1e-9)
+    assert comparison.n == len(maps)
 
 
 def test_the_folder_of_a_run_is_not_written_over(

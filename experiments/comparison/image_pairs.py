@@ -1,0 +1,97 @@
+"""Label maps of other systems beside runs, image by image: the same images drawn for both."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fpliif_jax.experiments.comparison.lines import Line, unique_label
+from fpliif_jax.experiments.comparison.report_row import table_row
+from fpliif_jax.experiments.comparison.study import Comparison, ReportTable, ScoreKey
+from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.experiments.stats import image_bootstrap
+
+TABLE = "images"
+_MEASURE = ("mean_f1", "mean")
+_NOTE = (
+    "Differences are of the first run of each group: intervals are those of the paired bootstrap over images, and say "
+    "nothing of other seeds. Where the true label maps of two groups differ in the pixels of any class, there is none."
+)
+
+
+def tables(lines: Sequence[Line]) -> list[ReportTable]:
+    """A table of the mean F1 of all groups that were scored on the same images as one of another system; or none."""
+    rows, comparisons = {}, []
+    for index, first in enumerate(lines):
+        for second in lines[index + 1 :]:
+            if ELSEWHERE not in (first.measured.group.framework, second.measured.group.framework):
+                continue
+            for key, other in _shared(first, second):
+                difference = _difference(first, second, key, other, lines)
+                if difference is None:
+                    continue
+                comparisons.append(difference)
+                for line, one in ((first, key), (second, other)):
+                    rows[line.identifier, one] = table_row(
+                        unique_label(line, lines),
+                        one,
+                        group=line.identifier,
+                        margin=line.margin,
+                        values=line.measured.scores[one].values,
+                        images=line.measured.images(line.measured.scores[one]),
+                    )
+    if not comparisons:
+        return []
+    title = "The same images, labelled by several systems"
+    return [ReportTable(TABLE, title, "F1, percent", list(rows.values()), comparisons, _NOTE)]
+
+
+def _shared(first: Line, second: Line) -> list[tuple[ScoreKey, ScoreKey]]:
+    """Mean F1 of both in the split that stands for each, by the same protocol, of the checkpoint that stands for it."""
+    own, other = (
+        {
+            key.protocol: key
+            for key in line.measured.scores
+            if line.measured.main is not None
+            and key.measure == _MEASURE
+            and (key.split, key.checkpoint)
+            == (line.measured.main.split, line.measured.main.checkpoint)
+        }
+        for line in (first, second)
+    )
+    return [
+        (own[name], other[name])
+        for name in own
+        if name in other and own[name].split == other[name].split
+    ]
+
+
+def _difference(
+    first: Line, second: Line, key: ScoreKey, other: ScoreKey, lines: Sequence[Line]
+) -> Comparison | None:
+    """None where images, classes or true label maps are not the same."""
+    pair = [line.measured.matrices(one) for line, one in ((first, key), (second, other))]
+    if None in pair:
+        return None
+    same_images = set(pair[0].example_ids) == set(pair[1].example_ids)
+    if pair[0].class_names != pair[1].class_names or not same_images:
+        return None
+    stacked = image_bootstrap.stack(pair)
+    truth = stacked.sum(axis=-1)
+    paired = image_bootstrap.paired_difference(stacked)
+    if paired is None or not np.array_equal(truth[0], truth[1]):
+        return None
+    return Comparison(
+        a=f"{unique_label(first, lines)}, {key.protocol}",
+        b=f"{unique_label(second, lines)}, {key.protocol}",
+        metric=key.metric,
+        class_name=key.class_name,
+        difference=paired.estimate,
+        interval=(paired.low, paired.high),
+        test="paired bootstrap over images",
+        n=stacked.shape[1],
+        p=None,
+        p_holm=None,
+        equivalent_p=None,
+        margin=first.margin,
+        kind=TABLE,
+    )
