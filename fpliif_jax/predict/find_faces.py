@@ -34,6 +34,7 @@ _SMALLEST_REGION = 0.01  # of a window's cells
 _LARGEST_WINDOW = (
     0.75  # of the photo's sides: a face that fills more is parsed with the whole photo
 )
+_USE_NONE = "use find='none', of the command --find=none"
 _MOST_OVERLAP = 0.3  # of two faces' windows, intersection over union
 
 Weigh = Callable[[Window], np.ndarray]  # a window of a photo -> probabilities [C, GRID, GRID]
@@ -56,15 +57,20 @@ class FaceFinder:
         """Looks the classes of a face up.
 
         Raises:
-          FindError: the model has no class for skin.
+          FindError: the model has no class for skin, or none for brows, eyes, nose and lips.
         """
         parts = [PART_OF_ALIAS.get(name, name) for name in class_names]
         if "skin" not in parts:
             raise FindError(
-                f"faces are found by their skin, and the model's classes are {', '.join(class_names)}: use find='none'"
+                f"faces are found by their skin, and the model's classes are {', '.join(class_names)}: {_USE_NONE}"
             )
         self._face = [label for label, part in enumerate(parts) if part in _FACE]
         self._inner = [label for label, part in enumerate(parts) if part in _INNER]
+        if not self._inner:
+            raise FindError(
+                "faces are found by their brows, eyes, nose and lips, and the model's classes are "
+                f"{', '.join(class_names)}: {_USE_NONE}"
+            )
 
     def find(self, size: tuple[int, int], weigh: Weigh) -> list[Window]:
         """The windows about the faces of a photo.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 NOBODY = 255  # owns the pixels outside all windows
+_MOST_WINDOWS = 64  # of a level; squares of a quarter of a square photo's side are 49
 
 
 class Window(NamedTuple):
@@ -35,10 +36,13 @@ class Window(NamedTuple):
         return common / (self.area + other.area - common)
 
     def scaled(self, size: tuple[int, int], new_size: tuple[int, int]) -> "Window":
-        """The window of a picture of `new_size` that shows what this one does of a picture of `size`, rounded."""
+        """The window of a picture of `new_size` that shows what this one does of a picture of `size`, rounded.
+
+        It lies within that picture and has at least one pixel.
+        """
         height, width = (new / old for new, old in zip(new_size, size, strict=True))
-        top, bottom = round(self.top * height), round(self.bottom * height)
-        left, right = round(self.left * width), round(self.right * width)
+        top, bottom = min(round(self.top * height), new_size[0] - 1), round(self.bottom * height)
+        left, right = min(round(self.left * width), new_size[1] - 1), round(self.right * width)
         return Window(top, left, max(bottom, top + 1), max(right, left + 1))
 
 
@@ -48,13 +52,22 @@ def covering(size: tuple[int, int], level: int) -> list[Window]:
     Args:
       size: (height, width), in pixels.
       level: 0, the whole; 1, squares of half of the longer side, or of the shorter side where that is less; and so on.
+
+    Returns:
+      At most 64; none where there would be more, or where they are those of the level before.
     """
     if level == 0:
         return [Window(0, 0, *size)]
-    side = min(min(size), -(-max(size) >> level))
+    side, side_before = (min(min(size), -(-max(size) >> one)) for one in (level, level - 1))
+    is_square = size[0] == size[1]
+    if side == side_before and (level > 1 or is_square):
+        return []
+    counts = [2 * -(-length // side) - 1 for length in size]
+    if counts[0] * counts[1] > _MOST_WINDOWS:
+        return []
     rows, columns = (
-        np.linspace(0, length - side, 2 * -(-length // side) - 1).round().astype(int).tolist()
-        for length in size
+        np.linspace(0, length - side, count).round().astype(int).tolist()
+        for length, count in zip(size, counts, strict=True)
     )
     return [Window(top, left, top + side, left + side) for top in rows for left in columns]
 

@@ -108,13 +108,51 @@ def test_photos_of_any_shape_are_searched(size: tuple[int, int]) -> None:
     find([(size[0] / 2, size[1] / 2, max(size) / 5)], size)
 
 
-def test_models_without_skin_find_no_faces() -> None:
-    with pytest.raises(FindError, match="found by their skin.*find='none'"):
-        FaceFinder(FACIAL_PARTS)
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [(FACIAL_PARTS, "skin"), (("background", "skin", "hair"), "brows, eyes, nose and lips")],
+)
+def test_models_without_skin_or_without_its_parts_find_no_faces(
+    names: tuple[str, ...], parts: str
+) -> None:
+    with pytest.raises(FindError, match=f"found by their {parts}.*find='none'.*--find=none"):
+        FaceFinder(names)
+
+
+@pytest.mark.parametrize("size", [(300, 300), (300, 500), (10, 320), (4, 800), (1, 10**6)])
+def test_the_number_of_looks_is_bounded(size: tuple[int, int]) -> None:
+    """At a parser that sees many faces everywhere, and is certain of none; docs/predict.md has the number."""
+    calls = []
+
+    def weigh(window: Window) -> np.ndarray:
+        calls.append(window)
+        probabilities = np.full((len(LAPA_AND_HELEN), GRID, GRID), 0.02, np.float32)
+        for row in np.flatnonzero(np.arange(GRID) % 4 < 2):  # eight regions, with all parts
+            for column in range(GRID):
+                probabilities[2 + column % 8, row, column] = 0.7
+        return probabilities
+
+    assert FaceFinder(LAPA_AND_HELEN).find(size, weigh) == []
+    assert len(calls) <= 113
+    assert len(calls) == 113 or size[0] != size[1]
+
+
+def test_a_long_photo_has_few_windows_and_none_twice() -> None:
+    assert covering((1, 10**6), 1) == covering((1, 10**6), 2) == []
+    assert len(covering((300, 3000), 1)) == 19
+    assert covering((300, 3000), 2) == []  # the same squares again
+
+
+@pytest.mark.parametrize("new_size", [(1, 1), (2, 2), (1, 7), (300, 250)])
+def test_a_window_of_a_small_picture_has_a_pixel_within_it(new_size: tuple[int, int]) -> None:
+    for window in (Window(80, 10, 99, 29), Window(0, 90, 5, 100), Window(99, 99, 100, 100)):
+        scaled = window.scaled((100, 100), new_size)
+        assert 0 <= scaled.top < scaled.bottom <= new_size[0]
+        assert 0 <= scaled.left < scaled.right <= new_size[1]
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("size", [(300, 500), (64, 64), (7, 100), (3, 2)])
+@pytest.mark.parametrize("size", [(300, 500), (64, 64), (27, 100), (3, 2)])
 def test_windows_cover_the_photo(size: tuple[int, int], level: int) -> None:
     covered = np.zeros(size, bool)
     for window in covering(size, level):
