@@ -4,20 +4,35 @@ import itertools
 import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import ml_collections
+from flax import traverse_util
 
 from fpliif_jax import systems
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.interop.file_formats import read_file, sha256
 from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import create_model, saved_config
-from fpliif_jax.systems.state_dict import InteropError, shown_name
+from fpliif_jax.systems.state_dict import InteropError, shape_of, shown_name
+
+# Of the model of a file that brings its settings along. The paper's FP-LIIF has 55 layers and 256² images, STN-iCNN
+# canvases of 1024². Tracing takes time in proportion to the square of the layers, and memory is the side's square.
+_MOST_LAYERS = 256
+_LARGEST_SIDE = 2_048
+_SIDES = (
+    "data.image_size",
+    "data.longest_side",
+    "model.coarse_size",
+    "model.crop_size",
+    "model.mouth_crop_size",
+)
 
 
 def read_weights(
@@ -40,6 +55,7 @@ def read_weights(
         variables = systems.of(config).from_torch(content)
     except InteropError as error:
         raise InteropError(f"{path}: {error}{_other_system(content, config)}") from error
+    _check_told_settings(path, systems.of(config).settings_of_weights(variables), config)
     shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     expected = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     checkpoint.check_same_arrays(variables, expected, pathlib.Path(path))
@@ -54,27 +70,77 @@ def read_weights(
 def config_of_file(path: str | os.PathLike[str]) -> ml_collections.ConfigDict:
     """The settings of the model in a file that `write_weights` wrote; places of data are the defaults'.
 
+    So are the settings that change no more than time and memory.
+
     Args:
       path: of a `.safetensors` file.
 
     Raises:
-      InteropError: the file cannot be read or holds no settings, or such as no model has.
+      InteropError: the file cannot be read or holds no settings, such as no model has, or those of a model of more
+        than 256 layers or for images of more than 2048².
     """
-    _, metadata = read_file(path)
+    content, metadata = read_file(path)
     if metadata is None:
         raise InteropError(
             f"{path} does not hold the settings of its model, as files that fpliif_jax.interop writes as .safetensors "
             "do: give the config that the weights were trained with"
         )
     try:
-        config = saved_config.completed(json.loads(metadata)["config"])
+        saved = flatten_config(dict(json.loads(metadata)["config"]))
+        config = saved_config.completed(
+            traverse_util.unflatten_dict(
+                {
+                    field: value
+                    for field, value in saved.items()
+                    if not config_fields.has_role(field, Role.ROUNDING, Role.COST)
+                },
+                sep=".",
+            )
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InteropError(
             f"{path}: its metadata cannot be read ({type(error).__name__}: {shown_name(str(error))})"
         ) from error
-    for problem in config_fields.problems(flatten_config(json_config(config))):
+    fields = flatten_config(json_config(config))
+    for problem in config_fields.problems(fields):
         raise InteropError(f"{path}: {problem}")
+    _check_bounds(path, content, fields)
     return config
+
+
+def _check_bounds(
+    path: str | os.PathLike[str], content: Mapping[str, Any], fields: Mapping[str, Any]
+) -> None:
+    """Refuses what would take a machine's time or memory: the settings are the file's own, nobody chose them."""
+    layers = sum(len(shape_of(value) or ()) >= 2 for value in content.values())
+    if layers > _MOST_LAYERS:
+        raise InteropError(
+            f"{path} holds {layers} layers; a file that brings its own settings may have {_MOST_LAYERS}: "
+            "give the config that the weights were trained with"
+        )
+    for field in _SIDES:
+        if (side := fields.get(field)) and side > _LARGEST_SIDE:
+            raise InteropError(
+                f"{path}: config.{field} is {side}; in a file that brings its own settings it may be "
+                f"{_LARGEST_SIDE}: give the config that the weights were trained with"
+            )
+
+
+def _check_told_settings(
+    path: str | os.PathLike[str], told: Mapping[str, Any], config: ml_collections.ConfigDict
+) -> None:
+    """Compares what names and shapes tell with the config; how many there are first: a config may say a million."""
+    for field, value in told.items():
+        asked = config.model.get(field, value)
+        if asked != value:
+            raise InteropError(
+                f"{path} does not fit the config: config.model.{field} is {_shortened(asked)}, and the weights are of "
+                f"{_shortened(value)}; use the config that they were trained with"
+            )
+
+
+def _shortened(value: Any) -> str:
+    return shown_name(repr(value[:20] if isinstance(value, tuple) else value))
 
 
 def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) -> str:

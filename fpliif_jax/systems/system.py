@@ -50,6 +50,8 @@ class System:
       from_torch: state dict of PyTorch -> variables; InteropError where an entry is not the system's.
       to_torch: variables -> state dict; None where there is no exchange format.
       config_for_weights: name of an experiment that such state dicts go with.
+      settings_of_weights: variables of `from_torch` -> the fields of config.model that names and shapes tell. They
+        are compared before the networks of a config are traced, which takes long where it says they are deep.
     """
 
     title: str
@@ -74,3 +76,4 @@ class System:
     from_torch: Callable[[Mapping[str, Any]], Variables]
     to_torch: Callable[[Variables], dict[str, Any]] | None
     config_for_weights: str
+    settings_of_weights: Callable[[Variables], Mapping[str, Any]] = lambda variables: {}

@@ -378,7 +378,9 @@ def test_a_config_of_another_model_is_refused(run: pathlib.Path, tmp_path: pathl
         return str(caught.value)
 
     message = told(model={"mlp_features": (8, 9)})
-    assert "does not fit the config: params/decoder/mlp_2/bias is float32[8]" in message
+    assert (
+        "does not fit the config: config.model.mlp_features is (8, 9), and the weights" in message
+    )
     # Of the same shapes, but another function.
     message = told(model={"ensemble": "area"})
     assert "config.model.ensemble was 'average' and is now 'area'" in message

@@ -1,5 +1,6 @@
-"""FP-LIIF from its settings."""
+"""FP-LIIF from its settings, and what its variables tell of them."""
 
+import itertools
 from typing import Any
 
 import jax
@@ -96,3 +97,33 @@ def inference_variables(
     if dtype == jnp.float32:
         return variables
     return {**variables, "params": cast_convolutions(variables["params"], dtype)}
+
+
+def settings_of_weights(variables: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `config.model` that names and shapes of a whole FP-LIIF's variables tell."""
+    encoder, decoder = variables["params"]["encoder"], variables["params"]["decoder"]
+    groups = itertools.takewhile(encoder.__contains__, map("groups_{}".format, itertools.count()))
+    told = {
+        "features": encoder["head"]["kernel"].shape[-1],
+        "group_blocks": tuple(
+            sum(name.startswith("blocks_") for name in encoder[group]) for group in groups
+        ),
+    }
+    if "mlp_0" not in decoder:
+        return told | {
+            "decoder": "conv_unet",
+            "num_classes": decoder["head"]["kernel"].shape[-1],
+        }
+    *mlp, num_classes = _dense_outputs(decoder, "mlp")
+    told |= {"decoder": "liif", "num_classes": num_classes, "mlp_features": tuple(mlp)}
+    rcmlp = _dense_outputs(decoder, "rcmlp")
+    return told | ({"rcmlp": True, "rcmlp_features": rcmlp} if rcmlp else {"rcmlp": False})
+
+
+def _dense_outputs(decoder: dict[str, Any], name: str) -> tuple[int, ...]:
+    """Widths of the layers, which are numbered by twos."""
+    layers = (f"{name}_{index}" for index in itertools.count(step=2))
+    return tuple(
+        decoder[layer]["kernel"].shape[-1]
+        for layer in itertools.takewhile(decoder.__contains__, layers)
+    )

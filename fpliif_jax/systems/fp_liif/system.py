@@ -44,4 +44,5 @@ SYSTEM = System(
     from_torch=fpliif_from_torch,
     to_torch=fpliif_to_torch,
     config_for_weights="lapa",
+    settings_of_weights=settings.settings_of_weights,
 )

@@ -16,6 +16,9 @@ from fpliif_jax.systems.state_dict import (
     without_counters,
 )
 
+# Fields of config.model that every network of the authors has.
+AUTHORS_SETTINGS = {"row_features": (8, 16, 24, 32), "interlinked_layers": 3}
+
 
 def _icnn(prefix: str, path: Path, num_labels: int) -> Table:
     """The authors' `FaceModel`.
@@ -24,7 +27,8 @@ def _icnn(prefix: str, path: Path, num_labels: int) -> Table:
     integrate, and into the coarsest row nothing is integrated. The last two of its three last norms
     are not called either.
     """
-    widths, kernel, layers = (8, 16, 24, 32), (5, 5), 3
+    widths, layers = AUTHORS_SETTINGS["row_features"], AUTHORS_SETTINGS["interlinked_layers"]
+    kernel = (5, 5)
     table: Table = {}
     for row, width in enumerate(widths):
         own = (*path, f"input_{row}")

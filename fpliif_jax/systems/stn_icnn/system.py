@@ -13,7 +13,7 @@ from fpliif_jax.systems.stn_icnn import (
     settings,
     stages,
 )
-from fpliif_jax.systems.stn_icnn.state_dict import stn_icnn_from_torch
+from fpliif_jax.systems.stn_icnn.state_dict import AUTHORS_SETTINGS, stn_icnn_from_torch
 from fpliif_jax.systems.system import System
 
 
@@ -45,4 +45,5 @@ SYSTEM = System(
     from_torch=stn_icnn_from_torch,
     to_torch=None,
     config_for_weights="stn_icnn_helen_official",
+    settings_of_weights=lambda variables: AUTHORS_SETTINGS,
 )
