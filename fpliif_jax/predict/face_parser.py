@@ -10,6 +10,7 @@ from typing import overload
 import jax
 import ml_collections
 import numpy as np
+from PIL import Image
 
 from fpliif_jax import choices, systems, weights
 from fpliif_jax.commands import compilation_cache
@@ -116,7 +117,7 @@ class FaceParser:
     @overload
     def __call__(
         self,
-        photo: list[Photo],
+        photo: list[Photo] | tuple[Photo, ...],
         size: Size | None = None,
         *,
         find: str = NONE,
@@ -125,7 +126,7 @@ class FaceParser:
 
     def __call__(
         self,
-        photo: Photo | list[Photo],
+        photo: Photo | list[Photo] | tuple[Photo, ...],
         size: Size | None = None,
         *,
         find: str = NONE,
@@ -148,7 +149,8 @@ class FaceParser:
         Raises:
           PhotoError: a photo cannot be used; says which, by its path or index, and why.
           TypeError: a photo is none of these types.
-          ValueError: a size or batch size below 1, a size of more than `photos.MAX_PIXELS`, or another `find`.
+          ValueError: a size or batch size that is no whole number or below 1, a size of more than
+            `photos.MAX_PIXELS`, or another `find`.
           FindError: faces are to be found by a model that cannot, as STN-iCNN, which has no class for skin.
         """
         many = isinstance(photo, list | tuple)
@@ -178,7 +180,11 @@ class FaceParser:
 
         Raises:
           As a call; PhotoError without `on_error` alone.
+          TypeError: `sources` is a single photo.
         """
+        is_array_of_one = isinstance(sources, np.ndarray) and sources.ndim < 4
+        if is_array_of_one or isinstance(sources, str | bytes | os.PathLike | Image.Image):
+            raise TypeError("stream takes several photos, as a list; call the parser with one")
         output_size = _checked_size(size)
         batch_size = _checked_batch_size(batch_size)
         choices.check("find", find, find_faces.CHOICES)
@@ -206,7 +212,7 @@ def _checked_size(size: Size | None) -> tuple[int, int] | None:
     if size is None:
         return None
     sides = size if isinstance(size, tuple | list) else (size, size)
-    if len(sides) != 2 or not all(isinstance(side, int | np.integer) for side in sides):
+    if len(sides) != 2 or not all(map(_is_whole_number, sides)):
         raise ValueError(f"size is {size!r}: give a side, (height, width) or None")
     height, width = map(int, sides)
     if min(height, width) < 1 or height * width > photos.MAX_PIXELS:
@@ -217,6 +223,10 @@ def _checked_size(size: Size | None) -> tuple[int, int] | None:
 def _checked_batch_size(batch_size: int | None) -> int:
     if batch_size is None:
         return labelling.default_batch_size()
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}: must be at least 1")
-    return batch_size
+    if not _is_whole_number(batch_size) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}: must be a whole number, at least 1")
+    return int(batch_size)
+
+
+def _is_whole_number(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -2,9 +2,7 @@
 
 import contextlib
 import dataclasses
-import functools
 import io
-import json
 import pathlib
 import subprocess
 import sys
@@ -14,65 +12,22 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-import safetensors.numpy
 import untrained_models
+from blotchy_photos import make_photo, png, save_run
 from PIL import Image
 from untrained_models import CLASS_NAMES
 
 import fpliif_jax
 from fpliif_jax import FaceParser
-from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
-from fpliif_jax.data_builders.synthetic_faces.drawing import draw_face
-from fpliif_jax.interop import InteropError, write_weights
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import parsed_photo, photos
 from fpliif_jax.predict.__main__ import main as predict_main
-from fpliif_jax.predict.find_faces import FaceFinder, FindError
 from fpliif_jax.predict.parsed_photo import ParsedPhoto, ParsedPhotoError
 from fpliif_jax.predict.photos import PhotoError
-from fpliif_jax.predict.windows import Window
-from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
-from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems.fp_liif import labeller as fp_liif_labeller
-from fpliif_jax.weights import WeightsError
 
 SYSTEMS = ("fp_liif", "stn_icnn")
-
-
-@pytest.fixture(scope="module")
-def checkpoints() -> dict[str, InferenceCheckpoint]:
-    return {
-        "fp_liif": untrained_models.fp_liif_checkpoint(),
-        "stn_icnn": untrained_models.stn_icnn_checkpoint(),
-    }
-
-
-@pytest.fixture(scope="module")
-def parsers(checkpoints: dict[str, InferenceCheckpoint]) -> dict[str, FaceParser]:
-    return {name: FaceParser(trained) for name, trained in checkpoints.items()}
-
-
-def make_photo(height: int = 40, width: int = 30, seed: int = 0) -> np.ndarray:
-    """Coloured blotches, so that an untrained model gives several classes."""
-    noise = np.random.default_rng(seed).integers(0, 256, (6, 6, 3)).astype(np.uint8)
-    return np.asarray(Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def png(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def save_run(workdir: pathlib.Path, trained: InferenceCheckpoint) -> None:
-    progress = {
-        "config": json_config(trained.config),
-        "class_names": list(trained.class_names),
-        "step": trained.step,
-        "fingerprint": trained.fingerprint,
-    }
-    checkpoint.save(workdir, "best", trained.step, trained.variables, progress)
 
 
 @contextlib.contextmanager
@@ -141,7 +96,9 @@ def test_label_maps_are_those_that_predict_writes(
     for seed in range(2):
         (tmp_path / f"{seed}.png").write_bytes(png(make_photo(40 + seed, 30, seed)))
     paths = [tmp_path / f"{seed}.png" for seed in range(2)]
-    for flag, size in (("native", None), ("20x51", (20, 51)), ("48", 48)):
+    sizes = [("20x51", (20, 51)), ("native", None), ("48", 48)]
+    # STN-iCNN resizes its label map to any size, and each run of the command compiles it anew.
+    for flag, size in sizes if system == "fp_liif" else sizes[:1]:
         output = tmp_path / flag
         arguments = [f"--workdir={tmp_path / 'run'}", f"--output_dir={output}"]
         assert predict_main([*arguments, f"--output_size={flag}", *map(str, paths)]) == 0
@@ -312,12 +269,38 @@ def test_a_stream_reads_ahead_a_little(parsers: dict[str, FaceParser]) -> None:
     stream.close()
 
 
-@pytest.mark.parametrize("size", [0, (4, 0), (3, 4, 5), "native", 4.5, (90_000, 90_000)])
+@pytest.mark.parametrize("size", [0, (4, 0), (3, 4, 5), "native", 4.5, True, (90_000, 90_000)])
 def test_sizes_that_are_none_are_refused(size: Any, parsers: dict[str, FaceParser]) -> None:
     with pytest.raises(ValueError, match="size is"):
         parsers["fp_liif"](make_photo(), size=size)
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        parsers["fp_liif"](make_photo(), batch_size=0)
+
+
+@pytest.mark.parametrize("batch_size", [0, "4", True, 2.0])
+def test_batch_sizes_that_are_none_are_refused(
+    batch_size: Any, parsers: dict[str, FaceParser]
+) -> None:
+    with pytest.raises(ValueError, match=f"batch_size is {batch_size!r}: must be a whole number"):
+        parsers["fp_liif"](make_photo(), batch_size=batch_size)
+    with pytest.raises(ValueError, match="batch_size is"):
+        parsers["fp_liif"].stream([make_photo()], batch_size=batch_size)
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        "photo.png",
+        pathlib.Path("photo.png"),
+        png(make_photo()),
+        make_photo(),
+        make_photo()[..., 0],
+        Image.fromarray(make_photo()),
+    ],
+    ids=["str", "path", "bytes", "array", "grey array", "picture"],
+)
+def test_a_stream_of_a_single_photo_is_refused(photo: Any, parsers: dict[str, FaceParser]) -> None:
+    with pytest.raises(TypeError, match="stream takes several photos, as a list"):
+        parsers["fp_liif"].stream(photo)
+    assert len(list(parsers["fp_liif"].stream(np.stack([make_photo()] * 2), 8))) == 2
 
 
 def test_too_many_probabilities_are_refused(
@@ -327,139 +310,6 @@ def test_too_many_probabilities_are_refused(
     monkeypatch.setattr(parsed_photo, "MOST_PROBABILITIES", 1000)
     with pytest.raises(ParsedPhotoError, match="parse the photo at a smaller size"):
         _ = parsed.probabilities
-
-
-def test_a_parser_comes_from_a_run_or_a_file(tmp_path: pathlib.Path) -> None:
-    trained = untrained_models.fp_liif_checkpoint(num_classes=len(LAPA_AND_HELEN))
-    trained = dataclasses.replace(trained, class_names=LAPA_AND_HELEN)
-    save_run(tmp_path / "run", trained)
-    from_run = FaceParser.from_run(tmp_path / "run")
-    write_weights(tmp_path / "run", "best", tmp_path / "model.safetensors")
-    from_file = FaceParser.from_file(tmp_path / "model.safetensors")
-    expected = FaceParser(trained)(make_photo(), 20)
-    for parser, origin in ((from_run, "run"), (from_file, "model.safetensors")):
-        np.testing.assert_array_equal(parser(make_photo(), 20).labels, expected.labels)
-        assert repr(parser).startswith("FaceParser(FP-LIIF, 11 classes, ")
-        assert repr(parser).endswith(f"from {tmp_path / origin})")
-    assert repr(expected).startswith("ParsedPhoto(20x20: ")
-
-
-def test_a_parser_comes_with_the_package_and_finds_faces() -> None:
-    """A drawn face in a corner, a quarter as wide as the photo, is nothing to a parser of the whole photo."""
-    parser = FaceParser.from_pretrained("drawn")
-    assert repr(parser).endswith("from weights 'drawn')")
-    face = draw_face(41, 96, "photographic")
-    photo, truth = np.full((384, 384, 3), 90, np.uint8), np.zeros((384, 384), np.uint8)
-    photo[200:296, 40:136], truth[200:296, 40:136] = face.image, face.lapa_label_map
-    parsed, whole = parser(photo, find="auto"), parser(photo)
-    assert len(parsed.faces) == 1 and repr(parsed).endswith("1 face)")
-    assert mean_f1(parsed.labels, truth) > mean_f1(whole.labels, truth) + 0.3
-    assert not whole.faces
-    with pytest.raises(WeightsError, match="drawn"):
-        FaceParser.from_pretrained("painted")
-
-
-def mean_f1(labels: np.ndarray, truth: np.ndarray) -> float:
-    present = [label for label in range(1, 11) if (truth == label).any()]
-    both = [((labels == label) & (truth == label)).sum() for label in present]
-    each = [(labels == label).sum() + (truth == label).sum() for label in present]
-    return float(np.mean(2 * np.array(both) / np.array(each)))
-
-
-def test_faces_are_put_where_they_were_found(
-    parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = [Window(4, 10, 24, 40), Window(30, 20, 60, 50)]
-    monkeypatch.setattr(FaceFinder, "find", lambda *_: found)
-    monkeypatch.setattr(FaceFinder, "__init__", lambda *_: None)
-    photo, parser = make_photo(60, 50), parsers["fp_liif"]
-    for size, scale in ((None, 1), ((120, 100), 2)):
-        parsed = parser(photo, size, find="auto")
-        assert parsed.faces == tuple(tuple(scale * side for side in window) for window in found)
-        outside = np.ones(parsed.size, bool)
-        for window in found:
-            shown = Window(*(scale * side for side in window))
-            alone = parser(window.of(photo), shown.of(outside).shape)
-            assert (alone.labels != shown.of(parsed.labels)).mean() <= 2e-3  # ties within rounding
-            here = np.moveaxis(shown.of(np.moveaxis(parsed.probabilities, 0, -1)), -1, 0)
-            np.testing.assert_allclose(alone.probabilities, here, atol=1e-5)
-            shown.of(outside)[:] = False
-        assert not parsed.labels[outside].any()
-        np.testing.assert_array_equal(parsed.probabilities[0][outside], 1)
-
-
-def test_predict_finds_faces_as_the_parser_does(
-    checkpoints: dict[str, InferenceCheckpoint],
-    parsers: dict[str, FaceParser],
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(FaceFinder, "find", lambda *_: [Window(4, 10, 24, 30)])
-    photo = tmp_path / "photo.png"
-    photo.write_bytes(png(make_photo()))
-
-    def run(system: str) -> int:
-        save_run(tmp_path / system, checkpoints[system])
-        arguments = [f"--workdir={tmp_path / system}", f"--output_dir={tmp_path / 'out'}"]
-        return predict_main([*arguments, "--find=auto", "--output_size=40x30", str(photo)])
-
-    assert run("fp_liif") == 0
-    expected = parsers["fp_liif"](photo, (40, 30), find="auto")
-    assert expected.faces == ((4, 10, 24, 30),)
-    labels = np.asarray(Image.open(tmp_path / "out" / "photo_labels.png"))
-    np.testing.assert_array_equal(labels, expected.labels)
-    with pytest.raises(SystemExit, match="error: faces are found by their skin"):
-        run("stn_icnn")
-
-
-def test_where_no_faces_are_found_the_photo_is_parsed_as_a_whole(
-    parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(FaceFinder, "find", lambda *_: [])
-    monkeypatch.setattr(FaceFinder, "__init__", lambda *_: None)
-    many = [make_photo(seed=seed) for seed in range(3)]
-    for whole, parsed in zip(
-        parsers["fp_liif"](many), parsers["fp_liif"](many, find="auto"), strict=True
-    ):
-        np.testing.assert_array_equal(whole.labels, parsed.labels)
-
-
-def test_a_model_that_cannot_find_faces_says_so(parsers: dict[str, FaceParser]) -> None:
-    with pytest.raises(FindError, match="use find='none'"):
-        parsers["stn_icnn"](make_photo(), find="auto")
-    with pytest.raises(ValueError, match="find is 'all'"):
-        parsers["fp_liif"](make_photo(), find="all")
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("data.image_size", 10**9, "config.data.image_size is 1000000000"),
-        ("model.name", "other", "its metadata cannot be read"),
-        ("model", [1], "its metadata cannot be read"),
-        ("loss.temperature", "hot", "config.loss.temperature is 'hot'"),
-    ],
-)
-def test_settings_in_a_file_are_checked(
-    field: str, value: Any, message: str, tmp_path: pathlib.Path
-) -> None:
-    config = json_config(untrained_models.fp_liif_checkpoint().config)
-    *groups, name = field.split(".")
-    functools.reduce(dict.__getitem__, groups, config)[name] = value
-    path = tmp_path / "model.safetensors"
-    metadata = {"fpliif_jax": json.dumps({"config": config, "class_names": list(CLASS_NAMES)})}
-    safetensors.numpy.save_file({"weight": np.zeros(1, np.float32)}, path, metadata)
-    with pytest.raises(InteropError, match=message):
-        FaceParser.from_file(path)
-
-
-def test_a_file_without_settings_needs_a_config(
-    checkpoints: dict[str, InferenceCheckpoint], tmp_path: pathlib.Path
-) -> None:
-    save_run(tmp_path / "run", checkpoints["fp_liif"])
-    write_weights(tmp_path / "run", "best", tmp_path / "model.pth")
-    with pytest.raises(InteropError, match="give the config that the weights were trained with"):
-        FaceParser.from_file(tmp_path / "model.pth")
 
 
 @pytest.mark.parametrize("decoder", ["liif", "conv_unet"])
@@ -494,7 +344,7 @@ def test_photos_of_any_size_compile_once(parsers: dict[str, FaceParser]) -> None
 
 def test_the_name_is_there_before_anything_heavy_is() -> None:
     program = (
-        "import time; start = time.perf_counter(); import fpliif_jax, sys; "
+        "import fpliif_jax, sys; "
         "assert 'FaceParser' in dir(fpliif_jax) and 'jax' not in sys.modules; "
         "fpliif_jax.FaceParser; assert 'jax' in sys.modules"
     )

@@ -1,0 +1,113 @@
+"""Tests of FaceParser's `find`: faces that do not fill the photo."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from blotchy_photos import make_photo, png, save_run
+from PIL import Image
+
+from fpliif_jax import FaceParser
+from fpliif_jax.data_builders.synthetic_faces.drawing import draw_face
+from fpliif_jax.predict.__main__ import main as predict_main
+from fpliif_jax.predict.find_faces import FaceFinder, FindError
+from fpliif_jax.predict.windows import Window
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
+from fpliif_jax.weights import WeightsError
+
+
+def test_a_parser_comes_with_the_package_and_finds_faces() -> None:
+    """A drawn face in a corner, a quarter as wide as the photo, is nothing to a parser of the whole photo."""
+    parser = FaceParser.from_pretrained("drawn")
+    assert repr(parser).endswith("from weights 'drawn')")
+    face = draw_face(41, 96, "photographic")
+    photo, truth = np.full((384, 384, 3), 90, np.uint8), np.zeros((384, 384), np.uint8)
+    photo[200:296, 40:136], truth[200:296, 40:136] = face.image, face.lapa_label_map
+    parsed, whole = parser(photo, find="auto"), parser(photo)
+    assert len(parsed.faces) == 1 and repr(parsed).endswith("1 face)")
+    assert mean_f1(parsed.labels, truth) > mean_f1(whole.labels, truth) + 0.3
+    assert not whole.faces
+    with pytest.raises(WeightsError, match="drawn"):
+        FaceParser.from_pretrained("painted")
+
+
+def mean_f1(labels: np.ndarray, truth: np.ndarray) -> float:
+    present = [label for label in range(1, 11) if (truth == label).any()]
+    both = [((labels == label) & (truth == label)).sum() for label in present]
+    each = [(labels == label).sum() + (truth == label).sum() for label in present]
+    return float(np.mean(2 * np.array(both) / np.array(each)))
+
+
+def test_faces_are_put_where_they_were_found(
+    parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Window(4, 10, 24, 40), Window(30, 20, 60, 50)]
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: found)
+    monkeypatch.setattr(FaceFinder, "__init__", lambda *_: None)
+    photo, parser = make_photo(60, 50), parsers["fp_liif"]
+    for size, scale in ((None, 1), ((120, 100), 2)):
+        parsed = parser(photo, size, find="auto")
+        assert parsed.faces == tuple(tuple(scale * side for side in window) for window in found)
+        outside = np.ones(parsed.size, bool)
+        for window in found:
+            shown = Window(*(scale * side for side in window))
+            alone = parser(window.of(photo), shown.of(outside).shape)
+            assert (alone.labels != shown.of(parsed.labels)).mean() <= 2e-3  # ties within rounding
+            here = np.moveaxis(shown.of(np.moveaxis(parsed.probabilities, 0, -1)), -1, 0)
+            np.testing.assert_allclose(alone.probabilities, here, atol=1e-5)
+            shown.of(outside)[:] = False
+        assert not parsed.labels[outside].any()
+        np.testing.assert_array_equal(parsed.probabilities[0][outside], 1)
+
+
+def test_predict_finds_faces_as_the_parser_does(
+    checkpoints: dict[str, InferenceCheckpoint],
+    parsers: dict[str, FaceParser],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: [Window(4, 10, 24, 30)])
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(png(make_photo()))
+
+    def run(system: str) -> int:
+        save_run(tmp_path / system, checkpoints[system])
+        arguments = [f"--workdir={tmp_path / system}", f"--output_dir={tmp_path / 'out'}"]
+        return predict_main([*arguments, "--find=auto", "--output_size=40x30", str(photo)])
+
+    assert run("fp_liif") == 0
+    expected = parsers["fp_liif"](photo, (40, 30), find="auto")
+    assert expected.faces == ((4, 10, 24, 30),)
+    labels = np.asarray(Image.open(tmp_path / "out" / "photo_labels.png"))
+    np.testing.assert_array_equal(labels, expected.labels)
+    with pytest.raises(SystemExit, match="error: faces are found by their skin"):
+        run("stn_icnn")
+
+
+def test_where_no_faces_are_found_the_photo_is_parsed_as_a_whole(
+    parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: [])
+    monkeypatch.setattr(FaceFinder, "__init__", lambda *_: None)
+    many = [make_photo(seed=seed) for seed in range(3)]
+    for whole, parsed in zip(
+        parsers["fp_liif"](many), parsers["fp_liif"](many, find="auto"), strict=True
+    ):
+        np.testing.assert_array_equal(whole.labels, parsed.labels)
+
+
+def test_a_model_that_cannot_find_faces_says_so(parsers: dict[str, FaceParser]) -> None:
+    with pytest.raises(FindError, match="use find='none'"):
+        parsers["stn_icnn"](make_photo(), find="auto")
+    with pytest.raises(ValueError, match="find is 'all'"):
+        parsers["fp_liif"](make_photo(), find="all")
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_face_at_the_edge_has_a_pixel_of_the_smallest_label_maps(
+    size: int, parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: [Window(80, 81, 99, 100)])
+    parsed = parsers["fp_liif"](make_photo(100, 100), size, find="auto")
+    assert parsed.labels.shape == (size, size)
+    assert parsed.faces == ((size - 1, size - 1, size, size),)
