@@ -7,6 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 import ml_collections
+from absl import logging
 
 from fpliif_jax.data.batches import Batch, EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset
@@ -14,7 +15,7 @@ from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog
 from fpliif_jax.run_folder.same_run import refuse_swapped_sides
 from fpliif_jax.systems import create_model, parse_protocols
@@ -99,7 +100,10 @@ def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
         state, _ = checkpoint.restore(run.workdir, "last", state)
     else:
         name = before[-1].name if before else None
-        variables = variables_to_start_from(config, run.workdir, variables, name, stage.fresh)
+        names = run.dataset.class_names
+        variables = variables_to_start_from(
+            config, run.workdir, variables, name, stage.fresh, names
+        )
         state = init_state(variables, stage, optimizer)
     state = parallel.replicate(state)
     numbers = fitting.numbers_of_run(progress)
@@ -151,8 +155,11 @@ def variables_to_start_from(
     initial: dict[str, Any],
     stage_before: str | None,
     fresh: tuple[str, ...],
+    class_names: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The networks as the stage before left them, or those of `other_networks`; `fresh` ones as they are initially.
+
+    A warning names the first class that another run or the package's weights have of another name than `class_names`.
 
     Raises:
       UserError: see `other_networks`.
@@ -160,7 +167,9 @@ def variables_to_start_from(
     if stage_before is not None:
         loaded = load_for_inference(workdir, f"after_{stage_before}").variables
     elif config.train.get("init_from"):
-        loaded = other_networks(config, initial)
+        other = other_networks(config, initial)
+        _warn_of_other_classes(other.class_names, class_names, config.train.init_from)
+        loaded = other.variables
     else:
         return initial
     return {
@@ -172,8 +181,20 @@ def variables_to_start_from(
     }
 
 
-def other_networks(config: ml_collections.ConfigDict, initial: dict[str, Any]) -> dict[str, Any]:
-    """The networks that config.train.init_from names: of another run, or weights of the package.
+def _warn_of_other_classes(then: tuple[str, ...], now: tuple[str, ...], origin: str) -> None:
+    differing = [pair for pair in zip(then, now, strict=False) if pair[0] != pair[1]]
+    if differing:
+        logging.warning(
+            "%d classes of config.train.init_from=%s have other names in this run's data, such as %r, there %r: "
+            "training starts from what was learnt of those",
+            len(differing), origin, differing[0][1], differing[0][0],
+        )  # fmt: skip
+
+
+def other_networks(
+    config: ml_collections.ConfigDict, initial: dict[str, Any]
+) -> InferenceCheckpoint:
+    """The model whose networks config.train.init_from names: of another run, or the package's.
 
     Args:
       config: of the run.
@@ -191,4 +212,4 @@ def other_networks(config: ml_collections.ConfigDict, initial: dict[str, Any]) -
         other = load_for_inference(origin, config.train.get("init_checkpoint", "best"))
     refuse_swapped_sides(other.sides_are_swapped, origin)
     checkpoint.check_same_arrays(other.variables, initial, origin)
-    return other.variables
+    return other

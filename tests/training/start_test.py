@@ -20,7 +20,8 @@ from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.training import loop
-from fpliif_jax.weights import WeightsError, shipped
+from fpliif_jax.training.prepare import variables_to_start_from
+from fpliif_jax.weights import WeightsError, shipped, shipped_model
 
 
 def started(config: ml_collections.ConfigDict, start: str | None) -> ml_collections.ConfigDict:
@@ -79,6 +80,23 @@ def test_a_run_of_before_there_was_the_field_goes_on() -> None:
     check_same_run(progress, config, "f" * 64, "RUN")
     with pytest.raises(checkpoint.CheckpointError, match="config.train.init_from was None"):
         check_same_run(progress, started(config, "weights:drawn"), "f" * 64, "RUN")
+
+
+def test_a_start_from_other_classes_of_the_same_number_is_told_in_one_line(
+    caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
+) -> None:
+    config = started(drawn_faces.get_config(), "weights:drawn")
+    drawn = shipped_model.load("drawn")
+
+    def warnings_with(names: tuple[str, ...]) -> list[str]:
+        caplog.clear()
+        variables_to_start_from(config, tmp_path, drawn.variables, None, (), names)
+        return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    assert warnings_with(drawn.class_names) == []
+    (line,) = warnings_with((*drawn.class_names[:-1], "beard"))
+    assert line.startswith("1 classes of config.train.init_from=weights:drawn have other names")
+    assert "'beard', there 'hair'" in line and "\n" not in line
 
 
 @pytest.mark.parametrize(
