@@ -514,10 +514,13 @@ def test_the_report_compares_groups_on_the_same_images(
         assert comparison.difference == pytest.approx(one[key] - two[key], abs=1e-9)
         assert comparison.interval[0] < comparison.difference < comparison.interval[1]
     assert len(table.comparisons) == 3
+    # One that was scored on other label maps of the same names is in none.
+    other = write_maps(tmp_path / "other", {name: MAPS["face_0"] for name in MAPS})
+    score(other, tmp_path / "two", f"--output={tmp_path / 'runs' / 'three'}")
     # A run of ours on other images stands beside them, and in no comparison of images.
     made_runs.write_run(tmp_path / "runs" / "seed0", made_runs.config_of(), {"256": 90.0})
     with_ours, _ = analyse(tmp_path / "runs")
-    assert len(with_ours.groups) == 3
+    assert len(with_ours.groups) == 4
     same = next(table for table in with_ours.tables if table.identifier == "images")
     assert len(same.comparisons) == 3
     write_report(with_ours, {}, tmp_path / "report", photos=False)
