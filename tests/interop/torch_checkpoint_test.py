@@ -158,6 +158,11 @@ def test_a_model_or_a_system_that_does_not_fit_is_named(checkpoint_file: pathlib
         checkpoint.CheckpointError, match="does not fit the config: batch_stats/localisation/"
     ):
         interop.read_weights(checkpoint_file, config)
+    deep = stn_icnn_helen_official.get_config()
+    deep.model.interlinked_layers = 100
+    message = r"config\.model\.interlinked_layers is 100, and the weights are of 3"
+    with pytest.raises(interop.InteropError, match=message):
+        interop.read_weights(checkpoint_file, deep)
     with pytest.raises(interop.InteropError, match="--config=stn_icnn_helen_official"):
         interop.read_weights(checkpoint_file, lapa.get_config())
     with pytest.raises(interop.InteropError, match="there is no file nowhere.pth"):
