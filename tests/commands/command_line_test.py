@@ -33,6 +33,7 @@ COMMANDS = (
     "experiments.report",
     "experiments.reproduce",
     "experiments.robustness",
+    "experiments.score",
     "fpliif_jax.export",
     "fpliif_jax.interop",
     "fpliif_jax.main",
