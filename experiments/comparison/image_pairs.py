@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.study import Comparison, ReportTable, ScoreKey
@@ -75,20 +73,18 @@ def _difference(
     same_images = set(pair[0].example_ids) == set(pair[1].example_ids)
     if pair[0].class_names != pair[1].class_names or not same_images:
         return None
-    stacked = image_bootstrap.stack(pair)
-    truth = stacked.sum(axis=-1)
-    paired = image_bootstrap.paired_difference(stacked)
-    if paired is None or not np.array_equal(truth[0], truth[1]):
+    paired = image_bootstrap.paired_runs(*pair)
+    if paired.difference is None or not paired.same_truth:
         return None
     return Comparison(
         a=f"{unique_label(first, lines)}, {key.protocol}",
         b=f"{unique_label(second, lines)}, {key.protocol}",
         metric=key.metric,
         class_name=key.class_name,
-        difference=paired.estimate,
-        interval=(paired.low, paired.high),
+        difference=paired.difference.estimate,
+        interval=(paired.difference.low, paired.difference.high),
         test="paired bootstrap over images",
-        n=stacked.shape[1],
+        n=paired.images,
         p=None,
         p_holm=None,
         equivalent_p=None,

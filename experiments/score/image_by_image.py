@@ -74,8 +74,10 @@ def differences(
                 reasons.append("it has other classes")
             elif set(other.example_ids) != set(ids):
                 reasons.append("it was evaluated on other images")
+            elif (paired := image_bootstrap.paired_runs(own, other)).difference is None:
+                reasons.append("the mean F1 of one of the two is undefined")
             else:
-                found.append(_difference(subject, run, entry, own, other))
+                found.append(_difference(subject, run, entry, paired))
     if not found:
         reason = reasons[0] if reasons else f"no evaluation of {subject.split} at the same size"
         raise AgainstError(f"--against={folder}: nothing to compare image by image: {reason}")
@@ -92,20 +94,18 @@ def _only_run(folder: pathlib.Path) -> Run:
 
 
 def _difference(
-    subject: Subject, run: Run, entry: dict, own: Matrices, other: Matrices
+    subject: Subject, run: Run, entry: dict, paired: image_bootstrap.PairedRuns
 ) -> Difference:
-    stacked = image_bootstrap.stack([own, other])
-    paired = image_bootstrap.paired_difference(stacked)
     return Difference(
         entry["row"],
         subject.system,
         run.name,
         entry["checkpoint"],
-        paired.estimate,
-        paired.low,
-        paired.high,
-        len(own.example_ids),
-        bool((stacked[0].sum(axis=-1) == stacked[1].sum(axis=-1)).all()),
+        paired.difference.estimate,
+        paired.difference.low,
+        paired.difference.high,
+        paired.images,
+        paired.same_truth,
     )
 
 

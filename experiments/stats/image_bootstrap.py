@@ -9,6 +9,7 @@ Scores are in percent, the rest of the statistics in F1 (or IoU) points.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -208,6 +209,33 @@ def paired_difference(
     first, second = np.asarray(score(matrices.sum(axis=1, dtype=np.int64)), np.float64)
     resampled = _resample(matrices, score, of_images, resamples)
     return _describe(first - second, resampled[:, 0] - resampled[:, 1], level)
+
+
+class PairedRuns(NamedTuple):
+    """Two runs on the same images.
+
+    Attributes:
+      difference: of their mean F1, the first less the second; None where it is undefined.
+      same_truth: whether both were scored on the same label maps, as far as the pixels of each class tell.
+      images: how many.
+    """
+
+    difference: Resampled | None
+    same_truth: bool
+    images: int
+
+
+def paired_runs(first: Matrices, second: Matrices) -> PairedRuns:
+    """Compares two runs image by image.
+
+    Raises:
+      RunError: see `stack`.
+    """
+    stacked = stack([first, second])
+    truth = stacked.sum(axis=-1)
+    return PairedRuns(
+        paired_difference(stacked), np.array_equal(truth[0], truth[1]), stacked.shape[1]
+    )
 
 
 def _resample(
