@@ -9,7 +9,6 @@ Scores are in percent, the rest of the statistics in F1 (or IoU) points.
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -211,7 +210,8 @@ def paired_difference(
     return _describe(first - second, resampled[:, 0] - resampled[:, 1], level)
 
 
-class PairedRuns(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class PairedRuns:
     """Two runs on the same images.
 
     Attributes:
