@@ -10,10 +10,9 @@ from absl import logging
 
 from fpliif_jax import systems
 from fpliif_jax.commands import compilation_cache
-from fpliif_jax.data import dataset, resize
+from fpliif_jax.data import dataset, renamed_labels, resize
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.data.facial_parts import facial_parts_table
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
@@ -70,11 +69,10 @@ def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
       SettingsError: says how many classes the data set has, or which of the face's parts it lacks.
     """
     num_classes, names = config.model.num_classes, dataset.class_names
-    if config.data.labels == "facial_parts":
-        try:
-            facial_parts_table(dataset.metadata.class_names)
-        except ValueError as error:
-            raise SettingsError(str(error)) from error
+    try:
+        renamed_labels.class_table(config.data.labels, dataset.metadata.class_names)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     if num_classes != len(names):
         raise SettingsError(
             f"config.model.num_classes is {num_classes}; {dataset.metadata.name} has {len(names)} classes: set "

@@ -6,7 +6,7 @@ import numpy as np
 
 from fpliif_jax.configs import stn_icnn_celebamask_hq, stn_icnn_helen
 from fpliif_jax.data.canvas import canvas_size
-from fpliif_jax.data.facial_parts import facial_parts_table
+from fpliif_jax.data.renamed_labels import class_table
 from fpliif_jax.data.resize import resize_label_map
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 
@@ -35,7 +35,7 @@ def canvas_of(dataset: str, names: tuple[str, ...]) -> Canvas | None:
     if dataset not in _CANVASES:
         return None
     data = _CANVASES[dataset].get_config().data
-    return Canvas(data.image_size, data.label_resize, facial_parts_table(names))
+    return Canvas(data.image_size, data.label_resize, class_table("facial_parts", names))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,13 +11,11 @@ import numpy as np
 from absl import logging
 
 from fpliif_jax import choices
-from fpliif_jax.data import canvas, resize_cache, splits
+from fpliif_jax.data import canvas, renamed_labels, resize_cache, splits
 from fpliif_jax.data_builders import class_names, prepare, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.prepared import label_digests
-
-LABELS = ("all", "facial_parts")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +35,7 @@ class Dataset:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes in label maps; index = id."""
-        if self.config.labels == "facial_parts":
-            return class_names.FACIAL_PARTS
-        return self.metadata.class_names
+        return renamed_labels.class_names_of(self.config.labels, self.metadata.class_names)
 
     @property
     def whose_left(self) -> str:
@@ -203,7 +199,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
       ValueError: names the impossible field, its value and what it may be.
     """
     choices.check("config.data.framing", config.framing, canvas.FRAMINGS)
-    choices.check("config.data.labels", config.labels, LABELS)
+    choices.check("config.data.labels", config.labels, renamed_labels.LABELS)
     splits.check_settings(config)
     longest_side = config.get("longest_side")
     if longest_side is not None and config.framing != "canvas":

@@ -9,9 +9,8 @@ import ml_collections
 import numpy as np
 from PIL import Image
 
-from fpliif_jax.data import canvas, resize, resize_cache, splits
+from fpliif_jax.data import canvas, renamed_labels, resize, resize_cache, splits
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.data.facial_parts import facial_parts_table
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.prepared.prepared_split import reporting_damage
@@ -91,14 +90,13 @@ def _images(config: ml_collections.ConfigDict) -> resize_cache.ResizedArray:
 
 def _labels(dataset: Dataset, size: int) -> resize_cache.ResizedArray:
     config, num_classes = dataset.config, len(dataset.class_names)
-    parts = config.labels == "facial_parts"
-    table = facial_parts_table(dataset.metadata.class_names) if parts else None
+    table = renamed_labels.class_table(config.labels, dataset.metadata.class_names)
     filters = f"{config.label_resize}-{config.bicubic}"
     if config.label_resize == "nearest":
         filters = "nearest"
     on_canvas = config.framing == "canvas"
     prefix, frame = ("canvas-", _frame(config)) if on_canvas else ("", size)
-    kind = "facial_parts" if parts else "labels"
+    kind = "labels" if table is None else config.labels
     if class_names.whose_left(dataset.metadata.class_names) != dataset.whose_left:
         kind += "-swapped"  # without it: the parts as they were before their sides were swapped
     return resize_cache.ResizedArray(

@@ -12,7 +12,7 @@ import ml_collections
 from flax import traverse_util
 
 from fpliif_jax import systems
-from fpliif_jax.data import sides
+from fpliif_jax.data import renamed_labels, sides
 from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.interop.file_formats import read_file, sha256
 from fpliif_jax.run_folder import checkpoint, config_fields
@@ -160,8 +160,8 @@ def _class_names(
     path: str | os.PathLike[str], metadata: str | None, config: ml_collections.ConfigDict
 ) -> tuple[str, ...]:
     names = BUILDERS[config.data.name].CLASS_NAMES
-    if config.data.labels == "facial_parts":
-        names = class_names.FACIAL_PARTS
+    if config.data.labels != renamed_labels.AS_THEY_ARE:
+        names = renamed_labels.class_names_of(config.data.labels, names)
     elif not names:  # those of the set that the weights were trained on, or are to be evaluated on
         names = _names_in_file(metadata) or prepare.class_names(
             config.data.name, config.data.data_dir

@@ -94,7 +94,7 @@ FIELDS: dict[str, Field] = {
     "data.framing": Field(Choice(canvas.FRAMINGS)),
     "data.bicubic": Field(Choice(resize.BICUBIC_FILTERS)),
     "data.label_resize": Field(Choice(resize.LABEL_METHODS)),
-    "data.labels": Field(Choice(("all", "facial_parts"))),
+    "data.labels": Field(Choice(("all", "facial_parts", "lapa"))),
     "data.split": Field(Choice(("official", "random", "first"))),
     "data.split_counts": Field(Numbers(_COUNT_OR_0, 3, is_optional=True)),
     "data.split_fractions": Field(Numbers(Number(0, 1), 3)),

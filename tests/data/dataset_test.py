@@ -12,8 +12,8 @@ from PIL import Image
 from tiny_run import tiny_config
 
 from fpliif_jax.data import canvas, resize, resize_cache
-from fpliif_jax.data.dataset import LABELS, Dataset, load_dataset
-from fpliif_jax.data.facial_parts import facial_parts_table
+from fpliif_jax.data.dataset import Dataset, load_dataset
+from fpliif_jax.data.renamed_labels import LABELS, class_table
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
@@ -215,7 +215,7 @@ def test_settings_do_not_share_files_in_the_cache(
         "canvas-labels-32-class_bicubic-pillow.npy",
         "canvas-facial_parts-32-class_bicubic-pillow.npy",
     }
-    config.label_resize = "nearest"
+    config.update({"labels": "facial_parts", "label_resize": "nearest"})
     _load(config, "validation")
     assert (folder / "canvas-facial_parts-32-nearest.npy").exists()
 
@@ -455,7 +455,24 @@ def test_counts_of_an_official_split_are_the_sets_own() -> None:
 def test_a_set_without_one_of_the_parts_is_refused() -> None:
     names = tuple(name for name in class_names.LAPA_AND_HELEN if name != "nose")
     with pytest.raises(ValueError, match=r"'facial_parts'.*no nose among .*left_brow.*'all'"):
-        facial_parts_table(names)
+        class_table("facial_parts", names)
+    with pytest.raises(ValueError, match=r"'lapa'.*no skin, hair among its"):
+        class_table("lapa", class_names.FACIAL_PARTS)
+
+
+def test_celebamask_hq_in_lapas_classes() -> None:
+    """Each class by hand: the person's left is the picture's right, glasses are skin, the rest is background."""
+    expected = {
+        "skin": "skin", "nose": "nose", "eye_g": "skin", "l_eye": "right_eye", "r_eye": "left_eye",
+        "l_brow": "right_brow", "r_brow": "left_brow", "mouth": "inner_mouth", "u_lip": "upper_lip",
+        "l_lip": "lower_lip", "hair": "hair",
+    }  # fmt: skip
+    table = class_table("lapa", class_names.CELEBAMASK_HQ)
+    names = [class_names.LAPA_AND_HELEN[label] for label in table]
+    assert dict(zip(class_names.CELEBAMASK_HQ, names, strict=True)) == {
+        name: expected.get(name, "background") for name in class_names.CELEBAMASK_HQ
+    }
+    assert class_table("lapa", class_names.LAPA_AND_HELEN) is None
 
 
 @pytest.mark.parametrize(

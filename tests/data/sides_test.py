@@ -12,7 +12,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data import sides
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.data.facial_parts import facial_parts_table
+from fpliif_jax.data.renamed_labels import class_table
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.errors import DataError
@@ -69,6 +69,7 @@ def _config(name: str, downloads: pathlib.Path, labels: str) -> ml_collections.C
         ("lapa", "facial_parts", PICTURES_SIDES),
         ("helen", "facial_parts", PICTURES_SIDES),
         ("celebamask_hq", "facial_parts", PICTURES_SIDES),
+        ("celebamask_hq", "lapa", PICTURES_SIDES),
     ],
 )
 def test_sides_lie_where_the_set_has_them(
@@ -96,10 +97,24 @@ def test_three_sets_of_the_same_faces_have_the_same_parts(downloads: pathlib.Pat
     assert np.all(maps["celebamask_hq"][differ] == 0) and differ.mean() < 0.02
 
 
+def test_the_same_faces_have_lapas_classes_where_celebamask_hq_is_labelled_so(
+    downloads: pathlib.Path,
+) -> None:
+    lapa, celebamask_hq = (
+        load_split(load_dataset(_config(name, downloads, labels)), "train", (64,)).labels[64]
+        for name, labels in (("lapa", "all"), ("celebamask_hq", "lapa"))
+    )
+    # They differ beneath eyeglasses alone, which LaPa looks through.
+    differ = lapa != celebamask_hq
+    skin, hair = map(class_names.LAPA_AND_HELEN.index, ("skin", "hair"))
+    assert np.isin(celebamask_hq[differ], (0, skin)).all() and differ.mean() < 0.02
+    assert (celebamask_hq == hair).mean() > 0.05 and (celebamask_hq == skin).mean() > 0.05
+
+
 @pytest.mark.skipif(not MINI.is_dir(), reason="the mini set of CelebAMask-HQ is not here")
 def test_sides_of_photographs() -> None:
     names, native, mapped = class_names.CELEBAMASK_HQ, [], []
-    table = facial_parts_table(names)
+    table = class_table("facial_parts", names)
     for path in sorted(MINI.glob("*.png"))[:100]:
         labels = np.asarray(Image.open(path))
         native += pixels_on_the_left_first(labels, names, PERSONS_SIDES)
@@ -211,7 +226,7 @@ def test_parts_that_an_earlier_version_resized_are_not_used(downloads: pathlib.P
     config = _config("celebamask_hq", downloads, "facial_parts")
     loaded = load_dataset(config)
     split = load_split(loaded, "train", (64,))
-    (made,) = pathlib.Path(downloads, "prepared").glob("resized/celebamask*/train/*swapped*.npy")
+    (made,) = pathlib.Path(downloads, "prepared").glob("resized/celebamask*/train/facial_parts-swapped*.npy")
     made.with_name("facial_parts-64-nearest.npy").write_bytes(b"an earlier version's")
     again = load_split(loaded, "train", (64,))
     np.testing.assert_array_equal(again.labels[64], split.labels[64])

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fpliif_jax.data.canvas import place_labels_on_canvas
-from fpliif_jax.data.facial_parts import facial_parts_table
+from fpliif_jax.data.renamed_labels import class_table
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN, mirrored_classes
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.comparison.analysis import analyse
@@ -186,7 +186,7 @@ def test_the_canvas_is_that_of_stn_icnn(size: tuple[int, int]) -> None:
     truth, prediction = draws.integers(0, 19, (2, *size)).astype(np.uint8)
     canvas = counting.canvas_of("celebamask_hq", CELEBAMASK_HQ)
     counter = counting.Counter(CELEBAMASK_HQ, "nearest", canvas)
-    parts = facial_parts_table(CELEBAMASK_HQ)
+    parts = class_table("facial_parts", CELEBAMASK_HQ)
     shape = size if max(size) <= 512 else (512, 15)  # 20 · 512 / 700 = 14.6
     placed = [
         place_labels_on_canvas(parts[one], 512, shape, 9, "nearest") for one in (truth, prediction)
