@@ -135,8 +135,8 @@ def map_back(
 
     A canvas pixel takes the nearest pixel of a crop. Outside a crop its part is certainly absent:
     background 1, labels 0. The background of the whole is the product of the six backgrounds; the
-    labels are those of the parts, so the nine values need not add up to one. A θ whose scale is zero or
-    not finite covers no pixel.
+    labels are those of the parts, so the nine values need not add up to one. A θ whose scale is not
+    finite, or zero or so small that it has no inverse in float32, covers no pixel.
 
     Args:
       part_probabilities: six of float [B, size, size, 1 + number of the part's labels]; the sizes may differ.
@@ -154,7 +154,7 @@ def map_back(
         indices, insides = [], []
         for axis in (1, 0):  # y, x
             scale, shift = theta[:, part, axis, axis, None], theta[:, part, axis, 2, None]
-            is_usable = jnp.isfinite(scale) & jnp.isfinite(shift) & (scale != 0)
+            is_usable = jnp.isfinite(scale) & jnp.isfinite(shift) & jnp.isfinite(1 / scale)
             scale = jnp.where(is_usable, scale, 1.0)
             position = _pixels(grid[None] * (1 / scale) + -shift / scale, size, form)
             index, inside = _nearest(position, size)

@@ -1,5 +1,8 @@
 """Crops, their inverse and the parts' centres against slices, PyTorch, SciPy and hand-made cases."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import literal_stn_icnn as literal
@@ -10,19 +13,22 @@ from scipy import ndimage
 
 from fpliif_jax.data.facial_parts import PART_LABELS
 from fpliif_jax.systems.stn_icnn import grid_transformer
-from fpliif_jax.systems.stn_icnn.grid_transformer import (
-    LARGEST_SIDE,
-    centres_of_theta,
-    crop_images,
-    crop_labels,
-    map_back,
-    part_centroids,
-    part_targets,
-    theta_of_centres,
-)
+from fpliif_jax.systems.stn_icnn.grid_transformer import LARGEST_SIDE, part_targets
 
 functional = torch.nn.functional
 
+
+def compiled(function: Callable[..., Any], *settings: str) -> Callable[..., Any]:
+    """As in the model, where it is a part of one program: op by op each shape takes dozens."""
+    return jax.jit(function, static_argnames=settings)
+
+
+crop_images = compiled(grid_transformer.crop_images, "size", "form")
+crop_labels = compiled(grid_transformer.crop_labels, "size", "form")
+map_back = compiled(grid_transformer.map_back, "side", "form")
+part_centroids = compiled(grid_transformer.part_centroids, "floor")
+theta_of_centres = compiled(grid_transformer.theta_of_centres, "size", "side", "form")
+centres_of_theta = compiled(grid_transformer.centres_of_theta, "side", "form")
 # A position p on a canvas is rounded to p · 6e-8: to 4e-6 pixels at 64², 6e-5 at 1024², and there is
 # one on each axis. Neighbouring pixels differ by 1 at most.
 TOLERANCE = 1e-4
@@ -117,10 +123,9 @@ def test_equation_21_with_pixels_centred_at_a_half_gives_slices_bit_for_bit(
     # Eq. 21 as printed, for x = c + ½.
     np.testing.assert_array_equal(theta[..., 0, 0], np.float32(size / side))
     np.testing.assert_array_equal(theta[..., 1, 2], -1 + 2 * (centres[..., 0] + 0.5) / side)
-    crop = jax.jit(crop_images, static_argnums=(2, 3))
     expected = slices(canvas, centres, size)
     assert (expected == 0).any()  # some windows stick out
-    np.testing.assert_array_equal(crop(canvas, theta, size, form), expected)
+    np.testing.assert_array_equal(crop_images(canvas, theta, size, form), expected)
     images, by_torch = literal.channels_first(canvas), torch.tensor(np.asarray(theta))
     sampled = literal.crop(images, by_torch, size, align_corners=False)
     np.testing.assert_array_equal(literal.channels_last(sampled), expected)
@@ -130,7 +135,7 @@ def test_equation_21_with_pixels_centred_at_a_half_gives_slices_bit_for_bit(
 
     even = size - 1
     theta = theta_of_centres(jnp.asarray(centres), even, side, form)
-    crops = np.asarray(crop(canvas, theta, even, form))
+    crops = np.asarray(crop_images(canvas, theta, even, form))
     sampled = literal.crop(images, torch.tensor(np.asarray(theta)), even, align_corners=False)
     # Half way between pixels, but for the rounding of positions.
     np.testing.assert_allclose(crops, literal.channels_last(sampled), rtol=0, atol=TOLERANCE)
