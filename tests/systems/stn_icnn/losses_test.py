@@ -8,6 +8,8 @@ from needs_torch import torch
 
 from fpliif_jax.systems.stn_icnn import losses
 
+SUM_AND_GRADIENT = jax.jit(jax.value_and_grad(losses.segmentation_sum), static_argnums=3)
+
 
 def _example(channels: int, scale: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(channels)
@@ -37,9 +39,7 @@ def _torch_sum(logits: np.ndarray, labels: np.ndarray, kind: str) -> tuple[float
 @pytest.mark.parametrize("channels", [2, 4, 9])
 def test_segmentation_losses_are_pytorchs(kind: str, channels: int) -> None:
     logits, labels = _example(channels)
-    found, gradient = jax.value_and_grad(losses.segmentation_sum)(
-        jnp.asarray(logits), jnp.asarray(labels), jnp.ones(3), kind
-    )
+    found, gradient = SUM_AND_GRADIENT(logits, labels, np.ones(3, np.float32), kind)
     wanted, wanted_gradient = _torch_sum(logits, labels, kind)
     # float32 against float64: 60 terms of rounding 6e-8.
     assert float(found) == pytest.approx(wanted, rel=1e-5)
@@ -48,10 +48,10 @@ def test_segmentation_losses_are_pytorchs(kind: str, channels: int) -> None:
 
 def test_binary_cross_entropy_of_a_certain_error_is_its_distance_not_infinite() -> None:
     """log(1 − p) where p rounds to 1: PyTorch's float32 would stop at −100, or at −17."""
-    logits = jnp.array([[[[60.0, 0.0, 0.0]]]])
-    labels = jnp.array([[[1]]])
-    found, gradient = jax.value_and_grad(losses.segmentation_sum)(
-        logits, labels, jnp.ones(1), "binary_cross_entropy"
+    logits = np.array([[[[60, 0, 0]]]], np.float32)
+    labels = np.array([[[1]]])
+    found, gradient = SUM_AND_GRADIENT(
+        logits, labels, np.ones(1, np.float32), "binary_cross_entropy"
     )
     # −log p_1 = 60; −log(1 − p_0) = 60 − log 2; the third is certain enough to cost nothing.
     assert float(found) == pytest.approx((60 + 60 - np.log(2)) / 3, rel=1e-6)
@@ -61,11 +61,9 @@ def test_binary_cross_entropy_of_a_certain_error_is_its_distance_not_infinite() 
 @pytest.mark.parametrize("kind", losses.SEGMENTATION_LOSSES)
 def test_padding_counts_for_nothing(kind: str) -> None:
     logits, labels = _example(4)
-    weights = jnp.array([1.0, 0.0, 1.0])
+    weights = np.array([1, 0, 1], np.float32)
     logits[1] = np.nan
-    found, gradient = jax.value_and_grad(losses.segmentation_sum)(
-        jnp.asarray(logits), jnp.asarray(labels), weights, kind
-    )
+    found, gradient = SUM_AND_GRADIENT(logits, labels, weights, kind)
     wanted, _ = _torch_sum(logits[[0, 2]], labels[[0, 2]], kind)
     assert float(found) == pytest.approx(wanted, rel=1e-5)
     np.testing.assert_array_equal(gradient[1], 0)
@@ -80,7 +78,7 @@ def test_an_unknown_loss_is_named() -> None:
 def test_smooth_l1_is_pytorchs() -> None:
     random = np.random.default_rng(0)
     theta, target = (random.normal(size=(3, 6, 2, 3)).astype(np.float32) for _ in range(2))
-    found = losses.smooth_l1_sum(jnp.asarray(theta), jnp.asarray(target), jnp.ones((3, 6)))
+    found = jax.jit(losses.smooth_l1_sum)(theta, target, np.ones((3, 6), np.float32))
     wanted = torch.nn.functional.smooth_l1_loss(
         torch.from_numpy(theta), torch.from_numpy(target), reduction="sum"
     )
@@ -89,11 +87,12 @@ def test_smooth_l1_is_pytorchs() -> None:
 
 
 def test_absent_parts_count_for_nothing() -> None:
-    theta, target = jnp.zeros((1, 6, 2, 3)), jnp.ones((1, 6, 2, 3))
-    weights = jnp.array([[1.0, 0.0, 1.0, 1.0, 0.0, 1.0]])
-    assert float(losses.smooth_l1_sum(theta, target, weights)) == 4 * 6 * 0.5
+    theta, target = (np.full((1, 6, 2, 3), value, np.float32) for value in (0, 1))
+    weights = np.array([[1, 0, 1, 1, 0, 1]], np.float32)
+    assert float(jax.jit(losses.smooth_l1_sum)(theta, target, weights)) == 4 * 6 * 0.5
 
 
 def test_a_mean_of_nothing_is_zero() -> None:
-    assert float(losses.mean(jnp.float32(0), jnp.float32(0))) == 0
-    assert float(losses.mean(jnp.float32(3), jnp.float32(2))) == 1.5
+    mean = jax.jit(losses.mean)
+    assert float(mean(np.float32(0), np.float32(0))) == 0
+    assert float(mean(np.float32(3), np.float32(2))) == 1.5
