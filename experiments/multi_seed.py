@@ -51,13 +51,14 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
 
     from fpliif_jax import preflight
     from fpliif_jax.experiments.launching import launch
+    from fpliif_jax.experiments.plans.seeds import read_seeds
     from fpliif_jax.experiments.plans.study_file import Study
     from fpliif_jax.experiments.stats import seed_statistics  # noqa: F401 - what it lacks is an error before the runs
 
     # Looking at settings must not take the memory of a GPU that the runs are to have.
     jax.config.update("jax_platforms", "cpu")
     options.check_options(flags)
-    seeds = options.read_seeds(flags.seeds)
+    seeds = read_seeds(flags.seeds)
     config = command_line.config_of(passed_on)
     preflight.check_settings(config)
     _check_framework(flags.framework, config)

@@ -1,10 +1,14 @@
-"""Runs the experiments behind a table of the papers: one command a table.
+"""Runs a planned study: the experiments behind a table of the papers, or a plan of your own; one command a plan.
 
-    python -m experiments.reproduce                              lists the tables
+    python -m experiments.reproduce                              lists the plans
     python -m experiments.reproduce table5 --scale=smoke         every command, in minutes, on drawn faces
     python -m experiments.reproduce table5 --scale=small         small networks on drawn faces, five seeds
     python -m experiments.reproduce table5 --config.data.manual_dir=DOWNLOADS          as published
+    python -m experiments.reproduce mine.toml --dry_run          what a plan of your own would run and answer
     python -m experiments.report --runs=runs/table5 --output=runs/table5/report
+
+The plan is frozen before the first run, in WORKDIR/plan.json with digest and commit. Later starts go on with it; what
+differs is an error, and what is new needs --extend: the report marks it as added later, and judges what was planned.
 
 Each variant and seed is a run of its own, in WORKDIR/<variant>/seed<seed>: finished ones are skipped, interrupted ones
 go on, one that fails stops no other. --config.FIELD=VALUE goes to all runs.
@@ -14,181 +18,167 @@ the published settings and data, and nothing else.
 """
 
 import argparse
+import dataclasses
 import pathlib
 import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import options
 from fpliif_jax.experiments.plans import scales, tables
-from fpliif_jax.experiments.plans.variant import Table, Variant
+from fpliif_jax.experiments.plans.seeds import read_seeds, seeds_text
+from fpliif_jax.experiments.plans.variant import Table
 
 if TYPE_CHECKING:
     from fpliif_jax.experiments.launching.jobs import Job
+    from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, Version
 
 _COMMAND = "experiments.reproduce"
-
-# Its output is a folder; what needs no data is measured without.
-_BENCHMARK = "fpliif_jax.experiments.benchmark"
-_BENCHMARK_FLAGS = ("--parts=latency", "--dtypes=float32")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs what is not finished, or lists the tables."""
     flags, passed_on = _parse(arguments)
-    if flags.table is None:
-        print(listing())
-        return
     typed = shlex.join(sys.argv[1:] if arguments is None else arguments)
     command_line.run(_COMMAND, _work, flags, passed_on, typed)
 
 
 def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
+    if flags.table is None:
+        print(listing())
+        return
+
     import jax
 
-    from fpliif_jax.experiments.launching import launch
+    from fpliif_jax.experiments.launching import launch, plan_jobs
+    from fpliif_jax.experiments.plans import frozen_plan
     from fpliif_jax.experiments.plans.study_file import Study
+    from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
     # Looking at settings must not take the memory of a GPU that the runs are to have.
     jax.config.update("jax_platforms", "cpu")
     options.check_options(flags)
-    table = tables.table_named(flags.table)
-    seeds = options.read_seeds(flags.seeds or scales.DEFAULT_SEEDS[flags.scale])
+    table, text = tables.plan_and_text(flags.table)
     suffix = "" if flags.scale == "paper" else f"-{flags.scale}"
     workdir = pathlib.Path(flags.workdir or f"runs/{table.name}{suffix}").expanduser()
-    jobs = make_jobs(table, flags.scale, seeds, workdir, passed_on)
+    frozen = frozen_plan.read_frozen(workdir, workdir)
+    planned, chosen = _seeds(table, flags, frozen)
+    table = dataclasses.replace(table, seeds=tuple(planned))
+    configs = plan_jobs.configs_of(table, flags.scale, passed_on)
+    jobs = plan_jobs.jobs_of(table, configs, flags.scale, planned, workdir, passed_on)
     command = f"{command_line.command_name(_COMMAND)} {typed}"
+    version = frozen_plan.version_of(
+        table,
+        flags.scale,
+        text,
+        {name: flatten_config(json_config(config)) for name, config in configs.items()},
+        [job.name for job in jobs if job.seed is not None],
+        command,
+    )
+    if frozen is not None:
+        frozen = frozen_plan.continued(workdir, frozen, version, flags.extend)
+    elif not (workdir / "study.json").exists():
+        frozen = frozen_plan.FrozenPlan(version)
+    chosen_jobs = [job for job in jobs if job.seed is None or job.seed in chosen]
+    if flags.dry_run:
+        print(description(version, chosen_jobs, frozen))
+        return
+    if frozen is None:
+        print(f"{workdir} was begun before plans were frozen: it goes on without a plan")
     names = tuple(job.name for job in jobs)
-    study = Study(str(workdir), table, flags.scale, command, names)
-    trained = [variant for variant in table.variants if variant.trains]
-    configs = [
-        command_line.config_of((*_arguments(variant, flags.scale), *passed_on))
-        for variant in trained
-    ]
-    outcomes = launch.start(jobs, flags, study, configs)
+    study = Study(str(workdir), table, flags.scale, command, names, frozen)
+    trained = {variant.name for variant in table.variants if variant.trains}
+    with_data = [config for name, config in configs.items() if name in trained]
+    outcomes = launch.start(chosen_jobs, flags, study, with_data)
     launch.finish(outcomes, workdir)
 
 
+def _seeds(
+    table: Table, flags: argparse.Namespace, frozen: "FrozenPlan | None"
+) -> tuple[list[int], list[int]]:
+    """The seeds that are planned for variants without their own, and those that are to be run now.
+
+    What the plan's file says is planned, or --seeds where it says nothing; a later --seeds may be a part of that.
+    """
+    chosen = read_seeds(flags.seeds) if flags.seeds else None
+    before = frozen.last.table.seeds if frozen is not None else None
+    planned = list(table.seeds or before or chosen or read_seeds(scales.DEFAULT_SEEDS[flags.scale]))
+    own = {seed for variant in table.variants for seed in variant.seeds or ()}
+    chosen = chosen or sorted({*planned, *own})
+    new = [seed for seed in chosen if seed not in {*planned, *own}]
+    if new and (table.seeds or not flags.extend):
+        raise UserError(
+            f"--seeds has {seeds_text(new)}, and the plan has {seeds_text(planned)}; "
+            + ("add them to its file, and give" if table.seeds else "to add them give")
+            + " --extend: the report marks them as added later"
+        )
+    return sorted({*planned, *new}), chosen
+
+
 def listing() -> str:
-    """The tables that there are, a line each."""
-    lines = [f"{'table':<16}{'variants':>8}  what"]
-    for table in tables.TABLES:
-        lines.append(f"{table.name:<16}{len(table.variants):>8}  {table.title}")
+    """The plans that there are, a line each."""
+    plans = (*tables.TABLES, *tables.own_plans())
+    width = max(len(table.name) for table in plans) + 1
+    lines = [f"{'table':<{width}}{'variants':>8}  what"]
+    for table in plans:
+        lines.append(f"{table.name:<{width}}{len(table.variants):>8}  {table.title}")
     return "\n".join(lines)
 
 
-def make_jobs(
-    table: Table,
-    scale: str,
-    seeds: Sequence[int],
-    workdir: pathlib.Path,
-    passed_on: Sequence[str] = (),
-) -> "list[Job]":
-    """All runs of a table, seed by seed, so that an early end leaves whole comparisons.
-
-    A variant that is at this scale the same as another is left out, which is printed.
+def description(version: "Version", jobs: "Sequence[Job]", frozen: "FrozenPlan | None") -> str:
+    """What a plan runs and answers, in lines.
 
     Args:
-      table: of `experiments.plans.tables`.
-      scale: of `experiments.plans.scales`.
-      seeds: of the runs; what is not trained is done once.
-      workdir: of the study.
-      passed_on: --config.FIELD=VALUE for all.
-
-    Raises:
-      SettingsError: the settings of a variant are impossible.
+      version: the plan.
+      jobs: that are to be run now.
+      frozen: what of it is frozen, or would be; None: nothing is.
     """
-    variants = _different(table, scale, passed_on)
-    jobs = []
-    for seed in seeds:
-        for variant in variants:
-            if variant.trains:
-                jobs.append(_training_job(variant, scale, seed, workdir, passed_on))
-            elif seed == seeds[0]:
-                jobs.append(_measuring_job(variant, scale, workdir, passed_on))
-    return jobs
-
-
-def _different(table: Table, scale: str, passed_on: Sequence[str]) -> list[Variant]:
-    """The variants of a table whose settings differ at this scale; all are checked."""
-    from fpliif_jax import preflight
-
-    seen: dict[str, str] = {}
-    different = []
-    variants = tqdm(table.variants, desc="checking settings", unit="variant", leave=False)
-    for variant in variants:
-        config = command_line.config_of((*_arguments(variant, scale), *passed_on))
-        preflight.check_settings(config)
-        text = f"{config.to_json(sort_keys=True)} {variant.then} {variant.needs}"
-        if text in seen:
-            print(f"{variant.name} is at this scale the same as {seen[text]}: left out")
-            continue
-        seen[text] = variant.name
-        different.append(variant)
-    return different
-
-
-def _arguments(variant: Variant, scale: str) -> tuple[str, ...]:
-    return scales.as_arguments(*scales.scaled(variant, scale))
-
-
-def _training_job(
-    variant: Variant,
-    scale: str,
-    seed: int,
-    workdir: pathlib.Path,
-    passed_on: Sequence[str],
-) -> "Job":
-    from fpliif_jax.experiments.launching.jobs import Job, Step
-    from fpliif_jax.run_folder.run_config import json_config
-
-    folder = workdir / variant.name / f"seed{seed}"
-    arguments = (*_arguments(variant, scale), *passed_on, f"--config.seed={seed}")
-    needs = None
-    if variant.needs is not None:
-        needs = f"{variant.needs}/seed{seed}"
-        arguments += (f"--config.train.init_from={workdir / needs}",)
-    config = json_config(command_line.config_of(arguments))
-    train = Step("fpliif_jax.main", (*arguments, f"--workdir={folder}"), "results.json", config)
-    then = tuple(Step(module, (f"--workdir={folder}",), output) for module, output in variant.then)
-    return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs)
-
-
-def _measuring_job(
-    variant: Variant, scale: str, workdir: pathlib.Path, passed_on: Sequence[str]
-) -> "Job":
-    from fpliif_jax.experiments.launching.jobs import Job, Step
-    from fpliif_jax.run_folder.run_config import json_config
-
-    folder = workdir / variant.name
-    arguments = (*_arguments(variant, scale), *passed_on)
-    config = json_config(command_line.config_of(arguments))
-    sizes = ("--sizes=rows",) if variant.rows else ()  # STN-iCNN's labels have one size
-    steps = tuple(
-        Step(
-            module,
-            (*arguments, *_BENCHMARK_FLAGS, *sizes, f"--output={folder}")
-            if module == _BENCHMARK
-            else (*arguments, f"--output={folder / output}"),
-            output,
-            config,
+    table = version.table
+    finished = sum(job.is_finished for job in jobs)
+    lines = [
+        f"{table.title}",
+        f"plan {table.name}, scale {version.scale}, digest {version.digest[:16]}",
+        f"{len(version.runs)} runs planned, {len(jobs)} of them now, {finished} of these finished:",
+        *(f"  {job.name}{' (finished)' if job.is_finished else ''}" for job in jobs),
+        f"{len(version.questions)} questions:",
+    ]
+    for one in version.questions:
+        rows = f", {one.row}" if one.row else ""
+        against = f", {one.against_row}" if one.against_row else rows
+        lines.append(
+            f"  {one.name}: {one.text} ({one.variant}{rows} against {one.against}{against}: expected "
+            f"{one.expects})"
         )
-        for module, output in variant.then
-    )
-    return Job(variant.name, folder, steps)
+    if frozen is None:
+        lines.append("no plan is frozen: the study was begun before plans were")
+    return "\n".join(lines)
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """Own options, and what is passed on to the runs."""
     parser = command_line.CommandParser(_COMMAND, __doc__)
-    parser.add_argument("table", nargs="?", help="without it, the tables are listed")
+    parser.add_argument(
+        "table",
+        nargs="?",
+        metavar="PLAN",
+        help="name of a table of the papers, or FILE.toml; without it, the plans are listed",
+    )
     parser.add_argument("--scale", choices=scales.SCALES, default="paper")
-    parser.add_argument("--seeds", help="0,1,2 or 0-4 (the default; at scale smoke 0-1)")
+    parser.add_argument(
+        "--seeds", help="0,1,2 or 0-4; none: the plan's, else 0-4 (at scale smoke 0-1)"
+    )
     parser.add_argument("--workdir", help="folder of the study; none: runs/TABLE[-SCALE]")
+    parser.add_argument(
+        "--extend",
+        action="store_true",
+        help="add what the frozen plan has not: variants, seeds, questions, marked as added later",
+    )
+    parser.add_argument(
+        "--dry_run", action="store_true", help="say what would be run and answered, and do nothing"
+    )
     options.add_options(parser)
     return options.parse(parser, arguments)
 

@@ -25,6 +25,7 @@ class Line:
       label: in tables and figures.
       measured: its runs.
       variant: as published; None where the papers have no such experiment.
+      planned: the line of the plan that the runs were made for; None where there was no plan.
       framework: 'JAX' or 'PyTorch', as the label has it; '' where all runs of the study are of JAX.
     """
 
@@ -32,6 +33,7 @@ class Line:
     label: str
     measured: MeasuredGroup
     variant: Variant | None
+    planned: Variant | None = None
     framework: str = ""
 
     @property
@@ -131,12 +133,14 @@ def _line(
     framework = FRAMEWORKS[measured.group.framework] if shows_framework else ""
     first = next(iter(measured.runs.values()))
     study = _innermost(first.name, studies)
-    variant = study.variant_of(first.name) if study else None
-    if variant is not None:
-        label = f"{variant.label} ({framework})" if framework else variant.label
-        return Line(identifier, label, measured, variant, framework)
+    planned = study.variant_of(first.name) if study else None
+    if planned is not None:
+        label = f"{planned.label} ({framework})" if framework else planned.label
+        variant = planned if study.table.is_published else None
+        return Line(identifier, label, measured, variant, planned, framework)
     variant = deviations.variant_of(measured.results["config"])
-    return Line(identifier, _group_label(measured.group, framework), measured, variant, framework)
+    label = _group_label(measured.group, framework)
+    return Line(identifier, label, measured, variant, None, framework)
 
 
 def _group_label(group: Group, framework: str) -> str:

@@ -9,7 +9,7 @@ from fpliif_jax.experiments.comparison.lines import Line, published_table, study
 from fpliif_jax.experiments.comparison.report_row import of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.plans.variant import Table
+from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.published import PublishedValue
 
 CLASSES = "-classes"  # ends the name of a table by class
@@ -32,7 +32,7 @@ def published_tables(
     made: dict[tuple[str, str], tuple[Table | None, list[Line]]] = {}
     for line in lines:
         study = study_of(line, studies)
-        if study is not None and study.table is not None:
+        if study is not None and line.planned is not None:
             table, folder = study.table, study.folder
         else:
             table, folder = published_table(line), ""
@@ -63,7 +63,7 @@ def _table(
 ) -> ReportTable:
     if table is not None:
         order = [variant.name for variant in table.variants]
-        lines = sorted(lines, key=lambda line: order.index(line.variant.name))
+        lines = sorted(lines, key=lambda line: order.index(_variant(line).name))
     rows: list[ReportRow] = []
     for line in lines:
         for row in published_rows.rows_of(line, external):
@@ -84,10 +84,15 @@ def _against_baselines(table: Table, lines: Sequence[Line]) -> list[Comparison]:
     comparisons = []
     for framework in dict.fromkeys(line.framework for line in lines):
         same = [line for line in lines if line.framework == framework]
-        baseline = next((line for line in same if line.variant.name == table.baseline), None)
+        baseline = next((line for line in same if _variant(line).name == table.baseline), None)
         if baseline is not None:
             comparisons += published_rows.compare_lines(same, baseline)
     return published_rows.adjusted(comparisons)
+
+
+def _variant(line: Line) -> Variant:
+    """The line of its table that it is, or is about."""
+    return line.planned or line.variant
 
 
 def _with_distinct_labels(rows: Sequence[ReportRow], lines: Sequence[Line]) -> list[ReportRow]:

@@ -112,12 +112,14 @@ class Job:
       workdir: the folder; run.log there has what the steps print.
       steps: in order.
       needs: name of a job that must be finished first.
+      seed: of its run; None where nothing is trained, or no plan asks.
     """
 
     name: str
     workdir: pathlib.Path
     steps: tuple[Step, ...]
     needs: str | None = None
+    seed: int | None = None
 
     @property
     def is_finished(self) -> bool:

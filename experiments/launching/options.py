@@ -6,8 +6,6 @@ from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
 
-_MOST_SEEDS, _MOST_DIGITS = 1_000, 10
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --jobs, --launcher and the options of Slurm."""
@@ -55,29 +53,6 @@ def check_options(flags: argparse.Namespace) -> None:
             "--jobs is for --launcher=local; Slurm runs as many tasks as it has room for"
         )
     slurm_parameters(flags.slurm)
-
-
-def read_seeds(text: str) -> list[int]:
-    """'0,1,2' or '0-4' as whole numbers from 0, each once.
-
-    Raises:
-      UserError: it is neither.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise UserError(f"--seeds is {text!r}; it must be like 0,1,2 or 0-4")
-        ends = (first, last if dash else first)
-        if max(map(len, ends)) > _MOST_DIGITS or int(ends[1]) - int(ends[0]) >= _MOST_SEEDS:
-            raise UserError(
-                f"--seeds is {text!r}; it may name at most {_MOST_SEEDS:,} seeds of up to "
-                f"{_MOST_DIGITS} digits"
-            )
-        seeds += range(int(ends[0]), int(ends[1]) + 1)
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise UserError(f"--seeds is {text!r}; it must name at least one seed, and each once")
-    return seeds
 
 
 def slurm_parameters(text: str) -> dict[str, Any]:

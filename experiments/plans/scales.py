@@ -3,12 +3,15 @@
 paper   the published settings, on the real data
 small   the same comparison with small networks on drawn faces in the data set's layout: minutes a run on two cores
 smoke   seconds a run: shows that every command works; the scores mean nothing
+
+Of plans of one's own 'paper' is the plan as it is written, and 'smoke' a few of its steps on its own data.
 """
 
 import fractions
 import pathlib
 from typing import Any
 
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.plans.variant import Variant
 
@@ -93,6 +96,8 @@ _SMOKE: dict[str, dict[str, Any]] = {
         "data.train_subset": 0,
     },
 }
+# Of plans of one's own, whose experiments nothing small stands for: a few steps of each variant.
+_FEW_BATCHES = 3
 _IMAGE_SIZE = {"smoke": 32, "small": 64, "paper": 256}  # of FP-LIIF
 _EPOCHS = {"smoke": 1, "small": 10, "paper": 400}
 _BATCH = {"smoke": 6, "small": 8, "paper": 64}  # of FP-LIIF
@@ -103,10 +108,12 @@ def scaled(variant: Variant, scale: str) -> tuple[str, dict[str, Any]]:
     """The experiment file of a variant at a scale, and the fields that differ from it, in order.
 
     Raises:
-      UserError: the scale is unknown.
+      UserError: the scale is unknown, or there is none such of the experiment.
     """
     if scale not in SCALES:
         raise UserError(f"--scale is {scale!r}; it must be one of {', '.join(SCALES)}")
+    if scale != "paper" and variant.config not in _SMALL:
+        return variant.config, _few_steps(variant, scale)
     file, fields = variant.config, {}
     if scale != "paper":
         file, fields = _SMALL[variant.config]
@@ -136,11 +143,38 @@ def scaled_row(row: str, scale: str) -> str:
 
 
 def as_arguments(file: str, fields: dict[str, Any]) -> tuple[str, ...]:
-    """For the command line: --config=NAME --config.FIELD=VALUE …; the name works in any folder."""
+    """For the command line: --config=NAME --config.FIELD=VALUE …; the package's own files work in any folder."""
+    path = pathlib.PurePath(file)
     return (
-        f"--config={pathlib.PurePath(file).stem}",
+        f"--config={path.stem if path.parent.name == path.parts[0] == 'configs' else file}",
         *(f"--config.{name}={_text(fields[name])}" for name in fields),
     )
+
+
+def _few_steps(variant: Variant, scale: str) -> dict[str, Any]:
+    """The fields that make a few steps of a variant of a plan of one's own.
+
+    Raises:
+      UserError: another scale than 'smoke' is asked for.
+    """
+    if scale != "smoke":
+        raise UserError(
+            f"--scale={scale}: {variant.config} has no small version; leave --scale out to run {variant.name} as it "
+            "is planned, or give --scale=smoke for a few steps"
+        )
+    fields = dict(variant.overrides)
+    if variant.rows is not None:
+        fields["eval.rows"] = variant.rows
+    from fpliif_jax.run_folder.run_config import flatten_config  # here: it must not wait for JAX
+
+    config = flatten_config(command_line.config_of(as_arguments(variant.config, fields)).to_dict())
+    # One epoch in each stage of those that have a number of their own.
+    fields |= {field: 1 for field in config if field.endswith(".epochs") and config[field]}
+    return fields | {
+        "data.train_subset": _FEW_BATCHES * config["train.batch_size"],
+        "train.log_every_steps": 1,
+        "eval.num_pictures": 2,
+    }
 
 
 def _scaled_value(field: str, value: Any, scale: str) -> Any:

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from fpliif_jax.experiments.plans import frozen_plan
+from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.bounded_files import (
@@ -30,6 +32,7 @@ class Study:
       scale: 'smoke', 'small' or 'paper'; '' without a table.
       command: what the person typed.
       jobs: names of all runs that it was to make: their folders.
+      plan: as it was frozen before the first run; None where none was.
     """
 
     folder: str
@@ -37,6 +40,7 @@ class Study:
     scale: str
     command: str
     jobs: tuple[str, ...]
+    plan: FrozenPlan | None = None
 
     def variant_of(self, run_name: str) -> Variant | None:
         """The line of the table that a run (path from the common root) belongs to."""
@@ -50,7 +54,7 @@ class Study:
 
 
 def write_study(workdir: pathlib.Path, study: Study) -> None:
-    """Notes in WORKDIR/study.json what its runs are."""
+    """Notes in WORKDIR/study.json what its runs are, and before it in WORKDIR/plan.json what is planned."""
     workdir.mkdir(parents=True, exist_ok=True)
     content = {
         "table": study.table.name if study.table else "",
@@ -58,6 +62,8 @@ def write_study(workdir: pathlib.Path, study: Study) -> None:
         "command": study.command,
         "jobs": list(study.jobs),
     }
+    if study.plan is not None:
+        frozen_plan.write(workdir, study.plan)
     write_json(workdir / _NAME, content)
 
 
@@ -68,14 +74,20 @@ def read_studies(root: pathlib.Path) -> tuple[list[Study], list[str]]:
         for path in sorted(root.glob("/".join(["*"] * depth + [_NAME]))):
             folder = path.parent.relative_to(root).as_posix()
             name = "" if folder == "." else folder
+            plan = None
             try:
-                studies.append(_parse(name, parse_json(read_bytes(path, root, _LIMIT), _NAME)))
+                plan = frozen_plan.read_frozen(path.parent, root)
+            except UnreadableError as error:
+                problems.append(f"{path.parent.relative_to(root)}/{error}".removeprefix("./"))
+            try:
+                content = parse_json(read_bytes(path, root, _LIMIT), _NAME)
+                studies.append(_parse(name, content, plan))
             except UnreadableError as error:
                 problems.append(f"{path.relative_to(root)}: {error}")
     return studies, problems
 
 
-def _parse(folder: str, content: Any) -> Study:
+def _parse(folder: str, content: Any, plan: FrozenPlan | None) -> Study:
     texts = ("table", "scale", "command")
     if not isinstance(content, dict) or not all(isinstance(content.get(t), str) for t in texts):
         raise UnreadableError("it is not what a study leaves")
@@ -83,10 +95,12 @@ def _parse(folder: str, content: Any) -> Study:
     if not isinstance(jobs, list) or not all(_is_folder_inside(job) for job in jobs):
         raise UnreadableError("its jobs are not a list of folders inside it")
     tables = {table.name: table for table in TABLES}
+    if plan is not None:
+        tables[plan.last.table.name] = plan.last.table
     if content["table"] and content["table"] not in tables:
         raise UnreadableError(f"there is no table {content['table'][:50]!r}")
     table = tables.get(content["table"])
-    return Study(folder, table, content["scale"], content["command"], tuple(jobs))
+    return Study(folder, table, content["scale"], content["command"], tuple(jobs), plan)
 
 
 def _is_folder_inside(job: Any) -> bool:

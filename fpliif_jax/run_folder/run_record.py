@@ -85,14 +85,14 @@ def environment(data: Mapping[str, Any]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in jax.devices()],
         "process_count": jax.process_count(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "matmul_precision": jax.config.jax_default_matmul_precision or "default",
         "threefry_partitionable": jax.config.jax_threefry_partitionable,
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         **data,
     }
 
@@ -169,6 +169,11 @@ def _is_up_to(line: str, step: int) -> bool:
         return False
 
 
+def versions() -> dict[str, str | None]:
+    """Of the packages that a number may depend on; None for one that is not installed."""
+    return {name: _version(name) for name in PACKAGES}
+
+
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
@@ -176,7 +181,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """Commit of the code, with '+changes' where files differ from it; None outside a checkout."""
     if not fpliif_jax.IS_CHECKOUT:
         return None  # it may lie in somebody else's

@@ -16,6 +16,7 @@ from tiny_run import tiny_config
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import launch, local, options, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
+from fpliif_jax.experiments.plans.seeds import read_seeds
 
 
 @pytest.fixture(autouse=True)
@@ -241,13 +242,13 @@ def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -
     ],
 )
 def test_seeds_are_read(text: str, seeds: list[int]) -> None:
-    assert options.read_seeds(text) == seeds
+    assert read_seeds(text) == seeds
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000"])
 def test_other_seeds_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="--seeds is"):
-        options.read_seeds(text)
+        read_seeds(text)
 
 
 @pytest.mark.parametrize(

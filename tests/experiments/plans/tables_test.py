@@ -9,7 +9,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME
 from fpliif_jax.experiments.comparison.deviations import dataset_of
-from fpliif_jax.experiments.launching import local
+from fpliif_jax.experiments.launching import local, plan_jobs
 from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.plans.variant import Table
 from fpliif_jax.experiments.published import published_values
@@ -82,7 +82,7 @@ def test_rows_shrink_with_the_images(row: str, scale: str, found: str) -> None:
 
 def test_table_5_is_five_weights_seed_by_seed() -> None:
     table = tables.table_named("table5")
-    jobs = reproduce.make_jobs(table, "smoke", [0, 3], pathlib.Path("D"))
+    jobs = plan_jobs.make_jobs(table, "smoke", [0, 3], pathlib.Path("D"))
     weights = [0, 10, 20, 30, 40]
     assert [job.name for job in jobs] == [
         f"lambda={weight}/seed{seed}" for seed in (0, 3) for weight in weights
@@ -102,7 +102,7 @@ def test_variants_that_are_the_same_at_a_scale_are_made_once(
     table = tables.table_named("open_questions")
     variants = {v.name: v for v in table.variants}
     few = Table("few", "", (variants["default"], variants["cosine"], variants["area"]))
-    jobs = reproduce.make_jobs(few, "smoke", [0], pathlib.Path("D"))
+    jobs = plan_jobs.make_jobs(few, "smoke", [0], pathlib.Path("D"))
     assert [job.name for job in jobs] == ["default/seed0", "area/seed0"]
     assert "cosine is at this scale the same as default" in capsys.readouterr().out
 
@@ -110,7 +110,7 @@ def test_variants_that_are_the_same_at_a_scale_are_made_once(
 @pytest.mark.slow
 def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
     table = tables.table_named("stn_finetune")
-    jobs = {job.name: job for job in reproduce.make_jobs(table, "smoke", [0, 1], pathlib.Path("D"))}
+    jobs = {job.name: job for job in plan_jobs.make_jobs(table, "smoke", [0, 1], pathlib.Path("D"))}
     job = jobs["finetuned/seed1"]
     assert job.needs == "helen/seed1"
     assert job.steps[0].config["train"]["init_from"] == "D/helen/seed1"
@@ -118,7 +118,7 @@ def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
 
 def test_one_face_is_measured_without_sizes() -> None:
     table = tables.table_named("stn_efficiency")
-    jobs = {job.name: job for job in reproduce.make_jobs(table, "smoke", [0], pathlib.Path("D"))}
+    jobs = {job.name: job for job in plan_jobs.make_jobs(table, "smoke", [0], pathlib.Path("D"))}
     (step,) = jobs["one_face"].steps
     assert step.module == "fpliif_jax.experiments.benchmark"
     assert "--parts=latency" in step.arguments
@@ -128,7 +128,7 @@ def test_one_face_is_measured_without_sizes() -> None:
 
 def test_the_hidden_parts_are_measured_on_the_finished_run() -> None:
     table = tables.table_named("stn_fig5")
-    job = reproduce.make_jobs(table, "smoke", [0], pathlib.Path("D"))[0]
+    job = plan_jobs.make_jobs(table, "smoke", [0], pathlib.Path("D"))[0]
     train, robustness = job.steps
     assert train.output == "results.json"
     assert robustness.module == "fpliif_jax.experiments.robustness"
@@ -136,7 +136,7 @@ def test_the_hidden_parts_are_measured_on_the_finished_run() -> None:
 
 
 def test_cost_is_counted_once_whatever_the_seeds() -> None:
-    jobs = reproduce.make_jobs(tables.table_named("table6"), "smoke", [0, 1], pathlib.Path("D"))
+    jobs = plan_jobs.make_jobs(tables.table_named("table6"), "smoke", [0, 1], pathlib.Path("D"))
     assert [step.module for job in jobs for step in job.steps] == [
         "fpliif_jax.experiments.cost",
         "fpliif_jax.experiments.benchmark",

@@ -1,0 +1,142 @@
+"""The runs of a plan: a job for each variant and seed, seed by seed."""
+
+import pathlib
+from collections.abc import Collection, Sequence
+
+import ml_collections
+from tqdm import tqdm
+
+from fpliif_jax import preflight
+from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.launching.jobs import Job, Step
+from fpliif_jax.experiments.plans import scales
+from fpliif_jax.experiments.plans.variant import Table, Variant
+from fpliif_jax.run_folder.run_config import json_config
+
+# Its output is a folder; what needs no data is measured without.
+_BENCHMARK = "fpliif_jax.experiments.benchmark"
+_BENCHMARK_FLAGS = ("--parts=latency", "--dtypes=float32")
+
+
+def configs_of(
+    table: Table, scale: str, passed_on: Sequence[str] = ()
+) -> dict[str, ml_collections.ConfigDict]:
+    """The configs of the variants that are run at a scale, by name; all are checked.
+
+    A variant that is at this scale the same as another is left out, which is printed.
+
+    Raises:
+      SettingsError: the settings of a variant are impossible.
+    """
+    seen: dict[str, str] = {}
+    configs = {}
+    variants = tqdm(table.variants, desc="checking settings", unit="variant", leave=False)
+    for variant in variants:
+        config = command_line.config_of((*_arguments(variant, scale), *passed_on))
+        preflight.check_settings(config)
+        text = f"{config.to_json(sort_keys=True)} {variant.then} {variant.needs} {variant.trains}"
+        if text in seen:
+            print(f"{variant.name} is at this scale the same as {seen[text]}: left out")
+            continue
+        seen[text] = variant.name
+        configs[variant.name] = config
+    return configs
+
+
+def make_jobs(
+    table: Table,
+    scale: str,
+    seeds: Sequence[int],
+    workdir: pathlib.Path,
+    passed_on: Sequence[str] = (),
+) -> list[Job]:
+    """All runs of a plan, seed by seed, so that an early end leaves whole comparisons.
+
+    A variant that is at this scale the same as another is left out, which is printed.
+
+    Args:
+      table: the plan.
+      scale: of `experiments.plans.scales`.
+      seeds: of the runs of variants without their own; what is not trained is done once.
+      workdir: of the study.
+      passed_on: --config.FIELD=VALUE for all.
+
+    Raises:
+      SettingsError: the settings of a variant are impossible.
+      UserError: a variant starts from a run of a seed that is not planned.
+    """
+    return jobs_of(table, configs_of(table, scale, passed_on), scale, seeds, workdir, passed_on)
+
+
+def jobs_of(
+    table: Table,
+    names: Collection[str],
+    scale: str,
+    seeds: Sequence[int],
+    workdir: pathlib.Path,
+    passed_on: Sequence[str] = (),
+) -> list[Job]:
+    """As `make_jobs`, of the variants of these names."""
+    variants = [variant for variant in table.variants if variant.name in names]
+    seeds_of = {variant.name: variant.seeds or tuple(seeds) for variant in table.variants}
+    jobs = [
+        _measuring_job(variant, scale, workdir, passed_on)
+        for variant in variants
+        if not variant.trains
+    ]
+    trained = [variant for variant in variants if variant.trains]
+    for seed in sorted({seed for variant in trained for seed in seeds_of[variant.name]}):
+        for variant in trained:
+            if seed not in seeds_of[variant.name]:
+                continue
+            if variant.needs is not None and seed not in seeds_of[variant.needs]:
+                raise UserError(
+                    f"{variant.name} starts from {variant.needs}, whose seeds lack {seed}; plan it for both"
+                )
+            jobs.append(_training_job(variant, scale, seed, workdir, passed_on))
+    return jobs
+
+
+def _arguments(variant: Variant, scale: str) -> tuple[str, ...]:
+    return scales.as_arguments(*scales.scaled(variant, scale))
+
+
+def _training_job(
+    variant: Variant,
+    scale: str,
+    seed: int,
+    workdir: pathlib.Path,
+    passed_on: Sequence[str],
+) -> Job:
+    folder = workdir / variant.name / f"seed{seed}"
+    arguments = (*_arguments(variant, scale), *passed_on, f"--config.seed={seed}")
+    needs = None
+    if variant.needs is not None:
+        needs = f"{variant.needs}/seed{seed}"
+        arguments += (f"--config.train.init_from={workdir / needs}",)
+    config = json_config(command_line.config_of(arguments))
+    train = Step("fpliif_jax.main", (*arguments, f"--workdir={folder}"), "results.json", config)
+    then = tuple(Step(module, (f"--workdir={folder}",), output) for module, output in variant.then)
+    return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs, seed)
+
+
+def _measuring_job(
+    variant: Variant, scale: str, workdir: pathlib.Path, passed_on: Sequence[str]
+) -> Job:
+    folder = workdir / variant.name
+    arguments = (*_arguments(variant, scale), *passed_on)
+    config = json_config(command_line.config_of(arguments))
+    sizes = ("--sizes=rows",) if variant.rows else ()  # STN-iCNN's labels have one size
+    steps = tuple(
+        Step(
+            module,
+            (*arguments, *_BENCHMARK_FLAGS, *sizes, f"--output={folder}")
+            if module == _BENCHMARK
+            else (*arguments, f"--output={folder / output}"),
+            output,
+            config,
+        )
+        for module, output in variant.then
+    )
+    return Job(variant.name, folder, steps)

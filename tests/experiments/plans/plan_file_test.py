@@ -1,0 +1,178 @@
+"""Tests of experiments.plans.plan_file: what a plan of one's own means, and what is refused."""
+
+import pathlib
+
+import pytest
+
+from fpliif_jax.experiments.plans import plan_file, scales, tables
+from fpliif_jax.experiments.plans.plan_file import PlanError
+from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
+
+_PLAN = """
+title = "Does the edge loss help?"
+config = "synthetic"
+baseline = "with"
+seeds = "0-2,7"
+margin = 1
+rows = ["64", "48->64"]
+overrides.train.epochs = 2
+
+[variants.with]
+label = "λ = 10"
+seeds = "0,1"
+overrides."loss.edge_weight" = 10.0
+
+[variants.without]
+config = "own.py"
+overrides.loss.edge_weight = 0.0
+overrides.train.epochs = 3
+overrides.model.group_blocks = [1, 1]
+
+[questions.edge]
+text = "Is it lower without?"
+variant = "without"
+expects = "lower"
+class = "hair"
+metric = "f1"
+row = "48->64"
+"""
+
+
+def _write(folder: pathlib.Path, text: str) -> pathlib.Path:
+    path = folder / "edges.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_is_a_plan_of_the_form_of_the_papers_tables(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "own.py").touch()
+    table, text = plan_file.read_plan(_write(tmp_path, _PLAN))
+    assert text == _PLAN
+    assert table == Table(
+        name="edges",
+        title="Does the edge loss help?",
+        variants=(
+            Variant(
+                "with",
+                "λ = 10",
+                "configs/synthetic.py",
+                (
+                    ("train.epochs", 2),
+                    ("study.equivalence_margin", 1.0),
+                    ("loss.edge_weight", 10.0),
+                ),
+                rows=("64", "48->64"),
+                seeds=(0, 1),
+            ),
+            Variant(
+                "without",
+                "without",
+                str(tmp_path / "own.py"),
+                (
+                    ("train.epochs", 3),
+                    ("study.equivalence_margin", 1.0),
+                    ("loss.edge_weight", 0.0),
+                    ("model.group_blocks", (1, 1)),
+                ),
+                rows=("64", "48->64"),
+            ),
+        ),
+        baseline="with",
+        seeds=(0, 1, 2, 7),
+        questions=(
+            Question(
+                "edge",
+                "Is it lower without?",
+                "without",
+                "with",
+                Expectation.LOWER,
+                "f1",
+                "hair",
+                "48->64",
+            ),
+        ),
+        is_published=False,
+    )
+
+
+def test_the_content_of_a_plan_is_the_plan(tmp_path: pathlib.Path) -> None:
+    table, _ = plan_file.read_plan(_write(tmp_path, _PLAN))
+    assert plan_file.plan_of(plan_file.content_of(table), "edges", "plan.json") == table
+
+
+def test_without_questions_each_variant_is_compared_with_the_baseline() -> None:
+    asked = tables.table_named("table5").asked
+    assert [(one.variant, one.against, one.expects) for one in asked] == [
+        (f"lambda={weight}", "lambda=40", Expectation.DIFFERENT) for weight in (0, 10, 20, 30)
+    ]
+    assert tables.table_named("table1").asked == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("margin = 1", "margn = 1", "edges.toml: margn is no key of a plan"),
+        ("margin = 1", "margin = true", "edges.toml: margin must be a number"),
+        ('baseline = "with"', 'baseline = "wth"', "baseline is 'wth', which is no variant"),
+        ('baseline = "with"', "", "questions.edge.against is missing"),
+        ('seeds = "0-2,7"', 'seeds = "a"', "edges.toml: seeds is 'a'"),
+        ('seeds = "0,1"', "seeds = 3", "variants.with.seeds must be a text"),
+        ('config = "synthetic"', "", "variants.with has no config"),
+        ("[variants.with]", '[variants."../with"]', "variants.../with must be a name of letters"),
+        ("overrides.train.epochs = 2", "overrides.seed = 2", "is what the plan's key 'seeds'"),
+        ("overrides.train.epochs = 2", "overrides = 2", "overrides must be a table"),
+        ("train.epochs = 2", "train.epochs = 1979-05-27", "overrides.train.epochs must be a num"),
+        ('expects = "lower"', "", "expects must be one of higher, lower, different, equivalent"),
+        ('expects = "lower"', 'expects = "better"', "expects must be one of higher, lower"),
+        ('variant = "without"', 'variant = "with"', "compares a variant with itself"),
+        ('variant = "without"', "", "questions.edge.variant is missing"),
+        (
+            'text = "Is it lower without?"',
+            'text = "a\\u0007"',
+            "text must be one line of printable",
+        ),
+        ("[questions.edge]", "[questions.edge", "edges.toml is no TOML"),
+        ('rows = ["64", "48->64"]', "rows = 64", "rows must be a list of names"),
+    ],
+)
+def test_mistakes_name_the_file_the_key_and_what_to_do(
+    tmp_path: pathlib.Path, old: str, new: str, message: str
+) -> None:
+    assert _PLAN.count(old) == 1 or old.startswith(("margin", "overrides"))
+    with pytest.raises(Exception, match="edges.toml") as caught:
+        plan_file.read_plan(_write(tmp_path, _PLAN.replace(old, new, 1)))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_hostile_files_are_refused(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "edges.toml"
+    for content in (b"\xff", b"a = " + b"[" * 100_000, b"#" * 2**21):
+        path.write_bytes(content)
+        with pytest.raises(PlanError, match="edges.toml"):
+            plan_file.read_plan(path)
+    with pytest.raises(PlanError, match="cannot be read"):
+        plan_file.read_plan(tmp_path / "none.toml")
+    with pytest.raises(PlanError, match="cannot be read"):
+        plan_file.read_plan(tmp_path)
+
+
+def test_the_packages_own_plans_state_what_they_expect() -> None:
+    plans = {plan.name: plan for plan in tables.own_plans()}
+    assert set(plans) == {"photographs", "photographs_stn_icnn"}
+    for plan in plans.values():
+        assert tables.table_named(plan.name) == plan
+        asked_about = {name for one in plan.questions for name in (one.variant, one.against)}
+        assert asked_about == {variant.name for variant in plan.variants}
+        assert all(one.config.startswith("configs/") for one in plan.variants)
+
+
+def test_a_few_steps_of_a_plan_are_those_of_its_own_experiments() -> None:
+    plan = tables.table_named("photographs_stn_icnn")
+    file, fields = scales.scaled(plan.variants[0], "smoke")
+    assert file == "configs/stn_icnn_celebamask_hq_small.py"
+    assert fields["model.cropper"] == "centroid"
+    assert {value for field, value in fields.items() if field.endswith(".epochs")} == {1}
+    assert fields["data.train_subset"] == 48
+    with pytest.raises(Exception, match="has no small version"):
+        scales.scaled(plan.variants[0], "small")
