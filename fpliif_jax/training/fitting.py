@@ -23,6 +23,8 @@ Numbers = dict[str, Any]
 MICROBATCH, QUERY_CHUNK, REMAT = "train.microbatch", "model.query_chunk", "model.remat"
 # Of the memory that JAX may use: the rest is for the batches that wait, and for gaps between buffers.
 _SHARE = 0.85
+# A CPU is fastest where an activation of the encoder at full size stays in the cache: 8 MiB in float32.
+_CPU_ACTIVATION = 2**21
 
 
 def fixed_microbatch(settings: ml_collections.ConfigDict) -> int:
@@ -95,7 +97,8 @@ def choose(
 
     config.train.microbatch='auto' is, on GPUs and TPUs, the most of a device's rows whose step is planned to fit into
     0.85 of its memory, by halves, without a loop over query chunks; where not even one image fits so, one image in
-    chunks. On CPUs, and with batch norm, which has to see the whole batch, it is 0, all of the rows.
+    chunks. On CPUs it is the most, by halves, whose activations at full size have no more than 2²¹ values. Where that
+    is all of the rows, and with batch norm, which has to see the whole batch, it is 0.
 
     Args:
       config: of the experiment.
@@ -105,7 +108,7 @@ def choose(
       planned: the bytes that a step with such numbers takes; inf where it cannot even be compiled.
 
     Returns:
-      the numbers; and, where a microbatch was searched for, a line about it for the person.
+      the numbers; and, where a microbatch was chosen, a line about it for the person.
     """
     if "query_chunk" not in config.model:  # STN-iCNN, with batch norm
         return {MICROBATCH: fixed_microbatch(config.train)}, None
@@ -120,18 +123,26 @@ def choose(
         queries = queries if model.query_chunk == AUTO else model.query_chunk
         return with_queries(microbatch, queries, model.get("remat", False))
 
+    sizes = sorted({-(-rows // 2**power) for power in range(rows.bit_length() + 1)})
     if config.train.microbatch != AUTO or backend == "cpu" or model.norm == "batch":
-        microbatch = fixed_microbatch(config.train)
+        microbatch, line = fixed_microbatch(config.train), None
+        if config.train.microbatch == AUTO and model.norm != "batch":
+            most = _CPU_ACTIVATION // (math.prod(output_size) * model.features)
+            size = max(size for size in sizes if size <= max(1, most))
+            if size < rows:
+                microbatch, line = (
+                    size,
+                    f"microbatch: {size} of {rows} images at once, as a CPU is fastest",
+                )
         if model.query_chunk != AUTO:
-            return at_once(microbatch), None
+            return at_once(microbatch), line
         images = min(microbatch, rows) or rows
         plan = query_plan.plan_queries(
             backend, memory_bytes, images, output_size, model, is_training=True
         )
-        return with_queries(microbatch, *plan), None
+        return with_queries(microbatch, *plan), line
 
     memory = query_plan.UNKNOWN_MEMORY if memory_bytes is None else memory_bytes
-    sizes = sorted({-(-rows // 2**power) for power in range(rows.bit_length() + 1)})
     guesses = [query_plan.training_bytes(size, output_size, model) for size in sizes]
     largest = largest_that_fits(
         sizes, guesses, _SHARE * memory, lambda size: planned(at_once(size))

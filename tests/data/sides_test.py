@@ -226,7 +226,9 @@ def test_parts_that_an_earlier_version_resized_are_not_used(downloads: pathlib.P
     config = _config("celebamask_hq", downloads, "facial_parts")
     loaded = load_dataset(config)
     split = load_split(loaded, "train", (64,))
-    (made,) = pathlib.Path(downloads, "prepared").glob("resized/celebamask*/train/facial_parts-swapped*.npy")
+    (made,) = pathlib.Path(downloads, "prepared").glob(
+        "resized/celebamask*/train/facial_parts-swapped*.npy"
+    )
     made.with_name("facial_parts-64-nearest.npy").write_bytes(b"an earlier version's")
     again = load_split(loaded, "train", (64,))
     np.testing.assert_array_equal(again.labels[64], split.labels[64])
