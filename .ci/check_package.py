@@ -9,7 +9,9 @@ import tarfile
 import zipfile
 
 PARTS = ("fpliif_jax", "configs", "data_builders", "experiments")
-DATA = (".md", ".bib", ".txt", ".csv", ".css", ".js", ".jinja", ".py", ".safetensors", ".typed")
+DATA = tuple(
+    ".bib .css .csv .html .jinja .js .md .py .safetensors .svg .toml .txt .typed .webmanifest".split()
+)
 
 
 def main(from_sdist: str, from_tree: str, sdist: str) -> None:

@@ -28,6 +28,7 @@ SCRIPTS = {
     "fpliif_jax.predict": "fpliif-predict",
     "fpliif_jax.interop": "fpliif-weights",
     "fpliif_jax.export": "fpliif-export",
+    "fpliif_jax.demo": "fpliif-demo",
     "fpliif_jax.data_builders.prepare": "fpliif-prepare",
     "fpliif_jax.experiments.multi_seed": "fpliif-study",
     "fpliif_jax.experiments.reproduce": "fpliif-reproduce",

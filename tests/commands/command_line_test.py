@@ -34,6 +34,7 @@ COMMANDS = (
     "experiments.reproduce",
     "experiments.robustness",
     "experiments.score",
+    "fpliif_jax.demo",
     "fpliif_jax.export",
     "fpliif_jax.interop",
     "fpliif_jax.main",

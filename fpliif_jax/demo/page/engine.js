@@ -1,0 +1,80 @@
+// What the page knows of the thread that computes: questions and answers.
+
+import { PhotoError } from './photo.js';
+
+export class Engine {
+  /** @param {any} model what model.json says */
+  constructor(model) {
+    this.model = model;
+    this.questions = 0;
+    /** @type {Map<number, {resolve: Function, reject: Function, onProgress?: Function}>} */
+    this.open = new Map();
+    /** @type {Worker | undefined} */
+    this.worker = undefined;
+  }
+
+  /**
+   * Loads runtime and networks anew.
+   * @param {import('./network.js').Device} device @param {import('./network.js').Progress} onProgress
+   * @returns {Promise<{threads: number}>}
+   */
+  load(device, onProgress) {
+    this.worker?.terminate();
+    this.#fail('stopped');
+    this.worker = new Worker('worker.js', { type: 'module' });
+    this.worker.onmessage = ({ data }) => this.#receive(data);
+    this.worker.onerror = (event) => this.#fail(event.message || 'the thread that computes could not be started');
+    const report = (/** @type {any} */ { loaded, total }) => onProgress(loaded, total);
+    return this.#ask({ action: 'load', device, model: this.model }, [], report);
+  }
+
+  /** @param {Blob} face @returns {Promise<{equal: number, total: number}>} */
+  check(face) {
+    return this.#ask({ action: 'check', face });
+  }
+
+  /** @param {{file?: Blob, bitmap?: ImageBitmap}} source */
+  photo(source) {
+    return this.#ask({ action: 'photo', ...source }, source.bitmap ? [source.bitmap] : []);
+  }
+
+  /** @param {number} pane @param {{rows: number, columns: number}} size */
+  labels(pane, size) {
+    return this.#ask({ action: 'labels', pane, ...size });
+  }
+
+  /** @param {number} y @param {number} x @returns {Promise<{probabilities: number[]}>} */
+  point(y, x) {
+    return this.#ask({ action: 'point', y, x });
+  }
+
+  /** @param {ImageBitmap} bitmap @param {{rows: number, columns: number}} size */
+  frame(bitmap, size) {
+    return this.#ask({ action: 'frame', bitmap, ...size }, [bitmap]);
+  }
+
+  /** @param {object} question @param {Transferable[]} transferred @param {Function} [onProgress] @returns {Promise<any>} */
+  #ask(question, transferred = [], onProgress) {
+    const id = ++this.questions;
+    return new Promise((resolve, reject) => {
+      this.open.set(id, { resolve, reject, onProgress });
+      this.worker?.postMessage({ ...question, id }, transferred);
+    });
+  }
+
+  /** @param {any} message */
+  #receive({ id, answer, progress, error, isOfPhoto }) {
+    const question = this.open.get(id);
+    if (!question) return;
+    if (progress) return question.onProgress?.(progress);
+    this.open.delete(id);
+    if (answer) question.resolve(answer);
+    else question.reject(isOfPhoto ? new PhotoError(error) : new Error(error));
+  }
+
+  /** @param {string} reason */
+  #fail(reason) {
+    for (const { reject } of this.open.values()) reject(new Error(reason));
+    this.open.clear();
+  }
+}

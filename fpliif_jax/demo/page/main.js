@@ -1,0 +1,363 @@
+// The page: what is on it and what happens when somebody does something.
+
+import { Camera } from './camera.js';
+import { Engine } from './engine.js';
+import { shares } from './labels.js';
+import { Legend, percent, spoken } from './legend.js';
+import { prepare } from './offline.js';
+import { Pane, element } from './pane.js';
+import { PhotoError } from './photo.js';
+import { Readout } from './readout.js';
+import { saveLabels, saveOverlay } from './save.js';
+import { labelSize, longestSide, sizeText, stepOf } from './sizes.js';
+
+const FACES = 3;
+const ENOUGH = 0.999; // of the labels of a drawn face that have to be Python's
+const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+const find = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
+const work = find('work');
+const look = { opacity: 0.6, outlines: true, hidden: new Set() };
+/** @type {any} */
+let model;
+/** @type {Engine} */
+let engine;
+/** @type {Pane[]} */
+let panes = [];
+/** @type {Legend} */
+let legend;
+/** @type {Readout} */
+let readout;
+/** @type {Camera} */
+let camera;
+/** @type {Blob[]} */
+let faces = [];
+/** @type {File | Blob | undefined} */
+let waiting; // chosen while the network was being loaded
+let stem = 'photo'; // of the names of files that are saved
+let isSized = false; // whether the person chose the size of the live picture
+
+const shown = () => panes.filter((pane) => !pane.figure.hidden);
+const say = (/** @type {string} */ text) => (find('status').textContent = text);
+
+/** @param {unknown} error */
+function complain(error) {
+  say('');
+  const isKnown = error instanceof PhotoError;
+  find('alert-text').textContent = isKnown ? error.message : `Something went wrong: ${/** @type {Error} */ (error).message ?? error}`;
+  find('alert').hidden = false;
+  if (!isKnown) console.error(error);
+}
+
+const forgive = () => (find('alert').hidden = true);
+
+// -------------------------------------------------------------------------------------------- loading
+
+/** @param {number} loaded @param {number} total bytes */
+function onProgress(loaded, total) {
+  find('progress').value = loaded / total;
+  const mib = (/** @type {number} */ bytes) => (bytes / 2 ** 20).toFixed(1);
+  find('loading-text').textContent =
+    loaded < total ? `Loading the network: ${mib(loaded)} of ${mib(total)} MiB` : 'Starting the network…';
+}
+
+async function hasGpu() {
+  try {
+    const adapter = await /** @type {any} */ (navigator).gpu?.requestAdapter();
+    return Boolean(adapter) && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
+  } catch {
+    return false;
+  }
+}
+
+/** Loads the network and compares it with Python; on the processor where the graphics chip fails. @param {'cpu' | 'gpu'} device */
+async function load(device) {
+  work.dataset.state = 'loading';
+  try {
+    const { threads } = await engine.load(device, onProgress);
+    const { equal, total } = await engine.check(faces[0]);
+    const text = `${equal.toLocaleString('en')} of ${total.toLocaleString('en')}`;
+    if (equal < ENOUGH * total) throw new Error(`only ${text} labels of a drawn face are those of Python`);
+    const many = device === 'gpu' ? '' : ` ${threads} thread${threads > 1 ? 's' : ''}.`;
+    find('check').textContent = `${text} labels of a drawn face are Python's.${many}`;
+    find('device').value = device;
+    work.dataset.state = 'ready';
+    work.dataset.device = device;
+  } catch (error) {
+    if (device === 'cpu') throw error;
+    console.warn('WebGPU:', error);
+    await load('cpu');
+    find('device').querySelector('[value=gpu]').disabled = true;
+    find('check').textContent += ' The graphics chip could not be used.';
+  }
+}
+
+async function start() {
+  if (await prepare()) return;
+  const [answer, gpu, ...blobs] = await Promise.all([
+    fetch('model/model.json').then((response) => response.json()),
+    hasGpu(),
+    ...Array.from({ length: FACES }, (_, i) => fetch(`faces/${i}.png`).then((response) => response.blob())),
+  ]);
+  model = answer;
+  faces = blobs;
+  engine = new Engine(model);
+  build();
+  if (!gpu) find('device').closest('label').hidden = true;
+  await load(gpu ? 'gpu' : 'cpu');
+  if (waiting) await choose(waiting);
+}
+
+function build() {
+  look.hidden = new Set(model.class_names.flatMap((/** @type {string} */ name, /** @type {number} */ i) => (name === 'background' ? [i] : [])));
+  panes = [new Pane(0, stepOf(256), look, model), new Pane(1, stepOf(32), look, model)];
+  panes[1].figure.hidden = true;
+  panes.forEach(wire);
+  find('panes').append(...panes.map((pane) => pane.figure));
+  legend = new Legend(find('legend'), model, look.hidden, () => panes.forEach((pane) => pane.repaint()));
+  readout = new Readout(find('readout'), model, engine);
+  camera = new Camera(engine, liveSize, showFrame);
+  faces.forEach((face, i) => {
+    const picture = element('img', { src: URL.createObjectURL(face), alt: '', width: '96', height: '96' });
+    const button = element('button', { type: 'button', 'aria-label': `Drawn face ${i + 1}` }, picture);
+    button.addEventListener('click', () => choose(new File([face], `drawn_face_${i + 1}.png`)));
+    find('faces').append(button);
+  });
+  const side = model.whose_left === 'person' ? 'the person’s' : 'the picture’s';
+  find('sides').textContent = `Left and right are ${side}.`;
+  const parameters = model.parameters.toLocaleString('en');
+  find('about').textContent =
+    `${model.title}, ${parameters} parameters: ${model.description}. Made with fpliif_jax ${model.version} and ${model.runtime}.`;
+}
+
+// ---------------------------------------------------------------------------------------------- photos
+
+/** @param {Blob} file */
+async function choose(file) {
+  forgive();
+  if (work.dataset.state !== 'ready') {
+    waiting = file;
+    return say('The photo is labelled as soon as the network is loaded.');
+  }
+  waiting = undefined;
+  await freeze();
+  say('Looking at the photo…');
+  try {
+    const { bitmap, ms, runs } = await engine.photo({ file });
+    stem = 'name' in file ? String(file.name).replace(/\.\w+$/, '').slice(0, 80) || 'photo' : 'photo';
+    showPhoto(bitmap, ms, runs);
+    await Promise.all(shown().map(label));
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** @param {ImageBitmap} bitmap @param {{photo: number, encoder: number}} ms @param {number} runs */
+function showPhoto(bitmap, ms, runs) {
+  const old = panes[0].photo;
+  panes.forEach((pane) => pane.setPhoto(bitmap));
+  if (old !== bitmap) old?.close();
+  find('welcome').hidden = true;
+  for (const id of ['panes', 'tools', 'panel']) find(id).hidden = false;
+  find('ms-photo').textContent = milliseconds(ms.photo);
+  find('ms-encoder').textContent = milliseconds(ms.encoder);
+  find('ms-encoder').dataset.runs = `${runs}`;
+}
+
+const milliseconds = (/** @type {number} */ ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+
+/** Asks for the label map of a pane's slider; where others are asked for meanwhile, for the last alone. @param {Pane} pane */
+async function label(pane) {
+  if (!pane.photo || camera.isOn) return;
+  const photo = pane.photo;
+  pane.figure.classList.add('busy');
+  const answer = await engine.labels(pane.id, pane.wanted);
+  if (answer.outdated || pane.photo !== photo) return;
+  pane.figure.classList.remove('busy');
+  showLabels(pane, answer, answer.ms);
+  find('ms-encoder').dataset.runs = `${answer.runs}`;
+  describe(pane);
+}
+
+/** @param {Pane} pane @param {any} answer @param {number} ms of the decoder */
+function showLabels(pane, { labels, rows, columns }, ms) {
+  pane.setLabels(labels, { rows, columns }, ms);
+  if (pane.id === 0) {
+    legend.setShares(shares(labels, model.class_names.length));
+    find('ms-decoder').textContent = milliseconds(ms);
+    find('decoder-size').textContent = `at ${sizeText(rows, columns)}`;
+  }
+}
+
+/** Says in words what the picture shows. @param {Pane} pane */
+function describe(pane) {
+  const { rows, columns } = pane.size;
+  const found = shares(/** @type {Uint8Array} */ (pane.labels), model.class_names.length);
+  const parts = found.flatMap((share, i) => (share ? [`${spoken(model.class_names[i])} ${percent(share)}`] : []));
+  pane.canvas.setAttribute('aria-label', `Photo with its labels, ${columns} by ${rows}: ${parts.join(', ')}`);
+  say(`Labelled in ${sizeText(rows, columns)}.`);
+}
+
+// ---------------------------------------------------------------------------------------------- camera
+
+/** @param {number} width @param {number} height @param {import('./pace.js').Pace} pace */
+function liveSize(width, height, pace) {
+  if (!isSized) panes[0].step = pace.step(width, height);
+  return labelSize(width, height, longestSide(Number(panes[0].slider.value)));
+}
+
+/** @param {import('./camera.js').Frame} frame @param {number} perSecond */
+function showFrame(frame, perSecond) {
+  showPhoto(frame.bitmap, frame.ms, frame.runs);
+  showLabels(panes[0], frame, frame.ms.decoder);
+  find('fps').textContent = `${perSecond.toFixed(1)} frames/s`;
+}
+
+/** @param {boolean} isLive */
+function setLive(isLive) {
+  work.dataset.live = `${isLive}`;
+  find('fps-row').hidden = !isLive;
+  document.querySelectorAll('[data-do=freeze]').forEach((/** @type {any} */ button) => (button.hidden = !isLive));
+  document.querySelectorAll('[data-do=compare], [data-do^=save], #camera-button').forEach((/** @type {any} */ button) => (button.hidden = isLive));
+}
+
+async function film() {
+  if (work.dataset.state !== 'ready' || camera.isOn) return;
+  forgive();
+  compare(false);
+  isSized = false;
+  try {
+    say('Asking for the camera…');
+    const running = camera.start();
+    setLive(true);
+    say('Live: the size follows what this machine can do.');
+    stem = 'camera';
+    await running;
+  } catch (error) {
+    complain(error);
+  } finally {
+    setLive(false);
+  }
+}
+
+async function freeze() {
+  if (!camera.isOn) return;
+  await camera.stop();
+  await Promise.all(shown().map(label));
+}
+
+// ---------------------------------------------------------------------------------------- what is done
+
+/** @param {boolean} isOn */
+function compare(isOn) {
+  panes[1].figure.hidden = !isOn;
+  find('panes').classList.toggle('two', isOn);
+  document.querySelector('[data-do=compare]')?.setAttribute('aria-pressed', `${isOn}`);
+  if (isOn) label(panes[1]).catch(complain);
+}
+
+/** Points at a pixel, in all panes. @param {Pane} pane @param {import('./pane.js').Cell | undefined} cell */
+function point(pane, cell) {
+  if (!cell) {
+    panes.forEach((one) => ((one.cell = undefined), one.draw()));
+    return readout.clear();
+  }
+  const { x, y } = pane.centre(cell);
+  panes.forEach((one) => ((one.cell = one.labels && one.cellOf(x, y)), one.draw()));
+  readout.ask({ x, y });
+}
+
+/** @param {Pane} pane */
+function wire(pane) {
+  pane.slider.addEventListener('input', () => {
+    isSized = true;
+    pane.step = Number(pane.slider.value);
+    label(pane).catch(complain);
+  });
+  const onPointer = (/** @type {PointerEvent} */ event) => pane.labels && point(pane, pane.cellAt(event));
+  pane.canvas.addEventListener('pointermove', onPointer);
+  pane.canvas.addEventListener('pointerdown', onPointer);
+  pane.canvas.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && point(pane, undefined));
+  pane.canvas.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') return point(pane, undefined);
+    const move = MOVES[event.key];
+    if (!move || !pane.labels) return;
+    event.preventDefault();
+    const { row, column } = pane.cell ?? pane.cellOf(0.5, 0.5);
+    const far = event.shiftKey ? 10 : 1;
+    const within = (/** @type {number} */ i, /** @type {number} */ count) => Math.min(Math.max(i, 0), count - 1);
+    point(pane, {
+      row: within(row + move[0] * far, pane.size.rows),
+      column: within(column + move[1] * far, pane.size.columns),
+    });
+  });
+}
+
+const deeds = {
+  choose: () => find('file').click(),
+  camera: film,
+  freeze,
+  compare: () => compare(panes[1].figure.hidden),
+  'save-overlay': () => saveOverlay(panes[0], stem),
+  'save-labels': () => saveLabels(panes[0], stem),
+  all: () => legend.showAll(true),
+  none: () => legend.showAll(false),
+};
+
+document.addEventListener('click', (event) => {
+  const name = /** @type {HTMLElement} */ (event.target).closest?.('[data-do]')?.getAttribute('data-do');
+  if (name) Promise.resolve(deeds[name]()).catch(complain);
+});
+find('file').addEventListener('change', () => {
+  const [file] = find('file').files;
+  find('file').value = ''; // so that the same one can be chosen again
+  if (file) choose(file);
+});
+find('alert-close').addEventListener('click', forgive);
+find('opacity').addEventListener('input', () => {
+  look.opacity = Number(find('opacity').value) / 100;
+  find('opacity-value').textContent = `${find('opacity').value} %`;
+  panes.forEach((pane) => pane.draw());
+});
+find('outlines').addEventListener('change', () => {
+  look.outlines = find('outlines').checked;
+  panes.forEach((pane) => pane.repaint());
+});
+find('device').addEventListener('change', async () => {
+  try {
+    await freeze();
+    await load(find('device').value);
+    const bitmap = panes[0].photo;
+    if (!bitmap) return;
+    const answer = await engine.photo({ bitmap: await createImageBitmap(bitmap) });
+    showPhoto(answer.bitmap, answer.ms, answer.runs);
+    await Promise.all(shown().map(label));
+  } catch (error) {
+    complain(error);
+  }
+});
+document.addEventListener('paste', (event) => {
+  const [file] = event.clipboardData?.files ?? [];
+  if (file) choose(file);
+  else complain(new PhotoError('There is no picture in what was pasted.'));
+});
+const isFile = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files');
+document.addEventListener('dragover', (event) => {
+  event.preventDefault();
+  find('drop').hidden = !isFile(event);
+});
+document.addEventListener('dragleave', (event) => {
+  if (!event.relatedTarget) find('drop').hidden = true;
+});
+document.addEventListener('drop', (event) => {
+  event.preventDefault();
+  find('drop').hidden = true;
+  const [file] = event.dataTransfer?.files ?? [];
+  if (file) choose(file);
+  else complain(new PhotoError('Drop the file of a photo: links are not followed.'));
+});
+
+start().catch((error) => {
+  work.dataset.state = 'failed';
+  complain(new PhotoError(`The network could not be loaded (${error.message}). Load the page again.`));
+});

@@ -1,0 +1,109 @@
+// The two networks: the encoder, which sees a photo, and the decoder, which answers at coordinates.
+
+import { argmax } from './labels.js';
+import { centres } from './sizes.js';
+
+const QUERIES = 2 ** 14; // pixels that are answered at once, in whole rows: bounds the memory
+const MODULES = { cpu: './runtime/ort.wasm.min.mjs', gpu: './runtime/ort.webgpu.min.mjs' };
+const BINARIES = {
+  cpu: 'runtime/ort-wasm-simd-threaded.wasm',
+  gpu: 'runtime/ort-wasm-simd-threaded.asyncify.wasm',
+};
+const MOST_THREADS = 8;
+
+/** @typedef {'cpu' | 'gpu'} Device */
+/** @typedef {(loaded: number, total: number) => void} Progress bytes */
+
+/** @param {string} path @param {(bytes: number) => void} onBytes @returns {Promise<Uint8Array>} */
+async function download(path, onBytes) {
+  const response = await fetch(path);
+  if (!response.ok || !response.body) throw new Error(`${path}: ${response.status}`);
+  const parts = [];
+  let length = 0;
+  const reader = response.body.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    parts.push(read.value);
+    length += read.value.length;
+    onBytes(read.value.length);
+  }
+  const whole = new Uint8Array(length);
+  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
+  return whole;
+}
+
+export class Network {
+  /** @param {any} ort @param {any} encoder @param {any} decoder @param {any} model what model.json says */
+  constructor(ort, encoder, decoder, model) {
+    this.ort = ort;
+    this.encoder = encoder;
+    this.decoder = decoder;
+    this.model = model;
+    this.classes = model.class_names.length;
+    this.latent = {};
+    this.encoderRuns = 0;
+    this.last = Promise.resolve(); // a session runs once at a time
+  }
+
+  /** @param {Device} device @param {any} model @param {Progress} onProgress */
+  static async load(device, model, onProgress) {
+    const paths = [BINARIES[device], 'model/encoder.onnx', 'model/decoder.onnx'];
+    const total = paths.reduce((sum, path) => sum + model.bytes[path], 0);
+    let loaded = 0;
+    const count = (/** @type {number} */ bytes) => onProgress((loaded += bytes), total);
+    const ort = await import(MODULES[device]);
+    const [binary, encoder, decoder] = await Promise.all(paths.map((path) => download(path, count)));
+    ort.env.wasm.wasmBinary = binary;
+    ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+    ort.env.logLevel = 'error';
+    const options = { executionProviders: [device === 'gpu' ? 'webgpu' : 'wasm'] };
+    const sessions = [];
+    for (const bytes of [encoder, decoder]) sessions.push(await ort.InferenceSession.create(bytes, options));
+    return new Network(ort, sessions[0], sessions[1], model);
+  }
+
+  get threads() {
+    return this.ort.env.wasm.numThreads;
+  }
+
+  /** @param {any} session @param {any} feeds @returns {Promise<any>} */
+  #run(session, feeds) {
+    const result = this.last.then(() => session.run(feeds));
+    this.last = result.catch(() => {});
+    return result;
+  }
+
+  /** Looks at a photo; answers are about it from then on. @param {Uint8Array} square [side, side, 3] */
+  async encode(square) {
+    const side = this.model.image_size;
+    this.encoderRuns++;
+    this.latent = await this.#run(this.encoder, { photo: new this.ort.Tensor('uint8', square, [side, side, 3]) });
+  }
+
+  /**
+   * Logits at rows and columns.
+   * @param {Float32Array} y @param {Float32Array} x @returns {Promise<Float32Array>} [y, x, classes]
+   */
+  async logits(y, x) {
+    const axes = { y: new this.ort.Tensor('float32', y, [y.length]), x: new this.ort.Tensor('float32', x, [x.length]) };
+    const { logits } = await this.#run(this.decoder, { ...this.latent, ...axes });
+    return logits.data;
+  }
+
+  /**
+   * A label map; undefined where `goOn` says in between that nobody needs it any more.
+   * @param {number} rows @param {number} columns @param {() => Promise<boolean>} goOn
+   * @returns {Promise<Uint8Array | undefined>} [rows, columns]
+   */
+  async labels(rows, columns, goOn = async () => true) {
+    const labels = new Uint8Array(rows * columns);
+    const [y, x] = [centres(rows), centres(columns)];
+    const step = Math.max(1, Math.floor(QUERIES / columns));
+    for (let top = 0; top < rows; top += step) {
+      if (top && !(await goOn())) return undefined;
+      const end = Math.min(top + step, rows);
+      const logits = await this.logits(y.slice(top, end), x);
+      argmax(logits, this.classes, labels.subarray(top * columns, end * columns));
+    }
+    return labels;
+  }
+}

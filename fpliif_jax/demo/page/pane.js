@@ -1,0 +1,183 @@
+// A photo with its label map over it, and the slider that says how large that is.
+
+import { borders, paint } from './labels.js';
+import { LAST_STEP, labelSize, longestSide, sizeText } from './sizes.js';
+
+/** @typedef {{rows: number, columns: number}} Size */
+/** @typedef {{opacity: number, outlines: boolean, hidden: Set<number>}} Look */
+/** @typedef {{row: number, column: number}} Cell */
+
+const LINE = 'rgba(255, 255, 255, .9)';
+const PIXELS_OF_A_LINE = 900; // of the picture's longer side, for one pixel of line
+
+/** @param {string} name @param {Record<string, string>} attributes @param {(Node | string)[]} children */
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+export class Pane {
+  /**
+   * @param {number} id @param {number} step of the slider @param {Look} look shared by all panes
+   * @param {any} model what model.json says
+   */
+  constructor(id, step, look, model) {
+    this.id = id;
+    this.look = look;
+    this.model = model;
+    /** @type {ImageBitmap | undefined} */
+    this.photo = undefined;
+    /** @type {Uint8Array | undefined} */
+    this.labels = undefined;
+    this.size = { rows: 0, columns: 0 };
+    /** @type {Cell | undefined} */
+    this.cell = undefined;
+    this.colours = new OffscreenCanvas(1, 1);
+    this.canvas = /** @type {HTMLCanvasElement} */ (element('canvas', { tabindex: '0', role: 'img' }));
+    const about = 'Rows and columns of the label map';
+    this.slider = /** @type {HTMLInputElement} */ (
+      element('input', { type: 'range', min: '0', max: `${LAST_STEP}`, value: `${step}`, 'aria-label': about })
+    );
+    this.sizeText = element('output', { class: 'size' });
+    this.ms = element('span', { class: 'ms' });
+    const ticks = element('div', { class: 'ticks', 'aria-hidden': 'true' });
+    for (const side of ['32²', '64²', '128²', '256²', '512²', '1024²']) ticks.append(element('span', {}, side));
+    const line = element('div', { class: 'row' }, this.sizeText, this.ms);
+    const caption = element('figcaption', {}, line, this.slider, ticks);
+    this.figure = element('figure', { class: 'pane' }, this.canvas, caption);
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
+  }
+
+  /** What the slider asks for. @returns {Size} */
+  get wanted() {
+    const { width, height } = this.photo ?? { width: 1, height: 1 };
+    return labelSize(width, height, longestSide(Number(this.slider.value)));
+  }
+
+  /** @param {number} step */
+  set step(step) {
+    this.slider.value = `${step}`;
+    this.#sayWanted();
+  }
+
+  /** @param {ImageBitmap} photo */
+  setPhoto(photo) {
+    const isOther = this.photo?.width !== photo.width || this.photo?.height !== photo.height;
+    this.photo = photo;
+    this.labels = undefined;
+    if (isOther) this.cell = undefined;
+    this.canvas.style.setProperty('--aspect', `${photo.width / photo.height}`);
+    this.#sayWanted();
+  }
+
+  /** @param {Uint8Array} labels @param {Size} size @param {number} ms */
+  setLabels(labels, { rows, columns }, ms) {
+    this.labels = labels;
+    if (rows !== this.size.rows || columns !== this.size.columns) this.cell = this.#moved(rows, columns);
+    this.size = { rows, columns };
+    this.ms.textContent = `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+    this.repaint();
+  }
+
+  /** Is called where labels or look have changed. */
+  repaint() {
+    if (!this.labels) return this.draw();
+    const { rows, columns } = this.size;
+    const pixels = paint(this.labels, this.model.colours, this.look.hidden);
+    this.colours = new OffscreenCanvas(columns, rows);
+    this.colours.getContext('2d')?.putImageData(new ImageData(pixels, columns, rows), 0, 0);
+    this.lines = this.look.outlines ? borders(this.labels, rows, columns, this.look.hidden) : [];
+    this.draw();
+  }
+
+  draw() {
+    const scale = window.devicePixelRatio;
+    const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight].map((side) => Math.round(side * scale));
+    const context = this.canvas.getContext('2d');
+    if (!context || !this.photo || !width || !height) return;
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    this.paintOn(context, width, height, scale);
+    if (this.labels && this.cell) this.#drawCell(context, width, height, scale);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} context
+   * @param {number} width @param {number} height @param {number} lineWidth
+   */
+  paintOn(context, width, height, lineWidth = Math.max(1, Math.max(width, height) / PIXELS_OF_A_LINE)) {
+    if (!this.photo) return;
+    context.fillStyle = 'white'; // under what is transparent
+    context.fillRect(0, 0, width, height);
+    context.imageSmoothingEnabled = true;
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(this.photo, 0, 0, width, height);
+    if (!this.labels) return;
+    context.globalAlpha = this.look.opacity;
+    context.imageSmoothingEnabled = false; // a label is a square
+    context.drawImage(this.colours, 0, 0, width, height);
+    context.globalAlpha = Math.min(1, this.look.opacity * 2);
+    context.strokeStyle = LINE;
+    context.lineWidth = lineWidth;
+    context.lineCap = 'square';
+    const [x, y] = [width / this.size.columns, height / this.size.rows];
+    context.beginPath();
+    for (let i = 0; i < (this.lines?.length ?? 0); i += 4) {
+      context.moveTo(this.lines[i] * x, this.lines[i + 1] * y);
+      context.lineTo(this.lines[i + 2] * x, this.lines[i + 3] * y);
+    }
+    context.stroke();
+    context.globalAlpha = 1;
+  }
+
+  /** The pixel of the label map at a place of the screen. @param {PointerEvent} event @returns {Cell | undefined} */
+  cellAt(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    return x >= 0 && x < 1 && y >= 0 && y < 1 ? this.cellOf(x, y) : undefined;
+  }
+
+  /** @param {number} x @param {number} y shares of the sides @returns {Cell} */
+  cellOf(x, y) {
+    const { rows, columns } = this.size;
+    return { row: Math.min(Math.floor(y * rows), rows - 1), column: Math.min(Math.floor(x * columns), columns - 1) };
+  }
+
+  /** The middle of a pixel, in shares of the sides. @param {Cell} cell */
+  centre({ row, column }) {
+    return { x: (column + 0.5) / this.size.columns, y: (row + 0.5) / this.size.rows };
+  }
+
+  /** @param {Cell} cell */
+  labelAt({ row, column }) {
+    return this.labels?.[row * this.size.columns + column];
+  }
+
+  #sayWanted() {
+    const { rows, columns } = this.wanted;
+    const text = sizeText(rows, columns);
+    this.sizeText.textContent = text;
+    this.slider.setAttribute('aria-valuetext', `${columns} by ${rows} pixels`);
+  }
+
+  /** The pointed pixel, in a map of another size. @param {number} rows @param {number} columns */
+  #moved(rows, columns) {
+    if (!this.cell || !this.size.rows) return undefined;
+    const { x, y } = this.centre(this.cell);
+    return { row: Math.floor(y * rows), column: Math.floor(x * columns) };
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {number} width @param {number} height @param {number} scale */
+  #drawCell(context, width, height, scale) {
+    const { row, column } = /** @type {Cell} */ (this.cell);
+    const [w, h] = [width / this.size.columns, height / this.size.rows];
+    const margin = Math.max(0, 5 * scale - Math.min(w, h) / 2); // a pixel may be smaller than the eye sees
+    const box = /** @type {const} */ ([column * w - margin, row * h - margin, w + 2 * margin, h + 2 * margin]);
+    for (const [colour, line] of [['black', 4], ['white', 2]]) {
+      context.strokeStyle = String(colour);
+      context.lineWidth = Number(line) * scale;
+      context.strokeRect(...box);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+// The thread that computes, so that the page never stands still. Each message has an id and gets one answer.
+
+import { softmax } from './labels.js';
+import { Network } from './network.js';
+import { PhotoError, decode, networkInput } from './photo.js';
+
+/** @type {Network} */
+let network;
+/** @type {Record<string, number>} the newest label map that each pane asked for */
+const newest = {};
+let photo = 0; // number of the one that the encoder saw last
+
+const { port1, port2 } = new MessageChannel();
+/** Lets messages in: what is computed on this thread lets none in by itself. */
+const breathe = () =>
+  new Promise((resolve) => {
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
+
+const actions = {
+  async load({ device, model }, report) {
+    network = await Network.load(device, model, (loaded, total) => report({ loaded, total }));
+    return { threads: network.threads };
+  },
+
+  /** Compares the labels of a drawn face with those that Python gave it. */
+  async check({ face }) {
+    const { check, image_size: side, bicubic } = network.model;
+    const bitmap = await createImageBitmap(face, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    await network.encode(networkInput(bitmap, side, bicubic));
+    const labels = await network.labels(check.size, check.size);
+    const right = Uint8Array.from(atob(check.labels), (character) => character.charCodeAt(0));
+    return { equal: right.filter((label, i) => label === labels[i]).length, total: right.length };
+  },
+
+  /** A photo: what all sizes share of it is computed once, here. */
+  async photo({ file, bitmap }) {
+    const start = performance.now();
+    bitmap ??= await decode(file);
+    const square = networkInput(bitmap, network.model.image_size, network.model.bicubic);
+    const read = performance.now();
+    await network.encode(square);
+    photo++;
+    const ms = { photo: read - start, encoder: performance.now() - read };
+    return { bitmap, ms, runs: network.encoderRuns };
+  },
+
+  async labels({ id, pane, rows, columns }) {
+    newest[pane] = id;
+    await breathe();
+    const of = photo;
+    const isNewest = () => newest[pane] === id && photo === of;
+    if (!isNewest()) return { outdated: true };
+    const start = performance.now();
+    const labels = await network.labels(rows, columns, async () => (await breathe(), isNewest()));
+    if (!labels) return { outdated: true };
+    return { labels, rows, columns, ms: performance.now() - start, runs: network.encoderRuns };
+  },
+
+  /** Probabilities of the classes at one point. */
+  async point({ y, x }) {
+    const logits = await network.logits(Float32Array.of(y), Float32Array.of(x));
+    return { probabilities: softmax(logits, network.model.logit_scale) };
+  },
+
+  /** A frame of the camera: all of it at once. */
+  async frame({ bitmap, rows, columns }) {
+    const seen = await actions.photo({ bitmap });
+    const start = performance.now();
+    const labels = await network.labels(rows, columns);
+    return { ...seen, labels, rows, columns, ms: { ...seen.ms, decoder: performance.now() - start } };
+  },
+};
+
+self.onmessage = async ({ data }) => {
+  const report = (/** @type {object} */ progress) => self.postMessage({ id: data.id, progress });
+  try {
+    const answer = await actions[data.action](data, report);
+    const transferred = [answer.bitmap, answer.labels?.buffer].filter(Boolean);
+    self.postMessage({ id: data.id, answer }, { transfer: transferred });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    self.postMessage({ id: data.id, error: text, isOfPhoto: error instanceof PhotoError });
+  }
+};

@@ -1,0 +1,111 @@
+"""The folder of a page: written as a whole, and in the place of nothing but an earlier page."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+
+from fpliif_jax.data_builders.errors import UserError, one_line
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
+
+# Lists the files of a page for its service worker, and tells a page from other folders.
+LIST = "files.js"
+_BEGIN, _END = "self.PAGE = ", ";\n"
+# Of a page's files, those that are kept for use without a network once they are loaded, not before: of two runtimes
+# a browser needs one.
+_LARGE = ".wasm"
+
+
+class PageError(UserError):
+    """A page cannot be made or written; the message says why and what to do."""
+
+
+def check_place(output: str | os.PathLike[str]) -> None:
+    """Refuses a folder that holds anything but a page, before anything long begins.
+
+    Raises:
+      PageError: there is something else.
+    """
+    output = pathlib.Path(output)
+    if not os.path.lexists(output):
+        return
+    listed = _listed(output)
+    name = one_line(output)
+    if listed is None:
+        if not output.is_dir() or output.is_symlink() or any(output.iterdir()):
+            raise PageError(
+                f"--output={name} exists and is no page of this command: name another folder"
+            )
+        return
+    for path in output.rglob("*"):
+        if not path.is_dir() and path.relative_to(output).as_posix() not in listed:
+            raise PageError(
+                f"--output={name} has a file that is not of the page, {one_line(path.relative_to(output))}: "
+                "move it away, or name another folder"
+            )
+
+
+def write(output: pathlib.Path, files: Mapping[str, bytes], policy: str) -> None:
+    """Writes a page in one step; an earlier page stands until then.
+
+    Args:
+      output: the folder, see `check_place`.
+      files: contents by path within it, with '/'.
+      policy: the Content-Security-Policy that goes with every file.
+
+    Raises:
+      PageError: there is something else under that name.
+      OSError: it cannot be written.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = pathlib.Path(
+        tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.", suffix=".partial")
+    )
+    try:
+        for name, content in {**files, LIST: _list_of(files, policy)}.items():
+            path = partial / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        os.chmod(partial, 0o755)
+        check_place(output)
+        aside = partial.with_suffix(".replaced")
+        if output.exists():
+            output.rename(aside)
+        try:
+            partial.rename(output)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                aside.rename(output)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _list_of(files: Mapping[str, bytes], policy: str) -> bytes:
+    """The script that names a page's files: another one for every other content."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name} {hashlib.sha256(files[name]).hexdigest()}\n".encode())
+    page = {
+        "version": digest.hexdigest()[:16],
+        "policy": policy,
+        "small": sorted(name for name in files if not name.endswith(_LARGE)),
+        "large": {name: len(files[name]) for name in sorted(files) if name.endswith(_LARGE)},
+    }
+    return f"{_BEGIN}{json.dumps(page, indent=1)}{_END}".encode()
+
+
+def _listed(folder: pathlib.Path) -> set[str] | None:
+    """The files of the page in a folder; None where there is no page."""
+    try:
+        text = read_regular(folder / LIST, MEBIBYTE).decode()
+        page = json.loads(text.removeprefix(_BEGIN).removesuffix(_END))
+        names = {LIST, *page["small"], *page["large"]}
+        return names if "index.html" in names and text.startswith(_BEGIN) else None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None

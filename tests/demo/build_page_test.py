@@ -1,0 +1,147 @@
+"""The command: a page of a tiny model, and what it refuses before anything long begins."""
+
+import base64
+import json
+import pathlib
+import re
+
+import numpy as np
+import pytest
+import untrained_models
+from needs_onnx import onnxruntime
+from PIL import Image
+
+from fpliif_jax import FaceParser
+from fpliif_jax.demo import __main__ as command
+from fpliif_jax.demo import build_page, runtime, serve
+from fpliif_jax.run_folder import inference_checkpoint
+from fpliif_jax.systems.fp_liif import network_functions
+from fpliif_jax.weights.trained_model import ChosenModel
+
+RUNTIME = {name: name.encode() for name in runtime.FILES}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, ChosenModel]:
+    """A page of a tiny model of a run, made by the command, and the model."""
+    trained = untrained_models.fp_liif_checkpoint()
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_functions, "_EXAMPLE_SIZES", ((5, 9), (1, 1)))
+        patch.setattr(runtime, "files", lambda archive: RUNTIME)
+        patch.setattr(build_page, "_FACE_SIZE", 40)
+        patch.setattr(inference_checkpoint, "load_for_inference", lambda *arguments: trained)
+        command.main([f"--workdir={folder}/run", f"--output={folder}/page"])
+    return folder / "page", ChosenModel(trained, "best", f"{folder}/run", "")
+
+
+def test_a_page_has_all_that_it_needs_and_nothing_of_this_machine(
+    page: tuple[pathlib.Path, ChosenModel],
+) -> None:
+    folder, chosen = page
+    described = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))
+    assert described["class_names"] == list(chosen.trained.class_names)
+    assert len(described["colours"]) == len(described["class_names"])
+    assert described["bytes"]["runtime/ort-wasm-simd-threaded.wasm"] == 27
+    assert (
+        described["bytes"]["model/decoder.onnx"] == (folder / "model/decoder.onnx").stat().st_size
+    )
+    assert "config" not in described
+    for path in folder.rglob("*"):
+        assert path.is_dir() or str(folder.parent).encode() not in path.read_bytes(), path
+    for name in runtime.FILES:
+        assert (folder / "runtime" / name).read_bytes() == name.encode()
+    listed = (folder / "files.js").read_text(encoding="utf-8")
+    policy = serve.policy_of((folder / "index.html").read_text(encoding="utf-8"))
+    assert json.dumps(policy) in listed
+
+
+def test_what_the_page_compares_itself_with_is_python_s(
+    page: tuple[pathlib.Path, ChosenModel],
+) -> None:
+    """By onnxruntime here, as there: photo, square, encoder, decoder, temperature."""
+    folder, chosen = page
+    described = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))
+    face = Image.open(folder / "faces" / "0.png")
+    side, size = described["image_size"], described["check"]["size"]
+    square = np.asarray(face.resize((side, side), Image.Resampling.BICUBIC))
+    encoder, decoder = (
+        onnxruntime.InferenceSession(folder / "model" / f"{part}.onnx") for part in build_page.PARTS
+    )
+    latent = dict(
+        zip(
+            [out.name for out in encoder.get_outputs()],
+            encoder.run(None, {"photo": square}),
+            strict=True,
+        )
+    )
+    axis = ((np.arange(size) + 0.5) / size * 2 - 1).astype(np.float32)
+    (logits,) = decoder.run(None, {**latent, "y": axis, "x": axis})
+    labels = np.frombuffer(base64.b64decode(described["check"]["labels"]), np.uint8)
+    differing = (logits.argmax(-1).reshape(-1) != labels).sum()
+    assert differing <= 2 and len(np.unique(labels)) > 1  # ties
+    powers = np.exp((logits - logits.max(-1, keepdims=True)) * described["logit_scale"])
+    probabilities = FaceParser(chosen.trained)(face, size=size).probabilities
+    expected = (powers / powers.sum(-1, keepdims=True)).transpose(2, 0, 1)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+
+
+def test_a_model_without_encoder_and_decoder_is_one_line(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = untrained_models.stn_icnn_checkpoint()
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *arguments: trained)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--workdir=run", f"--output={tmp_path}/page"])
+    assert ended.value.code == (
+        "error: run: the page needs a model with an encoder and a decoder as ONNX, and STN-iCNN is not exported so: "
+        "give a run of FP-LIIF, or --weights=drawn"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_wrong_is_said_before_anything_is_read(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    never = lambda *arguments: pytest.fail("read")  # noqa: E731
+    monkeypatch.setattr(command.trained_model, "load", never)
+    taken = serve.listen(0)
+    port = taken.server_address[1]
+    for arguments, message in (
+        ([], "error: give --output=FOLDER to write the page, --serve to look at it, or both"),
+        (["--serve=70000"], "error: --serve=70000: a port is 0 (any free one) to 65535"),
+        ([f"--output={tmp_path}/mine"], "exists and is no page of this command"),
+        ([f"--serve={port}"], f"error: port {port} is in use"),
+    ):
+        with pytest.raises(SystemExit, match=re.escape(message)):
+            command.main(arguments)
+    taken.server_close()
+
+
+def test_serving_says_where_and_ends_with_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+
+    def build(chosen: object, output: pathlib.Path, archive: object) -> list[str]:
+        output.mkdir()
+        assert archive == "x.tgz"
+        return ["made"]
+
+    def interrupted(self: serve.Server) -> None:
+        assert self.folder.is_dir()
+        folders.append(self.folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(build_page, "build", build)
+    monkeypatch.setattr(command.trained_model, "load", lambda *arguments: None)
+    monkeypatch.setattr(serve.Server, "serve_forever", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--serve=0", "--runtime=x.tgz"])
+    assert ended.value.code == 130
+    printed = capsys.readouterr()
+    assert re.fullmatch(r"made\nhttp://127\.0\.0\.1:\d+/  \(Ctrl-C ends it\)\n", printed.out)
+    assert printed.err == "stopped\n"
+    assert not folders[0].exists()  # it was a temporary one

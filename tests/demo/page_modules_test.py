@@ -1,0 +1,152 @@
+"""The page's modules, in Node.js: photos resized to the bits of Pillow, label maps as Python makes and writes them."""
+
+import json
+import pathlib
+
+import numpy as np
+import PIL
+import pytest
+from needs_node import run_modules
+from PIL import Image
+
+from fpliif_jax.data.resize import resize_image
+from fpliif_jax.pictures.label_maps import palette_image
+
+_RESIZE = """
+import { readFileSync, writeFileSync } from 'node:fs';
+import { SquareResizer } from './resize.js';
+const [folder, list] = process.argv.slice(2);
+for (const [name, width, height, side, filter, band] of JSON.parse(list)) {
+  const rgba = new Uint8ClampedArray(readFileSync(`${folder}/${name}`));
+  const resizer = new SquareResizer(width, height, side, filter);
+  for (let row = 0; row < height; row += band) resizer.push(rgba.subarray(row * width * 4, (row + band) * width * 4));
+  writeFileSync(`${folder}/${name}.square`, resizer.finish());
+}
+console.log('null');
+"""
+# Height, width, side: smaller and larger, one pixel, the size itself, odd ratios, a long strip.
+_SIZES = (
+    *((90, 61, 32), (61, 97, 32), (20, 31, 48), (1, 1, 8), (2, 3, 7), (32, 32, 32)),
+    *((32, 75, 32), (96, 64, 32), (3, 500, 16), (640, 480, 128)),
+)
+# Those that Pillow resizes along y first, from version 13 on: just so tall, and narrow ones.
+_TALL = ((91, 61, 32), (97, 64, 32), (49, 20, 48), (333, 64, 64), (500, 3, 16))
+
+
+def test_photos_are_resized_to_the_bits_of_python(tmp_path: pathlib.Path) -> None:
+    rng = np.random.default_rng(0)
+    jobs, expected = [], {}
+    is_early = int(PIL.__version__.split(".")[0]) < 13
+    for number, (height, width, side) in enumerate(_SIZES if is_early else _SIZES + _TALL):
+        # Noise of the two extremes overshoots: what is clipped is tested too.
+        levels = 256 if number % 2 else 2
+        photo = (rng.integers(0, levels, (height, width, 3)) * (255 // (levels - 1))).astype(
+            np.uint8
+        )
+        rgba = np.concatenate([photo, np.full((height, width, 1), 255, np.uint8)], axis=-1)
+        for bicubic in ("pillow", "pytorch"):
+            name = f"{number}-{bicubic}"
+            (tmp_path / name).write_bytes(rgba.tobytes())
+            jobs.append((name, width, height, side, bicubic, 7))
+            expected[name] = resize_image(photo, (side, side), bicubic)
+    run_modules(tmp_path, _RESIZE, str(tmp_path), json.dumps(jobs))
+    for name, square in expected.items():
+        data = np.frombuffer((tmp_path / f"{name}.square").read_bytes(), np.uint8)
+        np.testing.assert_array_equal(data.reshape(square.shape), square, err_msg=name)
+
+
+def test_a_label_map_is_saved_as_predict_saves_it(tmp_path: pathlib.Path) -> None:
+    names = ("background", "skin", "left_brow", "hair")
+    labels = np.random.default_rng(1).integers(0, len(names), (37, 53)).astype(np.uint8)
+    picture = palette_image(labels, names)
+    palette = np.array(picture.getpalette()).reshape(-1, 3)[: len(names)]
+    colours = [f"#{bytes(colour.tolist()).hex()}" for colour in palette]
+    (tmp_path / "labels").write_bytes(labels.tobytes())
+    program = """
+    import { readFileSync, writeFileSync } from 'node:fs';
+    import { palettePng } from './png.js';
+    const [folder, colours] = process.argv.slice(2);
+    const blob = await palettePng(new Uint8Array(readFileSync(`${folder}/labels`)), 37, 53, JSON.parse(colours));
+    writeFileSync(`${folder}/labels.png`, new Uint8Array(await blob.arrayBuffer()));
+    console.log('null');
+    """
+    run_modules(tmp_path, program, str(tmp_path), json.dumps(colours))
+    with Image.open(tmp_path / "labels.png") as saved:
+        saved.load()
+        assert saved.mode == "P" and saved.info["Software"] == "fpliif_jax.predict"
+        np.testing.assert_array_equal(np.asarray(saved), labels)
+        assert saved.getpalette() == picture.getpalette()
+
+
+def test_classes_probabilities_colours_and_borders(tmp_path: pathlib.Path) -> None:
+    program = """
+    import { argmax, borders, paint, shares, softmax } from './labels.js';
+    const labels = new Uint8Array(4);
+    argmax(Float32Array.of(1, 1, 0, -3, -2, -1, 0, 5, 5, 2, 0, 1), 3, labels);
+    const map = Uint8Array.of(0, 0, 1, 0, 0, 1);
+    console.log(JSON.stringify({
+      labels: [...labels],
+      probabilities: softmax(Float32Array.of(100, 101, 99), 2),
+      shares: shares(map, 3),
+      paint: [...paint(Uint8Array.of(1, 0, 2), ['#010203', '#fffefd', '#070809'], new Set([0]))],
+      borders: borders(map, 2, 3, new Set()),
+      hidden: borders(map, 2, 3, new Set([0, 1])),
+      corner: borders(Uint8Array.of(1, 0, 0, 0), 2, 2, new Set()),
+    }));
+    """
+    printed = run_modules(tmp_path, program)
+    assert printed["labels"] == [0, 2, 1, 0]  # ties go to the lower id
+    powers = np.exp(2 * np.array([100.0, 101, 99]) - 202)
+    np.testing.assert_allclose(printed["probabilities"], powers / powers.sum(), rtol=1e-12)
+    np.testing.assert_allclose(printed["shares"], [2 / 3, 1 / 3, 0])
+    assert printed["paint"] == [255, 254, 253, 255, 0, 0, 0, 0, 7, 8, 9, 255]
+    assert printed["borders"] == [2, 0, 2, 2] and printed["hidden"] == []
+    assert printed["corner"] == [0, 1, 1, 1, 1, 0, 1, 1]
+
+
+def test_sizes_go_from_32_to_1024_in_the_photo_s_proportions(tmp_path: pathlib.Path) -> None:
+    program = """
+    import { LAST_STEP, centres, labelSize, longestSide, sizeText, stepOf } from './sizes.js';
+    const sides = Array.from({ length: LAST_STEP + 1 }, (_, step) => longestSide(step));
+    console.log(JSON.stringify({
+      sides, steps: sides.map(stepOf), wide: labelSize(300, 100, 64), thin: labelSize(1, 9000, 32),
+      centres: [...centres(4)], texts: [sizeText(64, 64), sizeText(21, 64)],
+    }));
+    """
+    printed = run_modules(tmp_path, program)
+    sides = printed["sides"]
+    assert (sides[0], sides[-1]) == (32, 1024) and {64, 128, 256, 512} < set(sides)
+    assert sides == sorted(set(sides))
+    assert printed["steps"] == list(range(len(sides)))
+    assert printed["wide"] == {"rows": 21, "columns": 64}
+    assert printed["thin"] == {"rows": 32, "columns": 1}
+    assert printed["centres"] == [-0.75, -0.25, 0.25, 0.75]
+    assert printed["texts"] == ["64²", "64 × 21"]
+
+
+@pytest.mark.parametrize(("fixed", "per_pixel"), [(20, 0.0002), (20, 0.01), (300, 0.01)])
+def test_live_video_takes_the_largest_size_that_keeps_ten_frames(
+    tmp_path: pathlib.Path, fixed: float, per_pixel: float
+) -> None:
+    program = """
+    import { Pace } from './pace.js';
+    import { labelSize, longestSide } from './sizes.js';
+    const [fixed, perPixel] = process.argv.slice(2).map(Number);
+    const pace = new Pace();
+    let step;
+    for (let frame = 0; frame < 20; frame++) {
+      step = pace.step(640, 480);
+      const { rows, columns } = labelSize(640, 480, longestSide(step));
+      pace.measured(fixed, perPixel * rows * columns, rows * columns);
+    }
+    const took = (step) => {
+      const { rows, columns } = labelSize(640, 480, longestSide(step));
+      return fixed + perPixel * rows * columns;
+    };
+    console.log(JSON.stringify({ side: longestSide(step), took: took(step), next: took(step + 1) }));
+    """
+    printed = run_modules(tmp_path, program, str(fixed), str(per_pixel))
+    if fixed > 100:
+        assert printed["side"] == 32  # as well as it can
+    else:
+        assert printed["took"] <= 100 and (printed["next"] > 85 or printed["side"] == 512)
