@@ -36,6 +36,7 @@ SCRIPTS = {
 }
 # The packages that only some commands need, by the extra of pyproject.toml that has them.
 EXTRAS = {
+    "av": "video",
     "flatbuffers": "export",
     "jax_cuda13_plugin": "chips",
     "jinja2": "study",
@@ -53,6 +54,7 @@ _REQUIREMENTS = {
     "export": "requirements-test.txt",
     "study": "requirements.txt",
     "torch": "requirements-test.txt",
+    "video": "requirements-test.txt",
 }
 _CONFIGS = pathlib.Path(configs.__file__).parent
 _DEFAULT_CONFIG = "synthetic"

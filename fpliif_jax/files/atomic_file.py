@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -44,10 +45,13 @@ def remove_leftovers(folder: pathlib.Path, is_alone: bool = False) -> None:
     """Removes, at any depth, what processes that were killed had begun to write.
 
     Args:
-      folder: where `replacing` was used. Links are not followed.
+      folder: where `replacing`, or folders that are renamed when they are filled, were used. Links are not followed.
       is_alone: whether no other process can be writing there; if not, a day has to have passed.
     """
-    for path in folder.rglob(f".*{_SUFFIX}"):
+    for path in list(folder.rglob(f".*{_SUFFIX}")):
         with contextlib.suppress(OSError):
             if is_alone or time.time() - path.lstat().st_mtime > _OLD:
-                path.unlink()
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()

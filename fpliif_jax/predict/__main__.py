@@ -1,4 +1,4 @@
-"""Labels photos with a trained model.
+"""Labels photos and videos with a trained model.
 
     python -m fpliif_jax.predict --output_dir=predicted photo.jpg
     python -m fpliif_jax.predict --workdir=runs/lapa/seed0 --output_dir=predicted --output_size=512 FOLDER FOLDER
@@ -11,6 +11,10 @@ any depth and keep their structure there. Where two photos would get the same na
 x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo that cannot be
 read is reported and passed over, and the exit code is 1 at the end. Results carry a mark: those of an
 earlier run are replaced and never taken for photos; other files in their place are an error.
+
+Of a video (.mp4, .mov, .webm; the extra 'video') it gets `<stem>_overlay.mp4`, likewise, at the same times and with the
+same sound, and with --frame_labels a folder `<stem>_labels` of label maps, 000000.png the first. Videos are labelled
+where they are named, not where they lie in a folder.
 
 FP-LIIF sees the whole photo, resized to the square it was trained with, and answers at the output
 size, whatever that is. STN-iCNN sees it on its canvas, reduced where it is larger, and its label map is
@@ -40,13 +44,15 @@ def _work(flags: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_line.CommandParser("fpliif_jax.predict", __doc__)
-    parser.add_argument("photos", nargs="+", help="photos, and folders of photos at any depth")
+    parser.add_argument(
+        "photos", nargs="+", help="photos, videos, and folders of photos at any depth"
+    )
     trained_model.add_arguments(parser)
     parser.add_argument("--output_dir", required=True, help="folder for the results")
     parser.add_argument(
         "--output_size",
         default="native",
-        help="512, HEIGHTxWIDTH, or native: each photo's own size (default)",
+        help="512, HEIGHTxWIDTH, or native: the size of each photo or video (default)",
     )
     parser.add_argument(
         "--find",
@@ -57,7 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--batch_size",
         type=int,
-        help="most photos at once, where --output_size is not native (default: 8; on a CPU 1)",
+        help="most photos at once, where --output_size is not native, or most frames (default: 8; on a CPU 1)",
+    )
+    parser.add_argument(
+        "--frame_labels",
+        action="store_true",
+        help="of videos, write also a folder with a label map of each frame",
     )
     return parser
 

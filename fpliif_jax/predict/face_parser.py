@@ -17,7 +17,7 @@ from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import one_line
 from fpliif_jax.interop.weights_of_file import config_of_file, read_weights
-from fpliif_jax.predict import find_faces, labelling, photos
+from fpliif_jax.predict import find_faces, labelling, photos, videos
 from fpliif_jax.predict.find_faces import NONE
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
 from fpliif_jax.predict.photos import Photo, PhotoError
@@ -190,6 +190,43 @@ class FaceParser:
         choices.check("find", find, find_faces.CHOICES)
         results = labelling.label_photos(self._labeller, sources, output_size, batch_size, find)
         return _good(results, on_error)
+
+    def video(
+        self,
+        path: str | os.PathLike[str],
+        size: Size | None = None,
+        *,
+        find: str = NONE,
+        batch_size: int | None = None,
+    ) -> Iterator[tuple[float, ParsedPhoto]]:
+        """Parses the frames of a video in bounded memory; needs the extra 'video'.
+
+        Args:
+          path: of a file .mp4, .m4v, .mov, .mkv or .webm.
+          size, find, batch_size: as for a call; frames are turned upright.
+
+        Yields:
+          for each frame, in order, when it is shown, in seconds, and the parsed frame. What of the file is damaged
+          is passed over, and said in a warning at the end.
+
+        Raises:
+          VideoError: it cannot be used; says why.
+          As a call besides.
+        """
+        output_size = _checked_size(size)
+        batch_size = _checked_batch_size(batch_size)
+        choices.check("find", find, find_faces.CHOICES)
+        name = one_line(os.fspath(path))
+        with videos.Video(path) as video:
+            frames, shown_size = video.frames(), output_size or video.size
+            results = labelling.label_photos(
+                self._labeller, frames, shown_size, batch_size, find, read=videos.Frame.pixels
+            )
+            with contextlib.closing(results):
+                for frame, parsed in results:
+                    yield frame.seconds, parsed
+            for problem in video.problems:
+                warnings.warn(f"{name}: {problem}", stacklevel=2)
 
 
 def _good(

@@ -1,16 +1,14 @@
-"""Labels photos with a trained model: what `python -m fpliif_jax.predict` does."""
+"""Labels photos with a trained model, and has videos labelled: what `python -m fpliif_jax.predict` does."""
 
 import argparse
 import collections
 import concurrent.futures
-import itertools
 import os
 import pathlib
 import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import tqdm
 from PIL import Image
@@ -19,26 +17,14 @@ from fpliif_jax import systems
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data import sides
-from fpliif_jax.data_builders.errors import UserError, one_line
+from fpliif_jax.data_builders.errors import one_line
 from fpliif_jax.files import atomic_file
 from fpliif_jax.pictures import label_maps
-from fpliif_jax.predict import labelling, photos
+from fpliif_jax.predict import label_videos, labelling, photos, result_files, videos
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
+from fpliif_jax.predict.result_files import PredictError, Task
 from fpliif_jax.systems.labeller import Labeller
 from fpliif_jax.weights import shipped, trained_model
-
-LABELS_SUFFIX, OVERLAY_SUFFIX = "_labels.png", "_overlay.jpg"
-
-
-class PredictError(UserError):
-    """The command cannot be carried out; the message says why and what to do."""
-
-
-class Task(NamedTuple):
-    """A photo and the start of its results' paths, to which the suffixes are added."""
-
-    photo: pathlib.Path
-    target: pathlib.Path
 
 
 def predict(
@@ -64,20 +50,19 @@ def predict(
     """
 
     def write(task: Task, parsed: ParsedPhoto) -> None:
-        parsed.save(f"{task.target}{LABELS_SUFFIX}")
-        overlay_path = f"{task.target}{OVERLAY_SUFFIX}"
-        label_maps.save_image(parsed.overlay(), overlay_path, photos.RESULT_MARK)
+        parsed.save(task.labels)
+        label_maps.save_image(parsed.overlay(), task.overlay, photos.RESULT_MARK)
 
     def was_written(task: Task, writing: concurrent.futures.Future) -> bool:
         try:
             writing.result()
         except OSError as error:
-            report(f"{task.photo}: its result cannot be written: {error}")
+            report(f"{task.source}: its result cannot be written: {error}")
         progress.update()
         return not writing.exception()
 
     batch_size = min(batch_size, len(tasks))
-    sources = [task.photo for task in tasks]
+    sources = [task.source for task in tasks]
     results = labelling.label_photos(labeller, sources, output_size, batch_size, find)
     num_labelled = 0
     writing: collections.deque[tuple[Task, concurrent.futures.Future]] = collections.deque()
@@ -87,7 +72,7 @@ def predict(
     ):
         for task, (_, result) in zip(tasks, results, strict=True):
             if isinstance(result, photos.PhotoError):
-                report(f"{task.photo}: {result}")
+                report(f"{task.source}: {result}")
                 progress.update()
                 continue
             writing.append((task, pool.submit(write, task, result)))
@@ -96,34 +81,6 @@ def predict(
             ):  # no more photos wait to be written than are labelled at once
                 num_labelled += was_written(*writing.popleft())
         return num_labelled + sum(was_written(*one) for one in writing)
-
-
-def plan(
-    photo_files: Sequence[tuple[pathlib.Path, pathlib.Path]], output_dir: pathlib.Path
-) -> list[Task]:
-    """Gives every photo its own place in the output folder.
-
-    Where a place is taken, by the results of an earlier photo of the list or by one of the photos
-    themselves, `_2`, `_3`, … is added.
-
-    Args:
-      photo_files: `PhotoFiles.photos`.
-      output_dir: where the results go.
-    """
-    inputs = {os.path.realpath(photo) for photo, _ in photo_files}
-    taken = set()
-    tasks = []
-    for photo, relative in photo_files:
-        for number in itertools.count(1):
-            stem = relative.stem if number == 1 else f"{relative.stem}_{number}"
-            target = output_dir / relative.parent / stem
-            results = {os.path.realpath(f"{target}{s}") for s in (LABELS_SUFFIX, OVERLAY_SUFFIX)}
-            # Lower case, for file systems that do not tell X.jpg from x.jpg.
-            if str(target).lower() not in taken and not results & inputs:
-                break
-        taken.add(str(target).lower())
-        tasks.append(Task(photo, target))
-    return tasks
 
 
 def parse_output_size(text: str) -> tuple[int, int] | None:
@@ -156,14 +113,18 @@ def run(flags: argparse.Namespace) -> int:
     Raises:
       UserError, OSError: what `command_line.run` ends with in one line.
     """
-    Interruption("interrupted; the photos labelled so far are there")
+    interruption = Interruption("interrupted; the photos labelled so far are there")
     compilation_cache.enable()
-    num_photos, num_labelled = _run(flags)
-    return 0 if num_labelled == num_photos else 1
+    try:
+        num_tasks, num_labelled = _run(flags, interruption)
+    except label_videos.InterruptedVideoError as interrupted:
+        print(interrupted, file=sys.stderr)
+        return interruption.exit_code
+    return 0 if num_labelled == num_tasks else 1
 
 
-def _run(flags: argparse.Namespace) -> tuple[int, int]:
-    """Returns how many photos there were and how many were labelled."""
+def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, int]:
+    """Returns how many photos and videos there were and how many were labelled."""
     started = time.monotonic()
     output_size = parse_output_size(flags.output_size)
     if flags.batch_size is not None and flags.batch_size < 1:
@@ -176,11 +137,15 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
                 "taken for photos the next time; choose another"
             )
     files = photos.find(flags.photos, leave_out=output_dir)
-    inputs = [(photo, name) for photo, name in files.photos if not _is_earlier_result(photo)]
-    tasks = plan(inputs, output_dir)
-    _check_places(tasks)
+    inputs = [
+        (path, name) for path, name in files.photos if not result_files.is_earlier_result(path)
+    ]
+    tasks = result_files.plan(inputs, output_dir)
+    result_files.check_places(tasks, flags.frame_labels)
     if not tasks:
         raise PredictError(f"no photos in {', '.join(flags.photos)}")
+    if any(task.is_video for task in tasks):
+        videos.import_av()
     chosen = trained_model.load(flags, shipped.DEFAULT)
     trained = chosen.trained
     try:
@@ -203,38 +168,29 @@ def _run(flags: argparse.Namespace) -> tuple[int, int]:
     if files.others:
         report(photos.passed_over(files.others))
     for task in tasks:
-        if task.target.name != task.photo.stem:
+        if task.target.name != task.source.stem:
             report(
-                f"{task.photo}: its results are called {task.target.name}, for there are others "
-                f"called {task.photo.stem}"
+                f"{task.source}: its results are called {task.target.name}, for there are others "
+                f"called {task.source.stem}"
             )
     batch_size = flags.batch_size or labelling.default_batch_size()
     labeller = systems.of(trained.config).make_labeller(trained)
-    num_labelled = predict(labeller, tasks, output_size, batch_size, flags.find, report)
+    photo_tasks, video_tasks = (
+        [task for task in tasks if task.is_video == kind] for kind in (False, True)
+    )
+    num_labelled = 0
+    if photo_tasks:
+        num_labelled += predict(labeller, photo_tasks, output_size, batch_size, flags.find, report)
+    if video_tasks:
+        choices = label_videos.Choices(output_size, batch_size, flags.find, flags.frame_labels)
+        num_labelled += label_videos.predict(labeller, video_tasks, choices, interruption, report)
     skipped = len(tasks) - num_labelled
+    kinds = " and ".join(
+        name for name, some in (("photos", photo_tasks), ("videos", video_tasks)) if some
+    )
     print(
-        f"{num_labelled} of {len(tasks)} photos labelled in {time.monotonic() - started:.1f} s "
+        f"{num_labelled} of {len(tasks)} {kinds} labelled in {time.monotonic() - started:.1f} s "
         f"with {chosen.description}: {one_line(output_dir)}"
         + (f"; {skipped} passed over" if skipped else "")
     )
     return len(tasks), num_labelled
-
-
-def _is_earlier_result(photo: pathlib.Path) -> bool:
-    return photo.name.endswith((LABELS_SUFFIX, OVERLAY_SUFFIX)) and photos.is_result(photo)
-
-
-def _check_places(tasks: Sequence[Task]) -> None:
-    """Refuses to replace pictures that this command did not write.
-
-    Raises:
-      PredictError: names the first of them.
-    """
-    for task in tasks:
-        for suffix in (LABELS_SUFFIX, OVERLAY_SUFFIX):
-            path = pathlib.Path(f"{task.target}{suffix}")
-            if os.path.lexists(path) and not photos.is_result(path):
-                raise PredictError(
-                    f"{path} is in the way: it is not a result of this command, or not one of this version; "
-                    "move it, or choose another --output_dir"
-                )

@@ -6,7 +6,7 @@ import functools
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -18,6 +18,7 @@ from fpliif_jax.predict.parsed_photo import ParsedPhoto
 from fpliif_jax.predict.windows import Window, owners
 from fpliif_jax.systems.labeller import Inputs, Labeller
 
+Source = TypeVar("Source")  # a photo, or a frame of a video
 MAX_WORKERS = 4  # threads that decode; each may hold a photo of `photos.MAX_PIXELS`
 
 
@@ -44,11 +45,12 @@ def num_workers() -> int:
 
 def label_photos(
     labeller: Labeller,
-    sources: Iterable[photos.Photo],
+    sources: Iterable[Source],
     output_size: tuple[int, int] | None,
     batch_size: int,
     find: str,
-) -> Iterator[tuple[photos.Photo, ParsedPhoto | photos.PhotoError]]:
+    read: Callable[[Source], np.ndarray] = photos.read,
+) -> Iterator[tuple[Source, ParsedPhoto | photos.PhotoError]]:
     """Labels photos one batch after the other, while threads read the next ones.
 
     Args:
@@ -57,6 +59,7 @@ def label_photos(
       output_size: (height, width), or None for each photo's own.
       batch_size: the most photos the network sees at once, where they have one output size.
       find: 'auto' to look for faces and parse each in its window, see `find_faces`; or 'none'.
+      read: gives the pixels of a source, as `photos.read`; called in threads.
 
     Yields:
       In order, each of the sources and its result, or the error of one that cannot be read.
@@ -67,8 +70,8 @@ def label_photos(
     label, batch_size = labeller.plan(output_size, batch_size)
     finder = FaceFinder(labeller.class_names) if find == AUTO else None
 
-    def load(source: photos.Photo) -> _Loaded:
-        photo = photos.read(source)
+    def load(source: Source) -> _Loaded:
+        photo = read(source)
         background = photo if output_size is None else resize.resize_image(photo, output_size)
         return _Loaded(labeller.network_input(photo), background, photo if finder else None)
 

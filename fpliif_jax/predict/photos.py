@@ -15,6 +15,7 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, open_regular
 from fpliif_jax.data_builders.raw.orientation import upright
 from fpliif_jax.data_builders.raw.raw_tree import MACOS_LEFTOVERS
+from fpliif_jax.predict import videos
 
 # What Pillow decodes by itself; others it knows it hands to programs (EPS to Ghostscript).
 _FORMATS = (
@@ -90,6 +91,8 @@ def passed_over(others: Sequence[pathlib.Path]) -> str:
         line += ", …"
     if any(suffix in _HEIC for suffix in suffixes):
         line += "; HEIC photos have to be saved as JPEG first"
+    if any(suffix in videos.SUFFIXES for suffix in suffixes):
+        line += "; videos are labelled where they are named"
     return line
 
 

@@ -20,7 +20,7 @@ from fpliif_jax import systems
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import place_on_canvas
 from fpliif_jax.pictures import label_maps
-from fpliif_jax.predict import __main__, label_photos, photos
+from fpliif_jax.predict import __main__, photos, result_files
 from fpliif_jax.run_folder import inference_checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, labeller
@@ -363,7 +363,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(run: Run, tmp_path: path
 def test_names_that_differ_in_case_alone_get_places_of_their_own(tmp_path: pathlib.Path) -> None:
     """File systems that do not tell X.jpg from x.jpg would keep one result of two."""
     names = ("X.jpg", "x.jpg", "sub/y.png", "SUB/Y.png", "z.JPG")
-    tasks = label_photos.plan(
+    tasks = result_files.plan(
         [(tmp_path / name, pathlib.Path(name)) for name in names], tmp_path / "o"
     )
     targets = [str(task.target.relative_to(tmp_path / "o")) for task in tasks]
@@ -373,7 +373,7 @@ def test_names_that_differ_in_case_alone_get_places_of_their_own(tmp_path: pathl
 def test_a_photo_is_never_overwritten(tmp_path: pathlib.Path) -> None:
     found = [(tmp_path / name, tmp_path / name) for name in ("x.png", "x_overlay.jpg")]
     found = [(path, path.relative_to(tmp_path)) for path, _ in found]
-    targets = [task.target.name for task in label_photos.plan(found, tmp_path)]
+    targets = [task.target.name for task in result_files.plan(found, tmp_path)]
     assert targets == ["x_2", "x_overlay"]
 
 
