@@ -9,8 +9,9 @@ import tarfile
 import zipfile
 
 PARTS = ("fpliif_jax", "configs", "data_builders", "experiments")
-DATA = tuple(
-    ".bib .css .csv .html .jinja .js .md .py .safetensors .svg .toml .txt .typed .webmanifest".split()
+DATA = (
+    *(".bib", ".css", ".csv", ".html", ".jinja", ".js", ".md"),
+    *(".py", ".safetensors", ".svg", ".toml", ".txt", ".typed", ".webmanifest"),
 )
 
 
