@@ -1,6 +1,6 @@
 """Node.js for the tests of the page's modules: `from needs_node import run_modules`.
 
-A file that does so is skipped, with the reason, where Node.js is not installed. `.ci/run` sets
+A file that does so is skipped, with the reason, where Node.js is not installed. `.ci/demo` sets
 FPLIIF_JAX_REQUIRE_NODE, and there it is an error.
 """
 

@@ -1,0 +1,318 @@
+"""The page in a browser: its labels are Python's, the encoder sees a photo once, and nothing leaves the page."""
+
+import functools
+import http.server
+import io
+import pathlib
+import re
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from needs_browser import CHROMIUM, sync_api
+from PIL import Image
+
+from fpliif_jax import FaceParser
+from fpliif_jax.data_builders.synthetic_faces import draw_face
+from fpliif_jax.demo import __main__ as command
+from fpliif_jax.demo import serve
+from fpliif_jax.predict.photos import read
+
+Page = sync_api.Page
+expect = sync_api.expect
+ENOUGH = 0.999  # of labels that have to be equal
+STEPS = {32: 0, 128: 16, 304: 26}  # of the slider, by the longer side
+SECONDS = 60  # that a page may take to load on a busy machine
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The page of the weights that come with the package, by the command and with npm."""
+    output = tmp_path_factory.mktemp("demo") / "page"
+    command.main(["--weights=drawn", f"--output={output}"])
+    return output
+
+
+@pytest.fixture(scope="module")
+def parser() -> FaceParser:
+    return FaceParser.from_pretrained("drawn")
+
+
+@pytest.fixture
+def server(folder: pathlib.Path) -> Iterator[serve.Server]:
+    made = serve.listen(0)
+    made.folder = folder
+    yield from _running(made)
+
+
+def _running(server: http.server.HTTPServer) -> Iterator[http.server.HTTPServer]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    # A camera that shows a moving picture, for whoever is allowed to use it. Playwright starts Chromium without its
+    # sandbox, which root has to.
+    flags = ["--use-fake-device-for-media-stream"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: sync_api.Browser, server: serve.Server) -> Iterator[Page]:
+    """The page, loaded; whatever goes wrong in it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    open_page(page, serve.address(server))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("#work")).to_have_attribute("data-state", "ready", timeout=SECONDS * 1000)
+
+
+def choose(page: Page, photo: bytes, name: str = "photo.png") -> None:
+    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": photo})
+
+
+def set_size(page: Page, longest: int, pane: int = 0) -> None:
+    """As a person does who drags the slider."""
+    slider = page.locator(".pane input[type=range]").nth(pane)
+    slider.evaluate(
+        "(slider, step) => { slider.value = step; slider.dispatchEvent(new Event('input')); }",
+        STEPS[longest],
+    )
+
+
+def wait_for_labels(page: Page, columns: int, rows: int) -> None:
+    size = f"{rows}²" if rows == columns else f"{columns} × {rows}"
+    expect(page.locator("#status")).to_have_text(f"Labelled in {size}.", timeout=SECONDS * 1000)
+
+
+def saved(page: Page, deed: str) -> tuple[str, Image.Image]:
+    """The file that a button saves: its name, and the picture."""
+    with page.expect_download() as download:
+        page.click(f"[data-do={deed}]")
+    with Image.open(download.value.path()) as picture:
+        picture.load()
+        return download.value.suggested_filename, picture
+
+
+def encoder_runs(page: Page) -> int:
+    return int(page.get_attribute("#ms-encoder", "data-runs"))
+
+
+def encoded(picture: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
+    with io.BytesIO() as file:
+        picture.save(file, format=image_format, **options)
+        return file.getvalue()
+
+
+@functools.cache
+def face(seed: int) -> Image.Image:
+    return Image.fromarray(draw_face(seed, 420, "photographic").image)
+
+
+def turned_jpeg() -> bytes:
+    """420 × 280 as it is shown, stored on its side."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    on_its_side = face(5).crop((0, 60, 420, 340)).transpose(Image.Transpose.ROTATE_90)
+    return encoded(on_its_side, "JPEG", quality=95, exif=exif)
+
+
+def transparent_png() -> bytes:
+    picture = face(7).copy()
+    fade = np.linspace(0, 255, 420 * 420).reshape(420, 420).astype(np.uint8)
+    picture.putalpha(Image.fromarray(fade))
+    return encoded(picture)
+
+
+# With the sizes to look at; JAX compiles for every pair of rows and columns.
+PHOTOS = {
+    "square": (lambda: encoded(face(3)), tuple(STEPS)),
+    # Pillow resizes it along y first.
+    "tall": (lambda: encoded(face(4).crop((130, 0, 290, 420))), tuple(STEPS)),
+    "wide, turned by EXIF, JPEG": (turned_jpeg, (128,)),
+    "transparent": (transparent_png, (128,)),
+}
+
+
+def test_labels_are_python_s_and_the_encoder_sees_a_photo_once(
+    page: Page, parser: FaceParser
+) -> None:
+    for number, (kind, (make, sizes)) in enumerate(PHOTOS.items()):
+        photo = make()
+        before = encoder_runs(page) if number else 1  # the check at the start
+        choose(page, photo, f"{kind}.png")
+        height, width = read(photo).shape[:2]
+        for longest in sizes:
+            set_size(page, longest)
+            rows, columns = (
+                max(1, int(side * longest / max(height, width) + 0.5)) for side in (height, width)
+            )
+            wait_for_labels(page, columns, rows)
+            name, picture = saved(page, "save-labels")
+            labels = np.asarray(picture)
+            expected = parser(photo, size=(rows, columns)).labels
+            assert name == f"{kind}_labels.png" and labels.shape == expected.shape
+            equal = (labels == expected).mean()
+            print(f"{kind}, {columns} x {rows}: {equal:.4%} of labels equal")
+            assert equal >= ENOUGH, (kind, longest, equal)
+        assert encoder_runs(page) == before + 1
+
+
+def test_no_request_leaves_a_loaded_page_and_it_works_offline(
+    browser: sync_api.Browser, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve._Handler, "protocol_version", "HTTP/1.0")  # no connection stays
+    server = serve.listen(0)
+    server.folder = folder
+    running = _running(server)
+    next(running)
+    context = browser.new_context()
+    page = context.new_page()
+    open_page(page, serve.address(server))
+    requests: list[str] = []
+    context.on("request", lambda request: requests.append(request.url))
+    next(running, None)  # nobody answers from here on
+    choose(page, encoded(face(3)))
+    set_size(page, 128)
+    wait_for_labels(page, 128, 128)
+    page.click("[data-do=compare]")
+    wait_for_labels(page, 32, 32)
+    saved(page, "save-overlay")
+    saved(page, "save-labels")
+    assert [url for url in requests if not url.startswith("blob:")] == []
+    # What the policy is for: a script that tried to send the photo could not.
+    sent = page.evaluate(
+        "fetch('/elsewhere', {method: 'POST', body: 'photo'}).then(() => 1, () => 0)"
+    )
+    other = page.evaluate("fetch('http://127.0.0.1:9/').then(() => 1, (error) => String(error))")
+    assert sent == 0 and "Failed to fetch" in other
+    page.reload()
+    expect(page.locator("#work")).to_have_attribute("data-state", "ready", timeout=SECONDS * 1000)
+    choose(page, encoded(face(3)))
+    expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    context.close()
+
+
+def test_by_keyboard(page: Page, parser: FaceParser) -> None:
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    for _ in range(3):  # the two buttons, the first of the drawn faces
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    set_size(page, 32)
+    wait_for_labels(page, 32, 32)
+    page.locator(".pane input[type=range]").first.focus()
+    page.keyboard.press("ArrowRight")
+    wait_for_labels(page, 35, 35)
+    page.keyboard.press("Home")
+    wait_for_labels(page, 32, 32)
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".pane canvas").first).to_be_focused()
+    page.keyboard.press("ArrowDown")  # from the middle: row 17, column 16
+    shown = page.locator("#readout li")
+    expect(shown).to_have_count(4)
+    sample = folder_face(page)
+    probabilities = parser(sample, size=32).probabilities[:, 17, 16]
+    first = int(probabilities.argmax())
+    expect(shown.first.locator(".name")).to_have_text(parser.class_names[first].replace("_", " "))
+    told = float(shown.first.locator(".value").inner_text().removesuffix(" %"))
+    assert abs(told - 100 * probabilities[first]) <= 0.6
+    page.keyboard.press("Escape")
+    expect(shown).to_have_count(0)
+
+
+def folder_face(page: Page) -> bytes:
+    """The first of the drawn faces that come with the page."""
+    return page.request.get(f"{page.url}faces/0.png").body()
+
+
+def test_classes_can_be_hidden_and_the_picture_is_saved_as_it_is_shown(page: Page) -> None:
+    choose(page, encoded(face(3)), "one.two.png")
+    set_size(page, 128)
+    wait_for_labels(page, 128, 128)
+    name, whole = saved(page, "save-overlay")
+    assert (name, whole.size) == ("one.two_overlay.png", (420, 420))
+    page.get_by_role("button", name=re.compile("^skin")).click()
+    _, without_skin = saved(page, "save-overlay")
+    page.get_by_role("button", name="none", exact=True).click()
+    _, plain = saved(page, "save-overlay")
+    np.testing.assert_array_equal(np.asarray(plain.convert("RGB")), np.asarray(face(3)))
+    changed = [
+        (np.asarray(picture.convert("RGB")) != np.asarray(face(3))).any(-1).mean()
+        for picture in (whole, without_skin)
+    ]
+    assert changed[0] > changed[1] + 0.1 > 0.15
+
+
+def test_what_is_no_photo_is_said_and_the_photo_before_stays(page: Page) -> None:
+    choose(page, encoded(face(3)))
+    expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    size = page.locator(".size").first.inner_text()
+    alert = page.get_by_role("alert")
+    for content in (b"no photo", b"", encoded(face(3))[:300]):
+        choose(page, content, "<b>notes</b>.txt")
+        expect(alert).to_contain_text("“<b>notes</b>.txt” is no photo that this browser can read.")
+        page.get_by_label("Close this message").click()
+        expect(alert).to_be_hidden()
+    assert page.locator(".size").first.inner_text() == size
+    set_size(page, 32)
+    wait_for_labels(page, 32, 32)
+
+
+def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
+    browser: sync_api.Browser, server: serve.Server
+) -> None:
+    context = browser.new_context(permissions=[])
+    page = context.new_page()
+    open_page(page, serve.address(server))
+    page.click("[data-do=camera] >> visible=true")
+    expect(page.get_by_role("alert")).to_contain_text("was not allowed to use the camera")
+    context.grant_permissions(["camera"])
+    page.click("[data-do=camera] >> visible=true")
+    expect(page.locator("#fps")).to_contain_text("frames/s", timeout=SECONDS * 1000)
+    before = encoder_runs(page)
+    page.wait_for_timeout(500)
+    assert encoder_runs(page) > before  # every frame is a photo of its own
+    page.click("[data-do=freeze]")
+    expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    set_size(page, 32)
+    wait_for_labels(page, 32, 24)
+    context.close()
+
+
+def test_any_static_server_will_do(browser: sync_api.Browser, folder: pathlib.Path) -> None:
+    """One that sends no headers: the page's own service worker adds what threads need."""
+
+    class Silent(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    handler = functools.partial(Silent, directory=str(folder.parent))
+    running = _running(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+    port = next(running).server_address[1]
+    context = browser.new_context()
+    page = context.new_page()
+    open_page(page, f"http://127.0.0.1:{port}/{folder.name}/")
+    assert page.evaluate("crossOriginIsolated")
+    expect(page.locator("#check")).to_contain_text("labels of a drawn face are Python's")
+    context.close()
+    next(running, None)
