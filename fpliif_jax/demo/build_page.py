@@ -110,9 +110,9 @@ def description(chosen: ChosenModel, face: np.ndarray) -> dict[str, Any]:
     metadata = write.metadata(chosen)
     config = metadata.pop("config")
     parsed = FaceParser(trained, chosen.origin)(Image.fromarray(face), size=_CHECK_SIZE)
-    # A run's note can name a file of this machine.
+    # A run's note can name a file of this machine; that of the package's weights, a page of its documentation.
     is_shipped = chosen.origin.startswith("--weights=")
-    note = trained.note if is_shipped else f"a run on {config['data']['name']}"
+    note = trained.note.partition(" (")[0] if is_shipped else f"a run on {config['data']['name']}"
     return metadata | {
         "version": fpliif_jax.__version__,
         "runtime": f"onnxruntime-web {runtime.VERSION}",

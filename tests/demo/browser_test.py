@@ -5,6 +5,7 @@ import http.server
 import io
 import pathlib
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 
@@ -276,6 +277,26 @@ def test_what_is_no_photo_is_said_and_the_photo_before_stays(page: Page) -> None
     assert page.locator(".size").first.inner_text() == size
     set_size(page, 32)
     wait_for_labels(page, 32, 32)
+
+
+def test_a_page_without_its_network_says_so(
+    browser: sync_api.Browser, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    broken = shutil.copytree(folder, tmp_path / "page")
+    (broken / "model" / "decoder.onnx").unlink()
+    made = serve.listen(0)
+    made.folder = broken
+    running = _running(made)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(serve.address(next(running)))
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("could not be loaded", timeout=SECONDS * 1000)
+    page.get_by_label("Close this message").click()
+    choose(page, encoded(face(3)))
+    expect(alert).to_contain_text("could not be loaded")
+    context.close()
+    next(running, None)
 
 
 def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(

@@ -2,6 +2,9 @@
 
 import { PhotoError } from './photo.js';
 
+/** Questions to a thread that is ended get no answer. */
+export class Stopped extends Error {}
+
 export class Engine {
   /** @param {any} model what model.json says */
   constructor(model) {
@@ -20,15 +23,15 @@ export class Engine {
    */
   load(device, onProgress) {
     this.worker?.terminate();
-    this.#fail('stopped');
+    this.#fail(new Stopped());
     this.worker = new Worker('worker.js', { type: 'module' });
     this.worker.onmessage = ({ data }) => this.#receive(data);
-    this.worker.onerror = (event) => this.#fail(event.message || 'the thread that computes could not be started');
+    this.worker.onerror = (event) => this.#fail(new Error(event.message || 'the thread that computes could not be started'));
     const report = (/** @type {any} */ { loaded, total }) => onProgress(loaded, total);
     return this.#ask({ action: 'load', device, model: this.model }, [], report);
   }
 
-  /** @param {Blob} face @returns {Promise<{equal: number, total: number}>} */
+  /** @param {Blob} face @returns {Promise<{equal: number, total: number, perPixel: number}>} */
   check(face) {
     return this.#ask({ action: 'check', face });
   }
@@ -38,9 +41,9 @@ export class Engine {
     return this.#ask({ action: 'photo', ...source }, source.bitmap ? [source.bitmap] : []);
   }
 
-  /** @param {number} pane @param {{rows: number, columns: number}} size */
-  labels(pane, size) {
-    return this.#ask({ action: 'labels', pane, ...size });
+  /** @param {number} pane @param {{rows: number, columns: number}} size @param {Function} onBand gets bands of rows */
+  labels(pane, size, onBand) {
+    return this.#ask({ action: 'labels', pane, ...size }, [], onBand);
   }
 
   /** @param {number} y @param {number} x @returns {Promise<{probabilities: number[]}>} */
@@ -72,9 +75,9 @@ export class Engine {
     else question.reject(isOfPhoto ? new PhotoError(error) : new Error(error));
   }
 
-  /** @param {string} reason */
+  /** @param {Error} reason */
   #fail(reason) {
-    for (const { reject } of this.open.values()) reject(new Error(reason));
+    for (const { reject } of this.open.values()) reject(reason);
     this.open.clear();
   }
 }

@@ -1,7 +1,7 @@
 // The page: what is on it and what happens when somebody does something.
 
 import { Camera } from './camera.js';
-import { Engine } from './engine.js';
+import { Engine, Stopped } from './engine.js';
 import { shares } from './labels.js';
 import { Legend, percent, spoken } from './legend.js';
 import { prepare } from './offline.js';
@@ -13,6 +13,8 @@ import { labelSize, longestSide, sizeText, stepOf } from './sizes.js';
 
 const FACES = 3;
 const ENOUGH = 0.999; // of the labels of a drawn face that have to be Python's
+const PATIENCE = 500; // ms, for the first label map
+const NOT_LOADED = 'The network could not be loaded. Load the page again.';
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 const find = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
@@ -42,6 +44,7 @@ const say = (/** @type {string} */ text) => (find('status').textContent = text);
 
 /** @param {unknown} error */
 function complain(error) {
+  if (error instanceof Stopped) return;
   say('');
   const isKnown = error instanceof PhotoError;
   find('alert-text').textContent = isKnown ? error.message : `Something went wrong: ${/** @type {Error} */ (error).message ?? error}`;
@@ -57,8 +60,9 @@ const forgive = () => (find('alert').hidden = true);
 function onProgress(loaded, total) {
   find('progress').value = loaded / total;
   const mib = (/** @type {number} */ bytes) => (bytes / 2 ** 20).toFixed(1);
-  find('loading-text').textContent =
-    loaded < total ? `Loading the network: ${mib(loaded)} of ${mib(total)} MiB` : 'Starting the network…';
+  const text = loaded < total ? `Loading the network: ${mib(loaded)} of ${mib(total)} MiB` : 'Starting the network…';
+  find('loading-text').textContent = text;
+  if (find('welcome').hidden) say(text);
 }
 
 async function hasGpu() {
@@ -75,12 +79,13 @@ async function load(device) {
   work.dataset.state = 'loading';
   try {
     const { threads } = await engine.load(device, onProgress);
-    const { equal, total } = await engine.check(faces[0]);
+    const { equal, total, perPixel } = await engine.check(faces[0]);
     const text = `${equal.toLocaleString('en')} of ${total.toLocaleString('en')}`;
     if (equal < ENOUGH * total) throw new Error(`only ${text} labels of a drawn face are those of Python`);
     const many = device === 'gpu' ? '' : ` ${threads} thread${threads > 1 ? 's' : ''}.`;
     find('check').textContent = `${text} labels of a drawn face are Python's.${many}`;
     find('device').value = device;
+    if (!panes[0].photo) panes[0].step = firstStep(perPixel);
     work.dataset.state = 'ready';
     work.dataset.device = device;
   } catch (error) {
@@ -90,6 +95,12 @@ async function load(device) {
     find('device').querySelector('[value=gpu]').disabled = true;
     find('check').textContent += ' The graphics chip could not be used.';
   }
+}
+
+/** The size that a photo is labelled in first: no wait is long. @param {number} perPixel ms */
+function firstStep(perPixel) {
+  const sides = [512, 256, 128];
+  return stepOf(sides.find((side) => side ** 2 * perPixel <= PATIENCE) ?? 64);
 }
 
 async function start() {
@@ -103,8 +114,10 @@ async function start() {
   faces = blobs;
   engine = new Engine(model);
   build();
-  if (!gpu) find('device').closest('label').hidden = true;
-  await load(gpu ? 'gpu' : 'cpu');
+  const asked = new URLSearchParams(location.search).get('device');
+  const device = asked === 'cpu' || asked === 'gpu' ? asked : gpu ? 'gpu' : 'cpu';
+  if (!gpu && device === 'cpu') find('device').closest('label').hidden = true;
+  await load(device);
   if (waiting) await choose(waiting);
 }
 
@@ -135,7 +148,8 @@ function build() {
 /** @param {Blob} file */
 async function choose(file) {
   forgive();
-  if (work.dataset.state !== 'ready') {
+  if (work.dataset.state === 'failed') return complain(new PhotoError(NOT_LOADED));
+  if (work.dataset.state === 'loading') {
     waiting = file;
     return say('The photo is labelled as soon as the network is loaded.');
   }
@@ -143,7 +157,8 @@ async function choose(file) {
   await freeze();
   say('Looking at the photo…');
   try {
-    const { bitmap, ms, runs } = await engine.photo({ file });
+    const { outdated, bitmap, ms, runs } = await engine.photo({ file });
+    if (outdated) return;
     stem = 'name' in file ? String(file.name).replace(/\.\w+$/, '').slice(0, 80) || 'photo' : 'photo';
     showPhoto(bitmap, ms, runs);
     await Promise.all(shown().map(label));
@@ -170,10 +185,13 @@ const milliseconds = (/** @type {number} */ ms) => `${ms < 10 ? ms.toFixed(1) : 
 async function label(pane) {
   if (!pane.photo || camera.isOn) return;
   const photo = pane.photo;
-  pane.figure.classList.add('busy');
-  const answer = await engine.labels(pane.id, pane.wanted);
-  if (answer.outdated || pane.photo !== photo) return;
-  pane.figure.classList.remove('busy');
+  pane.figure.ariaBusy = 'true';
+  const isWanted = () => pane.photo === photo && !camera.isOn;
+  const size = pane.wanted;
+  const onBand = (/** @type {any} */ part) => isWanted() && pane.wanted.rows === size.rows && pane.setBand(part);
+  const answer = await engine.labels(pane.id, size, onBand);
+  if (answer.outdated || !isWanted()) return;
+  pane.figure.ariaBusy = 'false';
   showLabels(pane, answer, answer.ms);
   find('ms-encoder').dataset.runs = `${answer.runs}`;
   describe(pane);
@@ -222,7 +240,9 @@ function setLive(isLive) {
 }
 
 async function film() {
-  if (work.dataset.state !== 'ready' || camera.isOn) return;
+  if (work.dataset.state === 'failed') return complain(new PhotoError(NOT_LOADED));
+  if (work.dataset.state === 'loading') return say('The camera can be used as soon as the network is loaded.');
+  if (camera.isOn) return;
   forgive();
   compare(false);
   isSized = false;
@@ -359,5 +379,7 @@ document.addEventListener('drop', (event) => {
 
 start().catch((error) => {
   work.dataset.state = 'failed';
-  complain(new PhotoError(`The network could not be loaded (${error.message}). Load the page again.`));
+  find('loading-text').textContent = NOT_LOADED;
+  console.warn(error);
+  complain(new PhotoError(NOT_LOADED));
 });

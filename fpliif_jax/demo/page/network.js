@@ -55,7 +55,7 @@ export class Network {
     ort.env.wasm.wasmBinary = binary;
     ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
     ort.env.logLevel = 'error';
-    const options = { executionProviders: [device === 'gpu' ? 'webgpu' : 'wasm'] };
+    const options = { executionProviders: [device === 'gpu' ? 'webgpu' : 'wasm'], logSeverityLevel: 3 };
     const sessions = [];
     for (const bytes of [encoder, decoder]) sessions.push(await ort.InferenceSession.create(bytes, options));
     return new Network(ort, sessions[0], sessions[1], model);
@@ -90,8 +90,9 @@ export class Network {
   }
 
   /**
-   * A label map; undefined where `goOn` says in between that nobody needs it any more.
-   * @param {number} rows @param {number} columns @param {() => Promise<boolean>} goOn
+   * A label map, made in bands of rows; undefined where `goOn` says in between that nobody needs it any more.
+   * @param {number} rows @param {number} columns
+   * @param {(labels: Uint8Array, end: number) => Promise<boolean>} goOn takes what is there up to a row
    * @returns {Promise<Uint8Array | undefined>} [rows, columns]
    */
   async labels(rows, columns, goOn = async () => true) {
@@ -99,7 +100,7 @@ export class Network {
     const [y, x] = [centres(rows), centres(columns)];
     const step = Math.max(1, Math.floor(QUERIES / columns));
     for (let top = 0; top < rows; top += step) {
-      if (top && !(await goOn())) return undefined;
+      if (top && !(await goOn(labels, top))) return undefined;
       const end = Math.min(top + step, rows);
       const logits = await this.logits(y.slice(top, end), x);
       argmax(logits, this.classes, labels.subarray(top * columns, end * columns));

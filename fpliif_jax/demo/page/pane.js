@@ -81,6 +81,26 @@ export class Pane {
     this.repaint();
   }
 
+  /**
+   * Shows a band of rows of a label map that is not there as a whole yet, over the one before.
+   * @param {{band: Uint8Array, top: number, rows: number, columns: number}} part
+   */
+  setBand({ band, top, rows, columns }) {
+    if (top === 0) {
+      const before = this.colours;
+      this.colours = new OffscreenCanvas(columns, rows);
+      const context = this.colours.getContext('2d');
+      if (context) context.imageSmoothingEnabled = false;
+      context?.drawImage(before, 0, 0, columns, rows);
+      this.lines = [];
+    }
+    const pixels = paint(band, this.model.colours, this.look.hidden);
+    const count = band.length / columns;
+    this.colours.getContext('2d')?.putImageData(new ImageData(pixels, columns, count), 0, top);
+    this.ms.textContent = `${Math.round(((top + count) / rows) * 100)} %`;
+    this.draw();
+  }
+
   /** Is called where labels or look have changed. */
   repaint() {
     if (!this.labels) return this.draw();
