@@ -1,5 +1,6 @@
 """Settings and data that several test files share."""
 
+import gc
 import os
 import pathlib
 import shutil
@@ -58,6 +59,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return places.get(name, len(_FIRST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Lets the garbage collector pass over what was imported: tracing makes it start again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_unconfigure() -> None:
