@@ -1,4 +1,4 @@
-"""Measures what training and inference cost here, and PyTorch in the same rounds if asked to.
+"""Measures what training and inference cost here, and PyTorch or ONNX Runtime in the same rounds if asked to.
 
     python -m experiments.benchmark --config=celebamask_hq --parts=latency,throughput,memory,starts
     python -m experiments.benchmark --config=synthetic --torch --output=experiments/results/my-machine
@@ -20,6 +20,7 @@ from fpliif_jax.experiments.benchmark.choices import PARTS, TORCH_VARIANTS
 command_line.define_config_flag()
 flags.DEFINE_string("output", None, "Folder for JSON, tables and plot; none: print only.")
 flags.DEFINE_bool("torch", False, "Measure PyTorch too, in the same rounds.")
+flags.DEFINE_bool("onnx", False, "Measure forward passes in ONNX Runtime too, on a CPU.")
 flags.DEFINE_multi_enum(
     "torch_variants", list(TORCH_VARIANTS), list(TORCH_VARIANTS),
     "PyTorch's ways of running; give the flag once for each.",

@@ -12,6 +12,7 @@ _STYLES = {
     "PyTorch eager, channels last": ("#CC79A7", "D"),
     "torch.compile": ("#009E73", "^"),
     "torch.compile, channels last": ("#D55E00", "v"),
+    "ONNX Runtime": ("#56B4E9", "P"),
 }
 _PAPER_COLOUR = "#444444"
 _PANELS = {"latency": "one image at a time", "throughput": "best batch"}

@@ -1,4 +1,4 @@
-"""Parts 'latency' and 'throughput': FP-LIIF's forward pass, beside PyTorch's in the same rounds."""
+"""Parts 'latency' and 'throughput': FP-LIIF's forward pass, beside others' in the same rounds."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from fpliif_jax.experiments.benchmark import comparison, jax_programs, timing, torch_programs
+from fpliif_jax.experiments.benchmark import (
+    comparison,
+    jax_programs,
+    onnx_programs,
+    timing,
+    torch_programs,
+)
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, Timed
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
@@ -74,16 +80,23 @@ def calls_in_a_row(plan: Plan, dtype: str) -> None:
     plan.record.add("fits", {"of": "images", "output_size": size, "dtype": dtype, **line})
 
 
-def agreement(plan: Plan) -> None:
-    """How far logits of the two frameworks are apart: what is compared must be the same function."""
+def agreement(plan: Plan, name: str) -> None:
+    """How far another one's logits are from JAX's: what is compared must be the same function.
+
+    Args:
+      plan: of the benchmark.
+      name: 'PyTorch' or 'ONNX Runtime'.
+    """
     size = plan.config.data.image_size
     config = plan.with_dtype("float32")
     images = jax_programs.random_images(config, 1)
     ours = jax_programs.logits(config, plan.variables, images, size)
-    theirs = torch_programs.logits(config, plan.variables, images, size)
+    programs = onnx_programs if name == onnx_programs.NAME else torch_programs
+    theirs = programs.logits(config, plan.variables, images, size)
     plan.record.add(
         "agreement",
         {
+            "with": name,
             "output_size": size,
             "largest_difference": float(np.abs(ours - theirs).max()),
             "largest_logit": float(np.abs(theirs).max()),
@@ -127,6 +140,11 @@ def _builds(plan: Plan, output_size: int, dtype: str) -> dict[str, tuple[Build, 
 
         like = TorchVariant(False, variant.channels_last).name if variant.compiled else None
         builds[variant.name] = (build, like)
+    if plan.has_onnx:
+        builds[onnx_programs.NAME] = (
+            lambda batch: onnx_programs.forward(config, plan.variables, output_size, batch),
+            None,
+        )
     return builds
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import jax
 
-from fpliif_jax.experiments.benchmark import torch_programs
+from fpliif_jax.experiments.benchmark import onnx_programs, torch_programs
 from fpliif_jax.run_folder import run_record
 
 
-def environment(with_torch: bool) -> dict[str, Any]:
+def environment(with_torch: bool, with_onnx: bool = False) -> dict[str, Any]:
     """Device, versions, threads, flags, commit and date, ready for JSON."""
     return {
         "device": device_name(),
@@ -22,6 +22,7 @@ def environment(with_torch: bool) -> dict[str, Any]:
         "processor": processor(),
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "torch": torch_programs.facts() if with_torch else None,
+        "onnxruntime": onnx_programs.facts() if with_onnx else None,
     }
 
 

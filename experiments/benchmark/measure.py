@@ -13,7 +13,14 @@ from tqdm import tqdm
 
 from fpliif_jax import preflight, systems
 from fpliif_jax.commands import command_line
-from fpliif_jax.experiments.benchmark import figure, machine, tables, tasks, torch_programs
+from fpliif_jax.experiments.benchmark import (
+    figure,
+    machine,
+    onnx_programs,
+    tables,
+    tasks,
+    torch_programs,
+)
 from fpliif_jax.experiments.benchmark.choices import DTYPES, PARTS
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, Plan, Record
 from fpliif_jax.run_folder.run_config import json_config
@@ -92,6 +99,13 @@ def _plan() -> Plan:
         variants = tuple(
             torch_programs.VARIANTS[name] for name in dict.fromkeys(flags.FLAGS.torch_variants)
         )
+    if flags.FLAGS.onnx:
+        if not systems.of(config).decodes_any_size:
+            raise preflight.SettingsError("--onnx is for forward passes of FP-LIIF")
+        if not onnx_programs.is_installed():
+            raise preflight.SettingsError(
+                f"--onnx: ONNX Runtime is not installed: {command_line.how_to_install('onnxruntime')}"
+            )
     plan_fields = {
         "parts": _chosen("parts", flags.FLAGS.parts, PARTS),
         "sizes": _sizes(),
@@ -111,15 +125,20 @@ def _plan() -> Plan:
         "finished": False,
         "config_name": command_line.config_name(),
         "config": json_config(config),
-        "environment": machine.environment(bool(variants)),
+        "environment": machine.environment(bool(variants), flags.FLAGS.onnx),
         "settings": {
             **plan_fields,
             "torch_variants": [variant.name for variant in variants],
+            "onnx": flags.FLAGS.onnx,
             "quick": flags.FLAGS.quick,
         },
     }
     return Plan(
-        config=config, torch_variants=variants, record=Record(content, folder), **plan_fields
+        config=config,
+        torch_variants=variants,
+        has_onnx=flags.FLAGS.onnx,
+        record=Record(content, folder),
+        **plan_fields,
     )
 
 

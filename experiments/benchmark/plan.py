@@ -62,6 +62,7 @@ class Plan:
       seconds: that a round lasts, at least.
       max_batch: largest batch that is tried for the best throughput.
       record: where results go.
+      has_onnx: whether ONNX Runtime takes part in forward passes.
       tell: gets a line about each thing that begins.
     """
 
@@ -74,6 +75,7 @@ class Plan:
     seconds: float
     max_batch: int
     record: Record
+    has_onnx: bool = False
     tell: Callable[[str], object] = lambda text: None
 
     @functools.cached_property

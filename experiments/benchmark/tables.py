@@ -50,6 +50,8 @@ def _head(content: Content) -> Lines:
         facts.insert(
             2, f"torch {environment['torch']['version']}, {environment['torch']['threads']} threads"
         )
+    if runtime := environment.get("onnxruntime"):
+        facts.insert(2, f"onnxruntime {runtime['version']}")
     own = content["settings"]
     lines = [
         f"# Speed of {content['config_name']} on {environment['device']}",
@@ -99,8 +101,9 @@ def _forward(
         rows.append([*row, f"{paper[size]:g}" if size in paper else _NOTHING])
     notes = [f"The paper's: {SOURCE}."]
     notes += [
-        f"Largest difference of logits between the frameworks, at {entry['output_size']}² in float32: "
-        f"{entry['largest_difference']:.1e} (largest logit {entry['largest_logit']:.2g})."
+        f"Largest difference of logits between JAX and {entry.get('with', 'PyTorch')}, at "
+        f"{entry['output_size']}² in float32: {entry['largest_difference']:.1e} (largest logit "
+        f"{entry['largest_logit']:.2g})."
         for entry in content.get("agreement", [])
         if part == "latency"
     ]

@@ -16,6 +16,7 @@ from fpliif_jax.experiments.benchmark import (
     loop,
     memory,
     one_face,
+    onnx_programs,
     pipeline,
     starts,
     torch_programs,
@@ -129,8 +130,10 @@ def _latency(plan: Plan) -> list[Task]:
     if not _decodes_any_size(plan):
         return [Task({"part": "latency"}, lambda: one_face.one_face(plan))]
     made = []
-    if plan.torch_variants:
-        made.append(Task({"part": "agreement"}, lambda: forward.agreement(plan)))
+    others = {torch_programs.NAME: plan.torch_variants, onnx_programs.NAME: plan.has_onnx}
+    for name in (name for name, takes_part in others.items() if takes_part):
+        about = {"part": "agreement", "candidate": name}
+        made.append(Task(about, lambda name=name: forward.agreement(plan, name)))
     made += _cases(plan, "latency", forward.latency)
     for dtype in plan.dtypes:
         made += [

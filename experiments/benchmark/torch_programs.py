@@ -12,6 +12,8 @@ from ml_collections import ConfigDict
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError, Program
 
+NAME = "PyTorch"
+
 
 @dataclasses.dataclass(frozen=True)
 class TorchVariant:

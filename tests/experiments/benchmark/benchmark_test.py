@@ -27,6 +27,7 @@ from fpliif_jax.experiments.benchmark import (
     measure,
     memory,
     one_face,
+    onnx_programs,
     tables,
     tasks,
     timing,
@@ -543,11 +544,34 @@ def test_types_are_those_of_activations() -> None:
 @pytest.mark.usefixtures("pytorch")
 def test_both_frameworks_compute_the_same() -> None:
     plan = small_plan()
-    forward.agreement(plan)
+    forward.agreement(plan, "PyTorch")
     (found,) = plan.record.content["agreement"]
     assert found["largest_logit"] > 0.01
     # A few hundred float32 operations deep: some 1e-7 of the size of the numbers.
     assert found["largest_difference"] < 1e-4 * found["largest_logit"]
+
+
+def test_onnx_runtime_computes_the_same_in_the_same_rounds() -> None:
+    importlib.import_module("needs_onnx")
+    plan = small_plan(has_onnx=True)
+    todo = tasks.make_tasks(plan, 1.0)
+    for task in todo[:2]:
+        tasks.run_task(plan, task)
+    (found,) = plan.record.content["agreement"]
+    assert found["with"] == "ONNX Runtime" and found["largest_logit"] > 0.01
+    assert found["largest_difference"] < 1e-4 * found["largest_logit"]
+    measured = plan.record.content["measurements"]
+    assert [entry["candidate"] for entry in measured] == ["JAX", "ONNX Runtime"]
+    assert not any(entry["not_measured"] for entry in measured)
+    assert [ratio["against"] for ratio in plan.record.content["ratios"]] == ["ONNX Runtime"]
+    program = onnx_programs.forward(plan.config, plan.variables, 24, 2)
+    ours = jax_programs.forward(plan.config, plan.variables, 24, 2)
+    (labels,) = program.start()
+    assert labels.shape == (2, 24, 24)
+    np.testing.assert_array_equal(labels, np.asarray(ours.start()))
+    half = jax_programs.with_dtype(plan.config, "bfloat16")
+    with pytest.raises(NotMeasuredError, match="float32, not bfloat16"):
+        onnx_programs.forward(half, plan.variables, 24, 2)
 
 
 @pytest.mark.slow
