@@ -203,6 +203,8 @@ def _notes_on(model: TrainedModel, dataset: Dataset) -> list[str]:
     notes = [model.note] if model.note else []
     if model.fingerprint not in (None, dataset.metadata.fingerprint):
         notes.append(f"trained on other data (fingerprint {model.fingerprint})")
+    elif model.name == "best" and "test" in dataset.missing_splits:
+        notes.append("the best checkpoint was chosen on validation")
     return notes
 
 
@@ -232,7 +234,7 @@ def _splits_to_evaluate(
         if name in dataset.missing_splits:
             note = f"the {name} split is missing"
             if name == "test" and "validation" not in dataset.missing_splits:
-                note += ": validation is evaluated instead, on which the best checkpoint was chosen"
+                note += ": validation is evaluated instead"
                 splits.append("validation")
             logging.warning("%s", note)
             notes.append(note)

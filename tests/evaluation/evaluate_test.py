@@ -1,8 +1,10 @@
 """Tests of fpliif_jax.evaluation: scoring, and results.json with what lies beside it."""
 
+import dataclasses
 import itertools
 import json
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator
 
 import jax
@@ -160,10 +162,17 @@ def test_a_missing_test_split_is_replaced_and_told(
     config = tiny_config(lapa_download, data_dir)
     dataset = _trained(config, tmp_path)
     dataset.metadata.counts["test"] = 0
+    folders = [checkpoint.directory(tmp_path, which) for which in ("last", "best")]
+    shutil.copytree(*folders)
     results = evaluate(config, tmp_path, dataset)
     assert {found["split"] for found in results["evaluations"]} == {"validation"}
-    assert any("validation is evaluated instead" in note for note in results["notes"])
-    assert "validation is evaluated instead" in table(results)
+    replaced = "the test split is missing: validation is evaluated instead"
+    assert results["notes"] == [replaced, "the best checkpoint was chosen on validation"]
+    assert replaced in table(results)
+    # What is not of this run chose nothing on these images.
+    other = dataclasses.replace(load_for_inference(tmp_path, "best"), fingerprint="0" * 64)
+    notes = evaluate(config, tmp_path, dataset, external=other)["notes"]
+    assert replaced in notes and not any("chosen" in note for note in notes)
     dataset.metadata.counts["validation"] = 0
     with pytest.raises(DataError, match="no split to evaluate"):
         evaluate(config, tmp_path, dataset)
