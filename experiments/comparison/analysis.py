@@ -12,6 +12,7 @@ from fpliif_jax.experiments.comparison import (
     frameworks,
     hidden_parts,
     image_pairs,
+    planned,
     readings,
     training_times,
 )
@@ -66,17 +67,19 @@ def analyse(
     groups = [_group(line, lines) for line in lines]
     incomplete = _incomplete(root, runs, studies, problems, lines)
     margins = [line.margin for line in lines]
+    plans = planned.planned_studies(lines, studies)
     study = Study(
         title=title_of(studies, lines, root),
         root=root.resolve().name,
         margin=min(margins, default=0.5),
-        summary=summary_of(lines, tables, incomplete),
+        summary=summary_of(lines, tables, incomplete) + planned.sentences(plans, studies),
         commands=_commands(studies, sound),
         groups=groups,
         tables=tables,
         incomplete_runs=incomplete,
         environments=environments(sound),
         external=[path.name for path in external],
+        plans=plans,
     )
     return study, {line.identifier: line.first for line in lines}
 

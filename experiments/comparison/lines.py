@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison import deviations
@@ -26,6 +26,7 @@ class Line:
       measured: its runs.
       variant: as published; None where the papers have no such experiment.
       planned: the line of the plan that the runs were made for; None where there was no plan.
+      judged_seeds: those that verdicts rest on, as they were planned; None where no plan was frozen: all.
       framework: 'JAX' or 'PyTorch', as the label has it; '' where all runs of the study are of JAX.
     """
 
@@ -34,6 +35,7 @@ class Line:
     measured: MeasuredGroup
     variant: Variant | None
     planned: Variant | None = None
+    judged_seeds: frozenset[int] | None = None
     framework: str = ""
 
     @property
@@ -93,6 +95,11 @@ class Line:
             reasons.append(f"scored with the checkpoint {main.checkpoint}, before the last stage")
         return reasons
 
+    def judged(self, values: Mapping[int, float]) -> list[float]:
+        """Of values by seed those that verdicts rest on: runs that were added to a plan later are shown alone."""
+        seeds = values.keys() if self.judged_seeds is None else self.judged_seeds
+        return [value for seed, value in values.items() if seed in seeds]
+
     @property
     def margin(self) -> float:
         """The margin of equivalence, in points, as it was fixed before the runs."""
@@ -137,10 +144,20 @@ def _line(
     if planned is not None:
         label = f"{planned.label} ({framework})" if framework else planned.label
         variant = planned if study.table.is_published else None
-        return Line(identifier, label, measured, variant, planned, framework)
+        seeds = _judged_seeds(study, planned)
+        return Line(identifier, label, measured, variant, planned, seeds, framework)
     variant = deviations.variant_of(measured.results["config"])
     label = _group_label(measured.group, framework)
-    return Line(identifier, label, measured, variant, None, framework)
+    return Line(identifier, label, measured, variant, framework=framework)
+
+
+def _judged_seeds(study: Study, variant: Variant) -> frozenset[int] | None:
+    """The seeds of a variant that were planned before the first run."""
+    if study.plan is None:
+        return None
+    folder = f"{variant.name}/seed"
+    seeds = [run.removeprefix(folder) for run in study.plan.first.runs if run.startswith(folder)]
+    return frozenset(int(seed) for seed in seeds if seed.isdecimal())
 
 
 def _group_label(group: Group, framework: str) -> str:

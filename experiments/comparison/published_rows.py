@@ -256,28 +256,36 @@ def _judged_rows(claim: Claim, line: Line) -> list[ReportRow]:
 def _judged(rows: Sequence[ReportRow], line: Line) -> list[ReportRow]:
     """The rows of one claim with verdicts: the main score by itself, its classes and groups as one family."""
     obstacles = _in_short(line.obstacles())
-    made = list(rows)
+    made = [
+        row
+        if line.judged(row.statistics.values) or not row.statistics.values
+        else dataclasses.replace(row, reason="added to the plan later: shown, not judged")
+        for row in rows
+    ]
     for is_main in (True, False):
         places = [
             place
             for place, row in enumerate(rows)
-            if row.statistics.values and (row.key.class_name in MAIN_CLASSES) == is_main
+            if line.judged(row.statistics.values)
+            and (row.key.class_name in MAIN_CLASSES) == is_main
         ]
-        alone = [_verdict(rows[place], line.margin, obstacles) for place in places]
+        alone = [_verdict(rows[place], line, obstacles) for place in places]
         judgements = alone if is_main else verdicts.as_family(alone)
         for place, judgement in zip(places, judgements, strict=True):
             made[place] = dataclasses.replace(
                 rows[place],
                 verdict=judgement.word,
                 reason=judgement.reason,
-                tests=_tests(rows[place], judgement),
+                tests=_tests(rows[place], line, judgement),
             )
     return made
 
 
-def _verdict(row: ReportRow, margin: float, obstacles: str | None) -> verdicts.Judgement:
-    values, published = list(row.statistics.values.values()), row.published
-    return verdicts.verdict(values, published.value, margin, published.sd, published.n, obstacles)
+def _verdict(row: ReportRow, line: Line, obstacles: str | None) -> verdicts.Judgement:
+    values, published = line.judged(row.statistics.values), row.published
+    return verdicts.verdict(
+        values, published.value, line.margin, published.sd, published.n, obstacles
+    )
 
 
 def _row(line: Line, label: str, protocol: str, metric: str, class_name: str) -> ReportRow:
@@ -303,11 +311,11 @@ def _in_short(obstacles: Sequence[str]) -> str | None:
     return obstacles[0] + (f" (and {more} more reason{'s' if more > 1 else ''})" if more else "")
 
 
-def _tests(row: ReportRow, judgement: verdicts.Judgement) -> list[Test]:
+def _tests(row: ReportRow, line: Line, judgement: verdicts.Judgement) -> list[Test]:
     """Every test that the numbers allow; none where the runs were not compared."""
     if not judgement.was_tested:
         return []
-    values, published = list(row.statistics.values.values()), judgement.published
+    values, published = line.judged(row.statistics.values), judgement.published
     made: list[Any] = [
         mean_tests.one_sample_t(values, published),
         mean_tests.equivalence(values, published, judgement.margin),

@@ -48,6 +48,10 @@ def published_tables(
         if counts[name] > 1 and folder:
             title += f" ({folder})"
         whole = _table(identifier, title, table, members, external, used)
+        if table is not None and members[0].judged_seeds is not None:
+            # Its lines are compared as the plan asks, and nowhere else.
+            kept = [one for one in whole.comparisons if one.kind != "lines"]
+            whole = dataclasses.replace(whole, comparisons=kept)
         tables += [_with_note(part) for part in split_by_class(whole)]
     rest = _unmatched(external, used)
     return tables + ([rest] if rest else [])

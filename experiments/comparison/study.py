@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison.deviations import Deviation
+from fpliif_jax.experiments.comparison.planned_study import PlannedStudy
 from fpliif_jax.experiments.runs.environments import Environments
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
@@ -320,6 +321,7 @@ class Study:
       summary: sentences.
       commands: that were typed.
       external: names of files of numbers measured elsewhere.
+      plans: those that were frozen before the runs.
     """
 
     title: str
@@ -332,6 +334,7 @@ class Study:
     incomplete_runs: Sequence[Incomplete]
     environments: Environments
     external: Sequence[str]
+    plans: Sequence[PlannedStudy] = ()
 
     def __post_init__(self) -> None:
         """Above all, no verdict on what cannot be compared."""
@@ -351,6 +354,7 @@ class Study:
 # report.json names these as results.json and older reports do, and a row's key and statistics are fields of the row.
 _JSON_NAMES = {"identifier": "id", "protocol": "row", "class_name": "class"}
 _PARTS_OF_ROWS = ("key", "statistics")
+_LEFT_OUT_EMPTY = ("note", "plans")
 
 
 def as_json(part: Study | ReportTable) -> dict[str, Any]:
@@ -363,6 +367,6 @@ def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in fields:
         if name in _PARTS_OF_ROWS:
             content |= value
-        elif name != "group_name" and (name != "note" or value):
+        elif name != "group_name" and (name not in _LEFT_OUT_EMPTY or value):
             content[_JSON_NAMES.get(name, name)] = value
     return content

@@ -55,6 +55,7 @@ def render_html(
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         shapes={slug: Markup(shape) for slug, shape in icons.SHAPES.items()},
         slugs=icons.SLUGS,
+        plans=[views.plan_view(plan) for plan in study.plans],
         tables=[views.table_view(table, index) for index, table in enumerate(study.tables)],
         table_files=table_files,
         counts=views.verdict_counts(study.tables),

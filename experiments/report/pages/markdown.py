@@ -34,6 +34,7 @@ def render_markdown(study: Study, figures: Sequence[Figure], table_files: dict[s
         "Pictures, and a slider over the output sizes, are in [report.html](report.html); all numbers in "
         "[report.json](report.json)."
     )
+    parts += _plans(study)
     if study.tables:
         parts.append("## Published and measured")
     for index, table in enumerate(study.tables):
@@ -74,6 +75,16 @@ def render_markdown(study: Study, figures: Sequence[Figure], table_files: dict[s
         sign = f"{_sign(term)} " if term in icons.LETTERS else ""
         parts.append(f"{sign}**{escaped(term)}**: {escaped(explanation)}")
     return "\n\n".join(parts) + "\n"
+
+
+def _plans(study: Study) -> list[str]:
+    parts = ["## What was planned"] if study.plans else []
+    for plan in map(views.plan_view, study.plans):
+        parts += [f"### {escaped(plan.title)}", *map(escaped, plan.notes)]
+        if plan.questions:
+            rows = [list(map(escaped, cells)) for cells in plan.questions]
+            parts.append(_grid(plan.head, rows))
+    return parts
 
 
 def _table(view: views.TableView, stem: str | None) -> list[str]:

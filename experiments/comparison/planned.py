@@ -1,0 +1,336 @@
+"""What was planned beside what was run: answers to the questions of a frozen plan, what is missing, what was added.
+
+A question is judged on the planned runs alone, and once all of them are there: to look after each run and stop at a
+welcome answer would find differences that are none. Everything else is shown without an answer.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fpliif_jax.experiments.comparison.lines import Line, study_of
+from fpliif_jax.experiments.comparison.planned_study import (
+    Addition,
+    Answer,
+    AnsweredQuestion,
+    Mark,
+    PlannedStudy,
+)
+from fpliif_jax.experiments.comparison.study import ScoreKey
+from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
+from fpliif_jax.experiments.plans.study_file import Study
+from fpliif_jax.experiments.plans.variant import Expectation, Question
+from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.stats import holm, mean_tests, power, seed_statistics
+from fpliif_jax.systems.protocol import Protocol
+
+ALPHA = 0.05
+_MACHINE = (
+    "devices",
+    "backend",
+    "processor",
+    "cpu_count",
+    "platform",
+    "xla_flags",
+    "process_count",
+)
+
+
+def planned_studies(lines: Sequence[Line], studies: Sequence[Study]) -> list[PlannedStudy]:
+    """Every study whose plan was frozen."""
+    return [
+        _planned_study(study, [line for line in lines if study_of(line, studies) is study])
+        for study in studies
+        if study.plan is not None
+    ]
+
+
+def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[str]:
+    """What the summary says of plans."""
+    said = []
+    for plan in plans:
+        asked = [one for one in plan.questions if one.answer is not None]
+        counts = {answer: sum(one.answer == answer for one in asked) for answer in Answer}
+        answers = ", ".join(f"{number} {answer}" for answer, number in counts.items() if number)
+        text = (
+            f"{plan.title}: planned on {plan.date} (digest {plan.digest[:16]}), {plan.finished} of "
+            f"{plan.planned} planned runs are finished"
+        )
+        if asked:
+            noun = "question is" if len(asked) == 1 else "questions are"
+            text += (
+                f"; of {len(asked)} planned questions: {answers}"
+                if asked[1:]
+                else f"; its {noun} {answers}"
+            )
+        if plan.additions:
+            text += f"; added later: {'; '.join(one.what for one in plan.additions)}"
+        said.append(text + ".")
+        if plan.marks:
+            names = list(dict.fromkeys(run for mark in plan.marks for run in mark.runs))
+            said.append(
+                f"{plan.title}: of other code or another machine than planned: {_listed(names)}."
+            )
+        said += plan.power
+    without = [study for study in studies if study.plan is None]
+    if without:
+        said.append(
+            "No plan was frozen before the first run"
+            + (f" of {_listed([one.folder or '.' for one in without])}" if plans else "")
+            + ": what was compared may have been chosen after the results were seen."
+        )
+    return said
+
+
+def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
+    plan = study.plan
+    runs = {_inside(study, run.name): run for line in lines for run in line.measured.runs.values()}
+    known = set(plan.last.runs)
+    missing = [name for name in plan.first.runs if name not in runs]
+    first = plan.first
+    return PlannedStudy(
+        folder=study.folder,
+        name=first.table.name,
+        title=first.table.title,
+        scale=first.scale,
+        digest=first.digest,
+        date=first.moment.date,
+        commit=first.moment.commit,
+        planned=len(first.runs),
+        finished=len(first.runs) - len(missing),
+        missing=missing,
+        additions=[
+            Addition(str(what), version.moment.date, version.moment.commit, version.digest)
+            for version, what in plan.added()
+        ],
+        unplanned=[name for name in runs if name not in known],
+        marks=_marks(plan, runs),
+        questions=(questions := _questions(study, lines)),
+        power=_power(questions),
+    )
+
+
+def _questions(study: Study, lines: Sequence[Line]) -> list[AnsweredQuestion]:
+    plan = study.plan
+    planned_runs, all_runs = frozenset(plan.first.runs), frozenset(plan.last.runs)
+    by_variant: dict[str, Line] = {}
+    for line in lines:
+        if line.planned is not None:
+            by_variant.setdefault(line.planned.name, line)
+    labels = {variant.name: variant.label for variant in plan.last.table.variants}
+    planned = [
+        _compared(one, study, by_variant, labels, planned_runs, "") for one in plan.first.questions
+    ]
+    p_values = holm.holm([1.0 if one.p is None else one.p for one in planned])
+    answered = [
+        _answered(dataclasses.replace(one, p_holm=None if one.p is None else p))
+        for one, p in zip(planned, p_values, strict=True)
+    ]
+    names = {one.name for one in plan.first.questions}
+    dates = {name: version.moment.date for version, what in plan.added() for name in what.questions}
+    later = [one for one in plan.last.questions if one.name not in names]
+    exploratory = [
+        _compared(one, study, by_variant, labels, all_runs, dates.get(one.name, ""))
+        for one in later
+    ]
+    if all_runs != planned_runs:  # what the runs that were added later say to what was planned
+        more = [
+            _compared(one, study, by_variant, labels, all_runs, plan.last.moment.date)
+            for one in plan.first.questions
+        ]
+        before = {one.name: one.pairs for one in planned}
+        exploratory += [one for one in more if one.pairs > before[one.name]]
+    return answered + [
+        dataclasses.replace(one, reason="added later: shown, not judged") for one in exploratory
+    ]
+
+
+def _compared(
+    question: Question,
+    study: Study,
+    lines: Mapping[str, Line],
+    labels: Mapping[str, str],
+    runs: frozenset[str],
+    added: str,
+) -> AnsweredQuestion:
+    """A question with its numbers, over some of the runs; not answered yet."""
+    rows = (question.row, question.against_row or question.row)
+    names = (question.variant, question.against)
+    seeds = [
+        {run.rpartition("/seed")[2] for run in runs if run.startswith(f"{name}/seed")}
+        for name in names
+    ]
+    keys, values = [], []
+    for name, row in zip(names, rows, strict=True):
+        line = lines.get(name)
+        key = None if line is None else _key(line, question, row)
+        scores = line.measured.scores.get(key) if key is not None else None
+        keys.append(key)
+        values.append(
+            {
+                seed: value
+                for seed, value in (scores.values if scores else {}).items()
+                if _inside(study, line.measured.runs[seed].name) in runs
+            }
+        )
+    margins = [lines[name].margin for name in names if name in lines]
+    margin = min(margins, default=0.5)
+    test, equivalence = None, None
+    pairs = len(values[0].keys() & values[1].keys())
+    if pairs >= seed_statistics.FEWEST_RUNS:
+        test = mean_tests.paired_t(*values)
+        equivalence = mean_tests.paired_equivalence(*values, margin)
+    is_about_equivalence = question.expects == Expectation.EQUIVALENT
+    chosen = equivalence if is_about_equivalence else test
+    sides = [
+        ", ".join(filter(None, (labels.get(name, name), row and row.replace("->", " → "))))
+        for name, row in zip(names, rows, strict=True)
+    ]
+    return AnsweredQuestion(
+        name=question.name,
+        text=question.text,
+        a=sides[0],
+        b=sides[1],
+        expects=str(question.expects),
+        added=added,
+        pairs=pairs,
+        planned_pairs=len(seeds[0] & seeds[1]),
+        difference=None if test is None else test.difference,
+        interval=None if test is None else (test.low, test.high),
+        sd=power.sd_of_differences(*values),
+        margin=margin,
+        p=None if chosen is None else chosen.p,
+        p_holm=None,
+        answer=None,
+        reason=_obstacle(question, names, lines, keys, pairs, len(seeds[0] & seeds[1])),
+    )
+
+
+def _obstacle(
+    question: Question,
+    names: Sequence[str],
+    lines: Mapping[str, Line],
+    keys: Sequence[ScoreKey | None],
+    pairs: int,
+    planned: int,
+) -> str:
+    """Why a question cannot be judged; '' where it can."""
+    for name, key in zip(names, keys, strict=True):
+        if name not in lines:
+            return f"no run of {name} is finished"
+        if key is None:
+            what = " ".join(filter(None, (question.metric, question.class_name, question.row)))
+            return f"the runs of {name} have no score {what}"
+    if keys[0].evaluation[:2] != keys[1].evaluation[:2]:
+        return "the two are scored on other splits or checkpoints"
+    if lines[names[0]].data.splits != lines[names[1]].data.splits:
+        return "the two rest on other label maps"
+    if pairs < planned:
+        return f"{planned - pairs} of {planned} planned pairs of runs are missing"
+    if planned < seed_statistics.FEWEST_RUNS:
+        return f"{planned} planned pairs of runs are too few for a test"
+    return ""
+
+
+def _answered(question: AnsweredQuestion) -> AnsweredQuestion:
+    """With the answer that its numbers give at 5 %."""
+
+    def with_answer(answer: Answer, reason: str) -> AnsweredQuestion:
+        return dataclasses.replace(question, answer=answer, reason=reason)
+
+    if question.reason or question.p_holm is None:
+        return with_answer(Answer.INCONCLUSIVE, question.reason or "there is no test")
+    is_shown = question.p_holm < ALPHA
+    if question.expects == Expectation.EQUIVALENT:
+        low, high = question.interval
+        if is_shown:
+            return with_answer(Answer.AS_EXPECTED, "within the margin")
+        if low > question.margin or high < -question.margin:
+            return with_answer(Answer.NOT_AS_EXPECTED, "the whole interval is beyond the margin")
+        return with_answer(Answer.INCONCLUSIVE, "not shown to be within the margin")
+    if not is_shown:
+        return with_answer(Answer.INCONCLUSIVE, "no difference stands out from the seeds' noise")
+    found = Expectation.HIGHER if question.difference > 0 else Expectation.LOWER
+    within = " within the margin" if abs(question.difference) < question.margin else ""
+    expected = question.expects in (found, Expectation.DIFFERENT)
+    answer = Answer.AS_EXPECTED if expected else Answer.NOT_AS_EXPECTED
+    return with_answer(answer, f"{found}{', though' + within if within else ''}")
+
+
+def _key(line: Line, question: Question, row: str) -> ScoreKey | None:
+    """The score that a question is about: in the split and checkpoint that stand for the line."""
+    main = line.measured.main
+    if main is None:
+        return None
+    metric = question.metric or main.metric
+    class_name = question.class_name or main.class_name
+    key = ScoreKey(main.split, main.checkpoint, _protocol_key(row, main), metric, class_name)
+    return key if key in line.measured.scores else None
+
+
+def _protocol_key(row: str, main: ScoreKey) -> str:
+    """As results.json has it: '48to64' of '48->64'."""
+    if not row:
+        return main.protocol
+    try:
+        return Protocol.parse(row).key
+    except ValueError:  # it is named
+        return row
+
+
+def _marks(plan: FrozenPlan, runs: Mapping[str, Run]) -> list[Mark]:
+    """The runs of another commit or other versions than the plan's, or of another machine than its first run."""
+    moment = plan.first.moment
+    in_order = [runs[name] for name in plan.last.runs if name in runs and runs[name].environment]
+    if not in_order:
+        return []
+    machine = in_order[0].environment
+    named: dict[tuple[str, str, str], list[str]] = {}
+    for run in in_order:
+        own = run.environment
+        versions = own.get("versions") or {}
+        values: list[tuple[str, Any, Any]] = [
+            ("commit", own.get("git_commit"), moment.commit),
+            ("python", own.get("python"), moment.python),
+            *((name, versions.get(name), planned) for name, planned in moment.versions.items()),
+            *((field, own.get(field), machine.get(field)) for field in _MACHINE),
+        ]
+        for field, value, planned in values:
+            if value != planned:
+                named.setdefault((field, _text(value), _text(planned)), []).append(run.name)
+    return [Mark(*key, names) for key, names in named.items()]
+
+
+def _power(questions: Sequence[AnsweredQuestion]) -> list[str]:
+    """A line on how many pairs of runs a difference of the margin needs."""
+    known = [one for one in questions if one.answer is not None and one.sd]
+    if not known:
+        return []
+    family = sum(one.answer is not None for one in questions)
+    needed = [(power.runs_needed(one.sd, one.margin, 0.8, ALPHA / family), one) for one in known]
+    needed.sort(key=lambda item: item[0])
+    (fewest, least), (most, noisiest) = needed[0], needed[-1]
+    ranges = power.sd_interval(noisiest.sd, noisiest.pairs - 1)
+    worst = [power.runs_needed(sd, noisiest.margin, 0.8, ALPHA / family) for sd in ranges]
+    return [
+        f"To find a difference of {least.margin:g} points in 80 % of cases at {ALPHA / family:.2g} (Holm's first step "
+        f"over {family} questions), paired, takes {fewest} runs of each ({least.name}, SD {least.sd:.2f}) to "
+        f"{power.count_text(most)} ({noisiest.name}, SD {noisiest.sd:.2f}; {power.count_text(worst[0])} to "
+        f"{power.count_text(worst[1])}, as {noisiest.pairs} pairs tell its SD no better): python -m experiments.power."
+    ]
+
+
+def _inside(study: Study, name: str) -> str:
+    """The name of a run within its study."""
+    return name.removeprefix(f"{study.folder}/") if study.folder else name
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(dict.fromkeys(map(str, value)))
+    return "not recorded" if value is None else str(value)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - 6
+    return ", ".join(names[:6]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,236 @@
+"""Tests of experiments.comparison.planned: a study with a frozen plan, from its runs to the report."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import pytest
+import scipy.stats
+from made_runs import config_of, write_run
+
+from fpliif_jax.experiments.comparison.analysis import analyse
+from fpliif_jax.experiments.comparison.planned_study import Answer, AnsweredQuestion, PlannedStudy
+from fpliif_jax.experiments.comparison.study import Study
+from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
+from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, Version
+from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.report.write import write_report
+
+_WEIGHTS = {"base": 10.0, "none": 0.0, "forty": 30.0, "half": 5.0}
+_SCORES = {
+    "base": (80.0, 80.5, 80.2, 80.4),
+    "none": (76.1, 76.4, 76.3, 76.4),
+    "forty": (80.1, 80.5, 80.3, 80.4),
+}
+_CONTENT: dict[str, Any] = {
+    "title": "Edges",
+    "config": "lapa",
+    "baseline": "base",
+    "seeds": "0-3",
+    "margin": 0.5,
+    "variants": {name: {"label": f"λ of {name}"} for name in _SCORES},
+    "questions": {
+        "none": {"text": "Lower without?", "variant": "none", "expects": "lower"},
+        "raised": {"text": "Higher without?", "variant": "none", "expects": "higher"},
+        "forty": {"text": "The same?", "variant": "forty", "expects": "equivalent"},
+        "sizes": {
+            "text": "Larger output higher?",
+            "variant": "base",
+            "against": "base",
+            "expects": "higher",
+            "row": "512",
+            "against_row": "192->256",
+        },
+    },
+}
+
+
+def _version(content: dict[str, Any]) -> Version:
+    table = plan_file.plan_of(content, "edges", "edges.toml")
+    runs = [f"{one.name}/seed{seed}" for seed in table.seeds for one in table.variants]
+    configs = {one.name: {"loss.edge_weight": _WEIGHTS[one.name]} for one in table.variants}
+    return frozen_plan.version_of(table, "paper", "", configs, runs, "typed")
+
+
+def _write_plan(root: pathlib.Path, *contents: dict[str, Any]) -> FrozenPlan:
+    first, *later = map(_version, contents)
+    plan = FrozenPlan(first, tuple(later))
+    table = plan.last.table
+    study_file.write_study(
+        root, study_file.Study(str(root), table, "paper", "typed", plan.last.runs, plan)
+    )
+    return plan
+
+
+def _write_run(
+    root: pathlib.Path,
+    name: str,
+    seed: int,
+    score: float,
+    environment: dict[str, Any] | None = None,
+) -> None:
+    config = config_of(seed=seed, loss__edge_weight=_WEIGHTS[name])
+    scores = {"256": score, "512": score + 0.1 * seed, "192to256": score - 1}
+    write_run(root / name / f"seed{seed}", config, scores, environment=environment)
+
+
+def _write_runs(root: pathlib.Path, seeds: int = 4) -> None:
+    for name, scores in _SCORES.items():
+        for seed, score in enumerate(scores[:seeds]):
+            _write_run(root, name, seed, score)
+
+
+def _plan(root: pathlib.Path) -> tuple[PlannedStudy, dict[str, AnsweredQuestion], Study]:
+    study, _ = analyse(root)
+    (plan,) = study.plans
+    return plan, {one.name: one for one in plan.questions if one.answer is not None}, study
+
+
+def test_questions_are_answered_as_scipy_does_with_holm_over_all_of_them(
+    tmp_path: pathlib.Path,
+) -> None:
+    frozen = _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    plan, questions, _ = _plan(tmp_path)
+    assert (plan.digest, plan.planned, plan.finished) == (frozen.first.digest, 12, 12)
+    assert {name: one.answer for name, one in questions.items()} == {
+        "none": Answer.AS_EXPECTED,
+        "raised": Answer.NOT_AS_EXPECTED,
+        "forty": Answer.AS_EXPECTED,
+        "sizes": Answer.AS_EXPECTED,
+    }
+    differences = {
+        "none": [a - b for a, b in zip(_SCORES["none"], _SCORES["base"], strict=True)],
+        "forty": [a - b for a, b in zip(_SCORES["forty"], _SCORES["base"], strict=True)],
+        "sizes": [1 + 0.1 * seed for seed in range(4)],
+    }
+    p = {name: scipy.stats.ttest_1samp(differences[name], 0).pvalue for name in ("none", "sizes")}
+    p["raised"] = p["none"]
+    p["forty"] = max(
+        scipy.stats.ttest_1samp(differences["forty"], 0.5, alternative="less").pvalue,
+        scipy.stats.ttest_1samp(differences["forty"], -0.5, alternative="greater").pvalue,
+    )
+    # The scores of made runs are those that were asked for to the rounding of pixels.
+    for name, one in questions.items():
+        assert one.p == pytest.approx(p[name], rel=0.25), name
+    ordered = sorted(one.p for one in questions.values())
+    largest, expected = 0.0, []
+    for rank, value in enumerate(ordered):
+        largest = max(largest, value * (4 - rank))
+        expected.append(largest)
+    assert sorted(one.p_holm for one in questions.values()) == pytest.approx(expected)
+
+
+def test_nothing_is_judged_before_all_planned_runs_are_there(tmp_path: pathlib.Path) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path, seeds=3)
+    plan, questions, study = _plan(tmp_path)
+    assert plan.missing == ["base/seed3", "none/seed3", "forty/seed3"]
+    assert {one.answer for one in questions.values()} == {Answer.INCONCLUSIVE}
+    assert questions["none"].reason == "1 of 4 planned pairs of runs are missing"
+    assert questions["none"].difference == pytest.approx(-3.97, abs=0.1)
+    assert any("9 of 12 planned runs" in sentence for sentence in study.summary)
+
+
+def test_what_was_added_later_is_shown_and_not_judged(tmp_path: pathlib.Path) -> None:
+    later = json.loads(json.dumps(_CONTENT))
+    later["seeds"] = "0-4"
+    later["variants"]["half"] = {}
+    later["questions"]["half"] = {"text": "Half?", "variant": "half", "expects": "lower"}
+    _write_plan(tmp_path, _CONTENT, later)
+    _write_runs(tmp_path)
+    before = _plan(tmp_path)[1]
+    for name, score in (("base", 95.0), ("none", 70.0), ("forty", 60.0)):
+        _write_run(tmp_path, name, 4, score)
+    for seed in range(5):
+        _write_run(tmp_path, "half", seed, 70.0 + seed)
+    _write_run(tmp_path, "base", 9, 50.0)
+    plan, questions, _ = _plan(tmp_path)
+    assert questions == before
+    shown = [one for one in plan.questions if one.answer is None]
+    assert {one.name for one in shown} == {"half", "none", "raised", "forty", "sizes"}
+    assert all(one.added and one.p_holm is None for one in shown)
+    (addition,) = plan.additions
+    assert addition.what.startswith("variants half; questions half; runs half/seed0")
+    assert plan.unplanned == ["base/seed9"]
+
+
+def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path) -> None:
+    frozen = _write_plan(tmp_path, _CONTENT)
+    moment = frozen.first.moment
+    own = {
+        "git_commit": moment.commit,
+        "python": moment.python,
+        "versions": dict(moment.versions),
+        "devices": ["cpu"],
+        "cpu_count": 2,
+    }
+    for seed in (0, 1):
+        _write_run(tmp_path, "base", seed, 80.0, own)
+    moved = own | {"devices": ["NVIDIA H100", "NVIDIA H100"], "git_commit": "abc"}
+    moved["versions"] = own["versions"] | {"jax": "0.1"}
+    _write_run(tmp_path, "base", 2, 80.0, moved)
+    plan, _, study = _plan(tmp_path)
+    assert {(one.field, one.value, one.planned, *one.runs) for one in plan.marks} == {
+        ("commit", "abc", moment.commit, "base/seed2"),
+        ("jax", "0.1", moment.versions["jax"], "base/seed2"),
+        ("devices", "NVIDIA H100", "cpu", "base/seed2"),
+    }
+    assert any("another machine than planned: base/seed2" in line for line in study.summary)
+
+
+def test_a_study_without_a_plan_says_so(tmp_path: pathlib.Path) -> None:
+    table = table_named("table5")
+    study_file.write_study(tmp_path, study_file.Study(str(tmp_path), table, "paper", "typed", ()))
+    _write_run(tmp_path, "base", 0, 80.0)
+    study, _ = analyse(tmp_path)
+    assert study.plans == []
+    assert study.summary[-1].startswith("No plan was frozen before the first run: what was")
+
+
+def test_verdicts_on_published_numbers_rest_on_the_planned_seeds(tmp_path: pathlib.Path) -> None:
+    table = table_named("table5")
+    variant = table.variants[-1]
+
+    def version(seeds: int) -> Version:
+        seeded = dataclasses.replace(table, seeds=tuple(range(seeds)))
+        runs = [f"{variant.name}/seed{seed}" for seed in range(seeds)]
+        return frozen_plan.version_of(seeded, "paper", None, {variant.name: {}}, runs, "typed")
+
+    plan = FrozenPlan(version(3), (version(4),))
+    study_file.write_study(
+        tmp_path, study_file.Study(str(tmp_path), table, "paper", "typed", plan.last.runs, plan)
+    )
+    for seed, score in enumerate((92.3, 92.4, 92.5, 60.0)):
+        folder = tmp_path / variant.name / f"seed{seed}"
+        write_run(folder, config_of(variant, seed=seed), {"256": score})
+    study, _ = analyse(tmp_path)
+    row = study.tables[0].rows[0]
+    assert row.verdict == "reproduced"
+    assert len(row.statistics.values) == 4
+
+
+def test_the_report_has_the_plan(tmp_path: pathlib.Path) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    study, _ = analyse(tmp_path)
+    write_report(study, {}, tmp_path / "report")
+    pages = [(tmp_path / "report" / f"report.{end}").read_text("utf-8") for end in ("md", "html")]
+    for page in pages:
+        assert "What was planned" in page
+        assert "Lower without?" in page
+        assert "not as expected: lower" in page
+        assert study.plans[0].digest in page
+    content = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
+    assert content["plans"][0]["questions"][0]["answer"] == "as expected"
+
+
+def test_a_plan_that_was_changed_by_hand_is_no_plan(tmp_path: pathlib.Path) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    path = tmp_path / "plan.json"
+    path.write_text(path.read_text("utf-8").replace('"lower"', '"higher"'), "utf-8")
+    study, _ = analyse(tmp_path)
+    assert study.plans == []
+    assert any("was changed after" in (run.problem or "") for run in study.incomplete_runs)
