@@ -198,6 +198,8 @@ def _compared(
         difference=None if test is None else test.difference,
         interval=None if test is None else (test.low, test.high),
         sd=power.sd_of_differences(*values),
+        run_sd=(run_sd := power.pooled_sd(*values)),
+        run_df=0 if run_sd is None else sum(map(len, values)) - 2,
         margin=margin,
         p=None if chosen is None else chosen.p,
         p_holm=None,

@@ -24,7 +24,8 @@ class AnsweredQuestion:
       added: date at which it was added to the plan; '' where it was planned from the start.
       pairs, planned_pairs: seeds that both have, and that both were to have.
       difference, interval: and its 95 % interval; None with fewer than three pairs.
-      sd: of the differences.
+      sd: of the differences; None with fewer than two pairs.
+      run_sd, run_df: SD that the runs of both have in common, and its degrees of freedom; None and 0 likewise.
       p: of the test that the expectation asks for: of a difference (paired t, two-sided), or of equivalence.
       p_holm: over all planned questions; those that are not answered yet count as p = 1.
       answer: None of what was not planned.
@@ -42,6 +43,8 @@ class AnsweredQuestion:
     difference: float | None
     interval: tuple[float, float] | None
     sd: float | None
+    run_sd: float | None
+    run_df: int
     margin: float
     p: float | None
     p_holm: float | None

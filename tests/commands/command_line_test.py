@@ -29,6 +29,7 @@ COMMANDS = (
     "experiments.cost",
     "experiments.groups",
     "experiments.multi_seed",
+    "experiments.power",
     "experiments.pytorch.train",
     "experiments.report",
     "experiments.reproduce",

@@ -40,7 +40,17 @@ _FLOORS = {
     ),
     "experiments": (
         {"benchmark"},  # it times what all others do
-        {"audit", "capacity", "groups", "multi_seed", "report", "reproduce", "run", "score"},
+        {
+            "audit",
+            "capacity",
+            "groups",
+            "multi_seed",
+            "power",
+            "report",
+            "reproduce",
+            "run",
+            "score",
+        },
         {"comparison", "launching"},
         {"cost", "plans", "pytorch", "robustness", "stats"},
         {"published", "runs"},

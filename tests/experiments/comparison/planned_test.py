@@ -3,19 +3,23 @@
 import dataclasses
 import json
 import pathlib
+import statistics
 from typing import Any
 
 import pytest
 import scipy.stats
 from made_runs import config_of, write_run
 
+from fpliif_jax.experiments import power
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.comparison.planned_study import Answer, AnsweredQuestion, PlannedStudy
+from fpliif_jax.experiments.comparison.spreads import spreads_of
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, Version
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report.write import write_report
+from fpliif_jax.experiments.stats.power import runs_needed, sd_interval
 
 _WEIGHTS = {"base": 10.0, "none": 0.0, "forty": 30.0, "half": 5.0}
 _SCORES = {
@@ -234,3 +238,45 @@ def test_a_plan_that_was_changed_by_hand_is_no_plan(tmp_path: pathlib.Path) -> N
     study, _ = analyse(tmp_path)
     assert study.plans == []
     assert any("was changed after" in (run.problem or "") for run in study.incomplete_runs)
+
+
+def test_power_of_a_study_is_that_of_its_questions(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    plan, questions, study = _plan(tmp_path)
+    spreads, family = spreads_of(tmp_path)
+    assert family == 4
+    one = spreads[0]
+    assert (one.name, one.pairs, one.run_df, one.margin) == ("none", 4, 6, 0.5)
+    expected = statistics.stdev(
+        a - b for a, b in zip(_SCORES["none"], _SCORES["base"], strict=True)
+    )
+    assert one.paired_sd == pytest.approx(expected, abs=0.03)
+    power.main([str(tmp_path), "--difference=0.3"])
+    printed = capsys.readouterr().out
+    runs = [
+        runs_needed(sd, 0.3, 0.8, 0.05 / 4)
+        for sd in (one.paired_sd, *sd_interval(one.paired_sd, 3))
+    ]
+    assert f"{runs[0]} [{runs[1]}–{runs[2]}]" in printed
+    assert "0.0125 = 0.05 / 4 questions" in printed
+    (line,) = plan.power
+    assert "python -m experiments.power" in line and line in study.summary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--difference=0"], "--difference is 0"),
+        (["--alpha=1"], "--alpha is 1"),
+        (["--family=0"], "--family is 0"),
+        ([], "has no two settings"),
+    ],
+)
+def test_mistakes_of_power_are_one_line(
+    tmp_path: pathlib.Path, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        power.main([str(tmp_path), *arguments])
