@@ -26,6 +26,7 @@ COMMANDS = (
     "experiments.benchmark",
     "experiments.benchmark.growth",
     "experiments.capacity",
+    "experiments.collect",
     "experiments.cost",
     "experiments.groups",
     "experiments.multi_seed",
