@@ -75,6 +75,35 @@ def label(
     return labels
 
 
+def label_on_canvas(
+    session: onnxruntime.InferenceSession, photo: Image.Image, data: dict, size: list[int]
+) -> np.ndarray:
+    """Class ids, uint8 [height, width], of a photo that is shown to STN-iCNN in the middle of a black canvas.
+
+    It is reduced where it is larger than `data`, the settings of the training, say; labels of another size than it has
+    there are resized class by class.
+    """
+    side = data["image_size"]
+    longest, longer = data.get("longest_side") or side, max(photo.size)
+    if longer > longest:
+        width, height = (max(1, (2 * n * longest + longer) // (2 * longer)) for n in photo.size)
+        photo = photo.resize((width, height), Image.Resampling.BICUBIC)
+    shown = [photo.height, photo.width]
+    rows, columns = (slice((side - n) // 2, (side - n) // 2 + n) for n in shown)
+    canvas = np.zeros((side, side, 3), np.uint8)
+    canvas[rows, columns] = np.asarray(photo)
+    inputs = {"canvas": canvas, "image_size": np.array(shown, np.int32)}
+    (values,) = session.run(["probabilities"], inputs)
+    labels = values[rows, columns].argmax(axis=-1).astype(np.uint8)
+    if shown == size:
+        return labels
+    shares = []
+    for one in range(values.shape[-1]):
+        is_there = Image.fromarray((labels == one).astype(np.float32))
+        shares.append(np.asarray(is_there.resize(size[::-1], Image.Resampling.BICUBIC)))
+    return np.argmax(shares, axis=0).astype(np.uint8)
+
+
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(
@@ -93,7 +122,11 @@ def main() -> None:
         photo = ImageOps.exif_transpose(Image.open(flags.photo)).convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         sys.exit(f"error: {flags.photo}: cannot be read: {error}")
-    labels = label(sessions, photo, metadata["image_size"], size or [photo.height, photo.width])
+    size = size or [photo.height, photo.width]
+    if sessions[0].get_inputs()[0].name == "canvas":
+        labels = label_on_canvas(sessions[0], photo, metadata["config"]["data"], size)
+    else:
+        labels = label(sessions, photo, metadata["image_size"], size)
     picture = Image.fromarray(labels)
     picture.putpalette(b"".join(bytes.fromhex(colour[1:]) for colour in metadata["colours"]))
     try:

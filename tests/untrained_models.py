@@ -39,13 +39,14 @@ def fp_liif_checkpoint(**model_settings: object) -> InferenceCheckpoint:
     return InferenceCheckpoint(config.lock(), variables, CLASS_NAMES, 7, "0" * 64)
 
 
-def stn_icnn_checkpoint() -> InferenceCheckpoint:
+def stn_icnn_checkpoint(**model_settings: object) -> InferenceCheckpoint:
     """An STN-iCNN on a canvas of side `CANVAS`."""
     config = stn_icnn.get_config()
     config.data.image_size = CANVAS
     config.model.update(coarse_size=COARSE, crop_size=9, row_features=(2, 2))
     config.model.interlinked_layers = 1
     config.model.localisation_features = (2, 2, 2, 2)
+    config.model.update(model_settings)
     model = create_model(config.model)
     shapes = jax.eval_shape(
         model.init, jax.random.key(0), *systems.of(config).input_shapes(config.model, CANVAS)
@@ -63,7 +64,8 @@ def stn_icnn_checkpoint() -> InferenceCheckpoint:
     theta[:, 0, 0] = theta[:, 1, 1] = 0.31
     theta[:, 0, 2] = (-0.63, 0.02, 0.61) * 2
     theta[:, 1, 2] = (-0.35,) * 3 + (0.37,) * 3
-    dense = variables["params"]["localisation"]["dense"]
-    dense["bias"][:] = theta.ravel()
-    dense["kernel"][:] = random.normal(scale=0.1, size=dense["kernel"].shape)
+    dense = variables["params"].get("localisation", {}).get("dense")
+    if dense is not None:
+        dense["bias"][:] = theta.ravel()
+        dense["kernel"][:] = random.normal(scale=0.1, size=dense["kernel"].shape)
     return InferenceCheckpoint(config.lock(), variables, PARTS, 7, "0" * 64)

@@ -4,13 +4,13 @@
     python -m fpliif_jax.export --weights=drawn --format=hub --output=exported-hub
 
 FP-LIIF's network is a function of a photo, already resized to the network's square, and of the coordinates of rows and
-columns: one file answers at any output size, and for crops. Formats:
+columns: one file answers at any output size, and for crops. STN-iCNN's is one of a photo on its canvas. Formats:
 
     onnx         model.onnx for onnxruntime and browsers; --float16 stores the weights in half the bytes,
                  --parts writes encoder.onnx and decoder.onnx instead
     stablehlo    model.stablehlo for jax.export.deserialize on CPUs, NVIDIA GPUs and TPUs
     safetensors  model.safetensors, as python -m fpliif_jax.interop writes it
-    hub          a folder to upload: model.safetensors, model.onnx, config.json, README.md
+    hub          a folder to upload: model.safetensors (of FP-LIIF), model.onnx, config.json, README.md
 
 Every network file is read back and compared with JAX at six sizes; nothing is left at --output where it differs.
 """

@@ -13,21 +13,8 @@ import numpy as np
 import onnx
 from jax.extend import core
 
-from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.export.onnx_graph import Graph, Value
-
-
-class UnknownPrimitiveError(UserError):
-    """A network computes something that this export has no ONNX operators for.
-
-    Args:
-      what: it is.
-    """
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"this network cannot be written as ONNX: it uses {what}; --format=stablehlo has no such limit"
-        )
+from fpliif_jax.export import lookups_to_onnx
+from fpliif_jax.export.onnx_graph import Graph, UnknownPrimitiveError, Value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,9 +126,15 @@ class _Conversion:
         values = [self.whole(value) for value in arguments]
         if name in _ELEMENTWISE:
             return [self.add(_ELEMENTWISE[name], *values)]
-        if name not in _HANDLERS:
-            raise UnknownPrimitiveError(repr(name))
-        return [_HANDLERS[name](self, values, equation)]
+        if name in lookups_to_onnx.HANDLERS:
+            return [lookups_to_onnx.HANDLERS[name](self.add, values, equation)]
+        if name in _HANDLERS:
+            return [_HANDLERS[name](self, values, equation)]
+        if all(isinstance(value, np.ndarray) for value in values):
+            results = equation.primitive.bind(*values, **parameters)
+            results = results if equation.primitive.multiple_results else [results]
+            return [np.asarray(result) for result in results]
+        raise UnknownPrimitiveError(repr(name))
 
     def _on_two_axes(self, name: str, equation: Any, arguments: list[Any]) -> _Flat | None:
         """A bias, the same at all leading axes, or a ReLU of what is kept on two axes."""
@@ -204,7 +197,8 @@ def _convert(conversion: _Conversion, values: list[Value], equation: Any) -> Val
 
 
 def _maximum(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    if isinstance(values[1], np.ndarray) and values[1].ndim == 0 and values[1] == 0:
+    is_number = isinstance(values[1], np.ndarray) and values[1].ndim == 0
+    if is_number and values[1] == 0 and values[1].dtype == np.float32:
         return conversion.add("Relu", values[0])
     return conversion.add("Max", *values)
 
@@ -313,21 +307,33 @@ def _round(conversion: _Conversion, values: list[Value], equation: Any) -> Value
 
 
 def _max_pool(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
+    return _pool(conversion, "MaxPool", values[0], equation)
+
+
+def _sum_pool(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
+    mean = _pool(conversion, "AveragePool", values[0], equation, count_include_pad=1)
+    count = np.prod(equation.params["window_dimensions"])
+    return conversion.add("Mul", mean, np.array(count, equation.outvars[0].aval.dtype))
+
+
+def _pool(
+    conversion: _Conversion, operator: str, images: Value, equation: Any, **attributes: Any
+) -> Value:
     """Of images [B, H, W, c]."""
     parameters = equation.params
     window, strides = parameters["window_dimensions"], parameters["window_strides"]
     padding = parameters["padding"][1:3]
     if not _is_of_images(parameters):
-        raise UnknownPrimitiveError("maxima over other axes than the second and third of four")
+        raise UnknownPrimitiveError("pools over other axes than the second and third of four")
     if set(parameters["base_dilation"] + parameters["window_dilation"]) != {1}:
-        raise UnknownPrimitiveError("maxima between pixels")
-    images = conversion.add("Transpose", values[0], perm=[0, 3, 1, 2])
+        raise UnknownPrimitiveError("pools between pixels")
     pooled = conversion.add(
-        "MaxPool",
-        images,
+        operator,
+        conversion.add("Transpose", images, perm=[0, 3, 1, 2]),
         kernel_shape=list(window[1:3]),
         strides=list(strides[1:3]),
         pads=[low for low, _ in padding] + [high for _, high in padding],
+        **attributes,
     )
     return conversion.add("Transpose", pooled, perm=[0, 2, 3, 1])
 
@@ -344,7 +350,9 @@ def _is_of_images(window: Mapping[str, Any]) -> bool:
 
 _CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call")
 _ELEMENTWISE = {
-    "abs": "Abs", "add": "Add", "div": "Div", "min": "Min", "mul": "Mul", "sub": "Sub",
+    "abs": "Abs", "add": "Add", "div": "Div", "eq": "Equal", "exp": "Exp", "floor": "Floor", "ge": "GreaterOrEqual",
+    "gt": "Greater", "le": "LessOrEqual", "lt": "Less", "min": "Min", "mul": "Mul", "neg": "Neg", "sign": "Sign",
+    "sub": "Sub", "tanh": "Tanh",
 }  # fmt: skip
 _HANDLERS: dict[str, Callable[[_Conversion, list[Value], Any], Value]] = {
     "broadcast_in_dim": _broadcast,
@@ -355,6 +363,7 @@ _HANDLERS: dict[str, Callable[[_Conversion, list[Value], Any], Value]] = {
     "max": _maximum,
     "reduce_sum": _sum,
     "reduce_window_max": _max_pool,
+    "reduce_window_sum": _sum_pool,
     "reshape": _reshape,
     "rev": _reverse,
     "round": _round,

@@ -27,9 +27,18 @@ tags: [face-parsing, jax, onnx]
 Written by fpliif_jax {version}, {checkpoint} checkpoint, step {step}: {source}.
 It labels the pixels of a photo that one face fills: {names}.
 
-`model.onnx` takes the photo as uint8 [{side}, {side}, 3], resized with Pillow's bicubic filter whatever its shape, and
-the coordinates of the rows and columns to answer at, in [-1, 1] between the borders of the photo: the centres of h
-rows are `(arange(h) + 0.5) / h * 2 - 1`. It gives logits [h, w, {classes}], for any h and w.
+{usage}
+{weights}`config.json` are the settings of the training.
+
+## Results
+
+{results}
+"""
+_WEIGHTS = """`model.safetensors` holds the weights under the names of the exchange format of fpliif_jax, which trains
+on, evaluates and labels photos with them. """
+_ON_AXES = """`model.onnx` takes the photo as uint8 [{side}, {side}, 3], resized with Pillow's bicubic filter whatever
+its shape, and the coordinates of the rows and columns to answer at, in [-1, 1] between the borders of the photo: the
+centres of h rows are `(arange(h) + 0.5) / h * 2 - 1`. It gives logits [h, w, {classes}], for any h and w.
 
 ```python
 import json
@@ -45,13 +54,31 @@ y, x = ((np.arange(n, dtype=np.float32) + 0.5) / n * 2 - 1 for n in (photo.heigh
 labels = logits.argmax(-1)
 names = json.loads(session.get_modelmeta().custom_metadata_map["fpliif_jax"])["class_names"]
 ```
+"""
+_ON_CANVAS = """`model.onnx` takes the photo in the middle of a black canvas, uint8 [{side}, {side}, 3], reduced by
+Pillow's bicubic filter where its longer side has more than {longest} pixels, and its height and width there. It gives
+the values [{side}, {side}, {classes}] of the classes on the canvas, the largest of which is the label.
 
-`model.safetensors` holds the weights under the names of the exchange format of fpliif_jax, which trains on, evaluates
-and labels photos with them. `config.json` are the settings of the training.
+```python
+import json
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
 
-## Results
-
-{results}
+session = onnxruntime.InferenceSession("model.onnx")
+photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
+longer = max(photo.size)
+if longer > {longest}:
+    width, height = (max(1, (2 * n * {longest} + longer) // (2 * longer)) for n in photo.size)
+    photo = photo.resize((width, height), Image.Resampling.BICUBIC)
+top, left = ({side} - photo.height) // 2, ({side} - photo.width) // 2
+canvas = np.zeros(({side}, {side}, 3), np.uint8)
+canvas[top : top + photo.height, left : left + photo.width] = np.asarray(photo)
+size = np.array([photo.height, photo.width], np.int32)
+(probabilities,) = session.run(None, {{"canvas": canvas, "image_size": size}})
+labels = probabilities.argmax(-1)[top : top + photo.height, left : left + photo.width]
+names = json.loads(session.get_modelmeta().custom_metadata_map["fpliif_jax"])["class_names"]
+```
 """
 
 
@@ -64,6 +91,12 @@ def text(chosen: ChosenModel) -> str:
     trained = chosen.trained
     results = _results(chosen)
     data = trained.config.data
+    is_on_canvas = systems.of(trained.config).data["framing"] == "canvas"
+    usage = (_ON_CANVAS if is_on_canvas else _ON_AXES).format(
+        side=data.image_size,
+        longest=data.get("longest_side") or data.image_size,
+        classes=len(trained.class_names),
+    )
     no_results = "No results are recorded."
     if _is_shipped(chosen):
         no_results = "No results are recorded here: docs/model_card.md of fpliif_jax has them, with where it fails."
@@ -77,7 +110,8 @@ def text(chosen: ChosenModel) -> str:
         checkpoint=chosen.checkpoint,
         step=trained.step,
         source=_source(chosen),
-        side=data.image_size,
+        usage=usage,
+        weights=_WEIGHTS if systems.of(trained.config).to_torch else "",
         results=f"```text\n{results_file.table(results)}\n```" if results else no_results,
     )
 

@@ -14,6 +14,9 @@ from fpliif_jax.systems.network_function import NetworkFunction
 PLATFORMS = ("cpu", "cuda", "tpu")
 # Of logits up to _USUAL, in proportion of larger ones: float32 rounds each of some twenty layers by 1e-7 of them.
 TOLERANCE, _USUAL = 1e-4, 10.0
+# Of the positions of an output that takes nearest values, how many may take another: places are pixels of a thousand,
+# rounded by 1e-7 of that, and a window has some 160 rows and columns, each a row of pixels of its part.
+_MOST_OTHERS = 1e-3
 Call = Callable[..., list[np.ndarray]]
 
 
@@ -21,14 +24,16 @@ class Differences(NamedTuple):
     """How far a file is from JAX.
 
     Attributes:
-      largest: of all outputs.
+      largest: of all outputs, but for positions that take another of the nearest values.
       differing: number of positions where another entry of the last axis is the largest.
       positions: number of all positions.
+      others: number of positions that take another of the nearest values, see `NetworkFunction.takes_nearest`.
     """
 
     largest: float
     differing: int
     positions: int
+    others: int = 0
 
 
 class ExportError(UserError):
@@ -115,21 +120,29 @@ def differences(network: NetworkFunction, call: Call, name: str) -> Differences:
     """Compares a file's function with JAX at all examples.
 
     Raises:
-      ExportError: an output has another shape or dtype, or is farther away than `TOLERANCE`.
+      ExportError: an output has another shape or dtype, or is farther away than `TOLERANCE`, where it takes nearest
+        values at more positions than one in a thousand.
     """
     reference = jax.jit(network.call)
-    largest, differing, labels = 0.0, 0, 0
+    largest, differing, labels, others = 0.0, 0, 0, 0
     for example in network.examples:
         for array, right in zip(call(*example), map(np.asarray, reference(*example)), strict=True):
             sizes = " × ".join(map(str, right.shape))
             if array.shape != right.shape or array.dtype != right.dtype:
                 raise ExportError(f"{name} gives {array.dtype} {array.shape} where JAX has {sizes}")
-            difference = float(np.abs(array - right).max())
-            if not difference <= TOLERANCE * max(1.0, float(np.abs(right).max()) / _USUAL):
+            distance = np.abs(array - right)
+            tolerance = TOLERANCE * max(1.0, float(np.abs(right).max()) / _USUAL)
+            if network.takes_nearest:
+                is_other = (distance > tolerance).any(axis=-1)
+                others += int(is_other.sum())
+                if is_other.mean() <= _MOST_OTHERS:
+                    distance = distance[~is_other]
+            difference = float(distance.max())
+            if not difference <= tolerance:
                 raise ExportError(
                     f"{name} is {difference:.1e} away from JAX at {sizes}, too far: nothing was written"
                 )
             largest = max(largest, difference)
             differing += int((array.argmax(axis=-1) != right.argmax(axis=-1)).sum())
             labels += array[..., 0].size
-    return Differences(largest, differing, labels)
+    return Differences(largest, differing, labels, others)

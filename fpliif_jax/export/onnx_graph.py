@@ -9,11 +9,26 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from fpliif_jax.data_builders.errors import UserError
+
 OPSET = 13  # the lowest with axes of Squeeze, Unsqueeze and ReduceSum as inputs
 _IR_VERSION = 8
 
 # The value of a node, or a constant.
 Value = str | np.ndarray
+
+
+class UnknownPrimitiveError(UserError):
+    """A network computes something that this export has no ONNX operators for.
+
+    Args:
+      what: it is.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"this network cannot be written as ONNX: it uses {what}; --format=stablehlo has no such limit"
+        )
 
 
 class Graph:
@@ -78,8 +93,8 @@ class Graph:
         key = (str(value.dtype), value.shape, digest)
         if key not in self._names:
             name = f"c{len(self._names)}"
-            half = value.astype(np.float16)
-            if self.stores_float16 and value.dtype == np.float32 and (half == value).all():
+            half = _half(value) if self.stores_float16 else None
+            if half is not None:
                 self._constants[f"{name}_float16"] = numpy_helper.from_array(
                     half, f"{name}_float16"
                 )
@@ -90,6 +105,15 @@ class Graph:
                 self._constants[name] = numpy_helper.from_array(value, name)
             self._names[key] = name
         return self._names[key]
+
+
+def _half(value: np.ndarray) -> np.ndarray | None:
+    """Values of float32 as float16, where that holds them exactly."""
+    if value.dtype != np.float32:
+        return None
+    with np.errstate(over="ignore"):  # then they are not equal
+        half = value.astype(np.float16)
+    return half if (half == value).all() else None
 
 
 def _evaluate(

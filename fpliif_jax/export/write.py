@@ -94,7 +94,8 @@ def _write(
 ) -> list[str]:
     text = json.dumps(metadata(chosen), ensure_ascii=False, sort_keys=True)
     lines = []
-    if file_format in ("safetensors", "hub"):
+    has_weights = systems.of(chosen.trained.config).to_torch is not None
+    if file_format == "safetensors" or (file_format == "hub" and has_weights):
         name = "model.safetensors"
         written = write_model(chosen.trained, chosen.checkpoint, chosen.origin, folder / name)
         lines.append(f"{name}: {written.values:,} values, sha256 {written.sha256}")
@@ -138,6 +139,8 @@ def _checked(
     call = make_call(path.read_bytes())
     found = network_files.differences(network, call, path.name)
     line = f"{path.name}: {len(content):,} bytes; largest difference from JAX {found.largest:.1e}, "
+    if network.takes_nearest:
+        line += f"but for {found.others} positions where rounding decides which of two pixels is nearer, "
     if path.stem != "encoder":
         line += f"{found.differing} of {found.positions:,} labels differ, "
     return line + f"at {len(network.examples)} sizes"

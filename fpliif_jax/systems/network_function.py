@@ -16,9 +16,12 @@ class NetworkFunction:
       inputs: by name, dtype and shape; free sizes are those of `jax.export.symbolic_shape`.
       outputs: names.
       examples: inputs of all sizes that an exported file is checked at.
+      takes_nearest: whether an output takes the nearest of some values, at places that the network computes: where
+        two are as near, rounding decides, and the output is another value altogether.
     """
 
     call: Callable[..., Sequence[jax.Array]]
     inputs: Mapping[str, jax.ShapeDtypeStruct]
     outputs: tuple[str, ...]
     examples: Sequence[tuple[np.ndarray, ...]]
+    takes_nearest: bool = False

@@ -20,7 +20,6 @@ from tiny_run import tiny_config
 
 from fpliif_jax import systems
 from fpliif_jax.data_builders import class_names
-from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.export import __main__ as command
 from fpliif_jax.export import model_card, network_files, write
 from fpliif_jax.export.network_files import ExportError
@@ -182,15 +181,14 @@ def test_float16_halves_the_weights_and_rounds_them_alone(
         network_files.rounded_to_float16({"kernel": np.float32([1e6])})
 
 
-def test_stn_icnn_is_refused_as_onnx_and_written_as_stablehlo(tmp_path: pathlib.Path) -> None:
+def test_stn_icnn_as_stablehlo_and_not_in_parts(tmp_path: pathlib.Path) -> None:
     model = chosen(tiny_icnn_config())
-    with pytest.raises(UserError, match=r"cannot be written as ONNX.*--format=stablehlo"):
-        write.export(model, "onnx", tmp_path / "onnx", parts=False, float16=False)
     with pytest.raises(ExportError, match="--parts: STN-iCNN is one network"):
         write.export(model, "onnx", tmp_path / "onnx", parts=True, float16=False)
     network = systems.of(model.trained.config).make_network_functions(model.trained)["model"]
     exported = jax.export.deserialize(bytearray(network_files.stablehlo_bytes(network)))
     assert [aval.shape for aval in exported.in_avals] == [(48, 48, 3), (2,)]
+    assert [aval.dtype for aval in exported.out_avals] == [np.float32]
     assert list(tmp_path.iterdir()) == []
 
 

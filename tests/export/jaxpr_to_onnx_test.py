@@ -12,6 +12,8 @@ from needs_onnx import onnxruntime
 from fpliif_jax.export.jaxpr_to_onnx import UnknownPrimitiveError, to_onnx
 
 (ROWS,) = jax.export.symbolic_shape("h")
+IMAGES = np.random.default_rng(0).normal(size=(1, 6, 7, 2)).astype(np.float32)
+INDICES = np.int32([-9, -1, 0, 3, 5, 6, 99])
 WINDOW, EVERY, NONE = (1, 3, 3, 1), (1, 2, 2, 1), ((0, 0),) * 4
 
 
@@ -19,6 +21,20 @@ def max_pool(
     images: jax.Array, window: tuple[int, ...] = WINDOW, **dilations: tuple[int, ...]
 ) -> jax.Array:
     return lax.reduce_window(images, -jnp.inf, lax.max, window, (1, 1, 1, 1), NONE, **dilations)
+
+
+def sum_pool(images: jax.Array) -> jax.Array:
+    padding = ((0, 0), (1, 0), (0, 2), (0, 0))
+    # Whole numbers: sums without rounding, means of nine with a little.
+    sums = lax.reduce_window(jnp.round(4 * images), 0.0, lax.add, WINDOW, EVERY, padding)
+    return jnp.round(sums)
+
+
+def taken(indices: jax.Array, mode: str) -> jax.Array:
+    rows = jnp.arange(24, dtype=jnp.float32).reshape(1, 2, 6, 2) + indices[0].astype(jnp.float32)
+    by_axis = jnp.take(rows, indices, axis=2, mode=mode)
+    take_each = jax.vmap(lambda one, index: jnp.take(one, index, axis=1, mode=mode))
+    return by_axis + take_each(rows, indices[None])
 
 
 def onnx_values(function: Callable, array: np.ndarray, shape: tuple | None = None) -> np.ndarray:
@@ -36,10 +52,23 @@ def onnx_values(function: Callable, array: np.ndarray, shape: tuple | None = Non
             lambda one: lax.round(one, lax.RoundingMethod.TO_NEAREST_EVEN),
             np.float32([0.5, 1.5, -2.5]),
         ),
-        (max_pool, np.random.default_rng(0).normal(size=(1, 6, 7, 2)).astype(np.float32)),
+        (max_pool, IMAGES),
+        (sum_pool, IMAGES),
+        (lambda one: jnp.pad(one, ((0, 0), (2, 1), (0, 3), (0, 0)), constant_values=-jnp.inf), IMAGES),
+        (lambda one: jnp.argmax(jnp.round(one), axis=2), IMAGES),
+        (lambda one: jnp.max(one, axis=(1, 3)), IMAGES),
+        (lambda one: jnp.where((one > 0) | (one <= -1), one, -1), IMAGES),
+        (lambda one: jnp.isfinite(1 / one) & ~(one == 1), np.float32([0, np.inf, np.nan, 1, -1])),
+        (lambda one: one // 3, np.int32([-7, -6, -1, 0, 1, 5, 6])),
+        (lambda one: jnp.maximum(one, 0), np.int32([-7, 0, 3])),
+        (lambda one: taken(one, mode="clip"), INDICES),
+        (lambda one: taken(one, mode="fill"), INDICES),
+        (lambda one: taken(one, mode="wrap"), INDICES),
+        (lambda one: jnp.arange(9).at[2].set(5) + one, np.int32([1])),
     ],
-    ids=["round", "max_pool"],
-)
+    ids=["round", "max_pool", "sum_pool", "pad", "argmax", "max", "where", "isfinite", "floor division", "integers",
+         "clip", "fill", "wrap", "constants"],
+)  # fmt: skip
 def test_values_are_those_of_jax(function: Callable, array: np.ndarray) -> None:
     np.testing.assert_array_equal(onnx_values(function, array), function(array))
 
@@ -48,6 +77,11 @@ def test_values_are_those_of_jax(function: Callable, array: np.ndarray) -> None:
     ("function", "shape", "dtype"),
     [
         (lambda one: lax.round(one, lax.RoundingMethod.AWAY_FROM_ZERO), (3,), np.float32),
+        (lambda one: lax.pad(one, 0.0, [(0, 0, 1)]), (3,), np.float32),
+        (lambda one: one & 1, (3,), np.int32),
+        (lambda one: one[jnp.array([0, 1]), jnp.array([1, 2])], (3, 3), np.float32),
+        (lambda one: lax.select_n(one, one, one, one), (3,), np.int32),
+        (lambda one: lax.sort(one), (3,), np.float32),
         (lambda one: max_pool(one, window_dilation=EVERY), (1, 9, 9, 2), np.float32),
         (lambda one: max_pool(one, base_dilation=EVERY), (1, 9, 9, 2), np.float32),
         (lambda one: max_pool(one, window=(1, 3, 3, 2)), (1, 9, 9, 2), np.float32),

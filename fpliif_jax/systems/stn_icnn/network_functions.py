@@ -15,10 +15,15 @@ Array = jax.Array
 
 
 def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, NetworkFunction]:
-    """'model': canvas uint8 [S, S, 3] with a photo in its middle, image_size int32 [2], its height and width there
-    -> probabilities float32 [S, S, C]."""
-    model = settings.create(trained.config.model)
+    """The network in float32, whatever it was trained in.
+
+    'model': canvas uint8 [S, S, 3] with a photo in its middle, image_size int32 [2], its height and width there
+    -> probabilities float32 [S, S, C].
+    """
     resolved = settings.resolve(trained.config.model)
+    with resolved.unlocked():
+        resolved.dtype = "float32"
+    model = settings.create(resolved)
     side = trained.config.data.image_size
 
     def label(canvas: Array, image_size: Array) -> list[Array]:
@@ -40,4 +45,6 @@ def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, Network
         "canvas": jax.ShapeDtypeStruct((side, side, 3), jnp.uint8),
         "image_size": jax.ShapeDtypeStruct((2,), jnp.int32),
     }
-    return {"model": NetworkFunction(label, inputs, ("probabilities",), examples)}
+    return {
+        "model": NetworkFunction(label, inputs, ("probabilities",), examples, takes_nearest=True)
+    }
