@@ -51,7 +51,7 @@ EXTRAS = {
 }
 _REQUIREMENTS = {
     "chips": "requirements-chips.txt",
-    "export": "requirements-test.txt",
+    "export": "requirements-export.txt",
     "study": "requirements.txt",
     "torch": "requirements-test.txt",
     "video": "requirements-test.txt",

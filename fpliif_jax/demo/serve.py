@@ -6,6 +6,7 @@ import http.server
 import pathlib
 import re
 import socketserver
+import sys
 import urllib.parse
 
 from fpliif_jax.demo.page_folder import PageError
@@ -41,8 +42,13 @@ _POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     """Answers with the files of `folder`, which is set before it serves."""
 
-    daemon_threads = True
+    daemon_threads = True  # an open connection does not keep Ctrl-C waiting
     folder: pathlib.Path
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Passes over browsers that have gone; tells of all else."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def policy_of(page: str) -> str:

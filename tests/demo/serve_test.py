@@ -2,6 +2,8 @@
 
 import http.client
 import pathlib
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 
@@ -101,6 +103,22 @@ def test_it_is_for_this_machine(server: serve.Server) -> None:
         assert ask(server, "/", host=host)[0] == 200, host
     for host in ("evil.example", f"evil.example:{port}", f"127.0.0.1.evil.example:{port}"):
         assert ask(server, "/", host=host)[0] == 404, host
+
+
+def test_a_browser_that_goes_away_is_no_error(
+    server: serve.Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (server.folder / "large.wasm").write_bytes(bytes(2**24))
+    server.daemon_threads = False  # so that closing waits for what is being answered
+    with socket.create_connection(server.server_address[:2], timeout=10) as connection:
+        # Closed with a reset, while the answer is being written.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(b"GET /large.wasm HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.recv(10)
+    assert ask(server, "/")[0] == 200
+    server.shutdown()
+    server.server_close()
+    assert capsys.readouterr().err == ""
 
 
 def test_other_methods_are_refused(server: serve.Server) -> None:
