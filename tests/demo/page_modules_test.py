@@ -150,3 +150,30 @@ def test_live_video_takes_the_largest_size_that_keeps_ten_frames(
         assert printed["side"] == 32  # as well as it can
     else:
         assert printed["took"] <= 100 and (printed["next"] > 85 or printed["side"] == 512)
+
+
+def test_what_is_no_photo_or_too_large_is_said(tmp_path: pathlib.Path) -> None:
+    program = """
+    import { PhotoError, decode } from './photo.js';
+    let closed = 0;
+    globalThis.createImageBitmap = async (file, options) => {
+      if (options.colorSpaceConversion !== 'none' || file.kind === 'text') throw new Error('InvalidStateError');
+      return { width: file.width, height: 12000, close: () => closed++ };
+    };
+    const said = [];
+    for (const file of [{ size: 101 * 2 ** 20 }, { size: 9, kind: 'text', name: 'a.txt' }, { size: 9, kind: 'text' },
+                        { size: 9, width: 10001 }, { size: 9, width: 10000 }]) {
+      const text = (error) => error instanceof PhotoError && error.message;
+      said.push(await decode(file).then((bitmap) => bitmap.width, text));
+    }
+    console.log(JSON.stringify({ said, closed }));
+    """
+    printed = run_modules(tmp_path, program)
+    assert printed["said"] == [
+        "This file has 101 MiB; the most is 100.",
+        "“a.txt” is no photo that this browser can read. JPEG, PNG and WebP always work.",
+        "This is no photo that this browser can read. JPEG, PNG and WebP always work.",
+        "This photo has 10001 × 12000 pixels; the most are 120 million.",
+        10000,
+    ]
+    assert printed["closed"] == 1

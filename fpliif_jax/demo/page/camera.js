@@ -3,6 +3,7 @@
 import { Pace } from './pace.js';
 import { PhotoError } from './photo.js';
 
+/** @type {Record<string, string>} */
 const REASONS = {
   NotAllowedError: 'The browser was not allowed to use the camera. Its settings for this page can allow it.',
   NotFoundError: 'There is no camera here.',

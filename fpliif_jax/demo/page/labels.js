@@ -27,13 +27,13 @@ export function shares(labels, classes) {
   return counts.map((count) => count / labels.length);
 }
 
-/** @param {string} colour `#rrggbb` @returns {[number, number, number]} */
+/** @param {string} colour `#rrggbb` @returns {number[]} red, green, blue */
 export const channels = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
 
 /**
  * A label map as pixels, those of hidden classes transparent.
  * @param {Uint8Array} labels @param {string[]} colours by class @param {Set<number>} hidden
- * @returns {Uint8ClampedArray} RGBA
+ * @returns {Uint8ClampedArray<ArrayBuffer>} RGBA
  */
 export function paint(labels, colours, hidden) {
   const palette = new Uint32Array(256);
@@ -54,7 +54,7 @@ export function paint(labels, colours, hidden) {
 export function borders(labels, rows, columns, hidden) {
   const isHidden = Uint8Array.from({ length: 256 }, (_, i) => Number(hidden.has(i)));
   const lines = [];
-  const differ = (a, b) => labels[a] !== labels[b] && !(isHidden[labels[a]] && isHidden[labels[b]]);
+  const differ = (/** @type {number} */ a, /** @type {number} */ b) => labels[a] !== labels[b] && !(isHidden[labels[a]] && isHidden[labels[b]]);
   for (let row = 1; row < rows; row++) {
     for (let column = 0, start = -1; column <= columns; column++) {
       const here = row * columns + column;

@@ -20,6 +20,7 @@ export class Legend {
   constructor(place, model, hidden, onChange) {
     this.hidden = hidden;
     this.onChange = onChange;
+    /** @type {HTMLElement[]} */
     this.buttons = model.class_names.map((/** @type {string} */ name, /** @type {number} */ i) => {
       const button = element('button', { type: 'button' }, swatch(model.colours[i]), spoken(name), element('small'));
       button.addEventListener('click', () => {
@@ -41,7 +42,8 @@ export class Legend {
   /** @param {number[]} shares by class */
   setShares(shares) {
     shares.forEach((share, i) => {
-      this.buttons[i].querySelector('small').textContent = share ? percent(share) : '';
+      const small = /** @type {HTMLElement} */ (this.buttons[i].querySelector('small'));
+      small.textContent = share ? percent(share) : '';
       this.buttons[i].classList.toggle('absent', !share);
     });
   }

@@ -15,6 +15,7 @@ const FACES = 3;
 const ENOUGH = 0.999; // of the labels of a drawn face that have to be Python's
 const PATIENCE = 500; // ms, for the first label map
 const NOT_LOADED = 'The network could not be loaded. Load the page again.';
+/** @type {Record<string, number[]>} */
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 const find = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
@@ -313,6 +314,7 @@ function wire(pane) {
   });
 }
 
+/** @type {Record<string, () => unknown>} */
 const deeds = {
   choose: () => find('file').click(),
   camera: film,

@@ -35,6 +35,8 @@ export class Pane {
     /** @type {Cell | undefined} */
     this.cell = undefined;
     this.colours = new OffscreenCanvas(1, 1);
+    /** @type {number[]} */
+    this.lines = [];
     this.canvas = /** @type {HTMLCanvasElement} */ (element('canvas', { tabindex: '0', role: 'img' }));
     const about = 'Rows and columns of the label map';
     this.slider = /** @type {HTMLInputElement} */ (
@@ -143,7 +145,7 @@ export class Pane {
     context.lineCap = 'square';
     const [x, y] = [width / this.size.columns, height / this.size.rows];
     context.beginPath();
-    for (let i = 0; i < (this.lines?.length ?? 0); i += 4) {
+    for (let i = 0; i < this.lines.length; i += 4) {
       context.moveTo(this.lines[i] * x, this.lines[i + 1] * y);
       context.lineTo(this.lines[i + 2] * x, this.lines[i + 3] * y);
     }

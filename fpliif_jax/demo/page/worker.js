@@ -19,6 +19,7 @@ const breathe = () =>
     port2.postMessage(null);
   });
 
+/** @type {Record<string, (question: any, report: (progress: object) => void) => Promise<any>>} */
 const actions = {
   async load({ device, model }, report) {
     network = await Network.load(device, model, (loaded, total) => report({ loaded, total }));
@@ -32,7 +33,7 @@ const actions = {
     await network.encode(networkInput(bitmap, side, bicubic));
     await network.labels(check.size, check.size); // the first time, much is prepared
     const start = performance.now();
-    const labels = await network.labels(check.size, check.size);
+    const labels = /** @type {Uint8Array} */ (await network.labels(check.size, check.size));
     const perPixel = (performance.now() - start) / check.size ** 2;
     const right = Uint8Array.from(atob(check.labels), (character) => character.charCodeAt(0));
     return { equal: right.filter((label, i) => label === labels[i]).length, total: right.length, perPixel };
@@ -78,7 +79,7 @@ const actions = {
 
   /** A frame of the camera: all of it at once. */
   async frame({ id, bitmap, rows, columns }) {
-    const seen = await actions.photo({ id, bitmap });
+    const seen = await actions.photo({ id, bitmap }, () => {});
     const start = performance.now();
     const labels = await network.labels(rows, columns);
     return { ...seen, labels, rows, columns, ms: { ...seen.ms, decoder: performance.now() - start } };
