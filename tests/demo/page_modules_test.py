@@ -147,7 +147,7 @@ def test_live_video_takes_the_largest_size_that_keeps_ten_frames(
     """
     printed = run_modules(tmp_path, program, str(fixed), str(per_pixel))
     if fixed > 100:
-        assert printed["side"] == 32  # as well as it can
+        assert printed["side"] > 32 and printed["took"] <= 1.25 * fixed < printed["next"]
     else:
         assert printed["took"] <= 100 and (printed["next"] > 85 or printed["side"] == 512)
 

@@ -5,7 +5,7 @@ import { Engine, Stopped } from './engine.js';
 import { shares } from './labels.js';
 import { Legend, percent, spoken } from './legend.js';
 import { prepare } from './offline.js';
-import { Pane, element } from './pane.js';
+import { Pane, element, milliseconds } from './pane.js';
 import { PhotoError } from './photo.js';
 import { Readout } from './readout.js';
 import { saveLabels, saveOverlay } from './save.js';
@@ -180,8 +180,6 @@ function showPhoto(bitmap, ms, runs) {
   find('ms-encoder').dataset.runs = `${runs}`;
 }
 
-const milliseconds = (/** @type {number} */ ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
-
 /** Asks for the label map of a pane's slider; where others are asked for meanwhile, for the last alone. @param {Pane} pane */
 async function label(pane) {
   if (!pane.photo || camera.isOn) return;
@@ -229,7 +227,9 @@ function liveSize(width, height, pace) {
 function showFrame(frame, perSecond) {
   showPhoto(frame.bitmap, frame.ms, frame.runs);
   showLabels(panes[0], frame, frame.ms.decoder);
-  find('fps').textContent = `${perSecond.toFixed(1)} frames/s`;
+  const pace = `${perSecond.toFixed(1)} frames/s`;
+  find('fps').textContent = pace;
+  panes[0].ms.textContent += ` · ${pace}`;
 }
 
 /** @param {boolean} isLive */

@@ -4,6 +4,7 @@ import { LAST_STEP, labelSize, longestSide, stepOf } from './sizes.js';
 
 const FRAME = 1000 / 10; // ms: ten frames a second
 const MARGIN = 0.85; // of it, for what is not measured
+const SHARE = 0.25; // of what its size does not change: the least that labels may take where the machine is slow
 const MEMORY = 0.8; // weight of what was measured before
 const LARGEST_LIVE = 512;
 
@@ -22,12 +23,13 @@ export class Pace {
     this.perPixel = memory * this.perPixel + (1 - memory) * (decoding / pixels);
   }
 
-  /** The largest step of the slider that is quick enough; the smallest where none is. @param {number} width @param {number} height */
+  /** The largest step of the slider that is quick enough, or that slows a slow machine down little. @param {number} width @param {number} height */
   step(width, height) {
     if (!this.frames) return stepOf(64);
+    const budget = Math.max(FRAME * MARGIN, this.fixed * (1 + SHARE));
     for (let step = Math.min(stepOf(LARGEST_LIVE), LAST_STEP); step > 0; step--) {
       const { rows, columns } = labelSize(width, height, longestSide(step));
-      if (this.fixed + this.perPixel * rows * columns <= FRAME * MARGIN) return step;
+      if (this.fixed + this.perPixel * rows * columns <= budget) return step;
     }
     return 0;
   }

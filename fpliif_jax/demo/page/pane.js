@@ -10,6 +10,9 @@ import { LAST_STEP, labelSize, longestSide, sizeText } from './sizes.js';
 const LINE = 'rgba(255, 255, 255, .9)';
 const PIXELS_OF_A_LINE = 900; // of the picture's longer side, for one pixel of line
 
+/** As it is read. @param {number} ms */
+export const milliseconds = (ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms).toLocaleString('en')} ms`;
+
 /** @param {string} name @param {Record<string, string>} attributes @param {(Node | string)[]} children */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -79,7 +82,7 @@ export class Pane {
     this.labels = labels;
     if (rows !== this.size.rows || columns !== this.size.columns) this.cell = this.#moved(rows, columns);
     this.size = { rows, columns };
-    this.ms.textContent = `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+    this.ms.textContent = milliseconds(ms);
     this.repaint();
   }
 
