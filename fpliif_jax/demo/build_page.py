@@ -82,8 +82,8 @@ def check_model(chosen: ChosenModel) -> None:
     system = systems.of(chosen.trained.config)
     if not set(PARTS) <= system.make_network_functions(chosen.trained).keys():
         raise PageError(
-            f"{chosen.origin}: the page needs a model with an encoder and a decoder as ONNX, and "
-            f"{system.title} is not exported so: give a run of FP-LIIF, or --weights=drawn"
+            f"{chosen.origin}: the page needs an encoder and a decoder that answers at any size, and {system.title} "
+            "has none: give a run of FP-LIIF, or --weights=drawn"
         )
 
 

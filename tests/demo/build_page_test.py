@@ -94,7 +94,7 @@ def test_a_model_without_encoder_and_decoder_is_one_line(
     with pytest.raises(SystemExit) as ended:
         command.main(["--workdir=run", f"--output={tmp_path}/page"])
     assert ended.value.code == (
-        "error: run: the page needs a model with an encoder and a decoder as ONNX, and STN-iCNN is not exported so: "
+        "error: run: the page needs an encoder and a decoder that answers at any size, and STN-iCNN has none: "
         "give a run of FP-LIIF, or --weights=drawn"
     )
     assert list(tmp_path.iterdir()) == []
