@@ -23,7 +23,8 @@ def resize_image(image: np.ndarray, size: tuple[int, int], bicubic: str = "pillo
     Args:
       image: uint8 [H, W, 3].
       size: (height, width) of the result, in pixels.
-      bicubic: 'pillow' (a = -0.5, antialiased, 8-bit between the two passes) or 'pytorch'
+      bicubic: 'pillow' (a = -0.5, antialiased, 8-bit between the two passes, the order of which is
+        another for tall pictures since Pillow 13, so that some bits are) or 'pytorch'
         (torch.nn.functional.interpolate with mode='bicubic', align_corners=False, antialias=False:
         a = -0.75, edge pixels repeated).
 
@@ -106,9 +107,10 @@ def resize_label_map(
 def _pillow_class_scores(mask: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, slice]:
     """Resizes one class's map, bool [H, W], to float32 scores of the columns that can be non-zero.
 
-    Pillow filters along x, then along y, in separate passes; in the first every row stands alone
-    and in the second every column. So the rows without the class can be left out of the first pass,
-    and the columns that came out zero out of the second, with the same bits in what is left.
+    Along x, then along y, in separate passes, as Pillow does, but for tall pictures since its version
+    13: in the first every row stands alone and in the second every column. So the rows without the
+    class can be left out of the first pass, and the columns that came out zero out of the second, with
+    the same bits in what is left.
     (Cropping both ways with Pillow's `box` would move the filter's centres by rounding errors.)
     """
     height, width = size
