@@ -1,11 +1,11 @@
 """Copies what the numbers of a study rest on into a folder that can be kept and published.
 
     python -m experiments.collect runs/photographs --output=experiments/results/photographs
-    python -m experiments.report --runs=experiments/results/photographs --output=report
+    python -m experiments.collect runs/table5 --output=table5
 
-Of the study its plan.json and study.json, of each finished run config.json, results.json, environment.json,
-metrics.jsonl and the confusion matrices of evaluations/: the report of the copy is that of the study. Left behind are
-weights, pictures, logs, and the places of this machine: paths in configs are emptied, and commands are cut to their
+It copies plan.json and study.json, and of each finished run config.json, results.json, environment.json, metrics.jsonl
+and the confusion matrices of evaluations/: the report of the copy (`--runs=FOLDER`) is that of the study. Left behind
+are weights, pictures, logs, and the places of this machine: paths in configs are emptied, and commands are cut to their
 module. Runs that are copied already are copied again.
 """
 

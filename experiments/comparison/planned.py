@@ -57,12 +57,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
             f"{plan.planned} planned runs are finished"
         )
         if asked:
-            noun = "question is" if len(asked) == 1 else "questions are"
-            text += (
-                f"; of {len(asked)} planned questions: {answers}"
-                if asked[1:]
-                else f"; its {noun} {answers}"
-            )
+            text += f"; planned questions: {answers}"
         if plan.additions:
             text += f"; added later: {'; '.join(one.what for one in plan.additions)}"
         said.append(text + ".")
@@ -315,8 +310,8 @@ def _power(questions: Sequence[AnsweredQuestion]) -> list[str]:
     ranges = power.sd_interval(noisiest.sd, noisiest.pairs - 1)
     worst = [power.runs_needed(sd, noisiest.margin, 0.8, ALPHA / family) for sd in ranges]
     return [
-        f"To find a difference of {least.margin:g} points in 80 % of cases at {ALPHA / family:.2g} (Holm's first step "
-        f"over {family} questions), paired, takes {fewest} runs of each ({least.name}, SD {least.sd:.2f}) to "
+        f"To find a difference of {least.margin:g} points in 80 % of cases at {ALPHA / family:.2g} (Holm's first step, "
+        f"planned questions: {family}), paired, takes {fewest} runs of each ({least.name}, SD {least.sd:.2f}) to "
         f"{power.count_text(most)} ({noisiest.name}, SD {noisiest.sd:.2f}; {power.count_text(worst[0])} to "
         f"{power.count_text(worst[1])}, as {noisiest.pairs} pairs tell its SD no better): python -m experiments.power."
     ]

@@ -43,6 +43,7 @@ _FLOORS = {
         {
             "audit",
             "capacity",
+            "collect",
             "groups",
             "multi_seed",
             "power",
