@@ -172,8 +172,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
         return
     size = config.data.image_size
     batch = blank_batch(1, size, size)
-    shapes = systems.of(config).input_shapes(config.model, size)
-    variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
+    variables = systems.variable_shapes(config)
     if (config.train.get("init_from") or "").startswith(shipped.PREFIX):  # a run may still be made
         other_networks(config, variables)
     for stage in systems.of(config).make_stages(config, model, names):

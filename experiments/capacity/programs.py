@@ -83,9 +83,8 @@ def _class_names(config: ml_collections.ConfigDict) -> tuple[str, ...]:
 
 def _blank_variables(config: ml_collections.ConfigDict) -> Variables:
     """The model's variables, all zero: values change no program."""
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
-    found = jax.eval_shape(create_model(config.model).init, jax.random.key(0), *shapes)
-    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), dict(found))
+    shapes = systems.variable_shapes(config)
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 def _on_each_device(tree: Any, absent: parallel.AbsentDevices) -> Any:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import ml_collections
 
 from fpliif_jax import systems
@@ -10,7 +9,7 @@ from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.published import PublishedValue, published_values, select
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.systems import create_model, multiply_accumulates
+from fpliif_jax.systems import multiply_accumulates
 
 OUTPUT_SIZES = (64, 96, 128, 192, 256, 512)  # FP-LIIF Table 6, and the 512 rows of Tables 1 and 2
 CANVAS_SIZES = (512, 1024)  # STN-iCNN on CelebAMask-HQ and on Helen
@@ -61,9 +60,7 @@ def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 def count_parameters(config: ml_collections.ConfigDict) -> int:
     """Trained values of the model, from the shapes of its initialisation; nothing is computed."""
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
-    model = create_model(config.model)
-    return evaluate.count_parameters(jax.eval_shape(model.init, jax.random.key(0), *shapes))
+    return evaluate.count_parameters(systems.variable_shapes(config))
 
 
 def is_papers(config: ml_collections.ConfigDict) -> bool:

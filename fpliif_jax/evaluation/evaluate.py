@@ -48,8 +48,7 @@ def evaluate(
     """
     protocols = parse_protocols(config)
     model = create_model(config.model)
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
-    expected = jax.eval_shape(model.init, jax.random.key(0), *shapes)
+    expected = systems.variable_shapes(config)
     eval_step = make_eval_step(model, config, protocols)
     predict = systems.of(config).make_predictor(model, config, protocols)
     checkpoints, notes, train = ["given"], [], None

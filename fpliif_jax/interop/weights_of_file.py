@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import ml_collections
 from flax import traverse_util
 
@@ -19,7 +18,7 @@ from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
-from fpliif_jax.systems import create_model, saved_config
+from fpliif_jax.systems import saved_config
 from fpliif_jax.systems.state_dict import InteropError, shape_of, shown_name
 
 # Of the model of a file that brings its settings along. The paper's FP-LIIF has 55 layers and 256² images, STN-iCNN
@@ -49,16 +48,13 @@ def read_weights(
       InteropError: the file cannot be read, holds other entries, or says itself that its model is another.
       CheckpointError: the networks are not those of the config.
     """
-    model = create_model(config.model)
     content, metadata = read_file(path)
     try:
         variables = systems.of(config).from_torch(content)
     except InteropError as error:
         raise InteropError(f"{path}: {error}{_other_system(content, config)}") from error
     _check_told_settings(path, systems.of(config).settings_of_weights(variables), config)
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
-    expected = jax.eval_shape(model.init, jax.random.key(0), *shapes)
-    checkpoint.check_same_arrays(variables, expected, pathlib.Path(path))
+    checkpoint.check_same_arrays(variables, systems.variable_shapes(config), pathlib.Path(path))
     _check_same_function(path, metadata, config)
     _check_theta_form(path, config)
     note = f"weights of {path} (sha256 {sha256(path)[:16]}…)"

@@ -1,9 +1,12 @@
 """The face parsers, a folder each. This is the one place that names them."""
 
+import functools
 import importlib
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
+import jax
 import ml_collections
 
 from fpliif_jax import choices
@@ -55,6 +58,28 @@ def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None
       ValueError: a field has a value that is none of its choices.
     """
     return of_name(config.name).create_model(config, axis_name)
+
+
+def variable_shapes(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Shapes and dtypes of the variables of an experiment's networks, as `init` makes them; nothing is computed.
+
+    Tracing large networks takes seconds, so it is done once in a process for equal networks.
+
+    Args:
+      config: the experiment's.
+
+    Raises:
+      ValueError: as `create_model`.
+    """
+    frozen = ml_collections.FrozenConfigDict(config.model)
+    return dict(_variable_shapes(frozen, config.data.image_size))
+
+
+@functools.lru_cache(maxsize=16)
+def _variable_shapes(frozen: ml_collections.FrozenConfigDict, image_size: int) -> dict[str, Any]:
+    model = ml_collections.ConfigDict(frozen)
+    shapes = of_name(model.name).input_shapes(model, image_size)
+    return jax.eval_shape(create_model(model).init, jax.random.key(0), *shapes)
 
 
 def parse_protocols(
