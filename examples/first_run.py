@@ -2,8 +2,8 @@
 # # From drawn faces to two seeds and an interval
 #
 # Draws faces, trains a small FP-LIIF with two seeds, labels faces that it has not seen, exports the network, and asks
-# whether the seeds differ. It needs no download and no GPU; training takes about two minutes on two free CPU cores, one
-# a seed. Run it from the root of a clone. Everything is written into `runs/first_run`, which may be deleted.
+# whether the seeds differ. It needs no download and no GPU; training takes some minutes on two CPU cores. Run it from
+# the root of a clone. Everything is written into `runs/first_run`, which may be deleted.
 #
 # `FPLIIF_JAX_NOTEBOOK=short` trains a much smaller network for one epoch, in `runs/first_run_short`: enough to see that
 # all cells run, too little for scores that mean anything.

@@ -12,6 +12,7 @@ _FLOORS = {
     "fpliif_jax": (
         {"main"},  # it starts what the next does
         {"train_and_evaluate"},
+        {"demo"},
         {"export", "predict"},
         {"interop"},
         {"preflight"},
