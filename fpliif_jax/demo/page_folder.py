@@ -25,18 +25,20 @@ class PageError(UserError):
 
 
 def check_place(output: str | os.PathLike[str]) -> None:
-    """Refuses a folder that holds anything but a page, before anything long begins.
+    """Refuses a link, and a folder that holds anything but a page, before anything long begins.
 
     Raises:
       PageError: there is something else.
     """
     output = pathlib.Path(output)
-    if not os.path.lexists(output):
+    name = one_line(output)
+    if output.is_symlink():
+        raise PageError(f"--output={name} is a link: name the folder itself")
+    if not output.exists():
         return
     listed = _listed(output)
-    name = one_line(output)
     if listed is None:
-        if not output.is_dir() or output.is_symlink() or any(output.iterdir()):
+        if not output.is_dir() or any(output.iterdir()):
             raise PageError(
                 f"--output={name} exists and is no page of this command: name another folder"
             )
@@ -95,7 +97,7 @@ def _list_of(files: Mapping[str, bytes], policy: str) -> bytes:
         "version": digest.hexdigest()[:16],
         "policy": policy,
         "small": sorted(name for name in files if not name.endswith(_LARGE)),
-        "large": {name: len(files[name]) for name in sorted(files) if name.endswith(_LARGE)},
+        "large": sorted(name for name in files if name.endswith(_LARGE)),
     }
     return f"{_BEGIN}{json.dumps(page, indent=1)}{_END}".encode()
 

@@ -29,7 +29,7 @@ def test_a_page_lists_its_files_and_replaces_an_earlier_one(tmp_path: pathlib.Pa
     folder = tmp_path / "new" / "page"
     page_folder.write(folder, FILES, "default-src 'none'")
     first = listed(folder)
-    assert first["small"] == ["index.html", "main.js"] and first["large"] == {"runtime/x.wasm": 4}
+    assert first["small"] == ["index.html", "main.js"] and first["large"] == ["runtime/x.wasm"]
     assert first["policy"] == "default-src 'none'"
     assert content(folder).keys() == {*FILES, "files.js"}
     other = {**FILES, "main.js": b"2"}
@@ -46,12 +46,10 @@ def test_an_empty_folder_may_become_a_page(tmp_path: pathlib.Path) -> None:
 
 
 def test_what_is_no_page_is_not_touched(tmp_path: pathlib.Path) -> None:
-    for name in ("file", "folder", "link", "list alone", "another list"):
+    for name in ("file", "folder", "list alone", "another list"):
         path = tmp_path / name
         if name == "file":
             path.write_text("mine")
-        elif name == "link":
-            path.symlink_to(tmp_path)
         else:
             path.mkdir()
             if name == "folder":
@@ -62,9 +60,18 @@ def test_what_is_no_page_is_not_touched(tmp_path: pathlib.Path) -> None:
                 (path / "files.js").write_text('{"small": ["index.html"], "large": {}}')
         with pytest.raises(PageError, match="exists and is no page of this command: name another"):
             page_folder.write(path, FILES, "")
-        assert path.is_symlink() == (name == "link")
     assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "mine").read_text() == "mine"
     assert not any(".partial" in path.name for path in tmp_path.iterdir())
+
+
+def test_a_link_to_an_earlier_page_is_not_replaced(tmp_path: pathlib.Path) -> None:
+    page_folder.write(tmp_path / "page", FILES, "")
+    link = tmp_path / "link"
+    link.symlink_to("page")
+    with pytest.raises(PageError, match=r"^--output=.*link is a link: name the folder itself$"):
+        page_folder.write(link, FILES, "")
+    assert link.is_symlink() and content(link) == content(tmp_path / "page")
+    assert {path.name for path in tmp_path.iterdir()} == {"page", "link"}
 
 
 def test_a_file_of_the_person_s_among_the_page_s_is_not_lost(tmp_path: pathlib.Path) -> None:

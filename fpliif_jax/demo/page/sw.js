@@ -16,7 +16,7 @@ const HEADERS = {
 function pathOf(request) {
   if (!request.url.startsWith(self.registration.scope)) return undefined;
   const path = request.url.slice(self.registration.scope.length).replace(/[?#].*/, '') || 'index.html';
-  return PAGE.small.includes(path) || path in PAGE.large ? path : undefined;
+  return [...PAGE.small, ...PAGE.large].includes(path) ? path : undefined;
 }
 
 /** @param {Response} response */
