@@ -5,6 +5,7 @@ import http
 import http.server
 import pathlib
 import re
+import signal
 import socketserver
 import sys
 import urllib.parse
@@ -83,7 +84,9 @@ def address(server: Server) -> str:
 
 
 def serve(server: Server, folder: pathlib.Path) -> None:
-    """Answers until Ctrl-C; says where first."""
+    """Answers until Ctrl-C or SIGTERM, each a KeyboardInterrupt; says where first."""
+    # Here, where nothing of JAX is at work that could take the exception for its own.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.folder = folder
     print(f"{address(server)}  (Ctrl-C ends it)", flush=True)
     server.serve_forever()

@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import re
+import signal
 
 import numpy as np
 import pytest
@@ -120,10 +121,12 @@ def test_what_is_wrong_is_said_before_anything_is_read(
     taken.server_close()
 
 
-def test_serving_says_where_and_ends_with_ctrl_c(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_says_where_and_ends_with_ctrl_c_or_sigterm(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     folders = []
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def build(chosen: object, output: pathlib.Path, archive: object) -> list[str]:
         output.mkdir()
@@ -133,7 +136,8 @@ def test_serving_says_where_and_ends_with_ctrl_c(
     def interrupted(self: serve.Server) -> None:
         assert self.folder.is_dir()
         folders.append(self.folder)
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
+        pytest.fail("still serving")
 
     monkeypatch.setattr(build_page, "build", build)
     monkeypatch.setattr(command.trained_model, "load", lambda *arguments: None)
