@@ -177,3 +177,42 @@ def test_what_is_no_photo_or_too_large_is_said(tmp_path: pathlib.Path) -> None:
         10000,
     ]
     assert printed["closed"] == 1
+
+
+def test_the_service_worker_answers_before_it_has_kept_the_file(tmp_path: pathlib.Path) -> None:
+    """A cache that never ends keeping, and one that fails, as where the disk is full."""
+    program = """
+    import { readFileSync } from 'node:fs';
+    import { runInThisContext } from 'node:vm';
+    const handlers = {}, bodies = [];
+    let keep;
+    globalThis.self = {
+      registration: { scope: 'http://x/' }, addEventListener: (name, handler) => (handlers[name] = handler),
+    };
+    globalThis.PAGE = { version: '1', policy: "default-src 'none'", small: [], large: ['r.wasm'] };
+    globalThis.importScripts = () => {};
+    const cache = { match: async () => undefined, put: (path, response) => keep(response) };
+    globalThis.caches = { open: async () => cache };
+    globalThis.fetch = async () => new Response('content');
+    runInThisContext(readFileSync(new URL('sw.js', import.meta.url), 'utf8'));
+    const fails = async (response) => {
+      bodies.push(await response.text());
+      throw new Error('QuotaExceededError');
+    };
+    const answers = [];
+    for (keep of [() => new Promise(() => {}), fails]) {
+      const kept = [];
+      const answer = new Promise((resolve) => handlers.fetch({
+        request: { method: 'GET', url: 'http://x/r.wasm' }, respondWith: resolve, waitUntil: (work) => kept.push(work),
+      }));
+      const late = new Promise((resolve) => setTimeout(resolve, 2000, new Response('late')));
+      const response = await Promise.race([answer, late]).catch((error) => new Response(error.message));
+      answers.push([await response.text(), response.headers.get('Content-Security-Policy'), kept.length]);
+      if (keep === fails) await Promise.all(kept);
+    }
+    console.log(JSON.stringify({ answers, bodies }));
+    process.exit();
+    """
+    printed = run_modules(tmp_path, program)
+    assert printed["answers"] == 2 * [["content", "default-src 'none'", 1]]
+    assert printed["bodies"] == ["content"]  # what is to be kept is whole, too

@@ -26,13 +26,13 @@ function withHeaders(response) {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
-/** From the cache; what is large is kept when it is fetched first. @param {string} path */
-async function answer(path) {
+/** From the cache; what is large is kept when it is fetched first. @param {any} event @param {string} path */
+async function answer(event, path) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(path);
   if (kept) return withHeaders(kept);
   const fetched = await fetch(path, { cache: 'no-cache' });
-  if (fetched.ok) await cache.put(path, fetched.clone());
+  if (fetched.ok) event.waitUntil(cache.put(path, fetched.clone()).catch(() => {})); // works unkept, too
   return withHeaders(fetched);
 }
 
@@ -53,5 +53,5 @@ self.addEventListener('activate', (event) => {
 
 self.addEventListener('fetch', (event) => {
   const path = event.request.method === 'GET' ? pathOf(event.request) : undefined;
-  if (path) event.respondWith(answer(path));
+  if (path) event.respondWith(answer(event, path));
 });
