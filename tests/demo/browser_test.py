@@ -299,6 +299,39 @@ def test_a_page_without_its_network_says_so(
     next(running, None)
 
 
+def test_the_first_label_map_of_a_photo_appears_in_bands(
+    browser: sync_api.Browser, server: serve.Server
+) -> None:
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.goto(serve.address(server))
+    columns = page.evaluate("""async () => {
+      const { Pane } = await import(new URL('pane.js', location.href));
+      const look = { opacity: 1, outlines: false, hidden: new Set() };
+      const pane = new Pane(0, 0, look, { colours: ['#ff0000', '#0000ff'] });
+      const context = new OffscreenCanvas(4, 4).getContext('2d');
+      const seen = [];
+      const see = () => {
+        pane.paintOn(context, 4, 4);
+        const { data } = context.getImageData(0, 0, 1, 4);
+        seen.push([0, 4, 8, 12].map((i) => [...data.subarray(i, i + 3)].join()));
+      };
+      for (const label of [0, 1]) {
+        pane.setPhoto(await createImageBitmap(new ImageData(4, 4))); // transparent
+        see();
+        for (const top of [0, 2]) {
+          pane.setBand({ band: new Uint8Array(8).fill(label), top, rows: 4, columns: 4 });
+          see();
+        }
+      }
+      return seen;
+    }""")
+    context.close()
+    white, red, blue = "255,255,255", "255,0,0", "0,0,255"
+    assert columns[:3] == [4 * [white], 2 * [red] + 2 * [white], 4 * [red]]
+    assert columns[3:] == [4 * [white], 2 * [blue] + 2 * [white], 4 * [blue]]
+
+
 def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
     browser: sync_api.Browser, server: serve.Server
 ) -> None:

@@ -37,7 +37,8 @@ export class Pane {
     this.size = { rows: 0, columns: 0 };
     /** @type {Cell | undefined} */
     this.cell = undefined;
-    this.colours = new OffscreenCanvas(1, 1);
+    /** @type {OffscreenCanvas | undefined} the labels, or those that are there, as they are painted */
+    this.colours = undefined;
     /** @type {number[]} */
     this.lines = [];
     this.canvas = /** @type {HTMLCanvasElement} */ (element('canvas', { tabindex: '0', role: 'img' }));
@@ -71,7 +72,8 @@ export class Pane {
   setPhoto(photo) {
     const isOther = this.photo?.width !== photo.width || this.photo?.height !== photo.height;
     this.photo = photo;
-    this.labels = undefined;
+    this.labels = this.colours = undefined;
+    this.lines = [];
     if (isOther) this.cell = undefined;
     this.canvas.style.setProperty('--aspect', `${photo.width / photo.height}`);
     this.#sayWanted();
@@ -96,12 +98,12 @@ export class Pane {
       this.colours = new OffscreenCanvas(columns, rows);
       const context = this.colours.getContext('2d');
       if (context) context.imageSmoothingEnabled = false;
-      context?.drawImage(before, 0, 0, columns, rows);
+      if (before) context?.drawImage(before, 0, 0, columns, rows);
       this.lines = [];
     }
     const pixels = paint(band, this.model.colours, this.look.hidden);
     const count = band.length / columns;
-    this.colours.getContext('2d')?.putImageData(new ImageData(pixels, columns, count), 0, top);
+    this.colours?.getContext('2d')?.putImageData(new ImageData(pixels, columns, count), 0, top);
     this.ms.textContent = `${Math.round(((top + count) / rows) * 100)} %`;
     this.draw();
   }
@@ -138,7 +140,7 @@ export class Pane {
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = 'high';
     context.drawImage(this.photo, 0, 0, width, height);
-    if (!this.labels) return;
+    if (!this.colours) return;
     context.globalAlpha = this.look.opacity;
     context.imageSmoothingEnabled = false; // a label is a square
     context.drawImage(this.colours, 0, 0, width, height);
@@ -172,11 +174,6 @@ export class Pane {
   /** The middle of a pixel, in shares of the sides. @param {Cell} cell */
   centre({ row, column }) {
     return { x: (column + 0.5) / this.size.columns, y: (row + 0.5) / this.size.rows };
-  }
-
-  /** @param {Cell} cell */
-  labelAt({ row, column }) {
-    return this.labels?.[row * this.size.columns + column];
   }
 
   #sayWanted() {
