@@ -341,7 +341,26 @@ def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
     page.click("[data-do=camera] >> visible=true")
     expect(page.get_by_role("alert")).to_contain_text("was not allowed to use the camera")
     context.grant_permissions(["camera"])
+    page.evaluate("""() => {
+      const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+      devices.getUserMedia = async (wanted) => {
+        await new Promise((resolve) => (window.allow = resolve));
+        return (window.stream = await ask(wanted));
+      };
+    }""")
+    status = page.locator("#status")
     page.click("[data-do=camera] >> visible=true")
+    expect(status).to_have_text("Asking for the camera…")
+    choose(page, encoded(face(3)))  # it is asked for no more
+    expect(status).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    page.evaluate("allow()")
+    page.wait_for_function("window.stream?.getTracks()[0].readyState === 'ended'")
+    expect(status).to_contain_text("Labelled in")
+    page.click("[data-do=camera] >> visible=true")
+    expect(status).to_have_text("Asking for the camera…")
+    expect(page.locator("[data-do=freeze]")).to_be_hidden()
+    page.evaluate("allow()")
+    expect(status).to_contain_text("Live: ")
     expect(page.locator("#fps")).to_contain_text("frames/s", timeout=SECONDS * 1000)
     runs = page.locator("#ms-encoder")  # every frame is a photo of its own
     expect(runs).not_to_have_attribute("data-runs", f"{encoder_runs(page)}", timeout=SECONDS * 1000)

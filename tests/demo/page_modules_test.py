@@ -216,3 +216,51 @@ def test_the_service_worker_answers_before_it_has_kept_the_file(tmp_path: pathli
     printed = run_modules(tmp_path, program)
     assert printed["answers"] == 2 * [["content", "default-src 'none'", 1]]
     assert printed["bodies"] == ["content"]  # what is to be kept is whole, too
+
+
+def test_a_camera_is_asked_for_once_and_one_that_comes_too_late_is_turned_off(
+    tmp_path: pathlib.Path,
+) -> None:
+    program = """
+    const questions = [];
+    const getUserMedia = () => new Promise((resolve, reject) => questions.push({ resolve, reject }));
+    Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: { getUserMedia } } });
+    globalThis.document = { createElement: () => ({ play: async () => {} }) };
+    globalThis.createImageBitmap = async () => ({ width: 64, height: 48 });
+    globalThis.requestAnimationFrame = (next) => setTimeout(next, 1);
+    const { Camera } = await import('./camera.js');
+
+    let running = 0, frames = 0;
+    const stream = () => (running++, { getTracks: () => [{ stop: () => running-- }] });
+    const engine = { frame: async () => ({ ms: { decoder: 1 } }) };
+    const camera = new Camera(engine, () => ({ rows: 3, columns: 4 }), () => frames++);
+    const started = [];
+    const start = (name) => camera.start(() => started.push(name)).catch((error) => started.push(error.message));
+    const moment = () => new Promise((resolve) => setTimeout(resolve, 30));
+
+    const first = start('first');
+    await start('again, at once');
+    const asked = questions.length;
+    await camera.stop(); // a photo was chosen meanwhile
+    const second = start('second');
+    questions[1].resolve(stream());
+    await moment();
+    questions[0].resolve(stream()); // permission comes, too late
+    await first;
+    const whileSecond = { isOn: camera.isOn, running, frames: frames > 0 };
+    await camera.stop();
+    await second;
+    const third = start('third');
+    await camera.stop();
+    questions[2].reject(Object.assign(new Error(), { name: 'NotAllowedError' })); // nobody asks any more
+    await third;
+    const fourth = start('fourth');
+    questions[3].reject(Object.assign(new Error(), { name: 'NotFoundError' }));
+    await fourth;
+    console.log(JSON.stringify({ asked, whileSecond, started, running, isOn: camera.isOn }));
+    """
+    printed = run_modules(tmp_path, program)
+    assert printed["asked"] == 1
+    assert printed["whileSecond"] == {"isOn": True, "running": 1, "frames": True}
+    assert printed["started"] == ["second", "There is no camera here."]
+    assert (printed["running"], printed["isOn"]) == (0, False)

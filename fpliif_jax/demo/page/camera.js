@@ -11,6 +11,9 @@ const REASONS = {
 };
 const MEMORY = 0.8; // weight of the frames before in the frame rate
 
+/** @param {MediaStream} stream */
+const turnOff = (stream) => stream.getTracks().forEach((track) => track.stop());
+
 /** @typedef {{bitmap: ImageBitmap, labels: Uint8Array, rows: number, columns: number, ms: any, runs: number}} Frame */
 
 export class Camera {
@@ -27,27 +30,40 @@ export class Camera {
     Object.assign(this.video, { playsInline: true, muted: true });
     /** @type {MediaStream | undefined} */
     this.stream = undefined;
+    /** @type {object | undefined} from `start` to `stop`, another one every time */
+    this.attempt = undefined;
   }
 
   get isOn() {
     return this.stream !== undefined;
   }
 
-  /** Begins; ends when `stop` is called. Throws PhotoError where there is no camera to be had. */
-  async start() {
+  /**
+   * Begins, unless it has; ends when `stop` is called, before the camera is there as well.
+   * Throws PhotoError where there is no camera to be had.
+   * @param {() => void} onStart is called when the camera is on
+   */
+  async start(onStart) {
+    if (this.attempt) return;
     const devices = navigator.mediaDevices;
     if (!devices) throw new PhotoError('The camera needs a page that comes by https, or from this machine.');
+    const attempt = (this.attempt = {});
     try {
       const wanted = { facingMode: 'user', width: { ideal: 640 }, height: { ideal: 480 } };
-      this.stream = await devices.getUserMedia({ video: wanted, audio: false });
-      this.video.srcObject = this.stream;
+      const stream = await devices.getUserMedia({ video: wanted, audio: false });
+      if (this.attempt !== attempt) return turnOff(stream);
+      this.stream = stream;
+      this.video.srcObject = stream;
       await this.video.play();
     } catch (error) {
+      if (this.attempt !== attempt) return;
       this.#end();
       const name = /** @type {DOMException} */ (error).name;
       throw new PhotoError(REASONS[name] ?? `The camera cannot be used (${name}).`);
     }
-    this.loop = this.#run().finally(() => this.#end());
+    if (this.attempt !== attempt) return;
+    onStart();
+    this.loop = this.#run(attempt).finally(() => this.attempt === attempt && this.#end());
     await this.loop;
   }
 
@@ -57,11 +73,12 @@ export class Camera {
     await this.loop?.catch(() => {});
   }
 
-  async #run() {
+  /** @param {object} attempt the one that lasts until it is no longer the camera's */
+  async #run(attempt) {
     const pace = new Pace();
     let last = performance.now();
     let interval = 0;
-    while (this.isOn) {
+    while (this.attempt === attempt) {
       const bitmap = await createImageBitmap(this.video);
       const size = this.sizeOf(bitmap.width, bitmap.height, pace);
       const frame = await this.engine.frame(bitmap, size);
@@ -75,8 +92,8 @@ export class Camera {
   }
 
   #end() {
-    this.stream?.getTracks().forEach((track) => track.stop());
-    this.stream = undefined;
+    if (this.stream) turnOff(this.stream);
+    this.stream = this.attempt = undefined;
     this.video.srcObject = null;
   }
 }

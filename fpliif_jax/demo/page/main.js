@@ -243,28 +243,27 @@ function setLive(isLive) {
 async function film() {
   if (work.dataset.state === 'failed') return complain(new PhotoError(NOT_LOADED));
   if (work.dataset.state === 'loading') return say('The camera can be used as soon as the network is loaded.');
-  if (camera.isOn) return;
   forgive();
-  compare(false);
-  isSized = false;
   try {
     say('Asking for the camera…');
-    const running = camera.start();
-    setLive(true);
-    say('Live: the size follows what this machine can do.');
-    stem = 'camera';
-    await running;
+    await camera.start(() => {
+      compare(false);
+      isSized = false;
+      setLive(true);
+      say('Live: the size follows what this machine can do.');
+      stem = 'camera';
+    });
   } catch (error) {
     complain(error);
   } finally {
-    setLive(false);
+    setLive(camera.isOn);
   }
 }
 
 async function freeze() {
-  if (!camera.isOn) return;
-  await camera.stop();
-  await Promise.all(shown().map(label));
+  const wasOn = camera.isOn;
+  await camera.stop(); // asking for it as well
+  if (wasOn) await Promise.all(shown().map(label));
 }
 
 // ---------------------------------------------------------------------------------------- what is done
