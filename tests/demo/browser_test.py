@@ -332,6 +332,40 @@ def test_the_first_label_map_of_a_photo_appears_in_bands(
     assert columns[3:] == [4 * [white], 2 * [blue] + 2 * [white], 4 * [blue]]
 
 
+def test_a_device_that_cannot_be_loaded_leaves_the_one_before(
+    browser: sync_api.Browser, server: serve.Server
+) -> None:
+    context = browser.new_context(service_workers="block", accept_downloads=True)
+    page = context.new_page()
+    open_page(page, serve.address(server))
+    choose(page, encoded(face(3)), "first.png")
+    expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    work, binary = page.locator("#work"), "**/*.wasm"
+    change = "document.getElementById('device').dispatchEvent(new Event('change'))"
+    page.route(binary, lambda route: route.abort(), times=1)
+    page.evaluate(change)
+    expect(work).to_have_attribute("data-state", "loading")
+    choose(page, encoded(face(4)), "second.png")
+    expect(page.locator("#check")).to_contain_text(
+        "The processor could not be used", timeout=SECONDS * 1000
+    )
+    expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    expect(work).to_have_attribute("data-state", "ready")
+    name, before = saved(page, "save-labels")
+    assert name == "second_labels.png"  # chosen while it was loading
+    page.evaluate(change)
+    choose(page, b"no photo", "notes.txt")
+    expect(page.get_by_role("alert")).to_contain_text("is no photo", timeout=SECONDS * 1000)
+    expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    _, after = saved(page, "save-labels")
+    assert (np.asarray(after) == np.asarray(before)).mean() >= ENOUGH  # of the photo that is shown
+    page.route(binary, lambda route: route.abort())
+    page.evaluate(change)
+    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    expect(work).to_have_attribute("data-state", "failed")
+    context.close()
+
+
 def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
     browser: sync_api.Browser, server: serve.Server
 ) -> None:

@@ -14,6 +14,8 @@ import { labelSize, longestSide, sizeText, stepOf } from './sizes.js';
 const FACES = 3;
 const ENOUGH = 0.999; // of the labels of a drawn face that have to be Python's
 const PATIENCE = 500; // ms, for the first label map
+/** @type {Record<string, string>} */
+const DEVICES = { cpu: 'The processor', gpu: 'The graphics chip' };
 const NOT_LOADED = 'The network could not be loaded. Load the page again.';
 /** @type {Record<string, number[]>} */
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -75,8 +77,12 @@ async function hasGpu() {
   }
 }
 
-/** Loads the network and compares it with Python; on the processor where the graphics chip fails. @param {'cpu' | 'gpu'} device */
-async function load(device) {
+/**
+ * Loads the network and compares it with Python.
+ * @param {import('./network.js').Device} device
+ * @param {import('./network.js').Device} [spare] where that fails: offline, or by a graphics chip
+ */
+async function load(device, spare) {
   work.dataset.state = 'loading';
   try {
     const { threads } = await engine.load(device, onProgress);
@@ -90,11 +96,10 @@ async function load(device) {
     work.dataset.state = 'ready';
     work.dataset.device = device;
   } catch (error) {
-    if (device === 'cpu') throw error;
-    console.warn('WebGPU:', error);
-    await load('cpu');
-    find('device').querySelector('[value=gpu]').disabled = true;
-    find('check').textContent += ' The graphics chip could not be used.';
+    if (!spare || error instanceof Stopped) throw error;
+    console.warn(device, error);
+    await load(spare);
+    find('check').textContent += ` ${DEVICES[device]} could not be used.`;
   }
 }
 
@@ -118,8 +123,32 @@ async function start() {
   const asked = new URLSearchParams(location.search).get('device');
   const device = asked === 'cpu' || asked === 'gpu' ? asked : gpu ? 'gpu' : 'cpu';
   if (!gpu && device === 'cpu') find('device').closest('label').hidden = true;
-  await load(device);
+  await load(device, device === 'gpu' ? 'cpu' : undefined);
   if (waiting) await choose(waiting);
+}
+
+/** Goes on, with the photo that is shown or one that is chosen meanwhile, on another device. */
+async function changeDevice() {
+  const [device, before] = [find('device').value, work.dataset.device];
+  forgive();
+  await freeze();
+  await load(device, before);
+  const bitmap = panes[0].photo;
+  if (waiting) await choose(waiting);
+  if (!bitmap || panes[0].photo !== bitmap) return;
+  const answer = await engine.photo({ bitmap: await createImageBitmap(bitmap) });
+  if (answer.outdated) return;
+  showPhoto(answer.bitmap, answer.ms, answer.runs);
+  await Promise.all(shown().map(label));
+}
+
+/** @param {unknown} error after which there may be no network */
+function onFailure(error) {
+  if (work.dataset.state !== 'loading' || error instanceof Stopped) return complain(error);
+  work.dataset.state = 'failed';
+  find('loading-text').textContent = NOT_LOADED;
+  console.warn(error);
+  complain(new PhotoError(NOT_LOADED));
 }
 
 function build() {
@@ -182,7 +211,7 @@ function showPhoto(bitmap, ms, runs) {
 
 /** Asks for the label map of a pane's slider; where others are asked for meanwhile, for the last alone. @param {Pane} pane */
 async function label(pane) {
-  if (!pane.photo || camera.isOn) return;
+  if (!pane.photo || camera.isOn || work.dataset.state !== 'ready') return;
   const photo = pane.photo;
   pane.figure.ariaBusy = 'true';
   const isWanted = () => pane.photo === photo && !camera.isOn;
@@ -344,19 +373,7 @@ find('outlines').addEventListener('change', () => {
   look.outlines = find('outlines').checked;
   panes.forEach((pane) => pane.repaint());
 });
-find('device').addEventListener('change', async () => {
-  try {
-    await freeze();
-    await load(find('device').value);
-    const bitmap = panes[0].photo;
-    if (!bitmap) return;
-    const answer = await engine.photo({ bitmap: await createImageBitmap(bitmap) });
-    showPhoto(answer.bitmap, answer.ms, answer.runs);
-    await Promise.all(shown().map(label));
-  } catch (error) {
-    complain(error);
-  }
-});
+find('device').addEventListener('change', () => changeDevice().catch(onFailure));
 document.addEventListener('paste', (event) => {
   const [file] = event.clipboardData?.files ?? [];
   if (file) choose(file);
@@ -378,9 +395,4 @@ document.addEventListener('drop', (event) => {
   else complain(new PhotoError('Drop the file of a photo: links are not followed.'));
 });
 
-start().catch((error) => {
-  work.dataset.state = 'failed';
-  find('loading-text').textContent = NOT_LOADED;
-  console.warn(error);
-  complain(new PhotoError(NOT_LOADED));
-});
+start().catch(onFailure);
