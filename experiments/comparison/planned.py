@@ -5,7 +5,7 @@ welcome answer would find differences that are none. Everything else is shown wi
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison.lines import Line, study_of
@@ -22,6 +22,7 @@ from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Expectation, Question
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.stats import holm, mean_tests, power, seed_statistics
+from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.systems.protocol import Protocol
 
 ALPHA = 0.05
@@ -64,7 +65,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
         if plan.marks:
             names = list(dict.fromkeys(run for mark in plan.marks for run in mark.runs))
             said.append(
-                f"{plan.title}: of other code or another machine than planned: {_listed(names)}."
+                f"{plan.title}: of other settings, code or machine than planned: {_listed(names)}."
             )
         said += plan.power
     without = [study for study in studies if study.plan is None]
@@ -81,6 +82,12 @@ def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
     plan = study.plan
     runs = {_inside(study, run.name): run for line in lines for run in line.measured.runs.values()}
     known = set(plan.last.runs)
+    differences = {
+        name: plan.last.differences(name, flatten_config(run.results["config"]))
+        for name, run in runs.items()
+        if name in known
+    }
+    unlike = frozenset(name for name, found in differences.items() if found)
     missing = [name for name in plan.first.runs if name not in runs]
     first = plan.first
     return PlannedStudy(
@@ -99,38 +106,45 @@ def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
             for version, what in plan.added()
         ],
         unplanned=[name for name in runs if name not in known],
-        marks=_marks(plan, runs),
-        questions=(questions := _questions(study, lines)),
+        marks=_marks(plan, runs, differences),
+        questions=(questions := _questions(study, lines, unlike)),
         power=_power(questions),
     )
 
 
-def _questions(study: Study, lines: Sequence[Line]) -> list[AnsweredQuestion]:
+def _questions(
+    study: Study, lines: Sequence[Line], unlike: frozenset[str]
+) -> list[AnsweredQuestion]:
+    """All questions with their answers; on runs of other settings than planned, `unlike`, nothing rests."""
     plan = study.plan
     planned_runs, all_runs = frozenset(plan.first.runs), frozenset(plan.last.runs)
     by_variant: dict[str, Line] = {}
     for line in lines:
-        if line.planned is not None:
+        names = {_inside(study, run.name) for run in line.measured.runs.values()}
+        if line.planned is not None and not names <= unlike:
             by_variant.setdefault(line.planned.name, line)
     labels = {variant.name: variant.label for variant in plan.last.table.variants}
     planned = [
-        _compared(one, study, by_variant, labels, planned_runs, "") for one in plan.first.questions
+        _compared(one, study, by_variant, labels, planned_runs, unlike, "")
+        for one in plan.first.questions
     ]
-    p_values = holm.holm([1.0 if one.p is None else one.p for one in planned])
+    # The p-value of a question that cannot be answered yet is none.
+    own = [None if one.reason else one.p for one in planned]
+    adjusted = holm.holm([1.0 if p is None else p for p in own])
     answered = [
-        _answered(dataclasses.replace(one, p_holm=None if one.p is None else p))
-        for one, p in zip(planned, p_values, strict=True)
+        _answered(dataclasses.replace(one, p_holm=None if p is None else p_holm), len(planned))
+        for one, p, p_holm in zip(planned, own, adjusted, strict=True)
     ]
     names = {one.name for one in plan.first.questions}
     dates = {name: version.moment.date for version, what in plan.added() for name in what.questions}
     later = [one for one in plan.last.questions if one.name not in names]
     exploratory = [
-        _compared(one, study, by_variant, labels, all_runs, dates.get(one.name, ""))
+        _compared(one, study, by_variant, labels, all_runs, unlike, dates.get(one.name, ""))
         for one in later
     ]
     if all_runs != planned_runs:  # what the runs that were added later say to what was planned
         more = [
-            _compared(one, study, by_variant, labels, all_runs, plan.last.moment.date)
+            _compared(one, study, by_variant, labels, all_runs, unlike, plan.last.moment.date)
             for one in plan.first.questions
         ]
         before = {one.name: one.pairs for one in planned}
@@ -146,6 +160,7 @@ def _compared(
     lines: Mapping[str, Line],
     labels: Mapping[str, str],
     runs: frozenset[str],
+    unlike: frozenset[str],
     added: str,
 ) -> AnsweredQuestion:
     """A question with its numbers, over some of the runs; not answered yet."""
@@ -165,7 +180,7 @@ def _compared(
             {
                 seed: value
                 for seed, value in (scores.values if scores else {}).items()
-                if _inside(study, line.measured.runs[seed].name) in runs
+                if _inside(study, line.measured.runs[seed].name) in runs - unlike
             }
         )
     margins = [lines[name].margin for name in names if name in lines]
@@ -199,7 +214,15 @@ def _compared(
         p=None if chosen is None else chosen.p,
         p_holm=None,
         answer=None,
-        reason=_obstacle(question, names, lines, keys, pairs, len(seeds[0] & seeds[1])),
+        reason=_obstacle(
+            question,
+            names,
+            lines,
+            keys,
+            pairs,
+            len(seeds[0] & seeds[1]),
+            {run.split("/")[0] for run in unlike & runs},
+        ),
     )
 
 
@@ -210,11 +233,13 @@ def _obstacle(
     keys: Sequence[ScoreKey | None],
     pairs: int,
     planned: int,
+    unlike: Collection[str],
 ) -> str:
-    """Why a question cannot be judged; '' where it can."""
+    """Why a question cannot be judged; '' where it can; `unlike` are variants with runs of other settings."""
     for name, key in zip(names, keys, strict=True):
         if name not in lines:
-            return f"no run of {name} is finished"
+            settings = " with the planned settings" if name in unlike else ""
+            return f"no run of {name}{settings} is finished"
         if key is None:
             what = " ".join(filter(None, (question.metric, question.class_name, question.row)))
             return f"the runs of {name} have no score {what}"
@@ -223,14 +248,15 @@ def _obstacle(
     if lines[names[0]].data.splits != lines[names[1]].data.splits:
         return "the two rest on other label maps"
     if pairs < planned:
-        return f"{planned - pairs} of {planned} planned pairs of runs are missing"
+        other = " or of other settings" if not unlike.isdisjoint(names) else ""
+        return f"{planned - pairs} of {planned} planned pairs of runs are missing{other}"
     if planned < seed_statistics.FEWEST_RUNS:
         return f"{planned} planned pairs of runs are too few for a test"
     return ""
 
 
-def _answered(question: AnsweredQuestion) -> AnsweredQuestion:
-    """With the answer that its numbers give at 5 %."""
+def _answered(question: AnsweredQuestion, family: int) -> AnsweredQuestion:
+    """With the answer that its numbers give at 5 % of all questions of the family together."""
 
     def with_answer(answer: Answer, reason: str) -> AnsweredQuestion:
         return dataclasses.replace(question, answer=answer, reason=reason)
@@ -239,11 +265,15 @@ def _answered(question: AnsweredQuestion) -> AnsweredQuestion:
         return with_answer(Answer.INCONCLUSIVE, question.reason or "there is no test")
     is_shown = question.p_holm < ALPHA
     if question.expects == Expectation.EQUIVALENT:
-        low, high = question.interval
         if is_shown:
             return with_answer(Answer.AS_EXPECTED, "within the margin")
-        if low > question.margin or high < -question.margin:
-            return with_answer(Answer.NOT_AS_EXPECTED, "the whole interval is beyond the margin")
+        level = (
+            ALPHA / family
+        )  # Bonferroni: the p-value in Holm's family is that of the other claim
+        half_width = mean_tests.half_width_at(level, question.interval, question.pairs - 1)
+        if abs(question.difference) - half_width > question.margin:
+            shown = f"the whole {100 * (1 - level):.3g} % interval is beyond the margin"
+            return with_answer(Answer.NOT_AS_EXPECTED, shown)
         return with_answer(Answer.INCONCLUSIVE, "not shown to be within the margin")
     if not is_shown:
         return with_answer(Answer.INCONCLUSIVE, "no difference stands out from the seeds' noise")
@@ -275,14 +305,20 @@ def _protocol_key(row: str, main: ScoreKey) -> str:
         return row
 
 
-def _marks(plan: FrozenPlan, runs: Mapping[str, Run]) -> list[Mark]:
-    """The runs of another commit or other versions than the plan's, or of another machine than its first run."""
+def _marks(
+    plan: FrozenPlan,
+    runs: Mapping[str, Run],
+    differences: Mapping[str, Sequence[tuple[str, Any, Any]]],
+) -> list[Mark]:
+    """The runs of other settings, another commit or versions than the plan's, or another machine than its first run."""
     moment = plan.first.moment
-    in_order = [runs[name] for name in plan.last.runs if name in runs and runs[name].environment]
-    if not in_order:
-        return []
-    machine = in_order[0].environment
     named: dict[tuple[str, str, str], list[str]] = {}
+    for name, found in differences.items():
+        for field, value, planned in found:
+            key = (f"config.{field}", _text(value), _text(planned))
+            named.setdefault(key, []).append(runs[name].name)
+    in_order = [runs[name] for name in plan.last.runs if name in runs and runs[name].environment]
+    machine = in_order[0].environment if in_order else {}
     for run in in_order:
         own = run.environment
         versions = own.get("versions") or {}

@@ -64,7 +64,7 @@ class Addition:
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """Runs that were made by other code, or on another machine, than the plan's: their value and the plan's."""
+    """Runs of other settings, other code or another machine than the plan's: their value and the plan's."""
 
     field: str
     value: str
@@ -84,7 +84,7 @@ class PlannedStudy:
       missing: planned runs that are not finished.
       additions: what was added later.
       unplanned: finished runs in the study's folder that are in no plan.
-      marks: runs of other code or another machine.
+      marks: runs of other settings, which no answer rests on, other code or another machine.
       questions: the planned ones, those added later, then comparisons that nobody planned.
       power: how many runs are needed for a difference of the margin, in words.
     """

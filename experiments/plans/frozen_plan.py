@@ -110,6 +110,27 @@ class Version:
             if one.variant in self.configs and one.against in self.configs
         )
 
+    def differences(self, run: str, config: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+        """What a run's config has otherwise than was planned.
+
+        Args:
+          run: its name, '<variant>/seed<seed>'.
+          config: flat, of the finished run.
+
+        Returns:
+          (field, value, planned value); fields that the plan does not know came with later code, which its commit says.
+        """
+        name = run.split("/")[0]
+        needs = {variant.name: variant.needs for variant in self.table.variants}
+        own = _planned_fields(config)
+        return [
+            (field, own.get(field), planned)
+            for field, planned in self.configs.get(name, {}).items()
+            if not goes_on_with(field, own.get(field), planned)
+            # A run that starts from another one of the plan has its place there.
+            and not (field == "train.init_from" and needs.get(name) is not None)
+        ]
+
 
 def version_of(
     table: Table,

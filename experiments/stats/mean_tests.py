@@ -87,6 +87,19 @@ class Equivalence:
     is_equivalent: bool
 
 
+def half_width_at(level: float, interval: tuple[float, float], df: float) -> float:
+    """Half the width of the interval that a difference is outside of in `level` of all cases.
+
+    Args:
+      level: 0.05 for a 95 % interval.
+      interval: the 95 % interval of a `TTest`.
+      df: its degrees of freedom.
+    """
+    low, high = interval
+    wider = scipy.stats.t.isf(level / 2, df) / scipy.stats.t.isf(0.025, df)
+    return float((high - low) / 2 * wider)
+
+
 def one_sample_t(values: Sequence[float], published: float) -> TTest | None:
     """Is the mean of runs like these the published value?"""
     values, (published,) = checked(values), checked([published])

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 import statistics
 from typing import Any
 
@@ -19,9 +20,10 @@ from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, Version
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report.write import write_report
+from fpliif_jax.experiments.stats import holm
 from fpliif_jax.experiments.stats.power import runs_needed, sd_interval
 
-_WEIGHTS = {"base": 10.0, "none": 0.0, "forty": 30.0, "half": 5.0}
+_WEIGHTS = {"base": 10.0, "none": 0.0, "forty": 30.0, "half": 5.0, "near": 7.0, "far": 8.0}
 _SCORES = {
     "base": (80.0, 80.5, 80.2, 80.4),
     "none": (76.1, 76.4, 76.3, 76.4),
@@ -181,7 +183,7 @@ def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path)
         ("jax", "0.1", moment.versions["jax"], "base/seed2"),
         ("devices", "NVIDIA H100", "cpu", "base/seed2"),
     }
-    assert any("another machine than planned: base/seed2" in line for line in study.summary)
+    assert any("code or machine than planned: base/seed2" in line for line in study.summary)
 
 
 def test_a_study_without_a_plan_says_so(tmp_path: pathlib.Path) -> None:
@@ -280,3 +282,77 @@ def test_mistakes_of_power_are_one_line(
 ) -> None:
     with pytest.raises(SystemExit, match=message):
         power.main([str(tmp_path), *arguments])
+
+
+def test_interim_p_values_of_unanswered_questions_leave_the_family_alone(
+    tmp_path: pathlib.Path,
+) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    shutil.rmtree(tmp_path / "none" / "seed3")
+    _, questions, _ = _plan(tmp_path)
+    assert questions["none"].p < 0.001 and questions["none"].p_holm is None
+    answered = [questions["forty"], questions["sizes"]]
+    # The two that have no answer count as p = 1.
+    expected = holm.holm([1.0, 1.0, *(one.p for one in answered)])[2:]
+    assert [one.p_holm for one in answered] == pytest.approx(expected)
+    assert min(one.p_holm for one in answered) == pytest.approx(4 * min(one.p for one in answered))
+
+
+def test_beyond_the_margin_is_judged_at_the_level_of_the_family(tmp_path: pathlib.Path) -> None:
+    content = json.loads(json.dumps(_CONTENT))
+    scores = {"near": (81.0, 82.0, 81.5, 81.6), "far": (84.0, 84.6, 84.1, 84.5)}
+    content["variants"] = {name: {} for name in ("base", *scores)}
+    content["questions"] = {
+        f"{name}{number}": {"text": "The same?", "variant": name, "expects": "equivalent"}
+        for name in scores
+        for number in range(5)
+    }
+    _write_plan(tmp_path, content)
+    for name, values in {"base": _SCORES["base"], **scores}.items():
+        for seed, score in enumerate(values):
+            _write_run(tmp_path, name, seed, score)
+    _, questions, _ = _plan(tmp_path)
+    near, far = questions["near0"], questions["far0"]
+    assert near.interval[0] > near.margin  # at 95 %, as one question alone would be judged
+    assert near.answer == Answer.INCONCLUSIVE
+    assert far.answer == Answer.NOT_AS_EXPECTED
+    differences = [a - b for a, b in zip(scores["near"], _SCORES["base"], strict=True)]
+    p = scipy.stats.ttest_1samp(differences, 0.5, alternative="greater").pvalue
+    assert 0.005 / 2 < p < 0.05 / 2
+
+
+def test_runs_of_another_config_than_the_frozen_one_are_not_judged(tmp_path: pathlib.Path) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path, seeds=3)
+    for name in _SCORES:
+        config = config_of(seed=3, loss__edge_weight=3.0 if name == "forty" else _WEIGHTS[name])
+        score = _SCORES[name][3]
+        scores = {"256": score, "512": score + 0.3, "192to256": score - 1}
+        write_run(tmp_path / name / "seed3", config, scores)
+    plan, questions, study = _plan(tmp_path)
+    marks = {(one.field, one.value, one.planned, *one.runs) for one in plan.marks}
+    assert ("config.loss.edge_weight", "3.0", "30.0", "forty/seed3") in marks
+    assert questions["forty"].answer == Answer.INCONCLUSIVE
+    assert questions["forty"].reason == (
+        "1 of 4 planned pairs of runs are missing or of other settings"
+    )
+    assert questions["none"].answer == Answer.AS_EXPECTED
+    assert any("other settings, code or machine than planned: " in s for s in study.summary)
+
+
+def test_a_variant_whose_runs_all_have_another_config_has_no_answer(
+    tmp_path: pathlib.Path,
+) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    for seed, score in enumerate(_SCORES["none"]):
+        shutil.rmtree(tmp_path / "none" / f"seed{seed}")
+        config = config_of(seed=seed, loss__edge_weight=3.0)
+        scores = {"256": score, "512": score, "192to256": score}
+        write_run(tmp_path / "none" / f"seed{seed}", config, scores)
+    plan, questions, _ = _plan(tmp_path)
+    assert {questions[name].answer for name in ("none", "raised")} == {Answer.INCONCLUSIVE}
+    assert questions["forty"].answer == Answer.AS_EXPECTED
+    (mark,) = [one for one in plan.marks if one.field == "config.loss.edge_weight"]
+    assert len(mark.runs) == 4
