@@ -123,12 +123,17 @@ class Version:
         name = run.split("/")[0]
         needs = {variant.name: variant.needs for variant in self.table.variants}
         own = _planned_fields(config)
+
+        def is_of_the_run(field: str) -> bool:
+            """Whether it follows the run's seed, or is the place of the run of the plan that it starts from."""
+            if field == "train.init_from":
+                return needs.get(name) is not None
+            return config_fields.has_role(field, Role.SEED) and own.get(field) == config.get("seed")
+
         return [
             (field, own.get(field), planned)
             for field, planned in self.configs.get(name, {}).items()
-            if not goes_on_with(field, own.get(field), planned)
-            # A run that starts from another one of the plan has its place there.
-            and not (field == "train.init_from" and needs.get(name) is not None)
+            if not goes_on_with(field, own.get(field), planned) and not is_of_the_run(field)
         ]
 
 

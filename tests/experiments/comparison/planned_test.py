@@ -22,6 +22,7 @@ from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report.write import write_report
 from fpliif_jax.experiments.stats import holm
 from fpliif_jax.experiments.stats.power import runs_needed, sd_interval
+from fpliif_jax.run_folder.run_config import flatten_config
 
 _WEIGHTS = {"base": 10.0, "none": 0.0, "forty": 30.0, "half": 5.0, "near": 7.0, "far": 8.0}
 _SCORES = {
@@ -356,3 +357,19 @@ def test_a_variant_whose_runs_all_have_another_config_has_no_answer(
     assert questions["forty"].answer == Answer.AS_EXPECTED
     (mark,) = [one for one in plan.marks if one.field == "config.loss.edge_weight"]
     assert len(mark.runs) == 4
+
+
+def test_what_follows_the_seed_or_the_study_is_as_planned() -> None:
+    content = json.loads(json.dumps(_CONTENT))
+    content["variants"]["none"]["needs"] = "base"
+    table = plan_file.plan_of(content, "edges", "edges.toml")
+    configs = {one.name: flatten_config(config_of(seed=0)) for one in table.variants}
+    version = frozen_plan.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
+    run = flatten_config(config_of(seed=3))
+    moved = run | {"data.manual_dir": "elsewhere", "train.init_from": "study/base/seed3"}
+    assert run["seeds.data_order"] == 3
+    assert version.differences("none/seed3", moved) == []
+    assert version.differences("none/seed3", moved | {"seeds.data_order": 5}) == [
+        ("seeds.data_order", 5, 0)
+    ]
+    assert version.differences("base/seed3", moved)[0][0] == "train.init_from"
