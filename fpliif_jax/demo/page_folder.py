@@ -1,16 +1,14 @@
 """The folder of a page: written as a whole, and in the place of nothing but an earlier page."""
 
-import contextlib
 import hashlib
 import json
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Mapping
 
 from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.files import atomic_folder
 
 # Lists the files of a page for its service worker, and tells a page from other folders.
 LIST = "files.js"
@@ -64,28 +62,12 @@ def write(output: pathlib.Path, files: Mapping[str, bytes], policy: str) -> None
       OSError: it cannot be written.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = pathlib.Path(
-        tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.", suffix=".partial")
-    )
-    try:
+    with atomic_folder.replacing(output) as new:
         for name, content in {**files, LIST: _list_of(files, policy)}.items():
-            path = partial / name
+            path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        os.chmod(partial, 0o755)
         check_place(output)
-        aside = partial.with_suffix(".replaced")
-        if output.exists():
-            output.rename(aside)
-        try:
-            partial.rename(output)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                aside.rename(output)
-            raise
-        shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _list_of(files: Mapping[str, bytes], policy: str) -> bytes:

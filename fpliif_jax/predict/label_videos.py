@@ -1,12 +1,8 @@
 """Labels videos with a trained model: what `python -m fpliif_jax.predict` does with those."""
 
 import contextlib
-import os
-import pathlib
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +10,7 @@ import tqdm
 
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.files import atomic_file
+from fpliif_jax.files import atomic_file, atomic_folder
 from fpliif_jax.predict import labelling, photos
 from fpliif_jax.predict.result_files import Task
 from fpliif_jax.predict.video_writer import VideoWriter
@@ -91,7 +87,9 @@ def _label(
     size = choices.output_size or video.size
     task.overlay.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(_replacing(task.labels)) if choices.frame_labels else None
+        folder = None
+        if choices.frame_labels:
+            folder = stack.enter_context(atomic_folder.replacing(task.labels))
         file = stack.enter_context(atomic_file.replacing(task.overlay))
         writer = stack.enter_context(VideoWriter(file, video, size, photos.RESULT_MARK))
         progress = stack.enter_context(
@@ -122,20 +120,3 @@ def _label(
             if folder is not None:
                 parsed.save(folder / f"{frame.index:06d}.png")
             progress.update()
-
-
-@contextlib.contextmanager
-def _replacing(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A folder to fill, which takes the place of `folder` when it is filled; else that stays what it was."""
-    parent, name = folder.parent, f".{folder.name}."
-    new = pathlib.Path(tempfile.mkdtemp(dir=parent, prefix=name, suffix=".partial"))
-    old = pathlib.Path(tempfile.mkdtemp(dir=parent, prefix=name, suffix=".partial"))
-    try:
-        yield new
-        os.chmod(new, 0o755)
-        if folder.exists():
-            os.rename(folder, old / folder.name)
-        os.rename(new, folder)
-    finally:
-        for place in (new, old):
-            shutil.rmtree(place, ignore_errors=True)

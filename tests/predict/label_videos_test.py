@@ -207,6 +207,26 @@ def test_a_full_disk_is_one_line(
     assert listed() == []
 
 
+def test_earlier_label_maps_stay_where_new_ones_cannot_take_their_place(
+    run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_video(tmp_path / "x.mp4", times=(0, 40))
+    assert run("--frame_labels", "x.mp4")[0] == 0
+
+    def fail(self: str | pathlib.Path, target: str | pathlib.Path) -> None:
+        if os.fspath(self).endswith(".partial"):
+            raise OSError(5, "Input/output error")
+        rename(self, target)
+
+    rename = os.rename
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", fail)
+        code, _, err = run("--frame_labels", "x.mp4")
+    assert code == 1 and "its result cannot be written: [Errno 5]" in err
+    assert listed("out/x_labels") == ["000000.png", "000001.png"]
+    assert listed() == ["x_labels", "x_overlay.mp4"]
+
+
 def test_what_a_killed_process_left_is_removed_a_day_later(
     run: Run, tmp_path: pathlib.Path
 ) -> None:
