@@ -19,15 +19,29 @@ def save_video(
     width: int = 32,
     with_picture: bool = True,
     colour: tuple[int, int, int] | None = None,
+    sound: str | None = None,
+    pixel_aspect: Fraction = Fraction(1),
 ) -> None:
-    """Frames of moving blotches, or of a colour, at these milliseconds, over a quarter of a second of sound."""
+    """Frames of moving blotches, or of a colour, at these milliseconds, over a quarter of a second of sound.
+
+    Args:
+      path: of the file; its suffix says the container.
+      times: of the frames.
+      height: of the frames.
+      width: of the frames.
+      with_picture: whether there are frames at all.
+      colour: of all pixels, instead of blotches.
+      sound: FFmpeg's encoder, by default that which is usual in the container.
+      pixel_aspect: width by height of a pixel as it is shown.
+    """
     is_webm = path.suffix == ".webm"
     with av.open(path, "w") as container:
         if with_picture:
             video = container.add_stream("libvpx-vp9" if is_webm else "libx264", rate=25)
             video.height, video.width = height, width
             video.codec_context.time_base = MILLISECOND
-        sound = container.add_stream("libopus" if is_webm else "aac", rate=48000)
+            video.codec_context.sample_aspect_ratio = pixel_aspect
+        sounds = container.add_stream(sound or ("libopus" if is_webm else "aac"), rate=48000)
         for index, time in enumerate(times if with_picture else ()):
             pixels = (
                 blotchy_photos.make_photo(height, width, index)
@@ -42,10 +56,10 @@ def save_video(
             samples = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.int16), "s16", "mono")
             samples.sample_rate, samples.pts = 48000, 960 * index
             samples.time_base = Fraction(1, 48000)
-            container.mux(sound.encode(samples))
+            container.mux(sounds.encode(samples))
         if with_picture:
             container.mux(video.encode())
-        container.mux(sound.encode())
+        container.mux(sounds.encode())
 
 
 def turned(content: bytes) -> bytes:

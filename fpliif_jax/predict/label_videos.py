@@ -97,8 +97,6 @@ def _label(
                 total=video.num_frames, unit="frame", file=sys.stderr, desc=task.source.name[:30]
             )
         )
-        for note in writer.notes:
-            report(f"{task.source}: {note}")
         results = stack.enter_context(
             contextlib.closing(
                 labelling.label_photos(
@@ -120,3 +118,5 @@ def _label(
             if folder is not None:
                 parsed.save(folder / f"{frame.index:06d}.png")
             progress.update()
+    for note in writer.notes:
+        report(f"{task.source}: {note}")

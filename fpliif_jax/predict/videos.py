@@ -83,6 +83,7 @@ class Video:
       coded_size: the same before they are turned.
       time_base: seconds of a unit of frames' times.
       rate: frames a second, on average.
+      pixel_aspect: width by height of an upright pixel as it is shown; 1 where the file does not say.
       num_frames: how many there will be, by what the file says; None where it says nothing.
       sounds: PyAV's streams of sound.
       problems: what is found damaged in reading, a line each.
@@ -101,12 +102,15 @@ class Video:
         self.problems: list[str] = []
         first = _first_frame(self.path)
         self.coded_size = (first.height, first.width)
-        self.size = self.coded_size[:: -1 if _quarter_turns(first) % 2 else 1]
+        lies_on_side = _quarter_turns(first) % 2
+        self.size = self.coded_size[:: -1 if lies_on_side else 1]
         self._open = contextlib.ExitStack()
         self._container = self._open.enter_context(_opened(self.path))
         self._stream = self._container.streams.video[0]
         self.time_base: Fraction = self._stream.time_base
         self.rate = self._stream.average_rate or Fraction(25)
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        self.pixel_aspect = 1 / aspect if lies_on_side else aspect
         self.sounds = tuple(self._container.streams.audio)
         self.num_frames = self._stream.frames or None
         if self.num_frames is None and self._container.duration:

@@ -6,6 +6,7 @@ import signal
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,55 @@ def test_a_picture_that_is_to_be_turned_is(run: Run, tmp_path: pathlib.Path) -> 
         assert {frame.rotation for frame in container.decode(video=0)} == {0}
 
 
+@pytest.mark.parametrize("size", [None, "24x30"])
+def test_a_picture_of_oblong_pixels_is_shown_in_its_proportions(
+    run: Run, tmp_path: pathlib.Path, size: str | None
+) -> None:
+    for is_turned in (False, True):
+        path = tmp_path / f"x{is_turned:d}.mp4"
+        save_video(path, times=(0, 40), height=40, width=32, pixel_aspect=Fraction(16, 11))
+        if is_turned:
+            path.write_bytes(turned(path.read_bytes()))
+        assert run(*([f"--output_size={size}"] if size else []), path.name)[0] == 0
+        with av.open(tmp_path / "out" / f"x{is_turned:d}_overlay.mp4") as container:
+            stream = container.streams.video[0]
+            shown = Fraction(stream.width, stream.height) * stream.sample_aspect_ratio
+            assert size is None or (stream.height, stream.width) == (24, 30)
+        proportions = Fraction(32 * 16, 40 * 11)
+        assert shown == (1 / proportions if is_turned else proportions)
+
+
+def test_a_webm_that_is_not_shown_in_its_proportions_says_so(
+    run: Run, tmp_path: pathlib.Path
+) -> None:
+    save_video(tmp_path / "x.webm", times=(0, 40), height=40, width=32)
+    note = "x.webm: its overlay is not shown in its proportions"
+    assert note in run("--output_size=24x30", "x.webm")[2]
+    code, _, err = run("--output_size=20x16", "x.webm")
+    assert code == 0 and note not in err
+
+
+@pytest.mark.parametrize("aspect", [(2**31 - 1, 1), (1, 2**31 - 1), (0, 0), (2**32 - 1, 7)])
+def test_pixels_of_an_absurd_shape_are_taken_for_square(
+    run: Run, tmp_path: pathlib.Path, aspect: tuple[int, int]
+) -> None:
+    path = tmp_path / "x.mp4"
+    save_video(path, times=(0, 40), pixel_aspect=Fraction(4, 3))
+    content = path.read_bytes()
+    place = content.index(b"pasp") + 4
+    absurd = b"".join(number.to_bytes(4, "big") for number in aspect)
+    path.write_bytes(content[:place] + absurd + content[place + 8 :])
+    code, _, err = run("x.mp4")
+    assert code == 0, err
+    with av.open(tmp_path / "out" / "x_overlay.mp4") as container:
+        shape = container.streams.video[0].sample_aspect_ratio
+        assert shape in (
+            None,
+            Fraction(1),
+            Fraction(4, 3),
+        )  # the last as the pictures themselves say
+
+
 def test_colours_stay_what_they_are(tmp_path: pathlib.Path, run: Run) -> None:
     save_video(tmp_path / "x.mp4", colour=(200, 40, 60))
     assert run("--output_size=21x15", "x.mp4")[0] == 0  # odd, for which H.264 has no halved colours
@@ -290,6 +340,94 @@ def test_what_is_no_video_is_one_line_and_the_next_is_labelled(
     with pytest.raises(VideoError, match=message) as caught:
         Video(path)
     assert "\n" not in str(caught.value)
+
+
+def _sound_that_mov_refuses(path: pathlib.Path) -> str:
+    """Opus in a .mov: FFmpeg reads it, and refuses to write it."""
+    save_video(path.with_suffix(".mp4"), sound="libopus")
+    path.with_suffix(".mp4").rename(path)
+    return "a sound track is left out of the overlay: .mov cannot hold opus"
+
+
+def _sound_of_a_kind_that_nobody_knows(path: pathlib.Path) -> str:
+    save_video(path)
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    return "a sound track is left out of the overlay: .mkv cannot hold one that FFmpeg"
+
+
+def _sound_whose_time_goes_back(path: pathlib.Path) -> str:
+    """The seventh packet comes with the time 0."""
+    save_video(path)
+    content, place = bytearray(path.read_bytes()), 0
+    for index, packet in enumerate(sound_of(path)):
+        place = content.index(packet, place)
+        if index == 6:
+            content[place - 3 : place - 1] = bytes(2)  # of the block's head: track, time, flags
+        place += len(packet)
+    path.write_bytes(content)
+    return "1 packets of its sound are damaged and left out of the overlay"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "spoil", "num_packets"),
+    [
+        (".mov", _sound_that_mov_refuses, 0),
+        (".mkv", _sound_of_a_kind_that_nobody_knows, 0),
+        (".mkv", _sound_whose_time_goes_back, 12),
+    ],
+)
+def test_sound_that_cannot_be_copied_is_left_out_with_a_note(
+    run: Run,
+    tmp_path: pathlib.Path,
+    suffix: str,
+    spoil: Callable[[pathlib.Path], str],
+    num_packets: int,
+) -> None:
+    path = tmp_path / f"x{suffix}"
+    note = spoil(path)
+    save_video(tmp_path / "y.mp4", times=(0, 40))
+    code, out, err = run(path.name, "y.mp4")
+    assert code == 0 and "2 of 2 videos labelled" in out, err
+    assert f"{path.name}: {note}" in err
+    overlay = tmp_path / "out" / f"x_overlay{suffix}"
+    assert [time for time, _ in frames_of(overlay)] == list(REGULAR)
+    with av.open(overlay) as container:
+        assert len(container.streams.audio) == bool(num_packets)
+    if num_packets:
+        assert len(sound_of(overlay)) == num_packets == len(sound_of(path)) - 1
+
+
+def test_what_the_container_refuses_at_its_end_is_one_line(
+    run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("x.mp4", "y.mp4"):
+        save_video(tmp_path / name, times=(0, 40))
+    errors = [av.error.ArgumentError(22, "Invalid argument")]
+
+    class Refusing:
+        """A container that is written, and cannot be closed the first time."""
+
+        def __init__(self, container: Any) -> None:
+            self._container = container
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._container, name)
+
+        def close(self) -> None:
+            self._container.close()
+            if errors:
+                raise errors.pop()
+
+    def refusing(file: Any, mode: str = "r", **options: Any) -> Any:
+        container = opened(file, mode, **options)
+        return Refusing(container) if hasattr(file, "name") and mode == "w" else container
+
+    opened = av.open
+    monkeypatch.setattr(av, "open", refusing)
+    code, out, err = run("x.mp4", "y.mp4")
+    assert code == 1 and "1 of 2 videos labelled" in out
+    assert "x.mp4: its overlay cannot be encoded: " in err and "Invalid argument" in err
+    assert listed() == ["y_overlay.mp4"]
 
 
 def test_a_video_that_cannot_be_read_is_passed_over(run: Run, tmp_path: pathlib.Path) -> None:
