@@ -21,6 +21,7 @@ def save_video(
     colour: tuple[int, int, int] | None = None,
     sound: str | None = None,
     pixel_aspect: Fraction = Fraction(1),
+    last_duration: int | None = None,
 ) -> None:
     """Frames of moving blotches, or of a colour, at these milliseconds, over a quarter of a second of sound.
 
@@ -33,6 +34,7 @@ def save_video(
       colour: of all pixels, instead of blotches.
       sound: FFmpeg's encoder, by default that which is usual in the container.
       pixel_aspect: width by height of a pixel as it is shown.
+      last_duration: milliseconds that the last frame is shown; None where the file is not to say.
     """
     is_webm = path.suffix == ".webm"
     with av.open(path, "w") as container:
@@ -40,6 +42,7 @@ def save_video(
             video = container.add_stream("libvpx-vp9" if is_webm else "libx264", rate=25)
             video.height, video.width = height, width
             video.codec_context.time_base = MILLISECOND
+            video.codec_context.flags |= av.codec.context.Flags.frame_duration
             video.codec_context.sample_aspect_ratio = pixel_aspect
         sounds = container.add_stream(sound or ("libopus" if is_webm else "aac"), rate=48000)
         for index, time in enumerate(times if with_picture else ()):
@@ -51,6 +54,8 @@ def save_video(
             pixels = np.ascontiguousarray(np.broadcast_to(pixels, (height, width, 3)))
             frame = av.VideoFrame.from_ndarray(pixels)
             frame.pts, frame.time_base = time, MILLISECOND
+            if last_duration is not None:
+                frame.duration = (*times[1:], times[-1] + last_duration)[index] - time
             container.mux(video.encode(frame))
         for index in range(12):
             samples = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.int16), "s16", "mono")

@@ -77,6 +77,7 @@ class VideoWriter:
                 self._stream.pix_fmt = self._pixel_format
                 context = self._stream.codec_context
                 context.time_base = video.time_base
+                context.flags |= av.codec.context.Flags.frame_duration
                 if pixel_aspect != 1:
                     context.sample_aspect_ratio = pixel_aspect
                 context.colorspace = context.color_primaries = context.color_trc = _BT709

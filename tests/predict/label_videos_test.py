@@ -5,6 +5,7 @@ import pathlib
 import signal
 import sys
 import tracemalloc
+import weakref
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -85,6 +86,19 @@ def test_an_overlay_has_the_video_s_frames_times_and_sound(
         expected = overlay_of(parsers["fp_liif"], pixels).astype(float)
         # Video halves the resolution of colours, and has loss.
         assert np.abs(result - expected).mean() < 12 < np.abs(pixels - expected).mean()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])  # of the others the last frame has no duration
+def test_the_last_frame_is_shown_as_long_as_in_the_video(
+    run: Run, tmp_path: pathlib.Path, suffix: str
+) -> None:
+    source = tmp_path / f"x{suffix}"
+    save_video(source, times=(0, 40), last_duration=700)
+    assert run(source.name)[0] == 0
+    for path in (source, tmp_path / "out" / f"x_overlay{suffix}"):
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            assert stream.duration * stream.time_base == Fraction(740, 1000)
 
 
 def test_label_maps_of_frames_are_those_of_photos(
@@ -562,3 +576,31 @@ def test_memory_does_not_grow_with_a_video(
     finally:
         tracemalloc.stop()
     assert peak < 12 * frame_bytes
+
+
+@pytest.mark.parametrize("by_command", [False, True])
+def test_frames_are_decoded_as_they_are_needed(
+    run: Run,
+    tmp_path: pathlib.Path,
+    parsers: dict[str, FaceParser],
+    monkeypatch: pytest.MonkeyPatch,
+    by_command: bool,
+) -> None:
+    """Those that FFmpeg holds, which tracemalloc does not count: of 30 no more than a few are there at once."""
+    save_video(tmp_path / "x.mp4", times=range(0, 30 * 40, 40))
+    alive: weakref.WeakSet[videos.Frame] = weakref.WeakSet()
+    counts = []
+
+    class CountedFrame(videos.Frame):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            alive.add(self)
+            counts.append(len(alive))
+
+    monkeypatch.setattr(videos, "Frame", CountedFrame)
+    if by_command:
+        assert run("--output_size=8", "x.mp4")[0] == 0
+    else:
+        for _ in parsers["fp_liif"].video(tmp_path / "x.mp4", size=8):
+            pass
+    assert len(counts) == 30 and max(counts) < 15
