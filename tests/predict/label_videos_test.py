@@ -4,7 +4,6 @@ import os
 import pathlib
 import signal
 import sys
-import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -22,6 +21,7 @@ from fpliif_jax import FaceParser
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import __main__, videos
 from fpliif_jax.predict.find_faces import FaceFinder, FindError
+from fpliif_jax.predict.parsed_photo import ParsedPhoto
 from fpliif_jax.predict.videos import Video, VideoError
 from fpliif_jax.predict.windows import Window
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
@@ -560,47 +560,35 @@ def test_faces_can_be_found_in_frames(
         next(parsers["fp_liif"].video(tmp_path / "x.avi"))
 
 
-def test_memory_does_not_grow_with_a_video(
-    tmp_path: pathlib.Path, parsers: dict[str, FaceParser]
-) -> None:
-    """Pixels of NumPy, which tracemalloc counts: of 20 frames no more than a few are there at once."""
-    path = tmp_path / "x.mp4"
-    save_video(path, times=range(0, 20 * 40, 40), height=240, width=320)
-    next(parsers["fp_liif"].video(path, size=8))  # compiled
-    frame_bytes = 240 * 320 * 3
-    tracemalloc.start()
-    try:
-        for _ in parsers["fp_liif"].video(path, size=8):
-            pass
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 12 * frame_bytes
-
-
 @pytest.mark.parametrize("by_command", [False, True])
-def test_frames_are_decoded_as_they_are_needed(
+def test_memory_does_not_grow_with_a_video(
     run: Run,
     tmp_path: pathlib.Path,
     parsers: dict[str, FaceParser],
     monkeypatch: pytest.MonkeyPatch,
     by_command: bool,
 ) -> None:
-    """Those that FFmpeg holds, which tracemalloc does not count: of 30 no more than a few are there at once."""
+    """Of 30 frames, whose pixels FFmpeg holds, and of their results no more than a few are there at once."""
     save_video(tmp_path / "x.mp4", times=range(0, 30 * 40, 40))
-    alive: weakref.WeakSet[videos.Frame] = weakref.WeakSet()
-    counts = []
 
-    class CountedFrame(videos.Frame):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
+    def counts_of(kind: type) -> list[int]:
+        """Gets the number of objects that are there each time that one is made."""
+        alive: weakref.WeakSet[Any] = weakref.WeakSet()
+        counts, initialize = [], kind.__init__
+
+        def initialize_counted(self: Any, *arguments: Any) -> None:
+            initialize(self, *arguments)
             alive.add(self)
             counts.append(len(alive))
 
-    monkeypatch.setattr(videos, "Frame", CountedFrame)
+        monkeypatch.setattr(kind, "__init__", initialize_counted)
+        return counts
+
+    num_frames, num_results = counts_of(videos.Frame), counts_of(ParsedPhoto)
     if by_command:
         assert run("--output_size=8", "x.mp4")[0] == 0
     else:
         for _ in parsers["fp_liif"].video(tmp_path / "x.mp4", size=8):
             pass
-    assert len(counts) == 30 and max(counts) < 15
+    assert len(num_frames) == len(num_results) == 30
+    assert max(num_frames) < 15 and max(num_results) < 5
