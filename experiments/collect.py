@@ -44,18 +44,24 @@ def _work(flags: argparse.Namespace) -> None:
     for run in runs:
         files += [run.path / name for name in ("config.json", "results.json", "environment.json")]
         files += [run.path / "metrics.jsonl", *sorted(run.path.glob("evaluations/*.npz"))]
-    size = 0
+    size, places = 0, []
     for path in files:
         if not path.is_file():
             continue  # a run of an earlier version may lack it
         content = path.read_bytes()
         if path.suffix == ".json":
-            content = _without_places(path.name, json.loads(content))
+            content = json.loads(content)
+            places += _places_of_plan(content) if path.name == "plan.json" else []
+            content = _without_places(path.name, content)
         target = output / path.resolve().relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file.replacing(target) as file:
             file.write(content)
         size += len(content)
+    if places:
+        print(
+            f"plan.json still names {', '.join(places)}: its digest is of these; see whether they may be published"
+        )
     print(f"{len(runs)} runs, {size / 2**20:.1f} MiB: {flags.output}")
 
 
@@ -88,9 +94,29 @@ def _empty_places(config: dict[str, Any]) -> None:
 
 def _module_of(command: str) -> str:
     """'python -m fpliif_jax.main --config=lapa' -> 'python -m fpliif_jax.main …'."""
-    words = shlex.split(command)
-    start = [pathlib.PurePath(word).name for word in words[:1]] + words[1:3]
-    return " ".join(start) + (" …" if words[3:] else "")
+    try:
+        words = shlex.split(command)
+    except ValueError:  # it was cut, or is none
+        return "…"
+    kept = [pathlib.PurePath(word).name for word in words[:1]]
+    if words[1:2] == ["-m"]:
+        kept += words[1:3]
+    return " ".join(kept) + (" …" if len(words) > len(kept) else "")
+
+
+def _places_of_plan(plan: dict[str, Any]) -> list[str]:
+    """What a plan.json says of this machine and its digest is of: paths of configs, and fields that are places."""
+    from fpliif_jax.run_folder.config_fields import Role, has_role
+
+    places = []
+    for version in (plan, *plan["additions"]):
+        for variant in version["plan"]["variants"].values():
+            places += [
+                field for field in variant.get("overrides", {}) if has_role(field, Role.PLACE)
+            ]
+            if pathlib.PurePath(variant["config"]).is_absolute():
+                places.append(variant["config"])
+    return list(dict.fromkeys(places))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from made_runs import config_of, write_run
 from fpliif_jax.experiments import collect
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.comparison.study import as_json
-from fpliif_jax.experiments.plans import frozen_plan, study_file
+from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import table_named
 
@@ -65,3 +65,35 @@ def test_mistakes_are_one_line(study: pathlib.Path, tmp_path: pathlib.Path) -> N
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match="has no finished run"):
         collect.main([str(tmp_path / "empty"), f"--output={tmp_path / 'out'}"])
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("fpliif-train --workdir=/home/alice/run", "fpliif-train …"),
+        ("/home/alice/bin/fpliif-reproduce /home/alice/p.toml --seeds=1", "fpliif-reproduce …"),
+        ("/usr/bin/python -m fpliif_jax.main --config=lapa", "python -m fpliif_jax.main …"),
+        ("python -m experiments.reproduce", "python -m experiments.reproduce"),
+        ("python /home/alice/mine.py", "python …"),
+        ("fpliif-train '/home/alice", "…"),
+        ("", ""),
+    ],
+)
+def test_commands_are_cut_to_what_was_started(command: str, shown: str) -> None:
+    assert collect._module_of(command) == shown
+
+
+def test_places_in_a_plan_are_named(
+    study: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {
+        "config": "/home/alice/mine.py",
+        "variants": {"a": {"overrides": {"data": {"manual_dir": "/home/alice/raw"}}}, "b": {}},
+    }
+    table = plan_file.plan_of(content, "mine", "mine.toml")
+    plan = FrozenPlan(frozen_plan.version_of(table, "paper", "", {"a": {}}, ["a/seed0"], "typed"))
+    frozen_plan.write(study, plan)
+    collect.main([str(study), f"--output={tmp_path / 'results'}"])
+    printed = capsys.readouterr().out
+    assert "plan.json" in printed and "data.manual_dir" in printed and "mine.py" in printed
+    assert frozen_plan.read_frozen(tmp_path / "results", tmp_path).first.digest == plan.first.digest
