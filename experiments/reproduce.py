@@ -81,6 +81,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     if frozen is not None:
         frozen = frozen_plan.continued(workdir, frozen, version, flags.extend)
     elif not (workdir / "study.json").exists():
+        _refuse_begun(workdir, jobs)
         frozen = frozen_plan.FrozenPlan(version)
     chosen_jobs = [job for job in jobs if job.seed is None or job.seed in chosen]
     if flags.dry_run:
@@ -94,6 +95,20 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     with_data = [config for name, config in configs.items() if name in trained]
     outcomes = launch.start(chosen_jobs, flags, study, with_data)
     launch.finish(outcomes, workdir)
+
+
+def _refuse_begun(workdir: pathlib.Path, jobs: "Sequence[Job]") -> None:
+    """Refuses to freeze a plan after its first run.
+
+    Raises:
+      UserError: the folder of a job has something in it.
+    """
+    for job in jobs:
+        if job.workdir.is_dir() and any(job.workdir.iterdir()):
+            raise UserError(
+                f"{workdir} has runs ({job.name}), and neither plan.json nor study.json: a plan is frozen before the "
+                "first run; put these files back if they were there, or use another --workdir"
+            )
 
 
 def _seeds(

@@ -19,7 +19,8 @@
     variant = "lambda=0"                    # against the baseline, unless `against` names another
     expects = "lower"                       # higher | lower | different | equivalent
 
-It is data: nothing in it is run. docs/studies.md lists every key.
+It is data, but for `config`: where that names a Python file of yours, that file is run, as --config runs it. Look at
+the files that come with somebody else's plan. docs/studies.md lists every key.
 """
 
 import pathlib
@@ -28,8 +29,10 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from fpliif_jax import configs
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.seeds import read_seeds, seeds_text
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
 
@@ -84,7 +87,22 @@ def read_plan(path: pathlib.Path) -> tuple[Table, str]:
         raise PlanError(f"{path} is no TOML: {error}; {_hint()}") from error
     except RecursionError as error:
         raise PlanError(f"{path} is no plan: nested too deeply") from error
-    return plan_of(content, path.stem, str(path), path.parent), text
+    plan = plan_of(content, path.stem, str(path), path.parent)
+    _refuse_places(plan, path)
+    return plan, text
+
+
+def _refuse_places(plan: Table, path: pathlib.Path) -> None:
+    """A plan is published: where things lie on one machine is no part of it."""
+    from fpliif_jax.run_folder.config_fields import Role, has_role  # here: it must not wait for JAX
+
+    for variant in plan.variants:
+        for field, _ in variant.overrides:
+            if has_role(field, Role.PLACE):
+                raise PlanError(
+                    f"{path}: overrides.{field} says where things lie on this machine, which is no part of a plan; "
+                    f"give --config.{field}=… when you start it"
+                )
 
 
 def plan_of(content: Any, name: str, where: str, folder: pathlib.Path | None = None) -> Table:
@@ -315,7 +333,13 @@ class _Reader:
         if self._folder is None:
             return value
         beside = self._folder / value
-        return str(beside if beside.is_file() else value)
+        if not beside.is_file():
+            return value
+        package_own = pathlib.Path(configs.__file__).parent / beside.name
+        if package_own.is_file() and beside.samefile(package_own):
+            return f"configs/{beside.name}"
+        # 'configs/NAME.py' is always the package's own.
+        return f"./{beside}" if scales.is_of_package(str(beside)) else str(beside)
 
     def _overrides(self, content: dict[str, Any], place: str) -> dict[str, Any]:
         """Fields by their full name; TOML's tables and quoted dotted names mean the same."""

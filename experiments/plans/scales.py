@@ -9,6 +9,7 @@ Of plans of one's own 'paper' is the plan as it is written, and 'smoke' a few of
 
 import fractions
 import pathlib
+import re
 from typing import Any
 
 from fpliif_jax.commands import command_line
@@ -142,11 +143,15 @@ def scaled_row(row: str, scale: str) -> str:
         return row
 
 
+def is_of_package(file: str) -> bool:
+    """Whether it stands for an experiment of the package: 'configs/NAME.py'; './configs/NAME.py' is one's own."""
+    return re.fullmatch(r"configs/\w+\.py", file) is not None
+
+
 def as_arguments(file: str, fields: dict[str, Any]) -> tuple[str, ...]:
     """For the command line: --config=NAME --config.FIELD=VALUE …; the package's own files work in any folder."""
-    path = pathlib.PurePath(file)
     return (
-        f"--config={path.stem if path.parent.name == path.parts[0] == 'configs' else file}",
+        f"--config={pathlib.PurePath(file).stem if is_of_package(file) else file}",
         *(f"--config.{name}={_text(fields[name])}" for name in fields),
     )
 

@@ -35,7 +35,7 @@ class Variant:
     Attributes:
       name: of its folder.
       label: in tables and figures.
-      config: experiment file.
+      config: experiment file: 'configs/NAME.py' is the package's own, anything else a file of one's own.
       overrides: fields that differ from it, in order.
       claims: its published numbers.
       rows: of the evaluation; None: those of the config.

@@ -248,3 +248,12 @@ class TestReproduce:
         self.run()
         assert self.plan() is None
         assert "goes on without a plan" in capsys.readouterr().out
+
+    def test_nothing_is_frozen_where_runs_lie_already(self) -> None:
+        (self.folder / "a" / "seed0").mkdir(parents=True)
+        self.run("--dry_run")  # an empty folder is no run
+        (self.folder / "a" / "seed0" / "config.json").write_text("{}", encoding="utf-8")
+        message = self.error()
+        assert "a/seed0" in message and "before the first run" in message
+        assert "--workdir" in message
+        assert self.plan() is None and not self.started

@@ -4,6 +4,8 @@ import pathlib
 
 import pytest
 
+from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.plans import plan_file, scales, tables
 from fpliif_jax.experiments.plans.plan_file import PlanError
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
@@ -176,3 +178,34 @@ def test_a_few_steps_of_a_plan_are_those_of_its_own_experiments() -> None:
     assert fields["data.train_subset"] == 48
     with pytest.raises(Exception, match="has no small version"):
         scales.scaled(plan.variants[0], "small")
+
+
+def test_places_of_a_machine_are_no_part_of_a_plan(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('config = "lapa"\noverrides.data.manual_dir = "/raw"\n[variants.a]\n', "utf-8")
+    with pytest.raises(PlanError, match=r"data\.manual_dir .*--config\.data\.manual_dir="):
+        plan_file.read_plan(path)
+
+
+def test_a_file_of_ones_own_is_not_taken_for_the_packages(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs").mkdir()
+    own = tmp_path / "configs" / "lapa.py"
+    own.write_text(
+        "from fpliif_jax.configs import lapa\n\n\ndef get_config():\n"
+        "    config = lapa.get_config()\n    config.train.epochs = 7\n    return config\n",
+        "utf-8",
+    )
+    path = tmp_path / "mine.toml"
+    path.write_text('[variants.a]\nconfig = "configs/lapa.py"\n[variants.b]\nconfig = "lapa"\n')
+    monkeypatch.chdir(tmp_path)
+    table, _ = plan_file.read_plan(pathlib.Path("mine.toml"))
+    epochs = [
+        command_line.config_of(scales.as_arguments(*scales.scaled(one, "paper"))).train.epochs
+        for one in table.variants
+    ]
+    assert epochs == [7, 400]
+    with pytest.raises(UserError, match="no small version"):
+        scales.scaled(table.variants[0], "small")
+    assert scales.scaled(table.variants[1], "small")[0] == "configs/synthetic.py"
