@@ -14,6 +14,9 @@ from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import ELSEWHERE, FRAMEWORKS
+from fpliif_jax.run_folder.run_config import flatten_config
+
+_UNREADABLE = "its plan.json cannot be read"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Line:
       measured: its runs.
       variant: as published; None where the papers have no such experiment.
       planned: the line of the plan that the runs were made for; None where there was no plan.
-      judged_seeds: those that verdicts rest on, as they were planned; None where no plan was frozen: all.
+      judged_seeds: those that verdicts rest on, of runs as they were planned; None where no plan was frozen: all.
+      plan_obstacle: why the plan allows no verdict yet; '' where it does, or where there is none.
       framework: 'JAX' or 'PyTorch', as the label has it; '' where all runs of the study are of JAX.
     """
 
@@ -36,6 +40,7 @@ class Line:
     variant: Variant | None
     planned: Variant | None = None
     judged_seeds: frozenset[int] | None = None
+    plan_obstacle: str = ""
     framework: str = ""
 
     @property
@@ -81,7 +86,7 @@ class Line:
         if self.config["model"]["name"] == ELSEWHERE:
             return ["of another system's label maps nothing but these is known"]
         if self.variant is None:
-            return ["the papers have no such experiment"]
+            return list(filter(None, ("the papers have no such experiment", self.plan_obstacle)))
         reasons = deviations.obstacles(self.config, self.dataset, self.deviations(), self.variant)
         environment = self._recorded.environment or {}
         if environment.get("data_drawn") and not self.dataset.get("drawn"):
@@ -93,6 +98,8 @@ class Line:
             reasons.append(f"scored on the {main.split} split, not on the test split")
         if main is not None and main.checkpoint.startswith("after_"):
             reasons.append(f"scored with the checkpoint {main.checkpoint}, before the last stage")
+        if self.plan_obstacle:
+            reasons.append(self.plan_obstacle)
         return reasons
 
     def judged(self, values: Mapping[int, float]) -> list[float]:
@@ -144,20 +151,31 @@ def _line(
     if planned is not None:
         label = f"{planned.label} ({framework})" if framework else planned.label
         variant = planned if study.table.is_published else None
-        seeds = _judged_seeds(study, planned)
-        return Line(identifier, label, measured, variant, planned, seeds, framework)
+        seeds, obstacle = _judged_seeds(study, planned, measured)
+        return Line(identifier, label, measured, variant, planned, seeds, obstacle, framework)
     variant = deviations.variant_of(measured.results["config"])
     label = _group_label(measured.group, framework)
-    return Line(identifier, label, measured, variant, framework=framework)
+    obstacle = _UNREADABLE if study is not None and study.plan_problem else ""
+    return Line(identifier, label, measured, variant, plan_obstacle=obstacle, framework=framework)
 
 
-def _judged_seeds(study: Study, variant: Variant) -> frozenset[int] | None:
-    """The seeds of a variant that were planned before the first run."""
+def _judged_seeds(
+    study: Study, variant: Variant, measured: MeasuredGroup
+) -> tuple[frozenset[int] | None, str]:
+    """The seeds of runs that were planned before the first run and are as planned, and why they are too few."""
     if study.plan is None:
-        return None
-    folder = f"{variant.name}/seed"
-    seeds = [run.removeprefix(folder) for run in study.plan.first.runs if run.startswith(folder)]
-    return frozenset(int(seed) for seed in seeds if seed.isdecimal())
+        return None, _UNREADABLE if study.plan_problem else ""
+    first = study.plan.first
+    planned = {run for run in first.runs if run.startswith(f"{variant.name}/seed")}
+    seeds = []
+    for seed, run in measured.runs.items():
+        name = run.name.removeprefix(f"{study.folder}/") if study.folder else run.name
+        config = flatten_config(run.results["config"])
+        if name in planned and not first.differences(name, config):
+            seeds.append(seed)
+    missing = len(planned) - len(seeds)
+    obstacle = f"{missing} of {len(planned)} planned runs are missing or of other settings"
+    return frozenset(seeds), obstacle if missing else ""
 
 
 def _group_label(group: Group, framework: str) -> str:

@@ -68,7 +68,12 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
                 f"{plan.title}: of other settings, code or machine than planned: {_listed(names)}."
             )
         said += plan.power
-    without = [study for study in studies if study.plan is None]
+    said += [
+        f"The frozen plan of {study.folder or 'the study'} cannot be read, and nothing is judged: {study.plan_problem}."
+        for study in studies
+        if study.plan_problem
+    ]
+    without = [study for study in studies if study.plan is None and not study.plan_problem]
     if without:
         said.append(
             "No plan was frozen before the first run"

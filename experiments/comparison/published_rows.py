@@ -259,7 +259,9 @@ def _judged(rows: Sequence[ReportRow], line: Line) -> list[ReportRow]:
     made = [
         row
         if line.judged(row.statistics.values) or not row.statistics.values
-        else dataclasses.replace(row, reason="added to the plan later: shown, not judged")
+        else dataclasses.replace(
+            row, reason="added to the plan later, or of other settings: shown, not judged"
+        )
         for row in rows
     ]
     for is_main in (True, False):

@@ -32,7 +32,8 @@ class Study:
       scale: 'smoke', 'small' or 'paper'; '' without a table.
       command: what the person typed.
       jobs: names of all runs that it was to make: their folders.
-      plan: as it was frozen before the first run; None where none was.
+      plan: as it was frozen before the first run; None where none was, or where it cannot be read.
+      plan_problem: why its plan.json cannot be read; '' where there is none or it can.
     """
 
     folder: str
@@ -41,6 +42,7 @@ class Study:
     command: str
     jobs: tuple[str, ...]
     plan: FrozenPlan | None = None
+    plan_problem: str = ""
 
     def variant_of(self, run_name: str) -> Variant | None:
         """The line of the table that a run (path from the common root) belongs to."""
@@ -74,20 +76,21 @@ def read_studies(root: pathlib.Path) -> tuple[list[Study], list[str]]:
         for path in sorted(root.glob("/".join(["*"] * depth + [_NAME]))):
             folder = path.parent.relative_to(root).as_posix()
             name = "" if folder == "." else folder
-            plan = None
+            plan, plan_problem = None, ""
             try:
                 plan = frozen_plan.read_frozen(path.parent, root)
             except UnreadableError as error:
+                plan_problem = str(error)
                 problems.append(f"{path.parent.relative_to(root)}/{error}".removeprefix("./"))
             try:
                 content = parse_json(read_bytes(path, root, _LIMIT), _NAME)
-                studies.append(_parse(name, content, plan))
+                studies.append(_parse(name, content, plan, plan_problem))
             except UnreadableError as error:
                 problems.append(f"{path.relative_to(root)}: {error}")
     return studies, problems
 
 
-def _parse(folder: str, content: Any, plan: FrozenPlan | None) -> Study:
+def _parse(folder: str, content: Any, plan: FrozenPlan | None, plan_problem: str) -> Study:
     texts = ("table", "scale", "command")
     if not isinstance(content, dict) or not all(isinstance(content.get(t), str) for t in texts):
         raise UnreadableError("it is not what a study leaves")
@@ -97,10 +100,13 @@ def _parse(folder: str, content: Any, plan: FrozenPlan | None) -> Study:
     tables = {table.name: table for table in TABLES}
     if plan is not None:
         tables[plan.last.table.name] = plan.last.table
-    if content["table"] and content["table"] not in tables:
+    # The plan of a study of one's own is in plan.json alone.
+    if content["table"] and content["table"] not in tables and not plan_problem:
         raise UnreadableError(f"there is no table {content['table'][:50]!r}")
     table = tables.get(content["table"])
-    return Study(folder, table, content["scale"], content["command"], tuple(jobs), plan)
+    return Study(
+        folder, table, content["scale"], content["command"], tuple(jobs), plan, plan_problem
+    )
 
 
 def _is_folder_inside(job: Any) -> bool:

@@ -373,3 +373,48 @@ def test_what_follows_the_seed_or_the_study_is_as_planned() -> None:
         ("seeds.data_order", 5, 0)
     ]
     assert version.differences("base/seed3", moved)[0][0] == "train.init_from"
+
+
+@pytest.mark.parametrize("change", ["missing", "settings"])
+def test_verdicts_on_published_numbers_wait_for_all_planned_runs(
+    tmp_path: pathlib.Path, change: str
+) -> None:
+    table = table_named("table5")
+    variant = table.variants[-1]
+    names = [f"{variant.name}/seed{seed}" for seed in range(4)]
+    configs = {variant.name: {"train.epochs": config_of(variant)["train"]["epochs"]}}
+    seeded = dataclasses.replace(table, seeds=tuple(range(4)))
+    version = frozen_plan.version_of(seeded, "paper", None, configs, names, "typed")
+    plan = FrozenPlan(version)
+    study_file.write_study(
+        tmp_path, study_file.Study(str(tmp_path), table, "paper", "typed", tuple(names), plan)
+    )
+    for seed, score in enumerate((92.3, 92.4, 92.5)):
+        write_run(tmp_path / names[seed], config_of(variant, seed=seed), {"256": score})
+    if change == "settings":
+        config = config_of(variant, seed=3, train__epochs=401)
+        write_run(tmp_path / names[3], config, {"256": 92.4})
+    row = analyse(tmp_path)[0].tables[0].rows[0]
+    assert row.verdict == "not comparable"
+    assert row.reason == "1 of 4 planned runs are missing or of other settings."
+
+
+@pytest.mark.parametrize("table", ["table5", "edges"])
+def test_a_plan_that_cannot_be_read_gives_no_verdicts(tmp_path: pathlib.Path, table: str) -> None:
+    variant = table_named("table5").variants[-1]
+    study = study_file.Study(str(tmp_path), table_named("table5"), "paper", "typed", ())
+    study_file.write_study(tmp_path, study)
+    path = tmp_path / "study.json"
+    path.write_text(path.read_text("utf-8").replace("table5", table), "utf-8")
+    (tmp_path / "plan.json").write_text("{", "utf-8")
+    for seed, score in enumerate((92.3, 92.4, 92.5)):
+        folder = tmp_path / variant.name / f"seed{seed}"
+        write_run(folder, config_of(variant, seed=seed), {"256": score})
+    report, _ = analyse(tmp_path)
+    text = " ".join(report.summary)
+    assert "No plan was frozen" not in text
+    assert "plan of the study cannot be read" in text and "nothing is judged" in text
+    rows = [row for table in report.tables for row in table.rows if row.system == "ours"]
+    assert {row.verdict for row in rows} <= {None, "not comparable"}
+    assert not report.groups[0].comparable
+    assert "its plan.json cannot be read" in report.groups[0].reasons
