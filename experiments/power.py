@@ -3,10 +3,11 @@
     python -m experiments.power runs/photographs
     python -m experiments.power runs/photographs --difference=0.3 --alpha=0.05
 
-For each question of the study's plan (without a plan, for each setting beside the first): the runs of each variant that
-find the difference in 80 and in 90 % of cases, where they are paired by seed and where they are not. Level: a two-sided
-t-test at --alpha divided by the number of questions, which is Holm's first step; --family=1 leaves that out. In
-brackets: the range that the 95 % interval of the SD gives, which is wide: five runs tell an SD to within a factor of 5.
+For each question of the study's plan (where no study has one, for each setting beside the first), a table a plan: the
+runs of each variant that find the difference in 80 and in 90 % of cases, where they are paired by seed and where they
+are not. Level: a two-sided t-test at --alpha divided by the number of questions, which is Holm's first step; --family=1
+leaves that out. Questions of equivalence, whose test is another, are left out. In brackets: the range that the 95 %
+interval of the SD gives, which is wide: five runs tell an SD to within a factor of 5.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _work(flags: argparse.Namespace) -> None:
-    from fpliif_jax.experiments.comparison.spreads import spreads_of
+    from fpliif_jax.experiments.comparison.spreads import spreads_of, studies_without_plan
 
     if flags.difference is not None and not 0 < flags.difference <= 100:
         raise UserError(f"--difference is {flags.difference:g}; it must be above 0, at most 100")
@@ -47,12 +48,24 @@ def _work(flags: argparse.Namespace) -> None:
         raise UserError(f"--alpha is {flags.alpha:g}; it must be between 0 and 1")
     if flags.family is not None and flags.family < 1:
         raise UserError(f"--family is {flags.family}; it must be at least 1")
-    spreads, family = spreads_of(flags.study)
-    if not spreads:
+    groups = spreads_of(flags.study)
+    if not any(one.spreads for one in groups):
         raise UserError(
             f"{flags.study} has no two settings with two finished runs of the same seeds: an SD needs these"
         )
-    print(table(spreads, flags.difference, flags.alpha, flags.family or family))
+    for one in groups:
+        if one.title:
+            print(one.title)
+        if one.spreads:
+            print(table(one.spreads, flags.difference, flags.alpha, flags.family or one.family))
+        else:
+            print("no question with two pairs of runs")
+        if one.equivalent:
+            print(f"left out, as equivalence needs another test: {', '.join(one.equivalent)}")
+        print()
+    without = studies_without_plan(flags.study)
+    if without and groups[0].title:
+        print(f"left out, as they have no plan: {', '.join(without)}")
 
 
 def table(spreads: "Sequence[Spread]", difference: float | None, alpha: float, family: int) -> str:

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.comparison.lines import Line, study_of
 from fpliif_jax.experiments.comparison.planned_study import (
     Addition,
@@ -340,22 +341,39 @@ def _marks(
 
 
 def _power(questions: Sequence[AnsweredQuestion]) -> list[str]:
-    """A line on how many pairs of runs a difference of the margin needs."""
-    known = [one for one in questions if one.answer is not None and one.sd]
+    """A line on how many pairs of runs a difference of the margin needs: least and most of all planned questions."""
+    asked = [one for one in questions if one.answer is not None]
+    # A t-test finds a difference; that there is none takes two one-sided tests, whose power is another.
+    left_out = [one.name for one in asked if one.expects == Expectation.EQUIVALENT]
+    known = [one for one in asked if one.sd and one.name not in left_out]
     if not known:
         return []
-    family = sum(one.answer is not None for one in questions)
-    needed = [(power.runs_needed(one.sd, one.margin, 0.8, ALPHA / family), one) for one in known]
+    level = ALPHA / len(asked)
+    needed = [(power.runs_needed(one.sd, one.margin, 0.8, level), one) for one in known]
     needed.sort(key=lambda item: item[0])
-    (fewest, least), (most, noisiest) = needed[0], needed[-1]
-    ranges = power.sd_interval(noisiest.sd, noisiest.pairs - 1)
-    worst = [power.runs_needed(sd, noisiest.margin, 0.8, ALPHA / family) for sd in ranges]
-    return [
-        f"To find a difference of {least.margin:g} points in 80 % of cases at {ALPHA / family:.2g} (Holm's first step, "
-        f"planned questions: {family}), paired, takes {fewest} runs of each ({least.name}, SD {least.sd:.2f}) to "
-        f"{power.count_text(most)} ({noisiest.name}, SD {noisiest.sd:.2f}; {power.count_text(worst[0])} to "
-        f"{power.count_text(worst[1])}, as {noisiest.pairs} pairs tell its SD no better): python -m experiments.power."
+    texts = [
+        _needed_text(number, one, level) for number, one in dict.fromkeys((needed[0], needed[-1]))
     ]
+    first_step = f" (Holm's first step of {len(asked)} planned questions)" if len(asked) > 1 else ""
+    text = (
+        f"A paired t-test at {level:.2g}{first_step} that finds a difference of the margin in 80 % of cases needs "
+        f"{', up to '.join(texts)}"
+    )
+    if left_out:
+        text += f"; left out, as equivalence needs another test: {_listed(left_out)}"
+    return [f"{text}. For each question: {command_line.command_name('experiments.power')} STUDY."]
+
+
+def _needed_text(number: int, one: AnsweredQuestion, level: float) -> str:
+    """'7 runs of each in edges (margin 0.5 points, SD 0.30 of 5 pairs, which may mean 4 to 38)'."""
+    low, high = (
+        power.count_text(power.runs_needed(sd, one.margin, 0.8, level))
+        for sd in power.sd_interval(one.sd, one.pairs - 1)
+    )
+    return (
+        f"{power.count_text(number)} runs of each in {one.name} (margin {one.margin:g} points, SD {one.sd:.2f} of "
+        f"{one.pairs} pairs, which tell it no better than {low} to {high} runs)"
+    )
 
 
 def _inside(study: Study, name: str) -> str:

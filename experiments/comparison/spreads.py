@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from fpliif_jax.experiments.comparison.lines import Line, make_lines, unique_label
 from fpliif_jax.experiments.comparison.planned import planned_studies
+from fpliif_jax.experiments.comparison.planned_study import PlannedStudy
 from fpliif_jax.experiments.plans import study_file
+from fpliif_jax.experiments.plans.variant import Expectation
 from fpliif_jax.experiments.runs.groups import group_runs
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.stats import power
@@ -32,11 +34,27 @@ class Spread:
     margin: float
 
 
-def spreads_of(root: pathlib.Path) -> tuple[list[Spread], int]:
-    """The spreads of all comparisons in a folder, and the number of questions that share one level.
+@dataclasses.dataclass(frozen=True)
+class SpreadsOfPlan:
+    """The comparisons that share one level: the questions of a plan, or of runs without one.
 
-    Of studies with a frozen plan, its questions; else every setting beside the first. Comparisons with fewer than two
-    pairs of runs, and differences without any spread, are left out.
+    Attributes:
+      title: of the plan and its folder; '' where no study has a plan.
+      spreads: of the comparisons that have two pairs of runs and any spread.
+      family: number of questions.
+      equivalent: names of the questions of equivalence, which are left out: a t-test is not theirs.
+    """
+
+    title: str
+    spreads: list[Spread]
+    family: int
+    equivalent: list[str]
+
+
+def spreads_of(root: pathlib.Path) -> list[SpreadsOfPlan]:
+    """The spreads of all comparisons in a folder, by plan.
+
+    Of studies with a frozen plan, its questions; where no study has one, every setting beside the first.
 
     Raises:
       RunError: root is not a folder.
@@ -45,16 +63,27 @@ def spreads_of(root: pathlib.Path) -> tuple[list[Spread], int]:
     studies, _ = study_file.read_studies(root)
     lines = make_lines(group_runs(runs), studies)
     plans = planned_studies(lines, studies)
-    questions = [one for plan in plans for one in plan.questions if one.answer is not None]
     if not plans:
-        spreads = _beside_the_first(lines)
-        return spreads, max(1, len(lines) - 1)
+        return [SpreadsOfPlan("", _beside_the_first(lines), max(1, len(lines) - 1), [])]
+    return [_of_plan(plan) for plan in plans]
+
+
+def studies_without_plan(root: pathlib.Path) -> list[str]:
+    """The folders of studies in a folder that have no plan."""
+    studies, _ = study_file.read_studies(root)
+    return [study.folder or "." for study in studies if study.plan is None]
+
+
+def _of_plan(plan: PlannedStudy) -> SpreadsOfPlan:
+    asked = [one for one in plan.questions if one.answer is not None]
+    equivalent = [one.name for one in asked if one.expects == Expectation.EQUIVALENT]
     spreads = [
         Spread(one.name, one.pairs, one.sd, one.run_sd, one.run_df, one.margin)
-        for one in questions
-        if one.sd and one.run_sd
+        for one in asked
+        if one.sd and one.run_sd and one.name not in equivalent
     ]
-    return spreads, max(1, len(questions))
+    title = f"{plan.title} ({plan.folder})" if plan.folder else plan.title
+    return SpreadsOfPlan(title, spreads, max(1, len(asked)), equivalent)
 
 
 def _beside_the_first(lines: Sequence[Line]) -> list[Spread]:

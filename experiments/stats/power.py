@@ -6,6 +6,7 @@ uncertain: `sd_interval` says how much, and the number of runs goes with its squ
 
 import math
 import statistics
+import warnings
 from collections.abc import Mapping
 
 import scipy.stats
@@ -56,11 +57,12 @@ def power_of(
     df = runs - 1 if is_paired else 2 * (runs - 1)
     centre = difference / sd * math.sqrt(runs if is_paired else runs / 2)
     beyond = float(scipy.stats.t.isf(alpha / 2, df))
-    # SciPy gives NaN for a tail that is too far out to be computed: that of the wrong sign is then nothing.
-    wrong_sign = float(scipy.stats.nct.cdf(-beyond, df, centre))
-    return float(scipy.stats.nct.sf(beyond, df, centre)) + (
-        0.0 if math.isnan(wrong_sign) else wrong_sign
-    )
+    # SciPy warns of a tail that is too far out to be computed, or gives NaN: that of the wrong sign is then nothing.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = float(scipy.stats.nct.sf(beyond, df, centre))
+        wrong_sign = float(scipy.stats.nct.cdf(-beyond, df, centre))
+    return found + (0.0 if math.isnan(wrong_sign) else wrong_sign)
 
 
 def sd_interval(sd: float, df: float, level: float = 0.95) -> tuple[float, float]:

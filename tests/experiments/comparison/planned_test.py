@@ -249,9 +249,9 @@ def test_power_of_a_study_is_that_of_its_questions(
     _write_plan(tmp_path, _CONTENT)
     _write_runs(tmp_path)
     plan, questions, study = _plan(tmp_path)
-    spreads, family = spreads_of(tmp_path)
-    assert family == 4
-    one = spreads[0]
+    (group,) = spreads_of(tmp_path)
+    assert (group.title, group.family) == ("Edges", 4)
+    one = group.spreads[0]
     assert (one.name, one.pairs, one.run_df, one.margin) == ("none", 4, 6, 0.5)
     expected = statistics.stdev(
         a - b for a, b in zip(_SCORES["none"], _SCORES["base"], strict=True)
@@ -266,7 +266,60 @@ def test_power_of_a_study_is_that_of_its_questions(
     assert f"{runs[0]} [{runs[1]}–{runs[2]}]" in printed
     assert "0.0125 = 0.05 / 4 questions" in printed
     (line,) = plan.power
-    assert "python -m experiments.power" in line and line in study.summary
+    assert line in study.summary
+    assert (
+        "4 planned questions" in line
+        and "left out, as equivalence needs another test: forty" in line
+    )
+    assert "experiments.power STUDY" in line
+
+
+def test_power_of_one_question_says_one_number(tmp_path: pathlib.Path) -> None:
+    content = json.loads(json.dumps(_CONTENT))
+    content["questions"] = {"none": content["questions"]["none"]}
+    _write_plan(tmp_path, content)
+    _write_runs(tmp_path)
+    (line,) = _plan(tmp_path)[0].power
+    needed = runs_needed(_plan(tmp_path)[1]["none"].sd, 0.5, 0.8, 0.05)
+    assert f"needs {needed} runs of each in none (margin 0.5 points, SD 0." in line
+    assert " to find" not in line and "questions" not in line
+    assert line.count("(margin") == 1
+
+
+def test_margins_of_questions_are_their_own(tmp_path: pathlib.Path) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    for name, scores in _SCORES.items():
+        for seed, score in enumerate(scores):
+            margin = 0.25 if name == "none" else 0.5
+            config = config_of(
+                seed=seed, loss__edge_weight=_WEIGHTS[name], study__equivalence_margin=margin
+            )
+            percents = {"256": score, "512": score + 0.1 * seed, "192to256": score - 1}
+            write_run(tmp_path / name / f"seed{seed}", config, percents)
+    (line,) = _plan(tmp_path)[0].power
+    assert "(margin 0.25 points" in line and "(margin 0.5 points" in line
+
+
+def test_power_of_several_studies_has_a_table_for_each_plan(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = json.loads(json.dumps(_CONTENT))
+    one["title"], one["questions"] = "One", {"none": one["questions"]["none"]}
+    for name, content in (("first", _CONTENT), ("second", one)):
+        _write_plan(tmp_path / name, content)
+    _write_runs(tmp_path / "first", seeds=3)
+    for name in ("base", "none"):
+        for seed, score in enumerate(_SCORES[name][:2]):
+            config = config_of(seed=seed, loss__edge_weight=_WEIGHTS[name], train__epochs=7)
+            write_run(tmp_path / "second" / name / f"seed{seed}", config, {"256": score})
+    table = table_named("table5")
+    study = study_file.Study("", table, "paper", "typed", ())
+    study_file.write_study(tmp_path / "third", study)
+    power.main([str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "Edges (first)" in printed and "One (second)" in printed
+    assert "0.0125 = 0.05 / 4 questions" in printed and "t-test at 0.05" in printed
+    assert "they have no plan: third" in printed
 
 
 @pytest.mark.parametrize(

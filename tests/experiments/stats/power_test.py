@@ -1,8 +1,10 @@
 """Tests of experiments.stats.power against statsmodels."""
 
 import math
+import warnings
 
 import pytest
+import scipy.stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from fpliif_jax.experiments.stats import power
@@ -60,3 +62,18 @@ def test_sds_of_two_variants() -> None:
     assert power.sd_of_differences(first, {1: 1.0}) is None
     assert power.pooled_sd(first, second) == pytest.approx(math.sqrt((7 / 3 + 16 / 3) / 2))
     assert power.pooled_sd(first, {1: 1.0}) is None
+
+
+def test_warnings_of_scipy_do_not_reach_the_person(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    computed = scipy.stats.nct.sf
+
+    def warning(*arguments: float) -> float:
+        warnings.warn("Series did not converge", RuntimeWarning, stacklevel=2)
+        return computed(*arguments)
+
+    expected = power.power_of(8, 1.0, 0.1, 0.05)
+    monkeypatch.setattr(scipy.stats.nct, "sf", warning)
+    assert power.power_of(8, 1.0, 0.1, 0.05) == expected
+    assert [str(one.message) for one in recwarn] == []
