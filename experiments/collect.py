@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _work(flags: argparse.Namespace) -> None:
+    from fpliif_jax.experiments.plans import frozen_plan
+    from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json
     from fpliif_jax.experiments.runs.runs import read_runs
     from fpliif_jax.files import atomic_file
 
@@ -50,7 +52,11 @@ def _work(flags: argparse.Namespace) -> None:
             continue  # a run of an earlier version may lack it
         content = path.read_bytes()
         if path.suffix == ".json":
-            content = json.loads(content)
+            if path.name == frozen_plan.NAME:
+                frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
+            content = parse_json(content, str(path))
+            if not isinstance(content, dict):
+                raise UnreadableError(f"{path} is no JSON object")
             places += _places_of_plan(content) if path.name == "plan.json" else []
             content = _without_places(path.name, content)
         target = output / path.resolve().relative_to(source)

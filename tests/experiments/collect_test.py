@@ -68,6 +68,22 @@ def test_mistakes_are_one_line(study: pathlib.Path, tmp_path: pathlib.Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("plan.json", "{", "plan.json is not valid JSON"),
+        ("plan.json", '{"form": 1}', "plan.json"),
+        ("study.json", "[]", "study.json is no JSON object"),
+    ],
+)
+def test_a_damaged_record_of_the_study_is_one_line(
+    name: str, text: str, message: str, study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (study / name).write_text(text, "utf-8")
+    with pytest.raises(SystemExit, match=message):
+        collect.main([str(study), f"--output={tmp_path / 'results'}"])
+
+
+@pytest.mark.parametrize(
     ("command", "shown"),
     [
         ("fpliif-train --workdir=/home/alice/run", "fpliif-train …"),
