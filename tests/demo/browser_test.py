@@ -332,6 +332,134 @@ def test_the_first_label_map_of_a_photo_appears_in_bands(
     assert columns[3:] == [4 * [white], 2 * [blue] + 2 * [white], 4 * [blue]]
 
 
+def test_classes_can_be_hidden_while_bands_arrive(
+    browser: sync_api.Browser, server: serve.Server
+) -> None:
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.goto(serve.address(server))
+    columns = page.evaluate("""async () => {
+      const { Pane } = await import(new URL('pane.js', location.href));
+      const look = { opacity: 1, outlines: true, hidden: new Set() };
+      const pane = new Pane(0, 0, look, { colours: ['#ff0000', '#0000ff'] });
+      const context = new OffscreenCanvas(4, 4).getContext('2d');
+      const seen = [];
+      const see = () => {
+        pane.paintOn(context, 4, 4);
+        const { data } = context.getImageData(0, 0, 1, 4);
+        const colours = [0, 4, 8, 12].map((i) => [...data.subarray(i, i + 3)].join());
+        seen.push([colours, pane.isWhole]);
+      };
+      const band = (label, top, side) =>
+        pane.setBand({ band: new Uint8Array(2 * side).fill(label), top, rows: side, columns: side });
+      pane.setPhoto(await createImageBitmap(new ImageData(4, 4))); // transparent
+      band(0, 0, 4);
+      look.hidden.add(0), pane.repaint(), see();
+      look.hidden.clear(), pane.repaint(), see();
+      pane.setLabels(new Uint8Array(16), { rows: 4, columns: 4 }, 1), see();
+      band(1, 0, 8), pane.repaint(), band(1, 2, 8), see(); // a larger map, over the one before
+      look.hidden.add(0), pane.repaint(), see();
+      band(1, 6, 8), see(); // two rows are left out
+      return seen;
+    }""")
+    context.close()
+    white, red, blue = "255,255,255", "255,0,0", "0,0,255"
+    assert columns == [
+        [4 * [white], False],
+        [2 * [red] + 2 * [white], False],
+        [4 * [red], True],
+        [2 * [blue] + 2 * [red], False],
+        [2 * [blue] + 2 * [white], False],
+        [2 * [blue] + 2 * [white], False],
+    ]
+
+
+def test_nothing_is_saved_before_the_labels_are_whole(page: Page) -> None:
+    choose(page, encoded(face(3)))
+    set_size(page, 32)
+    wait_for_labels(page, 32, 32)
+    at_first_band = """(step) => new Promise((resolve) => {
+      const ms = document.querySelector('.pane .ms');
+      const buttons = [...document.querySelectorAll('[data-do^=save]')];
+      const look = () => ms.textContent.endsWith('%') && resolve(buttons.map((button) => button.disabled));
+      new MutationObserver(look).observe(ms, { childList: true });
+      const slider = document.querySelector('.pane input[type=range]');
+      slider.value = step;
+      slider.dispatchEvent(new Event('input'));
+    })"""
+    assert page.evaluate(at_first_band, STEPS[304]) == [True, True]
+    _, labels = saved(page, "save-labels")  # waits for the button
+    assert labels.size == (304, 304)
+
+
+# Photos that the network is asked to look at do not get there while `isHeld`; nor do copies of a photo end.
+HOLD = """
+const post = Worker.prototype.postMessage;
+const copy = window.createImageBitmap;
+Object.assign(window, { isHeld: false, held: 0, sent: [], open: () => {} });
+Worker.prototype.postMessage = function (question, transfer) {
+  const isPhoto = question.action === 'photo';
+  if (isPhoto) window.sent.push(question.bitmap ? 'copy' : question.file.name);
+  if (!isPhoto || !window.isHeld) post.call(this, question, transfer);
+};
+window.createImageBitmap = async (...source) => {
+  const bitmap = await copy(...source);
+  if (window.gate) (window.held++, await window.gate);
+  return bitmap;
+};
+"""
+
+
+def test_a_photo_that_is_chosen_around_a_change_of_the_device_is_the_one_that_is_shown(
+    browser: sync_api.Browser, server: serve.Server
+) -> None:
+    options = {"service_workers": "block", "accept_downloads": True}
+    context = browser.new_context(bypass_csp=True, **options)  # for `wait_for_function`
+    context.add_init_script(HOLD)
+    page = context.new_page()
+    open_page(page, serve.address(server))
+    status, work = page.locator("#status"), page.locator("#work")
+    change = "document.getElementById('device').dispatchEvent(new Event('change'))"
+
+    def wait(sent: list[str]) -> None:
+        page.wait_for_function(f"sent.length >= {len(sent)}", timeout=SECONDS * 1000)
+        expect(status).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+        assert page.evaluate("sent.splice(0)") == sent
+
+    choose(page, encoded(face(3)), "first.png")
+    wait(["first.png"])
+    page.evaluate("isHeld = true")
+    choose(page, encoded(face(4)), "second.png")
+    expect(status).to_have_text("Looking at the photo…")
+    page.evaluate("isHeld = false")
+    page.evaluate(change)  # before the network has looked at it
+    wait(["second.png", "second.png"])
+    name, second = saved(page, "save-labels")
+    assert name == "second_labels.png"
+
+    # While the photo that is shown is copied for the network on the other device.
+    for name, photo, after in (("notes.txt", b"no photo", ["copy"]), ("third.png", None, [])):
+        page.evaluate("gate = new Promise((resolve) => (open = resolve)), held = 0")
+        page.evaluate(change)
+        page.wait_for_function("held", timeout=SECONDS * 1000)
+        choose(page, photo or encoded(face(5)), name)
+        if not photo:
+            wait([name])
+        else:
+            expect(page.get_by_role("alert")).to_contain_text("is no photo")
+            page.evaluate("sent.splice(0)")
+        page.evaluate("gate = open()")
+        if photo:
+            page.wait_for_function("sent.length", timeout=SECONDS * 1000)
+        expect(status).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+        assert page.evaluate("sent.splice(0)")[:1] == after
+        _, labels = saved(page, "save-labels")
+        is_second = labels.size == second.size and (np.asarray(labels) == second).mean() >= ENOUGH
+        assert is_second == bool(photo)
+    expect(work).to_have_attribute("data-state", "ready")
+    context.close()
+
+
 def test_a_device_that_cannot_be_loaded_leaves_the_one_before(
     browser: sync_api.Browser, server: serve.Server
 ) -> None:

@@ -38,7 +38,9 @@ let camera;
 /** @type {Blob[]} */
 let faces = [];
 /** @type {File | Blob | undefined} */
-let waiting; // chosen while the network was being loaded
+let waiting; // the last that was chosen, until the network has looked at it
+/** @type {ImageBitmap | undefined} */
+let seen; // the photo that the network has looked at
 let stem = 'photo'; // of the names of files that are saved
 let isSized = false; // whether the person chose the size of the live picture
 
@@ -84,6 +86,7 @@ async function hasGpu() {
  */
 async function load(device, spare) {
   work.dataset.state = 'loading';
+  seen = undefined;
   try {
     const { threads } = await engine.load(device, onProgress);
     const { equal, total, perPixel } = await engine.check(faces[0]);
@@ -133,10 +136,18 @@ async function changeDevice() {
   forgive();
   await freeze();
   await load(device, before);
+  await (waiting ? choose(waiting) : lookAgain());
+}
+
+/** Has a network that was loaded anew look at the photo that is shown, unless another one is chosen. */
+async function lookAgain() {
   const bitmap = panes[0].photo;
-  if (waiting) await choose(waiting);
-  if (!bitmap || panes[0].photo !== bitmap) return;
-  const answer = await engine.photo({ bitmap: await createImageBitmap(bitmap) });
+  if (!bitmap) return;
+  const isWanted = () => panes[0].photo === bitmap && seen !== bitmap && !waiting && work.dataset.state === 'ready';
+  if (!isWanted()) return;
+  const copy = await createImageBitmap(bitmap);
+  if (!isWanted()) return copy.close();
+  const answer = await engine.photo({ bitmap: copy });
   if (answer.outdated) return;
   showPhoto(answer.bitmap, answer.ms, answer.runs);
   await Promise.all(shown().map(label));
@@ -178,22 +189,24 @@ function build() {
 /** @param {Blob} file */
 async function choose(file) {
   forgive();
+  waiting = file;
+  if (work.dataset.state === 'ready') await freeze();
   if (work.dataset.state === 'failed') return complain(new PhotoError(NOT_LOADED));
-  if (work.dataset.state === 'loading') {
-    waiting = file;
-    return say('The photo is labelled as soon as the network is loaded.');
-  }
-  waiting = undefined;
-  await freeze();
+  if (work.dataset.state === 'loading') return say('The photo is labelled as soon as the network is loaded.');
+  if (waiting !== file) return;
   say('Looking at the photo…');
   try {
     const { outdated, bitmap, ms, runs } = await engine.photo({ file });
+    if (waiting === file) waiting = undefined;
     if (outdated) return;
     stem = 'name' in file ? String(file.name).replace(/\.\w+$/, '').slice(0, 80) || 'photo' : 'photo';
     showPhoto(bitmap, ms, runs);
     await Promise.all(shown().map(label));
   } catch (error) {
     complain(error);
+    if (error instanceof Stopped) return; // it is chosen again when the network is loaded
+    if (waiting === file) waiting = undefined;
+    await lookAgain().catch(complain);
   }
 }
 
@@ -201,6 +214,8 @@ async function choose(file) {
 function showPhoto(bitmap, ms, runs) {
   const old = panes[0].photo;
   panes.forEach((pane) => pane.setPhoto(bitmap));
+  seen = bitmap;
+  allowSaving();
   if (old !== bitmap) old?.close();
   find('welcome').hidden = true;
   for (const id of ['panes', 'tools', 'panel']) find(id).hidden = false;
@@ -216,7 +231,11 @@ async function label(pane) {
   pane.figure.ariaBusy = 'true';
   const isWanted = () => pane.photo === photo && !camera.isOn;
   const size = pane.wanted;
-  const onBand = (/** @type {any} */ part) => isWanted() && pane.wanted.rows === size.rows && pane.setBand(part);
+  const onBand = (/** @type {any} */ part) => {
+    if (!isWanted() || pane.wanted.rows !== size.rows) return;
+    pane.setBand(part);
+    allowSaving();
+  };
   const answer = await engine.labels(pane.id, size, onBand);
   if (answer.outdated || !isWanted()) return;
   pane.figure.ariaBusy = 'false';
@@ -228,11 +247,17 @@ async function label(pane) {
 /** @param {Pane} pane @param {any} answer @param {number} ms of the decoder */
 function showLabels(pane, { labels, rows, columns }, ms) {
   pane.setLabels(labels, { rows, columns }, ms);
+  allowSaving();
   if (pane.id === 0) {
     legend.setShares(shares(labels, model.class_names.length));
     find('ms-decoder').textContent = milliseconds(ms);
     find('decoder-size').textContent = `at ${sizeText(rows, columns)}`;
   }
+}
+
+/** What is saved is whole. */
+function allowSaving() {
+  document.querySelectorAll('[data-do^=save]').forEach((/** @type {any} */ button) => (button.disabled = !panes[0].isWhole));
 }
 
 /** Says in words what the picture shows. @param {Pane} pane */

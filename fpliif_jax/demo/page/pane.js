@@ -21,6 +21,15 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+/** Painted labels in another size, for rows of that size to go over. @param {OffscreenCanvas | undefined} before @param {Size} size */
+function resized(before, { rows, columns }) {
+  const made = new OffscreenCanvas(columns, rows);
+  const context = made.getContext('2d');
+  if (context) context.imageSmoothingEnabled = false; // a label is a square
+  if (before) context?.drawImage(before, 0, 0, columns, rows);
+  return made;
+}
+
 export class Pane {
   /**
    * @param {number} id @param {number} step of the slider @param {Look} look shared by all panes
@@ -35,6 +44,8 @@ export class Pane {
     /** @type {Uint8Array | undefined} */
     this.labels = undefined;
     this.size = { rows: 0, columns: 0 };
+    /** @type {(Size & {labels: Uint8Array, end: number}) | undefined} a label map of which the rows up to `end` are there */
+    this.partial = undefined;
     /** @type {Cell | undefined} */
     this.cell = undefined;
     /** @type {OffscreenCanvas | undefined} the labels, or those that are there, as they are painted */
@@ -62,6 +73,11 @@ export class Pane {
     return labelSize(width, height, longestSide(Number(this.slider.value)));
   }
 
+  /** Whether the labels that are shown are a whole label map. */
+  get isWhole() {
+    return this.labels !== undefined && !this.partial;
+  }
+
   /** @param {number} step */
   set step(step) {
     this.slider.value = `${step}`;
@@ -72,7 +88,7 @@ export class Pane {
   setPhoto(photo) {
     const isOther = this.photo?.width !== photo.width || this.photo?.height !== photo.height;
     this.photo = photo;
-    this.labels = this.colours = undefined;
+    this.labels = this.partial = this.colours = undefined;
     this.lines = [];
     if (isOther) this.cell = undefined;
     this.canvas.style.setProperty('--aspect', `${photo.width / photo.height}`);
@@ -82,6 +98,7 @@ export class Pane {
   /** @param {Uint8Array} labels @param {Size} size @param {number} ms */
   setLabels(labels, { rows, columns }, ms) {
     this.labels = labels;
+    this.partial = undefined;
     if (rows !== this.size.rows || columns !== this.size.columns) this.cell = this.#moved(rows, columns);
     this.size = { rows, columns };
     this.ms.textContent = milliseconds(ms);
@@ -94,28 +111,33 @@ export class Pane {
    */
   setBand({ band, top, rows, columns }) {
     if (top === 0) {
-      const before = this.colours;
-      this.colours = new OffscreenCanvas(columns, rows);
-      const context = this.colours.getContext('2d');
-      if (context) context.imageSmoothingEnabled = false;
-      if (before) context?.drawImage(before, 0, 0, columns, rows);
+      this.partial = { labels: new Uint8Array(rows * columns), rows, columns, end: 0 };
+      this.colours = resized(this.colours, this.partial);
       this.lines = [];
     }
-    const pixels = paint(band, this.model.colours, this.look.hidden);
-    const count = band.length / columns;
-    this.colours?.getContext('2d')?.putImageData(new ImageData(pixels, columns, count), 0, top);
-    this.ms.textContent = `${Math.round(((top + count) / rows) * 100)} %`;
+    const { partial } = this;
+    if (partial?.end !== top || partial.rows !== rows) return; // of a map whose first rows nobody wanted
+    partial.labels.set(band, top * columns);
+    partial.end = top + band.length / columns;
+    this.#put(band, columns, top);
+    this.ms.textContent = `${Math.round((partial.end / rows) * 100)} %`;
     this.draw();
   }
 
   /** Is called where labels or look have changed. */
   repaint() {
-    if (!this.labels) return this.draw();
+    const { labels, partial } = this;
     const { rows, columns } = this.size;
-    const pixels = paint(this.labels, this.model.colours, this.look.hidden);
-    this.colours = new OffscreenCanvas(columns, rows);
-    this.colours.getContext('2d')?.putImageData(new ImageData(pixels, columns, rows), 0, 0);
-    this.lines = this.look.outlines ? borders(this.labels, rows, columns, this.look.hidden) : [];
+    this.colours = undefined;
+    if (labels) {
+      this.colours = new OffscreenCanvas(columns, rows);
+      this.#put(labels, columns, 0);
+    }
+    if (partial) {
+      this.colours = resized(this.colours, partial);
+      this.#put(partial.labels.subarray(0, partial.end * partial.columns), partial.columns, 0);
+    }
+    this.lines = labels && !partial && this.look.outlines ? borders(labels, rows, columns, this.look.hidden) : [];
     this.draw();
   }
 
@@ -174,6 +196,13 @@ export class Pane {
   /** The middle of a pixel, in shares of the sides. @param {Cell} cell */
   centre({ row, column }) {
     return { x: (column + 0.5) / this.size.columns, y: (row + 0.5) / this.size.rows };
+  }
+
+  /** Paints whole rows of labels. @param {Uint8Array} labels @param {number} columns @param {number} top */
+  #put(labels, columns, top) {
+    const pixels = paint(labels, this.model.colours, this.look.hidden);
+    const image = new ImageData(pixels, columns, labels.length / columns);
+    this.colours?.getContext('2d')?.putImageData(image, 0, top);
   }
 
   #sayWanted() {

@@ -15,7 +15,7 @@ function download(blob, name) {
 
 /** The photo at its own size with the labels over it. @param {import('./pane.js').Pane} pane @param {string} stem */
 export async function saveOverlay(pane, stem) {
-  if (!pane.photo) return;
+  if (!pane.photo || !pane.isWhole) return;
   const scale = Math.min(1, LONGEST / Math.max(pane.photo.width, pane.photo.height));
   const [width, height] = [pane.photo.width, pane.photo.height].map((side) => Math.max(1, Math.round(side * scale)));
   const canvas = new OffscreenCanvas(width, height);
@@ -27,7 +27,7 @@ export async function saveOverlay(pane, stem) {
 
 /** The label map as `python -m fpliif_jax.predict` writes it. @param {import('./pane.js').Pane} pane @param {string} stem */
 export async function saveLabels(pane, stem) {
-  if (!pane.labels) return;
+  if (!pane.labels || !pane.isWhole) return;
   const { rows, columns } = pane.size;
   download(await palettePng(pane.labels, rows, columns, pane.model.colours), `${stem}_labels.png`);
 }
