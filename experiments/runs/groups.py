@@ -55,11 +55,12 @@ class Group:
 def group_runs(runs: Sequence[Run]) -> list[Group]:
     """Puts together the runs of one experiment, in the order of their first runs.
 
-    Two runs belong together if their configs differ in nothing but the seed, what follows it, where data lie,
-    the number of threads and of pictures, and a number where the other leaves it to the program; and if they were
-    trained in the same framework, trained and evaluated on the same data (by fingerprint, by whose left its classes
-    mean, and by digest where both have it) and have as many parameters. A run without a digest joins those with one,
-    and an unfinished run the finished ones, where there is only one such group. Broken runs are in no group.
+    Two runs belong together if they lie in the same study, or in none; if their configs differ in nothing but the
+    seed, what follows it, where data lie, the number of threads and of pictures, and a number where the other leaves
+    it to the program; and if they were trained in the same framework, trained and evaluated on the same data (by
+    fingerprint, by whose left its classes mean, and by digest where both have it) and have as many parameters. A run
+    without a digest joins those with one, and an unfinished run the finished ones, where there is only one such
+    group. Broken runs are in no group.
     """
     by_config: dict[str, list[Run]] = {}
     for run in runs:
@@ -67,7 +68,8 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
             settings = flatten_config(_without_numbers(_without_seeds(run.config)))
             # A field that is None is one that earlier versions did not have.
             settings = {name: value for name, value in settings.items() if value is not None}
-            key = json.dumps(settings, sort_keys=True)
+            # What was planned, and what is judged together, is a study's own.
+            key = json.dumps([str(run.study), settings], sort_keys=True)
             by_config.setdefault(key, []).append(run)
     grouped = []
     for same in itertools.chain.from_iterable(map(_by_numbers, by_config.values())):

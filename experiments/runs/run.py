@@ -24,6 +24,8 @@ class Run:
       results: results.json, checked: every score is None or in [0, 1], and that of its matrices.
       environment: environment.json.
       metrics: the records of metrics.jsonl, checked: each with 'step' and 'split', steps in order.
+      study: the innermost folder, at or above its own and within where runs were looked for, that a study was started
+        in; None without one.
     """
 
     path: pathlib.Path
@@ -34,6 +36,7 @@ class Run:
     results: dict[str, Any] | None
     environment: dict[str, Any] | None
     metrics: tuple[dict[str, Any], ...]
+    study: pathlib.Path | None = None
 
     @property
     def seed(self) -> int | None:

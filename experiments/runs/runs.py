@@ -21,6 +21,7 @@ from fpliif_jax.experiments.runs.bounded_files import (
 )
 from fpliif_jax.experiments.runs.run import Run, RunError, printable, stated_frameworks
 from fpliif_jax.experiments.runs.schema import (
+    STUDY_FILES,
     check_config,
     check_environment,
     check_record,
@@ -49,7 +50,8 @@ def read_runs(root: pathlib.Path | str) -> list[Run]:
     for folder, problem in _run_folders(root):
         inside = root.resolve().name if folder == root else folder.relative_to(root).as_posix()
         name = printable(inside)
-        read.append(_read_run(folder, name) if problem is None else _broken(folder, name, problem))
+        run = _read_run(folder, name) if problem is None else _broken(folder, name, problem)
+        read.append(dataclasses.replace(run, study=_study_folder(folder, root)))
     return sorted(read, key=lambda run: _natural(run.name))
 
 
@@ -74,6 +76,13 @@ def _run_folders(root: pathlib.Path) -> Iterator[tuple[pathlib.Path, str | None]
                 waiting.append(path)
             elif entry.is_symlink() and _holds_run(path):
                 yield path, "the folder is a link, which is not followed; copy or mount it instead"
+
+
+def _study_folder(folder: pathlib.Path, root: pathlib.Path) -> pathlib.Path | None:
+    """The innermost folder of a study that a run's folder lies in, or is."""
+    levels = (folder, *folder.parents)[: len(folder.relative_to(root).parts) + 1]
+    studies = (one for one in levels if any((one / name).is_file() for name in STUDY_FILES))
+    return next(studies, None)
 
 
 def _holds_run(path: pathlib.Path) -> bool:

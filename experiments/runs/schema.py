@@ -21,6 +21,8 @@ from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config
 from fpliif_jax.run_folder.same_run import is_free
 
+# What was started in a folder, and what was planned before: either makes it the folder of a study.
+STUDY_FILES = ("study.json", "plan.json")
 SEED_SOURCES = ("initialisation", "data_order", "augmentation")
 # Model and framework of label maps that were made elsewhere and scored here (`experiments.score`): of their training
 # nothing is known.

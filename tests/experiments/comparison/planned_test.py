@@ -471,3 +471,19 @@ def test_a_plan_that_cannot_be_read_gives_no_verdicts(tmp_path: pathlib.Path, ta
     assert {row.verdict for row in rows} <= {None, "not comparable"}
     assert not report.groups[0].comparable
     assert "its plan.json cannot be read" in report.groups[0].reasons
+
+
+def test_studies_with_runs_of_one_config_keep_their_own_runs(tmp_path: pathlib.Path) -> None:
+    for folder, shift in (("first", 0.0), ("second", 1.0)):
+        _write_plan(tmp_path / folder, _CONTENT)
+        for name, scores in _SCORES.items():
+            for seed, score in enumerate(scores):
+                _write_run(tmp_path / folder, name, seed, score + shift)
+    report, _ = analyse(tmp_path)
+    assert [plan.folder for plan in report.plans] == ["first", "second"]
+    for plan in report.plans:
+        assert (plan.finished, plan.missing) == (12, [])
+        assert [one.answer for one in plan.questions].count(Answer.AS_EXPECTED) == 3
+        assert {one.pairs for one in plan.questions} == {4}
+    assert len(report.groups) == 6
+    assert all(not group.duplicate_seeds for group in report.groups)
