@@ -203,7 +203,7 @@ def _incomplete(
 
 def _commands(studies: Sequence[study_file.Study], runs: Sequence[Run]) -> list[str]:
     """What was typed, once each: the studies' commands, then those of all runs."""
-    commands = [study.command for study in studies]
+    commands = [study.command for study in studies if study.command]
     commands += [
         run.environment["command"]
         for run in runs

@@ -27,11 +27,13 @@ from fpliif_jax.experiments.runs.bounded_files import (
     parse_json,
     read_bytes,
 )
+from fpliif_jax.experiments.runs.schema import STUDY_FILES
 from fpliif_jax.run_folder import config_fields, run_record
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.same_run import goes_on_with
 
-NAME = "plan.json"
+NAME = STUDY_FILES[1]
+_START = "train.init_from"
 _FORM = 1
 _KEYS = ("name", "scale", "plan", "text", "configs", "runs")
 _LIMIT = 16 * MEBIBYTE
@@ -120,20 +122,27 @@ class Version:
         Returns:
           (field, value, planned value); fields that the plan does not know came with later code, which its commit says.
         """
-        name = run.split("/")[0]
-        needs = {variant.name: variant.needs for variant in self.table.variants}
-        own = _planned_fields(config)
+        name, _, seed = run.partition("/seed")
+        needs = {variant.name: variant.needs for variant in self.table.variants}.get(name)
+        own, planned_fields = _planned_fields(config), dict(self.configs.get(name, {}))
+        differences: list[tuple[str, Any, Any]] = []
+        if seed and str(config.get("seed")) != seed:
+            differences.append(
+                ("seed", config.get("seed"), int(seed) if seed.isdecimal() else seed)
+            )
+        if needs is not None:  # it starts from the run of the same seed, wherever the study lies
+            planned_fields.pop(_START, None)
+            first, start = f"{needs}/seed{seed}", own.get(_START)
+            if pathlib.PurePosixPath(str(start)).parts[-2:] != tuple(first.split("/")):
+                differences.append((_START, start, first))
 
-        def is_of_the_run(field: str) -> bool:
-            """Whether it follows the run's seed, or is the place of the run of the plan that it starts from."""
-            if field == "train.init_from":
-                return needs.get(name) is not None
+        def follows_seed(field: str) -> bool:
             return config_fields.has_role(field, Role.SEED) and own.get(field) == config.get("seed")
 
-        return [
+        return differences + [
             (field, own.get(field), planned)
-            for field, planned in self.configs.get(name, {}).items()
-            if not goes_on_with(field, own.get(field), planned) and not is_of_the_run(field)
+            for field, planned in planned_fields.items()
+            if not goes_on_with(field, own.get(field), planned) and not follows_seed(field)
         ]
 
 

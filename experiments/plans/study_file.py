@@ -14,9 +14,10 @@ from fpliif_jax.experiments.runs.bounded_files import (
     parse_json,
     read_bytes,
 )
+from fpliif_jax.experiments.runs.schema import STUDY_FILES
 from fpliif_jax.run_folder.run_record import write_json
 
-_NAME = "study.json"
+_NAME = STUDY_FILES[0]
 _LIMIT = 4 * MEBIBYTE
 _DEPTH = 3  # folders of studies inside the folder of a report
 
@@ -46,9 +47,13 @@ class Study:
 
     def variant_of(self, run_name: str) -> Variant | None:
         """The line of the table that a run (path from the common root) belongs to."""
-        inside = run_name.removeprefix(f"{self.folder}/") if self.folder else run_name
+        name = self.inside(run_name).split("/")[0]
         variants = self.table.variants if self.table else ()
-        return next((one for one in variants if one.name == inside.split("/")[0]), None)
+        return next((one for one in variants if one.name == name), None)
+
+    def inside(self, run_name: str) -> str:
+        """The name of a run within the study."""
+        return run_name.removeprefix(f"{self.folder}/") if self.folder else run_name
 
     def holds(self, run_name: str) -> bool:
         """Whether a run lies in the study's folder."""
@@ -70,24 +75,41 @@ def write_study(workdir: pathlib.Path, study: Study) -> None:
 
 
 def read_studies(root: pathlib.Path) -> tuple[list[Study], list[str]]:
-    """The studies in a folder and a few levels below it, and what is wrong with files that are none."""
+    """The studies in a folder and a few levels below it, and what is wrong with files that are none.
+
+    A folder with a plan is a study also where its study.json is missing or cannot be read.
+    """
     studies, problems = [], []
     for depth in range(_DEPTH + 1):
-        for path in sorted(root.glob("/".join(["*"] * depth + [_NAME]))):
-            folder = path.parent.relative_to(root).as_posix()
-            name = "" if folder == "." else folder
+        patterns = ["/".join(["*"] * depth + [name]) for name in STUDY_FILES]
+        for folder in sorted({path.parent for one in patterns for path in root.glob(one)}):
+            inside = folder.relative_to(root).as_posix()
+            name = "" if inside == "." else inside
             plan, plan_problem = None, ""
             try:
-                plan = frozen_plan.read_frozen(path.parent, root)
+                plan = frozen_plan.read_frozen(folder, root)
             except UnreadableError as error:
                 plan_problem = str(error)
-                problems.append(f"{path.parent.relative_to(root)}/{error}".removeprefix("./"))
+                problems.append(f"{inside}/{error}".removeprefix("./"))
+            study = _of_plan(name, plan, plan_problem)
             try:
-                content = parse_json(read_bytes(path, root, _LIMIT), _NAME)
-                studies.append(_parse(name, content, plan, plan_problem))
+                content = parse_json(read_bytes(folder / _NAME, root, _LIMIT), _NAME)
+                study = _parse(name, content, plan, plan_problem)
+            except FileNotFoundError:
+                pass
             except UnreadableError as error:
-                problems.append(f"{path.relative_to(root)}: {error}")
+                problems.append(f"{(folder / _NAME).relative_to(root)}: {error}")
+            if study is not None:
+                studies.append(study)
     return studies, problems
+
+
+def _of_plan(folder: str, plan: FrozenPlan | None, plan_problem: str) -> Study | None:
+    """What is known of a study by its plan alone; None without a plan."""
+    if plan is not None:
+        last = plan.last
+        return Study(folder, last.table, last.scale, last.moment.command, last.runs, plan)
+    return Study(folder, None, "", "", (), None, plan_problem) if plan_problem else None
 
 
 def _parse(folder: str, content: Any, plan: FrozenPlan | None, plan_problem: str) -> Study:

@@ -487,3 +487,69 @@ def test_studies_with_runs_of_one_config_keep_their_own_runs(tmp_path: pathlib.P
         assert {one.pairs for one in plan.questions} == {4}
     assert len(report.groups) == 6
     assert all(not group.duplicate_seeds for group in report.groups)
+
+
+def test_a_run_of_another_seed_than_its_name_says_is_not_the_planned_one(
+    tmp_path: pathlib.Path,
+) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    shutil.rmtree(tmp_path / "none" / "seed1")
+    config = config_of(seed=7, loss__edge_weight=_WEIGHTS["none"])
+    scores = {"256": 76.4, "512": 76.5, "192to256": 75.4}
+    write_run(tmp_path / "none" / "seed1", config, scores)
+    plan, questions, _ = _plan(tmp_path)
+    marks = {(one.field, one.value, one.planned, *one.runs) for one in plan.marks}
+    assert ("config.seed", "7", "1", "none/seed1") in marks
+    assert questions["none"].answer == Answer.INCONCLUSIVE
+    assert questions["forty"].answer == Answer.AS_EXPECTED
+
+
+@pytest.mark.parametrize(
+    "start", [None, "", "study/base/seed2", "study/other/seed3", "seed3", "study/base/seed3/x"]
+)
+def test_a_run_starts_from_the_run_of_the_plan_that_it_needs(start: str | None) -> None:
+    content = json.loads(json.dumps(_CONTENT))
+    content["variants"]["none"]["needs"] = "base"
+    table = plan_file.plan_of(content, "edges", "edges.toml")
+    configs = {one.name: flatten_config(config_of(seed=0)) for one in table.variants}
+    version = frozen_plan.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
+    run = flatten_config(config_of(seed=3)) | {"train.init_from": "study/base/seed3"}
+    assert version.differences("none/seed3", run) == []
+    run["train.init_from"] = start
+    assert version.differences("none/seed3", run) == [("train.init_from", start, "base/seed3")]
+    del run["train.init_from"]
+    assert version.differences("none/seed3", run) == [("train.init_from", None, "base/seed3")]
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"table": "none"}'])
+def test_a_plan_is_read_without_its_study_file(tmp_path: pathlib.Path, content: str | None) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    expected = _plan(tmp_path)[:2]
+    if content is None:
+        (tmp_path / "study.json").unlink()
+    else:
+        (tmp_path / "study.json").write_text(content, "utf-8")
+    assert _plan(tmp_path)[:2] == expected
+    ((study,), problems) = study_file.read_studies(tmp_path)
+    assert (study.scale, study.command, len(study.jobs)) == ("paper", "typed", 12)
+    assert len(problems) == (content is not None)
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_a_plan_that_cannot_be_read_counts_without_its_study_file(
+    tmp_path: pathlib.Path, content: str | None
+) -> None:
+    (tmp_path / "plan.json").write_text("{", "utf-8")
+    if content is not None:
+        (tmp_path / "study.json").write_text(content, "utf-8")
+    variant = table_named("table5").variants[-1]
+    for seed, score in enumerate((92.3, 92.4, 92.5)):
+        folder = tmp_path / variant.name / f"seed{seed}"
+        write_run(folder, config_of(variant, seed=seed), {"256": score})
+    report, _ = analyse(tmp_path)
+    assert "nothing is judged" in " ".join(report.summary)
+    assert "its plan.json cannot be read" in report.groups[0].reasons
+    rows = [row for table in report.tables for row in table.rows if row.system == "ours"]
+    assert {row.verdict for row in rows} <= {None, "not comparable"}
