@@ -17,6 +17,9 @@ from fpliif_jax.experiments.runs.schema import ELSEWHERE, FRAMEWORKS
 from fpliif_jax.run_folder.run_config import flatten_config
 
 _UNREADABLE = "its plan.json cannot be read"
+_MISSING = "missing or of other settings"
+# Runs as planned that the others cannot be pooled with.
+APART = "apart from the others (of other data, parameters or framework)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +120,9 @@ def make_lines(groups: Sequence[Group], studies: Sequence[Study]) -> list[Line]:
     """A line for each group that has finished runs; labels tell frameworks apart where not all are JAX."""
     finished = [group for group in groups if group.finished]
     shows_framework = any(group.framework != "jax" for group in finished)
+    runs = [run for group in finished for run in group.finished]
     return [
-        _line(f"g{index}", MeasuredGroup(group), studies, shows_framework)
+        _line(f"g{index}", MeasuredGroup(group), studies, shows_framework, runs)
         for index, group in enumerate(finished)
     ]
 
@@ -142,7 +146,11 @@ def published_table(line: Line) -> Table | None:
 
 
 def _line(
-    identifier: str, measured: MeasuredGroup, studies: Sequence[Study], shows_framework: bool
+    identifier: str,
+    measured: MeasuredGroup,
+    studies: Sequence[Study],
+    shows_framework: bool,
+    finished: Sequence[Run],
 ) -> Line:
     framework = FRAMEWORKS[measured.group.framework] if shows_framework else ""
     first = next(iter(measured.runs.values()))
@@ -151,7 +159,7 @@ def _line(
     if planned is not None:
         label = f"{planned.label} ({framework})" if framework else planned.label
         variant = planned if study.table.is_published else None
-        seeds, obstacle = _judged_seeds(study, planned, measured)
+        seeds, obstacle = _judged_seeds(study, planned, measured, finished)
         return Line(identifier, label, measured, variant, planned, seeds, obstacle, framework)
     variant = deviations.variant_of(measured.results["config"])
     label = _group_label(measured.group, framework)
@@ -160,21 +168,32 @@ def _line(
 
 
 def _judged_seeds(
-    study: Study, variant: Variant, measured: MeasuredGroup
+    study: Study, variant: Variant, measured: MeasuredGroup, finished: Sequence[Run]
 ) -> tuple[frozenset[int] | None, str]:
-    """The seeds of runs that were planned before the first run and are as planned, and why they are too few."""
+    """The seeds of runs that were planned before the first run and are as planned, and why they are too few.
+
+    Of all `finished` runs those that are as planned and not in this group are apart from it.
+    """
     if study.plan is None:
         return None, _UNREADABLE if study.plan_problem else ""
     first = study.plan.first
     planned = {run for run in first.runs if run.startswith(f"{variant.name}/seed")}
-    seeds = []
-    for seed, run in measured.runs.items():
-        name = run.name.removeprefix(f"{study.folder}/") if study.folder else run.name
-        config = flatten_config(run.results["config"])
-        if name in planned and not first.differences(name, config):
-            seeds.append(seed)
+
+    def is_as_planned(run: Run) -> bool:
+        name = study.inside(run.name)
+        return name in planned and not first.differences(
+            name, flatten_config(run.results["config"])
+        )
+
+    seeds = [seed for seed, run in measured.runs.items() if is_as_planned(run)]
+    own = {run.name for run in measured.group.finished}
+    apart = sum(
+        study.holds(run.name) and is_as_planned(run) for run in finished if run.name not in own
+    )
     missing = len(planned) - len(seeds)
-    obstacle = f"{missing} of {len(planned)} planned runs are missing or of other settings"
+    reasons = [_MISSING] if missing > apart else []
+    reasons += [APART] if apart else []
+    obstacle = f"{missing} of {len(planned)} planned runs are {', or '.join(reasons)}"
     return frozenset(seeds), obstacle if missing else ""
 
 

@@ -5,11 +5,12 @@ welcome answer would find differences that are none. Everything else is shown wi
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.experiments.comparison.lines import Line, study_of
+from fpliif_jax.experiments.comparison.lines import APART, Line, study_of
 from fpliif_jax.experiments.comparison.planned_study import (
     Addition,
     Answer,
@@ -86,7 +87,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
 
 def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
     plan = study.plan
-    runs = {_inside(study, run.name): run for line in lines for run in line.measured.runs.values()}
+    runs = {study.inside(run.name): run for line in lines for run in line.measured.runs.values()}
     known = set(plan.last.runs)
     differences = {
         name: plan.last.differences(name, flatten_config(run.results["config"]))
@@ -124,14 +125,26 @@ def _questions(
     """All questions with their answers; on runs of other settings than planned, `unlike`, nothing rests."""
     plan = study.plan
     planned_runs, all_runs = frozenset(plan.first.runs), frozenset(plan.last.runs)
-    by_variant: dict[str, Line] = {}
+    known: dict[str, list[tuple[Line, frozenset[str]]]] = {}
     for line in lines:
-        names = {_inside(study, run.name) for run in line.measured.runs.values()}
-        if line.planned is not None and not names <= unlike:
-            by_variant.setdefault(line.planned.name, line)
+        names = frozenset(study.inside(run.name) for run in line.measured.runs.values()) - unlike
+        if line.planned is not None and names:
+            known.setdefault(line.planned.name, []).append((line, names))
+    # Runs that cannot be pooled are lines of their own: the one with most of the planned runs stands for its variant.
+    of_variant = {
+        name: max(of_it, key=lambda one: len(one[1] & planned_runs))
+        for name, of_it in known.items()
+    }
+    by_variant = {name: line for name, (line, _) in of_variant.items()}
+    apart = frozenset(
+        run
+        for name, of_it in known.items()
+        for _, names in of_it
+        for run in names - of_variant[name][1]
+    )
     labels = {variant.name: variant.label for variant in plan.last.table.variants}
     planned = [
-        _compared(one, study, by_variant, labels, planned_runs, unlike, "")
+        _compared(one, study, by_variant, labels, planned_runs, unlike, apart, "")
         for one in plan.first.questions
     ]
     # The p-value of a question that cannot be answered yet is none.
@@ -145,12 +158,14 @@ def _questions(
     dates = {name: version.moment.date for version, what in plan.added() for name in what.questions}
     later = [one for one in plan.last.questions if one.name not in names]
     exploratory = [
-        _compared(one, study, by_variant, labels, all_runs, unlike, dates.get(one.name, ""))
+        _compared(one, study, by_variant, labels, all_runs, unlike, apart, dates.get(one.name, ""))
         for one in later
     ]
     if all_runs != planned_runs:  # what the runs that were added later say to what was planned
         more = [
-            _compared(one, study, by_variant, labels, all_runs, unlike, plan.last.moment.date)
+            _compared(
+                one, study, by_variant, labels, all_runs, unlike, apart, plan.last.moment.date
+            )
             for one in plan.first.questions
         ]
         before = {one.name: one.pairs for one in planned}
@@ -167,6 +182,7 @@ def _compared(
     labels: Mapping[str, str],
     runs: frozenset[str],
     unlike: frozenset[str],
+    apart: frozenset[str],
     added: str,
 ) -> AnsweredQuestion:
     """A question with its numbers, over some of the runs; not answered yet."""
@@ -186,7 +202,7 @@ def _compared(
             {
                 seed: value
                 for seed, value in (scores.values if scores else {}).items()
-                if _inside(study, line.measured.runs[seed].name) in runs - unlike
+                if study.inside(line.measured.runs[seed].name) in runs - unlike
             }
         )
     margins = [lines[name].margin for name in names if name in lines]
@@ -228,6 +244,7 @@ def _compared(
             pairs,
             len(seeds[0] & seeds[1]),
             {run.split("/")[0] for run in unlike & runs},
+            {run.rpartition("/seed")[2] for run in apart & runs if run.split("/")[0] in names},
         ),
     )
 
@@ -240,8 +257,12 @@ def _obstacle(
     pairs: int,
     planned: int,
     unlike: Collection[str],
+    apart: Collection[str],
 ) -> str:
-    """Why a question cannot be judged; '' where it can; `unlike` are variants with runs of other settings."""
+    """Why a question cannot be judged; '' where it can.
+
+    `unlike` are variants with runs of other settings; `apart` seeds of runs that the others cannot be pooled with.
+    """
     for name, key in zip(names, keys, strict=True):
         if name not in lines:
             settings = " with the planned settings" if name in unlike else ""
@@ -255,7 +276,9 @@ def _obstacle(
         return "the two rest on other label maps"
     if pairs < planned:
         other = " or of other settings" if not unlike.isdisjoint(names) else ""
-        return f"{planned - pairs} of {planned} planned pairs of runs are missing{other}"
+        reasons = [f"missing{other}"] if planned - pairs > len(apart) else []
+        reasons += [APART] if apart else []
+        return f"{planned - pairs} of {planned} planned pairs of runs are {', or '.join(reasons)}"
     if planned < seed_statistics.FEWEST_RUNS:
         return f"{planned} planned pairs of runs are too few for a test"
     return ""
@@ -321,7 +344,7 @@ def _marks(
     named: dict[tuple[str, str, str], list[str]] = {}
     for name, found in differences.items():
         for field, value, planned in found:
-            key = (f"config.{field}", _text(value), _text(planned))
+            key = (f"config.{field}", *_texts(field, value, planned))
             named.setdefault(key, []).append(runs[name].name)
     in_order = [runs[name] for name in plan.last.runs if name in runs and runs[name].environment]
     machine = in_order[0].environment if in_order else {}
@@ -336,7 +359,7 @@ def _marks(
         ]
         for field, value, planned in values:
             if value != planned:
-                named.setdefault((field, _text(value), _text(planned)), []).append(run.name)
+                named.setdefault((field, *_texts(field, value, planned)), []).append(run.name)
     return [Mark(*key, names) for key, names in named.items()]
 
 
@@ -365,7 +388,7 @@ def _power(questions: Sequence[AnsweredQuestion]) -> list[str]:
 
 
 def _needed_text(number: int, one: AnsweredQuestion, level: float) -> str:
-    """'7 runs of each in edges (margin 0.5 points, SD 0.30 of 5 pairs, which may mean 4 to 38)'."""
+    """'7 runs of each in edges (margin 0.5 points, SD 0.30 of 5 pairs, which tell it no better than 4 to 38 runs)'."""
     low, high = (
         power.count_text(power.runs_needed(sd, one.margin, 0.8, level))
         for sd in power.sd_interval(one.sd, one.pairs - 1)
@@ -376,14 +399,17 @@ def _needed_text(number: int, one: AnsweredQuestion, level: float) -> str:
     )
 
 
-def _inside(study: Study, name: str) -> str:
-    """The name of a run within its study."""
-    return name.removeprefix(f"{study.folder}/") if study.folder else name
+def _texts(field: str, *values: Any) -> list[str]:
+    """Values of a field in words; of devices how many there are of each kind."""
+    return [_text(value, field == "devices") for value in values]
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, counts: bool) -> str:
+    if isinstance(value, list) and counts:
+        kinds = Counter(map(str, value)).items()
+        return ", ".join(f"{count} × {kind}" if count > 1 else kind for kind, count in kinds)
     if isinstance(value, list):
-        return ", ".join(dict.fromkeys(map(str, value)))
+        return ", ".join(map(str, value))
     return "not recorded" if value is None else str(value)
 
 

@@ -18,9 +18,9 @@ class AnsweredQuestion:
     """A question, the comparison that is about it, and the answer.
 
     Attributes:
-      name, text: of the question; text '' of a comparison that nobody planned.
+      name, text: of the question.
       a, b: labels; the difference is a − b, seed by seed, in points.
-      expects: of a beside b; '' where nothing was.
+      expects: of a beside b.
       added: date at which it was added to the plan; '' where it was planned from the start.
       pairs, planned_pairs: seeds that both have, and that both were to have.
       difference, interval: and its 95 % interval; None with fewer than three pairs.
@@ -85,7 +85,7 @@ class PlannedStudy:
       additions: what was added later.
       unplanned: finished runs in the study's folder that are in no plan.
       marks: runs of other settings, which no answer rests on, other code or another machine.
-      questions: the planned ones, those added later, then comparisons that nobody planned.
+      questions: the planned ones, then those added later, and planned ones again with runs that were added later.
       power: how many runs are needed for a difference of the margin, in words.
     """
 

@@ -182,7 +182,7 @@ def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path)
     assert {(one.field, one.value, one.planned, *one.runs) for one in plan.marks} == {
         ("commit", "abc", moment.commit, "base/seed2"),
         ("jax", "0.1", moment.versions["jax"], "base/seed2"),
-        ("devices", "NVIDIA H100", "cpu", "base/seed2"),
+        ("devices", "2 × NVIDIA H100", "cpu", "base/seed2"),
     }
     assert any("code or machine than planned: base/seed2" in line for line in study.summary)
 
@@ -428,7 +428,7 @@ def test_what_follows_the_seed_or_the_study_is_as_planned() -> None:
     assert version.differences("base/seed3", moved)[0][0] == "train.init_from"
 
 
-@pytest.mark.parametrize("change", ["missing", "settings"])
+@pytest.mark.parametrize("change", ["missing", "settings", "data"])
 def test_verdicts_on_published_numbers_wait_for_all_planned_runs(
     tmp_path: pathlib.Path, change: str
 ) -> None:
@@ -447,9 +447,17 @@ def test_verdicts_on_published_numbers_wait_for_all_planned_runs(
     if change == "settings":
         config = config_of(variant, seed=3, train__epochs=401)
         write_run(tmp_path / names[3], config, {"256": 92.4})
+    if change == "data":
+        folder = write_run(tmp_path / names[3], config_of(variant, seed=3), {"256": 92.4})
+        results = json.loads((folder / "results.json").read_text("utf-8"))
+        results["parameters"] += 1
+        (folder / "results.json").write_text(json.dumps(results), "utf-8")
     row = analyse(tmp_path)[0].tables[0].rows[0]
     assert row.verdict == "not comparable"
-    assert row.reason == "1 of 4 planned runs are missing or of other settings."
+    why = "missing or of other settings"
+    if change == "data":
+        why = "apart from the others (of other data, parameters or framework)"
+    assert row.reason == f"1 of 4 planned runs are {why}."
 
 
 @pytest.mark.parametrize("table", ["table5", "edges"])
@@ -553,3 +561,38 @@ def test_a_plan_that_cannot_be_read_counts_without_its_study_file(
     assert "its plan.json cannot be read" in report.groups[0].reasons
     rows = [row for table in report.tables for row in table.rows if row.system == "ours"]
     assert {row.verdict for row in rows} <= {None, "not comparable"}
+
+
+def test_lists_of_settings_and_devices_are_written_in_full(tmp_path: pathlib.Path) -> None:
+    frozen = _write_plan(tmp_path, _CONTENT)
+    version = frozen.first
+    configs = {"base": {"eval.sizes": [48, 48]}, "none": {}, "forty": {}}
+    content = dict(version.content, configs=configs)
+    plan = FrozenPlan(dataclasses.replace(version, content=content))
+    study = study_file.Study("", version.table, "paper", "typed", version.runs, plan)
+    study_file.write_study(tmp_path, study)
+    for seed, devices in ((0, ["H100"]), (1, ["H100"] * 4)):
+        config = config_of(seed=seed) | {}
+        config["eval"] = {**config["eval"], "sizes": [48] * 3}
+        write_run(
+            tmp_path / "base" / f"seed{seed}", config, {"256": 80}, environment={"devices": devices}
+        )
+    marks = {one.field: (one.value, one.planned) for one in _plan(tmp_path)[0].marks}
+    assert marks["devices"] == ("4 × H100", "H100")
+    assert marks["config.eval.sizes"] == ("48, 48, 48", "48, 48")
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_planned_runs_on_other_data_are_said_to_be_so(tmp_path: pathlib.Path, first: int) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    path = tmp_path / "none" / f"seed{first}" / "results.json"
+    results = json.loads(path.read_text("utf-8"))
+    results["parameters"] += 1
+    path.write_text(json.dumps(results), "utf-8")
+    _, questions, _ = _plan(tmp_path)
+    assert questions["none"].reason == (
+        "1 of 4 planned pairs of runs are apart from the others (of other data, parameters or framework)"
+    )
+    assert questions["none"].pairs == 3
+    assert questions["forty"].answer == Answer.AS_EXPECTED
