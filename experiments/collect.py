@@ -3,23 +3,39 @@
     python -m experiments.collect runs/photographs --output=experiments/results/photographs
     python -m experiments.collect runs/table5 --output=table5
 
-It copies plan.json and study.json, and of each finished run config.json, results.json, environment.json, metrics.jsonl
-and the confusion matrices of evaluations/: the report of the copy (`--runs=FOLDER`) is that of the study. Left behind
-are weights, pictures, logs, and the places of this machine: paths in configs are emptied, and commands are cut to their
-module. Runs that are copied already are copied again.
+It copies plan.json and study.json, of each finished run config.json, results.json, environment.json, metrics.jsonl and
+the confusion matrices of evaluations/, and what the plan measures besides (cost.json, benchmark.json, robustness.json):
+the report of the copy (`--runs=FOLDER`) is that of the study. Left behind are weights, pictures, logs, and the places
+of this machine: paths in configs are emptied, commands are cut to their module, and of the run that another starts from
+VARIANT/SEED is left. What is copied already is copied again; a copy that has what the study has no more is refused.
 """
 
 import argparse
 import json
 import pathlib
 import shlex
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.weights import shipped
+
+if TYPE_CHECKING:
+    from fpliif_jax.experiments.runs.run import Run
 
 _COMMAND = "experiments.collect"
+_LIMITS = {
+    ".json": 16 * 2**20,
+    ".jsonl": 16 * 2**20,
+    ".npz": 128 * 2**20,
+}  # bytes that reports read
+_START = "train.init_from"
+# Files that a report makes a line of.
+_REPORTED = (
+    *("plan.json", "study.json", "config.json", "results.json"),
+    *("cost.json", "benchmark.json", "robustness.json"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,34 +48,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.plans import frozen_plan
-    from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json
+    from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
     from fpliif_jax.experiments.runs.runs import read_runs
     from fpliif_jax.files import atomic_file
 
     source, output = flags.study.resolve(), flags.output.resolve()
     if output == source or output.is_relative_to(source) or source.is_relative_to(output):
         raise UserError(f"--output={flags.output} lies in the study or around it; give another one")
-    runs = [run for run in read_runs(flags.study) if run.status == "finished"]
-    if not runs:
+    runs = [run for run in read_runs(source) if run.status == "finished"]
+    measured = _measured(source, runs)
+    if not runs and not measured:
         raise UserError(f"{flags.study} has no finished run; there is nothing to collect")
     files = [path for name in ("plan.json", "study.json") for path in source.rglob(name)]
     for run in runs:
         files += [run.path / name for name in ("config.json", "results.json", "environment.json")]
         files += [run.path / "metrics.jsonl", *sorted(run.path.glob("evaluations/*.npz"))]
-    size, places = 0, []
-    for path in files:
-        if not path.is_file():
+    files += measured
+    _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
+    size, places, planned_starts = 0, [], set()
+    for path in files:  # plans come first: they say which starts of runs are published with them
+        try:
+            content = read_bytes(path, source, _LIMITS[path.suffix])
+        except FileNotFoundError:
             continue  # a run of an earlier version may lack it
-        content = path.read_bytes()
         if path.suffix == ".json":
             if path.name == frozen_plan.NAME:
                 frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
             content = parse_json(content, str(path))
             if not isinstance(content, dict):
                 raise UnreadableError(f"{path} is no JSON object")
-            places += _places_of_plan(content) if path.name == "plan.json" else []
-            content = _without_places(path.name, content)
-        target = output / path.resolve().relative_to(source)
+            if path.name == frozen_plan.NAME:
+                places += _places_of_plan(content)
+                planned_starts |= _starts_of_plan(content)
+            content = _without_places(path.name, content, planned_starts)
+        target = output / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file.replacing(target) as file:
             file.write(content)
@@ -68,34 +90,82 @@ def _work(flags: argparse.Namespace) -> None:
         print(
             f"plan.json still names {', '.join(places)}: its digest is of these; see whether they may be published"
         )
-    print(f"{len(runs)} runs, {size / 2**20:.1f} MiB: {flags.output}")
+    others = f", {len(measured)} files of other measurements" if measured else ""
+    print(f"{len(runs)} runs{others}, {size / 2**20:.1f} MiB: {flags.output}")
 
 
-def _without_places(name: str, content: dict[str, Any]) -> bytes:
-    """A file of a run as JSON, without paths of this machine."""
+def _measured(source: pathlib.Path, runs: "Sequence[Run]") -> list[pathlib.Path]:
+    """The files that the plan's further steps left: in the folders of runs, or of variants that are not trained."""
+    from fpliif_jax.experiments.plans import study_file
+
+    files = []
+    for study in study_file.read_studies(source)[0]:
+        for variant in study.table.variants if study.table else ():
+            folders = [source / study.folder / variant.name]
+            if variant.trains:
+                folders = [
+                    run.path
+                    for run in runs
+                    if study.holds(run.name) and study.variant_of(run.name) == variant
+                ]
+            files += [folder / name for folder in folders for _, name in variant.then]
+    return [path for path in dict.fromkeys(files) if path.exists()]
+
+
+def _refuse_leftovers(output: pathlib.Path, targets: Collection[pathlib.Path]) -> None:
+    """Refuses a copy whose report would have more than the study's.
+
+    Raises:
+      UserError: the folder has a run, a plan or a measurement that is not copied now.
+    """
+    folders = {
+        path.parent.relative_to(output).as_posix()
+        for path in output.rglob("*.json")
+        if path.name in _REPORTED and path not in targets
+    }
+    if folders:
+        shown = ", ".join(sorted(folders)[:6]) + (" …" if len(folders) > 6 else "")
+        raise UserError(
+            f"{output} has what is not, or no longer, in the study: {shown}; delete these folders there, or give "
+            "another --output"
+        )
+
+
+def _without_places(name: str, content: dict[str, Any], planned_starts: Collection[str]) -> bytes:
+    """A file of a study as JSON, without paths of this machine."""
     if name == "config.json":
-        _empty_places(content)
-    elif name == "results.json":
-        _empty_places(content["config"])
+        _empty_places(content, planned_starts)
     elif name == "plan.json":  # its digest is of what is planned, and places are no part of that
         for version in (content, *content["additions"]):
             version["frozen"]["command"] = _module_of(version["frozen"]["command"])
-    if isinstance(content.get("command"), str):
-        content["command"] = _module_of(content["command"])
+    elif isinstance(content.get("config"), dict):
+        _empty_places(content["config"], planned_starts)
+    for part in (content, content.get("environment")):  # a benchmark has its environment inside
+        if isinstance(part, dict) and isinstance(part.get("command"), str):
+            part["command"] = _module_of(part["command"])
     return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _empty_places(config: dict[str, Any]) -> None:
+def _empty_places(
+    config: dict[str, Any], planned_starts: Collection[str], prefix: str = ""
+) -> None:
+    """Empties the fields that are places, and shortens the run that it starts from, which is a setting."""
     from fpliif_jax.run_folder.config_fields import Role, has_role
-    from fpliif_jax.run_folder.run_config import flatten_config
 
-    for field in flatten_config(config):
+    for key, value in config.items():
+        field = f"{prefix}{key}"
         if has_role(field, Role.PLACE):
-            *groups, last = field.split(".")
-            node = config
-            for group in groups:
-                node = node[group]
-            node[last] = None
+            config[key] = None
+        elif isinstance(value, dict):
+            _empty_places(value, planned_starts, f"{field}.")
+        elif field == _START and _is_path(value) and value not in planned_starts:
+            path = pathlib.PurePath(value)
+            config[key] = "/".join(path.relative_to(path.anchor).parts[-2:])
+
+
+def _is_path(start: Any) -> bool:
+    """Whether what a run starts from is a folder, and no weights of the package."""
+    return isinstance(start, str) and start != "" and not start.startswith(shipped.PREFIX)
 
 
 def _module_of(command: str) -> str:
@@ -111,18 +181,32 @@ def _module_of(command: str) -> str:
 
 
 def _places_of_plan(plan: dict[str, Any]) -> list[str]:
-    """What a plan.json says of this machine and its digest is of: paths of configs, and fields that are places."""
+    """What a plan.json says of this machine and its digest is of: paths of configs and of runs, and places."""
     from fpliif_jax.run_folder.config_fields import Role, has_role
 
     places = []
     for version in (plan, *plan["additions"]):
         for variant in version["plan"]["variants"].values():
             places += [
-                field for field in variant.get("overrides", {}) if has_role(field, Role.PLACE)
+                field
+                for field, value in variant.get("overrides", {}).items()
+                if has_role(field, Role.PLACE) or (field == _START and _is_path(value))
             ]
             if pathlib.PurePath(variant["config"]).is_absolute():
                 places.append(variant["config"])
+    if any(pathlib.PurePath(start).is_absolute() for start in _starts_of_plan(plan)):
+        places.append(_START)  # given on the command line, to all runs
     return list(dict.fromkeys(places))
+
+
+def _starts_of_plan(plan: dict[str, Any]) -> set[str]:
+    """The folders of runs that its configs start from; runs keep these, or they would not be the planned ones."""
+    starts = (
+        fields.get(_START)
+        for version in (plan, *plan["additions"])
+        for fields in version["configs"].values()
+    )
+    return {start for start in starts if _is_path(start)}
 
 
 if __name__ == "__main__":

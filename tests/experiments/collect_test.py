@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import pytest
 from made_runs import config_of, write_run
@@ -48,14 +49,158 @@ def test_the_copy_has_the_same_report_and_no_places(
     copied = [path for path in output.rglob("*") if path.is_file()]
     assert {path.suffix for path in copied} == {".json", ".jsonl", ".npz"}
     assert not any(b"secret" in path.read_bytes() for path in copied)
-    before, after = (as_json(analyse(folder)[0]) for folder in (study, output))
-    for content in (before, after):
-        del content["root"], content["commands"]
-        for group in content["groups"]:
-            for run in group["runs"]:
-                del run["command"]
-    assert json.dumps(before) == json.dumps(after)
-    assert after["plans"][0]["finished"] == 6
+    report = _report(output)
+    assert report == _report(study)
+    assert json.loads(report)["plans"][0]["finished"] == 6
+
+
+def _report(folder: pathlib.Path) -> str:
+    """All that a report says of a folder, but for places and commands."""
+    content = as_json(analyse(folder)[0])
+    del content["root"], content["commands"]
+    for group in content["groups"]:
+        group["settings"].pop("train.init_from", None)
+        for run in group["runs"]:
+            del run["command"]
+    return json.dumps(content)
+
+
+def test_measurements_without_runs_are_copied(tmp_path: pathlib.Path) -> None:
+    folder, output = tmp_path / "study", tmp_path / "results"
+    table = table_named("table6")
+    study_file.write_study(folder, study_file.Study(str(folder), table, "paper", "typed", ()))
+    for variant in table.variants:
+        for _, name in variant.then:
+            (folder / variant.name).mkdir(exist_ok=True)
+            content = {
+                "config": {
+                    "data": {"manual_dir": "/secret"},
+                    "train": {"init_from": "/secret/a/b"},
+                },
+                "environment": {"device": "A100", "command": "python -m x --output=/secret"},
+                "parameters": 2283019,
+                "rows": [{"output_size": 256, "gmacs": 1.5321}],
+            }
+            (folder / variant.name / name).write_text(json.dumps(content), "utf-8")
+    collect.main([str(folder), f"--output={output}"])
+    assert not any(b"secret" in path.read_bytes() for path in output.rglob("*.json"))
+    assert _report(output) == _report(folder)
+    assert "1.5321" in _report(output)
+
+
+_NEEDS = {
+    "config": "stn_icnn_helen",
+    "seeds": "0-1",
+    "variants": {"first": {}, "second": {"needs": "first", "then": ["robustness"]}, "drawn": {}},
+}
+
+
+def test_runs_that_start_from_others_keep_which(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, output = tmp_path / "secret", tmp_path / "results"
+    table = plan_file.plan_of(_NEEDS, "mine", "mine.toml")
+    runs = [f"{one.name}/seed{seed}" for one in table.variants for seed in range(2)]
+    configs = {one.name: {"train.init_from": ""} for one in table.variants}
+    configs["drawn"] = {"train.init_from": "weights:drawn"}
+    plan = FrozenPlan(frozen_plan.version_of(table, "paper", "", configs, runs, "typed"))
+    study_file.write_study(
+        folder, study_file.Study(str(folder), table, "paper", "typed", tuple(runs), plan)
+    )
+    starts = {"first": "", "second": str(folder / "first/seed{}"), "drawn": "weights:drawn"}
+    for variant in table.variants:
+        for seed in range(2):
+            start = starts[variant.name].format(seed)
+            config = config_of(variant, seed=seed, train__init_from=start)
+            write_run(folder / variant.name / f"seed{seed}", config, {"canvas": 90 + seed})
+    for seed in range(2):
+        path = folder / f"second/seed{seed}/robustness/robustness.json"
+        path.parent.mkdir()
+        means = {"distance_before": {"mean": 2.0}, "distance_after": {"mean": 3.0 + seed}}
+        content = {"config": config, "overall": {"stn": means}}
+        path.write_text(json.dumps(content), "utf-8")
+    collect.main([str(folder), f"--output={output}"])
+    assert "still names" not in capsys.readouterr().out
+    assert not any(b"secret" in path.read_bytes() for path in output.rglob("*.json"))
+    for name, start in (("second/seed1", "first/seed1"), ("drawn/seed0", "weights:drawn")):
+        for file in ("config.json", "results.json"):
+            content = json.loads((output / name / file).read_text("utf-8"))
+            assert content.get("config", content)["train"]["init_from"] == start
+    assert _report(output) == _report(folder)
+    assert "distance_after" in _report(output)
+
+
+def test_a_start_that_is_planned_is_named_and_kept(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, output = tmp_path / "study", tmp_path / "results"
+    start = "/home/alice/runs/older/seed0"
+    content = {
+        "config": "stn_icnn_helen",
+        "variants": {"a": {"overrides": {"train": {"init_from": start}}}},
+    }
+    table = plan_file.plan_of(content, "mine", "mine.toml")
+    configs = {"a": {"train.init_from": start}}
+    plan = FrozenPlan(frozen_plan.version_of(table, "paper", "", configs, ["a/seed0"], "typed"))
+    study_file.write_study(
+        folder, study_file.Study(str(folder), table, "paper", "typed", ("a/seed0",), plan)
+    )
+    config = config_of(table.variants[0], train__init_from=start)
+    write_run(folder / "a/seed0", config, {"canvas": 90.0})
+    collect.main([str(folder), f"--output={output}"])
+    assert "still names train.init_from:" in capsys.readouterr().out
+    assert _report(output) == _report(folder)
+
+
+@pytest.mark.parametrize(
+    ("start", "kept"),
+    [
+        ("/home/alice/runs/older/seed0/", "older/seed0"),
+        ("~/older/seed0", "older/seed0"),
+        ("/older", "older"),
+        ("seed0", "seed0"),
+        ("weights:drawn", "weights:drawn"),
+        ("", ""),
+        (None, None),
+    ],
+)
+def test_of_the_run_that_another_starts_from_two_names_are_left(
+    start: str | None, kept: str | None
+) -> None:
+    config = {"train": {"init_from": start}}
+    collect._empty_places(config, ())
+    assert config == {"train": {"init_from": kept}}
+
+
+def test_links_out_of_the_study_and_large_files_are_one_line(
+    study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    arguments = [str(study), f"--output={tmp_path / 'results'}"]
+    record = study / "study.json"
+    with record.open("ab") as file:
+        file.truncate(17 * 2**20)
+    with pytest.raises(SystemExit, match=r"study\.json .*large|study\.json .*MiB"):
+        collect.main(arguments)
+    record.unlink()
+    record.symlink_to(tmp_path / "elsewhere.json")
+    (tmp_path / "elsewhere.json").write_text("{}", "utf-8")
+    with pytest.raises(SystemExit, match=r"study\.json is a link out of"):
+        collect.main(arguments)
+
+
+def test_a_copy_with_a_run_that_is_gone_is_refused(
+    study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "results"
+    collect.main([str(study), f"--output={output}"])
+    gone = next(study.glob("*/seed2"))
+    name = gone.relative_to(study).as_posix()
+    shutil.rmtree(gone)
+    with pytest.raises(SystemExit, match=f"no longer, in the study: {name}; delete"):
+        collect.main([str(study), f"--output={output}"])
+    shutil.rmtree(output / name)
+    collect.main([str(study), f"--output={output}"])
+    assert _report(output) == _report(study)
 
 
 def test_mistakes_are_one_line(study: pathlib.Path, tmp_path: pathlib.Path) -> None:
