@@ -33,7 +33,7 @@ def configs_of(
     configs = {}
     variants = tqdm(table.variants, desc="checking settings", unit="variant", leave=False)
     for variant in variants:
-        config = command_line.config_of((*_arguments(variant, scale), *passed_on))
+        config = command_line.config_of((*_arguments(table, variant, scale), *passed_on))
         preflight.check_settings(config)
         text = f"{config.to_json(sort_keys=True)} {variant.then} {variant.needs} {variant.trains}"
         if text in seen:
@@ -81,7 +81,7 @@ def jobs_of(
     variants = [variant for variant in table.variants if variant.name in names]
     seeds_of = {variant.name: variant.seeds or tuple(seeds) for variant in table.variants}
     jobs = [
-        _measuring_job(variant, scale, workdir, passed_on)
+        _measuring_job(variant, workdir, (*_arguments(table, variant, scale), *passed_on))
         for variant in variants
         if not variant.trains
     ]
@@ -94,23 +94,20 @@ def jobs_of(
                 raise UserError(
                     f"{variant.name} starts from {variant.needs}, whose seeds lack {seed}; plan it for both"
                 )
-            jobs.append(_training_job(variant, scale, seed, workdir, passed_on))
+            arguments = (*_arguments(table, variant, scale), *passed_on)
+            jobs.append(_training_job(variant, seed, workdir, arguments))
     return jobs
 
 
-def _arguments(variant: Variant, scale: str) -> tuple[str, ...]:
-    return scales.as_arguments(*scales.scaled(variant, scale))
+def _arguments(table: Table, variant: Variant, scale: str) -> tuple[str, ...]:
+    return scales.as_arguments(*scales.scaled(variant, scale, table.is_published))
 
 
 def _training_job(
-    variant: Variant,
-    scale: str,
-    seed: int,
-    workdir: pathlib.Path,
-    passed_on: Sequence[str],
+    variant: Variant, seed: int, workdir: pathlib.Path, arguments: tuple[str, ...]
 ) -> Job:
     folder = workdir / variant.name / f"seed{seed}"
-    arguments = (*_arguments(variant, scale), *passed_on, f"--config.seed={seed}")
+    arguments += (f"--config.seed={seed}",)
     needs = None
     if variant.needs is not None:
         needs = f"{variant.needs}/seed{seed}"
@@ -121,11 +118,8 @@ def _training_job(
     return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs, seed)
 
 
-def _measuring_job(
-    variant: Variant, scale: str, workdir: pathlib.Path, passed_on: Sequence[str]
-) -> Job:
+def _measuring_job(variant: Variant, workdir: pathlib.Path, arguments: tuple[str, ...]) -> Job:
     folder = workdir / variant.name
-    arguments = (*_arguments(variant, scale), *passed_on)
     config = json_config(command_line.config_of(arguments))
     sizes = ("--sizes=rows",) if variant.rows else ()  # STN-iCNN's labels have one size
     steps = tuple(

@@ -97,7 +97,7 @@ _SMOKE: dict[str, dict[str, Any]] = {
         "data.train_subset": 0,
     },
 }
-# Of plans of one's own, whose experiments nothing small stands for: a few steps of each variant.
+# Of plans of one's own, for which nothing small stands: a few steps of each variant.
 _FEW_BATCHES = 3
 _IMAGE_SIZE = {"smoke": 32, "small": 64, "paper": 256}  # of FP-LIIF
 _EPOCHS = {"smoke": 1, "small": 10, "paper": 400}
@@ -105,15 +105,20 @@ _BATCH = {"smoke": 6, "small": 8, "paper": 64}  # of FP-LIIF
 _COARSE_FACTOR = {"smoke": 0.5, "small": 0.5, "paper": 1.0}  # of K's input, 128 in the paper
 
 
-def scaled(variant: Variant, scale: str) -> tuple[str, dict[str, Any]]:
+def scaled(variant: Variant, scale: str, is_published: bool = True) -> tuple[str, dict[str, Any]]:
     """The experiment file of a variant at a scale, and the fields that differ from it, in order.
+
+    Args:
+      variant: of a plan.
+      scale: one of `SCALES`.
+      is_published: whether the plan is a paper's: of one's own, whatever its experiments, a few steps are made.
 
     Raises:
       UserError: the scale is unknown, or there is none such of the experiment.
     """
     if scale not in SCALES:
         raise UserError(f"--scale is {scale!r}; it must be one of {', '.join(SCALES)}")
-    if scale != "paper" and variant.config not in _SMALL:
+    if scale != "paper" and not (is_published and variant.config in _SMALL):
         return variant.config, _few_steps(variant, scale)
     file, fields = variant.config, {}
     if scale != "paper":
@@ -164,7 +169,7 @@ def _few_steps(variant: Variant, scale: str) -> dict[str, Any]:
     """
     if scale != "smoke":
         raise UserError(
-            f"--scale={scale}: {variant.config} has no small version; leave --scale out to run {variant.name} as it "
+            f"--scale={scale}: a plan of your own has no small version; leave --scale out to run {variant.name} as it "
             "is planned, or give --scale=smoke for a few steps"
         )
     fields = dict(variant.overrides)

@@ -6,9 +6,11 @@ import pytest
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.launching import plan_jobs
 from fpliif_jax.experiments.plans import plan_file, scales, tables
 from fpliif_jax.experiments.plans.plan_file import PlanError
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
+from fpliif_jax.run_folder.run_config import json_config
 
 _PLAN = """
 title = "Does the edge loss help?"
@@ -171,13 +173,13 @@ def test_the_packages_own_plans_state_what_they_expect() -> None:
 
 def test_a_few_steps_of_a_plan_are_those_of_its_own_experiments() -> None:
     plan = tables.table_named("photographs_stn_icnn")
-    file, fields = scales.scaled(plan.variants[0], "smoke")
+    file, fields = scales.scaled(plan.variants[0], "smoke", plan.is_published)
     assert file == "configs/stn_icnn_celebamask_hq_small.py"
     assert fields["model.cropper"] == "centroid"
     assert {value for field, value in fields.items() if field.endswith(".epochs")} == {1}
     assert fields["data.train_subset"] == 48
     with pytest.raises(Exception, match="has no small version"):
-        scales.scaled(plan.variants[0], "small")
+        scales.scaled(plan.variants[0], "small", plan.is_published)
 
 
 def test_places_of_a_machine_are_no_part_of_a_plan(tmp_path: pathlib.Path) -> None:
@@ -206,6 +208,20 @@ def test_a_file_of_ones_own_is_not_taken_for_the_packages(
         for one in table.variants
     ]
     assert epochs == [7, 400]
-    with pytest.raises(UserError, match="no small version"):
-        scales.scaled(table.variants[0], "small")
-    assert scales.scaled(table.variants[1], "small")[0] == "configs/synthetic.py"
+    for one in table.variants:
+        with pytest.raises(UserError, match="no small version"):
+            scales.scaled(one, "small", table.is_published)
+
+
+@pytest.mark.parametrize("config", ["lapa", "celebamask_hq", "helen", "stn_icnn_helen"])
+def test_a_few_steps_of_a_published_experiment_are_on_its_own_data(config: str) -> None:
+    content = {"variants": {"a": {"config": config, "overrides": {"train": {"epochs": 400}}}}}
+    plan = plan_file.plan_of(content, "mine", "mine.toml")
+    (job,) = plan_jobs.make_jobs(plan, "smoke", [0], pathlib.Path("D"))
+    made = job.steps[0].config
+    published = json_config(command_line.config_of((f"--config={config}",)))
+    assert made["train"]["epochs"] == 1
+    assert made["data"].pop("train_subset") == 3 * published["train"]["batch_size"]
+    published["data"].pop("train_subset")
+    assert made["data"] == published["data"]
+    assert made["model"] == published["model"]
