@@ -9,6 +9,7 @@
 
 The plan is frozen before the first run, in WORKDIR/plan.json with digest and commit. Later starts go on with it; what
 differs is an error, and what is new needs --extend: the report marks it as added later, and judges what was planned.
+A table of the papers names no seeds: those of the first start, `--seeds=0` too, are the plan.
 
 Each variant and seed is a run of its own, in WORKDIR/<variant>/seed<seed>: finished ones are skipped, interrupted ones
 go on, one that fails stops no other. --config.FIELD=VALUE goes to all runs.
@@ -88,7 +89,9 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
         print(description(version, chosen_jobs, frozen))
         return
     if frozen is None:
-        print(f"{workdir} was begun before plans were frozen: it goes on without a plan")
+        print(f"{workdir} has study.json but no plan.json: it goes on without a plan")
+    elif not (workdir / frozen_plan.NAME).exists():
+        print(_planned_seeds(table))
     names = tuple(job.name for job in jobs)
     study = Study(str(workdir), table, flags.scale, command, names, frozen)
     trained = {variant.name for variant in table.variants if variant.trains}
@@ -133,6 +136,14 @@ def _seeds(
     return sorted({*planned, *new}), chosen
 
 
+def _planned_seeds(table: Table) -> str:
+    """'planned: 5 seeds (0-4)', and how many variants have their own instead."""
+    own = sum(variant.seeds is not None for variant in table.variants)
+    number = len(table.seeds)
+    text = f"planned: {number} seed{'s' * (number != 1)} ({seeds_text(table.seeds)})"
+    return text + (f"; variants with their own: {own}" if own else "")
+
+
 def listing() -> str:
     """The plans that there are, a line each."""
     plans = (*tables.TABLES, *tables.own_plans())
@@ -168,7 +179,7 @@ def description(version: "Version", jobs: "Sequence[Job]", frozen: "FrozenPlan |
             f"{one.expects})"
         )
     if frozen is None:
-        lines.append("no plan is frozen: the study was begun before plans were")
+        lines.append("no plan is frozen: the study has study.json but no plan.json")
     return "\n".join(lines)
 
 
@@ -183,7 +194,9 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[st
     )
     parser.add_argument("--scale", choices=scales.SCALES, default="paper")
     parser.add_argument(
-        "--seeds", help="0,1,2 or 0-4; none: the plan's, else 0-4 (at scale smoke 0-1)"
+        "--seeds",
+        help="0,1,2 or 0-4; none: the plan's, else 0-4 (at scale smoke 0-1); "
+        "where the plan's file names none, those of the first start are the plan",
     )
     parser.add_argument("--workdir", help="folder of the study; none: runs/TABLE[-SCALE]")
     parser.add_argument(

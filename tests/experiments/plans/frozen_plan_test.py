@@ -233,6 +233,15 @@ class TestReproduce:
         assert self.started[2] == ["a/seed2"]
         assert str(self.plan().added()[0][1]) == "runs a/seed2"
 
+    def test_the_first_start_alone_says_how_many_seeds_are_planned(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.write()
+        self.run("--seeds=0")
+        assert "planned: 1 seed (0); variants with their own: 1\n" in capsys.readouterr().out
+        self.run("--seeds=0")
+        assert "planned:" not in capsys.readouterr().out
+
     def test_a_dry_run_changes_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.run("--dry_run")
         assert not self.folder.exists() and not self.started
@@ -247,7 +256,9 @@ class TestReproduce:
         (self.folder / "study.json").write_text("{}", encoding="utf-8")
         self.run()
         assert self.plan() is None
-        assert "goes on without a plan" in capsys.readouterr().out
+        assert (
+            "has study.json but no plan.json: it goes on without a plan" in capsys.readouterr().out
+        )
 
     def test_nothing_is_frozen_where_runs_lie_already(self) -> None:
         (self.folder / "a" / "seed0").mkdir(parents=True)
