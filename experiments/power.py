@@ -7,7 +7,7 @@ For each question of the study's plan (where no study has one, for each setting 
 runs of each variant that find the difference in 80 and in 90 % of cases, where they are paired by seed and where they
 are not. Level: a two-sided t-test at --alpha divided by the number of questions, which is Holm's first step; --family=1
 leaves that out. Questions of equivalence, whose test is another, are left out. In brackets: the range that the 95 %
-interval of the SD gives, which is wide: five runs tell an SD to within a factor of 5.
+interval of the SD gives, which is wide: five runs tell an SD to within a factor of 5. Below three nothing is judged.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 
 if TYPE_CHECKING:
-    from fpliif_jax.experiments.comparison.spreads import Spread
+    from fpliif_jax.experiments.comparison.spreads import Spread, SpreadsOfPlan
 
 _COMMAND = "experiments.power"
 _POWERS = (0.8, 0.9)
@@ -49,23 +49,27 @@ def _work(flags: argparse.Namespace) -> None:
     if flags.family is not None and flags.family < 1:
         raise UserError(f"--family is {flags.family}; it must be at least 1")
     groups = spreads_of(flags.study)
+    without, unreadable = studies_without_plan(flags.study)
+    problems = [f"the plan of {name} cannot be read: {why}" for name, why in unreadable.items()]
     if not any(one.spreads for one in groups):
-        raise UserError(
-            f"{flags.study} has no two settings with two finished runs of the same seeds: an SD needs these"
-        )
+        reasons = [line for one in groups for line in left_out(one)] + problems
+        few = "it has no two settings with two finished runs of the same seeds"
+        raise UserError(f"{flags.study} has no SD to go by: {'; '.join(reasons) or few}")
     for one in groups:
         if one.title:
             print(one.title)
         if one.spreads:
             print(table(one.spreads, flags.difference, flags.alpha, flags.family or one.family))
-        else:
-            print("no question with two pairs of runs")
-        if one.equivalent:
-            print(f"left out, as equivalence needs another test: {', '.join(one.equivalent)}")
-        print()
-    without = studies_without_plan(flags.study)
+        print("\n".join((*left_out(one), "")))
     if without and groups[0].title:
         print(f"left out, as they have no plan: {', '.join(without)}")
+    for problem in problems:
+        print(problem)
+
+
+def left_out(group: "SpreadsOfPlan") -> list[str]:
+    """The comparisons that have no line in the table, a line a reason."""
+    return [f"left out, {why}: {', '.join(names)}" for why, names in group.left_out.items()]
 
 
 def table(spreads: "Sequence[Spread]", difference: float | None, alpha: float, family: int) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fpliif_jax.experiments.comparison.lines import Line, make_lines, unique_label
 from fpliif_jax.experiments.comparison.planned import planned_studies
@@ -12,6 +12,12 @@ from fpliif_jax.experiments.plans.variant import Expectation
 from fpliif_jax.experiments.runs.groups import group_runs
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.stats import power
+
+# Why a comparison is left out.
+_EQUIVALENT = "as equivalence needs another test"
+_FEW = "as they have no two pairs of finished runs of the same seeds"
+_EQUAL = "as their scores or differences are the same for all seeds (SD 0)"
+_OTHER_SCORE = "as the two have no score in common"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +48,13 @@ class SpreadsOfPlan:
       title: of the plan and its folder; '' where no study has a plan.
       spreads: of the comparisons that have two pairs of runs and any spread.
       family: number of questions.
-      equivalent: names of the questions of equivalence, which are left out: a t-test is not theirs.
+      left_out: names of the other comparisons, by why they are left out.
     """
 
     title: str
     spreads: list[Spread]
     family: int
-    equivalent: list[str]
+    left_out: Mapping[str, list[str]]
 
 
 def spreads_of(root: pathlib.Path) -> list[SpreadsOfPlan]:
@@ -63,40 +69,46 @@ def spreads_of(root: pathlib.Path) -> list[SpreadsOfPlan]:
     studies, _ = study_file.read_studies(root)
     lines = make_lines(group_runs(runs), studies)
     plans = planned_studies(lines, studies)
-    if not plans:
-        return [SpreadsOfPlan("", _beside_the_first(lines), max(1, len(lines) - 1), [])]
-    return [_of_plan(plan) for plan in plans]
+    return [_of_plan(plan) for plan in plans] if plans else [_beside_the_first(lines)]
 
 
-def studies_without_plan(root: pathlib.Path) -> list[str]:
-    """The folders of studies in a folder that have no plan."""
+def studies_without_plan(root: pathlib.Path) -> tuple[list[str], dict[str, str]]:
+    """The folders of studies in a folder that have no plan, and why those that have one cannot read it."""
     studies, _ = study_file.read_studies(root)
-    return [study.folder or "." for study in studies if study.plan is None]
+    names = {study.folder or ".": study for study in studies if study.plan is None}
+    unreadable = {name: one.plan_problem for name, one in names.items() if one.plan_problem}
+    return [name for name in names if name not in unreadable], unreadable
 
 
 def _of_plan(plan: PlannedStudy) -> SpreadsOfPlan:
     asked = [one for one in plan.questions if one.answer is not None]
-    equivalent = [one.name for one in asked if one.expects == Expectation.EQUIVALENT]
-    spreads = [
-        Spread(one.name, one.pairs, one.sd, one.run_sd, one.run_df, one.margin)
-        for one in asked
-        if one.sd and one.run_sd and one.name not in equivalent
-    ]
+    spreads, left_out = [], {}
+    for one in asked:
+        if one.expects == Expectation.EQUIVALENT:
+            left_out.setdefault(_EQUIVALENT, []).append(one.name)
+        elif one.sd and one.run_sd:
+            spreads.append(Spread(one.name, one.pairs, one.sd, one.run_sd, one.run_df, one.margin))
+        else:
+            why = f"as {one.reason}" if one.sd is None else _EQUAL
+            left_out.setdefault(why, []).append(one.name)
     title = f"{plan.title} ({plan.folder})" if plan.folder else plan.title
-    return SpreadsOfPlan(title, spreads, max(1, len(asked)), equivalent)
+    return SpreadsOfPlan(title, spreads, max(1, len(asked)), left_out)
 
 
-def _beside_the_first(lines: Sequence[Line]) -> list[Spread]:
-    spreads = []
+def _beside_the_first(lines: Sequence[Line]) -> SpreadsOfPlan:
+    spreads, left_out = [], {}
     for line in lines[1:]:
+        name = f"{unique_label(line, lines)} − {unique_label(lines[0], lines)}"
         scores = [one.main_score for one in (lines[0], line)]
         if None in scores or scores[0].key.measure != scores[1].key.measure:
+            left_out.setdefault(_OTHER_SCORE, []).append(name)
             continue
         values = [score.values for score in scores]
         paired, own = power.sd_of_differences(*values), power.pooled_sd(*values)
         if paired and own:
-            name = f"{unique_label(line, lines)} − {unique_label(lines[0], lines)}"
             pairs = len(values[0].keys() & values[1].keys())
             df = sum(map(len, values)) - 2
             spreads.append(Spread(name, pairs, paired, own, df, line.margin))
-    return spreads
+        else:
+            left_out.setdefault(_FEW if paired is None else _EQUAL, []).append(name)
+    return SpreadsOfPlan("", spreads, max(1, len(lines) - 1), left_out)

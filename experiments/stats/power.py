@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import scipy.stats
 
 from fpliif_jax.experiments.stats.run_values import standard_deviation
+from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
 
 MOST_RUNS = 10_000
 
@@ -29,14 +30,16 @@ def runs_needed(
       is_paired: by seed; else two independent groups of equal size and SD.
 
     Returns:
-      At least 2; `MOST_RUNS` where that many or more are needed.
+      At least `FEWEST_RUNS`, below which nothing is judged; `MOST_RUNS` where that many or more are needed.
 
     Raises:
       ValueError: an argument is outside its range.
     """
     if not (sd >= 0 and difference > 0 and 0 < power < 1 and 0 < alpha < 1):
         raise ValueError(f"sd {sd}, difference {difference}, power {power}, alpha {alpha}")
-    low, high = 2, 2  # upwards: far beyond what is needed the noncentral t cannot be computed
+    low = high = (
+        FEWEST_RUNS  # upwards: far beyond what is needed the noncentral t cannot be computed
+    )
     while high < MOST_RUNS and power_of(high, sd, difference, alpha, is_paired) < power:
         low, high = high + 1, min(2 * high, MOST_RUNS)
     while low < high:

@@ -314,12 +314,15 @@ def test_power_of_several_studies_has_a_table_for_each_plan(
             write_run(tmp_path / "second" / name / f"seed{seed}", config, {"256": score})
     table = table_named("table5")
     study = study_file.Study("", table, "paper", "typed", ())
-    study_file.write_study(tmp_path / "third", study)
+    for name in ("third", "fourth"):
+        study_file.write_study(tmp_path / name, study)
+    (tmp_path / "fourth" / "plan.json").write_text("{", "utf-8")
     power.main([str(tmp_path)])
     printed = capsys.readouterr().out
+    assert "they have no plan: third\n" in printed
+    assert "the plan of fourth cannot be read: plan.json is not valid JSON" in printed
     assert "Edges (first)" in printed and "One (second)" in printed
     assert "0.0125 = 0.05 / 4 questions" in printed and "t-test at 0.05" in printed
-    assert "they have no plan: third" in printed
 
 
 @pytest.mark.parametrize(
@@ -328,7 +331,7 @@ def test_power_of_several_studies_has_a_table_for_each_plan(
         (["--difference=0"], "--difference is 0"),
         (["--alpha=1"], "--alpha is 1"),
         (["--family=0"], "--family is 0"),
-        ([], "has no two settings"),
+        ([], "has no SD to go by: it has no two settings with two finished runs"),
     ],
 )
 def test_mistakes_of_power_are_one_line(
@@ -336,6 +339,25 @@ def test_mistakes_of_power_are_one_line(
 ) -> None:
     with pytest.raises(SystemExit, match=message):
         power.main([str(tmp_path), *arguments])
+
+
+def test_power_says_why_no_question_has_a_line(tmp_path: pathlib.Path) -> None:
+    content = json.loads(json.dumps(_CONTENT))
+    content["variants"]["half"] = {}
+    content["questions"] = {"forty": content["questions"]["forty"]}
+    for name in ("none", "half"):
+        content["questions"][name] = {"text": "Other?", "variant": name, "expects": "different"}
+    _write_plan(tmp_path, content)
+    for seed, score in enumerate(_SCORES["base"]):
+        _write_run(tmp_path, "base", seed, score)
+        _write_run(tmp_path, "forty", seed, score)
+        _write_run(tmp_path, "none", seed, score)
+    with pytest.raises(SystemExit) as caught:
+        power.main([str(tmp_path)])
+    assert str(caught.value.code).endswith(
+        "has no SD to go by: left out, as equivalence needs another test: forty; left out, as their scores or "
+        "differences are the same for all seeds (SD 0): none; left out, as no run of half is finished: half"
+    )
 
 
 def test_interim_p_values_of_unanswered_questions_leave_the_family_alone(
