@@ -774,7 +774,7 @@ def test_a_run_is_not_scored_on_other_classes(
             {"num_classes": 11},
             "num_classes is 11; own_data has 5 classes: set --config.model.num_classes=5",
         ),
-        ({"labels": "facial_parts"}, "has no left_brow, .*STN-iCNN needs these parts"),
+        ({"labels": "facial_parts"}, "has no left_brow, .*STN-iCNN needs 'facial_parts'"),
     ],
 )
 def test_settings_that_do_not_fit_the_classes(

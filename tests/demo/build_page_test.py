@@ -126,6 +126,8 @@ def test_serving_says_where_and_ends_with_ctrl_c_or_sigterm(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     folders = []
+    # As a terminal has it: what is started in the background may ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def build(chosen: object, output: pathlib.Path, archive: object) -> list[str]:
