@@ -516,7 +516,12 @@ def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
     choose(page, encoded(face(3)))  # it is asked for no more
     expect(status).to_contain_text("Labelled in", timeout=SECONDS * 1000)
     page.evaluate("allow()")
-    page.wait_for_function("window.stream?.getTracks()[0].readyState === 'ended'")
+    assert page.evaluate("""async () => {
+      const isOff = () => window.stream?.getTracks()[0].readyState === 'ended';
+      for (let tries = 0; !isOff() && tries < 600; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      return isOff();
+    }""")
     expect(status).to_contain_text("Labelled in")
     page.click("[data-do=camera] >> visible=true")
     expect(status).to_have_text("Asking for the camera…")
