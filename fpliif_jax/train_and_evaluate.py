@@ -122,11 +122,10 @@ def _read_shipped(name: str, config: ml_collections.ConfigDict) -> InferenceChec
 
 def _shared_settings(config: ml_collections.ConfigDict, *arguments: str | None) -> str:
     """What all processes of a run must have been started with: places, costs and displays may be a machine's own."""
-    own = (config_fields.Role.PLACE, config_fields.Role.COST, config_fields.Role.DISPLAY)
     fields = {
         name: value
         for name, value in flatten_config(json_config(config)).items()
-        if not config_fields.has_role(name, *own)
+        if not config_fields.changes_no_result(name)
     }
     return json.dumps([fields, arguments], sort_keys=True)
 

@@ -10,14 +10,11 @@ from typing import Any
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.same_run import goes_on_with, is_free
 from fpliif_jax.run_folder.setting_ranges import AUTO
 
 _LARGEST_JSON = 64 * MEBIBYTE
-# A finished run stands whatever these are now.
-_CHANGE_NO_RESULT = (Role.PLACE, Role.COST, Role.DISPLAY)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,9 +158,7 @@ def _read_json(path: pathlib.Path) -> Any:
 def _compared(config: dict[str, Any]) -> dict[str, Any]:
     flat = flatten_config(config)
     return {
-        field: value
-        for field, value in flat.items()
-        if not config_fields.has_role(field, *_CHANGE_NO_RESULT)
+        field: value for field, value in flat.items() if not config_fields.changes_no_result(field)
     }
 
 

@@ -37,7 +37,6 @@ _START = "train.init_from"
 _FORM = 1
 _KEYS = ("name", "scale", "plan", "text", "configs", "runs")
 _LIMIT = 16 * MEBIBYTE
-_NOT_PLANNED = (Role.PLACE, Role.COST, Role.DISPLAY)
 
 
 class FrozenPlanError(UserError):
@@ -228,7 +227,7 @@ def _planned_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         field: value
         for field, value in json.loads(json.dumps(config)).items()
-        if field != "seed" and not config_fields.has_role(field, *_NOT_PLANNED)
+        if field != "seed" and not config_fields.changes_no_result(field)
     }
 
 

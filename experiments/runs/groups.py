@@ -14,12 +14,9 @@ from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 
-# They do not change a run.
-_LEFT_OUT = (Role.PLACE, Role.COST, Role.DISPLAY)
 _FOLLOWS = "follows"
 
 
@@ -131,7 +128,7 @@ def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
             fields[section] = {
                 name: value
                 for name, value in group.items()
-                if not config_fields.has_role(f"{section}.{name}", *_LEFT_OUT)
+                if not config_fields.changes_no_result(f"{section}.{name}")
             }
     start = fields["train"].get("init_from")
     if not start:  # earlier runs of FP-LIIF have no such field

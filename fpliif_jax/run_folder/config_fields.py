@@ -229,6 +229,11 @@ def has_role(field: str, *roles: Role) -> bool:
     return (Role.PROTOCOL if field.startswith("eval.") else Role.EXPERIMENT) in roles
 
 
+def changes_no_result(field: str) -> bool:
+    """Whether results are the same whatever this field is: where things lie, what they cost, what is shown."""
+    return has_role(field, Role.PLACE, Role.COST, Role.DISPLAY)
+
+
 def decides_function(field: str) -> bool:
     """Whether the same weights are another function where this field has another value."""
     is_of_model = field.startswith("model.") or field == "data.input_scaling"

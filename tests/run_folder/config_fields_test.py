@@ -11,8 +11,6 @@ import pytest
 import fpliif_jax
 from fpliif_jax import configs
 from fpliif_jax.experiments.comparison import frameworks, readings
-from fpliif_jax.experiments.launching import jobs
-from fpliif_jax.experiments.runs import groups
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -43,8 +41,7 @@ def _roles(roles: tuple[Role, ...]) -> Callable[[str], bool]:
     ("may_differ", "fields"),
     [
         (is_free, PLACES | COSTS | PROTOCOLS | {"eval.num_pictures", "eval.upsampling"}),
-        (_roles(jobs._CHANGE_NO_RESULT), PLACES | COSTS | {"eval.num_pictures"}),
-        (_roles(groups._LEFT_OUT), PLACES | COSTS | {"eval.num_pictures"}),
+        (config_fields.changes_no_result, PLACES | COSTS | {"eval.num_pictures"}),
         (_roles(frameworks._FREE), COSTS | PROTOCOLS | RECORDS | ROUNDING),
         (
             readings.is_immaterial,
@@ -54,7 +51,7 @@ def _roles(roles: tuple[Role, ...]) -> Callable[[str], bool]:
         (_roles((Role.PLACE,)), PLACES),
         (config_fields.may_be_auto, {"model.query_chunk", "train.microbatch"}),
     ],
-    ids=["resuming", "finished", "grouping", "frameworks", "papers", "exporting", "auto"],
+    ids=["resuming", "results", "frameworks", "papers", "exporting", "auto"],
 )  # fmt: skip
 def test_these_fields_may_differ_and_no_others(
     may_differ: Callable[[str], bool], fields: set[str]
