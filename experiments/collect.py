@@ -158,14 +158,9 @@ def _empty_places(
             config[key] = None
         elif isinstance(value, dict):
             _empty_places(value, planned_starts, f"{field}.")
-        elif field == _START and _is_path(value) and value not in planned_starts:
+        elif field == _START and shipped.is_folder_of_run(value) and value not in planned_starts:
             path = pathlib.PurePath(value)
             config[key] = "/".join(path.relative_to(path.anchor).parts[-2:])
-
-
-def _is_path(start: Any) -> bool:
-    """Whether what a run starts from is a folder, and no weights of the package."""
-    return isinstance(start, str) and start != "" and not start.startswith(shipped.PREFIX)
 
 
 def _module_of(command: str) -> str:
@@ -190,7 +185,8 @@ def _places_of_plan(plan: dict[str, Any]) -> list[str]:
             places += [
                 field
                 for field, value in variant.get("overrides", {}).items()
-                if has_role(field, Role.PLACE) or (field == _START and _is_path(value))
+                if has_role(field, Role.PLACE)
+                or (field == _START and shipped.is_folder_of_run(value))
             ]
             if pathlib.PurePath(variant["config"]).is_absolute():
                 places.append(variant["config"])
@@ -206,7 +202,7 @@ def _starts_of_plan(plan: dict[str, Any]) -> set[str]:
         for version in (plan, *plan["additions"])
         for fields in version["configs"].values()
     )
-    return {start for start in starts if _is_path(start)}
+    return {start for start in starts if shipped.is_folder_of_run(start)}
 
 
 if __name__ == "__main__":

@@ -109,8 +109,8 @@ def metadata_of(trained: InferenceCheckpoint, which: str) -> dict[str, Any]:
 
 def _is_place(field: str, value: Any) -> bool:
     """Whether a field names where something lies on this machine."""
-    if field == "train.init_from":  # a run's folder, or weights that everybody has
-        return bool(value) and not value.startswith(shipped.PREFIX)
+    if field == "train.init_from":
+        return shipped.is_folder_of_run(value)
     return config_fields.has_role(field, Role.PLACE)
 
 

@@ -43,6 +43,11 @@ CHECKPOINT = "best"  # of the run that the weights are of
 PREFIX = "weights:"  # of a name where a folder of a run could stand too
 
 
+def is_folder_of_run(start: object) -> bool:
+    """Whether a value of train.init_from is a run's folder: not empty, and no weights of the package."""
+    return isinstance(start, str) and start != "" and not start.startswith(PREFIX)
+
+
 def shipped(name: str) -> Shipped:
     """What is known of the weights with that name.
 

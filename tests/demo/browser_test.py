@@ -6,13 +6,14 @@ import io
 import pathlib
 import re
 import shutil
-import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from needs_browser import CHROMIUM, sync_api
 from PIL import Image
+from running_server import running
 
 from fpliif_jax import FaceParser
 from fpliif_jax.data_builders.synthetic_faces import draw_face
@@ -44,16 +45,7 @@ def parser() -> FaceParser:
 def server(folder: pathlib.Path) -> Iterator[serve.Server]:
     made = serve.listen(0)
     made.folder = folder
-    yield from _running(made)
-
-
-def _running(server: http.server.HTTPServer) -> Iterator[http.server.HTTPServer]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    yield from running(made)
 
 
 @pytest.fixture(scope="module")
@@ -183,14 +175,14 @@ def test_no_request_leaves_a_loaded_page_and_it_works_offline(
     monkeypatch.setattr(serve._Handler, "protocol_version", "HTTP/1.0")  # no connection stays
     server = serve.listen(0)
     server.folder = folder
-    running = _running(server)
-    next(running)
+    serving = running(server)
+    next(serving)
     context = browser.new_context()
     page = context.new_page()
     open_page(page, serve.address(server))
     requests: list[str] = []
     context.on("request", lambda request: requests.append(request.url))
-    next(running, None)  # nobody answers from here on
+    next(serving, None)  # nobody answers from here on
     choose(page, encoded(face(3)))
     set_size(page, 128)
     wait_for_labels(page, 128, 128)
@@ -286,36 +278,51 @@ def test_a_page_without_its_network_says_so(
     (broken / "model" / "decoder.onnx").unlink()
     made = serve.listen(0)
     made.folder = broken
-    running = _running(made)
+    serving = running(made)
     context = browser.new_context()
     page = context.new_page()
-    page.goto(serve.address(next(running)))
+    page.goto(serve.address(next(serving)))
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("could not be loaded", timeout=SECONDS * 1000)
     page.get_by_label("Close this message").click()
     choose(page, encoded(face(3)))
     expect(alert).to_contain_text("could not be loaded")
     context.close()
-    next(running, None)
+    next(serving, None)
+
+
+PANE = """
+  const { Pane } = await import(new URL('pane.js', location.href));
+  const look = { opacity: 1, outlines: false, hidden: new Set() };
+  const pane = new Pane(0, 0, look, { colours: ['#ff0000', '#0000ff'] });
+  const context = new OffscreenCanvas(4, 4).getContext('2d');
+  const column = () => {
+    pane.paintOn(context, 4, 4);
+    const { data } = context.getImageData(0, 0, 1, 4);
+    return [0, 4, 8, 12].map((i) => [...data.subarray(i, i + 3)].join());
+  };
+  const seen = [];
+"""
+
+
+def in_a_pane(browser: sync_api.Browser, server: serve.Server, steps: str) -> Any:
+    """What JavaScript puts into `seen` that has a pane of red and blue, and the colours of its first `column`."""
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.goto(serve.address(server))
+    seen = page.evaluate(f"async () => {{ {PANE} {steps} return seen; }}")
+    context.close()
+    return seen
 
 
 def test_the_first_label_map_of_a_photo_appears_in_bands(
     browser: sync_api.Browser, server: serve.Server
 ) -> None:
-    context = browser.new_context(service_workers="block")
-    page = context.new_page()
-    page.goto(serve.address(server))
-    columns = page.evaluate("""async () => {
-      const { Pane } = await import(new URL('pane.js', location.href));
-      const look = { opacity: 1, outlines: false, hidden: new Set() };
-      const pane = new Pane(0, 0, look, { colours: ['#ff0000', '#0000ff'] });
-      const context = new OffscreenCanvas(4, 4).getContext('2d');
-      const seen = [];
-      const see = () => {
-        pane.paintOn(context, 4, 4);
-        const { data } = context.getImageData(0, 0, 1, 4);
-        seen.push([0, 4, 8, 12].map((i) => [...data.subarray(i, i + 3)].join()));
-      };
+    columns = in_a_pane(
+        browser,
+        server,
+        """
+      const see = () => seen.push(column());
       for (const label of [0, 1]) {
         pane.setPhoto(await createImageBitmap(new ImageData(4, 4))); // transparent
         see();
@@ -324,9 +331,8 @@ def test_the_first_label_map_of_a_photo_appears_in_bands(
           see();
         }
       }
-      return seen;
-    }""")
-    context.close()
+    """,
+    )
     white, red, blue = "255,255,255", "255,0,0", "0,0,255"
     assert columns[:3] == [4 * [white], 2 * [red] + 2 * [white], 4 * [red]]
     assert columns[3:] == [4 * [white], 2 * [blue] + 2 * [white], 4 * [blue]]
@@ -335,21 +341,12 @@ def test_the_first_label_map_of_a_photo_appears_in_bands(
 def test_classes_can_be_hidden_while_bands_arrive(
     browser: sync_api.Browser, server: serve.Server
 ) -> None:
-    context = browser.new_context(service_workers="block")
-    page = context.new_page()
-    page.goto(serve.address(server))
-    columns = page.evaluate("""async () => {
-      const { Pane } = await import(new URL('pane.js', location.href));
-      const look = { opacity: 1, outlines: true, hidden: new Set() };
-      const pane = new Pane(0, 0, look, { colours: ['#ff0000', '#0000ff'] });
-      const context = new OffscreenCanvas(4, 4).getContext('2d');
-      const seen = [];
-      const see = () => {
-        pane.paintOn(context, 4, 4);
-        const { data } = context.getImageData(0, 0, 1, 4);
-        const colours = [0, 4, 8, 12].map((i) => [...data.subarray(i, i + 3)].join());
-        seen.push([colours, pane.isWhole]);
-      };
+    columns = in_a_pane(
+        browser,
+        server,
+        """
+      look.outlines = true;
+      const see = () => seen.push([column(), pane.isWhole]);
       const band = (label, top, side) =>
         pane.setBand({ band: new Uint8Array(2 * side).fill(label), top, rows: side, columns: side });
       pane.setPhoto(await createImageBitmap(new ImageData(4, 4))); // transparent
@@ -360,9 +357,8 @@ def test_classes_can_be_hidden_while_bands_arrive(
       band(1, 0, 8), pane.repaint(), band(1, 2, 8), see(); // a larger map, over the one before
       look.hidden.add(0), pane.repaint(), see();
       band(1, 6, 8), see(); // two rows are left out
-      return seen;
-    }""")
-    context.close()
+    """,
+    )
     white, red, blue = "255,255,255", "255,0,0", "0,0,255"
     assert columns == [
         [4 * [white], False],
@@ -546,12 +542,12 @@ def test_any_static_server_will_do(browser: sync_api.Browser, folder: pathlib.Pa
             pass
 
     handler = functools.partial(Silent, directory=str(folder.parent))
-    running = _running(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
-    port = next(running).server_address[1]
+    serving = running(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+    port = next(serving).server_address[1]
     context = browser.new_context()
     page = context.new_page()
     open_page(page, f"http://127.0.0.1:{port}/{folder.name}/")
     assert page.evaluate("crossOriginIsolated")
     expect(page.locator("#check")).to_contain_text("labels of a drawn face are Python's")
     context.close()
-    next(running, None)
+    next(serving, None)

@@ -4,10 +4,10 @@ import http.client
 import pathlib
 import socket
 import struct
-import threading
 from collections.abc import Iterator
 
 import pytest
+from running_server import running
 
 from fpliif_jax.demo import build_page, serve
 from fpliif_jax.demo.page_folder import PageError
@@ -27,12 +27,7 @@ def server(tmp_path: pathlib.Path) -> Iterator[serve.Server]:
     (folder / "model.onnx").write_bytes(b"")
     made = serve.listen(0)
     made.folder = folder
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.shutdown()
-    made.server_close()
-    thread.join()
+    yield from running(made)
 
 
 def ask(
