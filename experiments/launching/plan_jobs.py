@@ -44,31 +44,6 @@ def configs_of(
     return configs
 
 
-def make_jobs(
-    table: Table,
-    scale: str,
-    seeds: Sequence[int],
-    workdir: pathlib.Path,
-    passed_on: Sequence[str] = (),
-) -> list[Job]:
-    """All runs of a plan, seed by seed, so that an early end leaves whole comparisons.
-
-    A variant that is at this scale the same as another is left out, which is printed.
-
-    Args:
-      table: the plan.
-      scale: of `experiments.plans.scales`.
-      seeds: of the runs of variants without their own; what is not trained is done once.
-      workdir: of the study.
-      passed_on: --config.FIELD=VALUE for all.
-
-    Raises:
-      SettingsError: the settings of a variant are impossible.
-      UserError: a variant starts from a run of a seed that is not planned.
-    """
-    return jobs_of(table, configs_of(table, scale, passed_on), scale, seeds, workdir, passed_on)
-
-
 def jobs_of(
     table: Table,
     names: Collection[str],
@@ -77,7 +52,19 @@ def jobs_of(
     workdir: pathlib.Path,
     passed_on: Sequence[str] = (),
 ) -> list[Job]:
-    """As `make_jobs`, of the variants of these names."""
+    """All runs of a plan, seed by seed, so that an early end leaves whole comparisons.
+
+    Args:
+      table: the plan.
+      names: of the variants that are run at this scale, see `configs_of`.
+      scale: of `experiments.plans.scales`.
+      seeds: of the runs of variants without their own; what is not trained is done once.
+      workdir: of the study.
+      passed_on: --config.FIELD=VALUE for all.
+
+    Raises:
+      UserError: a variant starts from a run of a seed that is not planned.
+    """
     variants = [variant for variant in table.variants if variant.name in names]
     seeds_of = {variant.name: variant.seeds or tuple(seeds) for variant in table.variants}
     jobs = [

@@ -217,7 +217,7 @@ def test_a_file_of_ones_own_is_not_taken_for_the_packages(
 def test_a_few_steps_of_a_published_experiment_are_on_its_own_data(config: str) -> None:
     content = {"variants": {"a": {"config": config, "overrides": {"train": {"epochs": 400}}}}}
     plan = plan_file.plan_of(content, "mine", "mine.toml")
-    (job,) = plan_jobs.make_jobs(plan, "smoke", [0], pathlib.Path("D"))
+    (job,) = plan_jobs.jobs_of(plan, ["a"], "smoke", [0], pathlib.Path("D"))
     made = job.steps[0].config
     published = json_config(command_line.config_of((f"--config={config}",)))
     assert made["train"]["epochs"] == 1

@@ -10,6 +10,7 @@ from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME
 from fpliif_jax.experiments.comparison.deviations import dataset_of
 from fpliif_jax.experiments.launching import local, plan_jobs
+from fpliif_jax.experiments.launching.jobs import Job
 from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.plans.variant import Table
 from fpliif_jax.experiments.published import published_values
@@ -80,9 +81,14 @@ def test_rows_shrink_with_the_images(row: str, scale: str, found: str) -> None:
     assert scales.scaled_row(row, scale) == found
 
 
+def _smoke_jobs(table: Table, seeds: list[int]) -> list[Job]:
+    names = plan_jobs.configs_of(table, "smoke")
+    return plan_jobs.jobs_of(table, names, "smoke", seeds, pathlib.Path("D"))
+
+
 def test_table_5_is_five_weights_seed_by_seed() -> None:
     table = tables.table_named("table5")
-    jobs = plan_jobs.make_jobs(table, "smoke", [0, 3], pathlib.Path("D"))
+    jobs = _smoke_jobs(table, [0, 3])
     weights = [0, 10, 20, 30, 40]
     assert [job.name for job in jobs] == [
         f"lambda={weight}/seed{seed}" for seed in (0, 3) for weight in weights
@@ -102,7 +108,7 @@ def test_variants_that_are_the_same_at_a_scale_are_made_once(
     table = tables.table_named("open_questions")
     variants = {v.name: v for v in table.variants}
     few = Table("few", "", (variants["default"], variants["cosine"], variants["area"]))
-    jobs = plan_jobs.make_jobs(few, "smoke", [0], pathlib.Path("D"))
+    jobs = _smoke_jobs(few, [0])
     assert [job.name for job in jobs] == ["default/seed0", "area/seed0"]
     assert "cosine is at this scale the same as default" in capsys.readouterr().out
 
@@ -110,7 +116,7 @@ def test_variants_that_are_the_same_at_a_scale_are_made_once(
 @pytest.mark.slow
 def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
     table = tables.table_named("stn_finetune")
-    jobs = {job.name: job for job in plan_jobs.make_jobs(table, "smoke", [0, 1], pathlib.Path("D"))}
+    jobs = {job.name: job for job in _smoke_jobs(table, [0, 1])}
     job = jobs["finetuned/seed1"]
     assert job.needs == "helen/seed1"
     assert job.steps[0].config["train"]["init_from"] == "D/helen/seed1"
@@ -118,7 +124,7 @@ def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
 
 def test_one_face_is_measured_without_sizes() -> None:
     table = tables.table_named("stn_efficiency")
-    jobs = {job.name: job for job in plan_jobs.make_jobs(table, "smoke", [0], pathlib.Path("D"))}
+    jobs = {job.name: job for job in _smoke_jobs(table, [0])}
     (step,) = jobs["one_face"].steps
     assert step.module == "fpliif_jax.experiments.benchmark"
     assert "--parts=latency" in step.arguments
@@ -128,7 +134,7 @@ def test_one_face_is_measured_without_sizes() -> None:
 
 def test_the_hidden_parts_are_measured_on_the_finished_run() -> None:
     table = tables.table_named("stn_fig5")
-    job = plan_jobs.make_jobs(table, "smoke", [0], pathlib.Path("D"))[0]
+    job = _smoke_jobs(table, [0])[0]
     train, robustness = job.steps
     assert train.output == "results.json"
     assert robustness.module == "fpliif_jax.experiments.robustness"
@@ -136,7 +142,7 @@ def test_the_hidden_parts_are_measured_on_the_finished_run() -> None:
 
 
 def test_cost_is_counted_once_whatever_the_seeds() -> None:
-    jobs = plan_jobs.make_jobs(tables.table_named("table6"), "smoke", [0, 1], pathlib.Path("D"))
+    jobs = _smoke_jobs(tables.table_named("table6"), [0, 1])
     assert [step.module for job in jobs for step in job.steps] == [
         "fpliif_jax.experiments.cost",
         "fpliif_jax.experiments.benchmark",
