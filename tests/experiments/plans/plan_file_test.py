@@ -163,7 +163,7 @@ def test_hostile_files_are_refused(tmp_path: pathlib.Path) -> None:
 
 def test_the_packages_own_plans_state_what_they_expect() -> None:
     plans = {plan.name: plan for plan in tables.own_plans()}
-    assert set(plans) == {"photographs", "photographs_stn_icnn"}
+    assert set(plans) == {"photographs", "photographs_stn_icnn", "fine_tuning"}
     for plan in plans.values():
         assert tables.table_named(plan.name) == plan
         asked_about = {name for one in plan.questions for name in (one.variant, one.against)}
