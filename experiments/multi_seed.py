@@ -102,13 +102,10 @@ def seed_job(
       seed: of the run.
       framework: 'jax' or 'pytorch', to train it with.
     """
-    from fpliif_jax.experiments.launching.jobs import Job, Step
-    from fpliif_jax.run_folder.run_config import json_config
+    from fpliif_jax.experiments.launching.jobs import Job, training_step
 
     arguments = (*passed_on, f"--config.seed={seed}")
-    config = json_config(command_line.config_of(arguments))
-    arguments += (f"--workdir={workdir}",)
-    step = Step(_TRAINERS[framework], arguments, "results.json", config, framework)
+    step = training_step(_TRAINERS[framework], arguments, workdir, framework)
     return Job(f"seed{seed}", workdir, (step,))
 
 

@@ -57,7 +57,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     from fpliif_jax.experiments.launching import launch, plan_jobs
     from fpliif_jax.experiments.plans import frozen_plan
     from fpliif_jax.experiments.plans.study_file import Study
-    from fpliif_jax.run_folder.run_config import flatten_config, json_config
+    from fpliif_jax.experiments.runs import seed_sources
 
     # Looking at settings must not take the memory of a GPU that the runs are to have.
     jax.config.update("jax_platforms", "cpu")
@@ -75,7 +75,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
         table,
         flags.scale,
         text,
-        {name: flatten_config(json_config(config)) for name, config in configs.items()},
+        {name: seed_sources.settings_of(config) for name, config in configs.items()},
         [job.name for job in jobs if job.seed is not None],
         command,
     )

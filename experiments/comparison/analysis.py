@@ -35,6 +35,7 @@ from fpliif_jax.experiments.runs.groups import group_runs
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_log import last_error
 from fpliif_jax.experiments.runs.runs import read_runs
+from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
 from fpliif_jax.run_folder.run_config import flatten_config
 
 
@@ -111,7 +112,7 @@ def _group(line: Line, lines: Sequence[Line]) -> ReportGroup:
         fixed_seeds={
             source: value
             for source, value in measured.group.config["seeds"].items()
-            if value != "follows"
+            if value != FOLLOWS
         },
         settings=_differing_settings(line, lines),
         runs=[_run(run) for run in measured.group.finished],

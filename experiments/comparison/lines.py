@@ -182,7 +182,7 @@ def _judged_seeds(
     def is_as_planned(run: Run) -> bool:
         name = study.inside(run.name)
         return name in planned and not first.differences(
-            name, flatten_config(run.results["config"])
+            name, flatten_config(run.results["config"]), run.results.get("follows_seed")
         )
 
     seeds = [seed for seed, run in measured.runs.items() if is_as_planned(run)]

@@ -90,7 +90,9 @@ def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
     runs = {study.inside(run.name): run for line in lines for run in line.measured.runs.values()}
     known = set(plan.last.runs)
     differences = {
-        name: plan.last.differences(name, flatten_config(run.results["config"]))
+        name: plan.last.differences(
+            name, flatten_config(run.results["config"]), run.results.get("follows_seed")
+        )
         for name, run in runs.items()
         if name in known
     }

@@ -8,9 +8,10 @@ import shlex
 import sys
 from typing import Any
 
+from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.run_config import flatten_config
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.same_run import goes_on_with, is_free
 from fpliif_jax.run_folder.setting_ranges import AUTO
 
@@ -27,6 +28,7 @@ class Step:
       output: name of the file in the job's folder that is there only when the step is finished.
       config: what the output must say of itself under 'config'; None: it is not asked.
       framework: likewise under 'framework'; what says nothing is of JAX.
+      follows_seed: likewise under 'follows_seed', in any order, where the output says it; None: it is not asked.
     """
 
     module: str
@@ -34,6 +36,7 @@ class Step:
     output: str
     config: dict[str, Any] | None = None
     framework: str = "jax"
+    follows_seed: tuple[str, ...] | None = None
 
     @property
     def command(self) -> list[str]:
@@ -87,9 +90,14 @@ class Step:
         try:
             content = _read_json(path)
             before, framework = content["config"], content.get("framework", "jax")
+            follows = content.get("follows_seed")
+            # A seed fixed at that of the run gives the same bits: it is scored again, under its own name.
+            is_other = None not in (follows, self.follows_seed) and (
+                set(follows) != set(self.follows_seed)
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        if not isinstance(before, dict) or framework != self.framework:
+        if not isinstance(before, dict) or framework != self.framework or is_other:
             return False
         before, now = _compared(before), _compared(self.config)
         with contextlib.suppress(OSError, ValueError):
@@ -98,6 +106,28 @@ class Step:
             goes_on_with(field, before.get(field), now.get(field))
             for field in before.keys() | now.keys()
         )
+
+
+def training_step(
+    module: str, arguments: tuple[str, ...], workdir: pathlib.Path, framework: str = "jax"
+) -> Step:
+    """Trains and evaluates a run.
+
+    Args:
+      module: of the trainer.
+      arguments: --config=FILE and --config.FIELD=VALUE.
+      workdir: of the run.
+      framework: 'jax' or 'pytorch'.
+    """
+    config = command_line.config_of(arguments)
+    return Step(
+        module,
+        (*arguments, f"--workdir={workdir}"),
+        "results.json",
+        json_config(config),
+        framework,
+        tuple(config_fields.follows_seed(config)),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

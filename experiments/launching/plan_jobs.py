@@ -1,5 +1,6 @@
 """The runs of a plan: a job for each variant and seed, seed by seed."""
 
+import json
 import pathlib
 from collections.abc import Collection, Sequence
 
@@ -9,9 +10,10 @@ from tqdm import tqdm
 from fpliif_jax import preflight
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.launching.jobs import Job, Step
+from fpliif_jax.experiments.launching.jobs import Job, Step, training_step
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.variant import Table, Variant
+from fpliif_jax.experiments.runs import seed_sources
 from fpliif_jax.run_folder.run_config import json_config
 
 # Its output is a folder; what needs no data is measured without.
@@ -35,7 +37,8 @@ def configs_of(
     for variant in variants:
         config = command_line.config_of((*_arguments(table, variant, scale), *passed_on))
         preflight.check_settings(config)
-        text = f"{config.to_json(sort_keys=True)} {variant.then} {variant.needs} {variant.trains}"
+        settings = json.dumps(seed_sources.settings_of(config), sort_keys=True)
+        text = f"{settings} {variant.then} {variant.needs} {variant.trains}"
         if text in seen:
             print(f"{variant.name} is at this scale the same as {seen[text]}: left out")
             continue
@@ -99,8 +102,7 @@ def _training_job(
     if variant.needs is not None:
         needs = f"{variant.needs}/seed{seed}"
         arguments += (f"--config.train.init_from={workdir / needs}",)
-    config = json_config(command_line.config_of(arguments))
-    train = Step("fpliif_jax.main", (*arguments, f"--workdir={folder}"), "results.json", config)
+    train = training_step("fpliif_jax.main", arguments, folder)
     then = tuple(Step(module, (f"--workdir={folder}",), output) for module, output in variant.then)
     return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs, seed)
 

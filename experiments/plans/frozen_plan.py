@@ -1,11 +1,13 @@
 """The plan of a study as it was before the first run: plan.json in the study's folder, and what was added to it later.
 
-    {"form": 1, "name": …, "scale": …, "plan": {…}, "text": the file as it was written or null,
-     "configs": {variant: {field: value}}, "runs": [names], "digest": SHA-256 of all above but the form,
+    {"form": 2, "name": …, "scale": …, "plan": {…}, "text": the file as it was written or null,
+     "configs": {variant: {field: value}}, "runs": [names], "follows_seed": {variant: [sources of variation]},
+     "digest": SHA-256 of all above but the form,
      "frozen": {"date", "commit", "python", "versions", "command"}, "additions": [{…}]}
 
 Each addition has the same fields for what it added, and the plan as it then was. Fields of configs that say where
-things lie, what is shown or how fast it goes are not part of a plan: a study may move to another machine.
+things lie, what is shown or how fast it goes are not part of a plan: a study may move to another machine. Nor are the
+seeds of 'follows_seed', which are those of the runs; plans of form 1 lack it, and have numbers for all seeds.
 """
 
 import dataclasses
@@ -14,7 +16,7 @@ import hashlib
 import json
 import pathlib
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
@@ -28,14 +30,16 @@ from fpliif_jax.experiments.runs.bounded_files import (
     read_bytes,
 )
 from fpliif_jax.experiments.runs.schema import STUDY_FILES
+from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
 from fpliif_jax.run_folder import config_fields, run_record
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.same_run import goes_on_with
 
 NAME = STUDY_FILES[1]
 _START = "train.init_from"
-_FORM = 1
+_FORM, _FORMS = 2, (1, 2)
 _KEYS = ("name", "scale", "plan", "text", "configs", "runs")
+_FOLLOWS_SEED = "follows_seed"
 _LIMIT = 16 * MEBIBYTE
 
 
@@ -111,12 +115,36 @@ class Version:
             if one.variant in self.configs and one.against in self.configs
         )
 
-    def differences(self, run: str, config: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    def seeds(self, variant: str) -> dict[str, tuple[Any, ...]]:
+        """What the seeds of a variant's sources of variation are planned as: see `possible_seeds`, whose form it has.
+
+        A plan of an earlier version does not say whether a number is fixed, unless an override has it.
+        """
+        fields = self.configs[variant]
+        numbers = {
+            field: value
+            for field, value in fields.items()
+            if field != "seed" and config_fields.has_role(field, Role.SEED)
+        }
+        if _FOLLOWS_SEED in self.content:
+            follows = self.content[_FOLLOWS_SEED].get(variant, ())
+            fixed = {field: (value,) for field, value in numbers.items()}
+            return fixed | {f"seeds.{source}": (FOLLOWS,) for source in follows}
+        own = {one.name: dict(one.overrides) for one in self.table.variants}.get(variant, {})
+        return {
+            field: (value,) if field in own else (FOLLOWS, value)
+            for field, value in numbers.items()
+        }
+
+    def differences(
+        self, run: str, config: Mapping[str, Any], follows: Collection[str] | None = None
+    ) -> list[tuple[str, Any, Any]]:
         """What a run's config has otherwise than was planned.
 
         Args:
           run: its name, '<variant>/seed<seed>'.
           config: flat, of the finished run.
+          follows: the sources of variation that follow its seed; None where its results do not say.
 
         Returns:
           (field, value, planned value); fields that the plan does not know came with later code, which its commit says.
@@ -135,13 +163,15 @@ class Version:
             if pathlib.PurePosixPath(str(start)).parts[-2:] != tuple(first.split("/")):
                 differences.append((_START, start, first))
 
-        def follows_seed(field: str) -> bool:
-            return config_fields.has_role(field, Role.SEED) and own.get(field) == config.get("seed")
-
+        planned_seeds = self.seeds(name) if name in self.configs else {}
+        for field, possible in possible_seeds(config, follows).items():
+            planned = planned_seeds.get(field, possible)
+            if set(planned).isdisjoint(possible):
+                differences.append((field, _seed(possible), _seed(planned)))
         return differences + [
             (field, own.get(field), planned)
             for field, planned in planned_fields.items()
-            if not goes_on_with(field, own.get(field), planned) and not follows_seed(field)
+            if field not in planned_seeds and not goes_on_with(field, own.get(field), planned)
         ]
 
 
@@ -159,7 +189,7 @@ def version_of(
       table: the plan.
       scale: of `experiments.plans.scales`.
       text: of its file; None of a table of a paper.
-      configs: flat, by variant that is run at this scale.
+      configs: of `seed_sources.settings_of`, by variant that is run at this scale.
       runs: names of the planned runs, '<variant>/seed<seed>'.
       command: that was typed.
     """
@@ -169,8 +199,23 @@ def version_of(
         "scale": scale,
         "plan": plan_file.content_of(table),
         "text": text,
-        "configs": {name: _planned_fields(fields) for name, fields in configs.items()},
+        "configs": {
+            name: {
+                field: value
+                for field, value in _planned_fields(fields).items()
+                if not _follows(field, value)
+            }
+            for name, fields in configs.items()
+        },
         "runs": list(runs),
+        _FOLLOWS_SEED: {
+            name: sorted(
+                field.removeprefix("seeds.")
+                for field, value in fields.items()
+                if _follows(field, value)
+            )
+            for name, fields in configs.items()
+        },
     }
     return Version(table, content, Moment.now(command))
 
@@ -257,7 +302,14 @@ def changes_between(before: Version, after: Version) -> list[str]:
             changes.append(f"variants.{name} is gone")
             continue
         now = after.configs[name]
-        for field in sorted(fields.keys() | now.keys()):
+        seeds, seeds_now = before.seeds(name), after.seeds(name)
+        known = seeds.keys() & seeds_now.keys()
+        changes += [
+            f"variants.{name}: config.{field} was {_seed(seeds[field])} and is now {_seed(seeds_now[field])}"
+            for field in sorted(known)
+            if set(seeds[field]).isdisjoint(seeds_now[field])
+        ]
+        for field in sorted((fields.keys() | now.keys()) - known):
             if not goes_on_with(field, fields.get(field), now.get(field)):
                 changes.append(
                     f"variants.{name}: config.{field} was {fields.get(field)!r} and is now "
@@ -335,7 +387,7 @@ def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None
         content = parse_json(read_bytes(folder / NAME, within, _LIMIT), NAME)
     except FileNotFoundError:
         return None
-    if not isinstance(content, dict) or content.get("form") != _FORM:
+    if not isinstance(content, dict) or content.get("form") not in _FORMS:
         raise UnreadableError(f"{NAME} is no frozen plan of this version of the program")
     additions = content.get("additions")
     if not isinstance(additions, list) or not all(isinstance(one, dict) for one in additions):
@@ -353,7 +405,7 @@ def _parse(record: dict[str, Any]) -> Version:
     """One version of the plan; its digest is checked first."""
     if not all(key in record for key in _KEYS):
         raise UnreadableError(f"{NAME} is no frozen plan: it needs {', '.join(_KEYS)}")
-    content = {key: record[key] for key in _KEYS}
+    content = {key: record[key] for key in (*_KEYS, _FOLLOWS_SEED) if key in record}
     if record.get("digest") != _digest(content):
         raise UnreadableError(
             f"{NAME} was changed after it was frozen: its digest is another; restore the file as it was"
@@ -366,9 +418,12 @@ def _parse(record: dict[str, Any]) -> Version:
         and all(isinstance(fields, dict) for fields in configs.values())
         and isinstance(runs, list)
         and all(isinstance(run, str) and run.isprintable() for run in runs)
+        and _is_lists_of_texts(content.get(_FOLLOWS_SEED, {}))
     )
     if not is_sound:
-        raise UnreadableError(f"{NAME} is no frozen plan: name, scale, configs or runs are none")
+        raise UnreadableError(
+            f"{NAME} is no frozen plan: name, scale, configs, runs or follows_seed are none"
+        )
     tables = {table.name: table for table in TABLES}
     try:
         if text is None and name in tables:
@@ -392,6 +447,22 @@ def _moment(content: Any) -> Moment:
     if not is_sound:
         raise UnreadableError(f"{NAME} does not say when and by which code it was frozen")
     return Moment(*(content[key] for key in ("date", "commit", "python", "versions", "command")))
+
+
+def _is_lists_of_texts(content: Any) -> bool:
+    """Whether it is an object of these."""
+    lists = content.values() if isinstance(content, dict) else (None,)
+    return all(isinstance(one, list) and all(isinstance(t, str) for t in one) for one in lists)
+
+
+def _follows(field: str, value: Any) -> bool:
+    """Whether a field of `seed_sources.settings_of` is a seed that is config.seed's."""
+    return value == FOLLOWS and config_fields.has_role(field, Role.SEED)
+
+
+def _seed(possible: Sequence[Any]) -> Any:
+    """A seed of `seeds` or `possible_seeds` for people; of two readings the number."""
+    return "config.seed's" if possible[-1] == FOLLOWS else possible[-1]
 
 
 def _digest(content: Mapping[str, Any]) -> str:

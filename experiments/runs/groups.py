@@ -13,11 +13,10 @@ from fpliif_jax.data import sides
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
+from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
-
-_FOLLOWS = "follows"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,17 +151,8 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
     """
     possible = {}
     for run in runs:
-        seeds = run.config.get("seeds", {})
         recorded = (run.results or {}).get("follows_seed")
-        choices = []
-        for source in SEED_SOURCES:
-            value = seeds.get(source)
-            if recorded is not None:
-                choices.append((_FOLLOWS if source in recorded else value,))
-            elif value is None:  # a run made before sources could be fixed
-                choices.append((_FOLLOWS,))
-            else:
-                choices.append((_FOLLOWS, value) if value == run.seed else (value,))
+        choices = possible_seeds(flatten_config(run.config), recorded).values()
         possible[run.path] = list(itertools.product(*choices))
     everywhere = Counter(itertools.chain.from_iterable(possible.values()))
     beside: dict[pathlib.Path, Counter] = {}
@@ -174,7 +164,7 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
             key=lambda pattern, near=beside[path.parent]: (
                 near[pattern],
                 everywhere[pattern],
-                pattern.count(_FOLLOWS),
+                pattern.count(FOLLOWS),
             ),
         )
         for path, patterns in possible.items()

@@ -20,6 +20,8 @@ from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, Version
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report.write import write_report
+from fpliif_jax.experiments.runs.schema import SEED_SOURCES
+from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
 from fpliif_jax.experiments.stats import holm
 from fpliif_jax.experiments.stats.power import runs_needed, sd_interval
 from fpliif_jax.run_folder.run_config import flatten_config
@@ -434,20 +436,86 @@ def test_a_variant_whose_runs_all_have_another_config_has_no_answer(
     assert len(mark.runs) == 4
 
 
+def _settings() -> dict[str, Any]:
+    """Of a plan: all sources of variation follow the seed."""
+    seeds = {f"seeds.{source}": FOLLOWS for source in SEED_SOURCES}
+    return flatten_config(config_of(seed=0)) | seeds
+
+
 def test_what_follows_the_seed_or_the_study_is_as_planned() -> None:
     content = json.loads(json.dumps(_CONTENT))
     content["variants"]["none"]["needs"] = "base"
     table = plan_file.plan_of(content, "edges", "edges.toml")
-    configs = {one.name: flatten_config(config_of(seed=0)) for one in table.variants}
+    configs = {one.name: _settings() for one in table.variants}
     version = frozen_plan.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
     run = flatten_config(config_of(seed=3))
     moved = run | {"data.manual_dir": "elsewhere", "train.init_from": "study/base/seed3"}
     assert run["seeds.data_order"] == 3
     assert version.differences("none/seed3", moved) == []
     assert version.differences("none/seed3", moved | {"seeds.data_order": 5}) == [
-        ("seeds.data_order", 5, 0)
+        ("seeds.data_order", 5, "config.seed's")
     ]
     assert version.differences("base/seed3", moved)[0][0] == "train.init_from"
+
+
+_FIXED = "seeds.data_order"
+
+
+@pytest.mark.parametrize(
+    ("planned", "seed", "value", "follows", "difference"),
+    [
+        # What the run recorded decides, even where seed and value are the same.
+        (FOLLOWS, 0, 0, True, None),
+        (FOLLOWS, 0, 0, False, (0, "config.seed's")),
+        (FOLLOWS, 3, 0, False, (0, "config.seed's")),
+        (FOLLOWS, 3, 3, True, None),
+        (0, 0, 0, False, None),
+        (0, 0, 0, True, ("config.seed's", 0)),
+        (0, 3, 0, False, None),
+        (0, 3, 3, True, ("config.seed's", 0)),
+        (0, 3, 3, False, (3, 0)),
+        # A run of an earlier version recorded none of it.
+        (FOLLOWS, 0, 0, None, None),
+        (FOLLOWS, 3, 3, None, None),
+        (FOLLOWS, 3, 0, None, (0, "config.seed's")),
+        (FOLLOWS, 3, None, None, None),
+        (0, 0, 0, None, None),
+        (0, 3, 0, None, None),
+        (0, 3, 3, None, (3, 0)),
+    ],
+)
+def test_a_run_whose_seed_is_fixed_is_not_one_whose_seed_follows(
+    planned: Any, seed: int, value: int | None, follows: bool | None, difference: Any
+) -> None:
+    table = plan_file.plan_of(_CONTENT, "edges", "edges.toml")
+    name = f"none/seed{seed}"
+    version = frozen_plan.version_of(table, "paper", "", {"none": {_FIXED: planned}}, [name], "")
+    recorded = None if follows is None else ["data_order"] * follows
+    differences = version.differences(name, {"seed": seed, _FIXED: value}, recorded)
+    assert differences == ([] if difference is None else [(_FIXED, *difference)])
+
+
+def test_a_study_with_runs_of_a_fixed_seed_is_not_the_planned_one(tmp_path: pathlib.Path) -> None:
+    table = plan_file.plan_of(_CONTENT, "edges", "edges.toml")
+    runs = [f"{one.name}/seed{seed}" for seed in table.seeds for one in table.variants]
+    configs = {one.name: {_FIXED: FOLLOWS} for one in table.variants}
+    plan = FrozenPlan(frozen_plan.version_of(table, "paper", "", configs, runs, "typed"))
+    study_file.write_study(
+        tmp_path, study_file.Study(str(tmp_path), table, "paper", "typed", tuple(runs), plan)
+    )
+    _write_runs(tmp_path)
+    for seed in range(4):
+        path = tmp_path / "none" / f"seed{seed}" / "results.json"
+        results = json.loads(path.read_text("utf-8"))
+        results["config"]["seeds"]["data_order"] = 0
+        results["follows_seed"] = ["initialisation", "augmentation"]
+        path.write_text(json.dumps(results), "utf-8")
+        path = path.with_name("config.json")
+        path.write_text(json.dumps(results["config"]), "utf-8")
+    study, questions, _ = _plan(tmp_path)
+    (mark,) = [one for one in study.marks if one.field == f"config.{_FIXED}"]
+    assert (mark.value, mark.planned, len(mark.runs)) == ("0", "config.seed's", 4)
+    assert questions["none"].answer == Answer.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("change", ["missing", "settings", "data"])
@@ -542,7 +610,7 @@ def test_a_run_starts_from_the_run_of_the_plan_that_it_needs(start: str | None) 
     content = json.loads(json.dumps(_CONTENT))
     content["variants"]["none"]["needs"] = "base"
     table = plan_file.plan_of(content, "edges", "edges.toml")
-    configs = {one.name: flatten_config(config_of(seed=0)) for one in table.variants}
+    configs = {one.name: _settings() for one in table.variants}
     version = frozen_plan.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
     run = flatten_config(config_of(seed=3)) | {"train.init_from": "study/base/seed3"}
     assert version.differences("none/seed3", run) == []

@@ -79,6 +79,26 @@ def test_a_run_goes_on_with_the_numbers_that_it_chose_itself(tmp_path: pathlib.P
         assert step.is_finished(tmp_path) is is_its_own
 
 
+def test_a_run_is_finished_with_the_sources_that_are_to_follow_its_seed(
+    tmp_path: pathlib.Path,
+) -> None:
+    follows = dataclasses.replace(_step(), follows_seed=("initialisation", "data_order"))
+    for recorded, is_kept in (
+        (["data_order", "initialisation"], True),
+        (
+            ["initialisation"],
+            False,
+        ),  # fixed at the seed of the run: the same bits, another experiment
+        (None, True),  # of an earlier version
+    ):
+        content = {"config": CONFIG} | ({} if recorded is None else {"follows_seed": recorded})
+        (tmp_path / "results.json").write_text(json.dumps(content))
+        assert follows.is_finished(tmp_path) is is_kept
+        assert _step().is_finished(tmp_path)
+    (tmp_path / "results.json").write_text(json.dumps({"config": CONFIG, "follows_seed": [{}]}))
+    assert not follows.is_finished(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"config": 3}', '{"config": {"a": 1', "null"])
 def test_half_a_file_is_not_finished(tmp_path: pathlib.Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)

@@ -15,6 +15,7 @@ from fpliif_jax.experiments.launching.jobs import Job
 from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, FrozenPlanError, Version
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
 
 _CONTENT: dict[str, Any] = {
     "config": "synthetic",
@@ -131,7 +132,7 @@ def test_names_and_places_may_change(tmp_path: pathlib.Path) -> None:
     [
         (lambda content: content["runs"].append("with/seed9"), "was changed after it was frozen"),
         (lambda content: content.update(digest="0" * 64), "was changed after it was frozen"),
-        (lambda content: content.update(form=2), "no frozen plan of this version"),
+        (lambda content: content.update(form=3), "no frozen plan of this version"),
         (lambda content: content.pop("scale"), "it needs name, scale"),
         (lambda content: content.update(additions=3), "its additions"),
         (lambda content: content.pop("frozen"), "does not say when"),
@@ -151,12 +152,66 @@ def test_a_file_that_is_not_what_was_frozen_is_refused(
 
 
 def test_hostile_plans_of_the_right_digest_are_refused(tmp_path: pathlib.Path) -> None:
-    for field, value in (("runs", 3), ("configs", []), ("plan", {"variants": 3}), ("name", 5)):
+    for field, value in (
+        ("runs", 3),
+        ("configs", []),
+        ("plan", {"variants": 3}),
+        ("name", 5),
+        ("follows_seed", {"with": [{}]}),
+        ("follows_seed", ["data_order"]),
+    ):
         version = _version()
         hostile = dataclasses.replace(version, content={**version.content, field: value})
         frozen_plan.write(tmp_path, FrozenPlan(hostile))
         with pytest.raises(UnreadableError, match="plan.json"):
             frozen_plan.read_frozen(tmp_path, tmp_path)
+
+
+def _earlier(version: Version) -> Version:
+    """As an earlier version of the program froze it: all seeds are numbers, fixed or not."""
+    content = {key: value for key, value in version.content.items() if key != "follows_seed"}
+    content["configs"] = {
+        name: fields | {"seeds.data_order": 0} for name, fields in version.configs.items()
+    }
+    return dataclasses.replace(version, content=content)
+
+
+_FIXED = _with(("variants", "without", "overrides"), {"seeds": {"data_order": 0}})
+
+
+@pytest.mark.parametrize("extend", [False, True])
+def test_a_seed_that_is_fixed_is_not_one_that_follows(tmp_path: pathlib.Path, extend: bool) -> None:
+    follows, fixed = (_version(**{"seeds.data_order": one}) for one in (FOLLOWS, 0))
+    assert follows.digest != fixed.digest
+    for before, after, message in (
+        (follows, fixed, "config.seeds.data_order was config.seed's and is now 0"),
+        (fixed, follows, "config.seeds.data_order was 0 and is now config.seed's"),
+    ):
+        frozen_plan.write(tmp_path, FrozenPlan(before))
+        frozen = frozen_plan.read_frozen(tmp_path, tmp_path)
+        with pytest.raises(FrozenPlanError, match=message):
+            frozen_plan.continued(tmp_path, frozen, after, extend)
+        assert frozen_plan.continued(tmp_path, frozen, before, extend) == frozen
+
+
+def test_a_plan_of_an_earlier_version_goes_on_with_what_it_may_have_meant(
+    tmp_path: pathlib.Path,
+) -> None:
+    frozen_plan.write(tmp_path, FrozenPlan(_earlier(_version())))
+    path = tmp_path / "plan.json"
+    path.write_text(path.read_text("utf-8").replace('"form": 2', '"form": 1'), "utf-8")
+    earlier = frozen_plan.read_frozen(tmp_path, tmp_path)
+    assert earlier.first.digest == _earlier(_version()).digest
+    for one in (FOLLOWS, 0):
+        again = _version(**{"seeds.data_order": one})
+        assert frozen_plan.continued(tmp_path, earlier, again, False) == earlier
+    with pytest.raises(FrozenPlanError, match=r"config\.seeds\.data_order was 0 and is now 1"):
+        frozen_plan.continued(tmp_path, earlier, _version(**{"seeds.data_order": 1}), False)
+    # Its own overrides say that it is fixed.
+    frozen = FrozenPlan(_earlier(_version(_FIXED)))
+    with pytest.raises(FrozenPlanError, match="without: .* was 0 and is now config.seed's"):
+        follows = _version(_FIXED, **{"seeds.data_order": FOLLOWS})
+        frozen_plan.continued(tmp_path, frozen, follows, False)
 
 
 class TestReproduce:
@@ -241,6 +296,19 @@ class TestReproduce:
         assert "planned: 1 seed (0); variants with their own: 1\n" in capsys.readouterr().out
         self.run("--seeds=0")
         assert "planned:" not in capsys.readouterr().out
+
+    def test_a_seed_that_is_fixed_no_more_is_another_plan(self) -> None:
+        fixed = "[variants.c]\noverrides.seeds.data_order = 0\n"
+        self.write('seeds = "0"', more=fixed)
+        self.run()
+        assert self.started == [["a/seed0", "b/seed0", "c/seed0"]]  # c is not the same as a
+        assert self.plan().first.content["follows_seed"]["c"] == ["augmentation", "initialisation"]
+        self.write('seeds = "0"', more=fixed.replace("data_order", "augmentation"))
+        message = self.error("--extend")
+        assert "variants.c: config.seeds.data_order was 0 and is now config.seed's" in message
+        self.write('seeds = "0"', more=fixed)
+        message = self.error("--config.seeds.augmentation=0")
+        assert "variants.a: config.seeds.augmentation was config.seed's and is now 0" in message
 
     def test_a_dry_run_changes_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.run("--dry_run")
