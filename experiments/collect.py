@@ -4,14 +4,16 @@
     python -m experiments.collect runs/table5 --output=table5
 
 It copies plan.json and study.json, of each finished run config.json, results.json, environment.json, metrics.jsonl and
-the confusion matrices of evaluations/, and what the plan measures besides (cost.json, benchmark.json, robustness.json):
-the report of the copy (`--runs=FOLDER`) is that of the study. Left behind are weights, pictures, logs, and the places
-of this machine: paths in configs are emptied, commands are cut to their module, and of the run that another starts from
-VARIANT/SEED is left. What is copied already is copied again; a copy that has what the study has no more is refused.
+the confusion matrices of the evaluations that results.json names, and what the plan measures besides (cost.json,
+benchmark.json, robustness.json): the report of the copy (`--runs=FOLDER`) is that of the study's finished runs. Left
+behind are weights, pictures, logs, and the places of this machine: paths in configs are emptied, commands are cut to
+their module, and of the run that another starts from VARIANT/SEED is left. What is copied already is copied again; a
+copy that has what the study has no more is refused.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import shlex
 from collections.abc import Collection, Sequence
@@ -31,11 +33,15 @@ _LIMITS = {
     ".npz": 128 * 2**20,
 }  # bytes that reports read
 _START = "train.init_from"
-# Files that a report makes a line of.
+_OF_STUDY = ("plan.json", "study.json")
+_OF_RUN = ("config.json", "results.json", "environment.json", "metrics.jsonl")
+# Files that a report reads, beside evaluations/*.npz.
 _REPORTED = (
-    *("plan.json", "study.json", "config.json", "results.json"),
-    *("cost.json", "benchmark.json", "robustness.json"),
+    *_OF_STUDY,
+    *_OF_RUN,
+    *("cost.json", "benchmark.json", "robustness.json", "examples.npz"),
 )
+_EVALUATIONS = "evaluations"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.plans import frozen_plan
+    from fpliif_jax.experiments.runs.arrays import matrices_path
     from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
     from fpliif_jax.experiments.runs.runs import read_runs
     from fpliif_jax.files import atomic_file
@@ -55,22 +62,20 @@ def _work(flags: argparse.Namespace) -> None:
     source, output = flags.study.resolve(), flags.output.resolve()
     if output == source or output.is_relative_to(source) or source.is_relative_to(output):
         raise UserError(f"--output={flags.output} lies in the study or around it; give another one")
-    runs = [run for run in read_runs(source) if run.status == "finished"]
+    read = read_runs(source)
+    runs = [run for run in read if run.status == "finished"]
     measured = _measured(source, runs)
     if not runs and not measured:
         raise UserError(f"{flags.study} has no finished run; there is nothing to collect")
-    files = [path for name in ("plan.json", "study.json") for path in source.rglob(name)]
+    files = [path for name in _OF_STUDY for path in source.rglob(name)]
     for run in runs:
-        files += [run.path / name for name in ("config.json", "results.json", "environment.json")]
-        files += [run.path / "metrics.jsonl", *sorted(run.path.glob("evaluations/*.npz"))]
+        files += [path for name in _OF_RUN if os.path.lexists(path := run.path / name)]
+        files += [matrices_path(run, one) for one in run.results["evaluations"]]
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts = 0, [], set()
     for path in files:  # plans come first: they say which starts of runs are published with them
-        try:
-            content = read_bytes(path, source, _LIMITS[path.suffix])
-        except FileNotFoundError:
-            continue  # a run of an earlier version may lack it
+        content = read_bytes(path, source, _LIMITS[path.suffix])
         if path.suffix == ".json":
             if path.name == frozen_plan.NAME:
                 frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
@@ -90,6 +95,9 @@ def _work(flags: argparse.Namespace) -> None:
         print(
             f"plan.json still names {', '.join(places)}: its digest is of these; see whether they may be published"
         )
+    left_out = [run.name for run in read if run.status != "finished"]
+    if left_out:
+        print(f"left out, as they are not finished or broken: {', '.join(left_out)}")
     others = f", {len(measured)} files of other measurements" if measured else ""
     print(f"{len(runs)} runs{others}, {size / 2**20:.1f} MiB: {flags.output}")
 
@@ -116,18 +124,21 @@ def _refuse_leftovers(output: pathlib.Path, targets: Collection[pathlib.Path]) -
     """Refuses a copy whose report would have more than the study's.
 
     Raises:
-      UserError: the folder has a run, a plan or a measurement that is not copied now.
+      UserError: the folder has a run, a plan, a measurement or a file of a run that is not copied now.
     """
-    folders = {
-        path.parent.relative_to(output).as_posix()
-        for path in output.rglob("*.json")
-        if path.name in _REPORTED and path not in targets
-    }
-    if folders:
-        shown = ", ".join(sorted(folders)[:6]) + (" …" if len(folders) > 6 else "")
+    folders = {path.parent for path in targets}
+    leftovers = set()
+    for path in output.rglob("*"):
+        is_matrices = path.suffix == ".npz" and path.parent.name == _EVALUATIONS
+        if path in targets or not (path.name in _REPORTED or is_matrices):
+            continue
+        folder = path.parent.parent if is_matrices else path.parent  # of the run
+        leftovers.add(path if folder in folders else folder)
+    if leftovers:
+        names = sorted(path.relative_to(output).as_posix() for path in leftovers)
+        shown = ", ".join(names[:6]) + (" …" if names[6:] else "")
         raise UserError(
-            f"{output} has what is not, or no longer, in the study: {shown}; delete these folders there, or give "
-            "another --output"
+            f"{output} has what is not, or no longer, in the study: {shown}; delete it there, or give another --output"
         )
 
 

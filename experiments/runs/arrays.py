@@ -68,13 +68,19 @@ class Examples:
     class_names: tuple[str, ...]
 
 
+def matrices_path(run: Run, evaluation: dict[str, Any]) -> pathlib.Path:
+    """The file of the confusion matrices of one of the evaluations in run.results."""
+    return run.path / "evaluations" / "{split}-{checkpoint}-{row}.npz".format(**evaluation)
+
+
 def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
     """Reads the confusion matrices of one of the evaluations in run.results.
 
     Raises:
       RunError: the file is missing or damaged, or its scores are not those of the evaluation.
     """
-    name = "{split}-{checkpoint}-{row}.npz".format(**evaluation)
+    path = matrices_path(run, evaluation)
+    name = path.name
     count, num_classes = evaluation["images"], len(evaluation["class_f1"]) + 1
     most = min(MATRICES_LIMIT // np.dtype(np.int64).itemsize, _MOST_IMAGES * num_classes**2)
     if count * num_classes**2 > most:
@@ -89,7 +95,6 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
     }
     try:
         with _telling_of(run):
-            path = run.path / "evaluations" / name
             arrays = ArrayFile(path, run.path, MATRICES_LIMIT).read(forms)
     except FileNotFoundError:
         raise RunError(

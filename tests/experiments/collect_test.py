@@ -203,6 +203,65 @@ def test_a_copy_with_a_run_that_is_gone_is_refused(
     assert _report(output) == _report(study)
 
 
+def test_evaluations_that_results_do_not_name_stay_behind(
+    study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "results"
+    run = next(study.glob("*/seed1"))
+    stray = run / "evaluations" / "test-best-512.npz"  # of an evaluation before the last one
+    shutil.copy(run / "evaluations" / "test-best-256.npz", stray)
+    (run / "evaluations" / "notes.npz").write_bytes(b"/secret")
+    collect.main([str(study), f"--output={output}"])
+    names = {
+        "{split}-{checkpoint}-{row}.npz".format(**one)
+        for one in json.loads((run / "results.json").read_text("utf-8"))["evaluations"]
+    }
+    copied = output / run.relative_to(study) / "evaluations"
+    assert {path.name for path in copied.iterdir()} == names
+    assert _report(output) == _report(study)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evaluations/test-best-512.npz",  # copied when results.json still named it
+        "examples.npz",
+        "environment.json",
+        "metrics.jsonl",
+    ],
+)
+def test_a_copy_with_a_file_that_is_gone_is_refused_and_left_as_it_was(
+    name: str, study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "results"
+    collect.main([str(study), f"--output={output}"])
+    run = next(study.glob("*/seed1"))
+    inside = run.relative_to(study)
+    (run / name).unlink(missing_ok=True)
+    (output / inside / name).write_bytes(b"kept")
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit, match=f"no longer, in the study: {inside}/{name}; delete"):
+        collect.main([str(study), f"--output={output}"])
+    assert before == {path: path.stat().st_mtime_ns for path in output.rglob("*") if path.is_file()}
+    (output / inside / name).unlink()
+    (output / "README.md").write_text("what it is", "utf-8")  # which no report reads
+    collect.main([str(study), f"--output={output}"])
+    assert _report(output) == _report(study)
+
+
+def test_runs_that_are_left_out_are_named(
+    study: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unfinished, broken = sorted(study.glob("*/seed1"))
+    (unfinished / "results.json").unlink()
+    next(broken.glob("evaluations/test-*.npz")).write_bytes(b"damaged")
+    collect.main([str(study), f"--output={tmp_path / 'results'}"])
+    names = ", ".join(run.relative_to(study).as_posix() for run in (unfinished, broken))
+    printed = capsys.readouterr().out
+    assert f"left out, as they are not finished or broken: {names}\n" in printed
+    assert "4 runs, " in printed
+
+
 def test_mistakes_are_one_line(study: pathlib.Path, tmp_path: pathlib.Path) -> None:
     for output in (study, study / "copy", tmp_path):
         with pytest.raises(SystemExit, match="lies in the study or around it"):
