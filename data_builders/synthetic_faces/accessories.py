@@ -20,7 +20,7 @@ _EYES_AND_BROWS_11 = tuple(classes.LAPA_CLASS[list(_EYES_AND_BROWS_19)].tolist()
 
 
 def _where(label_map: np.ndarray, patch: Patch, labels: tuple[int, ...]) -> np.ndarray:
-    return np.isin(label_map[patch.rows, patch.columns], labels)
+    return np.isin(patch.of(label_map), labels)
 
 
 def draw_eyeglasses(canvas: Canvas, pose: HeadPose, person: Person) -> None:

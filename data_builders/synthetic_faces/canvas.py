@@ -12,6 +12,14 @@ from fpliif_jax.data_builders.synthetic_faces import classes
 _FINE_GRID_LIMIT = 96  # shapes up to this many pixels across get an 8 x 8 grid, larger ones 4 x 4
 
 
+def colour_field(size: int) -> np.ndarray:
+    """Colours to be filled in: float32 [size, size, 3], in memory one plane after the other.
+
+    NumPy then runs along rows and not over three values at a time, which is several times faster.
+    """
+    return np.moveaxis(np.zeros((3, size, size), np.float32), 0, -1)
+
+
 class Patch(NamedTuple):
     """Part of each pixel that a shape covers, within the shape's bounding box.
 
@@ -21,6 +29,10 @@ class Patch(NamedTuple):
     rows: slice
     columns: slice
     alpha: np.ndarray
+
+    def of(self, field: np.ndarray) -> np.ndarray:
+        """The box of a field of the canvas, [size, size] or [size, size, 3]."""
+        return field[self.rows, self.columns]
 
     def scaled(self, factor: float | np.ndarray) -> "Patch":
         """The same box with `alpha * factor` (a scalar or [h, w])."""
@@ -54,7 +66,7 @@ class LabelLayer(NamedTuple):
 class Canvas:
     """Square canvas of `size` pixels a side.
 
-    colour: float32 [size, size, 3], sRGB, 0 … 1.
+    colour: float32 [size, size, 3], sRGB, 0 … 1, a `colour_field`.
     label_map: uint8 [size, size], the 19 classes of CelebAMask-HQ.
     lapa_label_map: uint8 [size, size], the 11 classes of LaPa and Helen.
     lapa_layers: the labelled shapes of the 11-class map, back to front.
@@ -64,7 +76,7 @@ class Canvas:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.colour = np.zeros((size, size, 3), np.float32)
+        self.colour = colour_field(size)
         self.label_map = np.zeros((size, size), np.uint8)
         self.lapa_label_map = np.zeros((size, size), np.uint8)
         self.lapa_layers: list[LabelLayer] = []
@@ -102,14 +114,11 @@ class Canvas:
         mask = Image.new("L", ((right - left) * fine, (bottom - top) * fine))
         draw = ImageDraw.Draw(mask)
         for group, value in ((polygons, 255), (holes, 0)):
-            for polygon in group:
-                # Pillow's coordinates are whole pixels, whose centres lie half a pixel further.
-                fine_points = np.rint((polygon - (left, top)) * fine - 0.5).astype(int)
-                draw.polygon(fine_points.ravel().tolist(), fill=value)
+            _draw_polygons(draw, group, (left, top), fine, value)
         mask = mask.reduce(fine)
         if blur > 0:
             mask = mask.filter(ImageFilter.GaussianBlur(blur))
-        alpha = np.asarray(mask, np.float32) * np.float32(1 / 255)
+        alpha = np.asarray(mask) * np.float32(1 / 255)
         patch = Patch(slice(top, bottom), slice(left, right), alpha)
         return patch if inside is None else patch.within(inside)
 
@@ -129,21 +138,21 @@ class Canvas:
     def paint(
         self, patch: Patch, colour: np.ndarray | Sequence[float], opacity: float = 1.0
     ) -> None:
-        """Lay `colour` ([3], or a field [size, size, 3]) over the patch."""
+        """Lay `colour` ([3], or of each pixel of the patch [h, w, 3]) over the patch."""
         if patch.empty:
             return
-        colour = np.asarray(colour, np.float32)
-        if colour.ndim == 3:
-            colour = colour[patch.rows, patch.columns]
-        target = self.colour[patch.rows, patch.columns]
-        target += (colour - target) * (patch.alpha * np.float32(opacity))[..., None]
+        target = patch.of(self.colour)
+        change = np.asarray(colour, np.float32) - target
+        change *= (patch.alpha * np.float32(opacity))[..., None]
+        target += change
 
     def tint(self, patch: Patch, factor: float | Sequence[float]) -> None:
         """Multiply what is there by `factor` (a scalar or [3]) where the patch covers it."""
         if patch.empty:
             return
         change = np.asarray(factor, np.float32) - np.float32(1)
-        self.colour[patch.rows, patch.columns] *= 1 + patch.alpha[..., None] * change
+        planes = patch.of(self.colour).transpose(2, 0, 1)
+        planes *= 1 + patch.alpha * change[..., None, None]
 
     def mark(self, patch: Patch, label: int) -> None:
         """Label the patch with one of the 19 classes, and its 11-class equivalent."""
@@ -152,9 +161,28 @@ class Canvas:
 
     def mark_19(self, patch: Patch, label: int) -> None:
         """Label the patch in the 19-class map alone."""
-        self.label_map[patch.rows, patch.columns][patch.alpha >= 0.5] = label
+        patch.of(self.label_map)[patch.alpha >= 0.5] = label
 
     def mark_11(self, patch: Patch, lapa_label: int) -> None:
         """Label the patch in the 11-class map alone."""
-        self.lapa_label_map[patch.rows, patch.columns][patch.alpha >= 0.5] = lapa_label
+        patch.of(self.lapa_label_map)[patch.alpha >= 0.5] = lapa_label
         self.lapa_layers.append(LabelLayer(patch, lapa_label))
+
+
+def _draw_polygons(
+    draw: ImageDraw.ImageDraw,
+    polygons: Sequence[np.ndarray],
+    origin: tuple[int, int],
+    fine: int,
+    value: int,
+) -> None:
+    """Fills polygons [N, 2] in pixels on a grid that begins at `origin` and is `fine` times finer."""
+    if not len(polygons):
+        return
+    # Pillow's coordinates are whole pixels, whose centres lie half a pixel further.
+    points = np.rint((np.concatenate(polygons) - origin) * fine - 0.5).astype(int).ravel().tolist()
+    start = 0
+    for polygon in polygons:
+        stop = start + 2 * len(polygon)
+        draw.polygon(points[start:stop], fill=value)
+        start = stop

@@ -148,12 +148,12 @@ def draw_back_hair(canvas: Canvas, pose: HeadPose, person: Person, colours: np.n
         outer = np.concatenate([tips, right, outer[6:-6], right[::-1] * (-1, 1)])
     shape = pose.on_plane(outer, -0.25)
     patch = canvas.coverage(shape)
-    canvas.paint(patch, colours * np.float32(0.62))
+    canvas.paint(patch, patch.of(colours) * np.float32(0.62))
     canvas.mark(patch, classes.HAIR)
     if style == "bun":
         centre = pose.on_plane([(0.15 * np.sign(person.hair_part), -1.86)], -0.35)[0]
         bun = canvas.coverage(ellipse(centre, (0.44 * pose.unit, 0.38 * pose.unit), pose.roll))
-        canvas.paint(bun, colours * np.float32(0.9))
+        canvas.paint(bun, bun.of(colours) * np.float32(0.9))
         canvas.mark(bun, classes.HAIR)
         ring = centre + np.array([0.05, 0.10]) * pose.unit
         canvas.tint(canvas.glow(ring, (0.18 * pose.unit, 0.10 * pose.unit), 0.4), 0.75)
@@ -184,7 +184,7 @@ def draw_front_hair(canvas: Canvas, pose: HeadPose, person: Person, colours: np.
     shadow = canvas.coverage(shape + np.array([0, 0.05]) * pose.unit, blur=0.05 * pose.unit)
     canvas.tint(shadow.scaled(0.6), (0.70, 0.64, 0.62))
     patch = canvas.coverage(shape)
-    canvas.paint(patch, colours, 0.92 if style == "buzz" else 1.0)
+    canvas.paint(patch, patch.of(colours), 0.92 if style == "buzz" else 1.0)
     canvas.mark(patch, classes.HAIR)
 
 

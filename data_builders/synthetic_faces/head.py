@@ -145,7 +145,7 @@ def draw_face_skin(
 ) -> Patch:
     """Skin of the whole head, with blush and beard; returns its coverage."""
     face = canvas.coverage(outline)
-    canvas.paint(face, skin)
+    canvas.paint(face, face.of(skin))
     canvas.mark(face, classes.SKIN)
     unit = pose.unit
     for side in (-1, 1):

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from fpliif_jax.data_builders.synthetic_faces.canvas import colour_field
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import Person
 
@@ -71,8 +72,11 @@ def light_before_roll(person: Person, pose: HeadPose) -> tuple[float, float, flo
     return c * lx + s * ly, c * ly - s * lx, lz
 
 
-def on_canvas(plane: np.ndarray, pose: HeadPose, size: int) -> np.ndarray:
-    """A plane of the relief's cells, placed and turned as the head: float32 [size, size]."""
+def on_canvas(plane: np.ndarray, pose: HeadPose, size: tuple[int, int]) -> np.ndarray:
+    """A plane of the relief's cells, placed and turned as the head: float32 [height, width].
+
+    `size`: (width, height) of the part of the canvas from its upper left corner.
+    """
     # Pixel centre -> cell of the relief: undo place and scale, then roll.
     k = CELLS_PER_UNIT / pose.unit
     c, s = np.cos(pose.roll), np.sin(pose.roll)
@@ -86,7 +90,7 @@ def on_canvas(plane: np.ndarray, pose: HeadPose, size: int) -> np.ndarray:
         _HALF_HEIGHT * CELLS_PER_UNIT - k * (c * cy - s * cx),
     )
     image = Image.fromarray(plane.astype(np.float32))
-    image = image.transform((size, size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+    image = image.transform(size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
     return np.asarray(image)
 
 
@@ -100,9 +104,11 @@ def skin_colours(person: Person, pose: HeadPose, size: int) -> np.ndarray:
     hx, hy, hz = np.array([lx, ly, lz + 1]) / np.linalg.norm([lx, ly, lz + 1])
     sheen = np.maximum(normal_z * (hz - slope_x * hx - slope_y * hy), 0).astype(np.float32) ** 24
 
-    field = np.empty((size, size, 3), np.float32)
+    field = colour_field(size)
     lit = np.maximum(lit, 0.05).astype(np.float32)
     for channel, (base, depth) in enumerate(zip(person.skin, (0.82, 1.08, 1.16), strict=True)):
         # The blood under the skin keeps shadows red: red falls off more slowly than blue.
-        field[..., channel] = on_canvas(base * lit ** np.float32(depth) + 0.10 * sheen, pose, size)
+        field[..., channel] = on_canvas(
+            base * lit ** np.float32(depth) + 0.10 * sheen, pose, (size, size)
+        )
     return np.clip(field, 0, 1, out=field)

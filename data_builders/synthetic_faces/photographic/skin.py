@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from fpliif_jax.data_builders.synthetic_faces import classes
-from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch, colour_field
 from fpliif_jax.data_builders.synthetic_faces.curves import closed_curve, mirrored, open_curve
 from fpliif_jax.data_builders.synthetic_faces.features import EYE_Y
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
@@ -123,13 +123,13 @@ def skin_colours(
 
     mottle = _mottle(person, pose, height.shape, rng)
     pores = enlarged(rng.standard_normal((160, 160), np.float32), size)
-    field = np.empty((size, size, 3), np.float32)
+    field = colour_field(size)
     # Blood and melanin show in green and blue more than in red, and keep shadows red.
     for channel, (depth, share) in enumerate(((0.80, 0.45), (1.05, 1.0), (1.15, 1.0))):
         lit = np.maximum(direct * key[channel] + around * fill[channel], np.float32(0.03))
         plane = skin[channel] * lit ** np.float32(depth) * (1 + np.float32(share) * mottle)
         plane += shine * key[channel] * sheen
-        field[..., channel] = on_canvas(plane + rim, pose, size)
+        field[..., channel] = on_canvas(plane + rim, pose, (size, size))
     field *= (1 + np.float32(0.016) * pores)[..., None]
     return np.clip(field, 0, 1, out=field)
 
@@ -163,7 +163,7 @@ def draw_face_skin(
 ) -> Patch:
     """Skin of the whole head, with beard and stubble; returns its coverage."""
     face = canvas.coverage(outline)
-    canvas.paint(face, skin)
+    canvas.paint(face, face.of(skin))
     canvas.mark(face, classes.SKIN)
     hairs = max(person.beard, person.stubble, person.moustache)
     if hairs:
@@ -200,7 +200,7 @@ def _draw_beard(
     ):
         if strength:
             patch = patch.within(face)
-            texture = np.clip(1 + 0.45 * grain[patch.rows, patch.columns], 0.2, 1.8)
+            texture = np.clip(1 + 0.45 * patch.of(grain), 0.2, 1.8)
             patch = Patch(
                 patch.rows,
                 patch.columns,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fpliif_jax.data_builders.synthetic_faces.canvas import colour_field
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.photographic.noise import enlarged
 from fpliif_jax.data_builders.synthetic_faces.photographic.person import PhotographicPerson
@@ -43,7 +44,7 @@ def strand_colours(
     shine = band * np.maximum(np.float32(0.5) + 2 * strands, 0) * facing
     shine *= np.float32(0.35 * person.hair_shine)
     colour = person.hair.astype(np.float32)
-    field = np.empty((size, size, 3), np.float32)
+    field = colour_field(size)
     share = streaks * np.float32(person.hair_streaks)
     for channel in range(3):
         dye = np.float32(person.hair_streak[channel]) - colour[channel]
