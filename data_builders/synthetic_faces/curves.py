@@ -1,5 +1,6 @@
 """Smooth curves through a few points, as polylines: float64 arrays [N, 2] of (x, y)."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,32 +8,36 @@ import numpy as np
 Points = np.ndarray | Sequence[Sequence[float]]
 
 
-def _catmull_rom(
-    before: np.ndarray, start: np.ndarray, end: np.ndarray, after: np.ndarray, samples: int
-) -> np.ndarray:
-    t = (np.arange(samples) / samples)[None, :, None]
-    p0, p1, p2, p3 = (p[:, None, :] for p in (before, start, end, after))
+def _through_inner(points: np.ndarray, samples: int) -> np.ndarray:
+    """Catmull-Rom curve from the second of `points` [N, D] to the last but one, itself left out."""
+    t, t2, t3 = _powers(samples)
+    p0, p1, p2, p3 = (p[:, None, :] for p in (points[:-3], points[1:-2], points[2:-1], points[3:]))
     curve = 0.5 * (
         2 * p1
         + (p2 - p0) * t
-        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-        + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t2
+        + (3 * p1 - p0 - 3 * p2 + p3) * t3
     )
-    return curve.reshape(-1, start.shape[-1])
+    return curve.reshape(-1, points.shape[-1])
+
+
+@functools.cache
+def _powers(samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    t = (np.arange(samples) / samples)[None, :, None]
+    return t, t**2, t**3
 
 
 def closed_curve(points: Points, samples: int = 8) -> np.ndarray:
     """Catmull-Rom curve through all `points` [N, D] and back to the first: [N * samples, D]."""
     p = np.asarray(points, float)
-    return _catmull_rom(np.roll(p, 1, 0), p, np.roll(p, -1, 0), np.roll(p, -2, 0), samples)
+    return _through_inner(np.concatenate([p[-1:], p, p[:2]]), samples)
 
 
 def open_curve(points: Points, samples: int = 8) -> np.ndarray:
     """Catmull-Rom curve from the first to the last of `points` [N, D]: [(N-1) * samples + 1, D]."""
     p = np.asarray(points, float)
     padded = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
-    curve = _catmull_rom(padded[:-3], padded[1:-2], padded[2:-1], padded[3:], samples)
-    return np.concatenate([curve, p[-1:]])
+    return np.concatenate([_through_inner(padded, samples), p[-1:]])
 
 
 def mirrored(points: Points) -> np.ndarray:
@@ -61,8 +66,9 @@ def ribbon(line: np.ndarray, widths: np.ndarray | float) -> np.ndarray:
     tangent[1:-1] = line[2:] - line[:-2]
     tangent[0], tangent[-1] = line[1] - line[0], line[-1] - line[-2]
     tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
-    normal = np.stack([-tangent[:, 1], tangent[:, 0]], -1)
-    offset = normal * (np.broadcast_to(widths, line.shape[:1])[:, None] / 2)
+    normal = np.empty_like(line)
+    normal[:, 0], normal[:, 1] = -tangent[:, 1], tangent[:, 0]
+    offset = normal * (np.asarray(widths)[..., None] / 2)
     return np.concatenate([line + offset, (line - offset)[::-1]])
 
 

@@ -31,6 +31,8 @@ class HeadPose:
     ) -> None:
         self.yaw, self.pitch, self.roll, self.unit = yaw, pitch, roll, unit
         self.centre = np.asarray(centre, float)
+        self._yaw_axes = (np.cos(yaw), np.sin(yaw))
+        self._pitch_axes = (np.cos(pitch), np.sin(pitch))
         self._roll_matrix = self._rotation(roll)
         self._body_matrix = self._rotation(0.25 * roll)
         self._body_origin = self.at([_NECK_BASE])[0]
@@ -42,16 +44,16 @@ class HeadPose:
 
     def turned(self, points: Points) -> np.ndarray:
         """Head points [N, 3] after yaw, pitch and perspective, before roll: units [N, 2]."""
-        x, y, z = np.asarray(points, float).T
-        x, z = (
-            x * np.cos(self.yaw) + z * np.sin(self.yaw),
-            z * np.cos(self.yaw) - x * np.sin(self.yaw),
-        )
-        y, z = (
-            y * np.cos(self.pitch) + z * np.sin(self.pitch),
-            z * np.cos(self.pitch) - y * np.sin(self.pitch),
-        )
-        return np.stack([x, y], -1) / (1 - _PERSPECTIVE * z)[:, None]
+        return self._turned(*np.asarray(points, float).T)
+
+    def _turned(self, x: np.ndarray, y: np.ndarray, z: np.ndarray | float) -> np.ndarray:
+        (c, s), (cp, sp) = self._yaw_axes, self._pitch_axes
+        x, z = x * c + z * s, z * c - x * s
+        y, z = y * cp + z * sp, z * cp - y * sp
+        turned, shrink = np.empty((len(x), 2)), 1 - _PERSPECTIVE * z
+        np.divide(x, shrink, out=turned[:, 0])
+        np.divide(y, shrink, out=turned[:, 1])
+        return turned
 
     def placed(self, points: np.ndarray) -> np.ndarray:
         """Turned points [N, 2] in units -> pixels [N, 2]."""
@@ -63,8 +65,8 @@ class HeadPose:
 
     def turned_on_face(self, points: Points, lift: float | np.ndarray = 0.0) -> np.ndarray:
         """Points [N, 2] of the face's surface, raised by `lift`, before roll: units [N, 2]."""
-        p = np.asarray(points, float)
-        return self.turned(np.column_stack([p, surface_depth(p[:, 0], p[:, 1]) + lift]))
+        x, y = np.asarray(points, float).T
+        return self._turned(x, y, surface_depth(x, y) + lift)
 
     def on_face(self, points: Points, lift: float | np.ndarray = 0.0) -> np.ndarray:
         """Points [N, 2] of the face's surface, raised by `lift`, in pixels [N, 2]."""
@@ -72,8 +74,8 @@ class HeadPose:
 
     def on_plane(self, points: Points, depth: float = 0.0) -> np.ndarray:
         """Points [N, 2] of the plane z = `depth` of the head, in pixels [N, 2]."""
-        p = np.asarray(points, float)
-        return self.at(np.column_stack([p, np.full(len(p), depth)]))
+        x, y = np.asarray(points, float).T
+        return self.placed(self._turned(x, y, depth))
 
     def on_body(self, points: Points) -> np.ndarray:
         """Points [N, 2] of the body, whose origin is the neck's base, in pixels [N, 2]."""

@@ -82,7 +82,7 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
         return float(rng.uniform(low, high))
 
     def normal(mean: float, deviation: float, low: float, high: float) -> float:
-        return float(np.clip(rng.normal(mean, deviation), low, high))
+        return float(min(max(rng.normal(mean, deviation), low), high))
 
     def happens(odds: float) -> bool:
         return bool(rng.random() < odds)
