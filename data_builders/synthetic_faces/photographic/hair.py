@@ -76,24 +76,32 @@ class Hair:
 
     def _paint(self, plane: "LockPlane", light: float, casts: bool = False) -> None:
         canvas, person = self.canvas, self.person
-        mask, tone = plane.reduced()
+        box, mask, tone = plane.reduced()
+        cover = Patch(*box, mask.astype(np.float32) / 255)
         if casts:
-            away = -person.light[:2] * 0.06 * self.pose.unit + (0, 0.02 * self.pose.unit)
-            moved = Image.fromarray(mask).transform(
-                mask.shape[::-1], Image.Transform.AFFINE, (1, 0, -away[0], 0, 1, -away[1])
-            )
-            shadow = np.asarray(
-                moved.filter(ImageFilter.GaussianBlur(0.04 * self.pose.unit)), np.float32
-            )
-            strength = 0.30 + 0.45 * (1 - person.ambient)
-            canvas.tint(_whole(canvas, shadow / 255 * np.float32(strength)), (0.45, 0.38, 0.36))
-        alpha = mask.astype(np.float32) / 255
-        if person.hair_style == "buzz":
-            alpha = alpha * np.float32(0.85)
+            self._cast_shadow(cover, mask)
         shade = np.float32(light) * (1 + np.float32(0.9) * (tone.astype(np.float32) / 128 - 1))
-        patch = _whole(canvas, alpha)
-        canvas.paint(patch, np.clip(self.strands * shade[..., None], 0.005, 1))
-        canvas.mark(_whole(canvas, mask.astype(np.float32) / 255), classes.HAIR)
+        strands = np.clip(cover.of(self.strands) * shade[..., None], 0.005, 1)
+        canvas.paint(cover, strands, 0.85 if person.hair_style == "buzz" else 1.0)
+        canvas.mark(cover, classes.HAIR)
+
+    def _cast_shadow(self, cover: Patch, mask: np.ndarray) -> None:
+        size, unit = (self.canvas.size,) * 2, self.pose.unit
+        away = -self.person.light[:2] * 0.06 * unit + (0, 0.02 * unit)
+        whole = np.zeros(size, np.uint8)
+        cover.of(whole)[:] = mask
+        moved = Image.fromarray(whole).transform(
+            size, Image.Transform.AFFINE, (1, 0, -away[0], 0, 1, -away[1])
+        )
+        blur = 0.04 * unit
+        left, top, right, bottom = moved.getbbox() or (0, 0, 0, 0)
+        margin = int(3 * blur) + 4  # no blur reaches further
+        rows = slice(max(top - margin, 0), min(bottom + margin, size[1]))
+        columns = slice(max(left - margin, 0), min(right + margin, size[0]))
+        near = moved.crop((columns.start, rows.start, columns.stop, rows.stop))
+        shadow = np.asarray(near.filter(ImageFilter.GaussianBlur(blur)), np.float32) / 255
+        strength = np.float32(0.30 + 0.45 * (1 - self.person.ambient))
+        self.canvas.tint(Patch(rows, columns, shadow * strength), (0.45, 0.38, 0.36))
 
 
 def _hairline(person: PhotographicPerson) -> np.ndarray:
@@ -113,10 +121,6 @@ def _hairline(person: PhotographicPerson) -> np.ndarray:
     else:
         peak = [(0.0, -1.12 - 0.6 * rise)]
     return open_curve(np.concatenate([left, np.array(peak), right]), 6)
-
-
-def _whole(canvas: Canvas, alpha: np.ndarray) -> Patch:
-    return Patch(slice(0, canvas.size), slice(0, canvas.size), alpha)
 
 
 def _curls(

@@ -9,23 +9,20 @@ _FINE = 2  # locks are drawn on a grid so much finer than the canvas
 
 
 class LockPlane:
-    """Coverage of the locks and the tone (0 … 255, 128 as the hair itself) of the topmost one."""
+    """Coverage of the locks and the tone (1 … 255, 128 as the hair itself) of the topmost one."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.cover = Image.new("L", (size * _FINE,) * 2)
-        self.tone = Image.new("L", (size * _FINE,) * 2, 128)
-        self._cover, self._tone = ImageDraw.Draw(self.cover), ImageDraw.Draw(self.tone)
+        self._tones = Image.new("L", (size * _FINE,) * 2)  # 0 where there is no lock
+        self._draw = ImageDraw.Draw(self._tones)
 
     def fill(self, polygon: np.ndarray, tone: int) -> None:
         points = np.rint(polygon * _FINE - 0.5).astype(int).ravel().tolist()
-        self._cover.polygon(points, fill=255)
-        self._tone.polygon(points, fill=tone)
+        self._draw.polygon(points, fill=tone)
 
     def ellipse(self, centre: np.ndarray, radii: np.ndarray, tone: int) -> None:
         box = np.concatenate([centre - radii, centre + radii]) * _FINE
-        self._cover.ellipse(box.tolist(), fill=255)
-        self._tone.ellipse(box.tolist(), fill=tone)
+        self._draw.ellipse(box.tolist(), fill=tone)
 
     def locks(self, pose: HeadPose, locks: np.ndarray, width: float, tones: np.ndarray) -> None:
         """Tapered strokes along `locks` [K, L, 3]: K points of each of L locks, in head coordinates."""
@@ -40,8 +37,23 @@ class LockPlane:
         for outline, tone in zip(
             np.rint(outlines).astype(int).reshape(count, -1).tolist(), tones.tolist(), strict=True
         ):
-            self._cover.polygon(outline, fill=255)
-            self._tone.polygon(outline, fill=tone)
+            self._draw.polygon(outline, fill=tone)
 
-    def reduced(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.asarray(self.cover.reduce(_FINE)), np.asarray(self.tone.reduce(_FINE))
+    def reduced(self) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
+        """The box of all locks (rows, columns), and within it coverage (0 … 255) and tone: uint8 [h, w]."""
+        left, top, right, bottom = self._tones.getbbox() or (0, 0, _FINE, _FINE)
+        left, top, right, bottom = (
+            left // _FINE,
+            top // _FINE,
+            -(-right // _FINE),
+            -(-bottom // _FINE),
+        )
+        box = self._tones.crop((left * _FINE, top * _FINE, right * _FINE, bottom * _FINE))
+        tones = np.asarray(box)
+        cover = _reduced(np.where(tones, np.uint8(255), np.uint8(0)))
+        tone = _reduced(np.where(tones, tones, np.uint8(128)))
+        return (slice(top, bottom), slice(left, right)), cover, tone
+
+
+def _reduced(fine: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(fine).reduce(_FINE))
