@@ -1,9 +1,11 @@
 """Makes the files of a page: the page itself, the networks, what it says of them, drawn faces to try, the runtime."""
 
 import base64
+import dataclasses
 import importlib.resources
 import io
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -29,6 +31,10 @@ PARTS = ("encoder", "decoder")
 _FACES = (3, 4, 10)  # seeds of drawn faces, chosen by eye
 _FACE_SIZE = 512
 _CHECK_SIZE = 64  # of the label map of the first face that every browser is compared at
+# Of the network's side, those of the squares that it sees of live video where the whole would be too slow;
+# docs/demo.md says what they cost.
+_LIVE_SHARES = (3 / 4, 5 / 8, 1 / 2)
+_LATENT_CELL = 4  # pixels a side
 _SUFFIXES = (".css", ".html", ".js", ".svg", ".txt", ".webmanifest")
 
 
@@ -56,10 +62,16 @@ def build(
     policy = serve.policy_of(files["index.html"].decode())
     files |= {f"runtime/{name}": content for name, content in runtime_files.items()}
     with tempfile.TemporaryDirectory(prefix="fpliif-demo-") as temporary:
-        folder = pathlib.Path(temporary) / "parts"
-        for line in write.export(chosen, "onnx", folder, parts=True, float16=False):
-            yield line.removeprefix(f"{folder}{os.sep}")
-        files |= {f"model/{part}.onnx": (folder / f"{part}.onnx").read_bytes() for part in PARTS}
+        folder = pathlib.Path(temporary)
+        for side in network_sides(chosen):
+            parts = folder / str(side)
+            for line in write.export(
+                _seeing(chosen, side), "onnx", parts, parts=True, float16=False
+            ):
+                yield f"{side}²: {line.removeprefix(f'{parts}{os.sep}')}"
+            files |= {
+                f"model/{part}_{side}.onnx": (parts / f"{part}.onnx").read_bytes() for part in PARTS
+            }
     faces = [draw_face(seed, _FACE_SIZE, "photographic").image for seed in _FACES]
     files |= {f"faces/{number}.png": _png(face) for number, face in enumerate(faces)}
     described = description(chosen, faces[0])
@@ -87,6 +99,14 @@ def check_model(chosen: ChosenModel) -> None:
         )
 
 
+def network_sides(chosen: ChosenModel) -> list[int]:
+    """Sides in pixels of the squares that the page's networks see: the model's first, then those of live video."""
+    side = chosen.trained.config.data.image_size
+    cells = (math.ceil(side * share / _LATENT_CELL) for share in _LIVE_SHARES)
+    live = {cell * _LATENT_CELL for cell in cells}
+    return [side, *sorted((one for one in live if one < side), reverse=True)]
+
+
 def page_files() -> dict[str, bytes]:
     """The files of the page that come with the package, by name."""
     folder = importlib.resources.files("fpliif_jax.demo.page")
@@ -103,8 +123,8 @@ def description(chosen: ChosenModel, face: np.ndarray) -> dict[str, Any]:
       face: uint8 [H, W, 3], the first of the faces; its labels are there for the page to compare its own with.
 
     Returns:
-      `logit_scale`, the factor that the training loss gives logits before the softmax; `description`, where the model
-      is from, without places; `check`, size and base64 of the class ids, row by row.
+      `sides`, see `network_sides`; `logit_scale`, the factor that the training loss gives logits before the softmax;
+      `description`, where the model is from, without places; `check`, size and base64 of the class ids, row by row.
     """
     trained = chosen.trained
     metadata = write.metadata(chosen)
@@ -118,12 +138,20 @@ def description(chosen: ChosenModel, face: np.ndarray) -> dict[str, Any]:
         "runtime": f"onnxruntime-web {runtime.VERSION}",
         "description": f"{note}; {chosen.checkpoint} checkpoint, step {trained.step}",
         "parameters": sum(np.size(leaf) for leaf in jax.tree.leaves(trained.variables["params"])),
+        "sides": network_sides(chosen),
         "logit_scale": float(apply_temperature(jnp.ones(()), trained.config.loss)),
         "check": {
             "size": _CHECK_SIZE,
             "labels": base64.b64encode(parsed.labels.tobytes()).decode(),
         },
     }
+
+
+def _seeing(chosen: ChosenModel, side: int) -> ChosenModel:
+    """The model with a square of another side as its input: the weights are those of any."""
+    config = chosen.trained.config.copy_and_resolve_references()
+    config.data.image_size = side
+    return chosen._replace(trained=dataclasses.replace(chosen.trained, config=config))
 
 
 def _png(image: np.ndarray) -> bytes:

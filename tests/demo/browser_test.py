@@ -16,6 +16,7 @@ from PIL import Image
 from running_server import running
 
 from fpliif_jax import FaceParser
+from fpliif_jax.data.resize import resize_image
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.demo import __main__ as command
 from fpliif_jax.demo import serve
@@ -275,7 +276,7 @@ def test_a_page_without_its_network_says_so(
     browser: sync_api.Browser, folder: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     broken = shutil.copytree(folder, tmp_path / "page")
-    (broken / "model" / "decoder.onnx").unlink()
+    (broken / "model" / "decoder_128.onnx").unlink()
     made = serve.listen(0)
     made.folder = broken
     serving = running(made)
@@ -293,7 +294,7 @@ def test_a_page_without_its_network_says_so(
 
 PANE = """
   const { Pane } = await import(new URL('pane.js', location.href));
-  const look = { opacity: 1, outlines: false, hidden: new Set() };
+  const look = { opacity: 1, outlines: false, hidden: new Set(), smoothing: 'high' };
   const pane = new Pane(0, 0, look, { colours: ['#ff0000', '#0000ff'] });
   const context = new OffscreenCanvas(4, 4).getContext('2d');
   const column = () => {
@@ -532,6 +533,58 @@ def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
     set_size(page, 32)
     wait_for_labels(page, 32, 24)
     context.close()
+
+
+def test_live_video_follows_the_machine_and_a_frame_that_is_kept_is_labelled_as_a_photo(
+    browser: sync_api.Browser, server: serve.Server, folder: pathlib.Path, parser: FaceParser
+) -> None:
+    """With a time for a frame that no machine keeps, and then one that all keep."""
+    context = browser.new_context(permissions=["camera"], service_workers="block")
+    page = context.new_page()
+    pace = (folder / "pace.js").read_text(encoding="utf-8")
+    assert "FRAME * MARGIN" in pace and "LARGEST_LIVE = 512" in pace
+    pace = pace.replace("FRAME * MARGIN", "globalThis.enough").replace("LIVE = 512", "LIVE = 64")
+    page.route("**/pace.js", lambda route: route.fulfill(body=pace, content_type="text/javascript"))
+    page.add_init_script("globalThis.enough = Infinity")
+    open_page(page, serve.address(server))
+    sees, size = page.locator("#encoder-size"), page.locator(".size").first
+    expect(sees).to_have_text("once a photo")
+    page.click("[data-do=camera] >> visible=true")
+    for enough, side in (("Infinity", 128), ("0", 64)):
+        page.evaluate(f"enough = {enough}")
+        expect(sees).to_have_text(f"sees {side}²", timeout=SECONDS * 1000)
+        # The labels may take a quarter of the rest where that alone is too slow.
+        shown = re.compile("^64 × 48$" if side == 128 else r"^\d\d × \d\d$")
+        expect(size).to_have_text(shown, timeout=SECONDS * 1000)
+    page.click("[data-do=freeze]")
+    expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    expect(sees).to_have_text("once a photo")
+    set_size(page, 128)
+    wait_for_labels(page, 128, 96)
+    _, labels = saved(page, "save-labels")
+    page.get_by_role("button", name="none", exact=True).click()
+    _, frame = saved(page, "save-overlay")  # without labels
+    expected = parser(frame.convert("RGB"), size=(96, 128)).labels
+    assert (np.asarray(labels) == expected).mean() >= ENOUGH
+    context.close()
+
+
+def test_frames_are_resized_nearly_as_photos(
+    browser: sync_api.Browser, server: serve.Server, folder: pathlib.Path
+) -> None:
+    """Two levels of 255 in the mean; to leave pixels out, as a bilinear filter does, is three."""
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.goto(serve.address(server))
+    square = page.evaluate("""async () => {
+      const { frameInput } = await import(new URL('photo.js', location.href));
+      const face = await fetch('faces/0.png').then((response) => response.blob());
+      return [...frameInput(await createImageBitmap(face), 64)];
+    }""")
+    context.close()
+    expected = resize_image(read(folder / "faces" / "0.png"), (64, 64), "pillow")
+    difference = np.abs(np.reshape(square, expected.shape) - expected.astype(float))
+    assert difference.mean() <= 2
 
 
 def test_any_static_server_will_do(browser: sync_api.Browser, folder: pathlib.Path) -> None:

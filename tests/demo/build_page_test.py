@@ -1,6 +1,7 @@
 """The command: a page of a tiny model, and what it refuses before anything long begins."""
 
 import base64
+import dataclasses
 import json
 import pathlib
 import re
@@ -31,6 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, Chosen
         patch.setattr(network_functions, "_EXAMPLE_SIZES", ((5, 9), (1, 1)))
         patch.setattr(runtime, "files", lambda archive: RUNTIME)
         patch.setattr(build_page, "_FACE_SIZE", 40)
+        patch.setattr(build_page, "_LIVE_SHARES", (0.5,))
         patch.setattr(inference_checkpoint, "load_for_inference", lambda *arguments: trained)
         command.main([f"--workdir={folder}/run", f"--output={folder}/page"])
     return folder / "page", ChosenModel(trained, "best", f"{folder}/run", "")
@@ -44,9 +46,13 @@ def test_a_page_has_all_that_it_needs_and_nothing_of_this_machine(
     assert described["class_names"] == list(chosen.trained.class_names)
     assert len(described["colours"]) == len(described["class_names"])
     assert described["bytes"]["runtime/ort-wasm-simd-threaded.wasm"] == 27
-    assert (
-        described["bytes"]["model/decoder.onnx"] == (folder / "model/decoder.onnx").stat().st_size
-    )
+    side = chosen.trained.config.data.image_size
+    assert described["sides"][0] == described["image_size"] == side
+    networks = {
+        f"model/{part}_{one}.onnx" for part in build_page.PARTS for one in described["sides"]
+    }
+    assert {name for name in described["bytes"] if name.endswith(".onnx")} == networks
+    assert all(described["bytes"][name] == (folder / name).stat().st_size for name in networks)
     assert "config" not in described
     for path in folder.rglob("*"):
         assert path.is_dir() or str(folder.parent).encode() not in path.read_bytes(), path
@@ -67,7 +73,8 @@ def test_what_the_page_compares_itself_with_is_python_s(
     side, size = described["image_size"], described["check"]["size"]
     square = np.asarray(face.resize((side, side), Image.Resampling.BICUBIC))
     encoder, decoder = (
-        onnxruntime.InferenceSession(folder / "model" / f"{part}.onnx") for part in build_page.PARTS
+        onnxruntime.InferenceSession(folder / "model" / f"{part}_{side}.onnx")
+        for part in build_page.PARTS
     )
     latent = dict(
         zip(
@@ -85,6 +92,40 @@ def test_what_the_page_compares_itself_with_is_python_s(
     probabilities = FaceParser(chosen.trained)(face, size=size).probabilities
     expected = (powers / powers.sum(-1, keepdims=True)).transpose(2, 0, 1)
     np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+
+
+def test_networks_for_live_video_see_a_smaller_square_by_the_same_weights(
+    page: tuple[pathlib.Path, ChosenModel],
+) -> None:
+    """As Python's do where `image_size` is that of the square."""
+    folder, chosen = page
+    sides = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))["sides"]
+    assert len(sides) > 1 and sides == sorted(set(sides), reverse=True)
+    side = sides[-1]
+    square = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    encoder, decoder = (
+        onnxruntime.InferenceSession(folder / "model" / f"{part}_{side}.onnx")
+        for part in build_page.PARTS
+    )
+    names = [out.name for out in encoder.get_outputs()]
+    latent = dict(zip(names, encoder.run(None, {"photo": square}), strict=True))
+    axis = ((np.arange(24) + 0.5) / 24 * 2 - 1).astype(np.float32)
+    (logits,) = decoder.run(None, {**latent, "y": axis, "x": axis})
+    config = chosen.trained.config.copy_and_resolve_references()
+    config.data.image_size = side
+    parsed = FaceParser(dataclasses.replace(chosen.trained, config=config))(square, size=24)
+    assert (logits.argmax(-1) == parsed.labels).mean() >= 0.99  # ties
+
+
+@pytest.mark.parametrize(
+    ("side", "sides"), [(128, [128, 96, 80, 64]), (100, [100, 76, 64, 52]), (8, [8, 4]), (4, [4])]
+)
+def test_sides_of_live_video_are_whole_latent_cells(side: int, sides: list[int]) -> None:
+    trained = untrained_models.fp_liif_checkpoint()
+    config = trained.config.copy_and_resolve_references()
+    config.data.image_size = side
+    chosen = ChosenModel(dataclasses.replace(trained, config=config), "best", "run", "")
+    assert build_page.network_sides(chosen) == sides
 
 
 def test_a_model_without_encoder_and_decoder_is_one_line(

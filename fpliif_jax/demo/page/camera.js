@@ -1,7 +1,7 @@
 // The camera's picture, labelled frame by frame.
 
 import { Pace } from './pace.js';
-import { PhotoError } from './photo.js';
+import { PhotoError, frameInput } from './photo.js';
 
 /** @type {Record<string, string>} */
 const REASONS = {
@@ -9,17 +9,17 @@ const REASONS = {
   NotFoundError: 'There is no camera here.',
   NotReadableError: 'The camera is in use by another program.',
 };
-const MEMORY = 0.8; // weight of the frames before in the frame rate
 
 /** @param {MediaStream} stream */
 const turnOff = (stream) => stream.getTracks().forEach((track) => track.stop());
 
-/** @typedef {{bitmap: ImageBitmap, labels: Uint8Array, rows: number, columns: number, ms: any, runs: number}} Frame */
+/** @typedef {{side: number, rows: number, columns: number}} FrameSize of the network's square, and of the label map */
+/** @typedef {FrameSize & {bitmap: ImageBitmap, labels: Uint8Array, ms: any, runs: number}} Frame */
 
 export class Camera {
   /**
    * @param {import('./engine.js').Engine} engine
-   * @param {(width: number, height: number, pace: Pace) => {rows: number, columns: number}} sizeOf a frame's label map
+   * @param {(width: number, height: number, pace: Pace) => FrameSize} sizeOf a frame
    * @param {(frame: Frame, perSecond: number) => void} onFrame
    */
   constructor(engine, sizeOf, onFrame) {
@@ -75,20 +75,28 @@ export class Camera {
 
   /** @param {object} attempt the one that lasts until it is no longer the camera's */
   async #run(attempt) {
-    const pace = new Pace();
-    let last = performance.now();
-    let interval = 0;
-    while (this.attempt === attempt) {
+    const pace = new Pace(this.engine.model.sides);
+    /** @type {Frame | undefined} the last that is labelled, until it is shown */
+    let ready;
+    const show = () => ready && this.onFrame(ready, pace.perSecond);
+    for (let last = performance.now(); this.attempt === attempt; ) {
       const bitmap = await createImageBitmap(this.video);
       const size = this.sizeOf(bitmap.width, bitmap.height, pace);
-      const frame = await this.engine.frame(bitmap, size);
+      // Resized here: the thread that computes would have to wait for this one, which draws, at every canvas.
+      const start = performance.now();
+      const square = frameInput(bitmap, size.side);
+      const photo = performance.now() - start;
+      const next = this.engine.frame(square, size);
+      show(); // while the next one is being labelled
+      ready = undefined;
+      const [answer] = await Promise.all([next, new Promise(requestAnimationFrame)]);
+      ready = { ...answer, ...size, bitmap, ms: { photo, ...answer.ms } };
       const now = performance.now();
-      interval = interval ? MEMORY * interval + (1 - MEMORY) * (now - last) : now - last;
-      pace.measured(now - last - frame.ms.decoder, frame.ms.decoder, size.rows * size.columns);
+      const { encoder, decoder } = answer.ms;
+      pace.measured({ overhead: now - last - encoder - decoder, encoder, decoder }, size.side, size.rows * size.columns);
       last = now;
-      this.onFrame(frame, 1000 / interval);
-      await new Promise(requestAnimationFrame);
     }
+    show();
   }
 
   #end() {

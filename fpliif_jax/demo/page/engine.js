@@ -51,9 +51,12 @@ export class Engine {
     return this.#ask({ action: 'point', y, x });
   }
 
-  /** @param {ImageBitmap} bitmap @param {{rows: number, columns: number}} size */
-  frame(bitmap, size) {
-    return this.#ask({ action: 'frame', bitmap, ...size }, [bitmap]);
+  /**
+   * @param {Uint8Array} square [side, side, 3]
+   * @param {{side: number, rows: number, columns: number}} size of it, and of the label map
+   */
+  frame(square, size) {
+    return this.#ask({ action: 'frame', square, ...size }, [square.buffer]);
   }
 
   /** @param {object} question @param {Transferable[]} transferred @param {Function} [onProgress] @returns {Promise<any>} */

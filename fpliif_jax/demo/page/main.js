@@ -22,7 +22,8 @@ const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRi
 
 const find = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const work = find('work');
-const look = { opacity: 0.6, outlines: true, hidden: new Set() };
+/** @type {import('./pane.js').Look} */
+const look = { opacity: 0.6, outlines: true, hidden: new Set(), smoothing: 'high' };
 /** @type {any} */
 let model;
 /** @type {Engine} */
@@ -134,16 +135,17 @@ async function start() {
 async function changeDevice() {
   const [device, before] = [find('device').value, work.dataset.device];
   forgive();
-  await freeze();
+  await camera.stop();
   await load(device, before);
   await (waiting ? choose(waiting) : lookAgain());
 }
 
-/** Has a network that was loaded anew look at the photo that is shown, unless another one is chosen. */
+/** Has a network that has not seen the photo that is shown look at it, unless another one is chosen. */
 async function lookAgain() {
   const bitmap = panes[0].photo;
   if (!bitmap) return;
-  const isWanted = () => panes[0].photo === bitmap && seen !== bitmap && !waiting && work.dataset.state === 'ready';
+  const isReady = () => work.dataset.state === 'ready' && !camera.isOn;
+  const isWanted = () => panes[0].photo === bitmap && seen !== bitmap && !waiting && isReady();
   if (!isWanted()) return;
   const copy = await createImageBitmap(bitmap);
   if (!isWanted()) return copy.close();
@@ -190,7 +192,7 @@ function build() {
 async function choose(file) {
   forgive();
   waiting = file;
-  if (work.dataset.state === 'ready') await freeze();
+  if (work.dataset.state === 'ready') await camera.stop(); // asking for it as well
   if (work.dataset.state === 'failed') return complain(new PhotoError(NOT_LOADED));
   if (work.dataset.state === 'loading') return say('The photo is labelled as soon as the network is loaded.');
   if (waiting !== file) return;
@@ -273,13 +275,16 @@ function describe(pane) {
 
 /** @param {number} width @param {number} height @param {import('./pace.js').Pace} pace */
 function liveSize(width, height, pace) {
-  if (!isSized) panes[0].step = pace.step(width, height);
-  return labelSize(width, height, longestSide(Number(panes[0].slider.value)));
+  const { side, step } = pace.next(width, height, isSized ? Number(panes[0].slider.value) : undefined);
+  return { side, ...labelSize(width, height, longestSide(step)) };
 }
 
 /** @param {import('./camera.js').Frame} frame @param {number} perSecond */
 function showFrame(frame, perSecond) {
+  if (!isSized) panes[0].step = stepOf(Math.max(frame.rows, frame.columns));
   showPhoto(frame.bitmap, frame.ms, frame.runs);
+  seen = undefined; // as a photo
+  find('encoder-size').textContent = `sees ${sizeText(frame.side, frame.side)}`;
   showLabels(panes[0], frame, frame.ms.decoder);
   const pace = `${perSecond.toFixed(1)} frames/s`;
   find('fps').textContent = pace;
@@ -289,7 +294,9 @@ function showFrame(frame, perSecond) {
 /** @param {boolean} isLive */
 function setLive(isLive) {
   work.dataset.live = `${isLive}`;
+  look.smoothing = isLive ? 'low' : 'high'; // a third of the time
   find('fps-row').hidden = !isLive;
+  if (!isLive) find('encoder-size').textContent = 'once a photo';
   document.querySelectorAll('[data-do=freeze]').forEach((/** @type {any} */ button) => (button.hidden = !isLive));
   document.querySelectorAll('[data-do=compare], [data-do^=save], #camera-button').forEach((/** @type {any} */ button) => (button.hidden = isLive));
 }
@@ -304,7 +311,7 @@ async function film() {
       compare(false);
       isSized = false;
       setLive(true);
-      say('Live: the size follows what this machine can do.');
+      say('Live: the sizes follow what this machine can do.');
       stem = 'camera';
     });
   } catch (error) {
@@ -312,12 +319,7 @@ async function film() {
   } finally {
     setLive(camera.isOn);
   }
-}
-
-async function freeze() {
-  const wasOn = camera.isOn;
-  await camera.stop(); // asking for it as well
-  if (wasOn) await Promise.all(shown().map(label));
+  await lookAgain(); // at the last frame, as at any photo
 }
 
 // ---------------------------------------------------------------------------------------- what is done
@@ -371,7 +373,7 @@ function wire(pane) {
 const deeds = {
   choose: () => find('file').click(),
   camera: film,
-  freeze,
+  freeze: () => camera.stop(),
   compare: () => compare(panes[1].figure.hidden),
   'save-overlay': () => saveOverlay(panes[0], stem),
   'save-labels': () => saveLabels(panes[0], stem),

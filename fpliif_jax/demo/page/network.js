@@ -1,4 +1,5 @@
-// The two networks: the encoder, which sees a photo, and the decoder, which answers at coordinates.
+// The two networks: the encoder, which sees a photo, and the decoder, which answers at coordinates. There are pairs of
+// them for squares of several sides, by the same weights: the first is for photos, the smaller ones for live video.
 
 import { argmax } from './labels.js';
 import { centres } from './sizes.js';
@@ -9,6 +10,7 @@ const BINARIES = {
   cpu: 'runtime/ort-wasm-simd-threaded.wasm',
   gpu: 'runtime/ort-wasm-simd-threaded.asyncify.wasm',
 };
+const PARTS = ['encoder', 'decoder'];
 const MOST_THREADS = 8;
 
 /** @typedef {'cpu' | 'gpu'} Device */
@@ -32,33 +34,55 @@ async function download(path, onBytes) {
 }
 
 export class Network {
-  /** @param {any} ort @param {any} encoder @param {any} decoder @param {any} model what model.json says */
-  constructor(ort, encoder, decoder, model) {
+  /**
+   * @param {any} ort @param {any} options of a session @param {Map<number, Uint8Array[]>} files of the pair, by side
+   * @param {any} model what model.json says
+   */
+  constructor(ort, options, files, model) {
     this.ort = ort;
-    this.encoder = encoder;
-    this.decoder = decoder;
+    this.options = options;
+    this.files = files;
     this.model = model;
     this.classes = model.class_names.length;
-    this.latent = {};
+    /** @type {Map<number, Promise<{encoder: any, decoder: any}>>} by side, those that were needed so far */
+    this.pairs = new Map();
+    /** @type {any} what the encoder saw last, and the decoder for it */
+    this.seen = undefined;
     this.encoderRuns = 0;
     this.last = Promise.resolve(); // a session runs once at a time
   }
 
   /** @param {Device} device @param {any} model @param {Progress} onProgress */
   static async load(device, model, onProgress) {
-    const paths = [BINARIES[device], 'model/encoder.onnx', 'model/decoder.onnx'];
+    const networks = model.sides.flatMap((/** @type {number} */ side) => PARTS.map((part) => `model/${part}_${side}.onnx`));
+    const paths = [BINARIES[device], ...networks];
     const total = paths.reduce((sum, path) => sum + model.bytes[path], 0);
     let loaded = 0;
     const count = (/** @type {number} */ bytes) => onProgress((loaded += bytes), total);
     const ort = await import(MODULES[device]);
-    const [binary, encoder, decoder] = await Promise.all(paths.map((path) => download(path, count)));
+    const [binary, ...bytes] = await Promise.all(paths.map((path) => download(path, count)));
     ort.env.wasm.wasmBinary = binary;
     ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
     ort.env.logLevel = 'error';
     const options = { executionProviders: [device === 'gpu' ? 'webgpu' : 'wasm'], logSeverityLevel: 3 };
-    const sessions = [];
-    for (const bytes of [encoder, decoder]) sessions.push(await ort.InferenceSession.create(bytes, options));
-    return new Network(ort, sessions[0], sessions[1], model);
+    const filesOf = (/** @type {number} */ i) => bytes.slice(i * PARTS.length, (i + 1) * PARTS.length);
+    const files = new Map(model.sides.map((/** @type {number} */ side, /** @type {number} */ i) => [side, filesOf(i)]));
+    const network = new Network(ort, options, files, model);
+    await network.pair(model.image_size);
+    return network;
+  }
+
+  /** The networks for squares of a side, made when they are needed first. @param {number} side */
+  pair(side) {
+    const make = async () => {
+      const sessions = [];
+      for (const file of this.files.get(side) ?? []) sessions.push(await this.ort.InferenceSession.create(file, this.options));
+      this.files.delete(side); // they take memory
+      return { encoder: sessions[0], decoder: sessions[1] };
+    };
+    const pair = this.pairs.get(side) ?? make();
+    this.pairs.set(side, pair);
+    return pair;
   }
 
   get threads() {
@@ -72,11 +96,12 @@ export class Network {
     return result;
   }
 
-  /** Looks at a photo; answers are about it from then on. @param {Uint8Array} square [side, side, 3] */
-  async encode(square) {
-    const side = this.model.image_size;
+  /** Looks at a photo; answers are about it from then on. @param {Uint8Array} square [side, side, 3] @param {number} side */
+  async encode(square, side) {
+    const { encoder, decoder } = await this.pair(side);
     this.encoderRuns++;
-    this.latent = await this.#run(this.encoder, { photo: new this.ort.Tensor('uint8', square, [side, side, 3]) });
+    const latent = await this.#run(encoder, { photo: new this.ort.Tensor('uint8', square, [side, side, 3]) });
+    this.seen = { latent, decoder };
   }
 
   /**
@@ -85,7 +110,8 @@ export class Network {
    */
   async logits(y, x) {
     const axes = { y: new this.ort.Tensor('float32', y, [y.length]), x: new this.ort.Tensor('float32', x, [x.length]) };
-    const { logits } = await this.#run(this.decoder, { ...this.latent, ...axes });
+    const { latent, decoder } = this.seen;
+    const { logits } = await this.#run(decoder, { ...latent, ...axes });
     return logits.data;
   }
 

@@ -4,7 +4,7 @@ import { borders, paint } from './labels.js';
 import { LAST_STEP, labelSize, longestSide, sizeText } from './sizes.js';
 
 /** @typedef {{rows: number, columns: number}} Size */
-/** @typedef {{opacity: number, outlines: boolean, hidden: Set<number>}} Look */
+/** @typedef {{opacity: number, outlines: boolean, hidden: Set<number>, smoothing: ImageSmoothingQuality}} Look */
 /** @typedef {{row: number, column: number}} Cell */
 
 const LINE = 'rgba(255, 255, 255, .9)';
@@ -160,7 +160,7 @@ export class Pane {
     context.fillStyle = 'white'; // under what is transparent
     context.fillRect(0, 0, width, height);
     context.imageSmoothingEnabled = true;
-    context.imageSmoothingQuality = 'high';
+    context.imageSmoothingQuality = this.look.smoothing;
     context.drawImage(this.photo, 0, 0, width, height);
     if (!this.colours) return;
     context.globalAlpha = this.look.opacity;

@@ -1,4 +1,4 @@
-// Photos as they come from people: read upright and in colour, as Python reads them.
+// Photos as they come from people: read upright and in colour, as Python reads them; and frames of the camera.
 
 import { SquareResizer } from './resize.js';
 
@@ -50,4 +50,17 @@ export function networkInput(bitmap, side, filter) {
     resizer.push(context.getImageData(0, 0, width, count).data);
   }
   return resizer.finish();
+}
+
+/**
+ * A frame of the camera as the network takes it: resized by the browser, which is quick and nearly Pillow's.
+ * @param {ImageBitmap} bitmap @param {number} side @returns {Uint8Array} [side, side, 3]
+ */
+export function frameInput(bitmap, side) {
+  const context = new OffscreenCanvas(side, side).getContext('2d', { willReadFrequently: true });
+  if (!context) throw new PhotoError('This browser has no memory left for the camera’s picture.');
+  context.imageSmoothingQuality = 'medium'; // halves it until it is small enough: 'low' would leave pixels out
+  context.drawImage(bitmap, 0, 0, side, side);
+  const { data } = context.getImageData(0, 0, side, side);
+  return new Uint8Array(side * side * 3).map((_, i) => data[Math.trunc(i / 3) * 4 + (i % 3)]);
 }
