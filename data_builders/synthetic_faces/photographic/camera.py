@@ -23,14 +23,16 @@ def photograph(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     noise = rng.uniform(0.0, 0.03) ** 1.3
 
     mix = saturation * np.eye(3) + (1 - saturation) * np.array([[0.30], [0.59], [0.11]])
-    picture = np.clip(canvas.colour @ (mix * gain).astype(np.float32), 0.0, 1.2)
+    colour = np.ascontiguousarray(canvas.colour)
+    picture = np.clip(colour @ (mix * gain).astype(np.float32), 0.0, 1.2)
     if vignette:
         axis = np.linspace(-1, 1, size, dtype=np.float32) ** 2
         picture *= (1 - np.float32(vignette / 2) * (axis[None, :] + axis[:, None]))[..., None]
     # A table of the tone curve: gamma, then more contrast in the middle tones.
     level = np.clip(np.linspace(0, 1.2, 1201), 0, 1) ** gamma
-    curve = (255 * (level + contrast * (level**2 * (3 - 2 * level) - level))).astype(np.float32)
-    image = Image.fromarray(curve[(picture * 1000).astype(np.int16)].astype(np.uint8))
+    curve = 255 * (level + contrast * (level**2 * (3 - 2 * level) - level))
+    table = curve.astype(np.float32).astype(np.uint8)
+    image = Image.fromarray(table.take((picture * 1000).astype(np.int16)))
     if blur > 0.3:
         image = image.filter(ImageFilter.GaussianBlur(blur))
     if low < 1:
@@ -41,4 +43,7 @@ def photograph(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
         image.save(file, "JPEG", quality=quality)
         image = Image.open(file)
     grain = rng.standard_normal((size, size), np.float32) * np.float32(noise * 255)
-    return np.clip(np.asarray(image) + grain[..., None] + np.float32(0.5), 0, 255).astype(np.uint8)
+    noisy = np.repeat(grain, 3, axis=1).reshape(size, size, 3)
+    noisy += np.asarray(image)
+    noisy += np.float32(0.5)
+    return np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
