@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.weights import shipped
 
 if TYPE_CHECKING:
@@ -136,9 +137,9 @@ def _refuse_leftovers(output: pathlib.Path, targets: Collection[pathlib.Path]) -
         leftovers.add(path if folder in folders else folder)
     if leftovers:
         names = sorted(path.relative_to(output).as_posix() for path in leftovers)
-        shown = ", ".join(names[:6]) + (" …" if names[6:] else "")
         raise UserError(
-            f"{output} has what is not, or no longer, in the study: {shown}; delete it there, or give another --output"
+            f"{output} has what is not, or no longer, in the study: {shortened(names)}; delete it there, or give "
+            "another --output"
         )
 
 

@@ -10,6 +10,7 @@ from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.report_tables import split_by_class
 from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable, ScoreKey
 from fpliif_jax.experiments.runs.schema import FRAMEWORKS
+from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
@@ -148,10 +149,11 @@ def _sentence(first: str, second: str, comparison: Comparison | None) -> str:
         else "On different seeds"
     )
     what = "mean F1" if comparison.metric == "mean_f1" else "overall F1"
-    low, high = comparison.interval
+    difference = number_text.difference(comparison.difference)
+    interval = number_text.interval(comparison.interval, signed=True)
     return (
-        f"{seeds}, {first} and {second} differ by {_signed(comparison.difference)} points of {what} "
-        f"[{_signed(low)}, {_signed(high)}] ({_FIRST} − {_SECOND}, 95 % interval): {_judged(comparison)}."
+        f"{seeds}, {first} and {second} differ by {difference} points of {what} "
+        f"{interval} ({_FIRST} − {_SECOND}, 95 % interval): {_judged(comparison)}."
     )
 
 
@@ -181,8 +183,3 @@ def _unpaired(lines: Sequence[Line]) -> list[str]:
                 f"{names} are not compared: they have {ours:,} and {theirs:,} parameters."
             )
     return reasons
-
-
-def _signed(value: float) -> str:
-    text = f"{value:+.2f}"
-    return text.replace("-", "−") if float(text) else "0.00"

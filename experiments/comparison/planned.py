@@ -20,6 +20,7 @@ from fpliif_jax.experiments.comparison.planned_study import (
 )
 from fpliif_jax.experiments.comparison.study import ScoreKey
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
+from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Expectation, Question
 from fpliif_jax.experiments.runs.run import Run
@@ -67,7 +68,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
         if plan.marks:
             names = list(dict.fromkeys(run for mark in plan.marks for run in mark.runs))
             said.append(
-                f"{plan.title}: of other settings, code or machine than planned: {_listed(names)}."
+                f"{plan.title}: of other settings, code or machine than planned: {shortened(names)}."
             )
         said += plan.power
     said += [
@@ -79,7 +80,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
     if without:
         said.append(
             "No plan was frozen before the first run"
-            + (f" of {_listed([one.folder or '.' for one in without])}" if plans else "")
+            + (f" of {shortened([one.folder or '.' for one in without])}" if plans else "")
             + ": what was compared may have been chosen after the results were seen."
         )
     return said
@@ -385,7 +386,7 @@ def _power(questions: Sequence[AnsweredQuestion]) -> list[str]:
         f"{', up to '.join(texts)}"
     )
     if left_out:
-        text += f"; left out, as equivalence needs another test: {_listed(left_out)}"
+        text += f"; left out, as equivalence needs another test: {shortened(left_out)}"
     return [f"{text}. For each question: {command_line.command_name('experiments.power')} STUDY."]
 
 
@@ -413,8 +414,3 @@ def _text(value: Any, counts: bool) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "not recorded" if value is None else str(value)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - 6
-    return ", ".join(names[:6]) + (f" and {more} more" if more > 0 else "")

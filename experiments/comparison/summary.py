@@ -13,6 +13,7 @@ from fpliif_jax.experiments.comparison.study import Incomplete, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.runs.run_data import is_drawn, short
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.experiments.stats import number_text
 
 
 def summary_of(
@@ -168,7 +169,7 @@ def _differences(table: ReportTable) -> list[str]:
         made = [one for one in table.comparisons if one.kind == kind]
         clear = [one for one in made if one.p_holm < 0.05]
         differences = [
-            f"{one.a} − {one.b}: {one.difference:+.2f}".replace("-", "−") for one in clear
+            f"{one.a} − {one.b}: {number_text.difference(one.difference)}" for one in clear
         ]
         if differences:
             sentences.append(

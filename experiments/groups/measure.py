@@ -21,6 +21,7 @@ from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups.attributes import ATTRIBUTES
 from fpliif_jax.experiments.stats import image_bootstrap
+from fpliif_jax.experiments.stats.number_text import MISSING, number
 from fpliif_jax.files import atomic_file
 from fpliif_jax.pictures.sheet import prediction_sheet
 from fpliif_jax.run_folder.run_record import write_json
@@ -199,13 +200,13 @@ def table(results: dict[str, Any]) -> str:
         f"{'lowest class':<18}absent, but seen on"
     ]
     for row in rows(results):
-        lowest = f"{row['lowest_class']} {_shown(row['lowest_f1'])}"
+        lowest = f"{row['lowest_class']} {number(row['lowest_f1'], 1)}"
         lines.append(
-            f"{row['attribute']:<22}{row['group']:<26}{row['faces']:>5}{_shown(row['mean_f1']):>9}  "
-            f"{_interval(row):<15}{_shown(row['all_f1']):>5}  {lowest:<18}{row['absent']}".rstrip()
+            f"{row['attribute']:<22}{row['group']:<26}{row['faces']:>5}{number(row['mean_f1'], 1):>9}  "
+            f"{_interval(row):<15}{number(row['all_f1'], 1):>5}  {lowest:<18}{row['absent']}".rstrip()
         )
     overall, worst = results["overall"], results["worst_group"]
-    lines.append(f"all faces: {_shown(overall['mean_f1'])} ({_interval(overall)})")
+    lines.append(f"all faces: {number(overall['mean_f1'], 1)} ({_interval(overall)})")
     if worst is not None:
         lines.append(
             f"worst of the groups with {FEWEST_FACES} faces or more: {worst['attribute']}, {worst['group']}: "
@@ -214,12 +215,8 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
-
-
 def _interval(scores: dict[str, Any]) -> str:
-    return "–" if scores["low"] is None else f"{scores['low']:.1f}–{scores['high']:.1f}"
+    return MISSING if scores["low"] is None else f"{scores['low']:.1f}–{scores['high']:.1f}"
 
 
 def write_csv(results: dict[str, Any], path: pathlib.Path) -> None:

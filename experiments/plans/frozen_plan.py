@@ -21,6 +21,7 @@ from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.plans import plan_file
+from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Question, Table
 from fpliif_jax.experiments.runs.bounded_files import (
@@ -262,8 +263,7 @@ class Additions:
         for what in ("variants", "questions", "runs"):
             names = getattr(self, what)
             if names:
-                shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
-                parts.append(f"{what} {shown}")
+                parts.append(f"{what} {shortened(names)}")
         return "; ".join(parts)
 
 
@@ -327,7 +327,7 @@ def changes_between(before: Version, after: Version) -> list[str]:
             changes.append(f"questions.{question.name} is another")
     gone = _new(after.runs, before.runs)
     if gone and not changes:
-        changes.append(f"runs {', '.join(gone[:6])} are gone")
+        changes.append(f"runs {shortened(gone)} are gone")
     return changes
 
 

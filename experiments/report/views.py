@@ -17,6 +17,7 @@ from fpliif_jax.experiments.comparison.study import (
 )
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.runs.run_data import labels_digests, short
+from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 
@@ -115,19 +116,19 @@ def plan_view(plan: PlannedStudy) -> PlanView:
 
 
 def _question_cells(one: AnsweredQuestion) -> tuple[str, ...]:
-    answer = wording.MISSING if one.answer is None else str(one.answer)
+    answer = number_text.MISSING if one.answer is None else str(one.answer)
     added = f" (added {one.added})" if one.added else ""
     return (
         f"{one.text}{added}",
         one.expects,
         f"{answer}: {one.reason}" if one.reason else answer,
         f"{one.a} − {one.b}",
-        wording.difference(one.difference),
-        wording.interval(one.interval, signed=True),
-        wording.number(one.sd),
+        number_text.difference(one.difference),
+        number_text.interval(one.interval, signed=True),
+        number_text.number(one.sd),
         f"{one.pairs} of {one.planned_pairs}",
-        wording.p_value(one.p),
-        wording.p_value(one.p_holm),
+        number_text.p_value(one.p),
+        number_text.p_value(one.p_holm),
     )
 
 
@@ -138,7 +139,9 @@ def table_view(table: ReportTable, index: int) -> TableView:
         _row_view(table, row, f"{anchor}-row-{position}") for position, row in enumerate(table.rows)
     ]
     apart = [view for view in views if view.verdict == Verdict.NOT_COMPARABLE]
-    source = _shared([view.published_note for view in views if view.published != wording.MISSING])
+    source = _shared(
+        [view.published_note for view in views if view.published != number_text.MISSING]
+    )
     if source:
         views = [dataclasses.replace(view, published_note="") for view in views]
     reason = _shared([view.reason for view in apart])
@@ -182,8 +185,8 @@ def score_views(group: ReportGroup) -> dict[str, list[dict[str, Any]]]:
         view = {
             "metric": wording.metric_name(*score.key.measure),
             "measured": wording.mean_sd(statistics.summary),
-            "t_interval": wording.interval(statistics.t_interval),
-            "image_interval": wording.interval(statistics.image_interval),
+            "t_interval": number_text.interval(statistics.t_interval),
+            "image_interval": number_text.interval(statistics.image_interval),
             "seeds": seeds(statistics.values),
         }
         by_place.setdefault(wording.score_place(*score.key.evaluation), []).append(view)
@@ -251,7 +254,7 @@ def digest_rows(dataset: dict[str, Any] | None) -> list[tuple[str, str, str]]:
     if not digest:
         return []
     return [
-        (split, labels or wording.MISSING, digest["ids"][split] or wording.MISSING)
+        (split, labels or number_text.MISSING, digest["ids"][split] or number_text.MISSING)
         for split, labels in digest["labels"].items()
     ]
 
@@ -266,7 +269,7 @@ def by_value(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 def seeds(values: dict[int, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
     """(seed, score) of every run."""
-    return tuple((str(seed), wording.number(value, decimals)) for seed, value in values.items())
+    return tuple((str(seed), number_text.number(value, decimals)) for seed, value in values.items())
 
 
 def _shared(texts: list[str]) -> str:
@@ -292,11 +295,11 @@ def _row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
         measured=wording.mean_sd(statistics.summary, decimals),
         was_run=was_run,
         runs=wording.count(statistics.summary.n, "run") if was_run else "not run",
-        difference=wording.difference(statistics.summary.mean - row.published.value, decimals)
+        difference=number_text.difference(statistics.summary.mean - row.published.value, decimals)
         if row.is_judged and was_run
-        else wording.MISSING,
+        else number_text.MISSING,
         intervals=tuple(
-            (name, wording.interval(ends, decimals))
+            (name, number_text.interval(ends, decimals))
             for name, ends in intervals.items()
             if ends is not None
         ),
@@ -310,9 +313,9 @@ def _row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
 def _test_view(test: Test) -> dict[str, str]:
     return {
         "name": test.name,
-        "statistic": wording.number(test.statistic),
-        "df": wording.MISSING if test.df is None else f"{test.df:.4g}",
-        "p": wording.p_value(test.p),
+        "statistic": number_text.number(test.statistic),
+        "df": number_text.MISSING if test.df is None else f"{test.df:.4g}",
+        "p": number_text.p_value(test.p),
         "assumes": test.assumes,
     }
 
@@ -322,11 +325,11 @@ def _comparison_view(item: Comparison) -> dict[str, str]:
         "a": item.a,
         "b": item.b,
         "metric": wording.metric_name(item.metric, item.class_name),
-        "difference": wording.difference(item.difference),
-        "interval": wording.interval(item.interval, signed=True),
+        "difference": number_text.difference(item.difference),
+        "interval": number_text.interval(item.interval, signed=True),
         "test": f"{item.test}, n = {item.n}",
-        "p": wording.p_value(item.p),
-        "p_holm": wording.p_value(item.p_holm),
-        "equivalent_p": wording.p_value(item.equivalent_p),
+        "p": number_text.p_value(item.p),
+        "p_holm": number_text.p_value(item.p_holm),
+        "equivalent_p": number_text.p_value(item.equivalent_p),
         "margin": wording.plain(item.margin),
     }

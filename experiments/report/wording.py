@@ -1,17 +1,14 @@
-"""Numbers and names as people read them. What is undefined is a dash, never a zero."""
+"""Scores and names as people read them. What is undefined is a dash, never a zero."""
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax import systems
 from fpliif_jax.experiments.comparison.study import Published, ReportGroup, ReportRow
+from fpliif_jax.experiments.stats.number_text import MISSING, number
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 from fpliif_jax.pictures.colours import PART_OF_ALIAS
 from fpliif_jax.systems.protocol import Protocol, title_of
 
-MISSING = "–"
-MINUS = "\N{MINUS SIGN}"
 _ICNN_ROWS = {
     "image": "the whole system, scored on the image",
     "canvas": "the whole system, scored with the padding",
@@ -27,37 +24,6 @@ _METRICS = {
     "miou_with_background": "mIoU with background",
     "per_image_mean_f1": "per-image mean F1",
 }
-
-
-def number(value: float | None, decimals: int = 2) -> str:
-    """Fixed point with a real minus; large counts with thousands apart; a dash for None."""
-    if value is None or not math.isfinite(value):
-        return MISSING
-    if abs(value) >= 1e4:
-        decimals = 0
-    text = f"{value:,.{decimals}f}" if abs(value) >= 1e4 else f"{value:.{decimals}f}"
-    return text.replace("-", MINUS)
-
-
-def difference(value: float | None, decimals: int = 2) -> str:
-    """A number as `number` has it, with its sign always shown."""
-    text = number(value, decimals)
-    return text if text == MISSING or value < 0 else f"+{text}"
-
-
-def interval(bounds: Sequence[float] | None, decimals: int = 2, signed: bool = False) -> str:
-    """'[78.10, 79.02]', or a dash for None."""
-    if bounds is None or any(bound is None for bound in bounds):
-        return MISSING
-    form = difference if signed else number
-    return f"[{', '.join(form(bound, decimals) for bound in bounds)}]"
-
-
-def p_value(p: float | None) -> str:
-    """Three decimals, or '< 0.001'; a dash for None."""
-    if p is None or not math.isfinite(p):
-        return MISSING
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def mean_sd(summary: Summary | None, decimals: int = 2) -> str:

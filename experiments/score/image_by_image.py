@@ -12,7 +12,7 @@ from fpliif_jax.experiments.runs.arrays import Matrices, load_matrices
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.score.run_folder import Subject
-from fpliif_jax.experiments.stats import image_bootstrap
+from fpliif_jax.experiments.stats import image_bootstrap, number_text
 
 
 class AgainstError(UserError):
@@ -45,10 +45,10 @@ class Difference:
     @property
     def text(self) -> str:
         """In a sentence."""
-        ends = ", ".join(map(_signed, (self.low, self.high)))
+        interval = number_text.interval((self.low, self.high), signed=True)
         sentence = (
             f"{self.system} less {self.run} ({self.checkpoint}) at {self.protocol}: mean F1 "
-            f"{_signed(self.difference)} points, 95 % [{ends}] over the same {self.images:,} images"
+            f"{number_text.difference(self.difference)} points, 95 % {interval} over the same {self.images:,} images"
         )
         return f"{sentence}." if self.same_truth else f"{sentence}; their true label maps differ."
 
@@ -107,7 +107,3 @@ def _difference(
         paired.images,
         paired.same_truth,
     )
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.2f}".replace("-", "\N{MINUS SIGN}")

@@ -10,6 +10,7 @@ from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ_FACIAL_PARTS
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.score import papers
 from fpliif_jax.experiments.score.counting import CANVAS
+from fpliif_jax.experiments.stats.number_text import number
 
 _WITHOUT_CLASS = {
     "mean_f1": "mean F1",
@@ -104,8 +105,8 @@ def text_table(lines: Sequence[ScoreLine], protocols: Sequence[str]) -> str:
     for line in lines:
         # Where the mean stands, there stand its classes.
         tables = "" if line.metric == "f1" else "; ".join(use.text for use in line.uses)
-        values = "".join(f"{_shown(line.percents.get(name)):>8}" for name in protocols)
-        rows.append(f"{line.title:<{width}}{values}{_shown(line.apart):>8}  {tables}".rstrip())
+        values = "".join(f"{number(line.percents.get(name)):>8}" for name in protocols)
+        rows.append(f"{line.title:<{width}}{values}{number(line.apart):>8}  {tables}".rstrip())
     return "\n".join(rows)
 
 
@@ -161,7 +162,3 @@ def as_csv(lines: Sequence[ScoreLine]) -> str:
             row = (line.title, line.metric, line.class_name, name, percent, line.apart, tables)
             writer.writerow("" if value is None else value for value in row)
     return text.getvalue()
-
-
-def _shown(percent: float | None) -> str:
-    return "–" if percent is None else f"{percent:.2f}"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fpliif_jax.experiments.stats import seed_statistics
+from fpliif_jax.experiments.stats import number_text, seed_statistics
 from fpliif_jax.experiments.stats.verdict_rule import FEWEST_EQUAL_RUNS, LEVEL, Verdict
 
 if TYPE_CHECKING:
@@ -163,8 +163,8 @@ def _far(difference: float, published: float) -> str:
 def _number(value: float) -> str:
     """Two decimals, as in the papers' tables; more where these would say 0."""
     if value == 0 or abs(value) >= 0.005:
-        return f"{value:.2f}".replace("-", "−")
-    return f"{value:.1g}".replace("-", "−")
+        return number_text.number(value)
+    return f"{value:.1g}".replace("-", number_text.MINUS)
 
 
 def _interval(low: float, high: float) -> str:

@@ -18,6 +18,7 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
     to_svg,
     write_at,
 )
+from fpliif_jax.experiments.stats import number_text
 
 _MOST_POINTS = 160  # of a line; a figure is 300 pixels wide
 _LEFT, _PLOT, _HEAD, _FOOT = 46, 120, 26, 26
@@ -69,7 +70,7 @@ def curves_alt(group: ReportGroup, stage: StageCurves) -> str:
             last = np.mean([values[-1] for _, values in series])
             seeds = wording.count(len(series), "seed")
             parts.append(
-                f"{name} from {wording.number(first)} to {wording.number(last)} (mean of {seeds})"
+                f"{name} from {number_text.number(first)} to {number_text.number(last)} (mean of {seeds})"
             )
     return f"Curves of {group.name}, stage {stage.name}: " + "; ".join(parts) + "."
 

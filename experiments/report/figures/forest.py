@@ -19,6 +19,7 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
     to_svg,
     write_at,
 )
+from fpliif_jax.experiments.stats import number_text
 
 _HEAD, _AXIS, _GAP = 30, 46, 12
 _SIDE = 8
@@ -260,7 +261,7 @@ def _set_ticks(axes: Axes, most: int, signed: bool) -> None:
     locator = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10])
     ticks = [round(tick, 9) for tick in locator.tick_values(low, high) if low <= tick <= high]
     decimals = max((len(f"{tick:g}".partition(".")[2]) for tick in ticks), default=0)
-    form = wording.difference if signed else wording.number
+    form = number_text.difference if signed else number_text.number
     axes.set_xticks(ticks, ["0" if tick == 0 else form(tick, decimals) for tick in ticks])
 
 

@@ -13,6 +13,7 @@ from fpliif_jax.experiments.report import glossary, views, wording
 from fpliif_jax.experiments.report.figures import figure_svg, icons
 from fpliif_jax.experiments.report.figures.figures import Figure
 from fpliif_jax.experiments.report.figures.gallery import Gallery
+from fpliif_jax.experiments.stats import number_text
 
 _FOLDER = pathlib.Path(__file__).parent
 
@@ -42,9 +43,9 @@ def render_html(
         "inline": _inline,
         "plain": wording.plain,
         "class_title": wording.class_title,
-        "number": wording.number,
+        "number": number_text.number,
         "mean_sd": wording.mean_sd,
-        "interval": wording.interval,
+        "interval": number_text.interval,
     }
     script = (_FOLDER / "report.js").read_text(encoding="utf-8")
     # These files are the project's own; everything else in the template is escaped.

@@ -4,6 +4,7 @@ from typing import Any
 
 from fpliif_jax.experiments.comparison.study import ReportTable
 from fpliif_jax.experiments.report import views, wording
+from fpliif_jax.experiments.stats import number_text
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -90,9 +91,9 @@ def _line(row: views.RowView) -> str:
         name,
         row.published,
         row.measured,
-        row.runs.split()[0] if row.runs != "not run" else wording.MISSING,
-        dict(row.intervals).get("mean", wording.MISSING),
-        row.verdict or wording.MISSING,
+        row.runs.split()[0] if row.runs != "not run" else number_text.MISSING,
+        dict(row.intervals).get("mean", number_text.MISSING),
+        row.verdict or number_text.MISSING,
     )
     # A line that begins with '[' would be read as the argument of the \\ before it.
     return "{}" + " & ".join(escaped(cell) for cell in cells) + r" \\"

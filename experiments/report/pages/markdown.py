@@ -8,6 +8,7 @@ from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import glossary, views, wording
 from fpliif_jax.experiments.report.figures import icons
 from fpliif_jax.experiments.report.figures.figures import Figure
+from fpliif_jax.experiments.stats import number_text
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&-])")
 
@@ -124,7 +125,7 @@ def _table(view: views.TableView, stem: str | None) -> list[str]:
 
 def _row(row: views.RowView) -> list[str]:
     name = escaped(row.label) + (f", {escaped(row.detail)}" if row.detail else "")
-    verdict = f"{_sign(row.verdict)} {row.verdict}" if row.verdict else wording.MISSING
+    verdict = f"{_sign(row.verdict)} {row.verdict}" if row.verdict else number_text.MISSING
     if row.reason:
         verdict += f": {escaped(row.reason)}"
     published = escaped(row.published)
@@ -137,7 +138,7 @@ def _row(row: views.RowView) -> list[str]:
         row.measured,
         row.runs,
         row.difference,
-        ", ".join(f"{name} {bounds}" for name, bounds in row.intervals) or wording.MISSING,
+        ", ".join(f"{name} {bounds}" for name, bounds in row.intervals) or number_text.MISSING,
         _seeds(row.seeds),
     ]
 
@@ -173,9 +174,9 @@ def _groups(study: Study) -> str:
                 escaped(wording.model_name(group.model)),
                 escaped(views.dataset_text(group.dataset)),
                 escaped(wording.settings_text(group)),
-                wording.mean_sd(score.statistics.summary) if score else wording.MISSING,
+                wording.mean_sd(score.statistics.summary) if score else number_text.MISSING,
                 escaped(wording.metric_name(*score.key.measure)) if score else "",
-                _seeds(views.seeds(score.statistics.values)) if score else wording.MISSING,
+                _seeds(views.seeds(score.statistics.values)) if score else number_text.MISSING,
             ]
         )
     return _grid(("group", "model", "data", "settings", "mean ± SD", "score", "every seed"), rows)
@@ -241,7 +242,7 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _seeds(seeds: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(f"{escaped(seed)}: {value}" for seed, value in seeds) or wording.MISSING
+    return ", ".join(f"{escaped(seed)}: {value}" for seed, value in seeds) or number_text.MISSING
 
 
 def _code(text: str) -> str:

@@ -12,6 +12,7 @@ from fpliif_jax.experiments.comparison.study import Published
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.pages import latex, markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv
+from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 from fpliif_jax.systems.protocol import title_of
 
@@ -133,15 +134,19 @@ def test_rows_are_told_in_words(name: str, title: str, meaning: str) -> None:
 
 
 def test_numbers_as_text() -> None:
-    assert wording.number(-0.126) == "−0.13"
-    assert wording.number(2283019) == "2,283,019"
-    assert wording.number(None) == wording.number(float("nan")) == "–"
-    assert wording.difference(0.5) == "+0.50"
-    assert wording.difference(-0.5, 1) == "−0.5"
-    assert wording.difference(0.0) == "+0.00"
-    assert wording.interval([1, 2]) == "[1.00, 2.00]"
-    assert wording.interval(None) == "–"
-    assert (wording.p_value(0.0004), wording.p_value(0.04), wording.p_value(None)) == (
+    assert number_text.number(-0.126) == "−0.13"
+    assert number_text.number(2283019) == "2,283,019"
+    assert number_text.number(None) == number_text.number(float("nan")) == "–"
+    assert number_text.difference(0.5) == "+0.50"
+    assert number_text.difference(-0.5, 1) == "−0.5"
+    assert number_text.difference(0.0) == number_text.difference(-0.004) == "0.00"
+    assert number_text.difference(0.004) == number_text.number(-0.004) == "0.00"
+    assert number_text.interval((-0.004, 0.006), signed=True) == "[0.00, +0.01]"
+    assert number_text.difference(None) == number_text.difference(float("nan")) == "–"
+    assert number_text.difference(12345.6) == "+12,346"
+    assert number_text.interval([1, 2]) == "[1.00, 2.00]"
+    assert number_text.interval(None) == "–"
+    assert (number_text.p_value(0.0004), number_text.p_value(0.04), number_text.p_value(None)) == (
         "< 0.001",
         "0.040",
         "–",
