@@ -2,13 +2,12 @@
 
 import datetime
 import os
-import pathlib
-import platform
 import re
 from typing import Any
 
 import jax
 
+from fpliif_jax.commands import processor
 from fpliif_jax.experiments.benchmark import onnx_programs, torch_programs
 from fpliif_jax.run_folder import run_record
 
@@ -19,7 +18,6 @@ def environment(with_torch: bool, with_onnx: bool = False) -> dict[str, Any]:
         "device": device_name(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **run_record.environment({}),
-        "processor": processor(),
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "torch": torch_programs.facts() if with_torch else None,
         "onnxruntime": onnx_programs.facts() if with_onnx else None,
@@ -29,17 +27,7 @@ def environment(with_torch: bool, with_onnx: bool = False) -> dict[str, Any]:
 def device_name() -> str:
     """Name of the first device; a CPU's with its cores, for JAX calls them all 'cpu'."""
     kind = jax.local_devices()[0].device_kind
-    return f"{os.cpu_count()} CPU cores, {processor()}" if kind == "cpu" else kind
-
-
-def processor() -> str:
-    """The CPU's name as the system gives it."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return f"{os.cpu_count()} CPU cores, {processor.name()}" if kind == "cpu" else kind
 
 
 def slug(text: str) -> str:

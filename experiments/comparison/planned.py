@@ -350,7 +350,10 @@ def _marks(
             key = (f"config.{field}", *_texts(field, value, planned))
             named.setdefault(key, []).append(runs[name].name)
     in_order = [runs[name] for name in plan.last.runs if name in runs and runs[name].environment]
-    machine = in_order[0].environment if in_order else {}
+    machine = {
+        field: next((v for run in in_order if (v := run.environment.get(field)) is not None), None)
+        for field in _MACHINE
+    }
     for run in in_order:
         own = run.environment
         versions = own.get("versions") or {}
@@ -358,7 +361,12 @@ def _marks(
             ("commit", own.get("git_commit"), moment.commit),
             ("python", own.get("python"), moment.python),
             *((name, versions.get(name), planned) for name, planned in moment.versions.items()),
-            *((field, own.get(field), machine.get(field)) for field in _MACHINE),
+            # What a run did not record tells nothing of its machine.
+            *(
+                (field, own[field], machine[field])
+                for field in _MACHINE
+                if own.get(field) is not None
+            ),
         ]
         for field, value, planned in values:
             if value != planned:

@@ -39,6 +39,7 @@ _TEXTS = (
     "command",
     "python",
     "platform",
+    "processor",
     "backend",
     "xla_flags",
     "matmul_precision",

@@ -7,6 +7,8 @@ import platform
 
 import jax
 
+from fpliif_jax.commands import processor
+
 # Seconds of compilation. A start compiles a hundred small functions too, a second of processor time together.
 _WORTH_KEEPING = 0.0
 
@@ -32,16 +34,6 @@ def folder() -> pathlib.Path:
     one machine of a cluster with a common home may use instructions that another lacks.
     """
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    features = hashlib.sha256(_processor().encode()).hexdigest()[:12]
+    features = hashlib.sha256(processor.features().encode()).hexdigest()[:12]
     name = f"{platform.machine() or 'unknown'}-{features}"
     return pathlib.Path(home).expanduser() / "fpliif_jax" / "compiled" / name
-
-
-def _processor() -> str:
-    """The processor's model and features from Linux's /proc/cpuinfo; elsewhere what Python knows."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return platform.processor()
-    fields = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(fields)}))

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 import fpliif_jax
+from fpliif_jax.commands import processor
 from fpliif_jax.data_builders.errors import UserError, naming
 from fpliif_jax.data_builders.host.regular_files import append_regular
 from fpliif_jax.files import atomic_file
@@ -84,6 +85,7 @@ def environment(data: Mapping[str, Any]) -> dict[str, Any]:
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": processor.name(),
         "cpu_count": os.cpu_count(),
         "versions": versions(),
         "backend": jax.default_backend(),

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fpliif_jax.commands import compilation_cache
+from fpliif_jax.commands import compilation_cache, processor
 
 _COMPILES = """
 import jax, jax.numpy as jnp
@@ -54,5 +54,5 @@ def test_another_processor_has_a_folder_of_its_own(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     here = compilation_cache.folder()
     assert here == compilation_cache.folder()
-    monkeypatch.setattr(compilation_cache, "_processor", lambda: "flags : sse2")
+    monkeypatch.setattr(processor, "features", lambda: "flags : sse2")
     assert compilation_cache.folder() != here

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from tensorboardX.proto import event_pb2
 
+from fpliif_jax.commands import processor
 from fpliif_jax.pictures.label_maps import save_image
 from fpliif_jax.run_folder import run_record
 
@@ -96,5 +97,6 @@ def test_environment_tells_what_numbers_depend_on() -> None:
     assert found["versions"]["jax"] and found["versions"]["numpy"]
     assert found["data_fingerprint"] == "f" * 64
     assert found["backend"] == "cpu"
+    assert found["processor"] == processor.name() != ""
     assert "device_count=4" in found["xla_flags"]
     json.dumps(found, allow_nan=False)

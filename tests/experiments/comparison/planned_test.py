@@ -175,8 +175,10 @@ def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path)
         "devices": ["cpu"],
         "cpu_count": 2,
     }
-    for seed in (0, 1):
-        _write_run(tmp_path, "base", seed, 80.0, own)
+    _write_run(tmp_path, "base", 0, 80.0, own)  # of an earlier version, which recorded no processor
+    own["processor"] = "AMD EPYC 7763"
+    _write_run(tmp_path, "base", 1, 80.0, own)
+    _write_run(tmp_path, "base", 3, 80.0, own | {"processor": "AMD EPYC 9654"})
     moved = own | {"devices": ["NVIDIA H100", "NVIDIA H100"], "git_commit": "abc"}
     moved["versions"] = own["versions"] | {"jax": "0.1"}
     _write_run(tmp_path, "base", 2, 80.0, moved)
@@ -185,8 +187,11 @@ def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path)
         ("commit", "abc", moment.commit, "base/seed2"),
         ("jax", "0.1", moment.versions["jax"], "base/seed2"),
         ("devices", "2 × NVIDIA H100", "cpu", "base/seed2"),
+        ("processor", "AMD EPYC 9654", "AMD EPYC 7763", "base/seed3"),
     }
-    assert any("code or machine than planned: base/seed2" in line for line in study.summary)
+    assert any(
+        "code or machine than planned: base/seed2, base/seed3" in line for line in study.summary
+    )
 
 
 def test_a_study_without_a_plan_says_so(tmp_path: pathlib.Path) -> None:
