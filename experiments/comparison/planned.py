@@ -275,8 +275,11 @@ def _obstacle(
             return f"the runs of {name} have no score {what}"
     if keys[0].evaluation[:2] != keys[1].evaluation[:2]:
         return "the two are scored on other splits or checkpoints"
-    if lines[names[0]].data.splits != lines[names[1]].data.splits:
-        return "the two rest on other label maps"
+    # What is trained on may be what the question is about: only what is scored on must be the same.
+    split = keys[0].evaluation[0]
+    scored_on = {dict(lines[name].data.splits or ()).get(split) for name in names}
+    if len(scored_on) > 1:
+        return f"the two are scored on other label maps of {split}"
     if pairs < planned:
         other = " or of other settings" if not unlike.isdisjoint(names) else ""
         reasons = [f"missing{other}"] if planned - pairs > len(apart) else []

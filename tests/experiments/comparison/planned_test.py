@@ -78,10 +78,12 @@ def _write_run(
     seed: int,
     score: float,
     environment: dict[str, Any] | None = None,
+    dataset: dict[str, Any] | None = None,
 ) -> None:
     config = config_of(seed=seed, loss__edge_weight=_WEIGHTS[name])
     scores = {"256": score, "512": score + 0.1 * seed, "192to256": score - 1}
-    write_run(root / name / f"seed{seed}", config, scores, environment=environment)
+    folder = root / name / f"seed{seed}"
+    write_run(folder, config, scores, environment=environment, dataset=dataset)
 
 
 def _write_runs(root: pathlib.Path, seeds: int = 4) -> None:
@@ -129,6 +131,28 @@ def test_questions_are_answered_as_scipy_does_with_holm_over_all_of_them(
         largest = max(largest, value * (4 - rank))
         expected.append(largest)
     assert sorted(one.p_holm for one in questions.values()) == pytest.approx(expected)
+
+
+def test_variants_may_be_trained_on_other_data_but_not_scored_on_other_label_maps(
+    tmp_path: pathlib.Path,
+) -> None:
+    for scored_on, reason in (
+        ({"base": "e", "none": "e"}, None),
+        ({"base": "e", "none": "f"}, "the two are scored on other label maps of test"),
+    ):
+        root = tmp_path / "-".join(scored_on.values())
+        content = _CONTENT | {"questions": {"none": _CONTENT["questions"]["none"]}}
+        _write_plan(root, content)
+        for name, test_digest in scored_on.items():
+            own = {"base": "1" * 64, "none": "2" * 64}[name]
+            labels = {"train": own, "validation": None, "test": test_digest * 64, "all": own}
+            digest = {"ids": labels, "labels": labels}
+            for seed, score in enumerate(_SCORES[name]):
+                _write_run(root, name, seed, score, dataset={"digest": digest})
+        (question,) = _plan(root)[1].values()
+        expected = Answer.INCONCLUSIVE if reason else Answer.AS_EXPECTED
+        assert question.answer == expected, question.reason
+        assert reason is None or question.reason == reason
 
 
 def test_nothing_is_judged_before_all_planned_runs_are_there(tmp_path: pathlib.Path) -> None:
