@@ -1,13 +1,14 @@
 """Copies what the numbers of a study rest on into a folder that can be kept and published.
 
     python -m experiments.collect runs/photographs --output=experiments/results/photographs
-    python -m experiments.collect runs/table5 --output=table5
+    python -m experiments.collect runs/table5 --output=table5 --without_matrices
 
 It copies plan.json and study.json, of each finished run config.json, results.json, environment.json, metrics.jsonl and
 the confusion matrices of the evaluations that results.json names, and what the plan measures besides (cost.json,
 benchmark.json, robustness.json): the report of the copy (`--runs=FOLDER`) is that of the study's finished runs. Left
 behind are weights, pictures, logs, and the places of this machine: paths in configs are emptied, commands are cut to
-their module, and of the run that another starts from VARIANT/SEED is left. What is copied already is copied again; a
+their module, and of the run that another starts from VARIANT/SEED is left. --without_matrices leaves the confusion
+matrices behind too, most of the size: the copy has every score of every run, and no report. What is copied already is copied again; a
 copy that has what the study has no more is refused.
 """
 
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line.CommandParser(_COMMAND, __doc__)
     parser.add_argument("study", type=pathlib.Path, metavar="STUDY", help="folder of the runs")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="folder to copy into")
+    parser.add_argument(
+        "--without_matrices", action="store_true", help="scores alone, without what a report needs"
+    )
     command_line.run(_COMMAND, _work, parser.parse_args(arguments))
 
 
@@ -71,7 +75,8 @@ def _work(flags: argparse.Namespace) -> None:
     files = [path for name in _OF_STUDY for path in source.rglob(name)]
     for run in runs:
         files += [path for name in _OF_RUN if os.path.lexists(path := run.path / name)]
-        files += [matrices_path(run, one) for one in run.results["evaluations"]]
+        if not flags.without_matrices:
+            files += [matrices_path(run, one) for one in run.results["evaluations"]]
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts = 0, [], set()

@@ -249,6 +249,24 @@ def test_a_copy_with_a_file_that_is_gone_is_refused_and_left_as_it_was(
     assert _report(output) == _report(study)
 
 
+def test_without_matrices_the_scores_are_all_there_and_no_old_matrices_stay(
+    study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "results"
+    arguments = [str(study), f"--output={output}"]
+    collect.main(arguments)
+    with pytest.raises(SystemExit):  # they would look as if they belonged to the scores
+        collect.main([*arguments, "--without_matrices"])
+    shutil.rmtree(output)
+    collect.main([*arguments, "--without_matrices"])
+    assert not list(output.rglob("*.npz"))
+    runs = [path.relative_to(study) for path in study.rglob("results.json")]
+    assert len(runs) == 6
+    for run in runs:
+        copy, own = (json.loads((root / run).read_text("utf-8")) for root in (output, study))
+        assert copy["evaluations"] == own["evaluations"]
+
+
 def test_runs_that_are_left_out_are_named(
     study: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
