@@ -12,12 +12,12 @@ from fpliif_jax.data_builders.synthetic_faces import classes
 _FINE_GRID_LIMIT = 96  # shapes up to this many pixels across get an 8 x 8 grid, larger ones 4 x 4
 
 
-def colour_field(size: int) -> np.ndarray:
-    """Colours to be filled in: float32 [size, size, 3], in memory one plane after the other.
+def colour_field(shape: tuple[int, int]) -> np.ndarray:
+    """Zeros of `shape` (height, width), float32 [height, width, 3], in memory one plane after the other.
 
     NumPy then runs along rows and not over three values at a time, which is several times faster.
     """
-    return np.moveaxis(np.zeros((3, size, size), np.float32), 0, -1)
+    return np.moveaxis(np.zeros((3, *shape), np.float32), 0, -1)
 
 
 class Patch(NamedTuple):
@@ -76,7 +76,7 @@ class Canvas:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.colour = colour_field(size)
+        self.colour = colour_field((size, size))
         self.label_map = np.zeros((size, size), np.uint8)
         self.lapa_label_map = np.zeros((size, size), np.uint8)
         self.lapa_layers: list[LabelLayer] = []
@@ -95,7 +95,8 @@ class Canvas:
         """
         if isinstance(polygons, np.ndarray):
             polygons = [polygons]
-        corners = np.concatenate(polygons)
+        shapes = [*polygons, *holes]
+        corners = np.concatenate(shapes)
         margin = int(3 * blur) + 1
         (x_low, y_low), (x_high, y_high) = corners.min(0).tolist(), corners.max(0).tolist()
         left, top = max(math.floor(x_low) - margin, 0), max(math.floor(y_low) - margin, 0)
@@ -113,8 +114,13 @@ class Canvas:
             fine = 2
         mask = Image.new("L", ((right - left) * fine, (bottom - top) * fine))
         draw = ImageDraw.Draw(mask)
-        for group, value in ((polygons, 255), (holes, 0)):
-            _draw_polygons(draw, group, (left, top), fine, value)
+        # Pillow's coordinates are whole pixels, whose centres lie half a pixel further.
+        points = np.rint((corners - (left, top)) * fine - 0.5).astype(int).ravel().tolist()
+        start = 0
+        for number, shape in enumerate(shapes):
+            stop = start + 2 * len(shape)
+            draw.polygon(points[start:stop], fill=255 if number < len(polygons) else 0)
+            start = stop
         mask = mask.reduce(fine)
         if blur > 0:
             mask = mask.filter(ImageFilter.GaussianBlur(blur))
@@ -167,22 +173,3 @@ class Canvas:
         """Label the patch in the 11-class map alone."""
         patch.of(self.lapa_label_map)[patch.alpha >= 0.5] = lapa_label
         self.lapa_layers.append(LabelLayer(patch, lapa_label))
-
-
-def _draw_polygons(
-    draw: ImageDraw.ImageDraw,
-    polygons: Sequence[np.ndarray],
-    origin: tuple[int, int],
-    fine: int,
-    value: int,
-) -> None:
-    """Fills polygons [N, 2] in pixels on a grid that begins at `origin` and is `fine` times finer."""
-    if not len(polygons):
-        return
-    # Pillow's coordinates are whole pixels, whose centres lie half a pixel further.
-    points = np.rint((np.concatenate(polygons) - origin) * fine - 0.5).astype(int).ravel().tolist()
-    start = 0
-    for polygon in polygons:
-        stop = start + 2 * len(polygon)
-        draw.polygon(points[start:stop], fill=value)
-        start = stop

@@ -54,10 +54,16 @@ def ellipse(
     centre: Sequence[float], radii: Sequence[float], angle: float = 0.0, samples: int = 40
 ) -> np.ndarray:
     """Ellipse turned by `angle` (radians): [samples, 2]."""
+    cosine, sine = _circle(samples)
+    x, y = radii[0] * cosine, radii[1] * sine
+    c, s = float(np.cos(angle)), float(np.sin(angle))
+    return np.column_stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y])
+
+
+@functools.cache
+def _circle(samples: int) -> tuple[np.ndarray, np.ndarray]:
     t = np.arange(samples) * (2 * np.pi / samples)
-    x, y = radii[0] * np.cos(t), radii[1] * np.sin(t)
-    c, s = np.cos(angle), np.sin(angle)
-    return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], -1)
+    return np.cos(t), np.sin(t)
 
 
 def ribbon(line: np.ndarray, widths: np.ndarray | float) -> np.ndarray:
@@ -74,6 +80,8 @@ def ribbon(line: np.ndarray, widths: np.ndarray | float) -> np.ndarray:
 
 def resample(line: np.ndarray, count: int) -> np.ndarray:
     """`count` points evenly spaced by arc length along the polyline `line` [N, 2]."""
-    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    step = line[1:] - line[:-1]
+    length = np.zeros(len(line))
+    np.cumsum(np.hypot(step[:, 0], step[:, 1]), out=length[1:])
     at = np.linspace(0.0, length[-1], count)
-    return np.stack([np.interp(at, length, line[:, i]) for i in range(line.shape[1])], -1)
+    return np.column_stack([np.interp(at, length, line[:, i]) for i in range(2)])

@@ -16,7 +16,10 @@ from fpliif_jax.data_builders.synthetic_faces.person import Person
 
 EYE_Y = -0.15
 _T = np.linspace(-1, 1, 21)
-LIPS_RAISED = 0.05 * (1 - _T**2)  # of the mouth curves, off the face
+_ARCH = 1 - _T**2
+_UPPER_LID = (1 - np.abs(_T) ** 2.3) * (1 - 0.12 * _T)
+_BOW = (1 - np.abs(_T) ** 1.7) * (1 - 0.25 * np.exp(-((_T / 0.16) ** 2)))
+LIPS_RAISED = 0.05 * _ARCH  # of the mouth curves, off the face
 
 
 def eyelids(person: Person, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -29,10 +32,9 @@ def eyelids(person: Person, side: int) -> tuple[np.ndarray, np.ndarray]:
     upper = person.eye_height * (openness if openness else 0.55) * 1.15
     lower = person.eye_height * 0.75
     middle = EYE_Y + person.eye_height_shift - person.eye_tilt * _T
-    bulge = (1 - np.abs(_T) ** 2.3) * (1 - 0.12 * _T)
     x = side * (person.eye_spacing + person.eye_width * _T)
     return (
-        np.stack([x, middle - upper * bulge], -1),
+        np.stack([x, middle - upper * _UPPER_LID], -1),
         np.stack([x, middle + lower * (1 - np.abs(_T) ** 2.0) * (1 + 0.10 * _T)], -1),
     )
 
@@ -143,8 +145,8 @@ def draw_brows(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Ge
         tip = root + np.stack([side * rng.uniform(0.05, 0.10, 16), -0.30 * width], 1)
         roots, tips = pose.on_face(root, 0.02), pose.on_face(tip, 0.02)
         half = np.array([0.0, 0.010 * unit])
-        hairs = [np.stack([r - half, r + half, t]) for r, t in zip(roots, tips, strict=True)]
-        canvas.paint(canvas.coverage(hairs), person.brow_colour * 0.55, 0.7)
+        hairs = np.stack([roots - half, roots + half, tips], 1)
+        canvas.paint(canvas.coverage(list(hairs)), person.brow_colour * 0.55, 0.7)
 
 
 def nose_outline(person: Person) -> tuple[np.ndarray, np.ndarray]:
@@ -207,16 +209,14 @@ def draw_nose(canvas: Canvas, pose: HeadPose, person: Person) -> None:
 def mouth_curves(person: Person) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Upper lip's top and bottom, lower lip's top and bottom: each [21, 2], x rising, in face
     coordinates. The four meet in the corners; the middle two are one where the mouth is closed."""
-    bow = (1 - np.abs(_T) ** 1.7) * (1 - 0.25 * np.exp(-((_T / 0.16) ** 2)))
-    arch = 1 - _T**2
     smile = person.smile
-    line = person.mouth_y + smile * (arch - 0.6)
-    parting = line - 0.28 * person.mouth_opening * arch
-    low = line + 0.72 * person.mouth_opening * arch**0.8
+    line = person.mouth_y + smile * (_ARCH - 0.6)
+    parting = line - 0.28 * person.mouth_opening * _ARCH
+    low = line + 0.72 * person.mouth_opening * _ARCH**0.8
     x = person.mouth_width * (1 + 0.8 * max(smile, 0) - 0.35 * person.mouth_opening) * _T
     thin = 1 - 1.2 * max(smile, 0)
-    top = parting - person.upper_lip * thin * bow
-    bottom = low + person.lower_lip * thin * arch**0.75
+    top = parting - person.upper_lip * thin * _BOW
+    bottom = low + person.lower_lip * thin * _ARCH**0.75
     return tuple(np.stack([x, y], -1) for y in (top, parting, low, bottom))
 
 

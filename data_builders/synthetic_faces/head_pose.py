@@ -31,8 +31,8 @@ class HeadPose:
     ) -> None:
         self.yaw, self.pitch, self.roll, self.unit = yaw, pitch, roll, unit
         self.centre = np.asarray(centre, float)
-        self._yaw_axes = (np.cos(yaw), np.sin(yaw))
-        self._pitch_axes = (np.cos(pitch), np.sin(pitch))
+        self._yaw_axes = (float(np.cos(yaw)), float(np.sin(yaw)))
+        self._pitch_axes = (float(np.cos(pitch)), float(np.sin(pitch)))
         self._roll_matrix = self._rotation(roll)
         self._body_matrix = self._rotation(0.25 * roll)
         self._body_origin = self.at([_NECK_BASE])[0]
@@ -81,9 +81,9 @@ class HeadPose:
         """Points [N, 2] of the body, whose origin is the neck's base, in pixels [N, 2]."""
         return self._body_origin + self.unit * (np.asarray(points, float) @ self._body_matrix)
 
-    def unplaced_grid(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Pixel centres of a canvas in turned units: two float32 arrays [size, size] (x, y)."""
-        offset = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    def unplaced_grid(self, size: int, step: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Centres of every `step`-th pixel of a canvas in turned units: x and y, each float32 [n, n]."""
+        offset = np.arange(0, size, step, dtype=np.float32) + np.float32(0.5)
         x = (offset - np.float32(self.centre[0])) / np.float32(self.unit)
         y = (offset - np.float32(self.centre[1])) / np.float32(self.unit)
         c, s = np.float32(np.cos(self.roll)), np.float32(np.sin(self.roll))

@@ -1,5 +1,7 @@
 """Light on the head: a relief of the face under one lamp and ambient light."""
 
+import functools
+
 import numpy as np
 from PIL import Image
 
@@ -44,19 +46,23 @@ def relief_axes() -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
+@functools.cache
+def _ellipsoid() -> np.ndarray:
+    x, y = relief_axes()
+    curve = 1 - (x[None, :] / 1.12) ** 2 - ((y[:, None] + 0.05) / 1.72) ** 2
+    return 0.8 * np.sqrt(np.maximum(curve, 0.05))
+
+
 def relief(person: Person, pose: HeadPose) -> np.ndarray:
     """Height of the head's front towards the viewer, in units: [rows, columns] of `relief_axes`."""
     x, y = relief_axes()
-    curve = 1 - (x[None, :] / 1.12) ** 2 - ((y[:, None] + 0.05) / 1.72) ** 2
-    height = 0.8 * np.sqrt(np.maximum(curve, 0.05))
     bumps = _BUMPS.copy()
     bumps[:5, 4] *= person.nose_height / 0.27
     bumps[10:12, 4] *= 1 + 3 * max(person.smile, 0)
     lift = np.where(np.arange(len(bumps)) < 5, bumps[:, 4] * 0.8, 0.0)
     centres = pose.turned_on_face(bumps[:, :2], lift)
     weights = _gaussians(y, centres[:, 1], bumps[:, 3]) * bumps[:, 4:5]
-    height += np.einsum("ky,kx->yx", weights, _gaussians(x, centres[:, 0], bumps[:, 2]))
-    return height
+    return _ellipsoid() + np.einsum("ky,kx->yx", weights, _gaussians(x, centres[:, 0], bumps[:, 2]))
 
 
 def relief_slopes(height: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -104,7 +110,7 @@ def skin_colours(person: Person, pose: HeadPose, size: int) -> np.ndarray:
     hx, hy, hz = np.array([lx, ly, lz + 1]) / np.linalg.norm([lx, ly, lz + 1])
     sheen = np.maximum(normal_z * (hz - slope_x * hx - slope_y * hy), 0).astype(np.float32) ** 24
 
-    field = colour_field(size)
+    field = colour_field((size, size))
     lit = np.maximum(lit, 0.05).astype(np.float32)
     for channel, (base, depth) in enumerate(zip(person.skin, (0.82, 1.08, 1.16), strict=True)):
         # The blood under the skin keeps shadows red: red falls off more slowly than blue.

@@ -51,7 +51,7 @@ def draw_photographic_face(rng: np.random.Generator, image_size: int) -> Face:
         person.unit * image_size,
     )
     outline = face_outline(person, pose)
-    skin = skin_colours(person, pose, image_size, rng)
+    skin = skin_colours(person, pose, image_size, outline, rng)
     hair = Hair(canvas, pose, person, rng)
 
     draw_background(canvas, rng)

@@ -118,5 +118,7 @@ def draw_brows(
         tip = root + np.stack([side * length, -upwards * length], 1)
         roots, tips = pose.on_face(root, 0.02), pose.on_face(tip, 0.02)
         half = np.array([0.0, 0.009 * unit])
-        hairs = [np.stack([r - half, r + half, t]) for r, t in zip(roots, tips, strict=True)]
-        canvas.paint(canvas.coverage(hairs), person.brow_colour * 0.6, 0.75 * person.brow_opacity)
+        hairs = np.stack([roots - half, roots + half, tips], 1)
+        canvas.paint(
+            canvas.coverage(list(hairs)), person.brow_colour * 0.6, 0.75 * person.brow_opacity
+        )

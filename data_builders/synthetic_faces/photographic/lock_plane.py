@@ -50,8 +50,8 @@ class LockPlane:
         )
         box = self._tones.crop((left * _FINE, top * _FINE, right * _FINE, bottom * _FINE))
         tones = np.asarray(box)
-        cover = _reduced(np.where(tones, np.uint8(255), np.uint8(0)))
-        tone = _reduced(np.where(tones, tones, np.uint8(128)))
+        cover = _reduced((tones != 0) * np.uint8(255))
+        tone = _reduced(tones + (tones == 0) * np.uint8(128))
         return (slice(top, bottom), slice(left, right)), cover, tone
 
 

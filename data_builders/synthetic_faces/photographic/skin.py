@@ -99,9 +99,16 @@ def _cast_shadow(height: np.ndarray, light: tuple[float, float, float]) -> np.nd
 
 
 def skin_colours(
-    person: PhotographicPerson, pose: HeadPose, size: int, rng: np.random.Generator
+    person: PhotographicPerson,
+    pose: HeadPose,
+    size: int,
+    outline: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """The lit skin of the head: float32 [size, size, 3], meaningful where the head is."""
+    """The lit skin of the head: float32 [height, width, 3], meaningful where the head is.
+
+    The field begins in the canvas's upper left corner and ends with the head, whose `outline` it is.
+    """
     height = _creased(relief(person, pose).astype(np.float32), person, pose)
     slope_x, slope_y, normal_z = relief_slopes(height)
     light = lx, ly, lz = np.array(light_before_roll(person, pose), np.float32)
@@ -122,14 +129,15 @@ def skin_colours(
     shine = np.float32(person.shine * (1 - 0.5 * person.ambient))
 
     mottle = _mottle(person, pose, height.shape, rng)
-    pores = enlarged(rng.standard_normal((160, 160), np.float32), size)
-    field = colour_field(size)
+    right, bottom = np.clip(np.ceil(outline.max(0)).astype(int) + 1, 1, size).tolist()
+    pores = enlarged(rng.standard_normal((160, 160), np.float32), size)[:bottom, :right]
+    field = colour_field((bottom, right))
     # Blood and melanin show in green and blue more than in red, and keep shadows red.
     for channel, (depth, share) in enumerate(((0.80, 0.45), (1.05, 1.0), (1.15, 1.0))):
         lit = np.maximum(direct * key[channel] + around * fill[channel], np.float32(0.03))
         plane = skin[channel] * lit ** np.float32(depth) * (1 + np.float32(share) * mottle)
         plane += shine * key[channel] * sheen
-        field[..., channel] = on_canvas(plane + rim, pose, (size, size))
+        field[..., channel] = on_canvas(plane + rim, pose, (right, bottom))
     field *= (1 + np.float32(0.016) * pores)[..., None]
     return np.clip(field, 0, 1, out=field)
 

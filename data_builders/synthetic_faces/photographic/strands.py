@@ -14,7 +14,7 @@ def strand_colours(
 ) -> np.ndarray:
     """Lit strands: float32 [size, size, 3], meaningful where there is hair."""
     # Every second pixel is enough: hair is soft.
-    x, y = (axis[::2, ::2] for axis in pose.unplaced_grid(size))
+    x, y = pose.unplaced_grid(size, 2)
     root = pose.turned([(0.8 * person.hair_part, -1.75, 0.2)])[0].astype(np.float32)
     dx, dy = x - root[0], y - root[1]
     distance = np.sqrt(dx * dx + dy * dy)
@@ -44,7 +44,7 @@ def strand_colours(
     shine = band * np.maximum(np.float32(0.5) + 2 * strands, 0) * facing
     shine *= np.float32(0.35 * person.hair_shine)
     colour = person.hair.astype(np.float32)
-    field = colour_field(size)
+    field = colour_field((size, size))
     share = streaks * np.float32(person.hair_streaks)
     for channel in range(3):
         dye = np.float32(person.hair_streak[channel]) - colour[channel]
@@ -56,7 +56,7 @@ def strand_colours(
 
 def _facing(person: PhotographicPerson, pose: HeadPose, size: int) -> np.ndarray:
     """How much a ball a little larger than the skull faces the lamp: float32 [size, size], 0 … 1."""
-    x, y = (axis[::4, ::4] for axis in pose.unplaced_grid(size))
+    x, y = pose.unplaced_grid(size, 4)
     u, v = x / np.float32(1.5), (y + np.float32(0.35)) / np.float32(1.8)
     lx, ly, lz = np.array(light_before_roll(person, pose), np.float32)
     nz = np.sqrt(np.maximum(np.float32(0.12), 1 - u * u - v * v))
