@@ -35,19 +35,25 @@ class Face:
         size = self.label_map.shape[0]
         cover = np.zeros((classes.NUM_LAPA_CLASSES, size, size), np.float32)
         cover[classes.LAPA_BACKGROUND] = 1
+        seen = {classes.LAPA_BACKGROUND}  # all other classes are 0 so far
         for (rows, columns, alpha), label in self.layers:
-            box = cover[:, rows, columns]
-            box *= 1 - alpha
-            box[label] += alpha
+            beneath = 1 - alpha
+            for one in seen:
+                cover[one, rows, columns] *= beneath
+            cover[label, rows, columns] += alpha
+            seen.add(label)
         masks = np.rint(cover * 255).astype(np.uint8)
         # Where several edges cross a pixel, the topmost shape that covers half of it may still be
         # covered less than another class: the two then change places, the sum stays.
         hard = self.lapa_label_map[None].astype(np.intp)
         own = np.take_along_axis(masks, hard, 0)
-        np.put_along_axis(masks, hard, np.uint8(0), 0)
-        rival = masks.argmax(0)[None]
-        most = np.take_along_axis(masks, rival, 0)
+        rows, columns = np.nonzero(own[0] <= 128)  # elsewhere it covers more than half
+        mixed, hard, own = masks[:, rows, columns], hard[:, rows, columns], own[:, rows, columns]
+        np.put_along_axis(mixed, hard, np.uint8(0), 0)
+        rival = mixed.argmax(0)[None]
+        most = np.take_along_axis(mixed, rival, 0)
         lost = own <= most
-        np.put_along_axis(masks, rival, np.where(lost, np.maximum(own, 1) - 1, most), 0)
-        np.put_along_axis(masks, hard, np.where(lost, np.minimum(most, 254) + 1, own), 0)
+        np.put_along_axis(mixed, rival, np.where(lost, np.maximum(own, 1) - 1, most), 0)
+        np.put_along_axis(mixed, hard, np.where(lost, np.minimum(most, 254) + 1, own), 0)
+        masks[:, rows, columns] = mixed
         return masks
