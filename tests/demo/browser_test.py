@@ -587,20 +587,32 @@ def test_frames_are_resized_nearly_as_photos(
     assert difference.mean() <= 2
 
 
-def test_any_static_server_will_do(browser: sync_api.Browser, folder: pathlib.Path) -> None:
-    """One that sends no headers: the page's own service worker adds what threads need."""
+def test_any_static_server_will_do_below_a_path_too(
+    browser: sync_api.Browser, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """One that sends no headers, beside other pages: the page's own service worker adds what threads need."""
 
     class Silent(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments: object) -> None:
             pass
 
-    handler = functools.partial(Silent, directory=str(folder.parent))
+    (tmp_path / "fpliif_jax").mkdir()
+    (tmp_path / "fpliif_jax" / "index.html").write_text("<title>documentation</title>")
+    (tmp_path / "fpliif_jax" / "demo").symlink_to(folder)
+    handler = functools.partial(Silent, directory=str(tmp_path))
     serving = running(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
-    port = next(serving).server_address[1]
+    site = f"http://127.0.0.1:{next(serving).server_address[1]}/fpliif_jax/"
     context = browser.new_context()
     page = context.new_page()
-    open_page(page, f"http://127.0.0.1:{port}/{folder.name}/")
+    requests: list[str] = []
+    context.on("request", lambda request: requests.append(request.url))
+    open_page(page, f"{site}demo/")
     assert page.evaluate("crossOriginIsolated")
     expect(page.locator("#check")).to_contain_text("labels of a drawn face are Python's")
+    elsewhere = [url for url in requests if not url.startswith((f"{site}demo/", "blob:"))]
+    assert len(requests) > 20 and elsewhere == []
+    page.goto(site)  # is not the service worker's
+    assert page.title() == "documentation"
+    assert not page.evaluate("Boolean(navigator.serviceWorker.controller)")
     context.close()
     next(serving, None)
