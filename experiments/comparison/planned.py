@@ -57,7 +57,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
         counts = {answer: sum(one.answer == answer for one in asked) for answer in Answer}
         answers = ", ".join(f"{number} {answer}" for answer, number in counts.items() if number)
         text = (
-            f"{plan.title}: planned on {plan.date} (digest {plan.digest[:16]}), {plan.finished} of "
+            f"{plan.title}: planned on {plan.date[:10]} (digest {plan.digest[:16]}), {plan.finished} of "
             f"{plan.planned} planned runs are finished"
         )
         if asked:

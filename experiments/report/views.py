@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax.data_builders import BUILDERS
-from fpliif_jax.experiments.comparison.planned_study import AnsweredQuestion, PlannedStudy
 from fpliif_jax.experiments.comparison.study import (
     Comparison,
     ReportGroup,
@@ -63,73 +62,6 @@ class TableView:
     rows_apart: tuple[RowView, ...]
     rows_not_run: tuple[RowView, ...]
     comparisons: tuple[dict[str, str], ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class PlanView:
-    """A plan: what there is to say of it, and its questions, a row of cells each. Texts are not escaped."""
-
-    title: str
-    notes: tuple[str, ...]
-    head: tuple[str, ...]
-    questions: tuple[tuple[str, ...], ...]
-
-
-def plan_view(plan: PlannedStudy) -> PlanView:
-    """A frozen plan: when it was made, how far it is, what was added, which runs stand out, and the answers."""
-    place = f" in {plan.folder}" if plan.folder else ""
-    notes = [
-        f"Frozen on {plan.date} at commit {wording.plain(plan.commit)}{place}; scale {plan.scale}, digest "
-        f"{plan.digest}. {plan.finished} of {plan.planned} planned runs are finished. Questions are judged on the "
-        "planned runs alone, once all of theirs are there; p is Holm's over all planned questions.",
-    ]
-    if plan.missing:
-        notes.append(f"Missing: {', '.join(plan.missing)}.")
-    notes += [
-        f"Added later, on {one.date} at commit {wording.plain(one.commit)} (digest {one.digest[:16]}), shown and not "
-        f"judged: {one.what}."
-        for one in plan.additions
-    ]
-    if plan.unplanned:
-        notes.append(f"Run, but in no plan: {', '.join(plan.unplanned)}.")
-    notes += [
-        f"Not as planned: {one.field} is {one.value}, not {one.planned}, in {', '.join(one.runs)}."
-        for one in plan.marks
-    ]
-    return PlanView(
-        plan.title,
-        (*notes, *plan.power),
-        (
-            "question",
-            "expected",
-            "answer",
-            "a − b",
-            "difference",
-            "95 %",
-            "SD",
-            "pairs",
-            "p",
-            "Holm",
-        ),
-        tuple(map(_question_cells, plan.questions)),
-    )
-
-
-def _question_cells(one: AnsweredQuestion) -> tuple[str, ...]:
-    answer = number_text.MISSING if one.answer is None else str(one.answer)
-    added = f" (added {one.added})" if one.added else ""
-    return (
-        f"{one.text}{added}",
-        one.expects,
-        f"{answer}: {one.reason}" if one.reason else answer,
-        f"{one.a} − {one.b}",
-        number_text.difference(one.difference),
-        number_text.interval(one.interval, signed=True),
-        number_text.number(one.sd),
-        f"{one.pairs} of {one.planned_pairs}",
-        number_text.p_value(one.p),
-        number_text.p_value(one.p_holm),
-    )
 
 
 def table_view(table: ReportTable, index: int) -> TableView:

@@ -1,4 +1,4 @@
-"""Signs of the verdicts, distinct in shape as well as by colour."""
+"""Signs of the verdicts and of the answers to planned questions, distinct in shape as well as by colour."""
 
 SLUGS = {
     "reproduced": "same",
@@ -6,6 +6,8 @@ SLUGS = {
     "not reproduced": "off",
     "inconclusive": "open",
     "not comparable": "apart",
+    "as expected": "same",
+    "not as expected": "off",
 }
 
 # For text without pictures.
@@ -15,6 +17,8 @@ LETTERS = {
     "not reproduced": "✕",
     "inconclusive": "?",
     "not comparable": "⊘",
+    "as expected": "●",
+    "not as expected": "✕",
 }
 
 # Bodies of 16 by 16 pixel SVG symbols in the current colour.

@@ -13,6 +13,7 @@ from fpliif_jax.experiments.report import glossary, views, wording
 from fpliif_jax.experiments.report.figures import figure_svg, icons
 from fpliif_jax.experiments.report.figures.figures import Figure
 from fpliif_jax.experiments.report.figures.gallery import Gallery
+from fpliif_jax.experiments.report.plan_view import plan_view
 from fpliif_jax.experiments.stats import number_text
 
 _FOLDER = pathlib.Path(__file__).parent
@@ -56,7 +57,7 @@ def render_html(
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         shapes={slug: Markup(shape) for slug, shape in icons.SHAPES.items()},
         slugs=icons.SLUGS,
-        plans=[views.plan_view(plan) for plan in study.plans],
+        plans=[plan_view(plan) for plan in study.plans],
         tables=[views.table_view(table, index) for index, table in enumerate(study.tables)],
         table_files=table_files,
         counts=views.verdict_counts(study.tables),

@@ -8,6 +8,7 @@ from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import glossary, views, wording
 from fpliif_jax.experiments.report.figures import icons
 from fpliif_jax.experiments.report.figures.figures import Figure
+from fpliif_jax.experiments.report.plan_view import QuestionView, plan_view
 from fpliif_jax.experiments.stats import number_text
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&-])")
@@ -80,11 +81,11 @@ def render_markdown(study: Study, figures: Sequence[Figure], table_files: dict[s
 
 def _plans(study: Study) -> list[str]:
     parts = ["## What was planned"] if study.plans else []
-    for plan in map(views.plan_view, study.plans):
+    for plan in map(plan_view, study.plans):
         parts += [f"### {escaped(plan.title)}", *map(escaped, plan.notes)]
         if plan.questions:
-            rows = [list(map(escaped, cells)) for cells in plan.questions]
-            parts.append(_grid(plan.head, rows))
+            head = ("Question", "Expected", "Answer", *plan.head)
+            parts.append(_grid(head, [_question(one) for one in plan.questions]))
     return parts
 
 
@@ -121,6 +122,16 @@ def _table(view: views.TableView, stem: str | None) -> list[str]:
             lines = [[cells[column] for column in columns] for cells in (head, *map(_row, rows))]
             parts.append(_grid(lines[0], lines[1:]))
     return parts if len(parts) > 2 else [*parts, "Nothing to show."]
+
+
+def _question(question: QuestionView) -> list[str]:
+    answer = f"{_sign(question.answer)} {question.answer}: " if question.answer else ""
+    return [
+        f"{escaped(question.text)} ({escaped(question.sides)})",
+        escaped(question.expects),
+        f"{answer}{escaped(question.reason)}".removesuffix(": "),
+        *map(escaped, question.numbers),
+    ]
 
 
 def _row(row: views.RowView) -> list[str]:

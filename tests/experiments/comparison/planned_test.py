@@ -250,18 +250,33 @@ def test_verdicts_on_published_numbers_rest_on_the_planned_seeds(tmp_path: pathl
 
 
 def test_the_report_has_the_plan(tmp_path: pathlib.Path) -> None:
-    _write_plan(tmp_path, _CONTENT)
+    more = json.loads(json.dumps(_CONTENT))
+    more["variants"]["half"] = {}
+    more["questions"]["half"] = {"text": "Half?", "variant": "half", "expects": "lower"}
+    plan = _write_plan(tmp_path, _CONTENT, more)
     _write_runs(tmp_path)
+    for seed in range(10, 18):
+        _write_run(tmp_path, "base", seed, 80.0)
     study, _ = analyse(tmp_path)
     write_report(study, {}, tmp_path / "report")
     pages = [(tmp_path / "report" / f"report.{end}").read_text("utf-8") for end in ("md", "html")]
-    for page in pages:
+    for page in (page.replace("\\", "") for page in pages):
         assert "What was planned" in page
         assert "Lower without?" in page
-        assert "not as expected: lower" in page
         assert study.plans[0].digest in page
+        assert "equivalent (± 0.5)" in page
+        assert "Run, but in no plan: base/seed10, " in page and "base/seed15 and 2 more." in page
+        assert (
+            f"Frozen on {plan.first.moment.date[:10]}, {plan.first.moment.date[11:16]} UTC" in page
+        )
+        assert "+00:00" not in page
+        assert (plan.first.moment.commit or "") not in page or plan.first.moment.commit is None
+        assert "–: added later" not in page
+    assert "✕ not as expected: lower" in pages[0]
+    assert '<span class="verdict off">' in pages[1] and "not as expected</span>" in pages[1]
     content = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
     assert content["plans"][0]["questions"][0]["answer"] == "as expected"
+    assert len(content["plans"][0]["unplanned"]) == 8
 
 
 def test_a_plan_that_was_changed_by_hand_is_no_plan(tmp_path: pathlib.Path) -> None:
