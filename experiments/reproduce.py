@@ -35,7 +35,8 @@ from fpliif_jax.experiments.plans.variant import Table
 
 if TYPE_CHECKING:
     from fpliif_jax.experiments.launching.jobs import Job
-    from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, Version
+    from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
+    from fpliif_jax.experiments.plans.plan_version import Version
 
 _COMMAND = "experiments.reproduce"
 
@@ -55,7 +56,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     import jax
 
     from fpliif_jax.experiments.launching import launch, plan_jobs
-    from fpliif_jax.experiments.plans import frozen_plan
+    from fpliif_jax.experiments.plans import frozen_plan, plan_version
     from fpliif_jax.experiments.plans.study_file import Study
     from fpliif_jax.experiments.runs import seed_sources
 
@@ -71,7 +72,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     configs = plan_jobs.configs_of(table, flags.scale, passed_on)
     jobs = plan_jobs.jobs_of(table, configs, flags.scale, planned, workdir, passed_on)
     command = f"{command_line.command_name(_COMMAND)} {typed}"
-    version = frozen_plan.version_of(
+    version = plan_version.version_of(
         table,
         flags.scale,
         text,

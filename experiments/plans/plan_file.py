@@ -33,7 +33,8 @@ from fpliif_jax import configs
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.experiments.plans import scales
-from fpliif_jax.experiments.plans.seeds import read_seeds, seeds_text
+from fpliif_jax.experiments.plans.plan_content import MODULES
+from fpliif_jax.experiments.plans.seeds import read_seeds
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
 
 SUFFIX = ".toml"
@@ -41,9 +42,6 @@ _MARGIN = "study.equivalence_margin"
 _MOST_ENTRIES = 1_000  # variants, or questions
 _LONGEST_TEXT = 2_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=+-]{0,79}")  # of a folder, on any system
-_MODULES = {  # what may be run on a finished run, and the file that it leaves
-    "robustness": ("fpliif_jax.experiments.robustness", "robustness/robustness.json"),
-}
 _PLAN_KEYS = (
     "title",
     "config",
@@ -132,55 +130,6 @@ def seeds_and_questions(
         raise PlanError(f"{where}: it has no variants")
     reader = _Reader(where, None)
     return reader.seeds(content, ""), reader.questions(content, tuple(content["variants"]), None)
-
-
-def content_of(plan: Table) -> dict[str, Any]:
-    """What `plan_of` makes a plan of one's own of, ready for JSON; what all variants share is written with each.
-
-    Of a table of a paper it is a record: what its variants claim, and measure without training, has no key.
-    """
-    return {
-        "title": plan.title,
-        **({"baseline": plan.baseline} if plan.baseline is not None else {}),
-        **({"seeds": seeds_text(plan.seeds)} if plan.seeds is not None else {}),
-        "variants": {variant.name: _variant_content(variant) for variant in plan.variants},
-        "questions": {question.name: _question_content(question) for question in plan.questions},
-    }
-
-
-def _variant_content(variant: Variant) -> dict[str, Any]:
-    content: dict[str, Any] = {"label": variant.label, "config": variant.config}
-    if variant.overrides:
-        content["overrides"] = {
-            field: list(value) if isinstance(value, tuple) else value
-            for field, value in variant.overrides
-        }
-    if variant.rows is not None:
-        content["rows"] = list(variant.rows)
-    if variant.needs is not None:
-        content["needs"] = variant.needs
-    known = {step: name for name, step in _MODULES.items()}
-    if variant.then:
-        content["then"] = [known.get(step, step[0]) for step in variant.then]
-    if not variant.trains:
-        content["trains"] = False
-    if variant.seeds is not None:
-        content["seeds"] = seeds_text(variant.seeds)
-    return content
-
-
-def _question_content(question: Question) -> dict[str, Any]:
-    content = {
-        "text": question.text,
-        "variant": question.variant,
-        "against": question.against,
-        "expects": str(question.expects),
-        "metric": question.metric,
-        "class": question.class_name,
-        "row": question.row,
-        "against_row": question.against_row,
-    }
-    return {key: value for key, value in content.items() if value}
 
 
 class _Reader:
@@ -376,11 +325,11 @@ class _Reader:
         return self._texts(content, "rows", place, "of the evaluation, as ['64', '48->64']")
 
     def _then(self, content: dict[str, Any], place: str) -> tuple[tuple[str, str], ...]:
-        names = self._texts(content, "then", place, f"of {', '.join(_MODULES)}") or ()
+        names = self._texts(content, "then", place, f"of {', '.join(MODULES)}") or ()
         for name in names:
-            if name not in _MODULES:
-                self._refuse(f"{place}.then", f"has {name!r}; there is {', '.join(_MODULES)}")
-        return tuple(_MODULES[name] for name in names)
+            if name not in MODULES:
+                self._refuse(f"{place}.then", f"has {name!r}; there is {', '.join(MODULES)}")
+        return tuple(MODULES[name] for name in names)
 
     def _texts(
         self, content: dict[str, Any], key: str, place: str, what: str

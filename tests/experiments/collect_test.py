@@ -10,7 +10,7 @@ from made_runs import config_of, write_run
 from fpliif_jax.experiments import collect
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.comparison.study import as_json
-from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
+from fpliif_jax.experiments.plans import frozen_plan, plan_file, plan_version, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import table_named
 
@@ -24,7 +24,7 @@ def study(tmp_path: pathlib.Path) -> pathlib.Path:
     runs = tuple(f"{variant.name}/seed{seed}" for seed in range(3) for variant in variants)
     configs = {variant.name: {"data.manual_dir": "/secret"} for variant in variants}
     command = "python -m experiments.reproduce table5 --config.data.manual_dir=/secret"
-    plan = FrozenPlan(frozen_plan.version_of(table, "paper", None, configs, runs, command))
+    plan = FrozenPlan(plan_version.version_of(table, "paper", None, configs, runs, command))
     study_file.write_study(
         folder, study_file.Study(str(folder), table, "paper", command, runs, plan)
     )
@@ -103,7 +103,7 @@ def test_runs_that_start_from_others_keep_which(
     runs = [f"{one.name}/seed{seed}" for one in table.variants for seed in range(2)]
     configs = {one.name: {"train.init_from": ""} for one in table.variants}
     configs["drawn"] = {"train.init_from": "weights:drawn"}
-    plan = FrozenPlan(frozen_plan.version_of(table, "paper", "", configs, runs, "typed"))
+    plan = FrozenPlan(plan_version.version_of(table, "paper", "", configs, runs, "typed"))
     study_file.write_study(
         folder, study_file.Study(str(folder), table, "paper", "typed", tuple(runs), plan)
     )
@@ -141,7 +141,7 @@ def test_a_start_that_is_planned_is_named_and_kept(
     }
     table = plan_file.plan_of(content, "mine", "mine.toml")
     configs = {"a": {"train.init_from": start}}
-    plan = FrozenPlan(frozen_plan.version_of(table, "paper", "", configs, ["a/seed0"], "typed"))
+    plan = FrozenPlan(plan_version.version_of(table, "paper", "", configs, ["a/seed0"], "typed"))
     study_file.write_study(
         folder, study_file.Study(str(folder), table, "paper", "typed", ("a/seed0",), plan)
     )
@@ -329,7 +329,7 @@ def test_places_in_a_plan_are_named(
         "variants": {"a": {"overrides": {"data": {"manual_dir": "/home/alice/raw"}}}, "b": {}},
     }
     table = plan_file.plan_of(content, "mine", "mine.toml")
-    plan = FrozenPlan(frozen_plan.version_of(table, "paper", "", {"a": {}}, ["a/seed0"], "typed"))
+    plan = FrozenPlan(plan_version.version_of(table, "paper", "", {"a": {}}, ["a/seed0"], "typed"))
     frozen_plan.write(study, plan)
     collect.main([str(study), f"--output={tmp_path / 'results'}"])
     printed = capsys.readouterr().out

@@ -16,8 +16,9 @@ from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.comparison.planned_study import Answer, AnsweredQuestion, PlannedStudy
 from fpliif_jax.experiments.comparison.spreads import spreads_of
 from fpliif_jax.experiments.comparison.study import Study
-from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
-from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, Version
+from fpliif_jax.experiments.plans import plan_file, plan_version, study_file
+from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
+from fpliif_jax.experiments.plans.plan_version import Version
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.report.write import write_report
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
@@ -59,7 +60,7 @@ def _version(content: dict[str, Any]) -> Version:
     table = plan_file.plan_of(content, "edges", "edges.toml")
     runs = [f"{one.name}/seed{seed}" for seed in table.seeds for one in table.variants]
     configs = {one.name: {"loss.edge_weight": _WEIGHTS[one.name]} for one in table.variants}
-    return frozen_plan.version_of(table, "paper", "", configs, runs, "typed")
+    return plan_version.version_of(table, "paper", "", configs, runs, "typed")
 
 
 def _write_plan(root: pathlib.Path, *contents: dict[str, Any]) -> FrozenPlan:
@@ -234,7 +235,7 @@ def test_verdicts_on_published_numbers_rest_on_the_planned_seeds(tmp_path: pathl
     def version(seeds: int) -> Version:
         seeded = dataclasses.replace(table, seeds=tuple(range(seeds)))
         runs = [f"{variant.name}/seed{seed}" for seed in range(seeds)]
-        return frozen_plan.version_of(seeded, "paper", None, {variant.name: {}}, runs, "typed")
+        return plan_version.version_of(seeded, "paper", None, {variant.name: {}}, runs, "typed")
 
     plan = FrozenPlan(version(3), (version(4),))
     study_file.write_study(
@@ -491,7 +492,7 @@ def test_what_follows_the_seed_or_the_study_is_as_planned() -> None:
     content["variants"]["none"]["needs"] = "base"
     table = plan_file.plan_of(content, "edges", "edges.toml")
     configs = {one.name: _settings() for one in table.variants}
-    version = frozen_plan.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
+    version = plan_version.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
     run = flatten_config(config_of(seed=3))
     moved = run | {"data.manual_dir": "elsewhere", "train.init_from": "study/base/seed3"}
     assert run["seeds.data_order"] == 3
@@ -533,7 +534,7 @@ def test_a_run_whose_seed_is_fixed_is_not_one_whose_seed_follows(
 ) -> None:
     table = plan_file.plan_of(_CONTENT, "edges", "edges.toml")
     name = f"none/seed{seed}"
-    version = frozen_plan.version_of(table, "paper", "", {"none": {_FIXED: planned}}, [name], "")
+    version = plan_version.version_of(table, "paper", "", {"none": {_FIXED: planned}}, [name], "")
     recorded = None if follows is None else ["data_order"] * follows
     differences = version.differences(name, {"seed": seed, _FIXED: value}, recorded)
     assert differences == ([] if difference is None else [(_FIXED, *difference)])
@@ -543,7 +544,7 @@ def test_a_study_with_runs_of_a_fixed_seed_is_not_the_planned_one(tmp_path: path
     table = plan_file.plan_of(_CONTENT, "edges", "edges.toml")
     runs = [f"{one.name}/seed{seed}" for seed in table.seeds for one in table.variants]
     configs = {one.name: {_FIXED: FOLLOWS} for one in table.variants}
-    plan = FrozenPlan(frozen_plan.version_of(table, "paper", "", configs, runs, "typed"))
+    plan = FrozenPlan(plan_version.version_of(table, "paper", "", configs, runs, "typed"))
     study_file.write_study(
         tmp_path, study_file.Study(str(tmp_path), table, "paper", "typed", tuple(runs), plan)
     )
@@ -571,7 +572,7 @@ def test_verdicts_on_published_numbers_wait_for_all_planned_runs(
     names = [f"{variant.name}/seed{seed}" for seed in range(4)]
     configs = {variant.name: {"train.epochs": config_of(variant)["train"]["epochs"]}}
     seeded = dataclasses.replace(table, seeds=tuple(range(4)))
-    version = frozen_plan.version_of(seeded, "paper", None, configs, names, "typed")
+    version = plan_version.version_of(seeded, "paper", None, configs, names, "typed")
     plan = FrozenPlan(version)
     study_file.write_study(
         tmp_path, study_file.Study(str(tmp_path), table, "paper", "typed", tuple(names), plan)
@@ -655,7 +656,7 @@ def test_a_run_starts_from_the_run_of_the_plan_that_it_needs(start: str | None) 
     content["variants"]["none"]["needs"] = "base"
     table = plan_file.plan_of(content, "edges", "edges.toml")
     configs = {one.name: _settings() for one in table.variants}
-    version = frozen_plan.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
+    version = plan_version.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
     run = flatten_config(config_of(seed=3)) | {"train.init_from": "study/base/seed3"}
     assert version.differences("none/seed3", run) == []
     run["train.init_from"] = start

@@ -12,8 +12,9 @@ import pytest
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job
-from fpliif_jax.experiments.plans import frozen_plan, plan_file, study_file
-from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, FrozenPlanError, Version
+from fpliif_jax.experiments.plans import frozen_plan, plan_file, plan_version, study_file
+from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, FrozenPlanError
+from fpliif_jax.experiments.plans.plan_version import Version
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
 
@@ -33,7 +34,7 @@ def _version(content: dict[str, Any] = _CONTENT, **fields: Any) -> Version:
     table = plan_file.plan_of(content, "edges", "edges.toml")
     configs = {one.name: {**dict(one.overrides), **fields} for one in table.variants}
     runs = [f"{name}/seed{seed}" for seed in table.seeds for name in configs]
-    return frozen_plan.version_of(table, "paper", "text", configs, runs, "typed")
+    return plan_version.version_of(table, "paper", "text", configs, runs, "typed")
 
 
 def _with(place: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import plan_jobs
-from fpliif_jax.experiments.plans import plan_file, scales, tables
+from fpliif_jax.experiments.plans import plan_content, plan_file, scales, tables
 from fpliif_jax.experiments.plans.plan_file import PlanError
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
 from fpliif_jax.run_folder.run_config import json_config
@@ -101,7 +101,7 @@ def test_a_file_is_a_plan_of_the_form_of_the_papers_tables(tmp_path: pathlib.Pat
 
 def test_the_content_of_a_plan_is_the_plan(tmp_path: pathlib.Path) -> None:
     table, _ = plan_file.read_plan(_write(tmp_path, _PLAN))
-    assert plan_file.plan_of(plan_file.content_of(table), "edges", "plan.json") == table
+    assert plan_file.plan_of(plan_content.content_of(table), "edges", "plan.json") == table
 
 
 def test_without_questions_each_variant_is_compared_with_the_baseline() -> None:
