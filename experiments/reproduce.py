@@ -140,9 +140,13 @@ def _seeds(
 def _planned_seeds(table: Table) -> str:
     """'planned: 5 seeds (0-4)', and how many variants have their own instead."""
     own = sum(variant.seeds is not None for variant in table.variants)
-    number = len(table.seeds)
-    text = f"planned: {number} seed{'s' * (number != 1)} ({seeds_text(table.seeds)})"
+    text = f"planned: {_count(table.seeds, 'seed')} ({seeds_text(table.seeds)})"
     return text + (f"; variants with their own: {own}" if own else "")
+
+
+def _count(items: Sequence[object], what: str) -> str:
+    """'1 seed', '5 seeds'."""
+    return f"{len(items)} {what}{'s' * (len(items) != 1)}"
 
 
 def listing() -> str:
@@ -168,9 +172,9 @@ def description(version: "Version", jobs: "Sequence[Job]", frozen: "FrozenPlan |
     lines = [
         f"{table.title}",
         f"plan {table.name}, scale {version.scale}, digest {version.digest[:16]}",
-        f"{len(version.runs)} runs planned, {len(jobs)} of them now, {finished} of these finished:",
+        f"{_count(version.runs, 'run')} planned, {len(jobs)} of them now, {finished} of these finished:",
         *(f"  {job.name}{' (finished)' if job.is_finished else ''}" for job in jobs),
-        f"{len(version.questions)} questions:",
+        f"{_count(version.questions, 'question')}:",
     ]
     for one in version.questions:
         rows = f", {one.row}" if one.row else ""

@@ -36,7 +36,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
         counts = {answer: sum(one.answer == answer for one in asked) for answer in Answer}
         answers = ", ".join(f"{number} {answer}" for answer, number in counts.items() if number)
         text = (
-            f"{plan.title}: planned on {plan.date[:10]} (digest {plan.digest[:16]}), {plan.finished} of "
+            f"{plan.title} (planned on {plan.date[:10]}, digest {plan.digest[:16]}): {plan.finished} of "
             f"{plan.planned} planned runs are finished"
         )
         if asked:
@@ -47,7 +47,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
         if plan.marks:
             names = list(dict.fromkeys(run for mark in plan.marks for run in mark.runs))
             said.append(
-                f"{plan.title}: of other settings, code or machine than planned: {shortened(names)}."
+                f"Of other settings, code or machine than planned ({plan.title}): {shortened(names)}."
             )
         said += plan.power
     said += [

@@ -214,9 +214,9 @@ def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path)
         ("devices", "2 × NVIDIA H100", "cpu", "base/seed2"),
         ("processor", "AMD EPYC 9654", "AMD EPYC 7763", "base/seed3"),
     }
-    assert any(
-        "code or machine than planned: base/seed2, base/seed3" in line for line in study.summary
-    )
+    named = "Of other settings, code or machine than planned (Edges): base/seed2, base/seed3."
+    assert named in study.summary
+    assert any(line.startswith("Edges (planned on 20") for line in study.summary)
 
 
 def test_a_study_without_a_plan_says_so(tmp_path: pathlib.Path) -> None:
@@ -461,7 +461,7 @@ def test_runs_of_another_config_than_the_frozen_one_are_not_judged(tmp_path: pat
         "1 of 4 planned pairs of runs are missing or of other settings"
     )
     assert questions["none"].answer == Answer.AS_EXPECTED
-    assert any("other settings, code or machine than planned: " in s for s in study.summary)
+    assert any("ther settings, code or machine than planned (" in s for s in study.summary)
 
 
 def test_a_variant_whose_runs_all_have_another_config_has_no_answer(

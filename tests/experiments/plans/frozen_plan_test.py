@@ -316,6 +316,7 @@ class TestReproduce:
         assert not self.folder.exists() and not self.started
         printed = capsys.readouterr().out
         assert "3 runs planned, 3 of them now, 0 of these finished" in printed
+        assert "\n1 question:\n" in printed
         assert "b: Does b differ from a? (b against a: expected different)" in printed
 
     def test_studies_of_before_go_on_without_a_plan(
