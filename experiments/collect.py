@@ -8,8 +8,8 @@ the confusion matrices of the evaluations that results.json names, and what the 
 benchmark.json, robustness.json): the report of the copy (`--runs=FOLDER`) is that of the study's finished runs. Left
 behind are weights, pictures, logs, and the places of this machine: paths in configs are emptied, commands are cut to
 their module, and of the run that another starts from VARIANT/SEED is left. --without_matrices leaves the confusion
-matrices behind too, most of the size: the copy has every score of every run, and no report. What is copied already is copied again; a
-copy that has what the study has no more is refused.
+matrices behind too, most of the size: the copy has every score of every run, and no report. What is copied already is
+copied again; a copy that has what the study has no more is refused.
 """
 
 import argparse
