@@ -62,6 +62,20 @@ def test_values_are_those_of_jax(changes: dict[str, Any]) -> None:
     assert not operators & {"GridSample", "Loop", "Scan", "If", "Einsum"}
 
 
+def test_float16_halves_the_weights_and_rounds_them_alone(trained: InferenceCheckpoint) -> None:
+    """The values are those of a file of the rounded weights to the last bit: they are computed in float32."""
+    variables = network_files.rounded_to_float16(trained.variables)
+    network = network_of(dataclasses.replace(trained, variables=variables), 1)
+    half, whole = (network_files.onnx_bytes(network, "{}", stores) for stores in (True, False))
+    sizes = [
+        sum(len(one.raw_data) for one in onnx.load_from_string(content).graph.initializer)
+        for content in (half, whole)
+    ]
+    assert sizes[0] < 0.6 * sizes[1]
+    values = [network_files.onnx_call(one)(*network.examples[0])[0] for one in (half, whole)]
+    np.testing.assert_array_equal(*values)
+
+
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory, trained: InferenceCheckpoint) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("export") / "hub"
