@@ -150,6 +150,8 @@ def _refuse_leftovers(output: pathlib.Path, targets: Collection[pathlib.Path]) -
 
 def _without_places(name: str, content: dict[str, Any], planned_starts: Collection[str]) -> bytes:
     """A file of a study as JSON, without paths of this machine."""
+    from fpliif_jax.run_folder import run_config
+
     if name == "config.json":
         _empty_places(content, planned_starts)
     elif name == "plan.json":  # its digest is of what is planned, and places are no part of that
@@ -157,6 +159,8 @@ def _without_places(name: str, content: dict[str, Any], planned_starts: Collecti
             version["frozen"]["command"] = _module_of(version["frozen"]["command"])
     elif isinstance(content.get("config"), dict):
         _empty_places(content["config"], planned_starts)
+        if "config_fingerprint" in content:  # of a run that was read, so it fitted before
+            content["config_fingerprint"] = run_config.config_fingerprint(content["config"])
     for part in (content, content.get("environment")):  # a benchmark has its environment inside
         if isinstance(part, dict) and isinstance(part.get("command"), str):
             part["command"] = _module_of(part["command"])

@@ -14,7 +14,7 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 
 LAPA = table_named("table1").variants[0]
 IMAGES = 12  # of the test split; a multiple of 3
@@ -108,6 +108,7 @@ def write_run(
     )
     results = {
         "config": config,
+        "config_fingerprint": config_fingerprint(config),
         "seed": config["seed"],
         "model": config["model"]["name"],
         "parameters": parameters,

@@ -228,7 +228,7 @@ def _faces_of_workers(job: Job, root: Path, num_workers: int) -> Iterator[str]:
     """Yields once for each face that one of `num_workers` processes has written."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     # Planes of a picture are freed and needed again all the time: glibc is to keep their memory.
-    environment |= {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "134217728"}
+    environment |= {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "134217728"}
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(
             None,
