@@ -29,8 +29,10 @@ from fpliif_jax.experiments.runs.bounded_files import (
     parse_json,
     read_bytes,
 )
+from fpliif_jax.experiments.runs.json_values import is_integer, is_text
 from fpliif_jax.experiments.runs.schema import STUDY_FILES
-from fpliif_jax.run_folder import run_record
+from fpliif_jax.run_folder import config_fields, run_record
+from fpliif_jax.run_folder.config_fields import Role
 
 NAME = STUDY_FILES[1]
 _FORM, _FORMS = 2, (1, 2)
@@ -152,7 +154,7 @@ def _parse(record: dict[str, Any]) -> Version:
     is_sound = (
         all(isinstance(one, str) for one in texts)
         and isinstance(configs, dict)
-        and all(isinstance(fields, dict) for fields in configs.values())
+        and all(_is_settings(fields) for fields in configs.values())
         and isinstance(runs, list)
         and all(isinstance(run, str) and run.isprintable() for run in runs)
         and _is_lists_of_texts(content.get(FOLLOWS_SEED, {}))
@@ -184,6 +186,15 @@ def _moment(content: Any) -> Moment:
     if not is_sound:
         raise UnreadableError(f"{NAME} does not say when and by which code it was frozen")
     return Moment(*(content[key] for key in ("date", "commit", "python", "versions", "command")))
+
+
+def _is_settings(fields: Any) -> bool:
+    """Whether it is an object whose seeds are integers, texts or null."""
+    return isinstance(fields, dict) and all(
+        value is None or is_integer(value) or is_text(value)
+        for field, value in fields.items()
+        if config_fields.has_role(field, Role.SEED)
+    )
 
 
 def _is_lists_of_texts(content: Any) -> bool:

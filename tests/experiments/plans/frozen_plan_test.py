@@ -160,6 +160,10 @@ def test_hostile_plans_of_the_right_digest_are_refused(tmp_path: pathlib.Path) -
         ("name", 5),
         ("follows_seed", {"with": [{}]}),
         ("follows_seed", ["data_order"]),
+        *(
+            ("configs", {"with": {"seeds.data_order": seed}, "without": {}})
+            for seed in ([1], {"a": 1}, 1.5, True)
+        ),
     ):
         version = _version()
         hostile = dataclasses.replace(version, content={**version.content, field: value})
