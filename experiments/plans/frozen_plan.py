@@ -7,7 +7,8 @@
 
 Each addition has the same fields for what it added, and the plan as it then was. Fields of configs that say where
 things lie, what is shown or how fast it goes are not part of a plan: a study may move to another machine. Nor are the
-seeds of 'follows_seed', which are those of the runs; plans of form 1 lack it, and have numbers for all seeds.
+seeds of 'follows_seed', which are those of the runs; plans of form 1 lack it, and have numbers for all seeds;
+they stay so when more is added to them, and the file is of form 2 then.
 """
 
 import dataclasses
@@ -30,12 +31,12 @@ from fpliif_jax.experiments.runs.bounded_files import (
     read_bytes,
 )
 from fpliif_jax.experiments.runs.json_values import is_integer, is_text
-from fpliif_jax.experiments.runs.schema import STUDY_FILES
+from fpliif_jax.experiments.runs.schema import SEED_SOURCES, STUDY_FILES
 from fpliif_jax.run_folder import config_fields, run_record
 from fpliif_jax.run_folder.config_fields import Role
 
 NAME = STUDY_FILES[1]
-_FORM, _FORMS = 2, (1, 2)
+_FORMS = (1, 2)
 _KEYS = ("name", "scale", "plan", "text", "configs", "runs")
 _LIMIT = 16 * MEBIBYTE
 
@@ -108,7 +109,8 @@ def write(folder: pathlib.Path, plan: FrozenPlan) -> None:
     """Writes FOLDER/plan.json in one step; the folder is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     additions = [_record(version) for version in plan.additions]
-    content = {"form": _FORM, **_record(plan.first), "additions": additions}
+    form = 2 if FOLLOWS_SEED in plan.last.content else 1
+    content = {"form": form, **_record(plan.first), "additions": additions}
     run_record.write_json(folder / NAME, content)
 
 
@@ -126,11 +128,18 @@ def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None
         content = parse_json(read_bytes(folder / NAME, within, _LIMIT), NAME)
     except FileNotFoundError:
         return None
-    if not isinstance(content, dict) or content.get("form") not in _FORMS:
+    form = content.get("form") if isinstance(content, dict) else None
+    if not is_integer(form) or form not in _FORMS:
         raise UnreadableError(f"{NAME} is no frozen plan of this version of the program")
     additions = content.get("additions")
     if not isinstance(additions, list) or not all(isinstance(one, dict) for one in additions):
         raise UnreadableError(f"{NAME}: its additions are no list of plans")
+    says_what_follows = [FOLLOWS_SEED in one for one in (content, *additions)]
+    # What was planned in form 1 stays as it was frozen when a later version adds to it.
+    if says_what_follows != sorted(says_what_follows) or says_what_follows[-1] != (form == 2):
+        raise UnreadableError(
+            f"{NAME} is no frozen plan: form {form} and follows_seed do not agree"
+        )
     first, *later = (_parse(one) for one in (content, *additions))
     return FrozenPlan(first, tuple(later))
 
@@ -157,7 +166,7 @@ def _parse(record: dict[str, Any]) -> Version:
         and all(_is_settings(fields) for fields in configs.values())
         and isinstance(runs, list)
         and all(isinstance(run, str) and run.isprintable() for run in runs)
-        and _is_lists_of_texts(content.get(FOLLOWS_SEED, {}))
+        and (FOLLOWS_SEED not in content or _is_sources(content[FOLLOWS_SEED], configs))
     )
     if not is_sound:
         raise UnreadableError(
@@ -197,7 +206,11 @@ def _is_settings(fields: Any) -> bool:
     )
 
 
-def _is_lists_of_texts(content: Any) -> bool:
-    """Whether it is an object of these."""
-    lists = content.values() if isinstance(content, dict) else (None,)
-    return all(isinstance(one, list) and all(isinstance(t, str) for t in one) for one in lists)
+def _is_sources(content: Any, configs: dict[str, Any]) -> bool:
+    """Whether it is an object of lists of sources of variation, for the same variants as `configs`."""
+    return (
+        isinstance(content, dict)
+        and content.keys() == configs.keys()
+        and all(isinstance(one, list) for one in content.values())
+        and all(source in SEED_SOURCES for one in content.values() for source in one)
+    )

@@ -134,6 +134,9 @@ def test_names_and_places_may_change(tmp_path: pathlib.Path) -> None:
         (lambda content: content["runs"].append("with/seed9"), "was changed after it was frozen"),
         (lambda content: content.update(digest="0" * 64), "was changed after it was frozen"),
         (lambda content: content.update(form=3), "no frozen plan of this version"),
+        (lambda content: content.update(form=True), "no frozen plan of this version"),
+        (lambda content: content.update(form=2.0), "no frozen plan of this version"),
+        (lambda content: content.update(form=1), "form 1 and follows_seed"),
         (lambda content: content.pop("scale"), "it needs name, scale"),
         (lambda content: content.update(additions=3), "its additions"),
         (lambda content: content.pop("frozen"), "does not say when"),
@@ -160,6 +163,8 @@ def test_hostile_plans_of_the_right_digest_are_refused(tmp_path: pathlib.Path) -
         ("name", 5),
         ("follows_seed", {"with": [{}]}),
         ("follows_seed", ["data_order"]),
+        ("follows_seed", {"with": ["nonsense"], "without": []}),
+        ("follows_seed", {"with": []}),
         *(
             ("configs", {"with": {"seeds.data_order": seed}, "without": {}})
             for seed in ([1], {"a": 1}, 1.5, True)
@@ -179,6 +184,23 @@ def _earlier(version: Version) -> Version:
         name: fields | {"seeds.data_order": 0} for name, fields in version.configs.items()
     }
     return dataclasses.replace(version, content=content)
+
+
+def test_which_seeds_follow_is_said_from_form_2_on(tmp_path: pathlib.Path) -> None:
+    older, newer = _earlier(_version()), _version(_with(("seeds",), "0-4"))
+    path = tmp_path / "plan.json"
+    for versions, form in (((older,), 1), ((older, newer), 2), ((newer,), 2)):
+        plan = FrozenPlan(versions[0], versions[1:])
+        frozen_plan.write(tmp_path, plan)
+        content = json.loads(path.read_text("utf-8"))
+        assert content["form"] == form
+        assert frozen_plan.read_frozen(tmp_path, tmp_path) == plan
+        path.write_text(json.dumps(content | {"form": 3 - form}), "utf-8")
+        with pytest.raises(UnreadableError, match="form .* and follows_seed"):
+            frozen_plan.read_frozen(tmp_path, tmp_path)
+    frozen_plan.write(tmp_path, FrozenPlan(newer, (older,)))
+    with pytest.raises(UnreadableError, match="form 1 and follows_seed"):
+        frozen_plan.read_frozen(tmp_path, tmp_path)
 
 
 _FIXED = _with(("variants", "without", "overrides"), {"seeds": {"data_order": 0}})
@@ -203,8 +225,6 @@ def test_a_plan_of_an_earlier_version_goes_on_with_what_it_may_have_meant(
     tmp_path: pathlib.Path,
 ) -> None:
     frozen_plan.write(tmp_path, FrozenPlan(_earlier(_version())))
-    path = tmp_path / "plan.json"
-    path.write_text(path.read_text("utf-8").replace('"form": 2', '"form": 1'), "utf-8")
     earlier = frozen_plan.read_frozen(tmp_path, tmp_path)
     assert earlier.first.digest == _earlier(_version()).digest
     for one in (FOLLOWS, 0):
