@@ -39,3 +39,12 @@ def is_text(value: Any) -> bool:
 def is_object(value: Any) -> bool:
     """Whether it is an object."""
     return isinstance(value, dict)
+
+
+def longest_text(value: Any) -> int:
+    """Characters of the longest text in it, names of fields included; 0 without one."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        return max(map(longest_text, value), default=0)
+    return len(value) if isinstance(value, str) else 0

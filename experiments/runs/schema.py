@@ -15,6 +15,7 @@ from fpliif_jax.experiments.runs.json_values import (
     is_object,
     is_share,
     is_text,
+    longest_text,
 )
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
@@ -34,17 +35,19 @@ _SPLITS = ("train", "validation", "test")
 # They become parts of file names.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# Characters. A command may have several paths, of 4,096 each on Linux; names of processors and versions are short.
+_LONGEST_TEXT, _LONGEST_NAME = 20_000, 1000
 # Of environment.json.
-_TEXTS = (
-    "command",
+_NAMES = (
     "python",
     "platform",
     "processor",
     "backend",
-    "xla_flags",
     "matmul_precision",
     "git_commit",
+    "data_fingerprint",
 )
+_TEXTS = (*_NAMES, "command", "xla_flags")
 # Of the fields that may have other values when a run is evaluated than when it was trained.
 _LEAVE_THE_RUN = (
     Role.ROUNDING,
@@ -65,6 +68,7 @@ def check_config(config: Any, name: str = "config.json") -> None:
       UnreadableError: names the first field that is missing or impossible.
     """
     _require(isinstance(config, dict), name, "is not a JSON object")
+    _check_lengths(config, name, _LONGEST_TEXT)
     _field(config, "seed", name, is_integer, "an integer")
     for group, text in (("data", "name"), ("model", "name"), ("train", None), ("eval", None)):
         _field(config, group, name, is_object, "an object")
@@ -101,8 +105,7 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
       UnreadableError: names the first field that is missing or impossible.
     """
     _require(isinstance(environment, dict), name, "is not a JSON object")
-    fingerprint = environment.get("data_fingerprint")
-    _require(_is_text_or_none(fingerprint), name, "data_fingerprint is not a text")
+    _check_lengths(environment, name, _LONGEST_TEXT)
     _require(_is_digest(environment.get("data_digest")), name, "data_digest is not a digest")
     _require(_is_flag(environment.get("data_drawn")), name, "data_drawn is not true or false")
     _check_sides(environment, name)
@@ -115,6 +118,10 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
         _require(_is_count_or_none(environment.get(field)), name, f"{field} is not a count")
     devices = environment.get("devices", [])
     _require(_is_list_of_texts(devices), name, "devices is not a list of texts")
+    for field in (*_NAMES, "versions"):
+        _check_lengths(environment.get(field), f"{name}: {field}", _LONGEST_NAME)
+    # The report names each kind once.
+    _check_lengths(", ".join(set(devices)), f"{name}: devices", _LONGEST_NAME)
     _check_framework(environment, name)
 
 
@@ -125,6 +132,7 @@ def check_results(results: Any, name: str = "results.json") -> None:
       UnreadableError: names the first field that is missing or impossible.
     """
     _require(isinstance(results, dict), name, "is not a JSON object")
+    _check_lengths(results, name, _LONGEST_TEXT)
     _field(results, "seed", name, is_integer, "an integer")
     _field(results, "model", name, is_text, "a text")
     of_elsewhere = results["model"] == ELSEWHERE
@@ -281,6 +289,10 @@ def _field(
 def _require(fits: bool, name: str, problem: str) -> None:
     if not fits:
         raise UnreadableError(f"{name}: {problem}")
+
+
+def _check_lengths(content: Any, name: str, most: int) -> None:
+    _require(longest_text(content) <= most, name, f"has a text of more than {most:,} characters")
 
 
 def _is_score(value: Any) -> bool:

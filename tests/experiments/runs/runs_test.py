@@ -281,6 +281,43 @@ def test_an_evaluation_may_not_occur_twice(tmp_path: pathlib.Path) -> None:
     assert "is a second one of test best 64" in only_run(tmp_path).problem
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        *(("environment.json", field, "x" * 1001) for field in ("processor", "platform", "python")),
+        ("environment.json", "command", "x" * 20_001),
+        ("environment.json", "devices", ["x" * 1001]),
+        ("environment.json", "devices", [f"kind {kind}" for kind in range(200)]),
+        ("environment.json", "versions", {"jax": "x" * 1001}),
+        ("environment.json", "data_fingerprint", "x" * 1001),
+        ("environment.json", "of_later_code", {"a": ["x" * 20_001]}),
+        ("environment.json", "x" * 20_001, 3),
+        ("config.json", "of_later_code", "x" * 20_001),
+        ("results.json", "notes", ["x" * 20_001]),
+    ],
+)
+def test_texts_that_nobody_wrote_are_refused(
+    tmp_path: pathlib.Path, name: str, field: str, value: Any
+) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    content = json.loads((folder / name).read_text("utf-8"))
+    (folder / name).write_text(json.dumps(content | {field: value}), "utf-8")
+    run = only_run(tmp_path)
+    assert run.status == "broken" and run.problem.startswith(name)
+    assert "characters" in run.problem and len(run.problem) < 400
+
+
+def test_long_commands_and_thousands_of_devices_are_read(tmp_path: pathlib.Path) -> None:
+    paths = " ".join(
+        "/" + "x" * 4095 for _ in range(4)
+    )  # of four fields, each as long as Linux has them
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    own = {"command": paths, "devices": ["TPU v5"] * 9000, "processor": "x" * 1000}
+    content = json.loads((folder / "environment.json").read_text("utf-8"))
+    (folder / "environment.json").write_text(json.dumps(content | own), "utf-8")
+    assert only_run(tmp_path).status == "finished"
+
+
 @pytest.mark.parametrize("name", ["config.json", "results.json", "environment.json"])
 @pytest.mark.parametrize(
     "content",
