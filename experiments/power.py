@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.comparison.spreads import spreads_of, studies_without_plan
+    from fpliif_jax.experiments.runs.scores_alone import refuse_scores_alone
 
     if flags.difference is not None and not 0 < flags.difference <= 100:
         raise UserError(f"--difference is {flags.difference:g}; it must be above 0, at most 100")
@@ -52,6 +53,7 @@ def _work(flags: argparse.Namespace) -> None:
     without, unreadable = studies_without_plan(flags.study)
     problems = [f"the plan of {name} cannot be read: {why}" for name, why in unreadable.items()]
     if not any(one.spreads for one in groups):
+        refuse_scores_alone(flags.study)
         reasons = [line for one in groups for line in left_out(one)] + problems
         few = "it has no two settings with two finished runs of the same seeds"
         raise UserError(f"{flags.study} has no SD to go by: {'; '.join(reasons) or few}")

@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.comparison.analysis import analyse
     from fpliif_jax.experiments.report.write import write_report
+    from fpliif_jax.experiments.runs.scores_alone import refuse_scores_alone
 
     study, shown = analyse(flags.runs, flags.external)
     if not (study.groups or study.tables or study.incomplete_runs):
@@ -53,6 +54,8 @@ def _work(flags: argparse.Namespace) -> None:
             f"there are no runs in {flags.runs}; make some with python -m experiments.multi_seed or "
             "python -m experiments.reproduce, or check --runs"
         )
+    if not study.groups:
+        refuse_scores_alone(flags.runs)
     examples, unusable = _examples(shown)
     study = dataclasses.replace(study, incomplete_runs=[*study.incomplete_runs, *unusable])
     write_report(study, examples, flags.output, photos=not flags.nophotos)

@@ -7,12 +7,14 @@ import shutil
 import pytest
 from made_runs import config_of, write_run
 
-from fpliif_jax.experiments import collect
+from fpliif_jax.experiments import collect, power
 from fpliif_jax.experiments.comparison.analysis import analyse
-from fpliif_jax.experiments.comparison.study import as_json
+from fpliif_jax.experiments.comparison.study import Study, as_json
 from fpliif_jax.experiments.plans import frozen_plan, plan_file, plan_version, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.report import __main__ as report_command
+from fpliif_jax.experiments.report import write
 
 
 @pytest.fixture
@@ -265,6 +267,37 @@ def test_without_matrices_the_scores_are_all_there_and_no_old_matrices_stay(
     for run in runs:
         copy, own = (json.loads((root / run).read_text("utf-8")) for root in (output, study))
         assert copy["evaluations"] == own["evaluations"]
+
+
+def test_a_copy_without_matrices_has_no_report_and_says_why(
+    study: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output, report = tmp_path / "results", tmp_path / "report"
+    collect.main([str(study), f"--output={output}", "--without_matrices"])
+    for command, arguments in (
+        (report_command, [f"--runs={output}", f"--output={report}"]),
+        (power, [str(output)]),
+    ):
+        with pytest.raises(SystemExit, match="experiments.collect --without_matrices") as ended:
+            command.main(arguments)
+        assert str(output) in ended.value.code and "\n" not in ended.value.code
+    assert not report.exists()
+    # A run without its own, among others, is one of those that the report lists.
+    run = next(study.glob("*/seed1")).relative_to(study)
+    shutil.copytree(study / run / "evaluations", output / run / "evaluations")
+    monkeypatch.setattr(write, "write_report", lambda study, *_, **__: written.append(study))
+    written: list[Study] = []
+    report_command.main([f"--runs={output}", f"--output={report}"])
+    assert len(written[0].incomplete_runs) == 5
+    for path in output.rglob("*.npz"):
+        path.unlink()
+    (output / run / "results.json").unlink()
+    unfinished = tmp_path / "unfinished"
+    shutil.copytree(output / run, unfinished / run)
+    report_command.main([f"--runs={unfinished}", f"--output={report}"])
+    assert [one.status for one in written[1].incomplete_runs] == ["unfinished"]
 
 
 def test_runs_that_are_left_out_are_named(
