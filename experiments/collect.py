@@ -7,15 +7,16 @@ It copies plan.json and study.json, of each finished run config.json, results.js
 the confusion matrices of the evaluations that results.json names, and what the plan measures besides (cost.json,
 benchmark.json, robustness.json): the report of the copy (`--runs=FOLDER`) is that of the study's finished runs. Left
 behind are weights, pictures, logs, and the places of this machine: paths in configs are emptied, commands are cut to
-their module, and of the run that another starts from VARIANT/SEED is left. --without_matrices leaves the confusion
-matrices behind too, most of the size: the copy has every score of every run, and no report. What is copied already is
-copied again; a copy that has what the study has no more is refused.
+their module, Linux kernels to their number, and of the run that another starts from VARIANT/SEED is left.
+--without_matrices leaves the confusion matrices behind too, most of the size: the copy has every score of every run,
+and no report. What is copied already is copied again; a copy that has what the study has no more is refused.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import re
 import shlex
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ _REPORTED = (
     *("cost.json", "benchmark.json", "robustness.json", "examples.npz"),
 )
 _EVALUATIONS = "evaluations"
+# Of platform.platform(): the number of the kernel, what who built it added, and the processor's kind and C library.
+_KERNEL = re.compile(r"^(Linux-[0-9]+(?:\.[0-9]+)*).*?-([^-]+(?:-with-.+)?)$")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -164,6 +167,8 @@ def _without_places(name: str, content: dict[str, Any], planned_starts: Collecti
     for part in (content, content.get("environment")):  # a benchmark has its environment inside
         if isinstance(part, dict) and isinstance(part.get("command"), str):
             part["command"] = _module_of(part["command"])
+        if isinstance(part, dict) and isinstance(part.get("platform"), str):
+            part["platform"] = _without_local_version(part["platform"])
     return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -194,6 +199,11 @@ def _module_of(command: str) -> str:
     if words[1:2] == ["-m"]:
         kept += words[1:3]
     return " ".join(kept) + (" …" if len(words) > len(kept) else "")
+
+
+def _without_local_version(platform: str) -> str:
+    """'Linux-6.8.0-45-generic-x86_64-with-glibc2.39' -> 'Linux-6.8.0-x86_64-with-glibc2.39'."""
+    return _KERNEL.sub(r"\1-\2", platform)
 
 
 def _places_of_plan(plan: dict[str, Any]) -> list[str]:

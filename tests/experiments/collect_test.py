@@ -354,6 +354,42 @@ def test_commands_are_cut_to_what_was_started(command: str, shown: str) -> None:
     assert collect._module_of(command) == shown
 
 
+@pytest.mark.parametrize(
+    ("platform", "shown"),
+    [
+        ("Linux-6.18.44-gpu-of-alice-x86_64-with-glibc2.39", "Linux-6.18.44-x86_64-with-glibc2.39"),
+        ("Linux-6.8.0-45-generic-aarch64-with-glibc2.39", "Linux-6.8.0-aarch64-with-glibc2.39"),
+        ("Linux-5.15.0+-x86_64-with-glibc2.31", "Linux-5.15.0-x86_64-with-glibc2.31"),
+        ("Linux-6.18.44-x86_64-with-glibc2.39", "Linux-6.18.44-x86_64-with-glibc2.39"),
+        ("Linux-6.6.1-alice-x86_64", "Linux-6.6.1-x86_64"),
+        ("macOS-14.5-arm64-arm-64bit", "macOS-14.5-arm64-arm-64bit"),
+        ("Windows-11-10.0.22631-SP0", "Windows-11-10.0.22631-SP0"),
+        ("", ""),
+    ],
+)
+def test_of_a_kernel_its_number_is_left(platform: str, shown: str) -> None:
+    assert collect._without_local_version(platform) == shown
+    assert collect._without_local_version(shown) == shown
+
+
+def test_the_copy_still_marks_runs_of_another_system(
+    study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "results"
+    for folder in study.glob("*/seed*"):
+        kernel = "6.19.0" if folder.name == "seed2" else "6.18.44"
+        path = folder / "environment.json"
+        content = json.loads(path.read_text("utf-8"))
+        content["platform"] = f"Linux-{kernel}-of-alice-x86_64-with-glibc2.39"
+        path.write_text(json.dumps(content), "utf-8")
+    collect.main([str(study), f"--output={output}"])
+    assert not any(b"alice" in path.read_bytes() for path in output.rglob("*.json"))
+    own, copied = (json.loads(_report(folder))["plans"][0]["marks"] for folder in (study, output))
+    (mark,) = (one for one in copied if one["field"] == "platform")
+    assert mark["value"] == "Linux-6.19.0-x86_64-with-glibc2.39"
+    assert [one["runs"] for one in copied] == [one["runs"] for one in own]
+
+
 def test_places_in_a_plan_are_named(
     study: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
