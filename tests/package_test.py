@@ -45,6 +45,20 @@ def test_every_command_is_tried_where_the_wheel_is_installed() -> None:
     assert sorted(f"fpliif-{script}" for script in tried.split()) == sorted(scripts)
 
 
+def test_all_workflows_are_checked_by_each_program_that_is_pinned_for_it() -> None:
+    install = "pip install --quiet -r requirements-workflows.txt"
+    before, after = (ROOT / ".ci/run").read_text("utf-8").split(f"\n{install}\n")
+    commands = [line.split() for line in after.splitlines() if ".github/workflows" in line]
+    own = (ROOT / "requirements-workflows.txt").read_text("utf-8").split("\n\n")[0]
+    assert sorted(words[0] for words in commands) == re.findall(r"^([\w.-]+)==[\d.]+$", own, re.M)
+    assert ".github/workflows" not in before
+    workflows = set((ROOT / ".github/workflows").iterdir())
+    for _, *arguments in commands:
+        given = [path for word in arguments if word[0] == "." for path in ROOT.glob(word)]
+        checked = {file for path in given for file in (path.iterdir() if path.is_dir() else [path])}
+        assert checked == workflows, arguments
+
+
 def test_imports_name_the_one_package() -> None:
     """`from configs import …` would be another module than fpliif_jax.configs, or a stranger's."""
     for folder in ("fpliif_jax", *BESIDE):
