@@ -293,31 +293,42 @@ def test_the_service_worker_answers_before_it_has_kept_the_file(tmp_path: pathli
     assert printed["bodies"] == ["content"]  # what is to be kept is whole, too
 
 
+# What a camera needs of a browser. A bitmap and a track are counted from their beginning to their end.
+_CAMERA = """
+const questions = [], tracks = [];
+const getUserMedia = () => new Promise((resolve, reject) => questions.push({ resolve, reject }));
+Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: { getUserMedia } } });
+const page = { createElement: () => ({ play: async () => {} }), hidden: false };
+globalThis.document = Object.assign(new EventTarget(), page);
+let running = 0, bitmaps = 0;
+const stream = () => {
+  const track = Object.assign(new EventTarget(), { stop: () => running-- });
+  tracks.push(track), running++;
+  return { getTracks: () => [track] };
+};
+globalThis.createImageBitmap = async () => (bitmaps++, { width: 64, height: 48, close: () => bitmaps-- });
+globalThis.requestAnimationFrame = (next) => setTimeout(next, 1);
+globalThis.OffscreenCanvas = class {
+  constructor(side) {
+    const getImageData = () => ({ data: new Uint8Array(side * side * 4) });
+    this.getContext = () => ({ drawImage: () => {}, getImageData });
+  }
+};
+const { Camera } = await import('./camera.js');
+const moment = () => new Promise((resolve) => setTimeout(resolve, 30));
+const size = () => ({ side: 8, rows: 3, columns: 4 });
+"""
+
+
 def test_a_camera_is_asked_for_once_and_one_that_comes_too_late_is_turned_off(
     tmp_path: pathlib.Path,
 ) -> None:
     program = """
-    const questions = [];
-    const getUserMedia = () => new Promise((resolve, reject) => questions.push({ resolve, reject }));
-    Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: { getUserMedia } } });
-    globalThis.document = { createElement: () => ({ play: async () => {} }) };
-    globalThis.createImageBitmap = async () => ({ width: 64, height: 48 });
-    globalThis.requestAnimationFrame = (next) => setTimeout(next, 1);
-    globalThis.OffscreenCanvas = class {
-      constructor(side) {
-        const getImageData = () => ({ data: new Uint8Array(side * side * 4) });
-        this.getContext = () => ({ drawImage: () => {}, getImageData });
-      }
-    };
-    const { Camera } = await import('./camera.js');
-
-    let running = 0, frames = 0;
-    const stream = () => (running++, { getTracks: () => [{ stop: () => running-- }] });
+    let frames = 0;
     const engine = { model: { sides: [8] }, frame: async () => ({ ms: { encoder: 1, decoder: 1 } }) };
-    const camera = new Camera(engine, () => ({ side: 8, rows: 3, columns: 4 }), () => frames++);
+    const camera = new Camera(engine, size, () => frames++);
     const started = [];
     const start = (name) => camera.start(() => started.push(name)).catch((error) => started.push(error.message));
-    const moment = () => new Promise((resolve) => setTimeout(resolve, 30));
 
     const first = start('first');
     await start('again, at once');
@@ -340,8 +351,105 @@ def test_a_camera_is_asked_for_once_and_one_that_comes_too_late_is_turned_off(
     await fourth;
     console.log(JSON.stringify({ asked, whileSecond, started, running, isOn: camera.isOn }));
     """
-    printed = run_modules(tmp_path, program)
+    printed = run_modules(tmp_path, _CAMERA + program)
     assert printed["asked"] == 1
     assert printed["whileSecond"] == {"isOn": True, "running": 1, "frames": True}
     assert printed["started"] == ["second", "There is no camera here."]
     assert (printed["running"], printed["isOn"]) == (0, False)
+
+
+def test_frames_that_made_networks_and_those_of_a_hidden_page_do_not_count(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Frames of 40 ms; one of 800 ms makes networks, another is there when the page is seen again."""
+    program = """
+    let clock = 0, count = 0;
+    performance.now = () => clock;
+    const setHidden = (hidden) => ((document.hidden = hidden), document.dispatchEvent(new Event('visibilitychange')));
+    const engine = { model: { sides: [8] }, frame: async () => {
+      count++;
+      const isFirst = [1, 6].includes(count);
+      if (count === 10) setHidden(true), clock += 60000, setHidden(false);
+      clock += isFirst ? 800 : 40;
+      return { isFirst, ms: { encoder: 10, decoder: 10 } };
+    } };
+    const rates = [], overheads = [];
+    const sizeOf = (width, height, pace) => (overheads.push(...pace.frames.map(({ overhead }) => overhead)), size());
+    const camera = new Camera(engine, sizeOf, (frame, perSecond) => rates.push(perSecond) === 12 && camera.stop());
+    const started = camera.start(() => {});
+    questions[0].resolve(stream());
+    await started;
+    console.log(JSON.stringify({ rates, overheads: [...new Set(overheads)] }));
+    """
+    printed = run_modules(tmp_path, _CAMERA + program)
+    assert printed == {"rates": [None] + 12 * [25], "overheads": [20]}
+
+
+def test_a_camera_that_is_lost_is_said_and_no_bitmap_stays_open(tmp_path: pathlib.Path) -> None:
+    """One that is unplugged before and after its first frame, and frames that cannot be labelled or resized."""
+    program = """
+    let fails = false;
+    const label = async () => {
+      if (fails) throw new Error('no memory');
+      return { ms: { encoder: 1, decoder: 1 } };
+    };
+    const engine = { model: { sides: [8] }, frame: label };
+    const ends = [], shown = [];
+    const camera = new Camera(engine, size, ({ bitmap }) => {
+      shown.splice(0).forEach((before) => before.close());
+      shown.push(bitmap);
+    });
+    const film = async (deed) => {
+      const done = camera.start(() => {}).then(() => 'stopped', (error) => error.message);
+      questions.at(-1).resolve(stream());
+      await deed();
+      const late = moment().then(moment).then(() => 'goes on');
+      ends.push([await Promise.race([done, late]), camera.isOn, running, bitmaps - shown.length]);
+      await camera.stop();
+    };
+    const unplug = () => tracks.at(-1).dispatchEvent(new Event('ended'));
+    await film(async () => (await moment(), unplug()));
+    camera.video.play = async () => unplug();
+    await film(moment);
+    camera.video.play = async () => {};
+    await film(async () => (await moment(), camera.stop(), unplug())); // a person was quicker
+    await film(async () => (await moment(), (fails = true)));
+    fails = false;
+    await film(async () => (await moment(), (globalThis.OffscreenCanvas = undefined)));
+    console.log(JSON.stringify(ends));
+    """
+    ends = run_modules(tmp_path, _CAMERA + program)
+    lost = "The camera is gone: it was unplugged, or the browser is not allowed to use it any more."
+    failed = "OffscreenCanvas is not a constructor"
+    assert [end[0] for end in ends] == [lost, lost, "stopped", "no memory", failed]
+    assert [end[1:] for end in ends] == 5 * [[False, 0, 0]]
+
+
+def test_networks_that_could_not_be_made_are_made_the_next_time(tmp_path: pathlib.Path) -> None:
+    """By the thread that computes, which says of a frame whether networks were made for it."""
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "runtime" / "ort.wasm.min.mjs").write_text("""
+    let made = 0;
+    const run = async () => ({ logits: { data: new Float32Array(24) } });
+    const create = async () => {
+      if (++made === 4) throw new Error('no memory');
+      return { run };
+    };
+    export const env = { wasm: {} };
+    export const InferenceSession = { create };
+    export const Tensor = class {};
+    """)
+    program = """
+    const answers = [];
+    const postMessage = ({ progress, answer, error }) => progress ?? answers.push(error ?? answer.isFirst);
+    globalThis.self = { postMessage };
+    globalThis.fetch = async () => new Response('network');
+    await import('./worker.js');
+    const model = { sides: [8, 4], image_size: 8, class_names: ['a', 'b'], bytes: {} };
+    const questions = [{ action: 'load', device: 'cpu', model }];
+    for (const side of [8, 4, 4, 4]) questions.push({ action: 'frame', square: [], side, rows: 3, columns: 4 });
+    for (const data of questions) await self.onmessage({ data });
+    console.log(JSON.stringify(answers));
+    process.exit(); // its channel is open
+    """
+    assert run_modules(tmp_path, program) == [None, False, "no memory", True, False]

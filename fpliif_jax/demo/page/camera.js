@@ -9,6 +9,7 @@ const REASONS = {
   NotFoundError: 'There is no camera here.',
   NotReadableError: 'The camera is in use by another program.',
 };
+const LOST = 'The camera is gone: it was unplugged, or the browser is not allowed to use it any more.';
 
 /** @param {MediaStream} stream */
 const turnOff = (stream) => stream.getTracks().forEach((track) => track.stop());
@@ -20,7 +21,7 @@ export class Camera {
   /**
    * @param {import('./engine.js').Engine} engine
    * @param {(width: number, height: number, pace: Pace) => FrameSize} sizeOf a frame
-   * @param {(frame: Frame, perSecond: number) => void} onFrame
+   * @param {(frame: Frame, perSecond: number | undefined) => void} onFrame
    */
   constructor(engine, sizeOf, onFrame) {
     this.engine = engine;
@@ -30,8 +31,10 @@ export class Camera {
     Object.assign(this.video, { playsInline: true, muted: true });
     /** @type {MediaStream | undefined} */
     this.stream = undefined;
-    /** @type {object | undefined} from `start` to `stop`, another one every time */
+    /** @type {{isLost: boolean} | undefined} from `start` to `stop`, another one every time */
     this.attempt = undefined;
+    this.wasHidden = false; // the page, since the last frame
+    document.addEventListener('visibilitychange', () => (this.wasHidden = true));
   }
 
   get isOn() {
@@ -40,18 +43,35 @@ export class Camera {
 
   /**
    * Begins, unless it has; ends when `stop` is called, before the camera is there as well.
-   * Throws PhotoError where there is no camera to be had.
+   * Throws PhotoError where there is no camera to be had, or no longer.
    * @param {() => void} onStart is called when the camera is on
    */
   async start(onStart) {
     if (this.attempt) return;
-    const devices = navigator.mediaDevices;
-    if (!devices) throw new PhotoError('The camera needs a page that comes by https, or from this machine.');
-    const attempt = (this.attempt = {});
+    if (!navigator.mediaDevices) throw new PhotoError('The camera needs a page that comes by https, or from this machine.');
+    const attempt = (this.attempt = { isLost: false });
+    await this.#film(attempt, onStart);
+    if (attempt.isLost) throw new PhotoError(LOST);
+  }
+
+  /** Ends after the frame that is being labelled: it is the photo from then on. */
+  async stop() {
+    this.#end();
+    await this.loop?.catch(() => {});
+  }
+
+  /** @param {{isLost: boolean}} attempt the one that lasts until it is no longer the camera's @param {() => void} onStart */
+  async #film(attempt, onStart) {
     try {
       const wanted = { facingMode: 'user', width: { ideal: 640 }, height: { ideal: 480 } };
-      const stream = await devices.getUserMedia({ video: wanted, audio: false });
+      const stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
       if (this.attempt !== attempt) return turnOff(stream);
+      const onEnd = () => {
+        if (this.attempt !== attempt) return;
+        attempt.isLost = true;
+        this.#end();
+      };
+      stream.getTracks().forEach((track) => track.addEventListener('ended', onEnd)); // not by `stop`
       this.stream = stream;
       this.video.srcObject = stream;
       await this.video.play();
@@ -67,36 +87,45 @@ export class Camera {
     await this.loop;
   }
 
-  /** Ends after the frame that is being labelled: it is the photo from then on. */
-  async stop() {
-    this.#end();
-    await this.loop?.catch(() => {});
-  }
-
-  /** @param {object} attempt the one that lasts until it is no longer the camera's */
+  /** @param {object} attempt */
   async #run(attempt) {
     const pace = new Pace(this.engine.model.sides);
+    /** @type {ImageBitmap | undefined} of the frame that is being labelled */
+    let bitmap;
     /** @type {Frame | undefined} the last that is labelled, until it is shown */
     let ready;
-    const show = () => ready && this.onFrame(ready, pace.perSecond);
-    for (let last = performance.now(); this.attempt === attempt; ) {
-      const bitmap = await createImageBitmap(this.video);
-      const size = this.sizeOf(bitmap.width, bitmap.height, pace);
-      // Resized here: the thread that computes would have to wait for this one, which draws, at every canvas.
-      const start = performance.now();
-      const square = frameInput(bitmap, size.side);
-      const photo = performance.now() - start;
-      const next = this.engine.frame(square, size);
-      show(); // while the next one is being labelled
+    const show = () => {
+      const frame = ready;
       ready = undefined;
-      const [answer] = await Promise.all([next, new Promise(requestAnimationFrame)]);
-      ready = { ...answer, ...size, bitmap, ms: { photo, ...answer.ms } };
-      const now = performance.now();
-      const { encoder, decoder } = answer.ms;
-      pace.measured({ overhead: now - last - encoder - decoder, encoder, decoder }, size.side, size.rows * size.columns);
-      last = now;
+      if (frame) this.onFrame(frame, pace.perSecond);
+    };
+    this.wasHidden = document.hidden;
+    try {
+      for (let last = performance.now(); this.attempt === attempt; ) {
+        bitmap = await createImageBitmap(this.video);
+        const size = this.sizeOf(bitmap.width, bitmap.height, pace);
+        // Resized here: the thread that computes would have to wait for this one, which draws, at every canvas.
+        const start = performance.now();
+        const square = frameInput(bitmap, size.side);
+        const photo = performance.now() - start;
+        const next = this.engine.frame(square, size);
+        show(); // while the next one is being labelled
+        const [answer] = await Promise.all([next, new Promise(requestAnimationFrame)]);
+        ready = { ...answer, ...size, bitmap, ms: { photo, ...answer.ms } };
+        bitmap = undefined;
+        const now = performance.now();
+        const { encoder, decoder } = answer.ms;
+        const times = { overhead: now - last - encoder - decoder, encoder, decoder };
+        // Networks are made once, and a page that is hidden draws nothing: neither tells what the next frame takes.
+        if (!answer.isFirst && !this.wasHidden) pace.measured(times, size.side, size.rows * size.columns);
+        this.wasHidden = document.hidden;
+        last = now;
+      }
+      show();
+    } finally {
+      bitmap?.close();
+      ready?.bitmap.close();
     }
-    show();
   }
 
   #end() {

@@ -279,14 +279,14 @@ function liveSize(width, height, pace) {
   return { side, ...labelSize(width, height, longestSide(step)) };
 }
 
-/** @param {import('./camera.js').Frame} frame @param {number} perSecond */
+/** @param {import('./camera.js').Frame} frame @param {number | undefined} perSecond */
 function showFrame(frame, perSecond) {
   if (!isSized) panes[0].step = stepOf(Math.max(frame.rows, frame.columns));
   showPhoto(frame.bitmap, frame.ms, frame.runs);
   seen = undefined; // as a photo
   find('encoder-size').textContent = `sees ${sizeText(frame.side, frame.side)}`;
   showLabels(panes[0], frame, frame.ms.decoder);
-  const pace = `${perSecond.toFixed(1)} frames/s`;
+  const pace = `${perSecond?.toFixed(1) ?? '–'} frames/s`;
   find('fps').textContent = pace;
   panes[0].ms.textContent += ` · ${pace}`;
 }

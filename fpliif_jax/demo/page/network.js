@@ -80,8 +80,11 @@ export class Network {
       this.files.delete(side); // they take memory
       return { encoder: sessions[0], decoder: sessions[1] };
     };
-    const pair = this.pairs.get(side) ?? make();
+    const made = this.pairs.get(side);
+    if (made) return made;
+    const pair = make();
     this.pairs.set(side, pair);
+    pair.catch(() => this.pairs.delete(side)); // memory may be free the next time
     return pair;
   }
 

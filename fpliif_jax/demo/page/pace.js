@@ -43,8 +43,9 @@ export class Pace {
     this.intervals = [...this.intervals, overhead + encoder + decoder].slice(-COUNTED);
   }
 
-  /** Frames a second, of the last ones. */
+  /** Frames a second, of the last ones; undefined before the first. @returns {number | undefined} */
   get perSecond() {
+    if (!this.intervals.length) return undefined;
     return (1000 * this.intervals.length) / this.intervals.reduce((a, b) => a + b, 0);
   }
 

@@ -81,13 +81,15 @@ const actions = {
   /** A frame of the camera: all of it at once, by the network for squares of its side. */
   async frame({ id, square, side, rows, columns }) {
     newestPhoto = id;
+    const isFirst = !network.pairs.has(side);
     await network.pair(side); // takes no time but the first one
     const start = performance.now();
     await network.encode(square, side);
     photo++;
     const encoded = performance.now();
     const labels = await network.labels(rows, columns);
-    return { labels, ms: { encoder: encoded - start, decoder: performance.now() - encoded }, runs: network.encoderRuns };
+    const ms = { encoder: encoded - start, decoder: performance.now() - encoded };
+    return { labels, ms, runs: network.encoderRuns, isFirst };
   },
 };
 
