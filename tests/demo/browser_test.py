@@ -520,19 +520,36 @@ def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
       return isOff();
     }""")
     expect(status).to_contain_text("Labelled in")
+    set_size(page, 304)  # nobody waits for it when the camera is on
     page.click("[data-do=camera] >> visible=true")
     expect(status).to_have_text("Asking for the camera…")
     expect(page.locator("[data-do=freeze]")).to_be_hidden()
     page.evaluate("allow()")
     expect(status).to_contain_text("Live: ")
+    picture = page.locator(".pane canvas").first
+    expect(picture).to_have_accessible_name("Live picture with its labels", timeout=SECONDS * 1000)
+    expect(page.locator(".pane").first).to_have_attribute("aria-busy", "false")
     expect(page.locator("#fps")).to_contain_text("frames/s", timeout=SECONDS * 1000)
     runs = page.locator("#ms-encoder")  # every frame is a photo of its own
     expect(runs).not_to_have_attribute("data-runs", f"{encoder_runs(page)}", timeout=SECONDS * 1000)
     page.click("[data-do=freeze]")
     expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
+    expect(picture).to_have_accessible_name(re.compile("^Photo with its labels"))
     set_size(page, 32)
     wait_for_labels(page, 32, 24)
     context.close()
+
+
+# The network is asked to look at a photo by the function that `held` brings.
+HOLD_PHOTO = """() => {
+  const post = Worker.prototype.postMessage;
+  window.held = new Promise((resolve) => {
+    Worker.prototype.postMessage = function (question, transfer) {
+      const send = () => post.call(this, question, transfer);
+      question.action === 'photo' ? resolve(send) : send();
+    };
+  });
+}"""
 
 
 def test_live_video_follows_the_machine_and_a_frame_that_is_kept_is_labelled_as_a_photo(
@@ -549,6 +566,8 @@ def test_live_video_follows_the_machine_and_a_frame_that_is_kept_is_labelled_as_
     open_page(page, serve.address(server))
     sees, size = page.locator("#encoder-size"), page.locator(".size").first
     expect(sees).to_have_text("once a photo")
+    slider = page.locator(".pane input[type=range]").first
+    of_a_photo = slider.input_value()
     page.click("[data-do=camera] >> visible=true")
     for enough, side in (("Infinity", 128), ("0", 64)):
         page.evaluate(f"enough = {enough}")
@@ -556,9 +575,15 @@ def test_live_video_follows_the_machine_and_a_frame_that_is_kept_is_labelled_as_
         # The labels may take a quarter of the rest where that alone is too slow.
         shown = re.compile("^64 × 48$" if side == 128 else r"^\d\d × \d\d$")
         expect(size).to_have_text(shown, timeout=SECONDS * 1000)
+    page.evaluate(HOLD_PHOTO)
     page.click("[data-do=freeze]")
+    for save in page.locator("[data-do^=save]").all():  # labels of 64² are no photo's
+        expect(save).to_be_visible()
+        expect(save).to_be_disabled()
+    page.evaluate("held.then((goOn) => goOn())")
     expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
     expect(sees).to_have_text("once a photo")
+    expect(slider).to_have_value(of_a_photo)
     set_size(page, 128)
     wait_for_labels(page, 128, 96)
     _, labels = saved(page, "save-labels")

@@ -44,6 +44,7 @@ let waiting; // the last that was chosen, until the network has looked at it
 let seen; // the photo that the network has looked at
 let stem = 'photo'; // of the names of files that are saved
 let isSized = false; // whether the person chose the size of the live picture
+let initialStep = stepOf(256); // of the slider, for a photo
 
 const shown = () => panes.filter((pane) => !pane.figure.hidden);
 const say = (/** @type {string} */ text) => (find('status').textContent = text);
@@ -96,7 +97,8 @@ async function load(device, spare) {
     const many = device === 'gpu' ? '' : ` ${threads} thread${threads > 1 ? 's' : ''}.`;
     find('check').textContent = `${text} labels of a drawn face are Python's.${many}`;
     find('device').value = device;
-    if (!panes[0].photo) panes[0].step = firstStep(perPixel);
+    initialStep = firstStep(perPixel);
+    if (!panes[0].photo) panes[0].step = initialStep;
     work.dataset.state = 'ready';
     work.dataset.device = device;
   } catch (error) {
@@ -166,7 +168,7 @@ function onFailure(error) {
 
 function build() {
   look.hidden = new Set(model.class_names.flatMap((/** @type {string} */ name, /** @type {number} */ i) => (name === 'background' ? [i] : [])));
-  panes = [new Pane(0, stepOf(256), look, model), new Pane(1, stepOf(32), look, model)];
+  panes = [new Pane(0, initialStep, look, model), new Pane(1, stepOf(32), look, model)];
   panes[1].figure.hidden = true;
   panes.forEach(wire);
   find('panes').append(...panes.map((pane) => pane.figure));
@@ -215,7 +217,11 @@ async function choose(file) {
 /** @param {ImageBitmap} bitmap @param {{photo: number, encoder: number}} ms @param {number} runs */
 function showPhoto(bitmap, ms, runs) {
   const old = panes[0].photo;
-  panes.forEach((pane) => pane.setPhoto(bitmap));
+  const name = camera.isOn ? 'Live picture with its labels' : 'Photo, not labelled yet';
+  for (const pane of panes) {
+    pane.setPhoto(bitmap);
+    pane.canvas.setAttribute('aria-label', name);
+  }
   seen = bitmap;
   allowSaving();
   if (old !== bitmap) old?.close();
@@ -230,7 +236,6 @@ function showPhoto(bitmap, ms, runs) {
 async function label(pane) {
   if (!pane.photo || camera.isOn || work.dataset.state !== 'ready') return;
   const photo = pane.photo;
-  pane.figure.ariaBusy = 'true';
   const isWanted = () => pane.photo === photo && !camera.isOn;
   const size = pane.wanted;
   const onBand = (/** @type {any} */ part) => {
@@ -238,9 +243,13 @@ async function label(pane) {
     pane.setBand(part);
     allowSaving();
   };
-  const answer = await engine.labels(pane.id, size, onBand);
+  pane.figure.ariaBusy = 'true';
+  pane.questions++;
+  const answer = await engine.labels(pane.id, size, onBand).finally(() => {
+    pane.questions--;
+    pane.figure.ariaBusy = `${pane.questions > 0}`;
+  });
   if (answer.outdated || !isWanted()) return;
-  pane.figure.ariaBusy = 'false';
   showLabels(pane, answer, answer.ms);
   find('ms-encoder').dataset.runs = `${answer.runs}`;
   describe(pane);
@@ -257,9 +266,10 @@ function showLabels(pane, { labels, rows, columns }, ms) {
   }
 }
 
-/** What is saved is whole. */
+/** What is saved is whole, and by the whole network: not the labels of a frame by that for a small square. */
 function allowSaving() {
-  document.querySelectorAll('[data-do^=save]').forEach((/** @type {any} */ button) => (button.disabled = !panes[0].isWhole));
+  const isAllowed = panes[0].isWhole && panes[0].photo === seen;
+  document.querySelectorAll('[data-do^=save]').forEach((/** @type {any} */ button) => (button.disabled = !isAllowed));
 }
 
 /** Says in words what the picture shows. @param {Pane} pane */
@@ -293,6 +303,8 @@ function showFrame(frame, perSecond) {
 
 /** @param {boolean} isLive */
 function setLive(isLive) {
+  const isOver = work.dataset.live === 'true' && !isLive;
+  if (isOver && !isSized) panes[0].step = initialStep; // no longer what live video has time for
   work.dataset.live = `${isLive}`;
   look.smoothing = isLive ? 'low' : 'high'; // a third of the time
   find('fps-row').hidden = !isLive;

@@ -46,6 +46,7 @@ export class Pane {
     this.size = { rows: 0, columns: 0 };
     /** @type {(Size & {labels: Uint8Array, end: number}) | undefined} a label map of which the rows up to `end` are there */
     this.partial = undefined;
+    this.questions = 0; // about label maps that are not answered yet
     /** @type {Cell | undefined} */
     this.cell = undefined;
     /** @type {OffscreenCanvas | undefined} the labels, or those that are there, as they are painted */
