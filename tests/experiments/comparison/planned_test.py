@@ -25,7 +25,7 @@ from fpliif_jax.experiments.runs.schema import SEED_SOURCES
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
 from fpliif_jax.experiments.stats import holm
 from fpliif_jax.experiments.stats.power import runs_needed, sd_interval
-from fpliif_jax.run_folder.run_config import flatten_config
+from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config
 
 _WEIGHTS = {"base": 10.0, "none": 0.0, "forty": 30.0, "half": 5.0, "near": 7.0, "far": 8.0}
 _SCORES = {
@@ -554,6 +554,7 @@ def test_a_study_with_runs_of_a_fixed_seed_is_not_the_planned_one(tmp_path: path
         results = json.loads(path.read_text("utf-8"))
         results["config"]["seeds"]["data_order"] = 0
         results["follows_seed"] = ["initialisation", "augmentation"]
+        results["config_fingerprint"] = config_fingerprint(results["config"])
         path.write_text(json.dumps(results), "utf-8")
         path = path.with_name("config.json")
         path.write_text(json.dumps(results["config"]), "utf-8")
