@@ -163,12 +163,26 @@ def test_hostile_files_are_refused(tmp_path: pathlib.Path) -> None:
 
 def test_the_packages_own_plans_state_what_they_expect() -> None:
     plans = {plan.name: plan for plan in tables.own_plans()}
-    assert set(plans) == {"photographs", "photographs_stn_icnn", "fine_tuning"}
+    assert set(plans) == {"photographs", "photographs_stn_icnn", "fine_tuning", "rounding"}
     for plan in plans.values():
         assert tables.table_named(plan.name) == plan
         asked_about = {name for one in plan.questions for name in (one.variant, one.against)}
-        assert asked_about == {variant.name for variant in plan.variants}
+        if plan.name != "rounding":  # which measures, and asks nothing
+            assert asked_about == {variant.name for variant in plan.variants}
         assert all(one.config.startswith("configs/") for one in plan.variants)
+
+
+def test_variants_of_the_plan_rounding_differ_in_the_order_of_sums_alone() -> None:
+    plan = tables.table_named("rounding")
+    orders, others = [], []
+    for variant in plan.variants:
+        fields = dict(variant.overrides)
+        orders.append((fields.pop("train.microbatch"), fields.pop("model.query_chunk")))
+        others.append(fields)
+    assert others == [others[0]] * 10
+    assert len(set(orders)) == 10
+    # More queries at once than there are would be the same sums again.
+    assert all(queries <= images * 64**2 for images, queries in orders)
 
 
 def test_a_few_steps_of_a_plan_are_those_of_its_own_experiments() -> None:
