@@ -84,6 +84,11 @@ def get_config() -> ml_collections.ConfigDict:
     joint.localisation_learning_rate = 1e-4
     joint.fine_learning_rate = 1e-2
     joint.fresh_fine = True  # K_i start anew; False: as an earlier stage left them
+    # predicted_windows (§2.1) | true_windows: which windows the labels of the parts are cut out by
+    joint.labels_from = "predicted_windows"
+    # trained | fine: whose batch norms see the batch: those of networks whose rate is not 0 (see frozen_batch_norm),
+    # or those of the K_i alone, K and L being trained with their statistics as they are
+    joint.batch_norm = "trained"
     joint.epochs = config_dict.placeholder(int)
     joint.batch_size = config_dict.placeholder(int)
 

@@ -105,6 +105,7 @@ READINGS = {
         Reading("data.longest_side", (None, 512), "celebamask_hq"),
         Reading("data.builder_config", ("default", "official", "own_masks"), "celebamask_hq"),
         Reading("train.frozen_batch_norm", ("inference", "training")),
+        Reading("train.end_to_end.batch_norm", ("trained", "fine")),
         Reading("train.next_stage_from", ("best", "last")),
         Reading("train.fine.learning_rate", (0.0008, 0.01), "helen"),
         Reading("train.fine.batch_size", (32, 64), "helen"),

@@ -129,6 +129,8 @@ FIELDS: dict[str, Field] = {
     "train.end_to_end.localisation_learning_rate": Field(_RATE_OR_0),
     "train.end_to_end.fine_learning_rate": Field(_RATE_OR_0),
     "train.end_to_end.fresh_fine": Field(_SWITCH),
+    "train.end_to_end.labels_from": Field(Choice(("predicted_windows", "true_windows"))),
+    "train.end_to_end.batch_norm": Field(Choice(("trained", "fine"))),
     "eval.batch_size": Field(_BATCH, Role.COST),
     "eval.splits": Field(Names(("train", "validation", "test")), Role.PROTOCOL),
     "eval.checkpoints": Field(Names(), Role.PROTOCOL),

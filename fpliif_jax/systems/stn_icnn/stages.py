@@ -24,6 +24,9 @@ from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn.windows import crop_sizes, true_windows
 
 STAGES = ("coarse", "localisation", "fine", "end_to_end")
+# Of config.train.end_to_end; the first is the paper's.
+LABELS_FROM = ("predicted_windows", "true_windows")
+BATCH_NORM = ("trained", "fine")
 
 
 def make_stages(
@@ -185,20 +188,32 @@ def _end_to_end_stage(
         "localisation": joint.localisation_learning_rate,
         "fine": joint.fine_learning_rate,
     }
-    batch_normed = _batch_normed(config, rates, tuple(rates))
+    # Runs that were made before these fields have neither.
+    labels_from = joint.get("labels_from", LABELS_FROM[0])
+    batch_norm = joint.get("batch_norm", BATCH_NORM[0])
+    choices.check("config.train.end_to_end.labels_from", labels_from, LABELS_FROM)
+    choices.check("config.train.end_to_end.batch_norm", batch_norm, BATCH_NORM)
+    batch_normed = ("fine",)
+    if batch_norm == "trained":
+        batch_normed = _batch_normed(config, rates, tuple(rates))
 
     def prepare(batch: Arrays) -> Arrays:
         canvas, labels = _augmented(config, batch)
-        return {
+        weights = batch["weights"]
+        inputs = {
             "canvas": canvas,
-            "labels": labels,
             "resized": framing.coarse_view(canvas, batch["image_sizes"], settings)[0],
-            "weights": batch["weights"],
+            "weights": weights,
         }
+        if labels_from == "predicted_windows":
+            part_weights = jnp.broadcast_to(weights[:, None], (len(weights), len(PART_NAMES)))
+            return inputs | {"labels": labels, "part_weights": part_weights}
+        theta, present = true_windows(labels, settings)
+        targets = _targets(labels, theta, settings)
+        return inputs | {"targets": targets, "part_weights": present * weights[:, None]}
 
     def normalisers(inputs: Arrays) -> Arrays:
-        weights = jnp.broadcast_to(inputs["weights"][:, None], (len(inputs["weights"]), 6))
-        return _part_pixels(weights, settings)
+        return _part_pixels(inputs["part_weights"], settings)
 
     def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
         outputs, updated = model.apply(
@@ -209,11 +224,11 @@ def _end_to_end_stage(
             example_weights=inputs["weights"],
             mutable=["batch_stats"],
         )
-        # The truth is what the predicted windows show of it (§2.1).
-        targets = _targets(inputs["labels"], outputs["theta"], settings)
-        weights = jnp.broadcast_to(inputs["weights"][:, None], outputs["theta"].shape[:2])
+        targets = inputs.get("targets")
+        if targets is None:  # the truth is what the predicted windows show of it (§2.1)
+            targets = _targets(inputs["labels"], outputs["theta"], settings)
         return (
-            _part_sums(config, outputs["part_logits"], targets, weights),
+            _part_sums(config, outputs["part_logits"], targets, inputs["part_weights"]),
             updated["batch_stats"],
         )
 

@@ -230,6 +230,17 @@ def test_what_is_frozen(
     assert _changed(variables["batch_stats"], batch_stats) == {"coarse", "localisation"}
 
 
+def test_joint_training_can_leave_the_statistics_of_k_and_l_as_they_are(
+    variables: dict[str, Any],
+) -> None:
+    config = tiny_icnn_config()
+    config.train.end_to_end.batch_norm = "fine"
+    stage, batch = _stage(config, "end_to_end"), _batch(5, 5)
+    assert all(rate > 0 for rate in stage.learning_rates.values())
+    batch_stats = jax.jit(lambda given: stage.sums(given, stage.prepare(batch))[1])(variables)
+    assert _changed(variables["batch_stats"], batch_stats) == {"fine"}
+
+
 def _changed(before: dict, after: dict) -> set[str]:
     """Networks of which any statistics differ."""
     return {
@@ -311,28 +322,44 @@ def test_normalisers_count_what_is_there_and_no_padding() -> None:
         np.testing.assert_array_equal(weights, [[1] * 6] * 3 + [[0] * 6])
 
 
-def test_the_truth_of_the_joint_training_is_what_the_predicted_windows_show() -> None:
-    """§2.1. Logits that are right there and nowhere else have no loss."""
+@pytest.mark.parametrize("labels_from", icnn_stages.LABELS_FROM)
+def test_the_truth_of_the_joint_training_is_what_these_windows_show(labels_from: str) -> None:
+    """§2.1: the predicted ones. Logits that are right there and nowhere else have no loss."""
     config = tiny_icnn_config()
     settings = stn_icnn_settings.resolve(config.model)
     config.train.stages = ("end_to_end",)
+    config.train.end_to_end.labels_from = labels_from
+    config.augment.enabled = False
 
     @jax.jit
-    def compute(labels: jax.Array) -> tuple[tuple[jax.Array, ...], dict[str, jax.Array]]:
+    def compute(
+        batch: dict[str, jax.Array],
+    ) -> tuple[tuple[jax.Array, ...], dict[str, jax.Array]]:
+        labels = batch["labels"].astype(jnp.int32)
         true, _ = windows.true_windows(labels, settings)
         predicted = true.at[..., 2].add(2 * 3 / 47)  # three pixels beside
-        targets = icnn_stages._targets(labels, predicted, settings)
+        shown = predicted if labels_from == "predicted_windows" else true
+        targets = icnn_stages._targets(labels, shown, settings)
         logits = tuple(20 * jax.nn.one_hot(target, 4) - 10 for target in targets)
         found = {"theta": predicted, "part_logits": logits}
         model = types.SimpleNamespace(apply=lambda *_, **__: (found, {"batch_stats": {}}))
         (stage,) = systems.of(config).make_stages(config, model, FACIAL_PARTS)
-        inputs = {"resized": None, "canvas": None, "labels": labels, "weights": jnp.ones(2)}
-        return targets, stage.sums({}, inputs)[0]
+        return targets, stage.sums({}, stage.prepare(batch))[0]
 
-    targets, sums = compute(_batch(2, 2)["labels"].astype(np.int32))
+    targets, sums = compute(_batch(2, 2))
     for name, target in zip(PART_NAMES, targets, strict=True):
         assert target.max() > 0, "the windows show nothing"
         assert sums[name] < 0.01 * target.size, name
+
+
+def test_a_part_without_a_true_window_has_no_loss_where_its_labels_are_asked_for() -> None:
+    config = tiny_icnn_config()
+    config.train.end_to_end.labels_from = "true_windows"
+    config.augment.enabled = False
+    batch = _batch(2, 2)
+    batch["labels"][0][batch["labels"][0] == 1] = 0  # the first brow
+    weights = jax.jit(_stage(config, "end_to_end").prepare)(batch)["part_weights"]
+    np.testing.assert_array_equal(weights, [[0, 1, 1, 1, 1, 1], [1] * 6])
 
 
 def test_augmentation_depends_on_seed_epoch_example_and_copy() -> None:
@@ -402,6 +429,8 @@ def test_epochs_and_batches_of_a_stage_are_its_own_or_the_runs() -> None:
         ({"loss.part_reduction": "max"}, "config.loss.part_reduction is 'max'"),
         ({"train.next_stage_from": "first"}, "config.train.next_stage_from is 'first'"),
         ({"train.frozen_batch_norm": "off"}, "config.train.frozen_batch_norm is 'off'"),
+        ({"train.end_to_end.labels_from": "both"}, "config.train.end_to_end.labels_from is 'both'"),
+        ({"train.end_to_end.batch_norm": "all"}, "config.train.end_to_end.batch_norm is 'all'"),
         ({"train.coarse.learning_rate": -1.0}, "none may be below 0"),
         ({"train.coarse.learning_rate": 0.0}, "not all 0"),
         ({"train.coarse.epochs": 0}, "config.train.coarse.epochs is 0"),
