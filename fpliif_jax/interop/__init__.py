@@ -15,6 +15,7 @@ _MODULES = {
     "make_run": "fpliif_jax.interop.run_weights",
     "read_weights": "fpliif_jax.interop.weights_of_file",
     "stn_icnn_from_torch": "fpliif_jax.systems.stn_icnn.state_dict",
+    "stn_icnn_to_torch": "fpliif_jax.systems.stn_icnn.exchange_format",
     "write_weights": "fpliif_jax.interop.run_weights",
 }
 __getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -4,8 +4,8 @@
     python -m fpliif_jax.interop --weights=drawn --output=model.pth
     python -m fpliif_jax.interop --input=model.safetensors --config=lapa --workdir=NEWRUN
 
-Files end with .safetensors, .pth, .pt or .pth.tar; the last three need PyTorch. Of a run of FP-LIIF the best checkpoint
-is written, or with --checkpoint=last the last; --weights names weights that come with the package. The other way the
+Files end with .safetensors, .pth, .pt or .pth.tar; the last three need PyTorch. Of a run the best checkpoint is
+written, or with --checkpoint=last the last; --weights names weights that come with the package. The other way the
 config must be the one the weights were trained with, as far as the model goes, and --config.FIELD=VALUE works as in
 training; the files of STN-iCNN's authors will do too. The new run can be evaluated and used for prediction as any
 other.

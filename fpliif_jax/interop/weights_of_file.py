@@ -56,7 +56,8 @@ def read_weights(
     _check_told_settings(path, systems.of(config).settings_of_weights(variables), config)
     checkpoint.check_same_arrays(variables, systems.variable_shapes(config), pathlib.Path(path))
     _check_same_function(path, metadata, config)
-    _check_theta_form(path, config)
+    if metadata is None:
+        _check_theta_form(path, config)
     note = f"weights of {path} (sha256 {sha256(path)[:16]}…)"
     names = _class_names(path, metadata, config)
     whose_left = class_names.whose_left(names)
@@ -220,6 +221,6 @@ def _check_theta_form(path: str | os.PathLike[str], config: ml_collections.Confi
     form = config.model.get("theta_form")
     if form == "eq21_half_pixel":
         raise InteropError(
-            f"{path} holds weights of STN-iCNN's authors, whose θ is that of aligned corners, and "
-            f"config.model.theta_form is {form!r}: set it to 'align_corners'"
+            f"{path} does not tell its settings, as the weights of STN-iCNN's authors, whose θ is that of aligned "
+            f"corners, and config.model.theta_form is {form!r}: set it to 'align_corners'"
         )

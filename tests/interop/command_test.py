@@ -445,7 +445,7 @@ def test_what_cannot_be_written_is_told(run: pathlib.Path, tmp_path: pathlib.Pat
     config = tiny_icnn_config()
     save_run(tmp_path / "icnn", config, best={"params": {"a": np.zeros(2, np.float32)}})
     message = refused(f"--workdir={tmp_path / 'icnn'}", f"--output={tmp_path / 'a.pth'}")
-    assert "a run of 'stn_icnn': only weights of 'fp_liif' can be written" in message
+    assert "not the variables of an STN-iCNN: params/a" in message
     diverged = jax.tree.map(lambda leaf: leaf * np.nan, random_variables(tiny_config(), 0))
     save_run(tmp_path / "diverged", tiny_config(), best=diverged)
     message = refused(f"--workdir={tmp_path / 'diverged'}", f"--output={tmp_path / 'a.pth'}")

@@ -1,11 +1,13 @@
 """STN-iCNN as a system."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import ml_collections
 
 from fpliif_jax.configs import stn_icnn
 from fpliif_jax.systems.stn_icnn import (
+    exchange_format,
     labeller,
     network_functions,
     operations,
@@ -13,7 +15,7 @@ from fpliif_jax.systems.stn_icnn import (
     settings,
     stages,
 )
-from fpliif_jax.systems.stn_icnn.state_dict import AUTHORS_SETTINGS, stn_icnn_from_torch
+from fpliif_jax.systems.stn_icnn.state_dict import stn_icnn_from_torch
 from fpliif_jax.systems.system import System
 
 
@@ -23,6 +25,12 @@ def _main_score(dataset: str) -> tuple[str, str]:
 
 def _as_they_are(config: ml_collections.ConfigDict, variables: dict[str, Any]) -> dict[str, Any]:
     return variables
+
+
+def _from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    if exchange_format.is_exchange_format(state_dict):
+        return exchange_format.stn_icnn_from_exchange_format(state_dict)
+    return stn_icnn_from_torch(state_dict)
 
 
 SYSTEM = System(
@@ -42,8 +50,8 @@ SYSTEM = System(
     make_predictor=protocols.make_predictor,
     make_labeller=labeller.STNICNNLabeller,
     make_network_functions=network_functions.make_network_functions,
-    from_torch=stn_icnn_from_torch,
-    to_torch=None,
+    from_torch=_from_torch,
+    to_torch=exchange_format.stn_icnn_to_torch,
     config_for_weights="stn_icnn_helen_official",
-    settings_of_weights=lambda variables: AUTHORS_SETTINGS,
+    settings_of_weights=exchange_format.settings_of_weights,
 )

@@ -135,7 +135,7 @@ def test_each_documented_reading_is_the_default_or_named_and_no_obstacle() -> No
 def test_each_value_against_the_text_is_another_experiment() -> None:
     for row in _rows("Against the text"):
         dataset = "celebamask_hq" if row.field == "data.builder_config" else row.dataset
-        variant = _variant_on(row.system, dataset)
+        variant = _variant_on(row.system, dataset, row.field)
         published = readings.effective(flatten_config(_config(variant)))
         assert [published[row.field]] == (row.default or [""])[:1], row
         assert row.others, row

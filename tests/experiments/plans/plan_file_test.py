@@ -163,7 +163,13 @@ def test_hostile_files_are_refused(tmp_path: pathlib.Path) -> None:
 
 def test_the_packages_own_plans_state_what_they_expect() -> None:
     plans = {plan.name: plan for plan in tables.own_plans()}
-    assert set(plans) == {"photographs", "photographs_stn_icnn", "fine_tuning", "rounding"}
+    assert set(plans) == {
+        "photographs",
+        "photographs_stn_icnn",
+        "window_drift",
+        "fine_tuning",
+        "rounding",
+    }
     for plan in plans.values():
         assert tables.table_named(plan.name) == plan
         asked_about = {name for one in plan.questions for name in (one.variant, one.against)}
@@ -189,9 +195,9 @@ def test_a_few_steps_of_a_plan_are_those_of_its_own_experiments() -> None:
     plan = tables.table_named("photographs_stn_icnn")
     file, fields = scales.scaled(plan.variants[0], "smoke", plan.is_published)
     assert file == "configs/stn_icnn_celebamask_hq_small.py"
-    assert fields["model.cropper"] == "centroid"
+    assert fields["train.stages"] == ("coarse", "localisation", "fine")
     assert {value for field, value in fields.items() if field.endswith(".epochs")} == {1}
-    assert fields["data.train_subset"] == 48
+    assert fields["data.train_subset"] == 3 * 128
     with pytest.raises(Exception, match="has no small version"):
         scales.scaled(plan.variants[0], "small", plan.is_published)
 
