@@ -20,8 +20,14 @@ _NUMBERS = (
     "seed",
     "drawing_version",
 )
-# The last two are those of styles beyond the plain one.
-_SETTINGS = {"layout": str, **dict.fromkeys(_NUMBERS, int), "style": str, "style_version": int}
+# The last three are those of styles beyond the plain one.
+_SETTINGS = {
+    "layout": str,
+    **dict.fromkeys(_NUMBERS, int),
+    "style": str,
+    "style_version": int,
+    "without": str,
+}
 # Above a folder with images: from labels/<id> over the set's own folder to that of a moved one.
 _LEVELS = 3
 # As layouts.py names faces of LaPa and of Helen; those of CelebAMask-HQ are numbers as the official ones.

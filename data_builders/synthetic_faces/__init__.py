@@ -6,6 +6,7 @@
 from fpliif_jax.data_builders.synthetic_faces.dataset import (
     DRAWING_VERSIONS,
     STYLE_VERSIONS,
+    left_out,
     why_outdated,
     write_dataset,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "STYLE_VERSIONS",
     "Face",
     "draw_face",
+    "left_out",
     "why_outdated",
     "write_dataset",
 ]

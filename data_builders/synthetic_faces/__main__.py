@@ -17,6 +17,7 @@ from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS
+from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 
 _FACES_ON_SHEET = 24
 
@@ -38,6 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--style", choices=STYLES, default="plain", help="what the faces look like (default plain)"
     )
+    parser.add_argument(
+        "--without",
+        metavar="PART,PART",
+        default="",
+        help=f"parts that the photographic style leaves out, of {', '.join(PARTS)}",
+    )
     parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what stands there, whoever wrote it"
@@ -51,12 +58,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _save_contact_sheet(
-    path: str, seed: int, counts: tuple[int, ...], image_size: int, style: str
+    path: str,
+    seed: int,
+    counts: tuple[int, ...],
+    image_size: int,
+    style: str,
+    without: Sequence[str],
 ) -> None:
     first = [(split, i) for split, n in zip(SPLITS, counts, strict=True) for i in range(n)]
     seeds = [face_seed(seed, split, i) for split, i in first[:_FACES_ON_SHEET]]
     try:
-        contact_sheet([draw_face(s, image_size, style) for s in seeds]).save(path)
+        contact_sheet([draw_face(s, image_size, style, without) for s in seeds]).save(path)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: the contact sheet could not be written ({error}). Name a .png file in a "
@@ -75,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _work(options: argparse.Namespace) -> int:
     counts = (options.num_train, options.num_val, options.num_test)
+    without = options.without.split(",") if options.without else ()
     root = write_dataset(
         options.layout,
         options.output_dir,
@@ -85,11 +98,17 @@ def _work(options: argparse.Namespace) -> int:
         mask_size=options.mask_size,
         overwrite=options.overwrite,
         style=options.style,
+        without=without,
     )
     print(f"{sum(counts)} faces in {root}")
     if options.contact_sheet:
         _save_contact_sheet(
-            options.contact_sheet, options.seed, counts, options.image_size, options.style
+            options.contact_sheet,
+            options.seed,
+            counts,
+            options.image_size,
+            options.style,
+            without,
         )
     return 0
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -24,6 +24,7 @@ from fpliif_jax.data_builders.raw.drawn import SETTINGS_FILE
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES
 from fpliif_jax.data_builders.synthetic_faces.job import Job, draw_share
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
+from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 
 # Part of a set's settings, by layout: raise it with every change that alters a drawn byte.
 # 2 has the picture's sides in LaPa and Helen (see data_builders.class_names); 1 had the person's.
@@ -46,6 +47,7 @@ def write_dataset(
     mask_size: int | None = None,
     overwrite: bool = False,
     style: str = "plain",
+    without: Collection[str] = (),
 ) -> Path:
     """Draws faces and writes them as the official archive of a data set unpacks.
 
@@ -63,6 +65,7 @@ def write_dataset(
         mask_size: pixels a side of CelebAMask-HQ's masks; by default `image_size`.
         overwrite: also replace a folder that this function did not write.
         style: what the faces look like, 'plain' or 'photographic'.
+        without: parts that the photographic style leaves out, of `photographic.without.PARTS`, in any order.
     Returns:
         The set's own folder, `output_dir/LaPa`, `…/CelebAMask-HQ`, `…/SmithCVPR2013_dataset_resized`
         or `…/own_data`.
@@ -71,7 +74,9 @@ def write_dataset(
     """
     if mask_size is None:
         mask_size = image_size
-    job = Job(layout, num_train, num_val, num_test, image_size, mask_size, seed, style)
+    job = Job(
+        layout, num_train, num_val, num_test, image_size, mask_size, seed, style, left_out(without)
+    )
     _check_job(job)
     if num_workers is None:
         num_workers = available_cores() if len(job.tasks()) > _FEW_FACES else 1
@@ -96,6 +101,11 @@ def write_dataset(
     return root
 
 
+def left_out(without: Collection[str]) -> tuple[str, ...]:
+    """The parts in their one order, each once: a set is the same however they are listed."""
+    return tuple(sorted(set(without)))
+
+
 def _check_job(job: Job) -> None:
     if job.layout not in LAYOUTS:
         raise DataError(f"layout={job.layout!r}: choose one of {', '.join(LAYOUTS)}.")
@@ -117,12 +127,22 @@ def _check_job(job: Job) -> None:
         )
     if job.style not in STYLES:
         raise DataError(f"style={job.style!r}: choose one of {', '.join(STYLES)}.")
+    for part in job.without:
+        if part not in PARTS:
+            raise DataError(f"without={part!r}: choose of {', '.join(PARTS)}.")
+    if job.without and job.style != "photographic":
+        raise DataError(
+            f"without={','.join(job.without)}: it is for style=photographic; style={job.style} has no such parts."
+        )
     if job.seed < 0:
         raise DataError(f"seed={job.seed}: choose 0 or more.")
 
 
 def _settings(job: Job) -> dict[str, str | int]:
     settings = {**dataclasses.asdict(job), "drawing_version": DRAWING_VERSIONS[job.layout]}
+    settings["without"] = ",".join(job.without)
+    if not job.without:  # as the settings were before parts could be left out
+        del settings["without"]
     if job.style == "plain":  # as the settings were before there were styles
         del settings["style"]
     else:

@@ -1,5 +1,7 @@
 """One drawn face: picture, label maps and landmarks from the same geometry."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from fpliif_jax.data_builders.synthetic_faces.accessories import (
@@ -45,17 +47,18 @@ def draw_face(
     seed: int | np.random.SeedSequence | np.random.Generator,
     image_size: int = 256,
     style: str = "plain",
+    without: Collection[str] = (),
 ) -> Face:
-    """Draw one face of `image_size` pixels a side in one of STYLES.
+    """Draw one face of `image_size` pixels a side in one of STYLES, `without` some of the photographic style's PARTS.
 
     The same `seed` gives the same face at any size; a Generator is used up from its present state.
     """
     rng = seed
     if not isinstance(rng, np.random.Generator):
         rng = np.random.Generator(np.random.PCG64(seed))
-    return {"plain": _draw_plain_face, "photographic": draw_photographic_face}[style](
-        rng, image_size
-    )
+    if style == "photographic":
+        return draw_photographic_face(rng, image_size, without)
+    return _draw_plain_face(rng, image_size)
 
 
 def _draw_plain_face(rng: np.random.Generator, image_size: int) -> Face:

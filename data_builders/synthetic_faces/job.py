@@ -23,6 +23,7 @@ class Job:
     mask_size: int
     seed: int
     style: str = "plain"
+    without: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -42,10 +43,10 @@ def face_seed(seed: int, split: str, index: int) -> np.random.SeedSequence:
 def draw_task(job: Job, task: Task) -> tuple[Face, np.ndarray]:
     """The face, and its 19-class label map of `mask_size` pixels a side, uint8."""
     seed = face_seed(job.seed, task.split, task.index)
-    face = draw_face(seed, job.image_size, job.style)
+    face = draw_face(seed, job.image_size, job.style, job.without)
     if job.mask_size == job.image_size:
         return face, face.label_map
-    same_face = draw_face(seed, job.mask_size, job.style)
+    same_face = draw_face(seed, job.mask_size, job.style, job.without)
     return face, same_face.label_map
 
 

@@ -232,6 +232,9 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     style = synthetic.get("style") or "plain"  # earlier runs record none
     if style != "plain":
         faces += f"-{style}{synthetic_faces.STYLE_VERSIONS[style]}"
+    without = synthetic_faces.left_out(synthetic.get("without") or ())
+    if without:
+        faces += f"-without-{'-'.join(without)}"
     manual_dir = pathlib.Path(config.manual_dir).expanduser() / faces
     reason = (
         synthetic_faces.why_outdated(config.name, earlier)
@@ -251,5 +254,6 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
         seed=synthetic.seed,
         num_workers=config.num_workers or None,
         style=style,
+        without=without,
     )
     return str(manual_dir), str(data_dir)

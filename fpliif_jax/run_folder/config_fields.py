@@ -14,6 +14,7 @@ import ml_collections
 
 from fpliif_jax import data_builders
 from fpliif_jax.data import canvas, resize
+from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 from fpliif_jax.run_folder.setting_ranges import (
     Anything,
     Choice,
@@ -107,6 +108,7 @@ FIELDS: dict[str, Field] = {
     "data.synthetic.image_size": Field(Number(32, 4_096, is_whole=True), Role.DRAWING),
     "data.synthetic.seed": Field(_SEED, Role.DRAWING),
     "data.synthetic.style": Field(Choice(("photographic",), is_optional=True), Role.DRAWING),
+    "data.synthetic.without": Field(Names(PARTS, is_optional=True), Role.DRAWING),
     "train.stages": Field(Names()),
     "train.batch_size": Field(_BATCH),
     "train.microbatch": Field(NumberOrAuto(Number(0, 2**20, is_whole=True)), Role.ROUNDING),

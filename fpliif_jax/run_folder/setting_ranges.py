@@ -102,12 +102,15 @@ class NumberOrAuto:
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    """One or more names; `values`, if not empty, are those there are."""
+    """One or more names; `values`, if not empty, are those there are. None is allowed where it is optional."""
 
     values: tuple[str, ...] = ()
+    is_optional: bool = False
 
     def problem(self, value: Any) -> str | None:
         """As `Number.problem`."""
+        if value is None and self.is_optional:
+            return None
         if not isinstance(value, list | tuple) or not value:
             return "must be one or more names in brackets"
         if any(

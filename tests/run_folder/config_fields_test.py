@@ -29,7 +29,7 @@ ROUNDING = {"model.query_chunk", "model.remat", "train.microbatch", "determinist
 SEEDS = {"seed", "seeds.initialisation", "seeds.data_order", "seeds.augmentation"}
 DRAWING = {
     f"data.synthetic.{name}"
-    for name in ("num_train", "num_val", "num_test", "image_size", "seed", "style")
+    for name in ("num_train", "num_val", "num_test", "image_size", "seed", "style", "without")
 }
 
 

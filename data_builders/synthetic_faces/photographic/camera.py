@@ -8,6 +8,11 @@ from PIL import Image, ImageFilter
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 
 
+def as_painted(canvas: Canvas) -> np.ndarray:
+    """The picture without a camera, uint8 [size, size, 3]."""
+    return np.rint(255 * np.clip(canvas.colour, 0, 1)).astype(np.uint8)
+
+
 def photograph(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     """The picture, uint8 [size, size, 3]. The noise of each pixel is drawn last."""
     size = canvas.size

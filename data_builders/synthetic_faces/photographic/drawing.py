@@ -1,5 +1,7 @@
 """One drawn face of this style: the layers in order."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from fpliif_jax.data_builders.synthetic_faces import classes
@@ -22,7 +24,7 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.body import (
     draw_neck,
     texture_cloth,
 )
-from fpliif_jax.data_builders.synthetic_faces.photographic.camera import photograph
+from fpliif_jax.data_builders.synthetic_faces.photographic.camera import as_painted, photograph
 from fpliif_jax.data_builders.synthetic_faces.photographic.eyes import draw_brows, draw_eyes
 from fpliif_jax.data_builders.synthetic_faces.photographic.hair import Hair
 from fpliif_jax.data_builders.synthetic_faces.photographic.nose_and_mouth import (
@@ -36,11 +38,18 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.skin import (
     draw_face_skin,
     skin_colours,
 )
+from fpliif_jax.data_builders.synthetic_faces.photographic.without import (
+    BACKGROUND,
+    CAMERA,
+    changed,
+)
 
 
-def draw_photographic_face(rng: np.random.Generator, image_size: int) -> Face:
-    """Draws one face of `image_size` pixels a side; `rng` alone decides what it shows."""
-    person = sample_photographic_person(rng)
+def draw_photographic_face(
+    rng: np.random.Generator, image_size: int, without: Collection[str] = ()
+) -> Face:
+    """Draws one face of `image_size` pixels a side; `rng` decides what it shows, but for the parts it is `without`."""
+    person = changed(sample_photographic_person(rng), without)
     canvas = Canvas(image_size)
     x, y = person.centre
     pose = HeadPose(
@@ -55,6 +64,8 @@ def draw_photographic_face(rng: np.random.Generator, image_size: int) -> Face:
     hair = Hair(canvas, pose, person, rng)
 
     draw_background(canvas, rng)
+    if BACKGROUND in without:
+        canvas.colour[:] = canvas.colour.mean((0, 1))
     hair.draw_back()
     draw_neck(canvas, pose, person, outline)
     draw_clothes(canvas, pose, person, rng)
@@ -77,7 +88,7 @@ def draw_photographic_face(rng: np.random.Generator, image_size: int) -> Face:
     if person.occluder:
         draw_occluder(canvas, pose, person, rng)
     return Face(
-        image=photograph(canvas, rng),
+        image=as_painted(canvas) if CAMERA in without else photograph(canvas, rng),
         label_map=canvas.label_map,
         lapa_label_map=canvas.lapa_label_map,
         landmarks=landmarks(person, pose, outline, shapes.brow_line, shapes.nose_outline),

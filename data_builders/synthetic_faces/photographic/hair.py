@@ -80,7 +80,9 @@ class Hair:
         cover = Patch(*box, mask.astype(np.float32) / 255)
         if casts:
             self._cast_shadow(cover, mask)
-        shade = np.float32(light) * (1 + np.float32(0.9) * (tone.astype(np.float32) / 128 - 1))
+        shade = np.float32(light) * (
+            1 + np.float32(0.9 * person.hair_grain) * (tone.astype(np.float32) / 128 - 1)
+        )
         strands = np.clip(cover.of(self.strands) * shade[..., None], 0.005, 1)
         canvas.paint(cover, strands, 0.85 if person.hair_style == "buzz" else 1.0)
         canvas.mark(cover, classes.HAIR)

@@ -47,6 +47,7 @@ class PhotographicPerson(Person):
     iris_size: float  # radius
     lashes: float
     age: float
+    skin_grain: float  # folds and pores
     blotches: float  # of the skin
     freckles: float
     shine: float
@@ -54,6 +55,7 @@ class PhotographicPerson(Person):
     key: np.ndarray  # colour of the lamp
     fill: np.ndarray  # colour of the ambient light
     rim: float  # light from behind; its sign is the side
+    hair_grain: float  # how much locks and strands differ in tone
     hair_streak: np.ndarray
     hair_streaks: float
     hair_fall: float  # volume of long hair beside the face, units
@@ -220,6 +222,7 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
         iris_size=normal(0.066, 0.004, 0.056, 0.078),
         lashes=uniform(0.3, 0.8) if not makeup else uniform(0.6, 1.3),
         age=age,
+        skin_grain=1.0,
         blotches=uniform(0.01, 0.05),
         freckles=uniform(0.1, 0.5) if tone < 3 and happens(0.12) else 0.0,
         shine=uniform(0.02, 0.45) ** 1.2,
@@ -227,6 +230,7 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
         key=key,
         fill=np.array([1 - 0.6 * warmth, 1.0, 1 + 0.8 * warmth]) * rng.normal(1, 0.02, 3),
         rim=normal(0, 0.3, -0.7, 0.7) if happens(0.3) else 0.0,
+        hair_grain=1.0,
         hair_streak=streak,
         hair_streaks=uniform(0.1, 0.6) if feminine and happens(0.45) else 0.0,
         hair_fall=uniform(0.18, 0.85),

@@ -76,7 +76,7 @@ def _creased(height: np.ndarray, person: PhotographicPerson, pose: HeadPose) -> 
         cells = (pose.turned_on_face(line) - (x[0], y[0])) * CELLS_PER_UNIT
         draw.line(cells.ravel().tolist(), fill=int(255 * min(depth, 1)), width=2)
     creases = np.asarray(image.filter(ImageFilter.GaussianBlur(1.1)), np.float32) / 255
-    return height - 0.030 * creases
+    return height - 0.030 * person.skin_grain * creases
 
 
 def _cast_shadow(height: np.ndarray, light: tuple[float, float, float]) -> np.ndarray:
@@ -138,7 +138,7 @@ def skin_colours(
         plane = skin[channel] * lit ** np.float32(depth) * (1 + np.float32(share) * mottle)
         plane += shine * key[channel] * sheen
         field[..., channel] = on_canvas(plane + rim, pose, (right, bottom))
-    field *= (1 + np.float32(0.016) * pores)[..., None]
+    field *= (1 + np.float32(0.016 * person.skin_grain) * pores)[..., None]
     return np.clip(field, 0, 1, out=field)
 
 

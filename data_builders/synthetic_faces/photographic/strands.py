@@ -38,6 +38,7 @@ def strand_colours(
         streaks = np.clip(tables[2][(lane * 34 + 500).astype(np.int32) & 2047], 0, 1)
     facing = _facing(person, pose, size)[::2, ::2]
     lit = np.float32(person.ambient * 0.8) + np.float32(1.1 - person.ambient * 0.85) * facing
+    strands *= np.float32(person.hair_grain)
     lit *= 1 + strands
     # A band of light around the crown, 1 in its middle and 0 half a unit off it.
     band = np.maximum(1 - np.square((distance - np.float32(0.75)) * 2), np.float32(0))
