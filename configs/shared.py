@@ -69,6 +69,11 @@ def get_config() -> ml_collections.ConfigDict:
     evaluation.batch_size = 16
     evaluation.splits = ("test",)  # a missing one is replaced by validation, and the results say so
     evaluation.checkpoints = ("best", "last")
+    # another set to score on, whose labels make its classes the run's own, as data.labels; None: the run's own set
+    evaluation.dataset = config_dict.placeholder(str)
+    evaluation.labels = config_dict.placeholder(str)
+    evaluation.manual_dir = config_dict.placeholder(str)
+    evaluation.data_dir = config_dict.placeholder(str)
     evaluation.num_pictures = 8  # examples drawn in predictions.png; 0: neither it nor examples.npz
 
     study = config.study = ml_collections.ConfigDict()

@@ -54,6 +54,11 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
                         f"config.{field} is {kind!r}; it must be 'best', 'last' or 'after_STAGE'"
                     )
         dataset.check_settings(config.data)
+        if config.eval.get("labels") is not None and config.eval.get("dataset") is None:
+            raise ValueError(
+                f"config.eval.labels is {config.eval.labels!r}, and config.eval.dataset names no set; the run's own "
+                "has config.data.labels"
+            )
         _check_framing(config)
         make_optimizer(config.train, 0.0, steps_per_epoch=1)
         _try_preprocessing(config.data)
@@ -70,7 +75,7 @@ def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
     """
     num_classes, names = config.model.num_classes, dataset.class_names
     try:
-        renamed_labels.class_table(config.data.labels, dataset.metadata.class_names)
+        renamed_labels.class_table(dataset.config.labels, dataset.metadata.class_names)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     if num_classes != len(names):

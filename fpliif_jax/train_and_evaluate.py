@@ -17,7 +17,7 @@ from absl import logging
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
-from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.dataset import load_datasets
 from fpliif_jax.data_builders.errors import USER_ERRORS
 from fpliif_jax.devices import parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
@@ -160,15 +160,16 @@ def run(
     weights = read_given() if read_given is not None else None
     if mode == "eval" and weights is None:
         checkpoints_to_evaluate(config, workdir)  # so that a wrong folder ends at once
-    dataset = load_dataset(config.data)
-    check_classes(config, dataset)
+    trained_on, scored_on = load_datasets(config, trains=mode != "eval")
+    check_classes(config, trained_on)
+    check_classes(config, scored_on)
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir, parallel.is_main_process()):
-        is_trained = mode == "eval" or loop.train(config, workdir, dataset, stop)
+        is_trained = mode == "eval" or loop.train(config, workdir, trained_on, stop)
         # Several processes do what they have agreed on: a signal may have reached one of them alone.
         if not is_trained or (stop.requested and jax.process_count() == 1):
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
         elif mode != "train":
-            results = evaluate(config, workdir, dataset, weights)
+            results = evaluate(config, workdir, scored_on, weights)
             if parallel.is_main_process():
                 print(f"{table(results)}\n{workdir / 'results.json'}")

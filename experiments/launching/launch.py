@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import ml_collections
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.dataset import evaluation_data, load_dataset
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import local, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
@@ -51,9 +51,8 @@ def start(
     folder = pathlib.Path(study.folder)
     run_record.check_workdir(folder)
     if not all(job.is_finished for job in jobs):
-        for data in {
-            config.data.to_json(sort_keys=True): config.data for config in configs
-        }.values():
+        sets = [data for config in configs for data in (evaluation_data(config), config.data)]
+        for data in {data.to_json(sort_keys=True): data for data in sets}.values():
             load_dataset(data)
     write_study(folder, study)
     if flags.launcher == "slurm":

@@ -12,7 +12,7 @@ from absl import logging
 
 from fpliif_jax import systems
 from fpliif_jax.commands.interruption import Interruption
-from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.dataset import load_datasets
 from fpliif_jax.evaluation.results import table
 from fpliif_jax.experiments.pytorch import evaluation, loop
 from fpliif_jax.preflight import (
@@ -70,14 +70,15 @@ def run(
 ) -> None:
     """Prepares the data, trains and evaluates."""
     run_record.check_workdir(workdir)
-    dataset = load_dataset(config.data)
-    check_classes(config, dataset)
+    trained_on, scored_on = load_datasets(config, trains=True)
+    check_classes(config, trained_on)
+    check_classes(config, scored_on)
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir):
-        if not loop.train(config, workdir, dataset, device, stop) or stop.requested:
+        if not loop.train(config, workdir, trained_on, device, stop) or stop.requested:
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
             return
-        results = evaluation.evaluate_run(config, workdir, dataset, device)
+        results = evaluation.evaluate_run(config, workdir, scored_on, device)
         print(f"{table(results)}\n{workdir / 'results.json'}")
 
 

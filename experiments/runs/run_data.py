@@ -66,7 +66,8 @@ def labels_digests(dataset: dict[str, Any]) -> dict[str, str | None] | None:
 
 def is_drawn(config: dict[str, Any], dataset: dict[str, Any]) -> bool:
     """Whether faces are drawn: by the record of the prepared set, or, in older runs, by the config."""
-    return bool(dataset.get("drawn") or config["data"].get("synthetic", {}).get("num_train"))
+    drawn = dataset.get("drawn")
+    return bool(config["data"].get("synthetic", {}).get("num_train")) if drawn is None else drawn
 
 
 def short(digest: str | None) -> str:

@@ -211,7 +211,7 @@ def _check_config_is_of(results: dict[str, Any], name: str) -> None:
     for field, stated in (
         ("seed", config["seed"]),
         ("model", config["model"]["name"]),
-        ("dataset.name", config["data"]["name"]),
+        ("dataset.name", config["eval"].get("dataset") or config["data"]["name"]),
     ):
         own = results["dataset"]["name"] if field == "dataset.name" else results[field]
         _require(own == stated, name, f"{field} is {own!r}, its config has {stated!r}")

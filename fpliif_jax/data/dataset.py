@@ -189,6 +189,38 @@ def load_dataset(config: ml_collections.ConfigDict) -> Dataset:
     return dataset
 
 
+def load_datasets(config: ml_collections.ConfigDict, trains: bool) -> tuple[Dataset, Dataset]:
+    """The data set that a run is trained on and the one that it is scored on, mostly the same; see `load_dataset`.
+
+    Args:
+      config: of the run.
+      trains: False where nothing is trained: then both are the one that is scored on.
+    """
+    scored_on = evaluation_data(config)
+    scored = load_dataset(scored_on)
+    trained = load_dataset(config.data) if trains and scored_on is not config.data else scored
+    return trained, scored
+
+
+def evaluation_data(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """config.data of the set that a run is scored on: its own, or that of config.eval.dataset.
+
+    The other set has its official split and its default profile, and is framed and resized as the run's own.
+    """
+    if config.eval.get("dataset") is None:  # which earlier configs do not have
+        return config.data
+    data = config.data.copy_and_resolve_references()
+    own = {
+        "labels": config.eval.labels or "all",
+        "builder_config": "default",
+        "name": config.eval.dataset,
+    }
+    places = {"manual_dir": config.eval.manual_dir, "data_dir": config.eval.data_dir}
+    data.update(own | places | {"split": "official", "split_counts": None, "train_subset": 0})
+    data.synthetic.num_train = 0
+    return data
+
+
 def check_settings(config: ml_collections.ConfigDict) -> None:
     """Checks how images are framed, named and divided.
 

@@ -110,6 +110,10 @@ def evaluate_models(
       DataError: there is no split to evaluate.
     """
     protocols, class_names, notes = parse_protocols(config), dataset.class_names, list(facts.notes)
+    if config.eval.get("dataset") is not None:
+        notes.append(
+            f"scored on {dataset.metadata.name}, not on the data of its config, {config.data.name}"
+        )
     splits = {
         name: load_split(dataset, name, label_sizes(protocols))
         for name in _splits_to_evaluate(config, dataset, notes)

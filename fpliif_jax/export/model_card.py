@@ -172,7 +172,9 @@ def _results(chosen: ChosenModel) -> dict[str, Any] | None:
     try:
         synthetic = results.get("config", {}).get("data", {}).get("synthetic", {})
         dataset = results["dataset"]
-        is_drawn = bool(dataset.get("drawn") or synthetic.get("num_train"))  # older runs: by config
+        is_drawn = dataset.get("drawn")
+        if is_drawn is None:  # older runs: by config
+            is_drawn = bool(synthetic.get("num_train"))
         scored = {
             "dataset": {"name": one_line(dataset["name"]), "drawn": is_drawn},
             "evaluations": [

@@ -36,7 +36,7 @@ class Role(enum.Enum):
     COST = "time and memory alone: the bits are the same"
     SEED = "what varies between the runs of a group"
     SCORING = "how predictions are scored"
-    PROTOCOL = "what is scored: which checkpoints, on which splits, at which sizes"
+    PROTOCOL = "what is scored: which checkpoints, on which data and splits, at which sizes"
     RECORD = "how often is written down how far a run is"
     DISPLAY = "what is shown"
     PLACE = "where things lie on this machine"
@@ -74,6 +74,7 @@ _DTYPE = Choice(("float32", "bfloat16"))
 _SWITCH = Anything("a switch: true or false, as the command line sees to")
 _PATH = Anything("a path: looked up, and named, when it is used")
 _ACTIVATION = Choice(("relu", "tanh"), is_optional=True)
+_LABELS = ("all", "facial_parts", "lapa")
 _FACTORS = Numbers(Number(0, 1_000), 2, is_interval=True)
 
 FIELDS: dict[str, Field] = {
@@ -95,7 +96,7 @@ FIELDS: dict[str, Field] = {
     "data.framing": Field(Choice(canvas.FRAMINGS)),
     "data.bicubic": Field(Choice(resize.BICUBIC_FILTERS)),
     "data.label_resize": Field(Choice(resize.LABEL_METHODS)),
-    "data.labels": Field(Choice(("all", "facial_parts", "lapa"))),
+    "data.labels": Field(Choice(_LABELS)),
     "data.split": Field(Choice(("official", "random", "first"))),
     "data.split_counts": Field(Numbers(_COUNT_OR_0, 3, is_optional=True)),
     "data.split_fractions": Field(Numbers(Number(0, 1), 3)),
@@ -137,6 +138,10 @@ FIELDS: dict[str, Field] = {
     "eval.splits": Field(Names(("train", "validation", "test")), Role.PROTOCOL),
     "eval.checkpoints": Field(Names(), Role.PROTOCOL),
     "eval.rows": Field(Names(), Role.PROTOCOL),
+    "eval.dataset": Field(Choice(data_builders.NAMES, is_optional=True), Role.PROTOCOL),
+    "eval.labels": Field(Choice(_LABELS, is_optional=True), Role.PROTOCOL),
+    "eval.manual_dir": Field(_PATH, Role.PLACE),
+    "eval.data_dir": Field(_PATH, Role.PLACE),
     "eval.upsampling": Field(Choice(("logits", "labels")), Role.SCORING),
     "eval.num_pictures": Field(Number(0, 10_000, is_whole=True), Role.DISPLAY),
     "study.equivalence_margin": Field(Number(0, 100, is_above=True), Role.MARGIN),

@@ -21,10 +21,10 @@ NAMES = sorted(
     for path in pathlib.Path(configs.__file__).parent.glob("*.py")
     if path.stem not in ("__init__", "shared")
 )
-PLACES = {"data.manual_dir", "data.data_dir", "data.cache_dir"}
+PLACES = {"data.manual_dir", "data.data_dir", "data.cache_dir", "eval.manual_dir", "eval.data_dir"}
 COSTS = {"data.num_workers", "eval.batch_size"}
 RECORDS = {"train.log_every_steps", "train.checkpoint_every_epochs"}
-PROTOCOLS = {"eval.rows", "eval.checkpoints", "eval.splits"}
+PROTOCOLS = {"eval.rows", "eval.checkpoints", "eval.splits", "eval.dataset", "eval.labels"}
 ROUNDING = {"model.query_chunk", "model.remat", "train.microbatch", "deterministic"}
 SEEDS = {"seed", "seeds.initialisation", "seeds.data_order", "seeds.augmentation"}
 DRAWING = {

@@ -36,6 +36,8 @@ LEAVE_RESULTS_AS_THEY_ARE = {
     "data.manual_dir",
     "data.data_dir",
     "data.cache_dir",
+    "eval.manual_dir",
+    "eval.data_dir",
     "data.num_workers",
     "eval.batch_size",
     "eval.num_pictures",
