@@ -180,8 +180,11 @@ def _few_steps(variant: Variant, scale: str) -> dict[str, Any]:
     config = flatten_config(command_line.config_of(as_arguments(variant.config, fields)).to_dict())
     # One epoch in each stage of those that have a number of their own.
     fields |= {field: 1 for field in config if field.endswith(".epochs") and config[field]}
+    few = _FEW_BATCHES * config["train.batch_size"]
+    if config["data.synthetic.num_train"] > few:
+        fields["data.synthetic.num_train"] = few
     return fields | {
-        "data.train_subset": _FEW_BATCHES * config["train.batch_size"],
+        "data.train_subset": few,
         "train.log_every_steps": 1,
         "eval.num_pictures": 2,
     }

@@ -168,6 +168,7 @@ def test_the_packages_own_plans_state_what_they_expect() -> None:
         "photographs_stn_icnn",
         "window_drift",
         "fine_tuning",
+        "drawings",
         "rounding",
     }
     for plan in plans.values():
