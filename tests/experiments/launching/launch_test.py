@@ -278,8 +278,10 @@ def test_settings_may_name_the_seed_of_a_single_source_but_not_the_seed_itself()
 def test_all_data_sets_of_a_study_are_prepared_once(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also those that have the same name."""
+    """Also those that have the same name, and those that runs are only scored on."""
     configs = [tiny_config(manual_dir, tmp_path) for manual_dir in ("a", "b", "a")]
+    for config in configs:
+        config.eval.dataset, config.eval.manual_dir = "celebamask_hq", "photographs"
     prepared: list[str] = []
     monkeypatch.setattr(launch, "load_dataset", lambda data: prepared.append(data.manual_dir))
     monkeypatch.setattr(launch, "write_study", lambda *_: None)
@@ -288,7 +290,7 @@ def test_all_data_sets_of_a_study_are_prepared_once(
     options.add_options(parser)
     study = types.SimpleNamespace(folder=tmp_path)
     launch.start([_job(tmp_path, "a", ("fail",))], parser.parse_args([]), study, configs)
-    assert sorted(prepared) == ["a", "b"]
+    assert sorted(prepared) == ["a", "b", "photographs"]
 
 
 def test_a_signal_that_ended_a_step_is_named(tmp_path: pathlib.Path) -> None:
