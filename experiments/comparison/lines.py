@@ -89,13 +89,11 @@ class Line:
         if self.config["model"]["name"] == ELSEWHERE:
             return ["of another system's label maps nothing but these is known"]
         if self.variant is None:
-            return list(filter(None, ("the papers have no such experiment", self.plan_obstacle)))
+            none = "the papers have no such experiment"
+            return list(filter(None, (none, self._training_obstacle, self.plan_obstacle)))
         reasons = deviations.obstacles(self.config, self.dataset, self.deviations(), self.variant)
-        environment = self._recorded.environment or {}
-        if environment.get("data_drawn") and not self.dataset.get("drawn"):
-            reasons.append("trained on drawn faces")
-        elif self.data.is_of_other_data:
-            reasons.append("trained on other data than scored on")
+        if self._training_obstacle:
+            reasons.append(self._training_obstacle)
         main = self.measured.main
         if main is not None and main.split != "test":
             reasons.append(f"scored on the {main.split} split, not on the test split")
@@ -104,6 +102,13 @@ class Line:
         if self.plan_obstacle:
             reasons.append(self.plan_obstacle)
         return reasons
+
+    @property
+    def _training_obstacle(self) -> str | None:
+        environment = self._recorded.environment or {}
+        if environment.get("data_drawn") and not self.dataset.get("drawn"):
+            return "trained on drawn faces"
+        return "trained on other data than scored on" if self.data.is_of_other_data else None
 
     def judged(self, values: Mapping[int, float]) -> list[float]:
         """Of values by seed those that verdicts rest on: runs that were added to a plan later are shown alone."""

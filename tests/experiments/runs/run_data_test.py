@@ -109,6 +109,15 @@ def test_what_is_recorded_may_forbid_a_verdict(
     assert _verdicts(study) == {"not comparable"}
 
 
+def test_what_runs_of_no_paper_were_trained_on_is_told(tmp_path: pathlib.Path) -> None:
+    config = config_of()
+    config["data"]["name"] = "own_data"
+    environment = _environment() | {"data_drawn": True}
+    write_seeds(tmp_path, config, NEAR, dataset=_data(name="own_data"), environment=environment)
+    reasons = _study(tmp_path)["groups"][0]["reasons"]
+    assert reasons == ["the papers have no such experiment", "trained on drawn faces"]
+
+
 def test_the_same_label_maps_from_other_files_are_no_other_data(tmp_path: pathlib.Path) -> None:
     environment = _environment(data_fingerprint="e" * 64)
     write_seeds(tmp_path, config_of(), NEAR, dataset=_data(), environment=environment)
