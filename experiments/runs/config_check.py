@@ -8,6 +8,8 @@ import ml_collections
 from fpliif_jax import systems
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.json_values import is_integer, is_measure, is_text
+from fpliif_jax.run_folder.config_fields import FIELDS
+from fpliif_jax.run_folder.setting_ranges import Names
 
 _MOST_ITEMS = 100  # of a list in a config
 _KINDS = {
@@ -65,12 +67,17 @@ def _check_group(
             continue
         kind = defaults.get_type(field)
         if kind is tuple:
-            element = type(default[0])
+            element = type(default[0]) if default else _element_of_optional(full)
             fits = isinstance(value, list) and len(value) <= _MOST_ITEMS
             if not (fits and all(_fits(one, element) for one in value)):
                 raise UnreadableError(f"{name}: {full} is not a list, each {_KINDS[element]}")
         elif not _fits(value, kind):
             raise UnreadableError(f"{name}: {full} is not {_KINDS[kind]}")
+
+
+def _element_of_optional(field: str) -> type:
+    """Of what a list is whose default is none: names or whole numbers."""
+    return str if isinstance(FIELDS[field].rule, Names) else int
 
 
 def _fits(value: Any, kind: type) -> bool:

@@ -109,6 +109,26 @@ def test_what_is_recorded_may_forbid_a_verdict(
     assert _verdicts(study) == {"not comparable"}
 
 
+@pytest.mark.parametrize(
+    ("group", "field", "value", "status"),
+    [
+        ("synthetic", "without", ["camera", "pose"], "finished"),
+        ("synthetic", "without", [1], "broken"),
+        (None, "split_counts", [3, 2, 1], "finished"),
+        (None, "split_counts", ["three"], "broken"),
+    ],
+)
+def test_lists_that_are_none_by_default_are_read_and_checked(
+    tmp_path: pathlib.Path, group: str | None, field: str, value: list, status: str
+) -> None:
+    config = config_of()
+    data = config["data"].setdefault(group, {}) if group else config["data"]
+    data[field] = value
+    write_run(tmp_path / "seed0", config, {"256": 92.4})
+    (run,) = runs.read_runs(tmp_path)
+    assert run.status == status, run.problem
+
+
 def test_what_runs_of_no_paper_were_trained_on_is_told(tmp_path: pathlib.Path) -> None:
     config = config_of()
     config["data"]["name"] = "own_data"
