@@ -46,8 +46,8 @@ def test_every_command_is_tried_where_the_wheel_is_installed() -> None:
 
 
 def test_all_workflows_are_checked_by_each_program_that_is_pinned_for_it() -> None:
-    install = "pip install --quiet -r requirements-workflows.txt"
-    before, after = (ROOT / ".ci/run").read_text("utf-8").split(f"\n{install}\n")
+    install = "pip install --quiet -r requirements-workflows.txt "
+    before, after = (ROOT / ".ci/run").read_text("utf-8").split(f"\n{install}")
     commands = [line.split() for line in after.splitlines() if ".github/workflows" in line]
     own = (ROOT / "requirements-workflows.txt").read_text("utf-8").split("\n\n")[0]
     assert sorted(words[0] for words in commands) == re.findall(r"^([\w.-]+)==[\d.]+$", own, re.M)
