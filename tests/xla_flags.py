@@ -8,14 +8,15 @@ _QUICK = ["--xla_llvm_disable_expensive_passes=true", "--xla_backend_optimizatio
 if importlib.metadata.version("jaxlib").startswith(
     "0.10."
 ):  # later ones end at a flag that they do not know
-    _QUICK.append("--xla_cpu_use_fusion_emitters=false")
+    _QUICK += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
 
 
 def xla_flags(devices: int | None = None) -> str:
     """Value of XLA_FLAGS for a process with that many virtual devices, None for the one there is.
 
     Tests compile large programs and call them a few times. So LLVM optimises nothing, and XLA writes its code without
-    MLIR, which takes a fifth of the time, unless the person says something else of it.
+    MLIR, which takes a fifth of the time, and in one piece, as several tests share the cores; unless the person says
+    something else of it.
     """
     flags = [
         flag for flag in os.environ.get("XLA_FLAGS", "").split() if not flag.startswith(_DEVICES)

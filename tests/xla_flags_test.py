@@ -11,9 +11,10 @@ QUICK = (
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_backend_optimization_level=0",
     "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
 )
-if not importlib.metadata.version("jaxlib").startswith("0.10."):  # others may not know this flag
-    QUICK = QUICK[:-1]
+if not importlib.metadata.version("jaxlib").startswith("0.10."):  # others may not know these flags
+    QUICK = QUICK[:-2]
 
 
 def test_only_the_number_of_devices_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +23,7 @@ def test_only_the_number_of_devices_is_replaced(monkeypatch: pytest.MonkeyPatch)
     assert xla_flags() == " ".join([own, *QUICK[1:]])
     assert xla_flags(devices=2) == " ".join([own, *QUICK[1:], f"{DEVICES}2"])
     own += " --xla_backend_optimization_level=3 --xla_cpu_use_fusion_emitters=true"
+    own += " --xla_cpu_parallel_codegen_split_count=32"
     monkeypatch.setenv("XLA_FLAGS", own)
     assert xla_flags() == own
 
