@@ -32,29 +32,31 @@ from tqdm import tqdm
 
 from fpliif_jax.data_builders import synthetic_faces
 
-# Files that take more than 25 seconds of one core, the longest first: no process is left alone with one at the end.
+# Files that take more than 15 seconds of one core, the longest first: no process is left alone with one at the end.
 _FIRST = (
     "systems/stn_icnn/training_test",
     "experiments/benchmark/benchmark_test",
     "training/several_processes_test",
     "systems/stn_icnn/stages_test",
-    "training/loop_test",
     "interop/torch_checkpoint_test",
-    "systems/fp_liif/model_test",
     "systems/stn_icnn/model_test",
+    "training/loop_test",
     "experiments/pytorch/train_test",
     "experiments/pytorch/parity_test",
-    "training/fitting_test",
-    "systems/stn_icnn/celebamask_hq_official_test",
+    "systems/fp_liif/model_test",
     "configs_test",
-    "systems/stn_icnn/state_dict_test",
+    "systems/stn_icnn/celebamask_hq_official_test",
+    "experiments/comparison/planned_test",
+    "training/fitting_test",
     "main_test",
+    "export/export_test",
     "predict/face_parser_test",
     "predict/label_photos_test",
-    "experiments/runs/hostile_runs_test",
+    "systems/stn_icnn/state_dict_test",
     "experiments/plans/tables_test",
-    "experiments/multi_seed_test",
     "systems/stn_icnn/grid_transformer_test",
+    "experiments/runs/hostile_runs_test",
+    "experiments/multi_seed_test",
 )
 
 
