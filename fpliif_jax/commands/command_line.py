@@ -6,6 +6,7 @@ a misspelt argument need not wait for JAX.
 
 import argparse
 import contextlib
+import gc
 import os
 import pathlib
 import re
@@ -56,6 +57,9 @@ _REQUIREMENTS = {
     "torch": "requirements-test.txt",
     "video": "requirements-test.txt",
 }
+# The garbage collector looks for cycles after this many new objects, not Python's 700: importing and tracing make
+# half a million that stay, and every search passes over them.
+_NEW_OBJECTS = 50_000
 _CONFIGS = pathlib.Path(configs.__file__).parent
 _DEFAULT_CONFIG = "synthetic"
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort"}
@@ -137,6 +141,7 @@ def run(
       *arguments: for it.
       interrupted: the line that Ctrl-C ends with.
     """
+    gc.set_threshold(_NEW_OBJECTS)
     try:
         return work(*arguments)
     except USER_ERRORS as error:

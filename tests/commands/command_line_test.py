@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import gc
 import pathlib
 import runpy
 import subprocess
@@ -219,6 +220,16 @@ def test_errors_of_a_person_are_one_line_and_bugs_are_not() -> None:
         command_line.run("experiments.report", end_with, KeyboardInterrupt())
     assert ended.value.code == 130
     assert command_line.run("experiments.report", lambda: 3) == 3
+
+
+def test_commands_look_for_cycles_of_objects_less_often_than_python() -> None:
+    """A start makes half a million objects that stay: each search of Python's own rhythm passes over them."""
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(700, *before[1:])
+        assert command_line.run("experiments.report", lambda: gc.get_threshold()[0]) > 10_000
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_experiments_of_the_package_have_names(
