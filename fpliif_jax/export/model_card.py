@@ -57,7 +57,8 @@ names = json.loads(session.get_modelmeta().custom_metadata_map["fpliif_jax"])["c
 """
 _ON_CANVAS = """`model.onnx` takes the photo in the middle of a black canvas, uint8 [{side}, {side}, 3], reduced by
 Pillow's bicubic filter where its longer side has more than {longest} pixels, and its height and width there. It gives
-the values [{side}, {side}, {classes}] of the classes on the canvas, the largest of which is the label.
+the values [{side}, {side}, {classes}] of the classes on the canvas, the largest of which is the label, and the
+windows that it looked into.
 
 ```python
 import json
@@ -75,7 +76,7 @@ top, left = ({side} - photo.height) // 2, ({side} - photo.width) // 2
 canvas = np.zeros(({side}, {side}, 3), np.uint8)
 canvas[top : top + photo.height, left : left + photo.width] = np.asarray(photo)
 size = np.array([photo.height, photo.width], np.int32)
-(probabilities,) = session.run(None, {{"canvas": canvas, "image_size": size}})
+(probabilities,) = session.run(["probabilities"], {{"canvas": canvas, "image_size": size}})
 labels = probabilities.argmax(-1)[top : top + photo.height, left : left + photo.width]
 names = json.loads(session.get_modelmeta().custom_metadata_map["fpliif_jax"])["class_names"]
 ```

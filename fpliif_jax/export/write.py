@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fpliif_jax import systems
-from fpliif_jax.export import model_card, network_files
+from fpliif_jax.export import float16_storage, model_card, network_files
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.interop.run_weights import metadata_of, write_model
 from fpliif_jax.pictures.colours import class_colours
@@ -61,14 +61,11 @@ def export(
             "--format=hub: the card's example resizes with Pillow, and this model was trained with "
             f"config.data.bicubic={bicubic!r}; use --format=onnx"
         )
-    if float16:
-        variables = network_files.rounded_to_float16(chosen.trained.variables)
-        trained = dataclasses.replace(chosen.trained, variables=variables)
-        chosen = chosen._replace(trained=trained)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     try:
-        lines = _write(chosen, file_format, pathlib.Path(folder), parts, float16)
+        make = _write_half if float16 else _write
+        lines = make(chosen, file_format, pathlib.Path(folder), parts)
         os.chmod(folder, 0o755)
         os.rename(folder, path)
     finally:
@@ -80,19 +77,28 @@ def metadata(chosen: ChosenModel) -> dict[str, Any]:
     """What a file says of its model: as a safetensors file of ours, and what labelling a photo needs."""
     trained = chosen.trained
     colours = class_colours(trained.class_names)
+    windows = systems.of(trained.config).windows
     return metadata_of(trained, chosen.checkpoint) | {
         "format_version": FORMAT_VERSION,
         "title": systems.of(trained.config).title,
         "image_size": trained.config.data.image_size,
         "bicubic": trained.config.data.bicubic,
         "colours": [f"#{bytes(colour.tolist()).hex()}" for colour in colours],
+        **({"windows": windows} if windows else {}),
     }
 
 
 def _write(
-    chosen: ChosenModel, file_format: str, folder: pathlib.Path, parts: bool, float16: bool
+    chosen: ChosenModel,
+    file_format: str,
+    folder: pathlib.Path,
+    parts: bool,
+    changes: float16_storage.Changes | None = None,
 ) -> list[str]:
-    text = json.dumps(metadata(chosen), ensure_ascii=False, sort_keys=True)
+    """Writes the files; `changes` are those of weights that are stored as float16."""
+    float16 = changes is not None
+    rounding = {"float16": changes._asdict()} if float16 else {}
+    text = json.dumps(metadata(chosen) | rounding, ensure_ascii=False, sort_keys=True)
     lines = []
     has_weights = systems.of(chosen.trained.config).to_torch is not None
     if file_format == "safetensors" or (file_format == "hub" and has_weights):
@@ -120,6 +126,20 @@ def _write(
     return lines
 
 
+def _write_half(
+    chosen: ChosenModel, file_format: str, folder: pathlib.Path, parts: bool
+) -> list[str]:
+    """As `_write`, with weights that float16 holds."""
+    variables = float16_storage.rounded_to_float16(chosen.trained.variables)
+    trained = dataclasses.replace(chosen.trained, variables=variables)
+    rounded = chosen._replace(trained=trained)
+    exact_network, network = (_networks(one, False)["model"] for one in (chosen, rounded))
+    changes = float16_storage.changes(exact_network, network)
+    lines = _write(rounded, file_format, folder, parts, changes)
+    lines[-1] += f"; {changes}"
+    return lines
+
+
 def _networks(chosen: ChosenModel, parts: bool) -> Mapping[str, NetworkFunction]:
     system = systems.of(chosen.trained.config)
     networks = system.make_network_functions(chosen.trained)
@@ -139,6 +159,8 @@ def _checked(
     call = make_call(path.read_bytes())
     found = network_files.differences(network, call, path.name)
     line = f"{path.name}: {len(content):,} bytes; largest difference from JAX {found.largest:.1e}, "
+    if found.rounding:
+        line += f"where rounding takes JAX itself {found.rounding:.1e} from the values of float64, "
     if network.takes_nearest:
         line += f"but for {found.others} positions where rounding decides which of two pixels is nearer, "
     if path.stem != "encoder":

@@ -29,6 +29,8 @@ class System:
       data: what config.data must say, {'framing': 'square'}.
       main_score: name of a data set -> (metric, class) that its paper compares there, as results.json has them.
       main_protocol: key of the protocol by which the paper compares; None where it is the first of a run.
+      windows: class ids that each window of the output 'windows' of its 'model' is for, see `make_network_functions`;
+        () where it has none.
       decodes_any_size: whether the network answers at any size that is asked for; else on the canvas it is fed.
       has_torch_twin: whether `experiments.pytorch` has it, too.
 
@@ -77,3 +79,4 @@ class System:
     to_torch: Callable[[Variables], dict[str, Any]] | None
     config_for_weights: str
     settings_of_weights: Callable[[Variables], Mapping[str, Any]] = lambda variables: {}
+    windows: tuple[tuple[int, ...], ...] = ()

@@ -21,7 +21,7 @@ from tiny_run import tiny_config
 from fpliif_jax import systems
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.export import __main__ as command
-from fpliif_jax.export import model_card, network_files, write
+from fpliif_jax.export import float16_storage, model_card, network_files, write
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.interop import read_weights
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
@@ -158,7 +158,7 @@ def test_encoder_and_decoder_are_the_model(folder: pathlib.Path, tmp_path: pathl
 def test_float16_halves_the_weights_and_rounds_them_alone(
     folder: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    write.export(chosen(), "onnx", tmp_path / "half", parts=False, float16=True)
+    (line,) = write.export(chosen(), "onnx", tmp_path / "half", parts=False, float16=True)
     half, whole = (onnx.load(path / "model.onnx") for path in (tmp_path / "half", folder))
 
     def size(model: onnx.ModelProto) -> int:
@@ -169,8 +169,14 @@ def test_float16_halves_the_weights_and_rounds_them_alone(
         one.type.tensor_type.elem_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8)
         for one in (*half.graph.input, *half.graph.output)
     )
+    (entry,) = half.metadata_props
+    told = json.loads(entry.value)["float16"]
+    assert told["labels"] == sum(height * width for height, width in FEW_SIZES)
+    assert 0 < told["largest_difference"] < 0.1 and told["labels_changed"] <= told["labels"]
+    assert f"changes {told['labels_changed']:,} of {told['labels']:,} labels" in line
+    assert "float16" not in json.loads(whole.metadata_props[0].value)
     rounded = chosen()
-    variables = network_files.rounded_to_float16(rounded.trained.variables)
+    variables = float16_storage.rounded_to_float16(rounded.trained.variables)
     rounded = rounded._replace(trained=dataclasses.replace(rounded.trained, variables=variables))
     photo = np.full((32, 32, 3), 90, np.uint8)
     y = x = np.linspace(-1, 1, 9, dtype=np.float32)
@@ -178,7 +184,7 @@ def test_float16_halves_the_weights_and_rounds_them_alone(
     (logits,) = session.run(None, {"photo": photo, "y": y, "x": x})
     np.testing.assert_allclose(logits, query_logits(rounded, photo, y, x), rtol=0, atol=1e-4)
     with pytest.raises(ExportError, match="--float16: some weights are beyond its range"):
-        network_files.rounded_to_float16({"kernel": np.float32([1e6])})
+        float16_storage.rounded_to_float16({"kernel": np.float32([1e6])})
 
 
 def test_stn_icnn_as_stablehlo_and_not_in_parts(tmp_path: pathlib.Path) -> None:
@@ -188,7 +194,8 @@ def test_stn_icnn_as_stablehlo_and_not_in_parts(tmp_path: pathlib.Path) -> None:
     network = systems.of(model.trained.config).make_network_functions(model.trained)["model"]
     exported = jax.export.deserialize(bytearray(network_files.stablehlo_bytes(network)))
     assert [aval.shape for aval in exported.in_avals] == [(48, 48, 3), (2,)]
-    assert [aval.dtype for aval in exported.out_avals] == [np.float32]
+    assert [aval.shape for aval in exported.out_avals] == [(48, 48, 9), (6, 4)]
+    assert {aval.dtype for aval in exported.out_avals} == {np.dtype(np.float32)}
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,6 +6,8 @@ import runpy
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import untrained_models
@@ -14,7 +16,7 @@ from needs_onnx import onnx
 from PIL import Image
 
 from fpliif_jax import FaceParser, systems
-from fpliif_jax.export import network_files, write
+from fpliif_jax.export import float16_storage, network_files, write
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.network_function import NetworkFunction
@@ -56,7 +58,7 @@ def test_values_are_those_of_jax(changes: dict[str, Any]) -> None:
     network = network_of(trained, 1)
     content = network_files.onnx_bytes(network, "{}")
     found = network_files.differences(network, network_files.onnx_call(content), "model.onnx")
-    assert found.positions == CANVAS**2
+    assert found.positions == CANVAS**2  # of labels, not of windows
     assert found.differing <= found.positions // 1000 >= found.others
     operators = {node.op_type for node in onnx.load_from_string(content).graph.node}
     assert not operators & {"GridSample", "Loop", "Scan", "If", "Einsum"}
@@ -64,7 +66,7 @@ def test_values_are_those_of_jax(changes: dict[str, Any]) -> None:
 
 def test_float16_halves_the_weights_and_rounds_them_alone(trained: InferenceCheckpoint) -> None:
     """The values are those of a file of the rounded weights to the last bit: they are computed in float32."""
-    variables = network_files.rounded_to_float16(trained.variables)
+    variables = float16_storage.rounded_to_float16(trained.variables)
     network = network_of(dataclasses.replace(trained, variables=variables), 1)
     half, whole = (network_files.onnx_bytes(network, "{}", stores) for stores in (True, False))
     sizes = [
@@ -123,19 +125,23 @@ def test_the_example_without_this_package_labels_as_predict_does(
     assert (labels == expected).mean() > 0.99
 
 
-@pytest.mark.parametrize(("count", "is_far"), [(2, False), (3, True)])
-def test_few_positions_may_take_another_of_the_nearest_values(
-    trained: InferenceCheckpoint, count: int, is_far: bool
+@pytest.mark.parametrize(
+    ("count", "takes", "is_far"), [(2, "beside", False), (3, "beside", True), (1, "else", True)]
+)
+def test_few_positions_may_take_the_value_beside_them(
+    trained: InferenceCheckpoint, count: int, takes: str, is_far: bool
 ) -> None:
     """2 of 48² are less than one in a thousand, 3 are more."""
+    right = np.zeros((48, 48, 9), np.float32)
+    right[24:] = 1
 
     def call(canvas: np.ndarray, image_size: np.ndarray) -> list[np.ndarray]:
-        values = np.array(network.call(canvas, image_size)[0])
-        values.reshape(-1, 9)[:count] += 1
+        values = right.copy()
+        values[23, :count] = 1 if takes == "beside" else 0.5
         return [values]
 
     network = dataclasses.replace(
-        network_of(trained, 1), call=lambda *_: [np.zeros((48, 48, 9), "f")]
+        network_of(trained, 1), call=lambda *_: [jnp.asarray(right)], outputs=("probabilities",)
     )
     if is_far:
         with pytest.raises(ExportError, match="too far"):
@@ -145,3 +151,56 @@ def test_few_positions_may_take_another_of_the_nearest_values(
     strict = dataclasses.replace(network, takes_nearest=False)
     with pytest.raises(ExportError, match="too far"):
         network_files.differences(strict, call, "model.onnx")
+
+
+@pytest.mark.parametrize(("error", "is_far"), [(5e-4, False), (1e-2, True)])
+def test_a_file_may_be_as_far_from_jax_as_rounding_takes_jax_itself(
+    error: float, is_far: bool
+) -> None:
+    """float32 adds to 4096 in steps of 4.9e-4."""
+    values = np.linspace(0, 1, 90, dtype=np.float32).reshape(10, 9)
+    rounded = np.asarray((jnp.asarray(values) + 4096) - 4096)
+    assert network_files.TOLERANCE < np.abs(rounded - values).max() < 2.5e-4
+    spec = {"x": jax.ShapeDtypeStruct(values.shape, jnp.float32)}
+    network = NetworkFunction(
+        lambda x: [jax.lax.optimization_barrier(x + 4096) - 4096], spec, ("y",), [(values,)]
+    )
+
+    def call(x: np.ndarray) -> list[np.ndarray]:
+        return [rounded + np.float32(error)]
+
+    if is_far:
+        with pytest.raises(ExportError, match="too far"):
+            network_files.differences(network, call, "model.onnx")
+    else:
+        found = network_files.differences(network, call, "model.onnx")
+        assert found.rounding == np.abs(rounded - values.astype(np.float64)).max()
+
+
+def test_a_damaged_weight_is_noticed(trained: InferenceCheckpoint) -> None:
+    """One of a hundred of any convolution, as of a wrong stride or a wrong scale."""
+    network = network_of(trained, 1)
+    content = network_files.onnx_bytes(network, "{}")
+    names = [
+        node.input[1]
+        for node in onnx.load_from_string(content).graph.node
+        if node.op_type == "Conv"
+    ]
+    for name in names[:: len(names) // 3]:
+        model = onnx.load_from_string(content)
+        (kernel,) = (one for one in model.graph.initializer if one.name == name)
+        wrong = onnx.numpy_helper.to_array(kernel) * np.float32(1.1)
+        kernel.CopyFrom(onnx.numpy_helper.from_array(wrong, name))
+        with pytest.raises(ExportError, match="too far"):
+            call = network_files.onnx_call(model.SerializeToString())
+            network_files.differences(network, call, "model.onnx")
+
+
+def test_float16_labels_that_are_no_ties_count_as_changed() -> None:
+    right = np.float32([[1, 0], [0.5, 0.50001], [1, 0.9], [0, 1]])
+    other = np.float32([[0, 1], [0.50001, 0.5], [1, 0.8], [0, 1]])
+    exact, rounded = (
+        NetworkFunction(lambda values=values: [jnp.asarray(values)], {}, ("y",), [()])
+        for values in (right, other)
+    )
+    assert float16_storage.changes(exact, rounded) == (1, 1, 4, 1.0)

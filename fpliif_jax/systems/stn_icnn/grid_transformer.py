@@ -268,6 +268,31 @@ def centres_of_theta(theta: Array, side: int, form: str = "align_corners") -> Ar
     return _pixels(theta[..., ::-1, 2], side, form)
 
 
+def edges_of_theta(
+    theta: Array, size: int | Sequence[int], side: int, form: str = "align_corners"
+) -> Array:
+    """What windows cover: the outer edges of their outermost pixels, as `map_back` has them.
+
+    Args:
+      theta: float32 [B, N, 2, 3].
+      size: side of the crops, in pixels; or that of each of the N.
+      side: of the square canvas.
+      form: of θ.
+
+    Returns:
+      float32 [B, N, 4]: top, left, bottom and right, in pixels, 0 at the edge of the canvas.
+    """
+    scale, shift = (
+        jnp.stack([theta[..., 1, 1], theta[..., 0, 0]], -1),
+        jnp.stack([theta[..., 1, 2], theta[..., 0, 2]], -1),
+    )
+    if not _is_half_pixel(form):  # -1 and 1 are centres, half a pixel of the crop inside
+        sizes = np.broadcast_to(size, theta.shape[1])
+        scale = scale * jnp.asarray(sizes / np.maximum(sizes - 1, 1), jnp.float32)[None, :, None]
+    edges = [_pixels(shift + sign * jnp.abs(scale), side, form) + 0.5 for sign in (-1, 1)]
+    return jnp.concatenate(edges, axis=-1)
+
+
 def pixels_per_scale(side: int, form: str = "align_corners") -> int:
     """Pixels of a canvas's side from −1 to 1: a window with the scale s is s times as long."""
     return side if _is_half_pixel(form) else side - 1

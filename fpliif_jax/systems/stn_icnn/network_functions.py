@@ -9,7 +9,8 @@ import numpy as np
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.pixels import to_unit_range
-from fpliif_jax.systems.stn_icnn import framing, settings
+from fpliif_jax.systems.stn_icnn import framing, grid_transformer, settings
+from fpliif_jax.systems.stn_icnn.windows import crop_sizes
 
 Array = jax.Array
 
@@ -18,7 +19,8 @@ def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, Network
     """The network in float32, whatever it was trained in.
 
     'model': canvas uint8 [S, S, 3] with a photo in its middle, image_size int32 [2], its height and width there
-    -> probabilities float32 [S, S, C].
+    -> probabilities float32 [S, S, C], windows float32 [6, 4], what `grid_transformer.edges_of_theta` gives of the
+    parts' windows, in shares of the canvas's side.
     """
     resolved = settings.resolve(trained.config.model)
     with resolved.unlocked():
@@ -30,7 +32,10 @@ def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, Network
         pixels = to_unit_range(canvas[None])
         resized, shown = framing.coarse_view(pixels, image_size[None], resolved)
         outputs = model.apply(trained.variables, resized, pixels, shown)
-        return [jnp.squeeze(outputs["label_probabilities"], 0)]
+        windows = grid_transformer.edges_of_theta(
+            outputs["theta"], crop_sizes(resolved), side, resolved.theta_form
+        )
+        return [jnp.squeeze(outputs["label_probabilities"], 0), jnp.squeeze(windows, 0) / side]
 
     rng = np.random.default_rng(0)
     shares = ((1, 1), (0.75, 1), (1, 0.6), (0.5, 0.5), (0.8, 0.9), (0.3, 0.7))
@@ -45,6 +50,5 @@ def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, Network
         "canvas": jax.ShapeDtypeStruct((side, side, 3), jnp.uint8),
         "image_size": jax.ShapeDtypeStruct((2,), jnp.int32),
     }
-    return {
-        "model": NetworkFunction(label, inputs, ("probabilities",), examples, takes_nearest=True)
-    }
+    outputs = ("probabilities", "windows")
+    return {"model": NetworkFunction(label, inputs, outputs, examples, takes_nearest=True)}

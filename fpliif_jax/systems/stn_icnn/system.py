@@ -6,6 +6,7 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax.configs import stn_icnn
+from fpliif_jax.data.facial_parts import PART_LABELS
 from fpliif_jax.systems.stn_icnn import (
     exchange_format,
     labeller,
@@ -54,4 +55,5 @@ SYSTEM = System(
     to_torch=exchange_format.stn_icnn_to_torch,
     config_for_weights="stn_icnn_helen_official",
     settings_of_weights=exchange_format.settings_of_weights,
+    windows=PART_LABELS,
 )

@@ -312,6 +312,26 @@ def test_map_back_is_that_of_the_inverse_matrix(seed: int, form: str) -> None:
     np.testing.assert_allclose(np.asarray(found)[decided], expected[decided], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_edges_of_windows_are_those_of_the_pixels_that_map_back_covers(form: str) -> None:
+    theta = np.stack([window(scale, x, y) for scale, x, y in (
+        (0.2, -0.5, 0.1), (0.31, 0.7, -0.6), (-0.2, 0.3, 0.3), (0.1, 0, 0), (0.4, 0.1, 0.2), (0.15, -0.3, -0.7),
+    )])[None]  # fmt: skip
+    sizes, side = (9, 9, 9, 9, 9, 13), 64
+    ones = [
+        jnp.ones((1, size, size, 1 + len(own)))
+        for size, own in zip(sizes, PART_LABELS, strict=True)
+    ]
+    mapped = np.asarray(map_back(tuple(ones), jnp.asarray(theta), side, form))[0]
+    edges = np.asarray(grid_transformer.edges_of_theta(jnp.asarray(theta), sizes, side, form))[0]
+    centres = np.arange(side) + 0.5
+    for (top, left, bottom, right), own in zip(edges, PART_LABELS, strict=True):
+        rows, columns = (
+            (centres > first) & (centres < last) for first, last in ((top, bottom), (left, right))
+        )
+        np.testing.assert_array_equal(mapped[..., own[0]], rows[:, None] & columns)
+
+
 def test_overlapping_windows_multiply_their_backgrounds() -> None:
     probabilities = tuple(
         jnp.broadcast_to(jnp.asarray([0.5, *[0.5 / len(own)] * len(own)]), (1, 9, 9, 1 + len(own)))
