@@ -1,10 +1,11 @@
-"""Writes a page that labels photos in the browser, with a trained FP-LIIF.
+"""Writes a page that labels photos in the browser, with a trained model.
 
     python -m fpliif_jax.demo --weights=drawn --serve
     python -m fpliif_jax.demo --workdir=runs/synthetic/seed0 --output=demo
 
 The network runs in the page, by onnxruntime-web: a photo never leaves it, and once loaded it works without a network.
-A slider goes from labels of 32² to those of 1024², by the same weights, and the camera's picture can be labelled live.
+Of FP-LIIF, a slider goes from labels of 32² to those of 1024², by the same weights, and the camera's picture can be
+labelled live; of STN-iCNN, the six windows that it looks into are drawn over the photo.
 
 --output writes a folder for any static web server; a page of an earlier time is replaced, nothing else is. --serve
 shows it on this machine until Ctrl-C, with the headers that let it use several threads. onnxruntime-web is fetched by
@@ -44,7 +45,7 @@ def _work(flags: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="fpliif-demo-") as temporary:
         output = pathlib.Path(flags.output or f"{temporary}/page").expanduser()
         page_folder.check_place(output)
-        # First of all what can fail at once: a port in use, a model that has no such page, no npm.
+        # First of all what can fail at once: a port in use, no such model, no npm.
         server = None if flags.serve is None else serve.listen(flags.serve)
         chosen = trained_model.load(flags, shipped.DEFAULT)
         for line in build_page.build(chosen, output, flags.runtime):

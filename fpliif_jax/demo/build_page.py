@@ -1,40 +1,29 @@
 """Makes the files of a page: the page itself, the networks, what it says of them, drawn faces to try, the runtime."""
 
 import base64
-import dataclasses
 import importlib.resources
 import io
 import json
-import math
 import os
 import pathlib
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
 import fpliif_jax
-from fpliif_jax import systems
+from fpliif_jax.data.canvas import canvas_size
 from fpliif_jax.data_builders.synthetic_faces import draw_face
-from fpliif_jax.demo import page_folder, runtime, serve
-from fpliif_jax.demo.page_folder import PageError
+from fpliif_jax.demo import networks, page_folder, runtime, serve
 from fpliif_jax.export import write
 from fpliif_jax.predict.face_parser import FaceParser
-from fpliif_jax.systems.fp_liif.losses import apply_temperature
 from fpliif_jax.weights.trained_model import ChosenModel
 
-PARTS = ("encoder", "decoder")
 _FACES = (3, 4, 10)  # seeds of drawn faces, chosen by eye
 _FACE_SIZE = 512
 _CHECK_SIZE = 64  # of the label map of the first face that every browser is compared at
-# Of the network's side, those of the squares that it sees of live video where the whole would be too slow;
-# docs/demo.md says what they cost.
-_LIVE_SHARES = (3 / 4, 5 / 8, 1 / 2)
-_LATENT_CELL = 4  # pixels a side
 _SUFFIXES = (".css", ".html", ".js", ".svg", ".txt", ".webmanifest")
 
 
@@ -44,7 +33,7 @@ def build(
     """Makes a page and writes it.
 
     Args:
-      chosen: the model, an FP-LIIF.
+      chosen: the model.
       output: folder, see `page_folder.check_place`.
       archive: see `runtime.files`.
 
@@ -52,26 +41,16 @@ def build(
       lines that say what was made.
 
     Raises:
-      PageError: the model is no FP-LIIF.
       RuntimeArchiveError: see `runtime.files`.
       ExportError: the networks' files differ from JAX.
     """
-    check_model(chosen)
     runtime_files = runtime.files(archive)
     files = page_files()
     policy = serve.policy_of(files["index.html"].decode())
     files |= {f"runtime/{name}": content for name, content in runtime_files.items()}
-    with tempfile.TemporaryDirectory(prefix="fpliif-demo-") as temporary:
-        folder = pathlib.Path(temporary)
-        for side in network_sides(chosen):
-            parts = folder / str(side)
-            for line in write.export(
-                _seeing(chosen, side), "onnx", parts, parts=True, float16=False
-            ):
-                yield f"{side}²: {line.removeprefix(f'{parts}{os.sep}')}"
-            files |= {
-                f"model/{part}_{side}.onnx": (parts / f"{part}.onnx").read_bytes() for part in PARTS
-            }
+    for line, made in networks.files(chosen):
+        yield line
+        files |= made
     faces = [draw_face(seed, _FACE_SIZE, "photographic").image for seed in _FACES]
     files |= {f"faces/{number}.png": _png(face) for number, face in enumerate(faces)}
     described = description(chosen, faces[0])
@@ -83,28 +62,6 @@ def build(
     page_folder.write(output, files, policy)
     size = sum(map(len, files.values())) / 2**20
     yield f"{output}: a page of {len(files) + 1} files, {size:.0f} MiB, onnxruntime-web {runtime.VERSION}"
-
-
-def check_model(chosen: ChosenModel) -> None:
-    """Refuses a model that has no encoder and decoder as two networks.
-
-    Raises:
-      PageError: it is such a one.
-    """
-    system = systems.of(chosen.trained.config)
-    if not set(PARTS) <= system.make_network_functions(chosen.trained).keys():
-        raise PageError(
-            f"{chosen.origin}: the page needs an encoder and a decoder that answers at any size, and {system.title} "
-            "has none: give a run of FP-LIIF, or --weights=drawn"
-        )
-
-
-def network_sides(chosen: ChosenModel) -> list[int]:
-    """Sides in pixels of the squares that the page's networks see: the model's first, then those of live video."""
-    side = chosen.trained.config.data.image_size
-    cells = (math.ceil(side * share / _LATENT_CELL) for share in _LIVE_SHARES)
-    live = {cell * _LATENT_CELL for cell in cells}
-    return [side, *sorted((one for one in live if one < side), reverse=True)]
 
 
 def page_files() -> dict[str, bytes]:
@@ -123,13 +80,14 @@ def description(chosen: ChosenModel, face: np.ndarray) -> dict[str, Any]:
       face: uint8 [H, W, 3], the first of the faces; its labels are there for the page to compare its own with.
 
     Returns:
-      `sides`, see `network_sides`; `logit_scale`, the factor that the training loss gives logits before the softmax;
-      `description`, where the model is from, without places; `check`, size and base64 of the class ids, row by row.
+      also those of `networks.abilities`; `description`, where the model is from, without places; `check`, size and
+      base64 of the class ids of a square of so many rows, row by row.
     """
     trained = chosen.trained
     metadata = write.metadata(chosen)
     config = metadata.pop("config")
-    parsed = FaceParser(trained, chosen.origin)(Image.fromarray(face), size=_CHECK_SIZE)
+    abilities = networks.abilities(chosen)
+    labels = _check_labels(FaceParser(trained, chosen.origin), face, abilities)
     # A run's note can name a file of this machine; that of the package's weights, a page of its documentation.
     is_shipped = chosen.origin.startswith("--weights=")
     note = trained.note.partition(" (")[0] if is_shipped else f"a run on {config['data']['name']}"
@@ -138,20 +96,22 @@ def description(chosen: ChosenModel, face: np.ndarray) -> dict[str, Any]:
         "runtime": f"onnxruntime-web {runtime.VERSION}",
         "description": f"{note}; {chosen.checkpoint} checkpoint, step {trained.step}",
         "parameters": sum(np.size(leaf) for leaf in jax.tree.leaves(trained.variables["params"])),
-        "sides": network_sides(chosen),
-        "logit_scale": float(apply_temperature(jnp.ones(()), trained.config.loss)),
         "check": {
             "size": _CHECK_SIZE,
-            "labels": base64.b64encode(parsed.labels.tobytes()).decode(),
+            "labels": base64.b64encode(labels.tobytes()).decode(),
         },
+        **abilities,
     }
 
 
-def _seeing(chosen: ChosenModel, side: int) -> ChosenModel:
-    """The model with a square of another side as its input: the weights are those of any."""
-    config = chosen.trained.config.copy_and_resolve_references()
-    config.data.image_size = side
-    return chosen._replace(trained=dataclasses.replace(chosen.trained, config=config))
+def _check_labels(parser: FaceParser, face: np.ndarray, abilities: dict[str, Any]) -> np.ndarray:
+    """Labels at the centres of `_CHECK_SIZE`² cells of a face: decoded there, or of the pixels that hold them."""
+    if "sizes" in abilities["can"]:
+        return parser(face, size=_CHECK_SIZE).labels
+    size = canvas_size(face.shape[:2], abilities["sides"][0], abilities["longest_side"])
+    steps = 2 * np.arange(_CHECK_SIZE) + 1
+    rows, columns = (steps * length // (2 * _CHECK_SIZE) for length in size)
+    return parser(face, size=size).labels[rows[:, None], columns]
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -2,7 +2,6 @@
 
 import functools
 import http.server
-import io
 import pathlib
 import re
 import shutil
@@ -10,8 +9,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import opened_page
 import pytest
-from needs_browser import CHROMIUM, sync_api
+from needs_browser import sync_api
+from opened_page import (
+    ENOUGH,
+    SECONDS,
+    Page,
+    choose,
+    encoded,
+    expect,
+    open_page,
+    saved,
+    wait_for_labels,
+)
 from PIL import Image
 from running_server import running
 
@@ -22,11 +33,7 @@ from fpliif_jax.demo import __main__ as command
 from fpliif_jax.demo import serve
 from fpliif_jax.predict.photos import read
 
-Page = sync_api.Page
-expect = sync_api.expect
-ENOUGH = 0.999  # of labels that have to be equal
 STEPS = {32: 0, 128: 16, 304: 26}  # of the slider, by the longer side
-SECONDS = 60  # that a page may take to load on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +58,7 @@ def server(folder: pathlib.Path) -> Iterator[serve.Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[sync_api.Browser]:
-    # A camera that shows a moving picture, for whoever is allowed to use it. Playwright starts Chromium without its
-    # sandbox, which root has to.
-    flags = ["--use-fake-device-for-media-stream"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
+    yield from opened_page.browser()
 
 
 @pytest.fixture
@@ -74,15 +75,6 @@ def page(browser: sync_api.Browser, server: serve.Server) -> Iterator[Page]:
     assert wrong == []
 
 
-def open_page(page: Page, address: str) -> None:
-    page.goto(address)
-    expect(page.locator("#work")).to_have_attribute("data-state", "ready", timeout=SECONDS * 1000)
-
-
-def choose(page: Page, photo: bytes, name: str = "photo.png") -> None:
-    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": photo})
-
-
 def set_size(page: Page, longest: int, pane: int = 0) -> None:
     """As a person does who drags the slider."""
     slider = page.locator(".pane input[type=range]").nth(pane)
@@ -92,28 +84,8 @@ def set_size(page: Page, longest: int, pane: int = 0) -> None:
     )
 
 
-def wait_for_labels(page: Page, columns: int, rows: int) -> None:
-    size = f"{rows}²" if rows == columns else f"{columns} × {rows}"
-    expect(page.locator("#status")).to_have_text(f"Labelled in {size}.", timeout=SECONDS * 1000)
-
-
-def saved(page: Page, deed: str) -> tuple[str, Image.Image]:
-    """The file that a button saves: its name, and the picture."""
-    with page.expect_download() as download:
-        page.click(f"[data-do={deed}]")
-    with Image.open(download.value.path()) as picture:
-        picture.load()
-        return download.value.suggested_filename, picture
-
-
 def encoder_runs(page: Page) -> int:
     return int(page.get_attribute("#ms-encoder", "data-runs"))
-
-
-def encoded(picture: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
-    with io.BytesIO() as file:
-        picture.save(file, format=image_format, **options)
-        return file.getvalue()
 
 
 @functools.cache
@@ -295,7 +267,7 @@ def test_a_page_without_its_network_says_so(
 PANE = """
   const { Pane } = await import(new URL('pane.js', location.href));
   const look = { opacity: 1, outlines: false, hidden: new Set(), smoothing: 'high' };
-  const pane = new Pane(0, 0, look, { colours: ['#ff0000', '#0000ff'] });
+  const pane = new Pane(0, 0, look, { can: ['sizes'], colours: ['#ff0000', '#0000ff'] });
   const context = new OffscreenCanvas(4, 4).getContext('2d');
   const column = () => {
     pane.paintOn(context, 4, 4);

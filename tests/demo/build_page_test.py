@@ -15,7 +15,7 @@ from PIL import Image
 
 from fpliif_jax import FaceParser
 from fpliif_jax.demo import __main__ as command
-from fpliif_jax.demo import build_page, runtime, serve
+from fpliif_jax.demo import build_page, networks, runtime, serve
 from fpliif_jax.run_folder import inference_checkpoint
 from fpliif_jax.systems.fp_liif import network_functions
 from fpliif_jax.weights.trained_model import ChosenModel
@@ -32,7 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, Chosen
         patch.setattr(network_functions, "_EXAMPLE_SIZES", ((5, 9), (1, 1)))
         patch.setattr(runtime, "files", lambda archive: RUNTIME)
         patch.setattr(build_page, "_FACE_SIZE", 40)
-        patch.setattr(build_page, "_LIVE_SHARES", (0.5,))
+        patch.setattr(networks, "_LIVE_SHARES", (0.5,))
         patch.setattr(inference_checkpoint, "load_for_inference", lambda *arguments: trained)
         command.main([f"--workdir={folder}/run", f"--output={folder}/page"])
     return folder / "page", ChosenModel(trained, "best", f"{folder}/run", "")
@@ -48,11 +48,11 @@ def test_a_page_has_all_that_it_needs_and_nothing_of_this_machine(
     assert described["bytes"]["runtime/ort-wasm-simd-threaded.wasm"] == 27
     side = chosen.trained.config.data.image_size
     assert described["sides"][0] == described["image_size"] == side
-    networks = {
-        f"model/{part}_{one}.onnx" for part in build_page.PARTS for one in described["sides"]
-    }
-    assert {name for name in described["bytes"] if name.endswith(".onnx")} == networks
-    assert all(described["bytes"][name] == (folder / name).stat().st_size for name in networks)
+    paths = [f"model/{part}_{one}.onnx" for one in described["sides"] for part in networks.PARTS]
+    assert [path for pair in described["networks"] for path in pair] == paths
+    assert {name for name in described["bytes"] if name.endswith(".onnx")} == set(paths)
+    assert all(described["bytes"][name] == (folder / name).stat().st_size for name in paths)
+    assert (described["can"], described["framing"]) == (["sizes", "live"], "square")
     assert "config" not in described
     for path in folder.rglob("*"):
         assert path.is_dir() or str(folder.parent).encode() not in path.read_bytes(), path
@@ -74,7 +74,7 @@ def test_what_the_page_compares_itself_with_is_python_s(
     square = np.asarray(face.resize((side, side), Image.Resampling.BICUBIC))
     encoder, decoder = (
         onnxruntime.InferenceSession(folder / "model" / f"{part}_{side}.onnx")
-        for part in build_page.PARTS
+        for part in networks.PARTS
     )
     latent = dict(
         zip(
@@ -105,7 +105,7 @@ def test_networks_for_live_video_see_a_smaller_square_by_the_same_weights(
     square = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     encoder, decoder = (
         onnxruntime.InferenceSession(folder / "model" / f"{part}_{side}.onnx")
-        for part in build_page.PARTS
+        for part in networks.PARTS
     )
     names = [out.name for out in encoder.get_outputs()]
     latent = dict(zip(names, encoder.run(None, {"photo": square}), strict=True))
@@ -125,21 +125,34 @@ def test_sides_of_live_video_are_whole_latent_cells(side: int, sides: list[int])
     config = trained.config.copy_and_resolve_references()
     config.data.image_size = side
     chosen = ChosenModel(dataclasses.replace(trained, config=config), "best", "run", "")
-    assert build_page.network_sides(chosen) == sides
+    assert networks.network_sides(chosen) == sides
 
 
-def test_a_model_without_encoder_and_decoder_is_one_line(
+def test_a_page_of_a_network_that_answers_on_its_canvas_and_says_where_it_looks(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = untrained_models.stn_icnn_checkpoint()
+    monkeypatch.setattr(runtime, "files", lambda archive: RUNTIME)
+    monkeypatch.setattr(build_page, "_FACE_SIZE", 40)
     monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *arguments: trained)
-    with pytest.raises(SystemExit) as ended:
-        command.main(["--workdir=run", f"--output={tmp_path}/page"])
-    assert ended.value.code == (
-        "error: run: the page needs an encoder and a decoder that answers at any size, and STN-iCNN has none: "
-        "give a run of FP-LIIF, or --weights=drawn"
-    )
-    assert list(tmp_path.iterdir()) == []
+    command.main(["--workdir=run", f"--output={tmp_path}/page"])
+    described = json.loads((tmp_path / "page" / "model" / "model.json").read_text(encoding="utf-8"))
+    side = untrained_models.CANVAS
+    assert (described["can"], described["framing"]) == (["windows"], "canvas")
+    assert described["windows"] == [[1], [2], [3], [4], [5], [6, 7, 8]]
+    assert (described["sides"], described["longest_side"]) == ([side], side)
+    assert described["networks"] == [[f"model/model_{side}.onnx"]]
+    size = described["check"]["size"]
+    labels = np.frombuffer(base64.b64decode(described["check"]["labels"]), np.uint8)
+    session = onnxruntime.InferenceSession(tmp_path / "page" / described["networks"][0][0])
+    canvas = np.zeros((side, side, 3), np.uint8)
+    canvas[4:44, 4:44] = Image.open(tmp_path / "page" / "faces" / "0.png")
+    feeds = {"canvas": canvas, "image_size": np.int32([40, 40])}
+    values, windows = session.run(["probabilities", "windows"], feeds)
+    pixels = ((np.arange(size) + 0.5) * 40 / size).astype(int)  # that hold the centres of the cells
+    of_photo = values[4:44, 4:44].argmax(-1)
+    assert (of_photo[pixels[:, None], pixels].reshape(-1) != labels).mean() < 0.001
+    assert windows.shape == (6, 4) and len(np.unique(labels)) > 2
 
 
 def test_what_is_wrong_is_said_before_anything_is_read(

@@ -9,35 +9,41 @@ import pytest
 from needs_node import run_modules
 from PIL import Image
 
+from fpliif_jax.data.canvas import canvas_size
 from fpliif_jax.data.resize import resize_image
 from fpliif_jax.pictures.label_maps import palette_image
 
 _RESIZE = """
 import { readFileSync, writeFileSync } from 'node:fs';
-import { SquareResizer } from './resize.js';
+import { PhotoResizer } from './resize.js';
 const [folder, list] = process.argv.slice(2);
-for (const [name, width, height, side, filter, band] of JSON.parse(list)) {
+for (const [name, width, height, rows, columns, filter, band] of JSON.parse(list)) {
   const rgba = new Uint8ClampedArray(readFileSync(`${folder}/${name}`));
-  const resizer = new SquareResizer(width, height, side, filter);
+  const resizer = new PhotoResizer(width, height, rows, columns, filter);
   for (let row = 0; row < height; row += band) resizer.push(rgba.subarray(row * width * 4, (row + band) * width * 4));
-  writeFileSync(`${folder}/${name}.square`, resizer.finish());
+  writeFileSync(`${folder}/${name}.resized`, resizer.finish());
 }
 console.log('null');
 """
-# Height, width, side: smaller and larger, one pixel, the size itself, odd ratios, a long strip.
+# Height, width, new height and width: squares, smaller and larger, one pixel, the size itself, odd ratios, a long
+# strip; and photos as they come to a canvas.
 _SIZES = (
-    *((90, 61, 32), (61, 97, 32), (20, 31, 48), (1, 1, 8), (2, 3, 7), (32, 32, 32)),
-    *((32, 75, 32), (96, 64, 32), (3, 500, 16), (640, 480, 128)),
-)
+    *((90, 61, 32, 32), (61, 97, 32, 32), (20, 31, 48, 48), (1, 1, 8, 8), (2, 3, 7, 7), (32, 32, 32, 32)),
+    *((32, 75, 32, 32), (96, 64, 32, 32), (3, 500, 16, 16), (640, 480, 128, 128)),
+    *((61, 97, 30, 48), (97, 80, 48, 40), (3, 500, 1, 48), (40, 30, 40, 30)),
+)  # fmt: skip
 # Those that Pillow resizes along y first, from version 13 on: just so tall, and narrow ones.
-_TALL = ((91, 61, 32), (97, 64, 32), (49, 20, 48), (333, 64, 64), (500, 3, 16))
+_TALL = (
+    *((91, 61, 32, 32), (97, 64, 32, 32), (49, 20, 48, 48), (333, 64, 64, 64), (500, 3, 16, 16)),
+    *((333, 64, 64, 12), (500, 3, 48, 1), (97, 40, 48, 20)),
+)
 
 
 def test_photos_are_resized_to_the_bits_of_python(tmp_path: pathlib.Path) -> None:
     rng = np.random.default_rng(0)
     jobs, expected = [], {}
     is_early = int(PIL.__version__.split(".")[0]) < 13
-    for number, (height, width, side) in enumerate(_SIZES if is_early else _SIZES + _TALL):
+    for number, (height, width, *size) in enumerate(_SIZES if is_early else _SIZES + _TALL):
         # Noise of the two extremes overshoots: what is clipped is tested too.
         levels = 256 if number % 2 else 2
         photo = (rng.integers(0, levels, (height, width, 3)) * (255 // (levels - 1))).astype(
@@ -47,12 +53,12 @@ def test_photos_are_resized_to_the_bits_of_python(tmp_path: pathlib.Path) -> Non
         for bicubic in ("pillow", "pytorch"):
             name = f"{number}-{bicubic}"
             (tmp_path / name).write_bytes(rgba.tobytes())
-            jobs.append((name, width, height, side, bicubic, 7))
-            expected[name] = resize_image(photo, (side, side), bicubic)
+            jobs.append((name, width, height, *size, bicubic, 7))
+            expected[name] = resize_image(photo, tuple(size), bicubic)
     run_modules(tmp_path, _RESIZE, str(tmp_path), json.dumps(jobs))
-    for name, square in expected.items():
-        data = np.frombuffer((tmp_path / f"{name}.square").read_bytes(), np.uint8)
-        np.testing.assert_array_equal(data.reshape(square.shape), square, err_msg=name)
+    for name, resized in expected.items():
+        data = np.frombuffer((tmp_path / f"{name}.resized").read_bytes(), np.uint8)
+        np.testing.assert_array_equal(data.reshape(resized.shape), resized, err_msg=name)
 
 
 def test_a_label_map_is_saved_as_predict_saves_it(tmp_path: pathlib.Path) -> None:
@@ -122,6 +128,32 @@ def test_sizes_go_from_32_to_1024_in_the_photo_s_proportions(tmp_path: pathlib.P
     assert printed["thin"] == {"rows": 32, "columns": 1}
     assert printed["centres"] == [-0.75, -0.25, 0.25, 0.75]
     assert printed["texts"] == ["64²", "64 × 21"]
+
+
+def test_sizes_on_a_canvas_are_python_s(tmp_path: pathlib.Path) -> None:
+    sizes = [(30, 40), (48, 48), (49, 48), (97, 80), (1, 9000), (125, 61), (61, 125), (1000, 999)]
+    program = """
+    import { canvasSize } from './sizes.js';
+    const sizes = JSON.parse(process.argv[2]).map(([height, width]) => canvasSize(width, height, 48));
+    console.log(JSON.stringify(sizes.map(({ rows, columns }) => [rows, columns])));
+    """
+    printed = run_modules(tmp_path, program, json.dumps(sizes))
+    assert printed == [list(canvas_size(size, 48)) for size in sizes]
+
+
+def test_windows_are_shares_of_the_photo_in_the_colours_of_their_classes(
+    tmp_path: pathlib.Path,
+) -> None:
+    """A photo of 4 × 8 on a canvas of 16 begins at row 6 and column 4."""
+    program = """
+    import { windowsOf } from './windows.js';
+    const model = { windows: [[2], [1, 2]], colours: ['#000000', '#111111', '#222222'] };
+    const edges = Float32Array.of(6, 4, 10, 12, 5, 8, 8, 16).map((pixel) => pixel / 16);
+    console.log(JSON.stringify(windowsOf(edges, 16, { rows: 4, columns: 8 }, model)));
+    """
+    whole = {"top": 0, "left": 0, "bottom": 1, "right": 1, "colour": "#222222"}
+    beyond = {"top": -0.25, "left": 0.5, "bottom": 0.5, "right": 1.5, "colour": "#111111"}
+    assert run_modules(tmp_path, program) == [whole, beyond]
 
 
 # Frames of a machine that takes so long: ms of all but the networks, of the encoder a pixel of its square, of the
@@ -445,7 +477,8 @@ def test_networks_that_could_not_be_made_are_made_the_next_time(tmp_path: pathli
     globalThis.self = { postMessage };
     globalThis.fetch = async () => new Response('network');
     await import('./worker.js');
-    const model = { sides: [8, 4], image_size: 8, class_names: ['a', 'b'], bytes: {} };
+    const networks = [['e8', 'd8'], ['e4', 'd4']];
+    const model = { framing: 'square', sides: [8, 4], networks, image_size: 8, class_names: ['a', 'b'], bytes: {} };
     const questions = [{ action: 'load', device: 'cpu', model }];
     for (const side of [8, 4, 4, 4]) questions.push({ action: 'frame', square: [], side, rows: 3, columns: 4 });
     for (const data of questions) await self.onmessage({ data });

@@ -20,7 +20,7 @@ const turnOff = (stream) => stream.getTracks().forEach((track) => track.stop());
 export class Camera {
   /**
    * @param {import('./engine.js').Engine} engine
-   * @param {(width: number, height: number, pace: Pace) => FrameSize} sizeOf a frame
+   * @param {((width: number, height: number, pace: Pace) => FrameSize) | undefined} sizeOf a frame that is labelled; without, none is
    * @param {(frame: Frame, perSecond: number | undefined) => void} onFrame
    */
   constructor(engine, sizeOf, onFrame) {
@@ -83,11 +83,20 @@ export class Camera {
     }
     if (this.attempt !== attempt) return;
     onStart();
-    this.loop = this.#run(attempt).finally(() => this.attempt === attempt && this.#end());
+    const run = this.sizeOf ? this.#run(attempt) : this.#show(attempt);
+    this.loop = run.finally(() => this.attempt === attempt && this.#end());
     await this.loop;
   }
 
-  /** @param {object} attempt */
+  /** Shows frames as they come, without labels. @param {object} attempt */
+  async #show(attempt) {
+    while (this.attempt === attempt) {
+      this.onFrame(/** @type {any} */ ({ bitmap: await createImageBitmap(this.video) }), undefined);
+      await new Promise(requestAnimationFrame);
+    }
+  }
+
+  /** Shows frames with their labels. @param {object} attempt */
   async #run(attempt) {
     const pace = new Pace(this.engine.model.sides);
     /** @type {ImageBitmap | undefined} of the frame that is being labelled */
@@ -103,7 +112,7 @@ export class Camera {
     try {
       for (let last = performance.now(); this.attempt === attempt; ) {
         bitmap = await createImageBitmap(this.video);
-        const size = this.sizeOf(bitmap.width, bitmap.height, pace);
+        const size = /** @type {any} */ (this).sizeOf(bitmap.width, bitmap.height, pace);
         // Resized here: the thread that computes would have to wait for this one, which draws, at every canvas.
         const start = performance.now();
         const square = frameInput(bitmap, size.side);

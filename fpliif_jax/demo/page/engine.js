@@ -18,7 +18,7 @@ export class Engine {
 
   /**
    * Loads runtime and networks anew.
-   * @param {import('./network.js').Device} device @param {import('./network.js').Progress} onProgress
+   * @param {import('./runtime.js').Device} device @param {import('./runtime.js').Progress} onProgress
    * @returns {Promise<{threads: number}>}
    */
   load(device, onProgress) {

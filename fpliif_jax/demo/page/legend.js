@@ -1,6 +1,6 @@
 // The classes: their colours, how much of the picture each is, and which are shown.
 
-import { element } from './pane.js';
+import { element } from './dom.js';
 
 /** As it is read. @param {string} name */
 export const spoken = (name) => name.replaceAll('_', ' ');

@@ -1,29 +1,32 @@
 // The page: what is on it and what happens when somebody does something.
 
 import { Camera } from './camera.js';
+import { DEVICES, hasGpu } from './devices.js';
+import { find, showAbilities } from './dom.js';
 import { Engine, Stopped } from './engine.js';
+import { takePhotos } from './incoming.js';
+import { introduce } from './introduction.js';
 import { shares } from './labels.js';
 import { Legend, percent, spoken } from './legend.js';
+import { liveSize, sayPace, setLive } from './live.js';
+import { firstStep, onProgress } from './loading.js';
+import { letLook } from './look.js';
+import { complain, forgive, say } from './messages.js';
 import { prepare } from './offline.js';
-import { Pane, element, milliseconds } from './pane.js';
+import { Pane, milliseconds } from './pane.js';
 import { PhotoError } from './photo.js';
+import { letPoint } from './pointing.js';
 import { Readout } from './readout.js';
 import { saveLabels, saveOverlay } from './save.js';
-import { labelSize, longestSide, sizeText, stepOf } from './sizes.js';
+import { sizeText, stepOf } from './sizes.js';
 
 const FACES = 3;
 const ENOUGH = 0.999; // of the labels of a drawn face that have to be Python's
-const PATIENCE = 500; // ms, for the first label map
-/** @type {Record<string, string>} */
-const DEVICES = { cpu: 'The processor', gpu: 'The graphics chip' };
 const NOT_LOADED = 'The network could not be loaded. Load the page again.';
-/** @type {Record<string, number[]>} */
-const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-const find = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const work = find('work');
 /** @type {import('./pane.js').Look} */
-const look = { opacity: 0.6, outlines: true, hidden: new Set(), smoothing: 'high' };
+const look = { opacity: 0.6, outlines: true, windows: true, hidden: new Set(), smoothing: 'high' };
 /** @type {any} */
 let model;
 /** @type {Engine} */
@@ -32,8 +35,6 @@ let engine;
 let panes = [];
 /** @type {Legend} */
 let legend;
-/** @type {Readout} */
-let readout;
 /** @type {Camera} */
 let camera;
 /** @type {Blob[]} */
@@ -47,44 +48,14 @@ let isSized = false; // whether the person chose the size of the live picture
 let initialStep = stepOf(256); // of the slider, for a photo
 
 const shown = () => panes.filter((pane) => !pane.figure.hidden);
-const say = (/** @type {string} */ text) => (find('status').textContent = text);
-
-/** @param {unknown} error */
-function complain(error) {
-  if (error instanceof Stopped) return;
-  say('');
-  const isKnown = error instanceof PhotoError;
-  find('alert-text').textContent = isKnown ? error.message : `Something went wrong: ${/** @type {Error} */ (error).message ?? error}`;
-  find('alert').hidden = false;
-  if (!isKnown) console.error(error);
-}
-
-const forgive = () => (find('alert').hidden = true);
+const can = (/** @type {string} */ ability) => model.can.includes(ability);
 
 // -------------------------------------------------------------------------------------------- loading
 
-/** @param {number} loaded @param {number} total bytes */
-function onProgress(loaded, total) {
-  find('progress').value = loaded / total;
-  const mib = (/** @type {number} */ bytes) => (bytes / 2 ** 20).toFixed(1);
-  const text = loaded < total ? `Loading the network: ${mib(loaded)} of ${mib(total)} MiB` : 'Starting the network…';
-  find('loading-text').textContent = text;
-  if (find('welcome').hidden) say(text);
-}
-
-async function hasGpu() {
-  try {
-    const adapter = await /** @type {any} */ (navigator).gpu?.requestAdapter();
-    return Boolean(adapter) && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
-  } catch {
-    return false;
-  }
-}
-
 /**
  * Loads the network and compares it with Python.
- * @param {import('./network.js').Device} device
- * @param {import('./network.js').Device} [spare] where that fails: offline, or by a graphics chip
+ * @param {import('./runtime.js').Device} device
+ * @param {import('./runtime.js').Device} [spare] where that fails: offline, or by a graphics chip
  */
 async function load(device, spare) {
   work.dataset.state = 'loading';
@@ -109,12 +80,6 @@ async function load(device, spare) {
   }
 }
 
-/** The size that a photo is labelled in first: no wait is long. @param {number} perPixel ms */
-function firstStep(perPixel) {
-  const sides = [512, 256, 128];
-  return stepOf(sides.find((side) => side ** 2 * perPixel <= PATIENCE) ?? 64);
-}
-
 async function start() {
   if (await prepare()) return;
   const [answer, gpu, ...blobs] = await Promise.all([
@@ -123,6 +88,7 @@ async function start() {
     ...Array.from({ length: FACES }, (_, i) => fetch(`faces/${i}.png`).then((response) => response.blob())),
   ]);
   model = answer;
+  showAbilities(model.can);
   faces = blobs;
   engine = new Engine(model);
   build();
@@ -153,7 +119,7 @@ async function lookAgain() {
   if (!isWanted()) return copy.close();
   const answer = await engine.photo({ bitmap: copy });
   if (answer.outdated) return;
-  showPhoto(answer.bitmap, answer.ms, answer.runs);
+  showPhoto(answer);
   await Promise.all(shown().map(label));
 }
 
@@ -170,22 +136,19 @@ function build() {
   look.hidden = new Set(model.class_names.flatMap((/** @type {string} */ name, /** @type {number} */ i) => (name === 'background' ? [i] : [])));
   panes = [new Pane(0, initialStep, look, model), new Pane(1, stepOf(32), look, model)];
   panes[1].figure.hidden = true;
-  panes.forEach(wire);
+  for (const pane of panes) {
+    pane.sizing.listen(() => {
+      isSized = true;
+      pane.step = pane.sizing.step;
+      label(pane).catch(complain);
+    });
+  }
   find('panes').append(...panes.map((pane) => pane.figure));
   legend = new Legend(find('legend'), model, look.hidden, () => panes.forEach((pane) => pane.repaint()));
-  readout = new Readout(find('readout'), model, engine);
-  camera = new Camera(engine, liveSize, showFrame);
-  faces.forEach((face, i) => {
-    const picture = element('img', { src: URL.createObjectURL(face), alt: '', width: '96', height: '96' });
-    const button = element('button', { type: 'button', 'aria-label': `Drawn face ${i + 1}` }, picture);
-    button.addEventListener('click', () => choose(new File([face], `drawn_face_${i + 1}.png`)));
-    find('faces').append(button);
-  });
-  const side = model.whose_left === 'person' ? 'the person’s' : 'the picture’s';
-  find('sides').textContent = `Left and right are ${side}.`;
-  const parameters = model.parameters.toLocaleString('en');
-  find('about').textContent =
-    `${model.title}, ${parameters} parameters: ${model.description}. Made with fpliif_jax ${model.version} and ${model.runtime}.`;
+  letPoint(panes, new Readout(find('readout'), model, engine));
+  introduce(model, faces, choose);
+  letLook(look, panes);
+  camera = new Camera(engine, can('live') ? sizeOf : undefined, showFrame);
 }
 
 // ---------------------------------------------------------------------------------------------- photos
@@ -200,11 +163,11 @@ async function choose(file) {
   if (waiting !== file) return;
   say('Looking at the photo…');
   try {
-    const { outdated, bitmap, ms, runs } = await engine.photo({ file });
+    const answer = await engine.photo({ file });
     if (waiting === file) waiting = undefined;
-    if (outdated) return;
+    if (answer.outdated) return;
     stem = 'name' in file ? String(file.name).replace(/\.\w+$/, '').slice(0, 80) || 'photo' : 'photo';
-    showPhoto(bitmap, ms, runs);
+    showPhoto(answer);
     await Promise.all(shown().map(label));
   } catch (error) {
     complain(error);
@@ -214,12 +177,13 @@ async function choose(file) {
   }
 }
 
-/** @param {ImageBitmap} bitmap @param {{photo: number, encoder: number}} ms @param {number} runs */
-function showPhoto(bitmap, ms, runs) {
+/** @param {any} answer what the network says of a photo, or a frame that it has not seen */
+function showPhoto({ bitmap, windows, ms, runs }) {
   const old = panes[0].photo;
-  const name = camera.isOn ? 'Live picture with its labels' : 'Photo, not labelled yet';
+  const live = can('live') ? 'Live picture with its labels' : 'Picture of the camera';
+  const name = camera.isOn ? live : 'Photo, not labelled yet';
   for (const pane of panes) {
-    pane.setPhoto(bitmap);
+    pane.setPhoto(bitmap, windows);
     pane.canvas.setAttribute('aria-label', name);
   }
   seen = bitmap;
@@ -227,6 +191,7 @@ function showPhoto(bitmap, ms, runs) {
   if (old !== bitmap) old?.close();
   find('welcome').hidden = true;
   for (const id of ['panes', 'tools', 'panel']) find(id).hidden = false;
+  if (!ms) return;
   find('ms-photo').textContent = milliseconds(ms.photo);
   find('ms-encoder').textContent = milliseconds(ms.encoder);
   find('ms-encoder').dataset.runs = `${runs}`;
@@ -257,7 +222,7 @@ async function label(pane) {
 
 /** @param {Pane} pane @param {any} answer @param {number} ms of the decoder */
 function showLabels(pane, { labels, rows, columns }, ms) {
-  pane.setLabels(labels, { rows, columns }, ms);
+  pane.setLabels(labels, { rows, columns }, can('sizes') ? ms : undefined); // else they are there with the photo
   allowSaving();
   if (pane.id === 0) {
     legend.setShares(shares(labels, model.class_names.length));
@@ -283,35 +248,18 @@ function describe(pane) {
 
 // ---------------------------------------------------------------------------------------------- camera
 
-/** @param {number} width @param {number} height @param {import('./pace.js').Pace} pace */
-function liveSize(width, height, pace) {
-  const { side, step } = pace.next(width, height, isSized ? Number(panes[0].slider.value) : undefined);
-  return { side, ...labelSize(width, height, longestSide(step)) };
-}
-
 /** @param {import('./camera.js').Frame} frame @param {number | undefined} perSecond */
 function showFrame(frame, perSecond) {
-  if (!isSized) panes[0].step = stepOf(Math.max(frame.rows, frame.columns));
-  showPhoto(frame.bitmap, frame.ms, frame.runs);
+  if (can('live') && !isSized) panes[0].step = stepOf(Math.max(frame.rows, frame.columns));
+  showPhoto(frame);
   seen = undefined; // as a photo
-  find('encoder-size').textContent = `sees ${sizeText(frame.side, frame.side)}`;
+  if (!can('live')) return panes[0].repaint();
   showLabels(panes[0], frame, frame.ms.decoder);
-  const pace = `${perSecond?.toFixed(1) ?? '–'} frames/s`;
-  find('fps').textContent = pace;
-  panes[0].ms.textContent += ` · ${pace}`;
+  panes[0].ms.textContent += ` · ${sayPace(frame, perSecond)}`;
 }
 
-/** @param {boolean} isLive */
-function setLive(isLive) {
-  const isOver = work.dataset.live === 'true' && !isLive;
-  if (isOver && !isSized) panes[0].step = initialStep; // no longer what live video has time for
-  work.dataset.live = `${isLive}`;
-  look.smoothing = isLive ? 'low' : 'high'; // a third of the time
-  find('fps-row').hidden = !isLive;
-  if (!isLive) find('encoder-size').textContent = 'once a photo';
-  document.querySelectorAll('[data-do=freeze]').forEach((/** @type {any} */ button) => (button.hidden = !isLive));
-  document.querySelectorAll('[data-do=compare], [data-do^=save], #camera-button').forEach((/** @type {any} */ button) => (button.hidden = isLive));
-}
+const sizeOf = (/** @type {number} */ width, /** @type {number} */ height, /** @type {import('./pace.js').Pace} */ pace) =>
+  liveSize(width, height, pace, isSized ? panes[0].sizing.step : undefined);
 
 async function film() {
   if (work.dataset.state === 'failed') return complain(new PhotoError(NOT_LOADED));
@@ -322,14 +270,16 @@ async function film() {
     await camera.start(() => {
       compare(false);
       isSized = false;
-      setLive(true);
-      say('Live: the sizes follow what this machine can do.');
+      setLive(true, look);
+      say(can('live') ? 'Live: the sizes follow what this machine can do.' : 'The camera is on: a frame that is frozen is labelled.');
       stem = 'camera';
     });
   } catch (error) {
     complain(error);
   } finally {
-    setLive(camera.isOn);
+    const isOver = work.dataset.live === 'true' && !camera.isOn;
+    if (isOver && !isSized) panes[0].step = initialStep; // no longer what live video has time for
+    setLive(camera.isOn, look);
   }
   await lookAgain(); // at the last frame, as at any photo
 }
@@ -342,43 +292,6 @@ function compare(isOn) {
   find('panes').classList.toggle('two', isOn);
   document.querySelector('[data-do=compare]')?.setAttribute('aria-pressed', `${isOn}`);
   if (isOn) label(panes[1]).catch(complain);
-}
-
-/** Points at a pixel, in all panes. @param {Pane} pane @param {import('./pane.js').Cell | undefined} cell */
-function point(pane, cell) {
-  if (!cell) {
-    panes.forEach((one) => ((one.cell = undefined), one.draw()));
-    return readout.clear();
-  }
-  const { x, y } = pane.centre(cell);
-  panes.forEach((one) => ((one.cell = one.labels && one.cellOf(x, y)), one.draw()));
-  readout.ask({ x, y });
-}
-
-/** @param {Pane} pane */
-function wire(pane) {
-  pane.slider.addEventListener('input', () => {
-    isSized = true;
-    pane.step = Number(pane.slider.value);
-    label(pane).catch(complain);
-  });
-  const onPointer = (/** @type {PointerEvent} */ event) => pane.labels && point(pane, pane.cellAt(event));
-  pane.canvas.addEventListener('pointermove', onPointer);
-  pane.canvas.addEventListener('pointerdown', onPointer);
-  pane.canvas.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && point(pane, undefined));
-  pane.canvas.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape') return point(pane, undefined);
-    const move = MOVES[event.key];
-    if (!move || !pane.labels) return;
-    event.preventDefault();
-    const { row, column } = pane.cell ?? pane.cellOf(0.5, 0.5);
-    const far = event.shiftKey ? 10 : 1;
-    const within = (/** @type {number} */ i, /** @type {number} */ count) => Math.min(Math.max(i, 0), count - 1);
-    point(pane, {
-      row: within(row + move[0] * far, pane.size.rows),
-      column: within(column + move[1] * far, pane.size.columns),
-    });
-  });
 }
 
 /** @type {Record<string, () => unknown>} */
@@ -397,41 +310,7 @@ document.addEventListener('click', (event) => {
   const name = /** @type {HTMLElement} */ (event.target).closest?.('[data-do]')?.getAttribute('data-do');
   if (name) Promise.resolve(deeds[name]()).catch(complain);
 });
-find('file').addEventListener('change', () => {
-  const [file] = find('file').files;
-  find('file').value = ''; // so that the same one can be chosen again
-  if (file) choose(file);
-});
 find('alert-close').addEventListener('click', forgive);
-find('opacity').addEventListener('input', () => {
-  look.opacity = Number(find('opacity').value) / 100;
-  find('opacity-value').textContent = `${find('opacity').value} %`;
-  panes.forEach((pane) => pane.draw());
-});
-find('outlines').addEventListener('change', () => {
-  look.outlines = find('outlines').checked;
-  panes.forEach((pane) => pane.repaint());
-});
 find('device').addEventListener('change', () => changeDevice().catch(onFailure));
-document.addEventListener('paste', (event) => {
-  const [file] = event.clipboardData?.files ?? [];
-  if (file) choose(file);
-  else complain(new PhotoError('There is no picture in what was pasted.'));
-});
-const isFile = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files');
-document.addEventListener('dragover', (event) => {
-  event.preventDefault();
-  find('drop').hidden = !isFile(event);
-});
-document.addEventListener('dragleave', (event) => {
-  if (!event.relatedTarget) find('drop').hidden = true;
-});
-document.addEventListener('drop', (event) => {
-  event.preventDefault();
-  find('drop').hidden = true;
-  const [file] = event.dataTransfer?.files ?? [];
-  if (file) choose(file);
-  else complain(new PhotoError('Drop the file of a photo: links are not followed.'));
-});
-
+takePhotos(choose, complain);
 start().catch(onFailure);

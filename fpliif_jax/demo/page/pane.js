@@ -1,10 +1,13 @@
-// A photo with its label map over it, and the slider that says how large that is.
+// A photo with its label map over it, and how large that is.
 
+import { element } from './dom.js';
 import { borders, paint } from './labels.js';
-import { LAST_STEP, labelSize, longestSide, sizeText } from './sizes.js';
+import { sizeChoice } from './size_choice.js';
+import { sizeText } from './sizes.js';
+import { drawWindows } from './windows.js';
 
 /** @typedef {{rows: number, columns: number}} Size */
-/** @typedef {{opacity: number, outlines: boolean, hidden: Set<number>, smoothing: ImageSmoothingQuality}} Look */
+/** @typedef {{opacity: number, outlines: boolean, windows: boolean, hidden: Set<number>, smoothing: ImageSmoothingQuality}} Look */
 /** @typedef {{row: number, column: number}} Cell */
 
 const LINE = 'rgba(255, 255, 255, .9)';
@@ -12,14 +15,6 @@ const PIXELS_OF_A_LINE = 900; // of the picture's longer side, for one pixel of 
 
 /** As it is read. @param {number} ms */
 export const milliseconds = (ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms).toLocaleString('en')} ms`;
-
-/** @param {string} name @param {Record<string, string>} attributes @param {(Node | string)[]} children */
-export function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
 
 /** Painted labels in another size, for rows of that size to go over. @param {OffscreenCanvas | undefined} before @param {Size} size */
 function resized(before, { rows, columns }) {
@@ -54,24 +49,20 @@ export class Pane {
     /** @type {number[]} */
     this.lines = [];
     this.canvas = /** @type {HTMLCanvasElement} */ (element('canvas', { tabindex: '0', role: 'img' }));
-    const about = 'Rows and columns of the label map';
-    this.slider = /** @type {HTMLInputElement} */ (
-      element('input', { type: 'range', min: '0', max: `${LAST_STEP}`, value: `${step}`, 'aria-label': about })
-    );
+    /** @type {import('./windows.js').Window[]} */
+    this.windows = [];
+    this.sizing = sizeChoice(model, step);
     this.sizeText = element('output', { class: 'size' });
     this.ms = element('span', { class: 'ms' });
-    const ticks = element('div', { class: 'ticks', 'aria-hidden': 'true' });
-    for (const side of ['32²', '64²', '128²', '256²', '512²', '1024²']) ticks.append(element('span', {}, side));
     const line = element('div', { class: 'row' }, this.sizeText, this.ms);
-    const caption = element('figcaption', {}, line, this.slider, ticks);
+    const caption = element('figcaption', {}, line, ...this.sizing.elements);
     this.figure = element('figure', { class: 'pane' }, this.canvas, caption);
     new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
 
-  /** What the slider asks for. @returns {Size} */
+  /** The size of the label map that is asked for. @returns {Size} */
   get wanted() {
-    const { width, height } = this.photo ?? { width: 1, height: 1 };
-    return labelSize(width, height, longestSide(Number(this.slider.value)));
+    return this.sizing.of(this.photo ?? { width: 1, height: 1 });
   }
 
   /** Whether the labels that are shown are a whole label map. */
@@ -81,14 +72,15 @@ export class Pane {
 
   /** @param {number} step */
   set step(step) {
-    this.slider.value = `${step}`;
+    this.sizing.step = step;
     this.#sayWanted();
   }
 
-  /** @param {ImageBitmap} photo */
-  setPhoto(photo) {
+  /** @param {ImageBitmap} photo @param {import('./windows.js').Window[]} windows */
+  setPhoto(photo, windows = []) {
     const isOther = this.photo?.width !== photo.width || this.photo?.height !== photo.height;
     this.photo = photo;
+    this.windows = windows;
     this.labels = this.partial = this.colours = undefined;
     this.lines = [];
     if (isOther) this.cell = undefined;
@@ -96,13 +88,13 @@ export class Pane {
     this.#sayWanted();
   }
 
-  /** @param {Uint8Array} labels @param {Size} size @param {number} ms */
+  /** @param {Uint8Array} labels @param {Size} size @param {number} [ms] that they took */
   setLabels(labels, { rows, columns }, ms) {
     this.labels = labels;
     this.partial = undefined;
     if (rows !== this.size.rows || columns !== this.size.columns) this.cell = this.#moved(rows, columns);
     this.size = { rows, columns };
-    this.ms.textContent = milliseconds(ms);
+    this.ms.textContent = ms === undefined ? '' : milliseconds(ms);
     this.repaint();
   }
 
@@ -163,6 +155,15 @@ export class Pane {
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = this.look.smoothing;
     context.drawImage(this.photo, 0, 0, width, height);
+    if (this.colours) this.#paintLabels(context, width, height, lineWidth);
+    if (this.look.windows) drawWindows(context, this.windows, width, height, lineWidth);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} context
+   * @param {number} width @param {number} height @param {number} lineWidth
+   */
+  #paintLabels(context, width, height, lineWidth) {
     if (!this.colours) return;
     context.globalAlpha = this.look.opacity;
     context.imageSmoothingEnabled = false; // a label is a square
@@ -208,9 +209,8 @@ export class Pane {
 
   #sayWanted() {
     const { rows, columns } = this.wanted;
-    const text = sizeText(rows, columns);
-    this.sizeText.textContent = text;
-    this.slider.setAttribute('aria-valuetext', `${columns} by ${rows} pixels`);
+    this.sizeText.textContent = sizeText(rows, columns);
+    this.sizing.say({ rows, columns });
   }
 
   /** The pointed pixel, in a map of another size. @param {number} rows @param {number} columns */

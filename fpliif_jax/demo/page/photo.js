@@ -1,6 +1,6 @@
 // Photos as they come from people: read upright and in colour, as Python reads them; and frames of the camera.
 
-import { SquareResizer } from './resize.js';
+import { PhotoResizer } from './resize.js';
 
 const MOST_BYTES = 100 * 2 ** 20;
 const MOST_PIXELS = 120e6; // phones reach 108 million
@@ -32,12 +32,12 @@ export async function decode(file) {
 
 /**
  * A photo as the network takes it.
- * @param {ImageBitmap} bitmap @param {number} side @param {import('./resize.js').Filter} filter
- * @returns {Uint8Array} [side, side, 3]
+ * @param {ImageBitmap} bitmap @param {number} toRows @param {number} toColumns @param {import('./resize.js').Filter} filter
+ * @returns {Uint8Array} [toRows, toColumns, 3]
  */
-export function networkInput(bitmap, side, filter) {
+export function photoPixels(bitmap, toRows, toColumns, filter) {
   const { width, height } = bitmap;
-  const resizer = new SquareResizer(width, height, side, filter);
+  const resizer = new PhotoResizer(width, height, toRows, toColumns, filter);
   const rows = Math.max(1, Math.min(height, Math.floor(BAND / width)));
   const canvas = new OffscreenCanvas(width, rows);
   const context = canvas.getContext('2d', { willReadFrequently: true });

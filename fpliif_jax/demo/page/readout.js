@@ -1,7 +1,7 @@
 // What the network says of one pixel: its class, and the probabilities of the likeliest ones.
 
+import { element } from './dom.js';
 import { percent, spoken, swatch } from './legend.js';
-import { element } from './pane.js';
 
 const MOST_CLASSES = 4;
 const HINT = 'Point at the picture, or tap it. With the keyboard: arrow keys, once the picture has the focus.';

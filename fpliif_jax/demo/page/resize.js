@@ -81,65 +81,67 @@ function rint(x) {
 /** @param {number} x */
 const clip8 = (x) => (x < 0 ? 0 : x > 255 ? 255 : x);
 
-/** Resizes a photo to a square that comes in bands of rows, so that a large one is never there as a whole. */
-export class SquareResizer {
+/** Resizes a photo that comes in bands of rows, so that a large one is never there as a whole. */
+export class PhotoResizer {
   /**
    * @param {number} width of the photo
    * @param {number} height of the photo
-   * @param {number} side of the square
+   * @param {number} toRows of the result
+   * @param {number} toColumns of the result
    * @param {Filter} filter
    */
-  constructor(width, height, side, filter) {
+  constructor(width, height, toRows, toColumns, filter) {
     const taps = filter === 'pillow' ? pillowTaps : pytorchTaps;
     this.isPillow = filter === 'pillow';
     // As Pillow does from version 13 on; between the two passes it rounds, so that their order matters.
-    this.isDownFirst = this.isPillow && height > side && height - side > 2 * (width - side);
+    this.isDownFirst = this.isPillow && height > toRows && height - toRows > 2 * (width - toColumns);
     this.width = width;
     this.height = height;
-    this.side = side;
-    this.across = taps(width, side);
-    this.down = taps(height, side);
+    this.toRows = toRows;
+    this.toColumns = toColumns;
+    this.across = taps(width, toColumns);
+    this.down = taps(height, toRows);
     // Sums of all rows so far, where these are added up first; else rows that are narrowed already.
-    this.between = new Float64Array(this.isDownFirst ? side * width * 3 : height * side * 3);
+    this.between = new Float64Array(this.isDownFirst ? toRows * width * 3 : height * toColumns * 3);
     this.rows = 0;
   }
 
   /** Takes the next rows. @param {Uint8ClampedArray | Uint8Array} rgba of whole rows */
   push(rgba) {
-    const { width, side } = this;
+    const { width, toColumns } = this;
     const rows = rgba.length / (4 * width);
     for (let row = 0; row < rows; row++, this.rows++) {
       const line = rgba.subarray(row * width * 4, (row + 1) * width * 4);
       if (this.isDownFirst) this.#addDown(line);
-      else this.#narrow(line, 4, this.between.subarray(this.rows * side * 3, (this.rows + 1) * side * 3));
+      else this.#narrow(line, 4, this.between.subarray(this.rows * toColumns * 3, (this.rows + 1) * toColumns * 3));
     }
   }
 
-  /** The square, once all rows are there. @returns {Uint8Array} [side, side, 3] */
+  /** The result, once all rows are there. @returns {Uint8Array} [toRows, toColumns, 3] */
   finish() {
-    const { side, width, height, between } = this;
+    const { toRows, toColumns, width, height, between } = this;
     if (this.rows !== height) throw new Error(`${this.rows} of ${height} rows`);
-    const square = new Uint8Array(side * side * 3);
+    const result = new Uint8Array(toRows * toColumns * 3);
     if (this.isDownFirst) {
       for (let i = 0; i < between.length; i++) between[i] = this.#rounded(between[i]);
-      const line = new Float64Array(side * 3);
-      for (let row = 0; row < side; row++) {
+      const line = new Float64Array(toColumns * 3);
+      for (let row = 0; row < toRows; row++) {
         this.#narrow(between.subarray(row * width * 3, (row + 1) * width * 3), 3, line);
-        square.set(line, row * side * 3);
+        result.set(line, row * toColumns * 3);
       }
-      return square;
+      return result;
     }
     const { first, count, weights } = this.down;
-    const length = side * 3;
-    for (let i = 0; i < side; i++) {
+    const length = toColumns * 3;
+    for (let i = 0; i < toRows; i++) {
       const taps = Math.min(count, height - first[i]);
       for (let x = 0; x < length; x++) {
         let sum = 0;
         for (let k = 0; k < taps; k++) sum += between[(first[i] + k) * length + x] * weights[i * count + k];
-        square[i * length + x] = this.isPillow ? this.#rounded(sum) : clip8(rint(sum));
+        result[i * length + x] = this.isPillow ? this.#rounded(sum) : clip8(rint(sum));
       }
     }
-    return square;
+    return result;
   }
 
   /** Of Pillow's fixed-point sums, 8 bits; of PyTorch's, themselves. @param {number} sum */
@@ -148,13 +150,13 @@ export class SquareResizer {
   }
 
   /**
-   * Resizes a row to `side` pixels of three channels.
+   * Resizes a row to `toColumns` pixels of three channels.
    * @param {Uint8ClampedArray | Uint8Array | Float64Array} line @param {number} channels of it
    * @param {Float64Array} target
    */
   #narrow(line, channels, target) {
     const { first, count, weights } = this.across;
-    for (let i = 0; i < this.side; i++) {
+    for (let i = 0; i < this.toColumns; i++) {
       const taps = Math.min(count, this.width - first[i]);
       let [r, g, b] = [0, 0, 0];
       for (let k = 0, source = first[i] * channels; k < taps; k++, source += channels) {
@@ -169,11 +171,11 @@ export class SquareResizer {
     }
   }
 
-  /** Adds a row, the next one, to all rows of the square that it is a part of. @param {Uint8ClampedArray | Uint8Array} line */
+  /** Adds a row, the next one, to all rows of the result that it is a part of. @param {Uint8ClampedArray | Uint8Array} line */
   #addDown(line) {
     const { first, count, weights } = this.down;
     const length = this.width * 3;
-    for (let i = 0; i < this.side; i++) {
+    for (let i = 0; i < this.toRows; i++) {
       const tap = this.rows - first[i];
       if (tap < 0 || tap >= count || !weights[i * count + tap]) continue;
       const weight = weights[i * count + tap];

@@ -27,6 +27,18 @@ export function labelSize(width, height, longest) {
   };
 }
 
+/**
+ * Rows and columns of a photo on a canvas: where it is longer than that allows, reduced; never enlarged.
+ * @param {number} width @param {number} height @param {number} longest side that it may have there
+ * @returns {{rows: number, columns: number}}
+ */
+export function canvasSize(width, height, longest) {
+  const longer = Math.max(width, height);
+  if (longer <= longest) return { rows: height, columns: width };
+  const [rows, columns] = [height, width].map((side) => Math.max(Math.floor((2 * side * longest + longer) / (2 * longer)), 1));
+  return { rows, columns };
+}
+
 /** Coordinates of the centres of rows or columns, in (-1, 1). @param {number} count */
 export function centres(count) {
   return Float32Array.from({ length: count }, (_, i) => ((i + 0.5) / count) * 2 - 1);

@@ -1,10 +1,13 @@
 // The thread that computes, so that the page never stands still. Each message has an id and gets one answer.
 
-import { softmax } from './labels.js';
-import { Network } from './network.js';
-import { PhotoError, decode, networkInput } from './photo.js';
+import { AnySizeNetwork } from './any_size_network.js';
+import { CanvasNetwork } from './canvas_network.js';
+import { PhotoError, decode } from './photo.js';
+import { Runtime } from './runtime.js';
 
-/** @type {Network} */
+/** By how it sees a photo. @type {Record<string, any>} */
+const NETWORKS = { square: AnySizeNetwork, canvas: CanvasNetwork };
+/** @type {any} one of them */
 let network;
 /** @type {Record<string, number>} the newest label map that each pane asked for */
 const newest = {};
@@ -22,18 +25,20 @@ const breathe = () =>
 /** @type {Record<string, (question: any, report: (progress: object) => void) => Promise<any>>} */
 const actions = {
   async load({ device, model }, report) {
-    network = await Network.load(device, model, (loaded, total) => report({ loaded, total }));
-    return { threads: network.threads };
+    const { runtime, files } = await Runtime.load(device, model, (loaded, total) => report({ loaded, total }));
+    network = new NETWORKS[model.framing](runtime, files, model);
+    await network.prepare();
+    return { threads: runtime.threads };
   },
 
   /** Compares the labels of a drawn face with those that Python gave it. */
   async check({ face }) {
-    const { check, image_size: side, bicubic } = network.model;
+    const { check } = network.model;
     const bitmap = await createImageBitmap(face, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
-    await network.encode(networkInput(bitmap, side, bicubic), side);
-    await network.labels(check.size, check.size); // the first time, much is prepared
+    await network.look(bitmap);
+    await network.sampled(check.size); // the first time, much is prepared
     const start = performance.now();
-    const labels = /** @type {Uint8Array} */ (await network.labels(check.size, check.size));
+    const labels = await network.sampled(check.size);
     const perPixel = (performance.now() - start) / check.size ** 2;
     const right = Uint8Array.from(atob(check.labels), (character) => character.charCodeAt(0));
     return { equal: right.filter((label, i) => label === labels[i]).length, total: right.length, perPixel };
@@ -45,13 +50,10 @@ const actions = {
     const start = performance.now();
     bitmap ??= await decode(file);
     if (newestPhoto !== id) return { outdated: true };
-    const { image_size: side, bicubic } = network.model;
-    const square = networkInput(bitmap, side, bicubic);
-    const read = performance.now();
-    await network.encode(square, side);
+    const decoded = performance.now() - start;
+    const { ms, windows } = await network.look(bitmap);
     photo++;
-    const ms = { photo: read - start, encoder: performance.now() - read };
-    return { bitmap, ms, runs: network.encoderRuns };
+    return { bitmap, windows, ms: { ...ms, photo: decoded + ms.photo }, runs: network.runs };
   },
 
   async labels({ id, pane, rows, columns }, report) {
@@ -62,20 +64,20 @@ const actions = {
     if (!isNewest()) return { outdated: true };
     const start = performance.now();
     let sent = 0;
-    const labels = await network.labels(rows, columns, async (made, end) => {
+    const goOn = async (/** @type {Uint8Array} */ made, /** @type {number} */ end) => {
       report({ band: made.slice(sent * columns, end * columns), top: sent, rows, columns });
       sent = end;
       await breathe();
       return isNewest();
-    });
+    };
+    const labels = await network.labels(rows, columns, goOn);
     if (!labels || !isNewest()) return { outdated: true };
-    return { labels, rows, columns, ms: performance.now() - start, runs: network.encoderRuns };
+    return { labels, rows, columns, ms: performance.now() - start, runs: network.runs };
   },
 
   /** Probabilities of the classes at one point. */
   async point({ y, x }) {
-    const logits = await network.logits(Float32Array.of(y), Float32Array.of(x));
-    return { probabilities: softmax(logits, network.model.logit_scale) };
+    return { probabilities: await network.probabilities(y, x) };
   },
 
   /** A frame of the camera: all of it at once, by the network for squares of its side. */
@@ -89,7 +91,7 @@ const actions = {
     const encoded = performance.now();
     const labels = await network.labels(rows, columns);
     const ms = { encoder: encoded - start, decoder: performance.now() - encoded };
-    return { labels, ms, runs: network.encoderRuns, isFirst };
+    return { labels, ms, runs: network.runs, isFirst };
   },
 };
 

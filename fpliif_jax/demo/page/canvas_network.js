@@ -1,0 +1,78 @@
+// A network that sees a photo on its canvas and answers there, once: its label map has one size. It looks into windows
+// of the face, one for each part, and says where they are.
+
+import { argmax } from './labels.js';
+import { photoPixels } from './photo.js';
+import { canvasSize } from './sizes.js';
+import { windowsOf } from './windows.js';
+
+export class CanvasNetwork {
+  /** @param {import('./runtime.js').Runtime} runtime @param {Uint8Array[][]} files one @param {any} model what model.json says */
+  constructor(runtime, [[file]], model) {
+    this.runtime = runtime;
+    this.file = file;
+    this.model = model;
+    this.classes = model.class_names.length;
+    this.size = { rows: 0, columns: 0 }; // of the photo on the canvas
+    this.values = new Float32Array(); // of the classes there: [rows, columns, classes]
+    this.runs = 0;
+  }
+
+  async prepare() {
+    this.session = await this.runtime.session(this.file);
+    this.file = new Uint8Array(); // it takes memory
+  }
+
+  /** Looks at a photo; answers are about it from then on. @param {ImageBitmap} bitmap */
+  async look(bitmap) {
+    const { image_size: side, longest_side: longest, bicubic } = this.model;
+    const start = performance.now();
+    const size = canvasSize(bitmap.width, bitmap.height, longest);
+    const { rows, columns } = size;
+    const [top, left] = [rows, columns].map((length) => Math.floor((side - length) / 2));
+    const pixels = photoPixels(bitmap, rows, columns, bicubic);
+    const canvas = new Uint8Array(side * side * 3);
+    for (let row = 0; row < rows; row++) {
+      canvas.set(pixels.subarray(row * columns * 3, (row + 1) * columns * 3), ((top + row) * side + left) * 3);
+    }
+    const read = performance.now();
+    this.runs++;
+    const { probabilities, windows } = await this.runtime.run(this.session, {
+      canvas: this.runtime.tensor('uint8', canvas, [side, side, 3]),
+      image_size: this.runtime.tensor('int32', Int32Array.of(rows, columns), [2]),
+    });
+    const line = columns * this.classes;
+    this.values = new Float32Array(rows * line);
+    for (let row = 0; row < rows; row++) {
+      const from = ((top + row) * side + left) * this.classes;
+      this.values.set(probabilities.data.subarray(from, from + line), row * line);
+    }
+    this.size = size;
+    const ms = { photo: read - start, encoder: performance.now() - read };
+    return { windows: windowsOf(windows.data, side, size, this.model), ms };
+  }
+
+  /** The label map, whose size is known. @returns {Promise<Uint8Array>} [rows, columns] */
+  async labels() {
+    const labels = new Uint8Array(this.size.rows * this.size.columns);
+    argmax(this.values, this.classes, labels);
+    return labels;
+  }
+
+  /** Labels at the centres of a square of cells: of the pixels that hold them. @param {number} count a side */
+  async sampled(count) {
+    const labels = await this.labels();
+    const { rows, columns } = this.size;
+    const at = (/** @type {number} */ i, /** @type {number} */ length) => Math.floor(((2 * i + 1) * length) / (2 * count));
+    return Uint8Array.from({ length: count ** 2 }, (_, i) => labels[at(Math.floor(i / count), rows) * columns + at(i % count, columns)]);
+  }
+
+  /** The values of the classes over their sum, which is above 1 where windows overlap. @param {number} y @param {number} x in (-1, 1) */
+  async probabilities(y, x) {
+    const { rows, columns } = this.size;
+    const pixel = Math.floor(((y + 1) / 2) * rows) * columns + Math.floor(((x + 1) / 2) * columns);
+    const values = Array.from(this.values.subarray(pixel * this.classes, (pixel + 1) * this.classes));
+    const sum = values.reduce((a, b) => a + b, 0);
+    return values.map((value) => value / sum);
+  }
+}

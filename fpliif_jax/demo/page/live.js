@@ -1,0 +1,31 @@
+// What the page shows while the camera is on.
+
+import { find } from './dom.js';
+import { labelSize, longestSide, sizeText } from './sizes.js';
+
+/**
+ * @param {number} width @param {number} height @param {import('./pace.js').Pace} pace
+ * @param {number} [asked] step of the slider that a person chose
+ */
+export function liveSize(width, height, pace, asked) {
+  const { side, step } = pace.next(width, height, asked);
+  return { side, ...labelSize(width, height, longestSide(step)) };
+}
+
+/** @param {boolean} isLive @param {import('./pane.js').Look} look */
+export function setLive(isLive, look) {
+  find('work').dataset.live = `${isLive}`; // the style sheet shows and hides buttons by it
+  look.smoothing = isLive ? 'low' : 'high'; // a third of the time
+  if (isLive) return;
+  find('fps-row').hidden = true;
+  find('encoder-size').textContent = 'once a photo';
+}
+
+/** @param {import('./camera.js').Frame} frame @param {number | undefined} perSecond @returns {string} the pace */
+export function sayPace({ side }, perSecond) {
+  const pace = `${perSecond?.toFixed(1) ?? '–'} frames/s`;
+  find('encoder-size').textContent = `sees ${sizeText(side, side)}`;
+  find('fps').textContent = pace;
+  find('fps-row').hidden = false;
+  return pace;
+}

@@ -1,0 +1,52 @@
+"""The page of `fpliif_jax.demo` in a browser, and what people do there; shared by its tests."""
+
+import io
+from collections.abc import Iterator
+
+from needs_browser import CHROMIUM, sync_api
+from PIL import Image
+
+Page = sync_api.Page
+expect = sync_api.expect
+ENOUGH = 0.999  # of labels that have to be equal
+SECONDS = 60  # that a page may take to load on a busy machine
+
+
+def browser() -> Iterator[sync_api.Browser]:
+    """A browser without a window, for a fixture."""
+    # A camera that shows a moving picture, for whoever is allowed to use it. Playwright starts Chromium without its
+    # sandbox, which root has to.
+    flags = ["--use-fake-device-for-media-stream"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("#work")).to_have_attribute("data-state", "ready", timeout=SECONDS * 1000)
+
+
+def choose(page: Page, photo: bytes, name: str = "photo.png") -> None:
+    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": photo})
+
+
+def wait_for_labels(page: Page, columns: int, rows: int) -> None:
+    size = f"{rows}²" if rows == columns else f"{columns} × {rows}"
+    expect(page.locator("#status")).to_have_text(f"Labelled in {size}.", timeout=SECONDS * 1000)
+
+
+def saved(page: Page, deed: str) -> tuple[str, Image.Image]:
+    """The file that a button saves: its name, and the picture."""
+    with page.expect_download() as download:
+        page.click(f"[data-do={deed}]")
+    with Image.open(download.value.path()) as picture:
+        picture.load()
+        return download.value.suggested_filename, picture
+
+
+def encoded(picture: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
+    with io.BytesIO() as file:
+        picture.save(file, format=image_format, **options)
+        return file.getvalue()
