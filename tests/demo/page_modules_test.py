@@ -156,6 +156,45 @@ def test_windows_are_shares_of_the_photo_in_the_colours_of_their_classes(
     assert run_modules(tmp_path, program) == [whole, beyond]
 
 
+def test_a_photo_lies_in_the_middle_of_its_canvas_and_answers_are_of_it_alone(
+    tmp_path: pathlib.Path,
+) -> None:
+    """A photo of 2 × 4 on a canvas of 7 begins at row 2 and column 1; its values are told by their places."""
+    program = """
+    import { CanvasNetwork } from './canvas_network.js';
+    globalThis.OffscreenCanvas = class {
+      getContext() {
+        const getImageData = (x, y, width, height) => ({ data: new Uint8ClampedArray(width * height * 4).fill(9) });
+        return { fillRect: () => {}, drawImage: () => {}, getImageData };
+      }
+    };
+    let fed;
+    const probabilities = { data: Float32Array.from({ length: 98 }, (_, i) => (i % 2 ? 1 : (i / 2) % 3)) };
+    const runtime = {
+      session: async () => {},
+      tensor: (type, data) => data,
+      run: async (session, feeds) => ((fed = feeds), { probabilities, windows: { data: Float32Array.of() } }),
+    };
+    const model = { image_size: 7, longest_side: 7, bicubic: 'pillow', class_names: ['a', 'b'], windows: [] };
+    const network = new CanvasNetwork(runtime, [[new Uint8Array()]], model);
+    await network.prepare();
+    await network.look({ width: 4, height: 2 });
+    console.log(JSON.stringify({
+      canvas: [...fed.canvas].filter((_, i) => i % 3 === 0), size: [...fed.image_size],
+      labels: [...await network.labels(2, 4)], other: (await network.labels(4, 2)) === undefined,
+      point: await network.probabilities(0.5, -0.75),
+    }));
+    """
+    printed = run_modules(tmp_path, program)
+    canvas = np.zeros((7, 7), int)
+    canvas[2:4, 1:5] = 9
+    np.testing.assert_array_equal(np.reshape(printed["canvas"], (7, 7)), canvas)
+    values = np.arange(49).reshape(7, 7)[2:4, 1:5] % 3  # of the first class; the second has 1
+    np.testing.assert_array_equal(np.reshape(printed["labels"], (2, 4)), values < 1)
+    assert printed["size"] == [2, 4] and printed["other"]
+    assert printed["point"] == [values[1, 0] / (values[1, 0] + 1), 1 / (values[1, 0] + 1)]
+
+
 # Frames of a machine that takes so long: ms of all but the networks, of the encoder a pixel of its square, of the
 # decoder a pixel of the label map. A step of null is the page's choice.
 _LIVE = """

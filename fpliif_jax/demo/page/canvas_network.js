@@ -52,17 +52,21 @@ export class CanvasNetwork {
     return { windows: windowsOf(windows.data, side, size, this.model), ms };
   }
 
-  /** The label map, whose size is known. @returns {Promise<Uint8Array>} [rows, columns] */
-  async labels() {
-    const labels = new Uint8Array(this.size.rows * this.size.columns);
+  /**
+   * The label map; undefined where another photo, of another size, has been seen since the question.
+   * @param {number} rows @param {number} columns @returns {Promise<Uint8Array | undefined>} [rows, columns]
+   */
+  async labels(rows, columns) {
+    if (rows !== this.size.rows || columns !== this.size.columns) return undefined;
+    const labels = new Uint8Array(rows * columns);
     argmax(this.values, this.classes, labels);
     return labels;
   }
 
   /** Labels at the centres of a square of cells: of the pixels that hold them. @param {number} count a side */
   async sampled(count) {
-    const labels = await this.labels();
     const { rows, columns } = this.size;
+    const labels = /** @type {Uint8Array} */ (await this.labels(rows, columns));
     const at = (/** @type {number} */ i, /** @type {number} */ length) => Math.floor(((2 * i + 1) * length) / (2 * count));
     return Uint8Array.from({ length: count ** 2 }, (_, i) => labels[at(Math.floor(i / count), rows) * columns + at(i % count, columns)]);
   }
