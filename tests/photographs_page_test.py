@@ -57,7 +57,7 @@ def _cells_of(first: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-@pytest.mark.parametrize("study", ["photographs", "fine_tuning"])
+@pytest.mark.parametrize("study", ["photographs", "fine_tuning", "drawings"])
 def test_questions_have_the_differences_and_verdicts_of_the_runs(study: str) -> None:
     plan = _plan(study)
     questions = list(plan["questions"].values())
@@ -151,7 +151,7 @@ def test_scores_are_those_of_the_runs() -> None:
         assert _cells_of(f"{count:,}")[-2:] == shown
 
 
-@pytest.mark.parametrize("study", ["photographs", "fine_tuning"])
+@pytest.mark.parametrize("study", ["photographs", "fine_tuning", "drawings"])
 def test_all_planned_runs_are_there_and_of_the_frozen_commit(study: str) -> None:
     plan = json.loads((_RESULTS / study / "plan.json").read_text("utf-8"))
     runs = {path.parent for path in (_RESULTS / study).rglob("results.json")}
