@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from needs_browser import CHROMIUM, sync_api
 from PIL import Image
@@ -21,6 +22,19 @@ def browser() -> Iterator[sync_api.Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
         browser.close()
+
+
+def sound_page(browser: sync_api.Browser, address: str, **context: Any) -> Iterator[Page]:
+    """The page, loaded, in a context of these options, for a fixture: whatever goes wrong in it fails the test."""
+    opened = browser.new_context(accept_downloads=True, **context)
+    page = opened.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    open_page(page, address)
+    yield page
+    opened.close()
+    assert wrong == []
 
 
 def open_page(page: Page, address: str) -> None:

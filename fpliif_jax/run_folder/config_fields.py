@@ -13,7 +13,7 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax import data_builders
-from fpliif_jax.data import canvas, resize
+from fpliif_jax.data import canvas, renamed_labels, resize
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 from fpliif_jax.run_folder.setting_ranges import (
     Anything,
@@ -74,7 +74,6 @@ _DTYPE = Choice(("float32", "bfloat16"))
 _SWITCH = Anything("a switch: true or false, as the command line sees to")
 _PATH = Anything("a path: looked up, and named, when it is used")
 _ACTIVATION = Choice(("relu", "tanh"), is_optional=True)
-_LABELS = ("all", "facial_parts", "lapa")
 _FACTORS = Numbers(Number(0, 1_000), 2, is_interval=True)
 
 FIELDS: dict[str, Field] = {
@@ -96,7 +95,7 @@ FIELDS: dict[str, Field] = {
     "data.framing": Field(Choice(canvas.FRAMINGS)),
     "data.bicubic": Field(Choice(resize.BICUBIC_FILTERS)),
     "data.label_resize": Field(Choice(resize.LABEL_METHODS)),
-    "data.labels": Field(Choice(_LABELS)),
+    "data.labels": Field(Choice(renamed_labels.LABELS)),
     "data.split": Field(Choice(("official", "random", "first"))),
     "data.split_counts": Field(Numbers(_COUNT_OR_0, 3, is_optional=True)),
     "data.split_fractions": Field(Numbers(Number(0, 1), 3)),
@@ -139,7 +138,7 @@ FIELDS: dict[str, Field] = {
     "eval.checkpoints": Field(Names(), Role.PROTOCOL),
     "eval.rows": Field(Names(), Role.PROTOCOL),
     "eval.dataset": Field(Choice(data_builders.NAMES, is_optional=True), Role.PROTOCOL),
-    "eval.labels": Field(Choice(_LABELS, is_optional=True), Role.PROTOCOL),
+    "eval.labels": Field(Choice(renamed_labels.LABELS, is_optional=True), Role.PROTOCOL),
     "eval.manual_dir": Field(_PATH, Role.PLACE),
     "eval.data_dir": Field(_PATH, Role.PLACE),
     "eval.upsampling": Field(Choice(("logits", "labels")), Role.SCORING),

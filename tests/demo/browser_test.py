@@ -63,16 +63,8 @@ def browser() -> Iterator[sync_api.Browser]:
 
 @pytest.fixture
 def page(browser: sync_api.Browser, server: serve.Server) -> Iterator[Page]:
-    """The page, loaded; whatever goes wrong in it fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    open_page(page, serve.address(server))
-    yield page
-    context.close()
-    assert wrong == []
+    viewport = {"width": 1280, "height": 900}
+    yield from opened_page.sound_page(browser, serve.address(server), viewport=viewport)
 
 
 def set_size(page: Page, longest: int, pane: int = 0) -> None:

@@ -45,16 +45,8 @@ def browser() -> Iterator[sync_api.Browser]:
 
 @pytest.fixture
 def page(browser: sync_api.Browser, server: serve.Server) -> Iterator[sync_api.Page]:
-    """The page, loaded; whatever goes wrong in it fails the test."""
-    context = browser.new_context(accept_downloads=True, permissions=["camera"])
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    opened_page.open_page(page, serve.address(server))
-    yield page
-    context.close()
-    assert wrong == []
+    address = serve.address(server)
+    yield from opened_page.sound_page(browser, address, permissions=["camera"])
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (40, 31), (97, 80), (61, 130)])
