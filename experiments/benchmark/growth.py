@@ -11,6 +11,8 @@ where it is quadratic. docs/speed.md has what was measured.
 """
 
 import argparse
+import dataclasses
+import functools
 import json
 import math
 import os
@@ -20,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import fpliif_jax
 from fpliif_jax.commands import command_line
@@ -31,6 +32,41 @@ DRAWN_SHARE = 20  # one image of so many is drawn: it takes long, and each face 
 # Steps over images, in this order: each needs what those before it have left.
 STEPS = ("draw", "prepare", "resize", "open", "evaluate", "bootstrap")
 _ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What a process is told to do."""
+
+    step: str  # of `growth_steps.STEPS`
+    folder: pathlib.Path  # all steps of a benchmark work in it
+    image_size: int  # side in pixels
+    count: int  # of what the step grows with, images or runs
+    smallest: int  # images of the smallest set
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """Seconds of a step, of the clock and of its processors, and the most bytes of its whole process."""
+
+    seconds: float
+    processor_seconds: float
+    peak_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Growth:
+    """A step at each count; what is `Measured` has a number for each."""
+
+    step: str
+    over: str  # 'images' or 'runs'
+    counts: Sequence[int]  # at least two, ascending
+    seconds: Sequence[float]
+    processor_seconds: Sequence[float]
+    peak_bytes: Sequence[int]
+    exponent: float  # slope of log processor seconds against log count
+    last_exponent: float  # of the last two counts alone, where what is constant weighs least
+    bytes_each: float  # slope of the peak against the count
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,41 +101,36 @@ def _work(flags: argparse.Namespace) -> None:
         prefix="growth-", dir=flags.workspace, ignore_cleanup_errors=True
     ) as folder:
         lines = []
-        for step, over, counts, orders in _plan(flags, folder):
-            measured = [measure(order) for order in orders]
-            lines.append({"step": step, "over": over, "counts": counts, **growth(counts, measured)})
-            print(f"{step}: exponent {lines[-1]['exponent']:.2f}", file=sys.stderr)
+        for step, over, counts, orders in _plan(flags, pathlib.Path(folder)):
+            lines.append(growth(step, over, counts, [measure(order) for order in orders]))
+            print(f"{step}: exponent {lines[-1].exponent:.2f}", file=sys.stderr)
     from fpliif_jax.experiments.benchmark import machine
 
-    content = {"environment": machine.environment(with_torch=False), "steps": lines}
+    steps = [dataclasses.asdict(line) for line in lines]
+    content = {"environment": machine.environment(with_torch=False), "steps": steps}
     if flags.output:
         flags.output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(table(lines))
 
 
 def _plan(
-    flags: argparse.Namespace, folder: str
-) -> Iterator[tuple[str, str, list[int], list[dict[str, Any]]]]:
+    flags: argparse.Namespace, folder: pathlib.Path
+) -> Iterator[tuple[str, str, list[int], list[Order]]]:
     """Each step, what it grows with, the counts, and what its processes are told."""
-    order = {"folder": folder, "image_size": flags.image_size, "smallest": flags.images[0]}
+    order = functools.partial(
+        Order, folder=folder, image_size=flags.image_size, smallest=flags.images[0]
+    )
     for step in STEPS:
         counts = flags.images
         if step == "draw":
             counts = [count // DRAWN_SHARE for count in counts]
-        yield step, "images", counts, [{**order, "step": step, "count": n} for n in counts]
-    measure({**order, "step": "make_runs", "count": flags.runs[-1]})
-    orders = [{**order, "step": "report", "count": count} for count in flags.runs]
-    yield "report", "runs", flags.runs, orders
+        yield step, "images", counts, [order(step, count=n) for n in counts]
+    measure(order("make_runs", count=flags.runs[-1]))
+    yield "report", "runs", flags.runs, [order("report", count=n) for n in flags.runs]
 
 
-def measure(order: dict[str, Any]) -> dict[str, float]:
+def measure(order: Order) -> Measured:
     """Does a step in a fresh process.
-
-    Args:
-      order: of `growth_steps`.
-
-    Returns:
-      'seconds' and 'processor_seconds' of the step, 'peak_bytes' of the whole process.
 
     Raises:
       UserError: the process failed.
@@ -110,7 +141,7 @@ def measure(order: dict[str, Any]) -> dict[str, float]:
                 sys.executable,
                 "-m",
                 "fpliif_jax.experiments.benchmark.growth_steps",
-                json.dumps(order),
+                json.dumps(dataclasses.asdict(order), default=str),
             ],
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -125,51 +156,45 @@ def measure(order: dict[str, Any]) -> dict[str, float]:
             errors.seek(0)
             last = (errors.read().strip().splitlines() or ["no message"])[-1]
             raise UserError(
-                f"{order['step']} at {order['count']} ended with {process.returncode}: {last}"
+                f"{order.step} at {order.count} ended with {process.returncode}: {last}"
             )
-    return {**json.loads(answer), "peak_bytes": usage.ru_maxrss * _KIBIBYTE}
+    return Measured(**json.loads(answer), peak_bytes=usage.ru_maxrss * _KIBIBYTE)
 
 
-def growth(counts: Sequence[int], measured: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """What the measurements of a step say of its growth.
-
-    Args:
-      counts: at which it was measured, at least two, ascending.
-      measured: of `measure`, one for each count.
-
-    Returns:
-      The measurements by name, and
-        exponent: slope of log processor seconds against log count.
-        last_exponent: of the last two counts alone, where what is constant weighs least.
-        bytes_each: slope of the peak against the count.
-    """
-    columns = {name: [one[name] for one in measured] for name in measured[0]}
+def growth(step: str, over: str, counts: Sequence[int], measured: Sequence[Measured]) -> Growth:
+    """What the measurements of a step, one for each count, say of its growth; arguments as of `Growth`."""
+    peaks = [one.peak_bytes for one in measured]
     logs = [math.log(count) for count in counts]
-    times = [math.log(max(seconds, 1e-6)) for seconds in columns["processor_seconds"]]
-    return {
-        **columns,
-        "exponent": statistics.linear_regression(logs, times).slope,
-        "last_exponent": (times[-1] - times[-2]) / (logs[-1] - logs[-2]),
-        "bytes_each": statistics.linear_regression(counts, columns["peak_bytes"]).slope,
-    }
+    times = [math.log(max(one.processor_seconds, 1e-6)) for one in measured]
+    return Growth(
+        step=step,
+        over=over,
+        counts=counts,
+        seconds=[one.seconds for one in measured],
+        processor_seconds=[one.processor_seconds for one in measured],
+        peak_bytes=peaks,
+        exponent=statistics.linear_regression(logs, times).slope,
+        last_exponent=(times[-1] - times[-2]) / (logs[-1] - logs[-2]),
+        bytes_each=statistics.linear_regression(counts, peaks).slope,
+    )
 
 
-def table(lines: Sequence[dict[str, Any]]) -> str:
+def table(lines: Sequence[Growth]) -> str:
     """The measurements as a Markdown table."""
     rows = [
         "| step | count | processor seconds | seconds | exponent; of the last two | peak, MiB | KiB for each |",
         "|---|---|---|---|---|---|---|",
     ]
     for line in lines:
-        counts = ", ".join(f"{count:,}" for count in line["counts"])
+        counts = ", ".join(f"{count:,}" for count in line.counts)
         times = (
-            ", ".join(f"{value:.2f}" for value in line[name])
-            for name in ("processor_seconds", "seconds")
+            ", ".join(f"{value:.2f}" for value in values)
+            for values in (line.processor_seconds, line.seconds)
         )
-        peaks = ", ".join(f"{peak / _MEBIBYTE:.0f}" for peak in line["peak_bytes"])
-        cells = [line["step"], f"{counts} {line['over']}", *times]
-        cells += [f"{line['exponent']:.2f}; {line['last_exponent']:.2f}", peaks]
-        cells += [f"{line['bytes_each'] / _KIBIBYTE:.1f}"]
+        peaks = ", ".join(f"{peak / _MEBIBYTE:.0f}" for peak in line.peak_bytes)
+        cells = [line.step, f"{counts} {line.over}", *times]
+        cells += [f"{line.exponent:.2f}; {line.last_exponent:.2f}", peaks]
+        cells += [f"{line.bytes_each / _KIBIBYTE:.1f}"]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

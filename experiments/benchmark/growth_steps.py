@@ -1,6 +1,6 @@
 """A process that does one step of `growth`: python -m experiments.benchmark.growth_steps ORDER.
 
-ORDER is JSON: 'step', of `STEPS`, and the fields of `Order`. The answer is a line of JSON on stdout: 'seconds' of the
+ORDER is `growth.Order` as JSON. The answer is a line of JSON on stdout: 'seconds' of the
 clock and 'processor_seconds' of this process that the step took.
 """
 
@@ -27,7 +27,7 @@ from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.prepare import prepare as prepare_set
 from fpliif_jax.evaluation import metrics, results
 from fpliif_jax.evaluation.scoring import ProtocolScores, TrainedModel
-from fpliif_jax.experiments.benchmark.growth import DRAWN_SHARE
+from fpliif_jax.experiments.benchmark.growth import DRAWN_SHARE, Order
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.write import write_report
 from fpliif_jax.experiments.runs.arrays import Matrices
@@ -37,23 +37,6 @@ from fpliif_jax.run_folder.run_config import json_config
 
 _RUNS_OF_BOOTSTRAP = 5
 _KINDS = {"images": ".jpg", "labels": ".png"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Order:
-    """What a step is done with.
-
-    Attributes:
-      folder: all steps of a benchmark work in it.
-      image_size: side of the images in pixels.
-      count: of what the step grows with, images or runs.
-      smallest: images of the smallest set.
-    """
-
-    folder: pathlib.Path
-    image_size: int
-    count: int
-    smallest: int
 
 
 class Clock:
@@ -213,8 +196,8 @@ STEPS: dict[str, Callable[[Clock, Order], None]] = {
 def main(text: str) -> None:
     """Does a step and answers."""
     fields, clock = json.loads(text), Clock()
-    step, folder = STEPS[fields.pop("step")], pathlib.Path(fields.pop("folder"))
-    step(clock, Order(folder, **fields))
+    order = Order(folder=pathlib.Path(fields.pop("folder")), **fields)
+    STEPS[order.step](clock, order)
     print(json.dumps({"seconds": clock.seconds, "processor_seconds": clock.processor_seconds}))
 
 

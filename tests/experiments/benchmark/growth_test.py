@@ -13,22 +13,21 @@ def test_exponents_and_bytes_of_a_known_growth() -> None:
     """Time n² / 1000 after 100, linear before; memory 1 MiB and 2 KiB for each."""
     counts = [10, 100, 1000]
     measured = [
-        {"seconds": 9.0, "processor_seconds": seconds, "peak_bytes": 2**20 + 2**11 * count}
+        growth.Measured(9.0, seconds, 2**20 + 2**11 * count)
         for count, seconds in zip(counts, (1.0, 10.0, 1000.0), strict=True)
     ]
-    found = growth.growth(counts, measured)
-    assert found["last_exponent"] == pytest.approx(2)
-    assert found["exponent"] == pytest.approx(1.5)
-    assert found["bytes_each"] == pytest.approx(2**11)
-    line = {"step": "draw", "over": "images", "counts": counts, **found}
+    found = growth.growth("draw", "images", counts, measured)
+    assert found.last_exponent == pytest.approx(2)
+    assert found.exponent == pytest.approx(1.5)
+    assert found.bytes_each == pytest.approx(2**11)
     expected = "| draw | 10, 100, 1,000 images | 1.00, 10.00, 1000.00 | 9.00, 9.00, 9.00 | 1.50; 2.00 | 1, 1, 3 | 2.0 |"
-    assert growth.table([line]).splitlines()[2] == expected
+    assert growth.table([found]).splitlines()[2] == expected
 
 
 def test_every_step_leaves_what_the_next_one_needs(tmp_path: pathlib.Path) -> None:
     def do(step: str, count: int) -> growth_steps.Clock:
         clock = growth_steps.Clock()
-        growth_steps.STEPS[step](clock, growth_steps.Order(tmp_path, 32, count, DRAWN_SHARE))
+        growth_steps.STEPS[step](clock, growth.Order(step, tmp_path, 32, count, DRAWN_SHARE))
         return clock
 
     assert growth_steps.STEPS.keys() == {*growth.STEPS, "make_runs", "report"}
@@ -48,10 +47,9 @@ def test_every_step_leaves_what_the_next_one_needs(tmp_path: pathlib.Path) -> No
 def test_a_step_is_a_process_of_its_own_and_its_failure_one_line(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = {"folder": str(tmp_path), "image_size": 32, "smallest": DRAWN_SHARE}
-    measured = growth.measure({**order, "step": "draw", "count": 1})
-    assert measured["seconds"] > 0
-    assert 2**26 < measured["peak_bytes"] < 2**33
+    measured = growth.measure(growth.Order("draw", tmp_path, 32, 1, DRAWN_SHARE))
+    assert measured.seconds > 0
+    assert 2**26 < measured.peak_bytes < 2**33
     program = tmp_path / "python"
     program.write_text(
         "#!/bin/sh\necho progress >&2\necho 'OSError: the disk is full' >&2\nexit 1\n"
@@ -59,7 +57,7 @@ def test_a_step_is_a_process_of_its_own_and_its_failure_one_line(
     program.chmod(0o755)
     monkeypatch.setattr(growth.sys, "executable", str(program))
     with pytest.raises(growth.UserError, match="bootstrap at 7 ended with 1: OSError: the disk"):
-        growth.measure({**order, "step": "bootstrap", "count": 7})
+        growth.measure(growth.Order("bootstrap", tmp_path, 32, 7, DRAWN_SHARE))
     for arguments, message in (
         (["--images=20"], "'20': give two numbers"),
         (["--runs=0,5"], "'0,5': give two numbers"),
