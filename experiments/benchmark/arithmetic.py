@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from fpliif_jax.experiments.benchmark import timing, torch_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Program
+from fpliif_jax.experiments.runs.benchmark_results import DataSheet, Operations, PeakArithmetic
 from fpliif_jax.systems import multiply_accumulates
 
 # Dense bfloat16 of NVIDIA's data sheets, in TFLOP/s (half of the rate "with sparsity"); longest names first.
@@ -31,20 +32,18 @@ def peak(plan: Plan, dtype: str) -> None:
     )
     sheet = data_sheet(jax.local_devices()[0].device_kind)
     for timed in timings:
-        about = {"framework": timed.name, "dtype": dtype, "side": side}
-        if timed.problem:
-            plan.record.add("peak_arithmetic", {**about, "not_measured": timed.problem})
-            continue
-        fastest = min(timed.seconds)  # a peak: what the device can do when nothing disturbs it
+        seconds = () if timed.problem else tuple(timed.seconds)
         plan.record.add(
-            "peak_arithmetic",
-            {
-                **about,
-                "seconds": timed.seconds,
-                "flops_per_second": 2 * side**3 / fastest,
-                "data_sheet": sheet if dtype == "bfloat16" else None,
-                "not_measured": None,
-            },
+            PeakArithmetic(
+                framework=timed.name,
+                dtype=dtype,
+                side=side,
+                seconds=seconds,
+                # A peak: what the device can do when nothing disturbs it.
+                flops_per_second=2 * side**3 / min(seconds) if seconds else None,
+                data_sheet=sheet if dtype == "bfloat16" else None,
+                not_measured=timed.problem or None,
+            )
         )
 
 
@@ -53,16 +52,14 @@ def operations(plan: Plan) -> None:
     config = plan.config
     for size in sorted({*plan.sizes, config.data.image_size}):
         parts = multiply_accumulates.count(config.model, config.data.image_size, size)
-        plan.record.add(
-            "operations", {"output_size": size, "multiply_accumulates": sum(parts.values())}
-        )
+        plan.record.add(Operations(size, sum(parts.values())))
 
 
-def data_sheet(device_kind: str) -> dict[str, Any] | None:
+def data_sheet(device_kind: str) -> DataSheet | None:
     """FLOP/s in bfloat16 that the maker gives for a device, with the source; None where unknown."""
     for name, teraflops, source in DATA_SHEETS:
         if name.lower() in device_kind.lower():
-            return {"flops_per_second": teraflops * 1e12, "source": source}
+            return DataSheet(teraflops * 1e12, source)
     return None
 
 

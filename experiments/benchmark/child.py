@@ -4,6 +4,7 @@ For what cannot be seen from inside a process that did other things before: the 
 and the most memory it ever had. The task is JSON on stdin, the answer a line of JSON on stdout.
 """
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -17,7 +18,10 @@ from ml_collections import ConfigDict  # noqa: E402
 
 from fpliif_jax import preflight  # noqa: E402
 from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
+from fpliif_jax.experiments.benchmark.children import ChildTask  # noqa: E402
 from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
+from fpliif_jax.experiments.runs.benchmark_results import Start  # noqa: E402
+from fpliif_jax.run_folder.run_config import config_of_json  # noqa: E402
 from fpliif_jax.systems import create_model  # noqa: E402
 from fpliif_jax.training.step import init_variables  # noqa: E402
 
@@ -27,19 +31,19 @@ _KIBIBYTE = 1024
 def main() -> None:
     """Reads the task, does it, and answers."""
     imported = time.perf_counter() - _STARTED
-    task = json.load(sys.stdin)
+    task = ChildTask(**json.load(sys.stdin))
     try:
-        answer = {"seconds_of_importing": imported, **_do(task)}
+        answer = dataclasses.asdict(_do(task, imported))
     except Exception as error:
         answer = {"problem": reason(error)}
     print(json.dumps(answer), flush=True)
 
 
-def _do(task: dict[str, Any]) -> dict[str, Any]:
-    config = _config(task["config"])
+def _do(task: ChildTask, seconds_of_importing: float) -> Start:
+    config = config_of_json(task.config)
     preflight.apply_to_jax(config)
     variables = init_variables(create_model(config.model), config)
-    if task["framework"] == "torch":
+    if task.framework == "torch":
         torch_programs.prepare(config)
         torch_programs.device_name()
         before = _resident()
@@ -51,34 +55,30 @@ def _do(task: dict[str, Any]) -> dict[str, Any]:
         program = _jax_program(task, config, variables)
         program.call()
         peak = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
-    return {
-        "seconds_to_result": time.perf_counter() - _STARTED,
-        "compile_seconds": program.compile_seconds,
-        "resident_bytes": None if before is None else _resident() - before,
-        "device_bytes": peak,
-    }
+    resident = None if before is None else _resident() - before
+    return Start(seconds_of_importing, program.compile_seconds, resident, peak)
 
 
-def _jax_program(task: dict[str, Any], config: ConfigDict, variables: dict[str, Any]) -> Program:
-    config = jax_programs.with_dtype(config, task["dtype"])
-    if task["what"] == "forward":
-        return jax_programs.forward(config, variables, task["output_size"], task["batch"])
-    if task["what"] == "gradient":
+def _jax_program(task: ChildTask, config: ConfigDict, variables: dict[str, Any]) -> Program:
+    config = jax_programs.with_dtype(config, task.dtype)
+    if task.what == "forward":
+        return jax_programs.forward(config, variables, task.output_size, task.batch)
+    if task.what == "gradient":
         config = training.without_augmentation(config)
     stage = jax_programs.stages_of(config)[0]
     return jax_programs.training_step(config, variables, stage)
 
 
-def _torch_program(task: dict[str, Any], config: ConfigDict, variables: dict[str, Any]) -> Program:
+def _torch_program(task: ChildTask, config: ConfigDict, variables: dict[str, Any]) -> Program:
     config = jax_programs.with_dtype(config, "float32")
-    variant = torch_programs.VARIANTS[task["variant"]]
-    if task["what"] == "forward":
+    variant = torch_programs.VARIANTS[task.variant]
+    if task.what == "forward":
         return torch_programs.forward(
-            config, variables, task["output_size"], task["batch"], variant, task["dtype"]
+            config, variables, task.output_size, task.batch, variant, task.dtype
         )
     stage = jax_programs.stages_of(config)[0]
     batch = jax_programs.random_batch(config, stage, config.train.batch_size)
-    return torch_programs.gradient_step(config, variables, batch, variant, task["dtype"])
+    return torch_programs.gradient_step(config, variables, batch, variant, task.dtype)
 
 
 def _torch_device_peak(program: Program) -> int | None:
@@ -103,17 +103,6 @@ def _resident() -> int | None:
         return None
     (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
     return int(peak) * _KIBIBYTE
-
-
-def _config(content: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(_tuples(content))
-
-
-def _tuples(value: Any) -> Any:
-    """JSON has lists where configs have tuples."""
-    if isinstance(value, dict):
-        return {name: _tuples(item) for name, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Starts `child` and reads its answer."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -12,22 +13,30 @@ from typing import Any
 
 import fpliif_jax
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
-from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.experiments.runs.benchmark_results import Start
 
 _ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
 
 
-def run(task: dict[str, Any], environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """What a fresh process answers, with 'seconds_from_start': until its answer was there.
+@dataclasses.dataclass(frozen=True)
+class ChildTask:
+    """What a fresh process does once; `batch` is that of a forward pass, `config` an experiment's as JSON."""
 
-    Args:
-      task: of `child`, its 'config' a ConfigDict.
-      environment: variables besides this process's.
+    what: str  # 'forward', 'training' (a step of the first stage) or 'gradient' (that without augmentation)
+    framework: str  # 'jax' or 'torch'
+    dtype: str
+    output_size: int
+    batch: int
+    config: dict[str, Any]
+    variant: str | None = None  # of `torch_programs.VARIANTS`
+
+
+def run(task: ChildTask, environment: dict[str, str] | None = None) -> Start:
+    """What a fresh process answers; `environment` is of variables besides this process's.
 
     Raises:
       NotMeasuredError: it could not do it, or ended without an answer.
     """
-    task = {**task, "config": json_config(task["config"])}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         started = time.perf_counter()
         with subprocess.Popen(
@@ -41,7 +50,7 @@ def run(task: dict[str, Any], environment: dict[str, str] | None = None) -> dict
         ) as process:
             try:
                 with contextlib.suppress(BrokenPipeError):  # it says why on stderr
-                    process.stdin.write(json.dumps(task))
+                    process.stdin.write(json.dumps(dataclasses.asdict(task)))
                     process.stdin.close()
                 answer = process.stdout.readline()
                 taken = time.perf_counter() - started  # leaving the process is not part of it
@@ -56,4 +65,4 @@ def run(task: dict[str, Any], environment: dict[str, str] | None = None) -> dict
     content = json.loads(answer)
     if "problem" in content:
         raise NotMeasuredError(content["problem"])
-    return {**content, "seconds_from_start": taken}
+    return dataclasses.replace(Start(**content), seconds_from_start=taken)

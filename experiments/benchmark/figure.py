@@ -4,6 +4,7 @@ import pathlib
 from typing import Any
 
 from fpliif_jax.experiments.benchmark.published_fps import DEVICE, SOURCE, paper_fps
+from fpliif_jax.experiments.runs.benchmark_results import Measurement, Results
 
 # Okabe and Ito's colours, which most colour-blind people can tell apart; marks differ too.
 _STYLES = {
@@ -20,22 +21,18 @@ _DASHES = {"float32": "-", "bfloat16": (0, (4, 2))}
 _FORMATS = ("png", "svg")
 
 
-def write_figure(content: dict[str, Any], folder: pathlib.Path) -> list[pathlib.Path]:
+def write_figure(results: Results, folder: pathlib.Path) -> list[pathlib.Path]:
     """Draws fps.png and fps.svg: a panel a part, a line a candidate and type.
 
     Args:
-      content: of benchmark.json.
+      results: of a benchmark.
       folder: that the files go to.
 
     Returns:
       The files; none where no forward pass was measured.
     """
-    entries = [
-        entry
-        for entry in content.get("measurements", [])
-        if entry["part"] in _PANELS and not entry["not_measured"]
-    ]
-    parts = [part for part in _PANELS if any(entry["part"] == part for entry in entries)]
+    measured = [one for one in results.measurements if one.part in _PANELS and not one.not_measured]
+    parts = [part for part in _PANELS if any(one.part == part for one in measured)]
     if not parts:
         return []
     import matplotlib
@@ -49,10 +46,10 @@ def write_figure(content: dict[str, Any], folder: pathlib.Path) -> list[pathlib.
             1, len(parts), figsize=(width, 4.6), sharey=True, squeeze=False, layout="constrained"
         )
         for axes, part in zip(row[0], parts, strict=True):
-            _draw(axes, [entry for entry in entries if entry["part"] == part])
+            _draw(axes, [one for one in measured if one.part == part])
             axes.set_title(_PANELS[part], fontsize=10)
             axes.set_xlabel("side of the output, pixels")
-            sizes = sorted({entry["output_size"] for entry in entries} | set(paper_fps()))
+            sizes = sorted({one.output_size for one in measured} | set(paper_fps()))
             axes.set_xscale("log", base=2)
             axes.set_xticks(sizes, [str(size) for size in sizes], fontsize=9)
             axes.xaxis.set_minor_locator(ticker.NullLocator())
@@ -71,8 +68,7 @@ def write_figure(content: dict[str, Any], folder: pathlib.Path) -> list[pathlib.
         figure.legend(
             handles.values(), handles.keys(), loc="outside right upper", frameon=False, fontsize=9
         )
-        device = content["environment"]["device"]
-        figure.suptitle(f"{content['config_name']} on {device}", fontsize=11)
+        figure.suptitle(f"{results.config_name} on {results.environment.device}", fontsize=11)
         paths = [folder / f"fps.{kind}" for kind in _FORMATS]
         for path in paths:
             metadata = {"Date": None} if path.suffix == ".svg" else None
@@ -81,21 +77,21 @@ def write_figure(content: dict[str, Any], folder: pathlib.Path) -> list[pathlib.
     return paths
 
 
-def _draw(axes: Any, entries: list[dict[str, Any]]) -> None:
+def _draw(axes: Any, measured: list[Measurement]) -> None:
     paper = paper_fps()
     axes.plot(
         list(paper), list(paper.values()), color=_PAPER_COLOUR, linestyle=":", marker="x",
         linewidth=1.6, label=f"the paper, on an {DEVICE}\n({SOURCE})",
     )  # fmt: skip
-    for name, dtype in dict.fromkeys((entry["candidate"], entry["dtype"]) for entry in entries):
+    for name, dtype in dict.fromkeys((one.candidate, one.dtype) for one in measured):
         own = sorted(
-            (entry for entry in entries if (entry["candidate"], entry["dtype"]) == (name, dtype)),
-            key=lambda entry: entry["output_size"],
+            (one for one in measured if (one.candidate, one.dtype) == (name, dtype)),
+            key=lambda one: one.output_size,
         )
         colour, mark = _STYLES.get(name, ("#000000", "."))
         axes.plot(
-            [entry["output_size"] for entry in own],
-            [entry["images_per_second"] for entry in own],
+            [one.output_size for one in own],
+            [one.images_per_second for one in own],
             color=colour, marker=mark, markersize=5, linewidth=1.8,
             linestyle=_DASHES.get(dtype, "-"),
             markerfacecolor=colour if dtype == "float32" else "white",

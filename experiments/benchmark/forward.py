@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -17,6 +16,7 @@ from fpliif_jax.experiments.benchmark import (
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, Timed
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
+from fpliif_jax.experiments.runs.benchmark_results import About, Agreement, Batches, Trial
 
 _LONGEST_CALL = 10.0  # seconds; larger batches are not tried
 _GROWTH = 1.03  # of images per second, that is worth a larger batch
@@ -29,7 +29,7 @@ Build = Callable[[int], Program]
 
 def latency(plan: Plan, output_size: int, dtype: str) -> None:
     """One image, one call at a time."""
-    about = {"part": "latency", "output_size": output_size, "dtype": dtype}
+    about = About(part="latency", output_size=output_size, dtype=dtype)
     builds = _builds(plan, output_size, dtype)
     candidates = [
         Candidate(name, lambda build=build: build(1)) for name, (build, _) in builds.items()
@@ -44,7 +44,7 @@ def throughput(plan: Plan, output_size: int, dtype: str) -> None:
     For torch.compile it is the batch of the same layout without it: compiling for every batch would
     take longer than all other measurements.
     """
-    about = {"part": "throughput", "output_size": output_size, "dtype": dtype}
+    about = About(part="throughput", output_size=output_size, dtype=dtype)
     best: dict[str, int] = {}
     candidates = []
     for name, (build, like) in _builds(plan, output_size, dtype).items():
@@ -53,7 +53,7 @@ def throughput(plan: Plan, output_size: int, dtype: str) -> None:
             continue
         trials, problem, program = _search(plan, name, build)
         plan.record.add(
-            "batches", {**about, "candidate": name, "trials": trials, "ended_by": problem}
+            Batches(**vars(about), candidate=name, trials=tuple(trials), ended_by=problem)
         )
         best[name] = program.images if program else 1
         # Where not even one image could be tried, the next try records why.
@@ -76,8 +76,8 @@ def calls_in_a_row(plan: Plan, dtype: str) -> None:
                 program.call()
             seconds[index].append(time.perf_counter() - started)
     medians = [float(np.median(values)) for values in seconds]
-    line = comparison.straight_line(_CALLS, medians)
-    plan.record.add("fits", {"of": "images", "output_size": size, "dtype": dtype, **line})
+    points = list(zip(_CALLS, medians, strict=True))
+    plan.record.add(comparison.straight_line("images", points, dtype, size))
 
 
 def agreement(plan: Plan, name: str) -> None:
@@ -94,27 +94,21 @@ def agreement(plan: Plan, name: str) -> None:
     programs = onnx_programs if name == onnx_programs.NAME else torch_programs
     theirs = programs.logits(config, plan.variables, images, size)
     plan.record.add(
-        "agreement",
-        {
-            "with": name,
-            "output_size": size,
-            "largest_difference": float(np.abs(ours - theirs).max()),
-            "largest_logit": float(np.abs(theirs).max()),
-        },
+        Agreement(
+            with_=name,
+            output_size=size,
+            largest_difference=float(np.abs(ours - theirs).max()),
+            largest_logit=float(np.abs(theirs).max()),
+        )
     )
 
 
-def record_ratios(plan: Plan, timings: list[Timed], about: dict[str, Any]) -> None:
+def record_ratios(plan: Plan, timings: list[Timed], about: About) -> None:
     """Records how many times as fast the first candidate, JAX, is as each of the others."""
     ours, *others = timings
     for theirs in others:
         if not (ours.problem or theirs.problem):
-            ratio = comparison.paired_ratio(
-                ours.seconds, theirs.seconds, (ours.images, theirs.images)
-            )
-            plan.record.add(
-                "ratios", {**about, "candidate": ours.name, "against": theirs.name, **ratio}
-            )
+            plan.record.add(comparison.paired_ratio(about, ours, theirs))
 
 
 def torch_config(plan: Plan) -> ConfigDict:
@@ -148,15 +142,13 @@ def _builds(plan: Plan, output_size: int, dtype: str) -> dict[str, tuple[Build, 
     return builds
 
 
-def _search(
-    plan: Plan, name: str, build: Build
-) -> tuple[list[dict[str, Any]], str, Program | None]:
+def _search(plan: Plan, name: str, build: Build) -> tuple[list[Trial], str, Program | None]:
     """Doubles the batch until images per second stop growing.
 
     Returns:
       The trials, what ended them, and the program of the best of them.
     """
-    trials: list[dict[str, Any]] = []
+    trials: list[Trial] = []
     best_rate, best, batch = 0.0, None, 1
     while batch <= plan.max_batch:
         plan.tell(f"{name}: trying batch {batch}")
@@ -166,7 +158,7 @@ def _search(
         except Exception as error:  # out of memory, above all
             return trials, timing.reason(error), best
         rate = batch / seconds
-        trials.append({"batch": batch, "seconds": seconds, "images_per_second": rate})
+        trials.append(Trial(batch, seconds, rate))
         has_grown = rate > _GROWTH * best_rate
         if rate > best_rate:
             best_rate, best = rate, program

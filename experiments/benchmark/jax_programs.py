@@ -12,6 +12,7 @@ from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.benchmark.timing import Program
+from fpliif_jax.experiments.runs.benchmark_results import PlannedBytes
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
@@ -156,11 +157,12 @@ def training_step(
     )
 
 
-def compile_ahead(function: Any, *arguments: Any) -> tuple[float, dict[str, int] | None]:
+def compile_ahead(function: Any, *arguments: Any) -> tuple[float, PlannedBytes | None]:
     """Seconds of tracing and compiling, and the memory that is planned for a call.
 
     The function itself finds what was compiled here, and does not compile again.
     """
     started = time.perf_counter()
     compiled = function.lower(*arguments).compile()
-    return time.perf_counter() - started, fitting.planned_bytes(compiled)
+    seconds, planned = time.perf_counter() - started, fitting.planned_bytes(compiled)
+    return seconds, planned and PlannedBytes(**planned)

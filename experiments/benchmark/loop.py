@@ -10,6 +10,7 @@ has it, and without. An epoch of a data set that is large is cut short (`data.tr
 frequent than in a whole run.
 """
 
+import dataclasses
 import pathlib
 import signal
 import tempfile
@@ -26,8 +27,10 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.experiments.benchmark import jax_programs, timing, training
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
+from fpliif_jax.experiments.runs.benchmark_results import Loop
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.training import loop as training_loop
+from fpliif_jax.training.progress import Progress
 
 _FEWEST_STEPS = 8
 
@@ -54,22 +57,14 @@ def end_to_end(plan: Plan, seconds: float) -> None:
     before = {name: timing.seconds_a_call(step, plan.seconds) for name, step in bare.items()}
     bounded = _bounded(config, len(plan.train_split), before["with_augmentation"], seconds)
     plan.tell("the training loop")
-    rates_of_loop = _run(plan, bounded)
+    measured = _run(bounded)
     plan.tell("bare step, after the loop")
     after = {name: timing.seconds_a_call(step, plan.seconds) for name, step in bare.items()}
     rates = {
         name: config.train.batch_size / float(np.mean([before[name], after[name]])) for name in bare
     }
-    plan.record.add(
-        "loop",
-        {
-            **rates_of_loop,
-            "bare_images_per_second": rates,
-            "share": {
-                name: rates_of_loop["images_per_second"] / rate for name, rate in rates.items()
-            },
-        },
-    )
+    shares = {name: measured.images_per_second / rate for name, rate in rates.items()}
+    plan.record.add(dataclasses.replace(measured, bare_images_per_second=rates, share=shares))
 
 
 def _without_augmentation(plan: Plan) -> timing.Program:
@@ -90,8 +85,8 @@ def _bounded(config: ConfigDict, images: int, step_seconds: float, seconds: floa
     return jax_programs.with_fields(config, **fields)
 
 
-def _run(plan: Plan, config: ConfigDict) -> dict[str, Any]:
-    """Trains, and gives the loop's images per second with what they are made of."""
+def _run(config: ConfigDict) -> Loop:
+    """Trains, and gives the loop's images per second with what they are made of; of the bare step nothing."""
     saving: list[float] = []
     save = checkpoint.save
 
@@ -112,20 +107,21 @@ def _run(plan: Plan, config: ConfigDict) -> dict[str, Any]:
                 training_loop.train(config, workdir, dataset, interruption)
             if interruption.requested:
                 raise KeyboardInterrupt
-            progress = checkpoint.read_progress(workdir, "last")
+            progress = Progress.from_json(checkpoint.read_progress(workdir, "last"), workdir)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    trained = progress["train"]["seconds"]
-    images = progress["timed_images"]
+    totals, images = progress.train, progress.timed_images
     if not images:
         raise NotMeasuredError("the loop had one step, which compiles")
-    return {
-        "epochs": progress["train"]["epochs"],
-        "steps": progress["train"]["steps"],
-        "images": images,
-        "seconds_of_steps": trained,
-        "seconds_of_each_checkpoint": saving,
-        "images_per_second": images / (trained + sum(saving)),
-        "images_per_second_without_checkpoints": images / trained,
-    }
+    return Loop(
+        epochs=totals.epochs,
+        steps=totals.steps,
+        images=images,
+        seconds_of_steps=totals.seconds,
+        seconds_of_each_checkpoint=tuple(saving),
+        images_per_second=images / (totals.seconds + sum(saving)),
+        images_per_second_without_checkpoints=images / totals.seconds,
+        bare_images_per_second={},
+        share={},
+    )

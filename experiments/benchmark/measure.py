@@ -70,17 +70,15 @@ def run(plan: Plan) -> None:
     tasks.fit_lines(plan)
     if flags.FLAGS.profile:
         tasks.trace(plan, pathlib.Path(flags.FLAGS.profile).expanduser())
-    record.finish()
-    text = tables.to_markdown(record.content)
+    results = record.finish()
+    text = tables.to_markdown(results)
     print(text)
     if record.folder is None:
-        name = machine.slug(
-            f"{record.content['environment']['device']}-{command_line.config_name()}"
-        )
+        name = machine.slug(f"{results.environment.device}-{results.config_name}")
         print(f"\nTo keep this: --output=experiments/results/{name}")
         return
     write_text(record.folder / "benchmark.md", text + "\n")
-    drawn = figure.write_figure(record.content, record.folder)
+    drawn = figure.write_figure(results, record.folder)
     print("\n".join(str(path) for path in (record.folder / FILE_NAME, *drawn)))
 
 
@@ -120,7 +118,7 @@ def _plan() -> Plan:
 
         folder = pathlib.Path(flags.FLAGS.output).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-    content = {
+    head = {
         "schema": 1,
         "finished": False,
         "config_name": command_line.config_name(),
@@ -137,7 +135,7 @@ def _plan() -> Plan:
         config=config,
         torch_variants=variants,
         has_onnx=flags.FLAGS.onnx,
-        record=Record(content, folder),
+        record=Record(head, folder),
         **plan_fields,
     )
 

@@ -1,16 +1,18 @@
 """Part 'memory': what XLA plans for a forward pass, and the peak of fresh processes that do one thing once."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import numpy as np
 
 from fpliif_jax import systems
 from fpliif_jax.experiments.benchmark import children, jax_programs
+from fpliif_jax.experiments.benchmark.children import ChildTask
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.benchmark.torch_programs import VARIANTS, TorchVariant
+from fpliif_jax.experiments.runs.benchmark_results import PeakMemory, PlannedMemory
+from fpliif_jax.run_folder.run_config import json_config
 
 LARGE_SIZES = (1024, 2048)
 _ALL_QUERIES = 10**9  # at once, the most that may be asked for: without chunking
@@ -29,15 +31,12 @@ def planned(plan: Plan, output_size: int, dtype: str) -> None:
         lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype), plan.variables
     )
     (images,) = systems.of(config).input_shapes(config.model, config.data.image_size)
-    plans = {}
-    for name, own in (("chunked", config), ("in_one", whole)):
+    plans = []
+    for name, own in (("chunked", config), ("in one", whole)):
         plan.tell(f"compiling for {output_size}², {name}")
-        _, plans[name] = jax_programs.compile_ahead(
-            jax_programs.logits_of(own, output_size), variables, images
-        )
-    plan.record.add(
-        "planned_memory", {"output_size": output_size, "dtype": dtype, "batch": 1, **plans}
-    )
+        logits = jax_programs.logits_of(own, output_size)
+        plans.append(jax_programs.compile_ahead(logits, variables, images)[1])
+    plan.record.add(PlannedMemory(output_size, dtype, 1, *plans))
 
 
 def measured(plan: Plan, what: str, output_size: int, dtype: str) -> None:
@@ -53,30 +52,26 @@ def measured(plan: Plan, what: str, output_size: int, dtype: str) -> None:
     batch = 1 if what == "forward" else own.train.batch_size
     for name, framework, variant in _frameworks(plan):
         plan.tell(f"{name}: peak of a process")
-        task = {
-            "what": what,
-            "framework": framework,
-            "variant": variant,
-            "dtype": dtype,
-            "output_size": output_size,
-            "batch": batch,
-            "config": own,
-        }
-        about: dict[str, Any] = {
-            "part": "memory",
-            "what": what,
-            "output_size": output_size,
-            "dtype": dtype,
-            "batch": batch,
-            "candidate": name,
-        }
+        task = ChildTask(what, framework, dtype, output_size, batch, json_config(own), variant)
+        problem, resident, device = None, None, None
         try:
             answer = children.run(task)
+            resident, device = answer.resident_bytes, answer.device_bytes
         except NotMeasuredError as error:
-            plan.record.add("peak_memory", {**about, "not_measured": str(error)})
-            continue
-        peaks = {field: answer[field] for field in ("resident_bytes", "device_bytes")}
-        plan.record.add("peak_memory", {**about, **peaks, "not_measured": None})
+            problem = str(error)
+        plan.record.add(
+            PeakMemory(
+                part="memory",
+                what=what,
+                output_size=output_size,
+                dtype=dtype,
+                batch=batch,
+                candidate=name,
+                resident_bytes=resident,
+                device_bytes=device,
+                not_measured=problem,
+            )
+        )
 
 
 def _frameworks(plan: Plan) -> Iterator[tuple[str, str, str | None]]:

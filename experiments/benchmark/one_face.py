@@ -16,9 +16,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from fpliif_jax.data.canvas import canvas_window
-from fpliif_jax.experiments.benchmark import comparison, jax_programs
+from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
-from fpliif_jax.experiments.benchmark.timing import Candidate, Program, measure_in_turn
+from fpliif_jax.experiments.benchmark.timing import Candidate, Program, Timed, measure_in_turn
+from fpliif_jax.experiments.runs.benchmark_results import FaceStep, OneFace
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import framing, settings
@@ -44,25 +45,13 @@ def one_face(plan: Plan) -> None:
             pipelined=False,
             tell=plan.tell,
         )
-        plan.record.add(
-            "one_face",
-            {
-                "system": NAMES[cropper],
-                "photo": list(photo.shape[:2]),
-                "canvas": side,
-                "steps": [
-                    {
-                        "step": timed.name,
-                        "seconds": timed.seconds,
-                        "milliseconds": None
-                        if timed.problem
-                        else 1000 * comparison.summary(timed.seconds)["median"],
-                        "not_measured": timed.problem or None,
-                    }
-                    for timed in timings
-                ],
-            },
-        )
+        steps = tuple(_step(timed) for timed in timings)
+        plan.record.add(OneFace(NAMES[cropper], photo.shape[:2], side, steps))
+
+
+def _step(timed: Timed) -> FaceStep:
+    median = None if timed.problem else 1000 * float(np.median(timed.seconds))
+    return FaceStep(timed.name, tuple(timed.seconds), median, timed.problem or None)
 
 
 def _programs(

@@ -8,6 +8,7 @@ from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program
+from fpliif_jax.experiments.runs.benchmark_results import About
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
 
@@ -25,7 +26,7 @@ def loader(plan: Plan) -> None:
         images = len(split) * stage.copies / per_epoch  # the last batch of an epoch has fewer
         return Program(start=lambda: next(batches), wait=lambda batch: None, images=images)
 
-    plan.measure([Candidate("loader", build)], pipelined=True, about={"part": "pipeline"})
+    plan.measure([Candidate("loader", build)], pipelined=True, about=About(part="pipeline"))
 
 
 def _batches(plan: Plan, split: Split, stage: Stage, steps_per_epoch: int) -> Iterator[Batch]:

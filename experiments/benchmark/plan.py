@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -14,6 +14,8 @@ from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.timing import Timed, measure_in_turn, reason
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
+from fpliif_jax.experiments.runs import benchmark_results, typed_json
+from fpliif_jax.experiments.runs.benchmark_results import About, Failure, Measurement
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems import create_model
 from fpliif_jax.training.step import init_variables
@@ -21,31 +23,47 @@ from fpliif_jax.training.step import init_variables
 FILE_NAME = "benchmark.json"
 UNFINISHED_NAME = "benchmark-unfinished.json"
 
+Row = TypeVar("Row")
+
 
 @dataclasses.dataclass
 class Record:
     """Results, written to a file after every addition: an interrupted benchmark leaves what it has.
 
     Attributes:
-      content: ready for JSON; 'measurements', 'ratios', … are lists.
+      head: what the file begins with: the fields of `benchmark_results.Results` that are no rows, and more.
       folder: of the files; None: none are written.
+      rows: of `benchmark_results`, in the order in which they were made.
     """
 
-    content: dict[str, Any]
+    head: dict[str, Any]
     folder: pathlib.Path | None = None
+    rows: list[Any] = dataclasses.field(default_factory=list)
 
-    def add(self, section: str, entry: dict[str, Any]) -> None:
-        """Adds an entry to a list of the content."""
-        self.content.setdefault(section, []).append(entry)
-        if self.folder:
-            write_json(self.folder / UNFINISHED_NAME, self.content)
+    def add(self, row: Any) -> None:
+        """Adds a row of `benchmark_results`."""
+        self.rows.append(row)
+        self._write(UNFINISHED_NAME, finished=False)
 
-    def finish(self) -> None:
-        """Gives the file its own name: it stands for a whole benchmark."""
-        self.content["finished"] = True
+    def all_of(self, kind: type[Row]) -> list[Row]:
+        """The rows of a class."""
+        return [row for row in self.rows if isinstance(row, kind)]
+
+    def finish(self) -> benchmark_results.Results:
+        """Gives the file its own name: it stands for a whole benchmark. Returns what can be read of it."""
+        content = self._write(FILE_NAME, finished=True)
         if self.folder:
-            write_json(self.folder / FILE_NAME, self.content)
             (self.folder / UNFINISHED_NAME).unlink(missing_ok=True)
+        return typed_json.parse(benchmark_results.Results, content, FILE_NAME)
+
+    def _write(self, name: str, finished: bool) -> dict[str, Any]:
+        content = self.head | {"finished": finished}
+        for row in self.rows:
+            section = content.setdefault(benchmark_results.SECTIONS[type(row)], [])
+            section.append(typed_json.to_json(row))
+        if self.folder:
+            write_json(self.folder / name, content)
+        return content
 
 
 @dataclasses.dataclass
@@ -105,13 +123,13 @@ class Plan:
         """The config with activations of that type."""
         return jax_programs.with_dtype(self.config, dtype)
 
-    def measure(self, candidates: Any, *, pipelined: bool, about: dict[str, Any]) -> list[Timed]:
-        """Times candidates in turn and records each under 'measurements'.
+    def measure(self, candidates: Any, *, pipelined: bool, about: About) -> list[Timed]:
+        """Times candidates in turn and records each as a `Measurement`.
 
         Args:
           candidates: of `timing`.
           pipelined: see `measure_in_turn`.
-          about: what tells the entries from others: 'part', 'dtype', 'output_size', …
+          about: what is measured.
         """
         timings = measure_in_turn(
             candidates,
@@ -121,27 +139,31 @@ class Plan:
             tell=self.tell,
         )
         for timed in timings:
-            self.record.add("measurements", {**about, **entry(timed)})
+            self.record.add(measurement(about, timed))
         return timings
 
-    def failed(self, about: dict[str, Any], error: BaseException) -> None:
+    def failed(self, about: About, error: BaseException) -> None:
         """Records that something could not be measured."""
-        self.record.add("not_measured", {**about, "reason": reason(error)})
+        self.record.add(Failure(**vars(about), reason=reason(error)))
 
 
-def entry(timed: Timed) -> dict[str, Any]:
-    """A measurement ready for JSON: every round, and the medians of all."""
-    content: dict[str, Any] = {"candidate": timed.name, "batch": timed.images}
-    if timed.problem:
-        return {**content, "not_measured": timed.problem}
-    seconds = float(np.median(timed.seconds))
-    return {
-        **content,
-        "seconds": timed.seconds,
-        "calls_a_round": timed.calls,
-        "median_seconds": seconds,
-        "images_per_second": timed.images / seconds,
-        "compile_seconds": timed.compile_seconds,
-        "planned_bytes": timed.planned_bytes,
-        "not_measured": None,
-    }
+def measurement(about: About, timed: Timed) -> Measurement:
+    """Every round, and the median of all; of what failed the reason alone."""
+    numbers: dict[str, Any] = {"planned_bytes": None}
+    if not timed.problem:
+        seconds = float(np.median(timed.seconds))
+        numbers = {
+            "seconds": tuple(timed.seconds),
+            "calls_a_round": timed.calls,
+            "median_seconds": seconds,
+            "images_per_second": timed.images / seconds,
+            "compile_seconds": timed.compile_seconds,
+            "planned_bytes": timed.planned_bytes,
+        }
+    return Measurement(
+        **vars(about),
+        candidate=timed.name,
+        batch=timed.images,
+        not_measured=timed.problem or None,
+        **numbers,
+    )

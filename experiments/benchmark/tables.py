@@ -1,287 +1,218 @@
 """A benchmark's results as Markdown; what was not measured says why."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from fpliif_jax.experiments.benchmark.published_fps import DEVICE, SOURCE, paper_fps
+from fpliif_jax.experiments.runs.benchmark_results import Measurement, Results, about
 
 _OURS = "JAX"
 _MEBIBYTE = 2**20
 _NOTHING = "–"
 _NOT_MEASURED = "not measured"
 
-Content = dict[str, Any]
 Lines = list[str]
+Cell = str | int | float | None
 
 
-def to_markdown(content: Content) -> str:
-    """All tables of a benchmark.
-
-    Args:
-      content: of benchmark.json; sections that are not there are left out.
-    """
-    blocks = [_head(content)]
+def to_markdown(results: Results) -> str:
+    """All tables of a benchmark; those without rows are left out."""
+    blocks = [_head(results)]
     blocks += [
         block
         for make in (
             _latency, _throughput, _training, _one_face, _pipeline_and_loop, _starts, _compiling,
             _planned_memory, _peak_memory, _arithmetic, _fits, _not_measured,
         )
-        if (block := make(content))
+        if (block := make(results))
     ]  # fmt: skip
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _head(content: Content) -> Lines:
-    environment = content["environment"]
-    versions = environment["versions"]
+def _head(results: Results) -> Lines:
+    own, settings = results.environment, results.settings
+    others = []
+    if own.onnxruntime:
+        others.append(f"onnxruntime {own.onnxruntime.version}")
+    if own.torch:
+        others.append(f"torch {own.torch.version}, {own.torch.threads} threads")
     facts = [
-        f"{len(environment['devices'])} device(s), JAX backend {environment['backend']}",
-        f"jax {versions.get('jax')}, Python {environment['python']}",
-        f"{environment['cpu_count']} CPU cores ({environment['processor']})",
-        f"XLA_FLAGS={environment['xla_flags'] or 'none'}",
-        f"matrix precision {environment['matmul_precision']}",
-        f"commit {environment['git_commit'] or 'unknown'}",
-        environment["date"],
+        f"{len(own.devices)} device(s), JAX backend {own.backend}",
+        f"jax {own.versions.get('jax')}, Python {own.python}",
+        *others,
+        f"{own.cpu_count} CPU cores ({own.processor})",
+        f"XLA_FLAGS={own.xla_flags or 'none'}",
+        f"matrix precision {own.matmul_precision}",
+        f"commit {own.git_commit or 'unknown'}",
+        own.date,
     ]
-    if environment["torch"]:
-        facts.insert(
-            2, f"torch {environment['torch']['version']}, {environment['torch']['threads']} threads"
-        )
-    if runtime := environment.get("onnxruntime"):
-        facts.insert(2, f"onnxruntime {runtime['version']}")
-    own = content["settings"]
     lines = [
-        f"# Speed of {content['config_name']} on {environment['device']}",
+        f"# Speed of {results.config_name} on {own.device}",
         "",
         "; ".join(facts) + ".",
         "",
-        f"Medians of {own['rounds']} rounds of at least {own['seconds']:g} s each; ratios are taken round by round: "
-        "median (quartiles), above 1 where JAX is faster.",
+        f"Medians of {settings.rounds} rounds of at least {settings.seconds:g} s each; ratios are taken round by "
+        "round: median (quartiles), above 1 where JAX is faster.",
     ]
-    if not content["finished"]:
+    if not results.finished:
         lines += ["", "**Not finished**: this is what was measured until it was interrupted."]
     return lines
 
 
-def _latency(content: Content) -> Lines:
-    def cell(entry: dict[str, Any]) -> str:
-        return f"{_rate(entry)} ({1000 * entry['median_seconds']:.3g} ms)"
+def _latency(results: Results) -> Lines:
+    def cell(one: Measurement) -> str:
+        return f"{_rate(one)} ({1000 * one.median_seconds:.3g} ms)"
 
-    return _forward(content, "latency", "Forward pass, one image at a time", cell)
-
-
-def _throughput(content: Content) -> Lines:
-    def cell(entry: dict[str, Any]) -> str:
-        return f"{_rate(entry)}, batch {entry['batch']}"
-
-    return _forward(content, "throughput", "Forward pass, the best batch of each", cell)
-
-
-def _forward(
-    content: Content, part: str, title: str, cell: Callable[[dict[str, Any]], str]
-) -> Lines:
-    """A line a type and output size, a column a candidate."""
-    entries = [e for e in content.get("measurements", []) if e["part"] == part]
-    if not entries:
-        return []
-    names = list(dict.fromkeys(entry["candidate"] for entry in entries))
-    paper = paper_fps()
-    header = ["type", "output", *(f"{name}, images/s" for name in names), f"the paper, {DEVICE}"]
-    rows = []
-    for dtype, size in dict.fromkeys((e["dtype"], e["output_size"]) for e in entries):
-        own = {
-            entry["candidate"]: entry
-            for entry in entries
-            if (entry["dtype"], entry["output_size"]) == (dtype, size)
-        }
-        row = [dtype, str(size), *(_with_ratio(content, own.get(name), cell) for name in names)]
-        rows.append([*row, f"{paper[size]:g}" if size in paper else _NOTHING])
-    notes = [f"The paper's: {SOURCE}."]
-    notes += [
-        f"Largest difference of logits between JAX and {entry.get('with', 'PyTorch')}, at "
-        f"{entry['output_size']}² in float32: {entry['largest_difference']:.1e} (largest logit "
-        f"{entry['largest_logit']:.2g})."
-        for entry in content.get("agreement", [])
-        if part == "latency"
+    lines = _forward(results, "latency", "Forward pass, one image at a time", cell)
+    return lines and [
+        *lines,
+        *(
+            f"Largest difference of logits between JAX and {one.with_}, at {one.output_size}² in float32: "
+            f"{one.largest_difference:.1e} (largest logit {one.largest_logit:.2g})."
+            for one in results.agreement
+        ),
     ]
-    return [*_table(title, header, rows), "", *notes]
 
 
-def _training(content: Content) -> Lines:
-    names = {"step": "whole step, augmentation included", "gradient": "loss, gradients and Adam"}
-    entries = [e for e in content.get("measurements", []) if e["part"] in names]
+def _throughput(results: Results) -> Lines:
+    def cell(one: Measurement) -> str:
+        return f"{_rate(one)}, batch {one.batch}"
+
+    return _forward(results, "throughput", "Forward pass, the best batch of each", cell)
+
+
+def _forward(results: Results, part: str, title: str, cell: Callable[[Measurement], str]) -> Lines:
+    """A line a type and output size, a column a candidate."""
+    measured = {
+        (one.dtype, one.output_size, one.candidate): one
+        for one in results.measurements
+        if one.part == part
+    }
+    if not measured:
+        return []
+    names = list(dict.fromkeys(name for _, _, name in measured))
+    paper = paper_fps()
     rows = []
-    for entry in entries:
-        stage = f" ({entry['stage']})" if "stage" in entry else ""
-        rows.append(
-            [
-                names[entry["part"]] + stage,
-                entry["dtype"],
-                str(entry["output_size"]),
-                entry["candidate"],
-                str(entry["batch"]),
-                _with_ratio(content, entry, _rate),
-            ]
-        )
+    for dtype, size in dict.fromkeys((dtype, size) for dtype, size, _ in measured):
+        own = [measured.get((dtype, size, name)) for name in names]
+        published = f"{paper[size]:g}" if size in paper else None
+        rows.append([dtype, size, *(_with_ratio(results, one, cell) for one in own), published])
+    header = ["type", "output", *(f"{name}, images/s" for name in names), f"the paper, {DEVICE}"]
+    return [*_table(title, header, rows), "", f"The paper's: {SOURCE}."]
+
+
+def _training(results: Results) -> Lines:
+    names = {"step": "whole step, augmentation included", "gradient": "loss, gradients and Adam"}
+    rows = []
+    for one in results.measurements:
+        if one.part in names:
+            what = names[one.part] + (f" ({one.stage})" if one.stage else "")
+            rate = _with_ratio(results, one, _rate)
+            rows.append([what, one.dtype, one.output_size, one.candidate, one.batch, rate])
     header = ["what", "type", "size", "by", "batch", "images/s of a device"]
     return _table("Training step", header, rows)
 
 
-def _one_face(content: Content) -> Lines:
+def _one_face(results: Results) -> Lines:
     rows = []
-    for face in content.get("one_face", []):
-        height, width = face["photo"]
-        for step in face["steps"]:
-            taken = step["milliseconds"]
-            rows.append(
-                [
-                    face["system"],
-                    step["step"],
-                    _NOT_MEASURED if taken is None else f"{taken:.1f}",
-                    f"{height} × {width} on {face['canvas']}²",
-                ]
-            )
+    for face in results.one_face:
+        height, width = face.photo
+        for step in face.steps:
+            taken = step.milliseconds
+            shown = _NOT_MEASURED if taken is None else f"{taken:.1f}"
+            where = f"{height} × {width} on {face.canvas}²"
+            rows.append([face.system, step.step, shown, where])
     return _table("One face", ["system", "step", "ms", "photo, canvas"], rows)
 
 
-def _pipeline_and_loop(content: Content) -> Lines:
+def _pipeline_and_loop(results: Results) -> Lines:
     rows = []
-    for entry in content.get("measurements", []):
-        if entry["part"] == "pipeline":
-            value = _NOT_MEASURED
-            if not entry["not_measured"]:
-                value = f"{entry['images_per_second']:.0f} images/s"
-            rows.append(["loader alone", value])
-    for run in content.get("loop", []):
-        rows.append(
-            [
-                "training loop, end to end",
-                f"{run['images_per_second']:.1f} images/s over {run['steps']} steps, with "
-                f"{len(run['seconds_of_each_checkpoint'])} checkpoints of "
-                f"{np.mean(run['seconds_of_each_checkpoint']):.2f} s",
-            ]
-        )
-        without = run["images_per_second_without_checkpoints"]
-        rows.append(["the same without the time of checkpoints", f"{without:.1f} images/s"])
-        for name, rate in run["bare_images_per_second"].items():
-            rows.append(
-                [
-                    f"bare step, {name.replace('_', ' ')}",
-                    f"{rate:.1f} images/s; the loop has {run['share'][name]:.1%} of it",
-                ]
-            )
+    for one in results.measurements:
+        if one.part == "pipeline":
+            rate = _NOT_MEASURED if one.not_measured else f"{one.images_per_second:.0f} images/s"
+            rows.append(["loader alone", rate])
+    for run in results.loop:
+        saving = run.seconds_of_each_checkpoint
+        found = f"{run.images_per_second:.1f} images/s over {run.steps} steps, with "
+        found += f"{len(saving)} checkpoints of {np.mean(saving):.2f} s"
+        rows.append(["training loop, end to end", found])
+        without = f"{run.images_per_second_without_checkpoints:.1f} images/s"
+        rows.append(["the same without the time of checkpoints", without])
+        for name, rate in run.bare_images_per_second.items():
+            found = f"{rate:.1f} images/s; the loop has {run.share[name]:.1%} of it"
+            rows.append([f"bare step, {name.replace('_', ' ')}", found])
     return _table("Input pipeline and training loop", ["what", "found"], rows)
 
 
-def _starts(content: Content) -> Lines:
+def _starts(results: Results) -> Lines:
     names = {"forward": "label map of one image", "training": "a training step"}
     rows = []
-    for start in content.get("starts", []):
-        cells = [
-            _spread([each["seconds_from_start"] for each in start[name]], "{:.1f}")
-            for name in ("empty", "warm")
-        ]
-        imports = _spread([each["seconds_of_importing"] for each in start["warm"]], "{:.1f}")
-        rows.append([names[start["what"]], start["dtype"], *cells, imports])
+    for one in results.starts:
+        empty, warm = ([each.seconds_from_start for each in part] for part in (one.empty, one.warm))
+        imports = [each.seconds_of_importing for each in one.warm]
+        rows.append([names[one.what], one.dtype, *map(_spread, (empty, warm, imports))])
     header = ["first result", "type", "empty cache, s", "warm cache, s", "of it imports, s"]
     return _table("From the start of a process to its first result", header, rows)
 
 
-def _compiling(content: Content) -> Lines:
-    entries = [
-        entry
-        for entry in content.get("measurements", [])
-        if entry["part"] in ("latency", "step", "gradient") and not entry["not_measured"]
-    ]
-    if not entries:
-        return []
-    names = list(dict.fromkeys(entry["candidate"] for entry in entries))
-    cases = dict.fromkeys(
-        (e["part"], e["dtype"], e["output_size"], e.get("stage")) for e in entries
-    )
+def _compiling(results: Results) -> Lines:
+    measured = {
+        (one.part, one.dtype, one.output_size, one.stage, one.candidate): one
+        for one in results.measurements
+        if one.part in ("latency", "step", "gradient") and not one.not_measured
+    }
+    names = list(dict.fromkeys(name for *_, name in measured))
     rows = []
-    for part, dtype, size, stage in cases:
-        own = {
-            entry["candidate"]: f"{entry['compile_seconds']:.2f}"
-            for entry in entries
-            if (entry["part"], entry["dtype"], entry["output_size"], entry.get("stage"))
-            == (part, dtype, size, stage)
-        }
+    for part, dtype, size, stage in dict.fromkeys(case[:-1] for case in measured):
         what = {"latency": "forward", "step": f"step ({stage})"}.get(part, part)
-        rows.append([what, dtype, str(size), *(own.get(name, _NOTHING) for name in names)])
+        own = [measured.get((part, dtype, size, stage, name)) for name in names]
+        seconds = [one and f"{one.compile_seconds:.2f}" for one in own]
+        rows.append([what, dtype, size, *seconds])
     header = ["what", "type", "size", *(f"{name}, s" for name in names)]
     return _table("Compiling (of PyTorch: the first call less the second)", header, rows)
 
 
-def _planned_memory(content: Content) -> Lines:
+def _planned_memory(results: Results) -> Lines:
     rows = []
-    for entry in content.get("planned_memory", []):
-        chunked, whole = entry["chunked"], entry["in_one"]
-        if chunked is None:
-            continue
-        rows.append(
-            [
-                entry["dtype"],
-                str(entry["output_size"]),
-                _mebibytes(chunked["temporaries"]),
-                _mebibytes(chunked["total"]),
-                _mebibytes(whole["temporaries"]),
-                _mebibytes(whole["total"]),
-            ]
-        )
+    for one in results.planned_memory:
+        if one.chunked is not None and one.in_one is not None:
+            sizes = [(own.temporaries, own.total) for own in (one.chunked, one.in_one)]
+            rows.append([one.dtype, one.output_size, *map(_mebibytes, sum(sizes, ()))])
     header = ["type", "output", "temporaries, MiB", "in all, MiB", "without chunks: temporaries", "in all"]  # fmt: skip
     return _table("Memory that XLA plans for one image", header, rows)
 
 
-def _peak_memory(content: Content) -> Lines:
+def _peak_memory(results: Results) -> Lines:
     rows = []
-    for entry in content.get("peak_memory", []):
-        case = [entry["what"], entry["dtype"], str(entry["output_size"]), str(entry["batch"])]
-        if entry["not_measured"]:
-            cells = [_NOT_MEASURED, _NOT_MEASURED]
-        else:
-            cells = [_mebibytes(entry[name]) for name in ("resident_bytes", "device_bytes")]
-        rows.append([*case, entry["candidate"], *cells])
+    for one in results.peak_memory:
+        cells = [_NOT_MEASURED] * 2
+        if not one.not_measured:
+            cells = [_mebibytes(one.resident_bytes), _mebibytes(one.device_bytes)]
+        rows.append([one.what, one.dtype, one.output_size, one.batch, one.candidate, *cells])
     header = ["what", "type", "size", "batch", "by", "process, MiB", "device, MiB"]
     return _table("Peak memory of a process that does it once, compiling included", header, rows)
 
 
-def _arithmetic(content: Content) -> Lines:
+def _arithmetic(results: Results) -> Lines:
     """Achieved rate of ours, and of the fastest of PyTorch's, beside that of a matrix product."""
     peaks = {
-        (entry["framework"], entry["dtype"]): entry
-        for entry in content.get("peak_arithmetic", [])
-        if not entry["not_measured"]
+        (one.framework, one.dtype): one for one in results.peak_arithmetic if not one.not_measured
     }
-    operations = {
-        entry["output_size"]: entry["multiply_accumulates"]
-        for entry in content.get("operations", [])
-    }
+    operations = {one.output_size: one.multiply_accumulates for one in results.operations}
     rows = []
-    for entry in _fastest_of_each_framework(content):
-        framework = _OURS if entry["candidate"] == _OURS else "PyTorch"
-        peak = peaks.get((framework, entry["dtype"]))
-        count = operations.get(entry["output_size"])
+    for one in _fastest_of_each_framework(results):
+        peak = peaks.get((_OURS if one.candidate == _OURS else "PyTorch", one.dtype))
+        count = operations.get(one.output_size)
         if peak is None or count is None:
             continue
-        achieved = 2 * count * entry["images_per_second"]
-        sheet = peak["data_sheet"]
-        rows.append(
-            [
-                f"{entry['part']}, batch {entry['batch']}",
-                entry["dtype"],
-                str(entry["output_size"]),
-                entry["candidate"],
-                f"{count / 1e9:.4g}",
-                _teraflops(achieved),
-                f"{achieved / peak['flops_per_second']:.1%}",
-                f"{achieved / sheet['flops_per_second']:.1%}" if sheet else _NOTHING,
-                f"{1000 * 2 * count / peak['flops_per_second']:.3g}",
-            ]
-        )
+        achieved, sheet = 2 * count * one.images_per_second, peak.data_sheet
+        case = [f"{one.part}, batch {one.batch}", one.dtype, one.output_size, one.candidate]
+        share = f"{achieved / peak.flops_per_second:.1%}"
+        share_of_sheet = sheet and f"{achieved / sheet.flops_per_second:.1%}"
+        floor = f"{1000 * 2 * count / peak.flops_per_second:.3g}"
+        gmacs = f"{count / 1e9:.4g}"
+        rows.append([*case, gmacs, _teraflops(achieved), share, share_of_sheet, floor])
     header = ["what", "type", "output", "by", "GMACs of an image", "achieved, TFLOP/s"]
     header += ["of a matrix product", "of the data sheet", "floor, ms an image"]
     lines = _table("Arithmetic", header, rows)
@@ -289,108 +220,87 @@ def _arithmetic(content: Content) -> Lines:
         return []
     lines += ["", "Operations are those of the literal model, whatever is computed instead."]
     for (framework, dtype), peak in peaks.items():
-        text = f"{peak['side']}² matrix product, {framework}, {dtype}: "
-        text += f"{_teraflops(peak['flops_per_second'])} TFLOP/s"
-        if sheet := peak["data_sheet"]:
-            text += f"; {_teraflops(sheet['flops_per_second'])} by the {sheet['source']}"
+        text = f"{peak.side}² matrix product, {framework}, {dtype}: "
+        text += f"{_teraflops(peak.flops_per_second)} TFLOP/s"
+        if sheet := peak.data_sheet:
+            text += f"; {_teraflops(sheet.flops_per_second)} by the {sheet.source}"
         lines.append(f"{text}.")
     return lines
 
 
-def _fastest_of_each_framework(content: Content) -> list[dict[str, Any]]:
+def _fastest_of_each_framework(results: Results) -> list[Measurement]:
     """Forward passes, for each part, type and size: JAX's, and the fastest of PyTorch's."""
-    fastest: dict[tuple, dict[str, Any]] = {}
-    for entry in content.get("measurements", []):
-        if entry["part"] not in ("latency", "throughput") or entry["not_measured"]:
-            continue
-        is_ours = entry["candidate"] == _OURS
-        case = (entry["part"], entry["dtype"], entry["output_size"], is_ours)
-        before = fastest.get(case)
-        if before is None or entry["images_per_second"] > before["images_per_second"]:
-            fastest[case] = entry
+    fastest: dict[tuple, Measurement] = {}
+    for one in results.measurements:
+        if one.part in ("latency", "throughput") and not one.not_measured:
+            case = (one.part, one.dtype, one.output_size, one.candidate == _OURS)
+            before = fastest.get(case)
+            if before is None or one.images_per_second > before.images_per_second:
+                fastest[case] = one
     return list(fastest.values())
 
 
-def _fits(content: Content) -> Lines:
+def _fits(results: Results) -> Lines:
     units = {"output pixels": ("ns", 1e9), "batch": ("ms", 1e3), "images": ("ms", 1e3)}
     rows = []
-    for fit in content.get("fits", []):
-        unit, factor = units[fit["of"]]
-        size = fit.get("output_size")
-        rows.append(
-            [
-                fit["of"],
-                fit["dtype"],
-                str(size) if size else "all",
-                f"{factor * fit['slope']:.3g} {unit}",
-                f"{1000 * fit['intercept']:.3g}",
-                f"{fit['r_squared']:.4f}",
-                ", ".join(f"{place:g}" for place, _ in fit["points"]),
-            ]
-        )
+    for fit in results.fits:
+        unit, factor = units[fit.of]
+        each, at_zero = f"{factor * fit.slope:.3g} {unit}", f"{1000 * fit.intercept:.3g}"
+        places = ", ".join(f"{place:g}" for place, _ in fit.points)
+        size = fit.output_size or "all"
+        rows.append([fit.of, fit.dtype, size, each, at_zero, f"{fit.r_squared:.4f}", places])
     header = ["seconds against", "type", "output", "each more", "at zero, ms", "R²", "at"]
     return _table("Straight lines through JAX's forward pass", header, rows)
 
 
-def _not_measured(content: Content) -> Lines:
-    reasons = [
-        (_case(entry), entry["not_measured"])
-        for section in ("measurements", "peak_memory", "peak_arithmetic")
-        for entry in content.get(section, [])
-        if entry["not_measured"]
-    ]
-    reasons += [(_case(entry), entry["reason"]) for entry in content.get("not_measured", [])]
-    return _table("Not measured", ["what", "why"], [list(reason) for reason in reasons])
-
-
-def _case(entry: dict[str, Any]) -> str:
-    names = ("part", "what", "stage", "output_size", "dtype", "candidate", "framework")
-    return ", ".join(str(entry[name]) for name in names if entry.get(name) is not None)
+def _not_measured(results: Results) -> Lines:
+    tried = (*results.measurements, *results.peak_memory, *results.peak_arithmetic)
+    rows = [[about(one), one.not_measured] for one in tried if one.not_measured]
+    rows += [[about(one), one.reason] for one in results.not_measured]
+    return _table("Not measured", ["what", "why"], rows)
 
 
 def _with_ratio(
-    content: Content, entry: dict[str, Any] | None, cell: Callable[[dict[str, Any]], str]
-) -> str:
+    results: Results, one: Measurement | None, cell: Callable[[Measurement], str]
+) -> str | None:
     """A rate, and of another framework's how many times it is ours."""
-    if entry is None:
-        return _NOTHING
-    if entry["not_measured"]:
+    if one is None:
+        return None
+    if one.not_measured:
         return _NOT_MEASURED
-    case = (entry["part"], entry["dtype"], entry["output_size"], entry["candidate"])
-    for ratio in content.get("ratios", []):
-        if (ratio["part"], ratio["dtype"], ratio["output_size"], ratio["against"]) == case:
-            low, high = ratio["lower_quartile"], ratio["upper_quartile"]
-            return f"{cell(entry)}; JAX {ratio['median']:.2f} × ({low:.2f}–{high:.2f})"
-    return cell(entry)
+    case = (one.part, one.dtype, one.output_size, one.candidate)
+    for ratio in results.ratios:
+        if (ratio.part, ratio.dtype, ratio.output_size, ratio.against) == case:
+            low, high = ratio.lower_quartile, ratio.upper_quartile
+            return f"{cell(one)}; JAX {ratio.median:.2f} × ({low:.2f}–{high:.2f})"
+    return cell(one)
 
 
-def _rate(entry: dict[str, Any]) -> str:
-    rate = entry["images_per_second"]
+def _rate(one: Measurement) -> str:
+    rate = one.images_per_second
     return f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
-def _mebibytes(count: int | None) -> str:
-    return _NOTHING if count is None else f"{count / _MEBIBYTE:,.0f}"
+def _mebibytes(count: int | None) -> str | None:
+    return None if count is None else f"{count / _MEBIBYTE:,.0f}"
 
 
 def _teraflops(rate: float) -> str:
     return f"{rate / 1e12:.3g}"
 
 
-def _spread(values: Sequence[float], pattern: str) -> str:
-    middle = pattern.format(np.median(values))
-    if len(values) == 1:
-        return middle
-    return f"{middle} ({pattern.format(min(values))}–{pattern.format(max(values))})"
+def _spread(seconds: Sequence[float]) -> str:
+    middle = f"{np.median(seconds):.1f}"
+    return middle if len(seconds) == 1 else f"{middle} ({min(seconds):.1f}–{max(seconds):.1f})"
 
 
-def _table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
+def _table(title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Lines:
     """Empty without rows."""
-    lines = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in rows]
+    lines = [f"| {' | '.join(map(_escaped, row))} |" for row in rows]
     if not lines:
         return []
     return [f"## {title}", "", f"| {' | '.join(header)} |", "|" + "---|" * len(header), *lines]
 
 
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")
+def _escaped(cell: Cell) -> str:
+    return _NOTHING if cell is None else str(cell).replace("|", "\\|").replace("\n", " ")

@@ -1,6 +1,7 @@
 """A benchmark as a list of tasks, in the order in which they are done."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,8 @@ from fpliif_jax.experiments.benchmark import (
     training,
 )
 from fpliif_jax.experiments.benchmark.plan import Plan
+from fpliif_jax.experiments.runs import benchmark_results
+from fpliif_jax.experiments.runs.benchmark_results import About, Batches, Measurement
 
 _CALLS = 5  # of the forward pass that a trace shows
 
@@ -32,15 +35,15 @@ class Task:
     """Something to measure.
 
     Attributes:
-      about: what tells it from the others, where it fails: 'part', 'dtype', 'output_size', …
+      about: what tells it from the others, where it fails.
       run: measures and records it.
     """
 
-    about: dict[str, Any]
+    about: About
     run: Callable[[], None]
 
     def __str__(self) -> str:
-        return " ".join(str(value) for value in self.about.values())
+        return benchmark_results.about(self.about)
 
 
 def needs_data(plan: Plan) -> bool:
@@ -58,8 +61,8 @@ def make_tasks(plan: Plan, loop_seconds: float) -> list[Task]:
         "training": _training,
         "memory": _memory,
         "starts": _starts,
-        "pipeline": lambda plan: [Task({"part": "pipeline"}, lambda: pipeline.loader(plan))],
-        "loop": lambda plan: [Task({"part": "loop"}, lambda: loop.end_to_end(plan, loop_seconds))],
+        "pipeline": lambda plan: [_task(pipeline.loader, plan, part="pipeline")],
+        "loop": lambda plan: [_task(loop.end_to_end, plan, loop_seconds, part="loop")],
     }
     return [task for part in plan.parts for task in makers[part](plan)]
 
@@ -86,41 +89,35 @@ def trace(plan: Plan, folder: pathlib.Path) -> None:
 
 def fit_lines(plan: Plan) -> None:
     """Straight lines of JAX's seconds against output pixels and against the batch."""
-    content = plan.record.content
-    ours = [
-        entry
-        for entry in content.get("measurements", [])
-        if entry["candidate"] == jax_programs.NAME and not entry["not_measured"]
-    ]
+    fits = []
     for dtype in plan.dtypes:
-        entries = [e for e in ours if e["part"] == "latency" and e["dtype"] == dtype]
-        pixels = [entry["output_size"] ** 2 for entry in entries]
-        seconds = [entry["median_seconds"] for entry in entries]
-        line = comparison.straight_line(pixels, seconds)
-        if line:
-            plan.record.add("fits", {"of": "output pixels", "dtype": dtype, **line})
-    for trials in content.get("batches", []):
-        if trials["candidate"] != jax_programs.NAME:
-            continue
-        line = comparison.straight_line(
-            [trial["batch"] for trial in trials["trials"]],
-            [trial["seconds"] for trial in trials["trials"]],
-        )
-        if line:
-            about = {name: trials[name] for name in ("output_size", "dtype")}
-            plan.record.add("fits", {"of": "batch", **about, **line})
+        points = [
+            (one.output_size**2, one.median_seconds)
+            for one in plan.record.all_of(Measurement)
+            if (one.part, one.dtype, one.candidate) == ("latency", dtype, jax_programs.NAME)
+            and not one.not_measured
+        ]
+        fits.append(comparison.straight_line("output pixels", points, dtype))
+    for search in plan.record.all_of(Batches):
+        if search.candidate == jax_programs.NAME:
+            points = [(trial.batch, trial.seconds) for trial in search.trials]
+            fits.append(comparison.straight_line("batch", points, search.dtype, search.output_size))
+    for fit in filter(None, fits):
+        plan.record.add(fit)
 
 
 def _decodes_any_size(plan: Plan) -> bool:
     return systems.of(plan.config).decodes_any_size
 
 
+def _task(run: Callable[..., None], plan: Plan, *arguments: Any, **about: Any) -> Task:
+    """To call `run` with the plan and the arguments; `about` are the fields of `About`."""
+    return Task(About(**about), functools.partial(run, plan, *arguments))
+
+
 def _cases(plan: Plan, part: str, run: Callable[[Plan, int, str], None]) -> list[Task]:
     return [
-        Task(
-            {"part": part, "output_size": size, "dtype": dtype},
-            lambda size=size, dtype=dtype: run(plan, size, dtype),
-        )
+        _task(run, plan, size, dtype, part=part, output_size=size, dtype=dtype)
         for dtype in plan.dtypes
         for size in plan.sizes
     ]
@@ -128,26 +125,20 @@ def _cases(plan: Plan, part: str, run: Callable[[Plan, int, str], None]) -> list
 
 def _latency(plan: Plan) -> list[Task]:
     if not _decodes_any_size(plan):
-        return [Task({"part": "latency"}, lambda: one_face.one_face(plan))]
-    made = []
+        return [_task(one_face.one_face, plan, part="latency")]
     others = {torch_programs.NAME: plan.torch_variants, onnx_programs.NAME: plan.has_onnx}
-    for name in (name for name, takes_part in others.items() if takes_part):
-        about = {"part": "agreement", "candidate": name}
-        made.append(Task(about, lambda name=name: forward.agreement(plan, name)))
+    made = [
+        _task(forward.agreement, plan, name, part="agreement", what=name)
+        for name, takes_part in others.items()
+        if takes_part
+    ]
     made += _cases(plan, "latency", forward.latency)
     for dtype in plan.dtypes:
         made += [
-            Task(
-                {"part": "peak arithmetic", "dtype": dtype},
-                lambda dtype=dtype: arithmetic.peak(plan, dtype),
-            ),
-            Task(
-                {"part": "images in a row", "dtype": dtype},
-                lambda dtype=dtype: forward.calls_in_a_row(plan, dtype),
-            ),
+            _task(arithmetic.peak, plan, dtype, part="peak arithmetic", dtype=dtype),
+            _task(forward.calls_in_a_row, plan, dtype, part="images in a row", dtype=dtype),
         ]
-    made.append(Task({"part": "operations"}, lambda: arithmetic.operations(plan)))
-    return made
+    return [*made, _task(arithmetic.operations, plan, part="operations")]
 
 
 def _throughput(plan: Plan) -> list[Task]:
@@ -157,11 +148,9 @@ def _throughput(plan: Plan) -> list[Task]:
 def _training(plan: Plan) -> list[Task]:
     made = []
     for dtype in plan.dtypes:
-        about = {"part": "step", "dtype": dtype}
-        made.append(Task(about, lambda dtype=dtype: training.steps(plan, dtype)))
+        made.append(_task(training.steps, plan, dtype, part="step", dtype=dtype))
         if _decodes_any_size(plan):
-            about = {"part": "gradient", "dtype": dtype}
-            made.append(Task(about, lambda dtype=dtype: training.gradients(plan, dtype)))
+            made.append(_task(training.gradients, plan, dtype, part="gradient", dtype=dtype))
     return made
 
 
@@ -173,28 +162,15 @@ def _memory(plan: Plan) -> list[Task]:
     for dtype in plan.dtypes:
         for size in sorted({own, *plan.sizes, *memory.LARGE_SIZES}):
             about = {"part": "planned memory", "output_size": size, "dtype": dtype}
-            made.append(
-                Task(about, lambda size=size, dtype=dtype: memory.planned(plan, size, dtype))
-            )
+            made.append(_task(memory.planned, plan, size, dtype, **about))
         # On a CPU, large outputs would take minutes each.
         large = () if jax.default_backend() == "cpu" else memory.LARGE_SIZES
-        cases = [("forward", size) for size in (own, *large)] + [("gradient", own)]
-        for what, size in cases:
+        for what, size in [("forward", size) for size in (own, *large)] + [("gradient", own)]:
             about = {"part": "peak memory", "what": what, "output_size": size, "dtype": dtype}
-            made.append(
-                Task(
-                    about,
-                    lambda what=what, size=size, dtype=dtype: memory.measured(
-                        plan, what, size, dtype
-                    ),
-                )
-            )
+            made.append(_task(memory.measured, plan, what, size, dtype, **about))
     return made
 
 
 def _starts(plan: Plan) -> list[Task]:
     whats = ("forward", "training") if _decodes_any_size(plan) else ("training",)
-    return [
-        Task({"part": "starts", "what": what}, lambda what=what: starts.two_starts(plan, what))
-        for what in whats
-    ]
+    return [_task(starts.two_starts, plan, what, part="starts", what=what) for what in whats]

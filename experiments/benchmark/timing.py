@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fpliif_jax.experiments.runs.benchmark_results import PlannedBytes
+
 Clock = Callable[[], float]
 _LONGEST_REASON = 240
 
@@ -23,14 +25,14 @@ class Program:
       wait: returns when that call is finished.
       images: that one call works on, on each device; of calls that differ, the mean.
       compile_seconds: what compiling took; None: it happens in the first call.
-      planned_bytes: memory the compiler reserves, by what for; None: it does not say.
+      planned_bytes: memory the compiler reserves; None: it does not say.
     """
 
     start: Callable[[], Any]
     wait: Callable[[Any], object]
     images: float
     compile_seconds: float | None = None
-    planned_bytes: dict[str, int] | None = None
+    planned_bytes: PlannedBytes | None = None
 
     def call(self) -> None:
         """One call, from beginning to end."""
@@ -69,7 +71,7 @@ class Timed:
     seconds: list[float] = dataclasses.field(default_factory=list)
     calls: int = 0
     compile_seconds: float | None = None
-    planned_bytes: dict[str, int] | None = None
+    planned_bytes: PlannedBytes | None = None
     problem: str = ""
 
 

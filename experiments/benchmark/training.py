@@ -8,6 +8,7 @@ from fpliif_jax.experiments.benchmark.forward import record_ratios, torch_config
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
+from fpliif_jax.experiments.runs.benchmark_results import About
 from fpliif_jax.training import fitting
 
 
@@ -19,8 +20,7 @@ def steps(plan: Plan, dtype: str) -> None:
             jax_programs.NAME,
             lambda stage=stage: jax_programs.training_step(config, plan.variables, stage),
         )
-        about = {"part": "step", "stage": stage.name, "dtype": dtype}
-        about["output_size"] = stage.label_size
+        about = About(part="step", stage=stage.name, output_size=stage.label_size, dtype=dtype)
         plan.measure([candidate], pipelined=True, about=about)
 
 
@@ -47,7 +47,7 @@ def gradients(plan: Plan, dtype: str) -> None:
         )
 
     candidates += [build(variant) for variant in plan.torch_variants]
-    about = {"part": "gradient", "dtype": dtype, "output_size": stage.label_size}
+    about = About(part="gradient", output_size=stage.label_size, dtype=dtype)
     timings = plan.measure(candidates, pipelined=True, about=about)
     record_ratios(plan, timings, about)
 

@@ -1,5 +1,6 @@
 """Tests of experiments/benchmark: who is timed when, what is made of the timings, and the command as a whole."""
 
+import dataclasses
 import importlib
 import json
 import pathlib
@@ -12,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from made_benchmark import HEAD, measurement, not_measured
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
@@ -33,10 +35,26 @@ from fpliif_jax.experiments.benchmark import (
     timing,
     training,
 )
+from fpliif_jax.experiments.benchmark.children import ChildTask
 from fpliif_jax.experiments.benchmark.choices import PARTS
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, UNFINISHED_NAME, Plan, Record
 from fpliif_jax.experiments.benchmark.timing import Candidate, NotMeasuredError, Program
+from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.runs.benchmark_results import (
+    About,
+    Agreement,
+    Failure,
+    Measurement,
+    OneFace,
+    Operations,
+    PeakArithmetic,
+    PlannedMemory,
+    Ratio,
+    Results,
+)
 from fpliif_jax.preflight import SettingsError
+from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.training.progress import Progress, Totals
 
 REPOSITORY = pathlib.Path(__file__).parents[3]
 
@@ -87,7 +105,7 @@ def small_plan(tmp_path: pathlib.Path | None = None, **fields: Any) -> Plan:
         "rounds": 2,
         "seconds": 0.001,
         "max_batch": 2,
-        "record": Record({}, tmp_path),
+        "record": Record(HEAD, tmp_path),
     }
     return Plan(**{**given, **fields})
 
@@ -188,42 +206,42 @@ def test_of_calls_in_a_row_the_first_which_compiles_is_left_out() -> None:
 
 def test_the_ratio_is_taken_round_by_round() -> None:
     # A disturbance that meets both in the third round alike leaves the ratio as it is.
-    found = comparison.paired_ratio([1.0, 2.0, 8.0], [2.0, 3.0, 16.0], (1, 1))
-    assert found["rounds"] == [2.0, 1.5, 2.0]
-    assert found["median"] == 2.0
-    assert (found["lower_quartile"], found["upper_quartile"]) == (1.75, 2.0)
-    low, high = found["interval"]
+    ours = timing.Timed("JAX", images=1, seconds=[1.0, 2.0, 8.0])
+    theirs = timing.Timed("PyTorch", images=1, seconds=[2.0, 3.0, 16.0])
+    found = comparison.paired_ratio(About(part="latency"), ours, theirs)
+    assert found.rounds == (2.0, 1.5, 2.0)
+    assert found.median == 2.0
+    assert (found.lower_quartile, found.upper_quartile) == (1.75, 2.0)
+    low, high = found.interval
     assert 1.5 <= low <= high <= 2.0
-
-
-def test_the_ratio_is_one_of_images_per_second() -> None:
-    # 8 images in 2 s against 1 image in 1 s.
-    assert comparison.paired_ratio([2.0], [1.0], (8, 1))["median"] == pytest.approx(4.0)
 
 
 def test_recorded_ratios_count_the_images_of_each() -> None:
     plan = small_plan()
+    # 8 images in 2 s against 1 image in 1 s.
     ours = timing.Timed("JAX", images=8, seconds=[2.0])
     theirs = timing.Timed("PyTorch", images=1, seconds=[1.0])
     failed = timing.Timed("compiled", problem="no compiler")
-    forward.record_ratios(plan, [ours, theirs, failed], {"part": "throughput"})
-    (ratio,) = plan.record.content["ratios"]
-    assert (ratio["candidate"], ratio["against"]) == ("JAX", "PyTorch")
-    assert ratio["median"] == pytest.approx(4.0)
+    forward.record_ratios(plan, [ours, theirs, failed], About(part="throughput"))
+    (ratio,) = plan.record.all_of(Ratio)
+    assert (ratio.part, ratio.candidate, ratio.against) == ("throughput", "JAX", "PyTorch")
+    assert ratio.median == pytest.approx(4.0)
 
 
 def test_a_straight_line_is_found_again() -> None:
     places = [64.0**2, 128.0**2, 256.0**2, 512.0**2]
-    found = comparison.straight_line(places, [0.5 + 3e-6 * place for place in places])
-    assert found["slope"] == pytest.approx(3e-6)
-    assert found["intercept"] == pytest.approx(0.5)
-    assert found["r_squared"] == pytest.approx(1.0)
+    points = [(place, 0.5 + 3e-6 * place) for place in places]
+    found = comparison.straight_line("output pixels", points, "float32")
+    assert found.slope == pytest.approx(3e-6)
+    assert found.intercept == pytest.approx(0.5)
+    assert found.r_squared == pytest.approx(1.0)
     # y = x² at 0, 1, 2: slope 2, intercept -1/3, residuals 1/3, -2/3, 1/3: R² = 1 - (6/9) / (26/3).
-    bent = comparison.straight_line([0, 1, 2], [0, 1, 4])
-    assert bent["slope"] == pytest.approx(2.0)
-    assert bent["intercept"] == pytest.approx(-1 / 3)
-    assert bent["r_squared"] == pytest.approx(1 - (6 / 9) / (26 / 3))
-    assert comparison.straight_line([1, 1, 2], [1, 1, 2]) is None  # two places make no line
+    bent = comparison.straight_line("batch", [(0, 0), (1, 1), (2, 4)], "float32")
+    assert bent.slope == pytest.approx(2.0)
+    assert bent.intercept == pytest.approx(-1 / 3)
+    assert bent.r_squared == pytest.approx(1 - (6 / 9) / (26 / 3))
+    two_places = [(1, 1), (1, 1), (2, 2)]
+    assert comparison.straight_line("batch", two_places, "float32") is None
 
 
 @pytest.mark.parametrize(
@@ -253,9 +271,9 @@ def test_the_batch_grows_as_long_as_it_is_worth_it(
     )
     trials, ended, best = forward._search(small_plan(max_batch=16), "A", build)
     assert best.images == max(batches, key=rates.get)
-    assert [trial["batch"] for trial in trials] == batches
+    assert [trial.batch for trial in trials] == batches
     for trial in trials:
-        assert trial["images_per_second"] == pytest.approx(rates[trial["batch"]])
+        assert trial.images_per_second == pytest.approx(rates[trial.batch])
     assert ended_by in ended
 
 
@@ -263,49 +281,29 @@ def test_the_batch_grows_as_long_as_it_is_worth_it(
 
 
 def made_up_results() -> dict[str, Any]:
-    measured = {"compile_seconds": 2.0, "planned_bytes": None, "not_measured": None, "batch": 1}
-
-    def entry(part: str, candidate: str, size: int, seconds: float, **fields: Any) -> dict:
-        return {
-            "part": part, "output_size": size, "dtype": "float32", "candidate": candidate,
-            **measured, "seconds": [seconds] * 3, "calls_a_round": 1, "median_seconds": seconds,
-            "images_per_second": fields.get("batch", 1) / seconds, **fields,
-        }  # fmt: skip
-
-    def compiled(size: int) -> dict[str, Any]:
-        return {
-            "part": "latency", "output_size": size, "dtype": "float32",
-            "candidate": "torch.compile", "batch": 0, "not_measured": "RuntimeError: no | compiler",
-        }  # fmt: skip
-
-    ratio = comparison.paired_ratio([0.010] * 3, [0.020, 0.022, 0.024], (1, 1))
-    about = {"part": "latency", "output_size": 64, "dtype": "float32", "candidate": "JAX"}
+    others = {"arguments": 200 * 2**20, "outputs": 40 * 2**20, "shared": 4 * 2**20}
+    about = About(part="latency", output_size=64, dtype="float32")
+    ours = timing.Timed("JAX", images=1, seconds=[0.010] * 3)
+    theirs = timing.Timed("PyTorch eager", images=1, seconds=[0.020, 0.022, 0.024])
+    ratio = comparison.paired_ratio(about, ours, theirs)
     return {
-        "schema": 1,
-        "finished": True,
-        "config_name": "tiny",
-        "config": {},
-        "environment": {
-            "device": "NVIDIA A100-SXM4-40GB", "devices": ["NVIDIA A100-SXM4-40GB"],
-            "backend": "gpu", "versions": {"jax": "0.10.2"}, "python": "3.11.7", "cpu_count": 2,
-            "processor": "a processor", "xla_flags": "", "matmul_precision": "default",
-            "git_commit": None, "date": "2026-01-01T00:00:00+00:00",
-            "torch": {"version": "2.13.0", "threads": 2},
-        },
-        "settings": {"rounds": 3, "seconds": 0.5},
-        "agreement": [{"output_size": 64, "largest_difference": 2e-6, "largest_logit": 1.5}],
-        "measurements": [
-            entry("latency", "JAX", 64, 0.010),
-            entry("latency", "PyTorch eager", 64, 0.022),
-            compiled(64),
-            entry("latency", "JAX", 256, 0.040),
-            entry("latency", "PyTorch eager", 256, 0.080),
-            compiled(256),
-            entry("throughput", "JAX", 64, 0.040, batch=16),
-            entry("step", "JAX", 64, 0.5, stage="parsing", batch=8),
-            entry("pipeline", "loader", 64, 0.1, batch=8),
+        **HEAD,
+        "agreement": [
+            {"output_size": 64, "largest_difference": 2e-6, "largest_logit": 1.5},  # of an earlier version
+            {"with": "ONNX Runtime", "output_size": 64, "largest_difference": 3e-6, "largest_logit": 1.5},
         ],
-        "ratios": [{**about, "against": "PyTorch eager", **ratio}],
+        "measurements": [
+            measurement("latency", "JAX", 64, 0.010),
+            measurement("latency", "PyTorch eager", 64, 0.022),
+            not_measured("latency", "torch.compile", 64, "RuntimeError: no | compiler"),
+            measurement("latency", "JAX", 256, 0.040),
+            measurement("latency", "PyTorch eager", 256, 0.080),
+            not_measured("latency", "torch.compile", 256, "RuntimeError: no | compiler"),
+            measurement("throughput", "JAX", 64, 0.040, batch=16),
+            measurement("step", "JAX", 64, 0.5, stage="parsing", batch=8),
+            measurement("pipeline", "loader", 64, 0.1, batch=8),
+        ],
+        "ratios": [typed_json.to_json(ratio)],
         "peak_arithmetic": [
             {
                 "framework": "JAX", "dtype": "float32", "side": 8192, "seconds": [0.1],
@@ -322,8 +320,8 @@ def made_up_results() -> dict[str, Any]:
         "planned_memory": [
             {
                 "output_size": 2048, "dtype": "float32", "batch": 1,
-                "chunked": {"temporaries": 64 * 2**20, "total": 300 * 2**20},
-                "in_one": {"temporaries": 4096 * 2**20, "total": 4332 * 2**20},
+                "chunked": {**others, "temporaries": 64 * 2**20, "total": 300 * 2**20},
+                "in_one": {**others, "temporaries": 4096 * 2**20, "total": 4332 * 2**20},
             },
         ],
         "peak_memory": [
@@ -342,7 +340,8 @@ def made_up_results() -> dict[str, Any]:
         ],
         "loop": [
             {
-                "steps": 10, "images_per_second": 95.0, "seconds_of_each_checkpoint": [0.2, 0.4],
+                "epochs": 1, "steps": 10, "images": 80, "seconds_of_steps": 0.8, "images_per_second": 95.0,
+                "seconds_of_each_checkpoint": [0.2, 0.4],
                 "images_per_second_without_checkpoints": 97.0,
                 "bare_images_per_second": {"with_augmentation": 100.0},
                 "share": {"with_augmentation": 0.95},
@@ -350,6 +349,10 @@ def made_up_results() -> dict[str, Any]:
         ],
         "not_measured": [{"part": "loop", "dtype": "bfloat16", "reason": "no data"}],
     }  # fmt: skip
+
+
+def results_of(content: dict[str, Any]) -> Results:
+    return typed_json.parse(Results, content, FILE_NAME)
 
 
 def rows_of(markdown: str, title: str) -> list[list[str]]:
@@ -364,7 +367,7 @@ def rows_of(markdown: str, title: str) -> list[list[str]]:
 
 
 def test_the_tables_say_what_was_found_and_what_was_not() -> None:
-    text = tables.to_markdown(made_up_results())
+    text = tables.to_markdown(results_of(made_up_results()))
     assert "# Speed of tiny on NVIDIA A100-SXM4-40GB" in text
     header, small, large = rows_of(text, "Forward pass, one image at a time")
     assert header[2:] == [
@@ -377,6 +380,8 @@ def test_the_tables_say_what_was_found_and_what_was_not() -> None:
         "float32", "64", "100 (10 ms)", "45.5 (22 ms); JAX 2.20 × (2.10–2.30)", "not measured", "445",
     ]  # fmt: skip
     assert large[-1] == "110"
+    assert "between JAX and PyTorch, at 64² in float32: 2.0e-06 (largest logit 1.5)" in text
+    assert "between JAX and ONNX Runtime, at 64² in float32: 3.0e-06 (largest logit 1.5)" in text
     assert rows_of(text, "Forward pass, the best batch of each")[1][2] == "400, batch 16"
     # 2 · 27.44 G operations at 400 images/s are 21.952 TFLOP/s; one image at 10 TFLOP/s 5.488 ms.
     fastest = rows_of(text, "Arithmetic")[-1]
@@ -404,7 +409,9 @@ def test_the_tables_say_what_was_found_and_what_was_not() -> None:
 def test_a_ratio_stands_beside_what_it_is_about_alone(field: str, other: str | int) -> None:
     content = made_up_results()
     content["ratios"][0][field] = other
-    _, small, _ = rows_of(tables.to_markdown(content), "Forward pass, one image at a time")
+    _, small, _ = rows_of(
+        tables.to_markdown(results_of(content)), "Forward pass, one image at a time"
+    )
     assert small[3] == "45.5 (22 ms)"
 
 
@@ -414,12 +421,12 @@ def test_tables_of_what_was_interrupted_at_once() -> None:
         if isinstance(content[section], list):
             del content[section]
     content["finished"] = False
-    assert "**Not finished**" in tables.to_markdown(content)
+    assert "**Not finished**" in tables.to_markdown(results_of(content))
 
 
 def test_the_plot_is_drawn_with_the_papers_line(tmp_path: pathlib.Path) -> None:
     content = made_up_results()
-    paths = figure.write_figure(content, tmp_path)
+    paths = figure.write_figure(results_of(content), tmp_path)
     assert [path.name for path in paths] == ["fps.png", "fps.svg"]
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     drawn = paths[1].read_text(encoding="utf-8")
@@ -427,16 +434,17 @@ def test_the_plot_is_drawn_with_the_papers_line(tmp_path: pathlib.Path) -> None:
         assert text in drawn
     assert "torch.compile" not in drawn  # it was not measured
     content["measurements"] = []
-    assert figure.write_figure(content, tmp_path / "none") == []
+    assert figure.write_figure(results_of(content), tmp_path / "none") == []
 
 
 def test_results_are_there_from_the_first_measurement_on(tmp_path: pathlib.Path) -> None:
-    record = Record({"finished": False}, tmp_path)
-    record.add("ratios", {"median": 1.5})
+    record = Record(HEAD, tmp_path)
+    record.add(Operations(64, 1000))
     found = json.loads((tmp_path / UNFINISHED_NAME).read_text())
-    assert found == {"finished": False, "ratios": [{"median": 1.5}]}
+    operations = [{"output_size": 64, "multiply_accumulates": 1000}]
+    assert found == {**HEAD, "finished": False, "operations": operations}
     assert not (tmp_path / FILE_NAME).exists()  # its being there means that it is whole
-    record.finish()
+    assert record.finish().operations == (Operations(64, 1000),)
     assert json.loads((tmp_path / FILE_NAME).read_text())["finished"] is True
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
 
@@ -453,7 +461,7 @@ def test_results_are_there_from_the_first_measurement_on(tmp_path: pathlib.Path)
 )
 def test_data_sheets(kind: str, teraflops: int | None) -> None:
     sheet = arithmetic.data_sheet(kind)
-    assert (sheet and sheet["flops_per_second"] / 1e12) == teraflops
+    assert (sheet and sheet.flops_per_second / 1e12) == teraflops
 
 
 def test_a_product_of_matrices_has_two_operations_for_each_of_its_steps(
@@ -463,10 +471,10 @@ def test_a_product_of_matrices_has_two_operations_for_each_of_its_steps(
     monkeypatch.setattr(timing, "measure_in_turn", lambda *_, **__: [timed])
     plan = small_plan()
     arithmetic.peak(plan, "float32")
-    (found,) = plan.record.content["peak_arithmetic"]
+    (found,) = plan.record.all_of(PeakArithmetic)
     # Multiplied and added, in the faster of the two rounds.
-    assert found["flops_per_second"] == 2 * found["side"] ** 3 / 0.25
-    assert found["data_sheet"] is None
+    assert found.flops_per_second == 2 * found.side**3 / 0.25
+    assert found.data_sheet is None
 
 
 def test_one_face_takes_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -482,11 +490,11 @@ def test_one_face_takes_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_face, "_programs", lambda *_: [])
     monkeypatch.setattr(one_face, "measure_in_turn", lambda *_, **__: timed)
     one_face.one_face(plan)
-    found = plan.record.content["one_face"]
-    assert [entry["system"] for entry in found] == ["STN-iCNN", "baseline"]
-    for entry in found:
-        assert (entry["photo"], entry["canvas"]) == ([40, 30], 48)
-        assert [step["milliseconds"] for step in entry["steps"]] == [500, None]
+    found = plan.record.all_of(OneFace)
+    assert [face.system for face in found] == ["STN-iCNN", "baseline"]
+    for face in found:
+        assert (face.photo, face.canvas) == ((40, 30), 48)
+        assert [step.milliseconds for step in face.steps] == [500, None]
 
 
 def test_names_of_folders() -> None:
@@ -504,15 +512,15 @@ def test_without_chunks_the_plan_needs_more_memory_and_grows_with_the_output() -
     plan = small_plan(config=config)
     for size in (64, 128):
         memory.planned(plan, size, "float32")
-    small, large = plan.record.content["planned_memory"]
+    small, large = plan.record.all_of(PlannedMemory)
     # Hidden activations of 64 floats for each of 128² queries, or of 1024.
-    assert large["in_one"]["temporaries"] > 128**2 * 64 * 4
-    assert large["chunked"]["temporaries"] < large["in_one"]["temporaries"] / 2
+    assert large.in_one.temporaries > 128**2 * 64 * 4
+    assert large.chunked.temporaries < large.in_one.temporaries / 2
     # What chunking cannot help is the logits' own copy: 11 floats a pixel.
     logits = (128**2 - 64**2) * 11 * 4
-    grown = large["chunked"]["temporaries"] - small["chunked"]["temporaries"]
+    grown = large.chunked.temporaries - small.chunked.temporaries
     assert grown < 1.5 * logits
-    assert large["chunked"]["outputs"] == 128**2 * 11 * 4
+    assert large.chunked.outputs == 128**2 * 11 * 4
 
 
 def test_a_forward_program_gives_label_maps_of_the_output_size() -> None:
@@ -522,7 +530,7 @@ def test_a_forward_program_gives_label_maps_of_the_output_size() -> None:
     program.wait(labels)
     assert labels.shape == (2, 24, 24)
     assert int(labels.max()) < plan.config.model.num_classes
-    assert program.planned_bytes["total"] > 0
+    assert program.planned_bytes.total > 0
 
 
 def test_a_training_program_goes_on_from_step_to_step() -> None:
@@ -545,10 +553,10 @@ def test_types_are_those_of_activations() -> None:
 def test_both_frameworks_compute_the_same() -> None:
     plan = small_plan()
     forward.agreement(plan, "PyTorch")
-    (found,) = plan.record.content["agreement"]
-    assert found["largest_logit"] > 0.01
+    (found,) = plan.record.all_of(Agreement)
+    assert found.largest_logit > 0.01
     # A few hundred float32 operations deep: some 1e-7 of the size of the numbers.
-    assert found["largest_difference"] < 1e-4 * found["largest_logit"]
+    assert found.largest_difference < 1e-4 * found.largest_logit
 
 
 def test_onnx_runtime_computes_the_same_in_the_same_rounds() -> None:
@@ -557,13 +565,13 @@ def test_onnx_runtime_computes_the_same_in_the_same_rounds() -> None:
     todo = tasks.make_tasks(plan, 1.0)
     for task in todo[:2]:
         tasks.run_task(plan, task)
-    (found,) = plan.record.content["agreement"]
-    assert found["with"] == "ONNX Runtime" and found["largest_logit"] > 0.01
-    assert found["largest_difference"] < 1e-4 * found["largest_logit"]
-    measured = plan.record.content["measurements"]
-    assert [entry["candidate"] for entry in measured] == ["JAX", "ONNX Runtime"]
-    assert not any(entry["not_measured"] for entry in measured)
-    assert [ratio["against"] for ratio in plan.record.content["ratios"]] == ["ONNX Runtime"]
+    (found,) = plan.record.all_of(Agreement)
+    assert found.with_ == "ONNX Runtime" and found.largest_logit > 0.01
+    assert found.largest_difference < 1e-4 * found.largest_logit
+    measured = plan.record.all_of(Measurement)
+    assert [one.candidate for one in measured] == ["JAX", "ONNX Runtime"]
+    assert not any(one.not_measured for one in measured)
+    assert [ratio.against for ratio in plan.record.all_of(Ratio)] == ["ONNX Runtime"]
     program = onnx_programs.forward(plan.config, plan.variables, 24, 2)
     ours = jax_programs.forward(plan.config, plan.variables, 24, 2)
     (labels,) = program.start()
@@ -596,20 +604,13 @@ def test_pytorchs_gradient_step_has_the_loss_of_ours() -> None:
 
 @pytest.mark.slow
 def test_a_fresh_process_answers_with_time_and_memory() -> None:
-    task = {
-        "what": "forward",
-        "framework": "jax",
-        "dtype": "float32",
-        "output_size": 16,
-        "batch": 1,
-        "config": tiny_config(),
-    }
+    task = ChildTask("forward", "jax", "float32", 16, 1, json_config(tiny_config()))
     found = children.run(task)
-    assert found["seconds_from_start"] > found["seconds_of_importing"] > 0
-    assert found["resident_bytes"] is None or found["resident_bytes"] > 0
+    assert found.seconds_from_start > found.seconds_of_importing > 0
+    assert found.resident_bytes is None or found.resident_bytes > 0
     with pytest.raises(NotMeasuredError, match="ensemble"):
         config = jax_programs.with_fields(tiny_config(), model__ensemble="max")
-        children.run({**task, "config": config})
+        children.run(dataclasses.replace(task, config=json_config(config)))
 
 
 def test_the_loop_is_as_long_as_asked_for() -> None:
@@ -634,16 +635,17 @@ def test_the_loop_pays_for_its_checkpoints(monkeypatch: pytest.MonkeyPatch) -> N
         for _ in range(2):
             loop.checkpoint.save()
 
-    progress = {"train": {"epochs": 2, "steps": 8, "seconds": 5.0}, "timed_images": 40}
+    totals = Totals(epochs=2, steps=8, seconds=5.0)
+    progress = Progress({}, "fingerprint", train=totals, timed_images=40).to_json()
     monkeypatch.setattr(loop.time, "perf_counter", lambda: now)
     monkeypatch.setattr(loop, "load_dataset", lambda _: None)
     monkeypatch.setattr(loop.checkpoint, "save", save)
     monkeypatch.setattr(loop.checkpoint, "read_progress", lambda *_: progress)
     monkeypatch.setattr(loop.training_loop, "train", train)
-    found = loop._run(small_plan(), tiny_config())
-    assert found["seconds_of_each_checkpoint"] == [1.5, 1.5]
-    assert found["images_per_second"] == 40 / 8
-    assert found["images_per_second_without_checkpoints"] == 40 / 5
+    found = loop._run(tiny_config())
+    assert found.seconds_of_each_checkpoint == (1.5, 1.5)
+    assert found.images_per_second == 40 / 8
+    assert found.images_per_second_without_checkpoints == 40 / 5
 
 
 def test_a_task_that_fails_stops_no_other() -> None:
@@ -652,10 +654,8 @@ def test_a_task_that_fails_stops_no_other() -> None:
     def fail() -> None:
         raise ValueError("no such device")
 
-    tasks.run_task(plan, tasks.Task({"part": "latency"}, fail))
-    assert plan.record.content["not_measured"] == [
-        {"part": "latency", "reason": "ValueError: no such device"}
-    ]
+    tasks.run_task(plan, tasks.Task(About(part="latency"), fail))
+    assert plan.record.rows == [Failure(part="latency", reason="ValueError: no such device")]
 
 
 # ----------------------------------------------------------------------------------------- command
