@@ -4,23 +4,19 @@ Operations and parameters are counted, not measured: they are reproduced if they
 depends on the device, so it is compared on the paper's kind of device alone, and roughly.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.plans.variant import Variant
+from fpliif_jax.experiments.plans.variant import Claim, Variant
 from fpliif_jax.experiments.published import PublishedValue, published_values
-from fpliif_jax.experiments.runs.bounded_files import (
-    MEBIBYTE,
-    UnreadableError,
-    parse_json,
-    read_bytes,
-)
-from fpliif_jax.experiments.runs.json_values import is_number
+from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.runs.benchmark_results import Results
+from fpliif_jax.experiments.runs.bounded_files import MEBIBYTE, UnreadableError
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 _LIMIT = MEBIBYTE
@@ -34,6 +30,22 @@ _METRICS = {
 }
 _SYSTEMS = {"STN-iCNN": "STN-iCNN", "iCNN": "baseline"}  # names of published and of measured ones
 _MILLION = 1e6
+
+
+@dataclasses.dataclass(frozen=True)
+class _Operations:
+    """Billions of multiply-accumulates of one image."""
+
+    output_size: int
+    gmacs: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cost:
+    """What is used of cost.json."""
+
+    parameters: int
+    rows: tuple[_Operations, ...]
 
 
 def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[ReportTable]:
@@ -57,8 +69,8 @@ def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[ReportTable]:
 
 def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[ReportRow]:
     folder = root / study.folder / variant.name
-    cost, cost_problem = _read(folder / "cost.json", root)
-    speed, speed_problem = _read(folder / "benchmark.json", root)
+    cost, cost_problem = _read(_Cost, folder / "cost.json", root)
+    speed, speed_problem = _read(Results, folder / "benchmark.json", root)
     rows = []
     for claim in variant.claims:
         for value in published_values():
@@ -69,17 +81,13 @@ def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[ReportRow]
             ) or value.metric not in _METRICS:
                 continue
             reason = "" if study.scale == "paper" else "Another model than the paper's"
+            measured, problem = None, cost_problem
             if value.metric in _PAPER_DEVICES:
                 problem = speed_problem
-                reason = _other_device(speed, _PAPER_DEVICES[value.metric]) or reason
-            else:
-                problem = cost_problem
-            if value.metric == "fps":
-                size = scales.scaled_row(claim.protocol, study.scale)
-                measured = _frames_per_second(speed, size)
-            elif value.metric == "milliseconds":
-                measured = _milliseconds(speed, _SYSTEMS[claim.system])
-            else:
+                if speed is not None:
+                    reason = _other_device(speed, _PAPER_DEVICES[value.metric]) or reason
+                    measured = _measured(speed, value.metric, claim, study.scale)
+            elif cost is not None:
                 measured = _counted(cost, value.metric, claim.protocol)
             rows.append(_row(claim.label, value, measured, problem, reason))
     return rows
@@ -119,58 +127,43 @@ def speed_verdict(measured: float, published: PublishedValue) -> tuple[Verdict, 
     return verdict, f"{shown} against {published.printed}; the margin is {_SPEED_MARGIN:.0%}."
 
 
-def _read(path: pathlib.Path, root: pathlib.Path) -> tuple[dict[str, Any], str]:
+def _read(
+    kind: type[typed_json.Kind], path: pathlib.Path, root: pathlib.Path
+) -> tuple[typed_json.Kind | None, str]:
+    """The content of a file, or None and the reason."""
     try:
-        content = parse_json(read_bytes(path, root, _LIMIT), path.name)
+        return typed_json.read(kind, path, root, MEBIBYTE), ""
     except FileNotFoundError:
-        return {}, f"{path.name} is missing"
+        return None, f"{path.name} is missing"
     except UnreadableError as error:
-        return {}, f"{error}"
-    return (content, "") if isinstance(content, dict) else ({}, f"{path.name} is no JSON object")
+        return None, f"{error}"
 
 
-def _counted(cost: dict[str, Any], metric: str, size: str) -> float | None:
+def _counted(cost: _Cost, metric: str, size: str) -> float | None:
     if metric == "parameters":
-        count = cost.get("parameters")
-        return count / _MILLION if is_number(count) else None
-    return _of_size(cost.get("rows"), size, "gmacs")
+        return cost.parameters / _MILLION
+    return next((row.gmacs for row in cost.rows if row.output_size == int(size)), None)
 
 
-def _frames_per_second(speed: dict[str, Any], size: str) -> float | None:
-    """Images per second of our forward pass, one image at a time, in float32."""
-    case = {"part": "latency", "candidate": "JAX", "dtype": "float32"}
-    entries = speed.get("measurements")
-    rows = [
-        entry
-        for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict) and all(entry.get(name) == case[name] for name in case)
-    ]
-    return _of_size(rows, size, "images_per_second")
+def _measured(speed: Results, metric: str, claim: Claim, scale: str) -> float | None:
+    """Milliseconds of one face in all, or images per second one at a time in float32, of our forward pass."""
+    if metric == "milliseconds":
+        faces = [face for face in speed.one_face if face.system == _SYSTEMS[claim.system]]
+        steps = (step for face in faces for step in face.steps if step.step == "whole")
+        return next((step.milliseconds for step in steps), None)
+    case = ("latency", "JAX", "float32", int(scales.scaled_row(claim.protocol, scale)))
+    return next(
+        (
+            row.images_per_second
+            for row in speed.measurements
+            if (row.part, row.candidate, row.dtype, row.output_size) == case
+        ),
+        None,
+    )
 
 
-def _milliseconds(speed: dict[str, Any], system: str) -> float | None:
-    """Milliseconds of one face in all, the median of the rounds."""
-    entries = speed.get("one_face")
-    for entry in entries if isinstance(entries, list) else []:
-        if not isinstance(entry, dict) or entry.get("system") != system:
-            continue
-        steps = entry.get("steps")
-        for step in steps if isinstance(steps, list) else []:
-            if isinstance(step, dict) and step.get("step") == "whole":
-                return step["milliseconds"] if is_number(step.get("milliseconds")) else None
-    return None
-
-
-def _of_size(rows: Any, size: str, field: str) -> float | None:
-    for row in rows if isinstance(rows, list) else []:
-        if isinstance(row, dict) and row.get("output_size") == int(size):
-            return row[field] if is_number(row.get(field)) else None
-    return None
-
-
-def _other_device(speed: dict[str, Any], paper_device: str) -> str:
-    environment = speed.get("environment")
-    device = environment.get("device") if isinstance(environment, dict) else None
-    if isinstance(device, str) and paper_device in device:
+def _other_device(speed: Results, paper_device: str) -> str:
+    device = speed.environment.device
+    if paper_device in device:
         return ""
     return f"Measured on {device}; the paper's is of the kind {paper_device}"

@@ -1,5 +1,6 @@
 """Tests of experiments.comparison.analysis and what it is made of: measured, published_rows, study, costs."""
 
+import copy
 import json
 import pathlib
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+from made_benchmark import HEAD, measurement, not_measured
 from made_runs import IMAGES, LAPA, OTHERS, config_of, write_run, write_seeds
 from report_study import as_written
 from statsmodels.stats import multitest
@@ -405,17 +407,15 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(
     rows = [{"output_size": size, "gmacs": value} for size, value in gmacs.items()]
     cost = {"parameters": 2285075, "rows": rows}
     (tmp_path / "cost" / "cost.json").write_text(json.dumps(cost))
-    ours = {"part": "latency", "candidate": "JAX", "dtype": "float32"}
     measurements = [
-        {**ours, "output_size": 64, "dtype": "bfloat16", "images_per_second": 900.0},
-        {**ours, "output_size": 64, "candidate": "PyTorch eager", "images_per_second": 300.0},
-        {**ours, "output_size": 64, "part": "throughput", "images_per_second": 2000.0},
-        {**ours, "output_size": 64, "images_per_second": 450.0},
-        {**ours, "output_size": 96, "images_per_second": 500.0},
-        {**ours, "output_size": 128, "not_measured": "out of memory"},
+        measurement("latency", "JAX", 64, 1 / 900, dtype="bfloat16"),
+        measurement("latency", "PyTorch eager", 64, 1 / 300),
+        measurement("throughput", "JAX", 64, 1 / 2000),
+        measurement("latency", "JAX", 64, 1 / 450),
+        measurement("latency", "JAX", 96, 1 / 500),
+        not_measured("latency", "JAX", 128, "out of memory"),
     ]
-    environment = {"device": "NVIDIA A100-SXM4-40GB"}
-    speed = {"environment": environment, "measurements": measurements}
+    speed = copy.deepcopy({**HEAD, "measurements": measurements})
     (tmp_path / "cost" / "benchmark.json").write_text(json.dumps(speed))
 
     def verdicts() -> dict[tuple[str, str], str | None]:
@@ -441,9 +441,15 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(
     assert found["fps", "96"] == "not reproduced"
     assert found["fps", "128"] is None
     assert found["fps", "256"] is None
-    environment["device"] = "cpu"
+    speed["environment"]["device"] = "cpu"
     (tmp_path / "cost" / "benchmark.json").write_text(json.dumps(speed))
     assert verdicts()["fps", "64"] == "not comparable"
+    del measurements[0]["batch"]
+    (tmp_path / "cost" / "benchmark.json").write_text(
+        json.dumps({**HEAD, "measurements": measurements})
+    )
+    fps = _table(_analysed(tmp_path), "table6-fps")["rows"]
+    assert {row["reason"] for row in fps} == {"benchmark.json: measurements[0] has no 'batch'"}
     (tmp_path / "cost" / "cost.json").write_text("[]")
     assert verdicts()["gmacs", "64"] is None
     (tmp_path / "cost" / "benchmark.json").unlink()
