@@ -55,19 +55,19 @@ def _work() -> None:
     jax.config.update("jax_enable_compilation_cache", False)
     preflight.check_settings(config)
     absent = topology.absent_devices(chip, count)
-    content = report.head(config, command_line.config_name(), chip, count)
+    told = report.Report(config, command_line.config_name(), chip, count)
 
     def tell(name: str) -> None:
         print(f"compiling {name} for {chip.title}", file=sys.stderr)
 
     for compiled in programs.compile_all(config, absent, tuple(_PROGRAMS.value), tell):
-        content["programs"].append(report.entry(compiled, chip))
+        told = told.with_program(compiled)
         if _OUTPUT.value:  # minutes each: what there is stays
-            write_json(pathlib.Path(_OUTPUT.value), content)
+            write_json(pathlib.Path(_OUTPUT.value), told.as_json())
     if _FORMAT.value == "json":
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print(json.dumps(told.as_json(), indent=2, ensure_ascii=False))
     else:
-        print(report.to_text(content, chip))
+        print(told.as_text())
 
 
 if __name__ == "__main__":

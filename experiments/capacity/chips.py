@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fpliif_jax.data_builders.errors import UserError
 
@@ -13,6 +13,11 @@ _TPU_TOPOLOGY_CHIPS = 4  # of every TPU topology in the table
 _RESERVED_SHARED_BYTES = 1024  # of a multiprocessor's shared memory, which no block gets
 # Products of float32 on a matrix unit that multiplies bfloat16: passes of `matmul_precision` default and highest.
 _TPU_HIGHEST_PASSES = 6
+
+_NUMBERS: Mapping[str, Callable[[str], float]] = {  # columns of the table beside a target's
+    "memory_bytes": int,
+    **dict.fromkeys(("memory_share", "bytes_per_second", "bfloat16", "tf32", "float32"), float),
+}
 
 MATRIX_UNITS, CUDA_CORES = "matrix units", "CUDA cores"
 
@@ -33,6 +38,32 @@ class Rate:
 
 
 @dataclasses.dataclass(frozen=True)
+class Target:
+    """What XLA has to know of a GPU beside its data sheet.
+
+    Attributes:
+      compute_capability: '9.0'.
+      multiprocessors: of the chip.
+      lanes: float32 units of each.
+      clock_ghz: at best.
+      l2_bytes: of the L2 cache.
+      shared_bytes: of a multiprocessor's shared memory.
+      threads: of a multiprocessor.
+    """
+
+    compute_capability: str
+    multiprocessors: int
+    lanes: int
+    clock_ghz: float
+    l2_bytes: int
+    shared_bytes: int
+    threads: int
+
+
+_TARGET_FIELDS = dataclasses.fields(Target)
+
+
+@dataclasses.dataclass(frozen=True)
 class Chip:
     """An accelerator by its data sheet.
 
@@ -45,9 +76,8 @@ class Chip:
       bytes_per_second: of the memory.
       bfloat16, tf32, float32: FLOP/s, dense; the last is of CUDA cores. None where there is no such thing.
       source: of all these.
-      topology: libtpu's name for the smallest part of a TPU pod that can be compiled for; '' for GPUs.
-      target: GPUs, for XLA: compute capability, multiprocessors, lanes (float32 units) of each, clock in GHz, bytes of
-        the L2 cache and of a multiprocessor's shared memory, threads of a multiprocessor.
+      topology: libtpu's name for the smallest part of a TPU pod that can be compiled for; None for GPUs.
+      target: of GPUs; None for TPUs.
     """
 
     name: str
@@ -60,8 +90,8 @@ class Chip:
     tf32: float | None
     float32: float | None
     source: str
-    topology: str
-    target: Mapping[str, str]
+    topology: str | None
+    target: Target | None
 
     @property
     def usable_bytes(self) -> int:
@@ -97,18 +127,17 @@ class Chip:
     def target_config(self) -> str:
         """XLA's GpuTargetConfigProto of a GPU, as text."""
         own = self.target
-        major, minor = own["compute_capability"].split(".")
-        shared = int(own["shared_bytes"])
+        major, minor = own.compute_capability.split(".")
         device = {
             "threads_per_block_limit": 1024,
             "threads_per_warp": 32,
             "shared_memory_per_block": 49152,
-            "shared_memory_per_core": shared,
-            "shared_memory_per_block_optin": shared - _RESERVED_SHARED_BYTES,
-            "threads_per_core_limit": own["threads"],
-            "core_count": own["multiprocessors"],
-            "fpus_per_core": own["lanes"],
-            "clock_rate_ghz": own["clock_ghz"],
+            "shared_memory_per_core": own.shared_bytes,
+            "shared_memory_per_block_optin": own.shared_bytes - _RESERVED_SHARED_BYTES,
+            "threads_per_core_limit": own.threads,
+            "core_count": own.multiprocessors,
+            "fpus_per_core": own.lanes,
+            "clock_rate_ghz": own.clock_ghz,
             "block_dim_limit_x": 2**31 - 1,
             "block_dim_limit_y": 2**16 - 1,
             "block_dim_limit_z": 2**16 - 1,
@@ -118,7 +147,7 @@ class Chip:
             "registers_per_core_limit": 65536,
             "registers_per_block_limit": 65536,
             "memory_bandwidth": int(self.bytes_per_second),
-            "l2_cache_size": own["l2_bytes"],
+            "l2_cache_size": own.l2_bytes,
             "device_memory_size": self.memory_bytes,
         }
         fields = "\n".join(f"  {name}: {value}" for name, value in device.items())
@@ -131,22 +160,12 @@ class Chip:
         )
 
 
-_TARGET_FIELDS = (
-    "compute_capability",
-    "multiprocessors",
-    "lanes",
-    "clock_ghz",
-    "l2_bytes",
-    "shared_bytes",
-    "threads",
-)
-
-
 @functools.cache
 def all_chips() -> dict[str, Chip]:
     """Every chip of the table, by name."""
     with _TABLE.open(encoding="utf-8", newline="") as file:
-        return {row["name"]: _chip(row) for row in csv.DictReader(file)}
+        chips = [_chip(row) for row in csv.DictReader(file)]
+    return {chip.name: chip for chip in chips}
 
 
 def chip_named(name: str) -> Chip:
@@ -161,21 +180,8 @@ def chip_named(name: str) -> Chip:
     return chips[name]
 
 
-def _chip(row: Mapping[str, str]) -> Chip:
-    def rate(field: str) -> float | None:
-        return float(row[field]) if row[field] else None
-
-    return Chip(
-        name=row["name"],
-        title=row["title"],
-        backend=row["backend"],
-        memory_bytes=int(row["memory_bytes"]),
-        memory_share=float(row["memory_share"]),
-        bytes_per_second=float(row["bytes_per_second"]),
-        bfloat16=float(row["bfloat16"]),
-        tf32=rate("tf32"),
-        float32=rate("float32"),
-        source=row["source"],
-        topology=row["topology"],
-        target={field: row[field] for field in _TARGET_FIELDS},
-    )
+def _chip(row: dict[str, str]) -> Chip:
+    """A row of the table; what a chip does not have is empty there."""
+    own = [field.type(text) for field in _TARGET_FIELDS if (text := row.pop(field.name))]
+    values = {name: _NUMBERS.get(name, str)(text) if text else None for name, text in row.items()}
+    return Chip(**values, target=Target(*own) if own else None)

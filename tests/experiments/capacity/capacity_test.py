@@ -20,16 +20,21 @@ GIB = 2**30
 
 
 @pytest.fixture(scope="module")
-def content() -> dict[str, Any]:
+def made() -> report.Report:
     """Of a tiny FP-LIIF, for two devices."""
     config, chip = tiny_config(), chips.chip_named("h100")
     absent = parallel.AbsentDevices(tuple(jax.devices()[:2]), chip.backend, chip.usable_bytes)
-    content = report.head(config, "tiny", chip, 2)
+    made = report.Report(config, "tiny", chip, 2)
     told: list[str] = []
     for compiled in programs.compile_all(config, absent, programs.PROGRAMS, told.append):
-        content["programs"].append(report.entry(compiled, chip))
+        made = made.with_program(compiled)
     assert told == ["training: parsing", "evaluation", "prediction"]
-    return json.loads(json.dumps(content))
+    return made
+
+
+@pytest.fixture
+def content(made: report.Report) -> dict[str, Any]:
+    return json.loads(json.dumps(made.as_json()))
 
 
 def test_every_program_is_compiled_and_read(content: dict[str, Any]) -> None:
@@ -60,11 +65,12 @@ def test_auto_is_chosen_as_training_chooses_it(content: dict[str, Any]) -> None:
     assert content["programs"][1]["chosen"] is None
 
 
-def test_every_line_with_a_number_says_that_nothing_was_run(content: dict[str, Any]) -> None:
+def test_every_line_with_a_number_says_that_nothing_was_run(
+    made: report.Report, content: dict[str, Any]
+) -> None:
     assert content["was_run"] is False
     assert all(entry["what"] == "compiled, not run" for entry in content["programs"])
-    chip = chips.chip_named("h100")
-    lines = report.to_text(content, chip).splitlines()
+    lines = made.as_text().splitlines()
     numbers = [line for line in lines if re.search(r"\d", line) and not line.startswith("Source")]
     assert len(numbers) > 10
     assert [line for line in numbers if "compiled, not run" not in line] == []
@@ -76,15 +82,18 @@ def test_what_takes_too_much_is_told_and_stops_nothing() -> None:
     too_large = Compiled("training: parsing", 64, problem="RESOURCE_EXHAUSTED: 40 of 16 GiB")
     one = "ENTRY %m (a: f32[9]) -> f32[9] {\n  %a = f32[9]{0} parameter(0)\n  ROOT %n = f32[9]{0} negate(%a)\n}\n"
     large = Compiled("evaluation", 2, (one, one), ({"total": 20 * GIB}, {"total": GIB}))
-    content = report.head(tiny_config(), "tiny", chip, 1)
-    content["programs"] = [report.entry(each, chip) for each in (too_large, large)]
-    text = report.to_text(content, chip)
+    made = report.Report(tiny_config(), "tiny", chip, 1)
+    for each in (too_large, large):
+        made = made.with_program(each)
+    text = made.as_text()
     assert "training: parsing: RESOURCE_EXHAUSTED: 40 of 16 GiB (compiled, not run)." in text
     fits = next(line for line in text.splitlines() if line.startswith("fits"))
     assert fits.split()[1:3] == ["no", "no"]
     # Of several programs one call runs, memory is the largest one's, all else adds up.
-    assert content["programs"][1]["kernels"] == 2
-    assert content["programs"][1]["planned_bytes"] == {"total": 20 * GIB}
+    unread, read = made.as_json()["programs"]
+    assert unread.keys() == read.keys() and unread["kernels"] is None
+    assert read["kernels"] == 2
+    assert read["planned_bytes"] == {"total": 20 * GIB}
 
 
 @pytest.mark.parametrize(("name", "package"), [("h100", "jax_cuda13_plugin"), ("v5e", "libtpu")])

@@ -41,8 +41,8 @@ def test_peaks_follow_from_cores_and_clocks() -> None:
     """Each float32 unit does a multiply-add a clock; boost clocks are rounded in data sheets."""
     for chip in chips.all_chips().values():
         if chip.backend == "gpu":
-            own = {field: float(value) for field, value in chip.target.items()}
-            peak = own["multiprocessors"] * own["lanes"] * 2 * own["clock_ghz"] * 1e9
+            own = chip.target
+            peak = own.multiprocessors * own.lanes * 2 * own.clock_ghz * 1e9
             assert peak == pytest.approx(chip.float32, rel=0.04)
 
 
