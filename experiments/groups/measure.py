@@ -2,10 +2,10 @@
 
 import argparse
 import csv
+import dataclasses
 import io
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -20,8 +20,8 @@ from fpliif_jax.data_builders.synthetic_faces import STYLE_VERSIONS, Face, draw_
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups.attributes import ATTRIBUTES
+from fpliif_jax.experiments.groups.scores import GroupScore, Scored, Scores
 from fpliif_jax.experiments.stats import image_bootstrap
-from fpliif_jax.experiments.stats.number_text import MISSING, number
 from fpliif_jax.files import atomic_file
 from fpliif_jax.pictures.sheet import prediction_sheet
 from fpliif_jax.run_folder.run_record import write_json
@@ -31,31 +31,14 @@ from fpliif_jax.weights import trained_model
 
 STYLE = "photographic"
 MOST_FACES = 20_000
-FEWEST_FACES = 10  # of a group that may be called the worst
 _SIZES = (32, 1_024)  # of the pictures
 _SHEET_TILE = 160
-_COLUMNS = (
-    *("attribute", "group", "faces", "mean_f1", "low", "high", "all_f1"),
-    *("lowest_class", "lowest_f1", "absent"),
-)
 
 _confusion_matrices = jax.jit(metrics.confusion_matrices, static_argnums=2)
 
 
 class GroupsError(UserError):
     """The groups cannot be scored; the message says why and what to do."""
-
-
-class Scored(NamedTuple):
-    """What labelling N drawn faces gave.
-
-    Attributes:
-      groups: of each face its group by the name of the attribute.
-      matrices: int64 [N, C, C], confusion matrices, rows the truth.
-    """
-
-    groups: list[dict[str, str]]
-    matrices: np.ndarray
 
 
 def truth_of(names: tuple[str, ...]) -> Callable[[Face], np.ndarray]:
@@ -104,127 +87,14 @@ def score(labeller: Labeller, num_faces: int, seed: int, image_size: int) -> Sco
     return Scored(groups, np.stack(matrices))
 
 
-def measure(scored: Scored, names: tuple[str, ...], resamples: int = 2000) -> dict[str, Any]:
-    """Scores of all faces, of each class and of each group, ready for JSON, in percent.
-
-    A group may lack a class: nobody whose mouth is closed shows its inside. One wrong pixel would then cost a tenth of
-    the mean F1, so that of a group is over the classes that its faces have, and stands beside that of all faces over
-    the same classes; what the model sees of the others is a share of the pixels.
-
-    Returns:
-      'overall': mean F1 of all faces; 'classes': F1 by class; 'attributes': by name, the groups that have faces, in
-      order; each of these with 'faces', 'low' and 'high', the 95 % bootstrap interval over faces, None for one face.
-      Groups also have 'all_f1', of all faces; 'lowest_class' and 'lowest_f1'; and 'absent', by the name of a class
-      that the group lacks, the share of its pixels that are given to it.
-      'worst_group': of those of at least `FEWEST_FACES` faces, but not all, the one furthest below all faces.
-    """
-    every_class = range(1, len(names))
-    attributes = {}
-    for attribute in ATTRIBUTES:
-        members = np.array([groups[attribute.name] for groups in scored.groups])
-        attributes[attribute.name] = {
-            group: _group_score(scored.matrices, members == group, names, resamples)
-            for group in attribute.groups
-            if (members == group).any()
-        }
-    large = [
-        {"attribute": attribute, "group": group, **scores}
-        for attribute, groups in attributes.items()
-        for group, scores in groups.items()
-        if FEWEST_FACES <= scores["faces"] < len(scored.groups) and scores["mean_f1"] is not None
-    ]
-    return {
-        "overall": _score("mean_f1", scored.matrices, every_class, resamples),
-        "classes": {
-            names[index]: _score("f1", scored.matrices, [index], resamples) for index in every_class
-        },
-        "attributes": attributes,
-        "worst_group": min(
-            large, key=lambda group: group["mean_f1"] - group["all_f1"], default=None
-        ),
-    }
-
-
-def _group_score(
-    matrices: np.ndarray, is_member: np.ndarray, names: tuple[str, ...], resamples: int
-) -> dict[str, Any]:
-    total = matrices[is_member].sum(axis=0)
-    present = [index for index in range(1, len(names)) if total[index].any()]
-    absent = set(range(1, len(names))) - set(present)
-    f1 = 100 * metrics.class_f1(total)
-    lowest = min(present, key=lambda index: f1[index], default=None)
-    all_f1 = image_bootstrap.mean_f1_of(present)(matrices.sum(axis=0))
-    return {
-        **_score("mean_f1", matrices[is_member], present, resamples),
-        "all_f1": _number(all_f1),
-        "lowest_class": None if lowest is None else names[lowest],
-        "lowest_f1": None if lowest is None else float(f1[lowest]),
-        "absent": {
-            names[index]: 100 * float(total[:, index].sum() / total.sum())
-            for index in sorted(absent)
-        },
-    }
-
-
-def _score(
-    name: str, matrices: np.ndarray, classes: Sequence[int], resamples: int
-) -> dict[str, int | float | None]:
-    score = image_bootstrap.mean_f1_of(classes)
-    bootstrap = image_bootstrap.image_bootstrap(matrices[None], score, resamples=resamples)
-    mean = bootstrap.mean if bootstrap else None
-    return {
-        "faces": len(matrices),
-        name: _number(score(matrices.sum(axis=0))),
-        "low": mean.low if mean else None,
-        "high": mean.high if mean else None,
-    }
-
-
-def _number(value: np.ndarray) -> float | None:
-    """For JSON, which has no NaN."""
-    return None if np.isnan(value) else float(value)
-
-
-def rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The groups as rows of a table with `_COLUMNS`."""
-    for attribute, groups in results["attributes"].items():
-        for group, scores in groups.items():
-            absent = "; ".join(f"{name} {share:.2f} %" for name, share in scores["absent"].items())
-            yield {"attribute": attribute, "group": group, **scores, "absent": absent}
-
-
-def table(results: dict[str, Any]) -> str:
-    """What the command prints: a line for each group, then the worst."""
-    lines = [
-        f"{'attribute':<22}{'group':<26}{'faces':>5}{'mean F1':>9}  {'95 % interval':<15}{'all':>5}  "
-        f"{'lowest class':<18}absent, but seen on"
-    ]
-    for row in rows(results):
-        lowest = f"{row['lowest_class']} {number(row['lowest_f1'], 1)}"
-        lines.append(
-            f"{row['attribute']:<22}{row['group']:<26}{row['faces']:>5}{number(row['mean_f1'], 1):>9}  "
-            f"{_interval(row):<15}{number(row['all_f1'], 1):>5}  {lowest:<18}{row['absent']}".rstrip()
-        )
-    overall, worst = results["overall"], results["worst_group"]
-    lines.append(f"all faces: {number(overall['mean_f1'], 1)} ({_interval(overall)})")
-    if worst is not None:
-        lines.append(
-            f"worst of the groups with {FEWEST_FACES} faces or more: {worst['attribute']}, {worst['group']}: "
-            f"{worst['mean_f1']:.1f} ({_interval(worst)}); all faces over the same classes: {worst['all_f1']:.1f}"
-        )
-    return "\n".join(lines)
-
-
-def _interval(scores: dict[str, Any]) -> str:
-    return MISSING if scores["low"] is None else f"{scores['low']:.1f}–{scores['high']:.1f}"
-
-
-def write_csv(results: dict[str, Any], path: pathlib.Path) -> None:
-    """Writes `rows` as CSV."""
+def write_csv(scores: Scores, path: pathlib.Path) -> None:
+    """Writes the groups as CSV."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows(results))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in dataclasses.fields(GroupScore))
+    for score in scores.groups:
+        row = dataclasses.replace(score, absent=score.absent_text)
+        writer.writerow(vars(row).values())
     with atomic_file.replacing(path) as file:
         file.write(text.getvalue().encode())
 
@@ -290,6 +160,7 @@ def run(flags: argparse.Namespace) -> None:
         raise GroupsError(f"--output={output}: {error.strerror or error}") from error
     labeller = systems.of(trained.config).make_labeller(trained)
     scored = score(labeller, flags.num_faces, flags.seed, flags.image_size)
+    scores = Scores.of(scored, trained.class_names)
     results = {
         "model": chosen.origin,
         "checkpoint": chosen.checkpoint,
@@ -299,11 +170,11 @@ def run(flags: argparse.Namespace) -> None:
         "style_version": STYLE_VERSIONS[STYLE],
         "seed": flags.seed,
         "image_size": flags.image_size,
-        **measure(scored, trained.class_names),
+        **scores.as_json(),
     }
     write_json(output / "groups.json", results)
     write_matrices(scored, trained.class_names, output / "faces.npz")
-    write_csv(results, output / "groups.csv")
+    write_csv(scores, output / "groups.csv")
     write_sheet(labeller, scored, flags.seed, flags.image_size, output / "faces.png")
-    print(table(results))
+    print(scores.as_text())
     print(f"{flags.num_faces} drawn faces, {chosen.description}: {output}")

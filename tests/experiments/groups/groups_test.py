@@ -17,6 +17,7 @@ from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
 from fpliif_jax.data_builders.synthetic_faces.photographic.person import sample_photographic_person
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups import __main__, attributes, measure
+from fpliif_jax.experiments.groups import scores as group_scores
 from fpliif_jax.weights import trained_model
 
 PEOPLE = [sample_photographic_person(np.random.default_rng(seed)) for seed in range(300)]
@@ -105,7 +106,7 @@ def test_what_is_recorded_of_a_person_is_what_was_drawn() -> None:
 NAMES = ("background", "skin", "hair")
 
 
-def scored_by_hand() -> measure.Scored:
+def scored_by_hand() -> group_scores.Scored:
     """Twelve faces of two classes; four are labelled worse, and two of those have no hair, where some is seen."""
     good = np.array([[50, 0, 0], [0, 40, 0], [0, 0, 10]])
     bad = np.array([[44, 40, 0], [0, 6, 0], [0, 0, 10]])
@@ -118,55 +119,55 @@ def scored_by_hand() -> measure.Scored:
         matrices[index] = bald
     for index in set(range(12)) - {0, 11}:
         groups[index]["hair"] = "long"
-    return measure.Scored(groups, matrices)
+    return group_scores.Scored(groups, matrices)
+
+
+def group_of(scores: group_scores.Scores, attribute: str, name: str) -> group_scores.GroupScore:
+    (found,) = (one for one in scores.groups if (one.attribute, one.group) == (attribute, name))
+    return found
 
 
 def test_scores_of_groups_made_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    results = measure.measure(scored_by_hand(), NAMES, resamples=50)
-    hand = results["attributes"]["covered by"]["hand"]
+    scores = group_scores.Scores.of(scored_by_hand(), NAMES, resamples=50)
+    hand = group_of(scores, "covered by", "hand")
     skin = 100 * 2 * 12 / (12 + 92)
-    assert hand["faces"] == 2
-    assert hand["mean_f1"] == pytest.approx((skin + 100) / 2)
-    assert (hand["low"], hand["high"]) == (hand["mean_f1"], hand["mean_f1"])  # two equal faces
-    assert (hand["lowest_class"], hand["lowest_f1"]) == ("skin", pytest.approx(skin))
-    assert hand["absent"] == {}
+    assert hand.faces == 2
+    assert hand.mean_f1 == pytest.approx((skin + 100) / 2)
+    assert (hand.low, hand.high) == (hand.mean_f1, hand.mean_f1)  # two equal faces
+    assert (hand.lowest_class, hand.lowest_f1) == ("skin", pytest.approx(skin))
+    assert hand.absent == {}
     # All faces: skin 2 (8·40 + 2·6 + 2·55) of (442 + 522), hair 2·100 of (100 + 110).
     all_skin, all_hair = 100 * 2 * 442 / (442 + 522), 100 * 200 / 210
-    assert hand["all_f1"] == pytest.approx((all_skin + all_hair) / 2)
-    assert results["overall"] == {
-        "faces": 12,
-        "mean_f1": pytest.approx((all_skin + all_hair) / 2),
-        "low": results["overall"]["low"],
-        "high": results["overall"]["high"],
-    }
-    assert results["overall"]["low"] < results["overall"]["mean_f1"] < results["overall"]["high"]
-    assert results["classes"]["hair"]["f1"] == pytest.approx(all_hair)
-    assert list(results["attributes"]["covered by"]) == ["nothing", "hand"]
+    assert hand.all_f1 == pytest.approx((all_skin + all_hair) / 2)
+    overall = scores.overall
+    assert (overall.faces, overall.mean_f1) == (12, pytest.approx((all_skin + all_hair) / 2))
+    assert overall.low < overall.mean_f1 < overall.high
+    assert scores.classes["hair"].mean_f1 == pytest.approx(all_hair)
+    covered = [one.group for one in scores.groups if one.attribute == "covered by"]
+    assert covered == ["nothing", "hand"]
     # Two faces are too few to be called the worst; nor is a group that has all faces.
-    assert results["worst_group"] is None or results["worst_group"]["faces"] == 10
-    monkeypatch.setattr(measure, "FEWEST_FACES", 2)
-    results = measure.measure(scored_by_hand(), NAMES, 50)
-    assert results["worst_group"]["group"] == "hand"
-    line = measure.table(results).splitlines()[-1]
+    assert scores.worst_group is None or scores.worst_group.faces == 10
+    monkeypatch.setattr(group_scores, "FEWEST_FACES", 2)
+    assert scores.worst_group.group == "hand"
+    line = scores.as_text().splitlines()[-1]
     assert line.startswith("worst of the groups with 2 faces or more: covered by, hand: 61.5 (61.5")
 
 
 def test_a_class_that_a_group_lacks_is_no_part_of_its_score_but_is_told() -> None:
-    results = measure.measure(scored_by_hand(), NAMES, resamples=50)
-    bald = results["attributes"]["hair"]["bald"]
-    assert bald["mean_f1"] == 100  # of skin; with the hair that nobody has it would be 50
-    assert bald["all_f1"] == pytest.approx(results["classes"]["skin"]["f1"])
-    assert bald["absent"] == {"hair": 5.0}
-    (row,) = (row for row in measure.rows(results) if row["group"] == "bald")
-    assert row["absent"] == "hair 5.00 %"
+    scores = group_scores.Scores.of(scored_by_hand(), NAMES, resamples=50)
+    bald = group_of(scores, "hair", "bald")
+    assert bald.mean_f1 == 100  # of skin; with the hair that nobody has it would be 50
+    assert bald.all_f1 == pytest.approx(scores.classes["skin"].mean_f1)
+    assert bald.absent == {"hair": 5.0}
+    assert bald.absent_text == "hair 5.00 %"
 
 
 def test_a_group_of_one_face_has_no_interval() -> None:
-    scored = measure.Scored(scored_by_hand().groups[1:2], scored_by_hand().matrices[1:2])
-    results = measure.measure(scored, NAMES, resamples=50)
-    assert results["overall"]["mean_f1"] == 100
-    assert results["overall"]["low"] is None and results["worst_group"] is None
-    assert "–" in measure.table(results)
+    one = group_scores.Scored(scored_by_hand().groups[1:2], scored_by_hand().matrices[1:2])
+    scores = group_scores.Scores.of(one, NAMES, resamples=50)
+    assert scores.overall.mean_f1 == 100
+    assert scores.overall.low is None and scores.worst_group is None
+    assert "–" in scores.as_text()
 
 
 # ------------------------------------------------------------------------------------ faces and truth
@@ -207,6 +208,7 @@ def test_the_command_scores_what_it_draws(
     assert results["overall"]["mean_f1"] == pytest.approx(expected)
     # Half as large as it was trained on: 70. Sides or classes exchanged would leave less than 50.
     assert expected > 55
+    assert results["classes"].keys() == set(LAPA_AND_HELEN[1:])
     for attribute, groups in results["attributes"].items():
         assert sum(group["faces"] for group in groups.values()) == 4, attribute
     with open(tmp_path / "groups.csv", encoding="utf-8") as file:
