@@ -1,9 +1,10 @@
 """Hides parts of faces and measures where the windows go: what `python -m experiments.robustness` does."""
 
 import argparse
+import dataclasses
 import pathlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.robustness import hiding, sheet
+from fpliif_jax.experiments.robustness.statistics import CROPPERS, Findings, Statistics
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_json
@@ -27,30 +29,11 @@ from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 
-CROPPERS = ("stn", "centroid")
 Locate = Callable[[dict[str, Any], np.ndarray, np.ndarray], dict[str, jax.Array]]
 
 
 class RobustnessError(UserError):
     """The test cannot be made; the message says why and what to do."""
-
-
-class Findings(NamedTuple):
-    """What hiding each part of N images did; centres are y and x in pixels of the canvas.
-
-    Attributes:
-      present: bool [N, 6], whether the image has the part.
-      true_centres: float32 [N, 6, 2]; of absent parts (0, 0).
-      boxes: int32 [N, 6, 4], first row, first column, last row, last column of the part.
-      mask_has_part: bool [N, 7, 6], whether K's mask has part j with nothing hidden (0) or part i hidden (i + 1).
-      centres: by cropper, float32 [N, 7, 6, 2], centre of the window of part j likewise.
-    """
-
-    present: np.ndarray
-    true_centres: np.ndarray
-    boxes: np.ndarray
-    mask_has_part: np.ndarray
-    centres: dict[str, np.ndarray]
 
 
 def hide_each_part(
@@ -125,68 +108,19 @@ def find(
     form = trained.config.model.theta_form
     centres_of = jax.jit(lambda theta: grid_transformer.centres_of_theta(theta, side, form))
     true_centres = jax.jit(lambda labels: grid_transformer.part_centroids(labels, floor=False))
-    columns: dict[str, list] = {name: [] for name in (*Findings._fields[:4], *CROPPERS)}
+    images: list[tuple] = []  # of each, the fields of Findings
     for position in tqdm(chosen, desc="hiding parts", unit="image", leave=False):
         labels = np.asarray(split.labels[side][position])
         variants, sizes = _variants(split, position, labels, margin)
         located = locate(variables, variants, sizes)
-        centres, present = true_centres(labels[None])
-        columns["true_centres"].append(centres[0])
-        columns["present"].append(present[0])
-        columns["boxes"].append([_box(np.isin(labels, own)) for own in PART_LABELS])
+        true, present = true_centres(labels[None])
+        boxes = [_box(np.isin(labels, own)) for own in PART_LABELS]
         mask = np.asarray(located["mask"])
         has_part = [np.isin(mask, own).any(axis=(1, 2)) for own in PART_LABELS]
-        columns["mask_has_part"].append(np.stack(has_part, axis=1))
-        for cropper in CROPPERS:
-            columns[cropper].append(centres_of(located[cropper]))
-    arrays = {name: np.stack([np.asarray(one) for one in each]) for name, each in columns.items()}
-    centres = {cropper: arrays.pop(cropper) for cropper in CROPPERS}
-    return Findings(**arrays, centres=centres)
-
-
-def measure(findings: Findings) -> dict[str, Any]:
-    """Statistics of both croppers, ready for JSON.
-
-    Returns:
-      {'overall': …, 'when_lost': …, 'parts': {'brow1': …}}: of all hidden parts, of those that K's mask lost
-      entirely, and of each part. Each has 'hidden', how many; 'lost_before' and 'lost', how many of these the
-      mask lacked before hiding and after; and 'stn' and 'centroid' with what the module describes. What nothing
-      was measured for is None.
-    """
-    lost = findings.present & ~np.diagonal(findings.mask_has_part[:, 1:], axis1=1, axis2=2)
-    parts = {
-        name: _measure(findings, findings.present & (np.arange(len(PART_NAMES)) == part))
-        for part, name in enumerate(PART_NAMES)
-    }
-    return {
-        "overall": _measure(findings, findings.present),
-        "when_lost": _measure(findings, lost),
-        "parts": parts,
-    }
-
-
-def table(results: dict[str, Any]) -> str:
-    """The means of robustness.json as text: a line for each part, the croppers side by side."""
-    lines = [
-        f"{'':<24}{'from its true centre':<29}{'centre in its box, %':<26}{'others moved':>14}",
-        f"{'hidden':<10}{'n':>6}{'lost':>6}  {'STN':<14}{'centroid':<15}{'STN':<13}{'centroid':<13}"
-        f"{'STN':>5}{'centroid':>9}",
-    ]
-    groups = {"all": results["overall"], "lost by K": results["when_lost"], **results["parts"]}
-    for name, group in groups.items():
-        distances, inside, moved = [], [], []
-        for cropper in CROPPERS:
-            statistics = group[cropper]
-            before, after = (statistics[f"distance_{when}"]["mean"] for when in ("before", "after"))
-            distances.append(f"{_shown(before, 1)} → {_shown(after, 1)}")
-            before, after = (statistics[f"inside_{when}"] for when in ("before", "after"))
-            inside.append(f"{_shown(before, 0, 100)} → {_shown(after, 0, 100)}")
-            moved.append(_shown(statistics["others_moved"]["mean"], 1))
-        lines.append(
-            f"{name:<10}{group['hidden']:>6}{group['lost']:>6}  {distances[0]:<14}{distances[1]:<15}"
-            f"{inside[0]:<13}{inside[1]:<13}{moved[0]:>5}{moved[1]:>9}"
-        )
-    return "\n".join([*lines, "means, in pixels of the canvas; before → after hiding"])
+        centres = [centres_of(located[cropper]) for cropper in CROPPERS]
+        images.append((present[0], true[0], boxes, np.stack(has_part, axis=1), *centres))
+    arrays = [np.stack([np.asarray(one) for one in column]) for column in zip(*images, strict=True)]
+    return Findings(*arrays[:4], centres=dict(zip(CROPPERS, arrays[4:], strict=True)))
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -235,6 +169,7 @@ def run(flags: argparse.Namespace) -> None:
                 trained, locate, split, chosen, findings, margin, order, flags.num_pictures
             )
             sheet.write(columns, trained.class_names, output / "robustness.png")
+    statistics = Statistics.of(findings)
     results = {
         "config": json_config(config),
         "checkpoint": flags.checkpoint,
@@ -244,10 +179,10 @@ def run(flags: argparse.Namespace) -> None:
         "images": len(chosen),
         "margin": margin,
         "dataset": dataset.record() | {"trained_on": trained.fingerprint},
-        **measure(findings),
+        **dataclasses.asdict(statistics),
     }
     write_json(output / "robustness.json", results)
-    print(table(results))
+    print(statistics.as_text())
     print(f"{len(chosen)} images of {flags.split}, step {trained.step}: {output}")
 
 
@@ -269,53 +204,6 @@ def _box(part: np.ndarray) -> tuple[int, int, int, int]:
     if not len(rows):
         return 0, 0, 0, 0
     return rows.min(), columns.min(), rows.max(), columns.max()
-
-
-def _measure(findings: Findings, hidden: np.ndarray) -> dict[str, Any]:
-    """The statistics over hidden parts, bool [N, 6]."""
-    images, parts = np.nonzero(hidden)
-    true, boxes = findings.true_centres[images, parts], findings.boxes[images, parts]
-    had_part = findings.mask_has_part[images, 0, parts]
-    has_part = findings.mask_has_part[images, 1 + parts, parts]
-    statistics: dict[str, Any] = {
-        "hidden": len(images),
-        "lost_before": int((~had_part).sum()),
-        "lost": int((~has_part).sum()),
-    }
-    is_other = findings.present[images] & (np.arange(len(PART_NAMES)) != parts[:, None])
-    for cropper, centres in findings.centres.items():
-        all_before, all_after = centres[images, 0], centres[images, 1 + parts]
-        each = np.arange(len(images))
-        before, after = all_before[each, parts], all_after[each, parts]
-        moved = np.linalg.norm(all_after - all_before, axis=-1)
-        statistics[cropper] = {
-            "distance_before": _statistics(np.linalg.norm(before - true, axis=-1)),
-            "distance_after": _statistics(np.linalg.norm(after - true, axis=-1)),
-            "moved": _statistics(moved[each, parts]),
-            "inside_before": _share_inside(before, boxes),
-            "inside_after": _share_inside(after, boxes),
-            "others_moved": _statistics(moved[is_other]),
-        }
-    return statistics
-
-
-def _share_inside(centres: np.ndarray, boxes: np.ndarray) -> float | None:
-    if not len(centres):
-        return None
-    # A pixel reaches half a pixel to each side of its centre.
-    inside = (centres >= boxes[:, :2] - 0.5) & (centres <= boxes[:, 2:] + 0.5)
-    return float(inside.all(axis=1).mean())
-
-
-def _statistics(values: np.ndarray) -> dict[str, float | int | None]:
-    if not values.size:
-        return {"mean": None, "median": None, "n": 0}
-    values = values.astype(np.float64)
-    return {"mean": float(values.mean()), "median": float(np.median(values)), "n": values.size}
-
-
-def _shown(value: float | None, digits: int, factor: int = 1) -> str:
-    return "–" if value is None else f"{factor * value:.{digits}f}"
 
 
 def _variants(

@@ -1,4 +1,4 @@
-"""Tests of experiments/robustness/measure.py and what it hides parts with; a tiny untrained STN-iCNN on drawn faces."""
+"""Tests of experiments/robustness: what hides parts, and the statistics; a tiny untrained STN-iCNN on drawn faces."""
 
 import json
 import pathlib
@@ -20,6 +20,7 @@ from scipy import ndimage
 from fpliif_jax import systems
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.experiments.robustness import __main__, hiding, measure, sheet
+from fpliif_jax.experiments.robustness.statistics import Average, Findings, Statistics
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import grid_transformer
@@ -143,26 +144,26 @@ def test_measures_by_hand() -> None:
     centroid[1, 1, 0] += (3, 4)  # 5 pixels away, out of the box
     centroid[0, 1, 4] += (0, 2)  # the nose's window moves when the brow is hidden
     centroid[0, 5, 5] += 100  # a part that the image does not have
-    found = measure.measure(
-        measure.Findings(present, true, boxes, kept, {"stn": still, "centroid": centroid})
+    found = Statistics.of(
+        Findings(present, true, boxes, kept, {"stn": still, "centroid": centroid})
     )
-    overall = found["overall"]
-    assert (overall["hidden"], overall["lost_before"], overall["lost"]) == (3, 0, 1)
-    assert overall["stn"]["distance_after"] == {"mean": 0, "median": 0, "n": 3}
-    assert overall["centroid"]["distance_before"]["mean"] == 0
-    assert overall["centroid"]["distance_after"]["mean"] == pytest.approx(5 / 3)
-    assert overall["centroid"]["moved"]["median"] == 0
-    assert overall["centroid"]["inside_before"] == 1
-    assert overall["centroid"]["inside_after"] == pytest.approx(2 / 3)
-    assert overall["centroid"]["others_moved"] == {"mean": 1, "median": 1, "n": 2}
-    lost = found["when_lost"]
-    assert lost["hidden"] == lost["lost"] == 1 and lost["stn"]["inside_after"] == 1
-    assert lost["centroid"]["distance_after"]["mean"] == 5
-    assert found["parts"]["brow1"]["hidden"] == 2 and found["parts"]["nose"]["hidden"] == 1
-    absent = found["parts"]["mouth"]
-    assert absent["hidden"] == 0 and absent["stn"]["inside_after"] is None
-    assert absent["stn"]["moved"] == {"mean": None, "median": None, "n": 0}
-    assert "–" in measure.table(found)
+    overall = found.overall
+    assert (overall.hidden, overall.lost_before, overall.lost) == (3, 0, 1)
+    assert overall.stn.distance_after == Average(mean=0, median=0, n=3)
+    assert overall.centroid.distance_before.mean == 0
+    assert overall.centroid.distance_after.mean == pytest.approx(5 / 3)
+    assert overall.centroid.moved.median == 0
+    assert overall.centroid.inside_before == 1
+    assert overall.centroid.inside_after == pytest.approx(2 / 3)
+    assert overall.centroid.others_moved == Average(mean=1, median=1, n=2)
+    lost = found.when_lost
+    assert lost.hidden == lost.lost == 1 and lost.stn.inside_after == 1
+    assert lost.centroid.distance_after.mean == 5
+    assert found.parts["brow1"].hidden == 2 and found.parts["nose"].hidden == 1
+    absent = found.parts["mouth"]
+    assert absent.hidden == 0 and absent.stn.inside_after is None
+    assert absent.stn.moved == Average(mean=None, median=None, n=0)
+    assert "–" in found.as_text()
 
 
 @pytest.fixture(scope="module")
