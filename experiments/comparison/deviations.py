@@ -15,7 +15,7 @@ from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.experiments.runs.run_data import is_drawn
+from fpliif_jax.experiments.runs.run_data import ScoredSet
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 
@@ -55,30 +55,24 @@ def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
     return differences
 
 
-def obstacles(
-    config: dict[str, Any],
-    dataset: dict[str, Any],
-    differing: Sequence[Deviation],
-    variant: Variant,
-) -> list[str]:
+def obstacles(dataset: ScoredSet, differing: Sequence[Deviation], variant: Variant) -> list[str]:
     """Why the scores of runs may not be held against the variant's published numbers; empty if they may.
 
     Args:
-      config: of the runs.
-      dataset: of results.json.
+      dataset: that the runs were evaluated on.
       differing: of `deviations`.
       variant: as published.
     """
     reasons = []
     own_dataset = dataset_of(variant)
-    counts = " / ".join(f"{count:,}" for count in dataset["counts"].values())
-    if is_drawn(config, dataset):
+    counts = " / ".join(f"{count:,}" for count in dataset.counts.values())
+    if dataset.drawn:
         reasons.append(f"the faces are drawn ({counts})")
-    elif dataset["name"] != own_dataset:
-        reasons.append(f"the data are {dataset['name']}, not {own_dataset}")
-    elif not dataset["complete"]:
+    elif dataset.name != own_dataset:
+        reasons.append(f"the data are {dataset.name}, not {own_dataset}")
+    elif not dataset.complete:
         reasons.append(f"the data are not the official set: {counts} images")
-    elif dataset.get("official_ids") is False:
+    elif dataset.official_ids is False:
         reasons.append("the data are not the official set: it has other ids")
     of_scale = [one for one in differing if one.kind == "scale" and one.field != "data.name"]
     if of_scale:
@@ -103,13 +97,17 @@ def variant_of(config: dict[str, Any]) -> Variant | None:
         ("stn_icnn", "helen"): "stn_table2",
         ("stn_icnn", "celebamask_hq"): "stn_table3",
     }
-    name = chosen.get((config["model"]["name"], config["data"]["name"]))
+    about = _model_and_data(flatten_config(config))
+    name = chosen.get(about)
     tables = sorted(TABLES, key=lambda table: table.name != name)
     candidates = [
         variant
         for table in tables
         for variant in table.variants
-        if name and variant.claims and variant.trains and _is_about(variant, config)
+        if name
+        and variant.claims
+        and variant.trains
+        and _model_and_data(_published_config(variant)) == about
     ]
 
     def distance(variant: Variant) -> tuple[int, int]:
@@ -120,15 +118,14 @@ def variant_of(config: dict[str, Any]) -> Variant | None:
     return min(candidates, key=distance, default=None)
 
 
-def _is_about(variant: Variant, config: dict[str, Any]) -> bool:
-    published = _published_config(variant)
-    names = (published["model.name"], published["data.name"])
-    return names == (config["model"]["name"], config["data"]["name"])
-
-
 def dataset_of(variant: Variant) -> str:
     """Name of the data set of a published experiment."""
-    return _published_config(variant)["data.name"]
+    return _model_and_data(_published_config(variant))[1]
+
+
+def _model_and_data(config: dict[str, Any]) -> tuple[str, str]:
+    """Names, from a flat config."""
+    return config["model.name"], config["data.name"]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.run import Run
-from fpliif_jax.experiments.runs.run_data import RunData
+from fpliif_jax.experiments.runs.run_data import RunData, ScoredSet
 from fpliif_jax.experiments.runs.schema import ELSEWHERE, FRAMEWORKS
 from fpliif_jax.run_folder.run_config import flatten_config
 
@@ -91,7 +91,8 @@ class Line:
         if self.variant is None:
             none = "the papers have no such experiment"
             return list(filter(None, (none, self._training_obstacle, self.plan_obstacle)))
-        reasons = deviations.obstacles(self.config, self.dataset, self.deviations(), self.variant)
+        dataset = ScoredSet.of(self.config, self.dataset)
+        reasons = deviations.obstacles(dataset, self.deviations(), self.variant)
         if self._training_obstacle:
             reasons.append(self._training_obstacle)
         main = self.measured.main

@@ -1,6 +1,7 @@
 """Which data a run rests on: files by fingerprint, ids and label maps by digest, as far as it recorded them."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from fpliif_jax.data import sides
@@ -56,6 +57,32 @@ class RunData:
     def unknowns(self) -> int:
         """How much of it is not recorded."""
         return [*self.digests, self.splits].count(None)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredSet:
+    """The data set that a run was evaluated on.
+
+    Attributes:
+      name: 'lapa'.
+      complete: whether it has as many images as the official one.
+      official_ids: whether it has its ids; None where that is not known.
+      drawn: whether faces are drawn.
+      counts: images by split.
+    """
+
+    name: str
+    complete: bool
+    official_ids: bool | None
+    drawn: bool
+    counts: Mapping[str, int]
+
+    @classmethod
+    def of(cls, config: dict[str, Any], dataset: dict[str, Any]) -> "ScoredSet":
+        """From the config and the dataset of results.json, checked."""
+        known = (dataset[field] for field in ("name", "complete"))
+        drawn = is_drawn(config, dataset)
+        return cls(*known, dataset.get("official_ids"), drawn, dataset["counts"])
 
 
 def labels_digests(dataset: dict[str, Any]) -> dict[str, str | None] | None:

@@ -15,6 +15,7 @@ from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.plans.variant import Variant
+from fpliif_jax.experiments.runs.run_data import ScoredSet
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 
@@ -40,6 +41,15 @@ def _experiments(system: str) -> dict[str, dict[str, Any]]:
         if flat.get("model.name") == system:
             found[path.stem] = flat
     return found
+
+
+def obstacles(
+    config: dict[str, Any],
+    dataset: dict[str, Any],
+    found: list[deviations.Deviation],
+    variant: Variant,
+) -> list[str]:
+    return deviations.obstacles(ScoredSet.of(config, dataset), found, variant)
 
 
 @pytest.mark.parametrize("system", ["fp_liif", "stn_icnn"])
@@ -181,7 +191,7 @@ def test_the_same_function_is_judged_alike(mode: str, temperature: float, kind: 
     found = deviations.deviations(config, LAPA)
     kinds = {one.kind for one in found}
     assert ("scale" if "scale" in kinds else "reading" if kinds else None) == kind
-    assert bool(deviations.obstacles(config, OFFICIAL, found, LAPA)) == (kind == "scale")
+    assert bool(obstacles(config, OFFICIAL, found, LAPA)) == (kind == "scale")
     if mode == "none":
         assert found == [deviations.Deviation("loss.temperature", 1.0, 0.5, "scale")]
 
@@ -208,7 +218,7 @@ def test_a_warm_start_is_another_experiment_but_for_the_table_about_it() -> None
     config = _config(variant, train__init_from="runs/other/seed0")
     (found,) = deviations.deviations(config, variant)
     assert (found.field, found.kind) == ("train.init_from", "scale")
-    (reason,) = deviations.obstacles(config, {**OFFICIAL, "name": "helen"}, [found], variant)
+    (reason,) = obstacles(config, {**OFFICIAL, "name": "helen"}, [found], variant)
     assert "train.init_from is runs/other/seed0" in reason
     tuned = next(v for v in table_named("stn_finetune").variants if v.name == "finetuned")
     assert deviations.deviations(_config(tuned, train__init_from="x/helen/seed3"), tuned) == []
@@ -266,21 +276,21 @@ def test_the_published_settings_deviate_in_nothing(name: str) -> None:
         config = _config(variant, seed=3, data__manual_dir="/x", train__microbatch=4)
         assert deviations.deviations(config, variant) == []
         dataset = {**OFFICIAL, "name": deviations.dataset_of(variant)}
-        assert deviations.obstacles(config, dataset, [], variant) == []
+        assert obstacles(config, dataset, [], variant) == []
 
 
 def test_a_reading_is_named_and_is_no_obstacle() -> None:
     config = _config(LAPA, model__ensemble="area")
     found = deviations.deviations(config, LAPA)
     assert found == [deviations.Deviation("model.ensemble", "area", "average", "reading")]
-    assert deviations.obstacles(config, OFFICIAL, found, LAPA) == []
+    assert obstacles(config, OFFICIAL, found, LAPA) == []
 
 
 def test_another_experiment_is_an_obstacle() -> None:
     config = _config(LAPA, model__features=32, train__epochs=10, loss__edge_weight=10.0)
     found = deviations.deviations(config, LAPA)
     assert {one.field for one in found} == {"model.features", "train.epochs", "loss.edge_weight"}
-    (reason,) = deviations.obstacles(config, OFFICIAL, found, LAPA)
+    (reason,) = obstacles(config, OFFICIAL, found, LAPA)
     assert "model.features is 32, not 64" in reason
 
 
@@ -293,13 +303,13 @@ def test_lambda_is_open_on_helen_alone() -> None:
 def test_other_data_are_an_obstacle() -> None:
     config = _config(LAPA)
     part = {**OFFICIAL, "complete": False, "counts": {"train": 600, "validation": 50, "test": 9}}
-    assert deviations.obstacles(config, part, [], LAPA) == [
+    assert obstacles(config, part, [], LAPA) == [
         "the data are not the official set: 600 / 50 / 9 images"
     ]
     helen = {**OFFICIAL, "name": "helen"}
-    assert deviations.obstacles(config, helen, [], LAPA) == ["the data are helen, not lapa"]
+    assert obstacles(config, helen, [], LAPA) == ["the data are helen, not lapa"]
     drawn = _config(LAPA, data__synthetic__num_train=600)
-    assert deviations.obstacles(drawn, part, [], LAPA) == ["the faces are drawn (600 / 50 / 9)"]
+    assert obstacles(drawn, part, [], LAPA) == ["the faces are drawn (600 / 50 / 9)"]
 
 
 @pytest.mark.parametrize(
