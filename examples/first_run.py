@@ -145,8 +145,8 @@ from fpliif_jax.experiments.stats import image_bootstrap  # noqa: E402
 
 matrices = []
 for one in read_runs(PLACE / "seeds"):
-    entry = next(e for e in one.results["evaluations"] if e["checkpoint"] == "best")
-    matrices.append(load_matrices(one, entry))
+    best = next(each for each in one.evaluations if each.checkpoint == "best")
+    matrices.append(load_matrices(one, best))
 by_run = image_bootstrap.image_bootstrap(image_bootstrap.stack(matrices))
 for seed, score in enumerate(by_run.per_seed):
     if score is not None:  # of a class that is nowhere, mean F1 is undefined

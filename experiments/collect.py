@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.plans.name_list import shortened
+from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 from fpliif_jax.weights import shipped
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ _REPORTED = (
     *_OF_RUN,
     *("cost.json", "benchmark.json", "robustness.json", "examples.npz"),
 )
-_EVALUATIONS = "evaluations"
 # Of platform.platform(): the number of the kernel, what who built it added, and the processor's kind and C library.
 _KERNEL = re.compile(r"^(Linux-[0-9]+(?:\.[0-9]+)*).*?-([^-]+(?:-with-.+)?)$")
 
@@ -62,7 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.plans import frozen_plan
-    from fpliif_jax.experiments.runs.arrays import matrices_path
     from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
     from fpliif_jax.experiments.runs.runs import read_runs
     from fpliif_jax.files import atomic_file
@@ -79,7 +78,7 @@ def _work(flags: argparse.Namespace) -> None:
     for run in runs:
         files += [path for name in _OF_RUN if os.path.lexists(path := run.path / name)]
         if not flags.without_matrices:
-            files += [matrices_path(run, one) for one in run.results["evaluations"]]
+            files += [run.path / one.file for one in run.evaluations]
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts = 0, [], set()
@@ -138,7 +137,7 @@ def _refuse_leftovers(output: pathlib.Path, targets: Collection[pathlib.Path]) -
     folders = {path.parent for path in targets}
     leftovers = set()
     for path in output.rglob("*"):
-        is_matrices = path.suffix == ".npz" and path.parent.name == _EVALUATIONS
+        is_matrices = path.suffix == SUFFIX and path.parent.name == FOLDER
         if path in targets or not (path.name in _REPORTED or is_matrices):
             continue
         folder = path.parent.parent if is_matrices else path.parent  # of the run

@@ -30,7 +30,7 @@ from fpliif_jax.evaluation.scoring import ProtocolScores, TrainedModel
 from fpliif_jax.experiments.benchmark.growth import DRAWN_SHARE, Order
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.write import write_report
-from fpliif_jax.experiments.runs.arrays import Matrices
+from fpliif_jax.experiments.runs.evaluation import Matrices
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.run_folder import run_record
 from fpliif_jax.run_folder.run_config import json_config

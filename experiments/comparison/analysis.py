@@ -55,7 +55,7 @@ def analyse(
       RunError: root is not a folder.
       PublishedError: an external file cannot be read.
     """
-    runs = read_runs(root)
+    runs = read_runs(root, keep_matrices=True)
     studies, problems = study_file.read_studies(root)
     elsewhere = [value for path in external for value in read_external(path)]
     lines = make_lines(group_runs(runs), studies)
@@ -118,7 +118,7 @@ def _group(line: Line, lines: Sequence[Line]) -> ReportGroup:
         runs=[_run(run) for run in measured.group.finished],
         main=main,
         scores=scores,
-        class_names=confusion.class_names if confusion else _class_names(results),
+        class_names=confusion.class_names if confusion else _class_names(line.first),
         confusion=confusion,
         curves=measured.curves(),
         deviations=line.deviations(),
@@ -133,8 +133,8 @@ def _deserves_images(key: ScoreKey, main: ScoreKey | None) -> bool:
     return key.metric == "mean_f1" or (main is not None and key.evaluation == main.evaluation)
 
 
-def _class_names(results: dict[str, Any]) -> list[str]:
-    return ["background", *results["evaluations"][0]["class_f1"]]
+def _class_names(run: Run) -> list[str]:
+    return ["background", *run.evaluations[0].class_f1]
 
 
 def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:

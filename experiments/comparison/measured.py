@@ -21,14 +21,14 @@ from fpliif_jax.experiments.comparison.study import (
     StageCurves,
     Statistics,
 )
-from fpliif_jax.experiments.runs.arrays import Matrices, load_matrices
+from fpliif_jax.experiments.runs.arrays import load_matrices
+from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.groups import Group
-from fpliif_jax.experiments.runs.json_values import is_number
+from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.run import Run, RunError
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
 
-_OVERALL = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
 _RESAMPLES = 1000
 
 
@@ -53,7 +53,7 @@ class MeasuredGroup:
         first = next(iter(self.runs.values()))
         self.results: dict[str, Any] = first.results
         self.problems: list[str] = []  # files of evaluations that could not be used
-        self._matrices: dict[tuple[str, str, str], list[Matrices] | None] = {}
+        self._matrices: dict[Place, list[Matrices] | None] = {}
         self._images: dict[ScoreKey, image_bootstrap.ImageBootstrap | None] = {}
 
     @functools.cached_property
@@ -61,11 +61,10 @@ class MeasuredGroup:
         """Every score that at least one run has, in the order of results.json."""
         values: dict[ScoreKey, dict[int, float]] = {}
         for seed, run in self.runs.items():
-            for entry in run.results["evaluations"]:
-                where = (entry["split"], entry["checkpoint"], entry["row"])
-                for metric, name, fraction in _scores_of(entry):
+            for evaluation in run.evaluations:
+                for metric, name, fraction in _scores_of(evaluation):
                     if fraction is not None:
-                        key = ScoreKey(*where, metric, name)
+                        key = ScoreKey(*evaluation.place, metric, name)
                         values.setdefault(key, {})[seed] = 100 * fraction
         return {key: SeedScores(key, by_seed) for key, by_seed in values.items()}
 
@@ -137,23 +136,24 @@ class MeasuredGroup:
         """Training loss and validation score by step, of each stage and run, unfinished runs included."""
         names: dict[str, None] = {}
         for run in self.group.runs:
-            names |= dict.fromkeys(record["stage"] for record in run.metrics if "stage" in record)
+            names |= dict.fromkeys(one.stage for one in run.metrics if one.stage is not None)
         return Curves([self._stage_curves(name) for name in names])
 
     def _stage_curves(self, stage: str) -> StageCurves:
         of_location = stage == "localisation"
         loss, validation = [], []
         for run in self.group.runs:
-            records = [record for record in run.metrics if record.get("stage") == stage]
-            trained = [r for r in records if r["split"] == "train" and is_number(r.get("loss"))]
-            loss.append(_curve(run, [(r["step"], r["loss"]) for r in trained]))
-            points = []
-            for record in records:
-                if record["split"] == "validation":
-                    value = _validation_value(record, of_location)
-                    if value is not None:
-                        points.append((record["step"], value))
-            validation.append(_curve(run, points))
+            records = [record for record in run.metrics if record.stage == stage]
+            trained = [r for r in records if r.split == "train" and r.loss is not None]
+            loss.append(_curve(run, [(r.step, r.loss) for r in trained]))
+            validated = [
+                (r.step, _validation_value(r, of_location))
+                for r in records
+                if r.split == "validation"
+            ]
+            validation.append(
+                _curve(run, [(step, one) for step, one in validated if one is not None])
+            )
         return StageCurves(
             stage,
             [curve for curve in loss if curve.steps],
@@ -161,7 +161,7 @@ class MeasuredGroup:
             "window error, pixels" if of_location else "mean F1, percent",
         )
 
-    def _stack(self, where: tuple[str, str, str]) -> list[Matrices] | None:
+    def _stack(self, where: Place) -> list[Matrices] | None:
         if where not in self._matrices:
             try:
                 evaluations = [
@@ -175,10 +175,10 @@ class MeasuredGroup:
         return self._matrices[where]
 
     @staticmethod
-    def _evaluation(run: Run, where: tuple[str, str, str]) -> dict[str, Any]:
-        for entry in run.results["evaluations"]:
-            if (entry["split"], entry["checkpoint"], entry["row"]) == where:
-                return entry
+    def _evaluation(run: Run, where: Place) -> Evaluation:
+        for evaluation in run.evaluations:
+            if evaluation.place == where:
+                return evaluation
         raise RunError(f"{run.name}: it has no evaluation {'-'.join(where)}")
 
 
@@ -214,12 +214,12 @@ def _ends(interval: seed_statistics.Interval | None) -> Interval | None:
     return None if interval is None else (interval.low, interval.high)
 
 
-def _scores_of(entry: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:
-    for metric in _OVERALL:
-        yield metric, "mean", entry[metric]
-    for name, value in entry["class_f1"].items():
+def _scores_of(evaluation: Evaluation) -> Iterator[tuple[str, str, float | None]]:
+    for metric, value in evaluation.means.items():
+        yield metric, "mean", value
+    for name, value in evaluation.class_f1.items():
         yield "f1", name, value
-    for name, value in entry["group_f1"].items():
+    for name, value in evaluation.group_f1.items():
         yield "group_f1", name, value
 
 
@@ -238,12 +238,10 @@ def _statistic(key: ScoreKey, class_names: Sequence[str]) -> image_bootstrap.Sco
     return None
 
 
-def _validation_value(record: dict[str, Any], of_location: bool) -> float | None:
+def _validation_value(record: LogRecord, of_location: bool) -> float | None:
     if of_location:
-        value = record.get("window_error", {}).get("mean")
-        return value if is_number(value) else None
-    value = record.get("mean_f1")
-    return 100 * value if is_number(value) else None
+        return record.window_error
+    return None if record.mean_f1 is None else 100 * record.mean_f1
 
 
 def _curve(run: Run, points: Sequence[tuple[int, float]]) -> Curve:

@@ -12,7 +12,6 @@ from fpliif_jax.experiments.comparison.report_row import as_published, of_no_eva
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.published import PublishedValue, published_values
-from fpliif_jax.experiments.runs.json_values import is_number
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
@@ -44,10 +43,8 @@ def stage_seconds(run: Run) -> dict[str, float]:
     """Seconds of training steps by stage, from metrics.jsonl; stages without a usable record are left out."""
     ends: dict[str, float] = {}
     for record in run.metrics:
-        timing = record.get("timing")
-        seconds = timing.get("seconds") if isinstance(timing, dict) else None
-        if record["split"] == "train" and is_number(seconds):
-            ends[str(record.get("stage"))] = seconds  # since the start of the run
+        if record.split == "train" and record.seconds is not None:
+            ends[str(record.stage)] = record.seconds
     starts = [0.0, *ends.values()]
     durations = {
         stage: end - start for (stage, end), start in zip(ends.items(), starts, strict=False)

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from fpliif_jax.experiments.runs.bounded_files import (
     ArrayForm,
     UnreadableError,
 )
+from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.run import Run, RunError, printable
 
 MATRICES_LIMIT = 128 * MEBIBYTE  # of CelebAMask-HQ's 30,000 images 83
@@ -22,21 +22,6 @@ _EXAMPLES_LIMIT = 512 * MEBIBYTE
 _TEXTS_LIMIT = 8 * MEBIBYTE  # of an array of ids or names
 _MOST_IMAGES = 10**6
 _SAME_SCORE = 1e-9
-
-
-@dataclasses.dataclass(frozen=True)
-class Matrices:
-    """What an evaluation counted in every image.
-
-    Attributes:
-      example_ids: N official ids, all different.
-      confusion_matrices: int64 [N, C, C], rows truth, columns prediction.
-      class_names: C names, the background first.
-    """
-
-    example_ids: tuple[str, ...]
-    confusion_matrices: np.ndarray
-    class_names: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,25 +52,26 @@ class Examples:
     predictions: tuple[np.ndarray, ...]
     class_names: tuple[str, ...]
 
+    @property
+    def place(self) -> Place:
+        """Of the evaluation that they are ranked by."""
+        return (self.split, self.checkpoint, self.rows[0])
 
-def matrices_path(run: Run, evaluation: dict[str, Any]) -> pathlib.Path:
-    """The file of the confusion matrices of one of the evaluations in run.results."""
-    return run.path / "evaluations" / "{split}-{checkpoint}-{row}.npz".format(**evaluation)
 
-
-def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
-    """Reads the confusion matrices of one of the evaluations in run.results.
+def load_matrices(run: Run, evaluation: Evaluation) -> Matrices:
+    """The confusion matrices of one of run.evaluations: those that were kept with the run, or else read from the file.
 
     Raises:
       RunError: the file is missing or damaged, or its scores are not those of the evaluation.
     """
-    path = matrices_path(run, evaluation)
-    name = path.name
-    count, num_classes = evaluation["images"], len(evaluation["class_f1"]) + 1
+    if evaluation.place in run.matrices:
+        return run.matrices[evaluation.place]
+    file = evaluation.file
+    count, num_classes = evaluation.images, len(evaluation.class_f1) + 1
     most = min(MATRICES_LIMIT // np.dtype(np.int64).itemsize, _MOST_IMAGES * num_classes**2)
     if count * num_classes**2 > most:
         raise RunError(
-            f"{run.name}: results.json says that evaluations/{name} has {count} images of {num_classes} classes: "
+            f"{run.name}: results.json says that {file} has {count} images of {num_classes} classes: "
             "too many to be read"
         )
     forms = {
@@ -95,15 +81,13 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
     }
     try:
         with _telling_of(run):
-            arrays = ArrayFile(path, run.path, MATRICES_LIMIT).read(forms)
+            arrays = ArrayFile(run.path / file, run.path, MATRICES_LIMIT).read(forms)
     except FileNotFoundError:
-        raise RunError(
-            f"{run.name}: evaluations/{name} is missing; evaluate the run again"
-        ) from None
+        raise RunError(f"{run.name}: {file} is missing; evaluate the run again") from None
 
     def require(fits: bool, problem: str) -> None:
         if not fits:
-            raise RunError(f"{run.name}: evaluations/{name}: {problem}")
+            raise RunError(f"{run.name}: {file}: {problem}")
 
     ids, class_names = (_texts(arrays[key]) for key in ("example_ids", "class_names"))
     counted = arrays["confusion_matrices"]
@@ -114,10 +98,15 @@ def load_matrices(run: Run, evaluation: dict[str, Any]) -> Matrices:
     is_count = not counted.size or (counted.min() >= 0 and counted.max() < most)
     require(bool(is_count), "confusion_matrices have values that are no counts")
     counted = counted.astype(np.int64)
-    scores = metrics.scores(counted, class_names)
+    scores = {
+        **evaluation.means,
+        "class_f1": evaluation.class_f1,
+        "group_f1": evaluation.group_f1,
+        "images": count,
+    }
     different = "results.json has {} {}, these matrices {}: they are of different evaluations; evaluate the run again"
-    for field, computed in scores.items():
-        stated = evaluation[field]
+    for field, computed in metrics.scores(counted, class_names).items():
+        stated = scores[field]
         if not isinstance(computed, dict):
             require(_same(stated, computed), different.format(field, stated, computed))
             continue
@@ -208,22 +197,20 @@ def load_examples(run: Run) -> Examples | None:
     )
 
 
-def check_evaluations(run: Run) -> None:
-    """Refuses scores that do not follow from the matrices of the images, and examples that are of other images.
+def checked_matrices(run: Run) -> Iterator[tuple[Place, Matrices]]:
+    """What each evaluation counted, one after the other: together they may be large.
+
+    Refuses scores that do not follow from the matrices of the images, and examples that are of other images.
 
     Raises:
       RunError: names the file and what is wrong with it.
     """
     examples = load_examples(run)
-    for evaluation in run.results["evaluations"]:
+    for evaluation in run.evaluations:
         matrices = load_matrices(run, evaluation)
-        place = (evaluation["split"], evaluation["checkpoint"], evaluation["row"])
-        if examples is not None and place == (
-            examples.split,
-            examples.checkpoint,
-            examples.rows[0],
-        ):
+        if examples is not None and evaluation.place == examples.place:
             _check_examples(run, examples, matrices)
+        yield evaluation.place, matrices
 
 
 def _check_examples(run: Run, examples: Examples, matrices: Matrices) -> None:

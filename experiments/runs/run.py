@@ -1,10 +1,14 @@
 """One run, as far as its files could be read."""
 
 import dataclasses
+import functools
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
+from fpliif_jax.experiments.runs.log_record import LogRecord
 
 
 class RunError(UserError):
@@ -23,9 +27,10 @@ class Run:
       config: config.json, or that of results.json where the folder has none; checked. None if unusable.
       results: results.json, checked: every score is None or in [0, 1], and that of its matrices.
       environment: environment.json.
-      metrics: the records of metrics.jsonl, checked: each with 'step' and 'split', steps in order.
+      metrics: the records of metrics.jsonl, checked: steps in order.
       study: the innermost folder, at or above its own and within where runs were looked for, that a study was started
         in; None without one.
+      matrices: of its evaluations, where they were kept when it was read.
     """
 
     path: pathlib.Path
@@ -35,13 +40,21 @@ class Run:
     config: dict[str, Any] | None
     results: dict[str, Any] | None
     environment: dict[str, Any] | None
-    metrics: tuple[dict[str, Any], ...]
+    metrics: tuple[LogRecord, ...]
     study: pathlib.Path | None = None
+    matrices: Mapping[Place, Matrices] = dataclasses.field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def seed(self) -> int | None:
         """config.seed."""
         return None if self.config is None else self.config["seed"]
+
+    @functools.cached_property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """Those of results.json, in their order; none where the run has no results."""
+        return tuple(map(Evaluation.of, self.results["evaluations"])) if self.results else ()
 
     @property
     def framework(self) -> str:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fpliif_jax.experiments.runs import run_log
-from fpliif_jax.experiments.runs.arrays import check_evaluations
+from fpliif_jax.experiments.runs.arrays import checked_matrices
 from fpliif_jax.experiments.runs.bounded_files import (
     MEBIBYTE,
     UnreadableError,
     parse_json,
     read_bytes,
 )
+from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.run import Run, RunError, printable, stated_frameworks
 from fpliif_jax.experiments.runs.schema import (
     STUDY_FILES,
@@ -28,17 +29,22 @@ from fpliif_jax.experiments.runs.schema import (
     check_results,
     check_same_settings,
 )
+from fpliif_jax.run_folder import evaluation_files
 
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
-_NOT_RUNS = ("checkpoints", "tensorboard", "evaluations")
+_NOT_RUNS = ("checkpoints", "tensorboard", evaluation_files.FOLDER)
 _DIGITS = re.compile(r"([0-9]+)")
 
 
-def read_runs(root: pathlib.Path | str) -> list[Run]:
+def read_runs(root: pathlib.Path | str, keep_matrices: bool = False) -> list[Run]:
     """Reads every folder under root, itself included, that has config.json or results.json.
 
     Folders that are links are not followed, but listed where they hold a run. Broken runs are part of the list.
+
+    Args:
+      root: where to look.
+      keep_matrices: for who needs those of all finished runs: each is read to be checked.
 
     Raises:
       RunError: root is not a folder.
@@ -50,7 +56,7 @@ def read_runs(root: pathlib.Path | str) -> list[Run]:
     for folder, problem in _run_folders(root):
         inside = root.resolve().name if folder == root else folder.relative_to(root).as_posix()
         name = printable(inside)
-        run = _read_run(folder, name) if problem is None else _broken(folder, name, problem)
+        run = _broken(folder, name, problem) if problem else _read_run(folder, name, keep_matrices)
         read.append(dataclasses.replace(run, study=_study_folder(folder, root)))
     return sorted(read, key=lambda run: _natural(run.name))
 
@@ -93,7 +99,7 @@ def _broken(folder: pathlib.Path, name: str, problem: str) -> Run:
     return Run(folder, name, "broken", problem, None, None, None, ())
 
 
-def _read_run(folder: pathlib.Path, name: str) -> Run:
+def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool) -> Run:
     problems: list[str] = []
 
     def read(file_name: str, check: Callable[[Any], None]) -> dict[str, Any] | None:
@@ -110,7 +116,7 @@ def _read_run(folder: pathlib.Path, name: str) -> Run:
     config = read("config.json", check_config)
     results = read("results.json", check_results)
     environment = read("environment.json", check_environment)
-    records: tuple[dict[str, Any], ...] = ()
+    records: tuple[LogRecord, ...] = ()
     try:
         records = _read_records(folder)
     except UnreadableError as error:
@@ -130,7 +136,7 @@ def _read_run(folder: pathlib.Path, name: str) -> Run:
     if results is not None and not problems:
         try:
             check_same_settings(config, results)
-            check_evaluations(run)
+            kept = {place: one for place, one in checked_matrices(run) if keep_matrices}
         except (UnreadableError, RunError) as error:
             problems.append(printable(error).removeprefix(f"{name}: "))
     if problems:
@@ -139,38 +145,39 @@ def _read_run(folder: pathlib.Path, name: str) -> Run:
     elif results is None:
         status, problem = "unfinished", _how_far(folder, config, records)
     else:
-        return run
+        return dataclasses.replace(run, matrices=kept)
     return dataclasses.replace(run, status=status, problem=problem)
 
 
-def _read_records(folder: pathlib.Path) -> tuple[dict[str, Any], ...]:
+def _read_records(folder: pathlib.Path) -> tuple[LogRecord, ...]:
     """The records of metrics.jsonl, but for a last line that a kill cut off."""
     try:
         content = read_bytes(folder / "metrics.jsonl", folder, _LOG_LIMIT)
     except FileNotFoundError:
         return ()
-    records: list[dict[str, Any]] = []
+    records: list[LogRecord] = []
     lines = content.split(b"\n")
     for number, line in enumerate(lines[:-1], start=1):
         name = f"metrics.jsonl: line {number}"
-        record = parse_json(line, name)
-        check_record(record, name)
-        if records and record["step"] < records[-1]["step"]:
+        content = parse_json(line, name)
+        check_record(content, name)
+        record = LogRecord.of(content)
+        if records and record.step < records[-1].step:
             raise UnreadableError(f"{name} is of an earlier step than the line before it")
         records.append(record)
     return tuple(records)
 
 
 def _how_far(
-    folder: pathlib.Path, config: dict[str, Any] | None, records: Sequence[dict[str, Any]]
+    folder: pathlib.Path, config: dict[str, Any] | None, records: Sequence[LogRecord]
 ) -> str:
     parts = ["no results.json: not finished"]
     if records:
-        last = max(records, key=lambda record: record["step"])
+        last = max(records, key=lambda record: record.step)
         total = _total_steps(config, records)
-        place = f"step {last['step']}" + (f" of {total}" if total else "")
-        stage = last.get("stage")
-        parts.append(f"came to {place}" + (f", stage {stage}" if isinstance(stage, str) else ""))
+        place = f"step {last.step}" + (f" of {total}" if total else "")
+        stage = "" if last.stage is None else f", stage {last.stage}"
+        parts.append(f"came to {place}{stage}")
     else:
         parts.append("no step recorded")
     error = run_log.last_error(folder / "run.log")
@@ -179,16 +186,15 @@ def _how_far(
     return printable("; ".join(parts))
 
 
-def _total_steps(config: dict[str, Any] | None, records: Sequence[dict[str, Any]]) -> int | None:
+def _total_steps(config: dict[str, Any] | None, records: Sequence[LogRecord]) -> int | None:
     """Steps of a run of one stage, from the first validation, which ends an epoch; None if unknown."""
     train = (config or {}).get("train", {})
     stages, epochs = train.get("stages"), train.get("epochs")
     if not (isinstance(stages, list) and len(stages) == 1 and isinstance(epochs, int)):
         return None
     for record in records:
-        epoch = record.get("epoch")
-        if record["split"] == "validation" and isinstance(epoch, int) and epoch > 0:
-            return record["step"] * epochs // epoch
+        if record.split == "validation" and record.epoch:
+            return record.step * epochs // record.epoch
     return None
 
 

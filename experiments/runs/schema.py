@@ -7,6 +7,7 @@ from typing import Any
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.config_check import check_names, check_types
+from fpliif_jax.experiments.runs.evaluation import MEANS, Evaluation
 from fpliif_jax.experiments.runs.json_values import (
     is_count,
     is_integer,
@@ -58,7 +59,6 @@ _LEAVE_THE_RUN = (
     Role.PLACE,
     Role.DRAWING,
 )
-_SCORES = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
 
 
 def check_config(config: Any, name: str = "config.json") -> None:
@@ -157,9 +157,9 @@ def check_results(results: Any, name: str = "results.json") -> None:
     for index, evaluation in enumerate(evaluations):
         where = f"{name}: evaluations[{index}]"
         _check_evaluation(evaluation, where)
-        key = tuple(evaluation[part] for part in ("split", "checkpoint", "row"))
-        _require(key not in seen, where, f"is a second one of {' '.join(key)}")
-        seen.add(key)
+        place = Evaluation.of(evaluation).place
+        _require(place not in seen, where, f"is a second one of {' '.join(place)}")
+        seen.add(place)
 
 
 def check_record(record: Any, name: str = "metrics.jsonl") -> None:
@@ -271,7 +271,7 @@ def _check_evaluation(evaluation: Any, name: str) -> None:
     _require(step is None or is_count(step), name, "step is not a count")
     _field(evaluation, "images", name, is_count, "a count")
     score = "a number from 0 to 1, or null"
-    for part in _SCORES:
+    for part in MEANS:
         _field(evaluation, part, name, _is_score, score)
     for part in ("class_f1", "group_f1"):
         _field(evaluation, part, name, is_object, "an object")

@@ -4,6 +4,7 @@ import pathlib
 
 from fpliif_jax.experiments.runs.run import RunError
 from fpliif_jax.experiments.runs.runs import read_runs
+from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 
 
 def refuse_scores_alone(root: pathlib.Path) -> None:
@@ -14,10 +15,10 @@ def refuse_scores_alone(root: pathlib.Path) -> None:
     """
     runs = read_runs(root)
     finished = sum(run.results is not None for run in runs)
-    has_matrices = any(any((run.path / "evaluations").glob("*.npz")) for run in runs)
+    has_matrices = any(any((run.path / FOLDER).glob(f"*{SUFFIX}")) for run in runs)
     if finished and not has_matrices:
         raise RunError(
-            f"{root} has the scores of {finished} finished runs and no confusion matrices (evaluations/*.npz), as a "
+            f"{root} has the scores of {finished} finished runs and no confusion matrices ({FOLDER}/*{SUFFIX}), as a "
             "copy made by experiments.collect --without_matrices: take the study itself, or collect it without that "
             "option"
         )

@@ -8,7 +8,9 @@ import numpy as np
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.evaluation.results import Evaluation
-from fpliif_jax.experiments.runs.arrays import Matrices, load_matrices
+from fpliif_jax.experiments.runs.arrays import load_matrices
+from fpliif_jax.experiments.runs.evaluation import Evaluation as RunEvaluation
+from fpliif_jax.experiments.runs.evaluation import Matrices
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.score.run_folder import Subject
@@ -66,10 +68,10 @@ def differences(
     found, reasons = [], []
     for evaluation, names in made:
         own = Matrices(ids, evaluation.scores.matrices.astype(np.int64), names)
-        for entry in run.results["evaluations"]:
-            if (entry["split"], entry["row"]) != (subject.split, evaluation.protocol.key):
+        for one in run.evaluations:
+            if (one.split, one.protocol) != (subject.split, evaluation.protocol.key):
                 continue
-            other = load_matrices(run, entry)
+            other = load_matrices(run, one)
             if other.class_names != names:
                 reasons.append("it has other classes")
             elif set(other.example_ids) != set(ids):
@@ -77,7 +79,7 @@ def differences(
             elif (paired := image_bootstrap.paired_runs(own, other)).difference is None:
                 reasons.append("the mean F1 of one of the two is undefined")
             else:
-                found.append(_difference(subject, run, entry, paired))
+                found.append(_difference(subject, run, one, paired))
     if not found:
         reason = reasons[0] if reasons else f"no evaluation of {subject.split} at the same size"
         raise AgainstError(f"--against={folder}: nothing to compare image by image: {reason}")
@@ -94,13 +96,13 @@ def _only_run(folder: pathlib.Path) -> Run:
 
 
 def _difference(
-    subject: Subject, run: Run, entry: dict, paired: image_bootstrap.PairedRuns
+    subject: Subject, run: Run, other: RunEvaluation, paired: image_bootstrap.PairedRuns
 ) -> Difference:
     return Difference(
-        entry["row"],
+        other.protocol,
         subject.system,
         run.name,
-        entry["checkpoint"],
+        other.checkpoint,
         paired.difference.estimate,
         paired.difference.low,
         paired.difference.high,

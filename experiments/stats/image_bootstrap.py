@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fpliif_jax.evaluation import metrics
-from fpliif_jax.experiments.runs.arrays import Matrices
+from fpliif_jax.experiments.runs.evaluation import Matrices
 from fpliif_jax.experiments.runs.run import RunError
 
 # From summed matrices [..., C, C] to scores [...] in percent, NaN where undefined.

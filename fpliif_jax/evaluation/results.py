@@ -22,6 +22,7 @@ from fpliif_jax.evaluation.scoring import (
     score_split,
 )
 from fpliif_jax.run_folder import config_fields
+from fpliif_jax.run_folder.evaluation_files import evaluation_file
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 from fpliif_jax.run_folder.run_record import write_json, write_npz
 from fpliif_jax.systems import parse_protocols
@@ -62,7 +63,7 @@ class Evaluation:
     def write(self, workdir: pathlib.Path, ids: np.ndarray, class_names: tuple[str, ...]) -> None:
         """Writes evaluations/<split>-<checkpoint>-<protocol>.npz: ids [N], confusion matrices [N, C, C], measures."""
         write_npz(
-            workdir / "evaluations" / f"{self.split}-{self.checkpoint}-{self.protocol.key}.npz",
+            workdir / evaluation_file(self.split, self.checkpoint, self.protocol.key),
             example_ids=ids,
             confusion_matrices=self.scores.matrices,
             class_names=np.array(class_names),

@@ -192,7 +192,7 @@ def _read_run(copy: pathlib.Path, path: pathlib.Path) -> str:
     run = found[0]
     if run.status != "finished" or run.problem:
         raise RunError(run.problem)
-    matrices = [arrays.load_matrices(run, one) for one in run.results["evaluations"]]
+    matrices = [arrays.load_matrices(run, one) for one in run.evaluations]
     examples = arrays.load_examples(run)
     group_runs(found)
     what = (run.config, run.results, run.environment, run.metrics)

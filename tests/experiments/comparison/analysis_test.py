@@ -20,6 +20,7 @@ from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.plans.tables import table_named
 from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.experiments.report import write_report
+from fpliif_jax.experiments.runs import arrays
 
 # Their mean is 92.4, their SD √(0.02 / 4) = 0.0707; the paper has 92.41.
 NEAR = [92.4, 92.5, 92.3, 92.4, 92.4]
@@ -323,11 +324,29 @@ def test_an_edited_score_takes_its_run_out(quick: None, tmp_path: pathlib.Path) 
     assert {one["seed"] for one in study["groups"][0]["curves"]["stages"][0]["loss"]} == {0, 2}
 
 
+def test_every_file_of_matrices_is_read_once(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_seeds(tmp_path, config_of(), NEAR[:3])
+    read = []
+
+    class Counted(arrays.ArrayFile):
+        def __init__(self, path: pathlib.Path, *others: Any) -> None:
+            read.append(path)
+            super().__init__(path, *others)
+
+    monkeypatch.setattr(arrays, "ArrayFile", Counted)
+    assert _analysed(tmp_path)["groups"][0]["scores"][0]["image_interval"]
+    assert sorted(path for path in read if path.parent.name == "evaluations") == sorted(
+        tmp_path.rglob("evaluations/*.npz")
+    )
+
+
 def test_runs_of_different_images_have_no_image_interval(tmp_path: pathlib.Path) -> None:
     write_seeds(tmp_path, config_of(), NEAR[:3])
     path = tmp_path / "seed1" / "evaluations" / "test-best-256.npz"
-    with np.load(path) as arrays:
-        changed = dict(arrays)
+    with np.load(path) as members:
+        changed = dict(members)
     changed["example_ids"] = np.array([f"other {index}" for index in range(IMAGES)])
     np.savez_compressed(path, **changed)
     study = _analysed(tmp_path)

@@ -1,6 +1,7 @@
 """Runs are read without trusting their files, and grouped by everything but the seed."""
 
 import copy
+import dataclasses
 import io
 import json
 import os
@@ -125,8 +126,8 @@ def test_a_finished_run_is_read_whole(tmp_path: pathlib.Path) -> None:
     assert run.seed == 3
     assert run.config == config_of(3) and run.results == results_of(config_of(3))
     assert run.environment["versions"] == {"jax": "0.10.2"}
-    assert [record["step"] for record in run.metrics] == [1, 2]
-    assert run.metrics[0]["loss"] == 2.5
+    assert [record.step for record in run.metrics] == [1, 2]
+    assert run.metrics[0].loss == 2.5
 
 
 def test_runs_are_sorted_by_their_numbers_and_parts_of_runs_are_not_runs(
@@ -490,10 +491,20 @@ def test_names_that_are_no_text_can_still_be_written(tmp_path: pathlib.Path) -> 
 def test_matrices_are_those_of_the_evaluation(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path / "seed0", config_of(0))
     run = only_run(tmp_path)
-    found = arrays.load_matrices(run, run.results["evaluations"][0])
+    found = arrays.load_matrices(run, run.evaluations[0])
     assert found.example_ids == ("a", "b")
     assert found.class_names == CLASSES
     np.testing.assert_array_equal(found.confusion_matrices, MATRICES)
+
+
+def test_matrices_that_are_kept_are_not_read_again(tmp_path: pathlib.Path) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    (kept,), left = runs.read_runs(tmp_path, keep_matrices=True), only_run(tmp_path)
+    (folder / kept.evaluations[0].file).unlink()
+    found = arrays.load_matrices(kept, kept.evaluations[0])
+    np.testing.assert_array_equal(found.confusion_matrices, MATRICES)
+    with pytest.raises(RunError, match=r"evaluations/test-best-64\.npz is missing"):
+        arrays.load_matrices(left, left.evaluations[0])
 
 
 @pytest.mark.parametrize(
@@ -523,7 +534,7 @@ def test_other_matrices_are_refused(
     write_matrices(folder, **changes)
     run = only_run(tmp_path)
     with pytest.raises(RunError, match=problem) as error:
-        arrays.load_matrices(run, run.results["evaluations"][0])
+        arrays.load_matrices(run, run.evaluations[0])
     assert str(error.value).startswith("seed0: ")
     assert "test-best-64.npz" in str(error.value)
 
@@ -555,7 +566,7 @@ def test_arrays_that_lie_about_themselves_are_refused(
             archive.writestr(f"{name}.npy", member)
     run = only_run(tmp_path)
     with pytest.raises(RunError, match=problem):
-        arrays.load_matrices(run, run.results["evaluations"][0])
+        arrays.load_matrices(run, run.evaluations[0])
 
 
 _ZEROS = bounded_files.ArrayForm("u", (None,))
@@ -594,7 +605,7 @@ def test_what_is_not_expected_is_not_unpacked(tmp_path: pathlib.Path) -> None:
     ):
         write_matrices(folder, **changes)
         with pytest.raises(RunError, match=problem) as error:
-            _check_memory(lambda: arrays.load_matrices(run, run.results["evaluations"][0]))
+            _check_memory(lambda: arrays.load_matrices(run, run.evaluations[0]))
         assert str(error.value).startswith("seed0: test-best-64.npz: ")
     for changes, problem in (
         ({"images": np.zeros((2, large // 6, 1, 4), np.uint8)}, "images is uint8"),
@@ -609,7 +620,7 @@ def test_what_is_not_expected_is_not_unpacked(tmp_path: pathlib.Path) -> None:
 def test_more_images_than_there_can_be_are_not_looked_for(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path / "seed0", config_of(0))
     run = only_run(tmp_path)
-    evaluation = run.results["evaluations"][0] | {"images": 2**21}
+    evaluation = dataclasses.replace(run.evaluations[0], images=2**21)
     with pytest.raises(RunError, match=r"results.json says .* 2097152 images of 3 classes"):
         arrays.load_matrices(run, evaluation)
 
@@ -658,12 +669,12 @@ def test_truncated_archives_never_raise_anything_else(tmp_path: pathlib.Path) ->
         for content in (whole[:length], bytes(damaged)):
             path.write_bytes(content)
             try:
-                arrays.load_matrices(run, run.results["evaluations"][0])
+                arrays.load_matrices(run, run.evaluations[0])
             except RunError as error:
                 assert "\n" not in str(error)
     path.unlink()
     with pytest.raises(RunError, match="is missing"):
-        arrays.load_matrices(run, run.results["evaluations"][0])
+        arrays.load_matrices(run, run.evaluations[0])
 
 
 def _examples(**changes: Any) -> dict[str, Any]:
