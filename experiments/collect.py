@@ -19,6 +19,7 @@ import pathlib
 import re
 import shlex
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fpliif_jax.commands import command_line
@@ -28,6 +29,8 @@ from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 from fpliif_jax.weights import shipped
 
 if TYPE_CHECKING:
+    from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
+    from fpliif_jax.experiments.plans.plan_version import Version
     from fpliif_jax.experiments.runs.run import Run
 
 _COMMAND = "experiments.collect"
@@ -86,14 +89,17 @@ def _work(flags: argparse.Namespace) -> None:
         content = read_bytes(path, source, _LIMITS[path.suffix])
         if path.suffix == ".json":
             if path.name == frozen_plan.NAME:
-                frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
-            content = parse_json(content, str(path))
-            if not isinstance(content, dict):
-                raise UnreadableError(f"{path} is no JSON object")
-            if path.name == frozen_plan.NAME:
-                places += _places_of_plan(content)
-                planned_starts |= _starts_of_plan(content)
-            content = _without_places(path.name, content, planned_starts)
+                plan = frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
+                places += _places_of_plan(plan)
+                planned_starts |= _starts_of_plan(plan)
+                content = _without_commands(plan).as_json()
+            else:
+                content = parse_json(content, str(path))
+                if not isinstance(content, dict):
+                    raise UnreadableError(f"{path} is no JSON object")
+                _empty_all_places(path.name, content, planned_starts)
+            text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+            content = f"{text}\n".encode()
         target = output / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file.replacing(target) as file:
@@ -150,25 +156,20 @@ def _refuse_leftovers(output: pathlib.Path, targets: Collection[pathlib.Path]) -
         )
 
 
-def _without_places(name: str, content: dict[str, Any], planned_starts: Collection[str]) -> bytes:
-    """A file of a study as JSON, without paths of this machine."""
+def _empty_all_places(name: str, content: dict[str, Any], planned_starts: Collection[str]) -> None:
+    """Takes the paths of this machine out of a file of a study."""
     from fpliif_jax.run_folder import run_config
 
-    if name == "config.json":
-        _empty_places(content, planned_starts)
-    elif name == "plan.json":  # its digest is of what is planned, and places are no part of that
-        for version in (content, *content["additions"]):
-            version["frozen"]["command"] = _module_of(version["frozen"]["command"])
-    elif isinstance(content.get("config"), dict):
-        _empty_places(content["config"], planned_starts)
+    config = content if name == "config.json" else content.get("config")
+    if isinstance(config, dict):
+        _empty_places(config, planned_starts)
         if "config_fingerprint" in content:  # of a run that was read, so it fitted before
-            content["config_fingerprint"] = run_config.config_fingerprint(content["config"])
+            content["config_fingerprint"] = run_config.config_fingerprint(config)
     for part in (content, content.get("environment")):  # a benchmark has its environment inside
         if isinstance(part, dict) and isinstance(part.get("command"), str):
             part["command"] = _module_of(part["command"])
         if isinstance(part, dict) and isinstance(part.get("platform"), str):
             part["platform"] = _without_local_version(part["platform"])
-    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _empty_places(
@@ -205,33 +206,38 @@ def _without_local_version(platform: str) -> str:
     return _KERNEL.sub(r"\1-\2", platform)
 
 
-def _places_of_plan(plan: dict[str, Any]) -> list[str]:
+def _without_commands(plan: "FrozenPlan") -> "FrozenPlan":
+    """A plan with commands that are cut; its digest is of what is planned, and they are no part of that."""
+
+    def cut(version: "Version") -> "Version":
+        command = _module_of(version.moment.command)
+        return replace(version, moment=replace(version.moment, command=command))
+
+    return replace(plan, first=cut(plan.first), additions=tuple(map(cut, plan.additions)))
+
+
+def _places_of_plan(plan: "FrozenPlan") -> list[str]:
     """What a plan.json says of this machine and its digest is of: paths of configs and of runs, and places."""
     from fpliif_jax.run_folder.config_fields import Role, has_role
 
     places = []
-    for version in (plan, *plan["additions"]):
-        for variant in version["plan"]["variants"].values():
-            places += [
-                field
-                for field, value in variant.get("overrides", {}).items()
-                if has_role(field, Role.PLACE)
-                or (field == _START and shipped.is_folder_of_run(value))
-            ]
-            if pathlib.PurePath(variant["config"]).is_absolute():
-                places.append(variant["config"])
+    for variant in (one for version in plan.versions for one in version.table.variants):
+        places += [
+            field
+            for field, value in variant.overrides
+            if has_role(field, Role.PLACE) or (field == _START and shipped.is_folder_of_run(value))
+        ]
+        if pathlib.PurePath(variant.config).is_absolute():
+            places.append(variant.config)
     if any(pathlib.PurePath(start).is_absolute() for start in _starts_of_plan(plan)):
         places.append(_START)  # given on the command line, to all runs
     return list(dict.fromkeys(places))
 
 
-def _starts_of_plan(plan: dict[str, Any]) -> set[str]:
+def _starts_of_plan(plan: "FrozenPlan") -> set[str]:
     """The folders of runs that its configs start from; runs keep these, or they would not be the planned ones."""
-    starts = (
-        fields.get(_START)
-        for version in (plan, *plan["additions"])
-        for fields in version["configs"].values()
-    )
+    configs = (fields for version in plan.versions for fields in version.configs.values())
+    starts = (fields.get(_START) for fields in configs)
     return {start for start in starts if shipped.is_folder_of_run(start)}
 
 

@@ -12,6 +12,7 @@ they stay so when more is added to them, and the file is of form 2 then.
 """
 
 import dataclasses
+import itertools
 import pathlib
 from typing import Any
 
@@ -58,17 +59,27 @@ class FrozenPlan:
     additions: tuple[Version, ...] = ()
 
     @property
+    def versions(self) -> tuple[Version, ...]:
+        """The whole plan at first and after each addition."""
+        return (self.first, *self.additions)
+
+    @property
     def last(self) -> Version:
         """The plan with all additions."""
-        return self.additions[-1] if self.additions else self.first
+        return self.versions[-1]
 
     def added(self) -> list[tuple[Version, Additions]]:
         """What each addition added."""
-        versions = (self.first, *self.additions)
         return [
             (after, additions_between(before, after))
-            for before, after in zip(versions, versions[1:], strict=False)
+            for before, after in itertools.pairwise(self.versions)
         ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of plan.json."""
+        form = 2 if FOLLOWS_SEED in self.last.content else 1
+        first, *additions = map(_record, self.versions)
+        return {"form": form, **first, "additions": additions}
 
 
 def continued(
@@ -108,10 +119,7 @@ def continued(
 def write(folder: pathlib.Path, plan: FrozenPlan) -> None:
     """Writes FOLDER/plan.json in one step; the folder is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    additions = [_record(version) for version in plan.additions]
-    form = 2 if FOLLOWS_SEED in plan.last.content else 1
-    content = {"form": form, **_record(plan.first), "additions": additions}
-    run_record.write_json(folder / NAME, content)
+    run_record.write_json(folder / NAME, plan.as_json())
 
 
 def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None:
