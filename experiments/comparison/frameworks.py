@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 
-from fpliif_jax.experiments.comparison import published_rows
+from fpliif_jax.experiments.comparison import differences
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.measured import SeedScores
-from fpliif_jax.experiments.comparison.report_row import table_row
+from fpliif_jax.experiments.comparison.report_row import MAIN_CLASSES, table_row
 from fpliif_jax.experiments.comparison.report_tables import split_by_class
 from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable, ScoreKey
 from fpliif_jax.experiments.runs.schema import FRAMEWORKS
@@ -37,12 +37,12 @@ def tables(lines: Sequence[Line]) -> list[ReportTable]:
             ]
             for line, (label, score) in zip((jax_line, torch_line), sides, strict=True):
                 rows.append(_row(line, label, score))
-            comparisons.append(published_rows.compare_scores(*sides, jax_line.margin, TABLE))
+            comparisons.append(differences.compare_scores(*sides, jax_line.margin, TABLE))
     if not rows:
         return []
     made = [one for one in comparisons if one is not None]
     families = [
-        [one for one in made if (one.class_name in published_rows.MAIN_CLASSES) == is_main]
+        [one for one in made if (one.class_name in MAIN_CLASSES) == is_main]
         for is_main in (True, False)
     ]
     return split_by_class(
@@ -51,7 +51,7 @@ def tables(lines: Sequence[Line]) -> list[ReportTable]:
             f"{_FIRST} and {_SECOND}, from the same config and data",
             "F1, percent",
             rows,
-            [one for family in families for one in published_rows.adjusted(family)],
+            [one for family in families for one in differences.adjusted(family)],
         )
     )
 
@@ -125,7 +125,7 @@ def _keys(first: Line, second: Line) -> list[ScoreKey]:
 
 
 def _row(line: Line, label: str, score: SeedScores) -> ReportRow:
-    if score.key.class_name not in published_rows.MAIN_CLASSES:
+    if score.key.class_name not in MAIN_CLASSES:
         label = f"{label}: {score.key.class_name.replace('_', ' ')}"
     return table_row(
         label,

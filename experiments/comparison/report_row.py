@@ -8,6 +8,9 @@ from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
+SCORE_METRICS = ("f1", "mean_f1", "group_f1", "miou")
+MAIN_CLASSES = ("mean", "overall")
+
 
 def table_row(
     label: str,

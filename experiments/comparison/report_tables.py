@@ -4,9 +4,10 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from fpliif_jax.experiments.comparison import published_rows
+from fpliif_jax.experiments.comparison import differences, published_rows
+from fpliif_jax.experiments.comparison.external_rows import measured_elsewhere
 from fpliif_jax.experiments.comparison.lines import Line, published_table, study_of
-from fpliif_jax.experiments.comparison.report_row import of_no_evaluation, table_row
+from fpliif_jax.experiments.comparison.report_row import MAIN_CLASSES, of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Table, Variant
@@ -79,7 +80,7 @@ def _table(
                 used.add(row.system)
     rows = _with_distinct_labels(rows, lines) + published_rows.peers(lines)
     comparisons = _against_baselines(table, lines) if table is not None else []
-    comparisons += published_rows.compare_external(rows)
+    comparisons += differences.compare_external(rows)
     return ReportTable(identifier, title, "F1, percent", rows, comparisons)
 
 
@@ -90,8 +91,8 @@ def _against_baselines(table: Table, lines: Sequence[Line]) -> list[Comparison]:
         same = [line for line in lines if line.framework == framework]
         baseline = next((line for line in same if _variant(line).name == table.baseline), None)
         if baseline is not None:
-            comparisons += published_rows.compare_lines(same, baseline)
-    return published_rows.adjusted(comparisons)
+            comparisons += differences.compare_lines(same, baseline)
+    return differences.adjusted(comparisons)
 
 
 def _variant(line: Line) -> Variant:
@@ -123,7 +124,7 @@ def split_by_class(table: ReportTable) -> list[ReportTable]:
         places = [
             place
             for place, row in enumerate(table.rows)
-            if (row.key.class_name in published_rows.MAIN_CLASSES) == is_main
+            if (row.key.class_name in MAIN_CLASSES) == is_main
         ]
         # Places in the whole table become places in this part.
         own = [
@@ -132,10 +133,8 @@ def split_by_class(table: ReportTable) -> list[ReportTable]:
             else dataclasses.replace(row, against=places.index(row.against))
             for row in (table.rows[place] for place in places)
         ]
-        differences = [
-            one
-            for one in table.comparisons
-            if (one.class_name in published_rows.MAIN_CLASSES) == is_main
+        comparisons = [
+            one for one in table.comparisons if (one.class_name in MAIN_CLASSES) == is_main
         ]
         if own:
             parts.append(
@@ -144,7 +143,7 @@ def split_by_class(table: ReportTable) -> list[ReportTable]:
                     identifier=table.identifier + suffix,
                     title=table.title + title,
                     rows=own,
-                    comparisons=differences,
+                    comparisons=comparisons,
                 )
             )
     return parts
@@ -172,7 +171,7 @@ def _unmatched(external: Sequence[PublishedValue], used: set[str]) -> ReportTabl
             protocol,
             class_name,
             metric,
-        ), values in published_rows.measured_elsewhere(external).items()
+        ), values in measured_elsewhere(external).items()
         if system not in used
     ]
     return ReportTable("external", "Measured elsewhere", "F1, percent", rows) if rows else None
