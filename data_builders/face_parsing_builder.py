@@ -2,12 +2,10 @@
 
 import abc
 import contextlib
-import dataclasses
 import functools
 import inspect
 import os
 import pathlib
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -17,23 +15,24 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.prepared import (
     complete_contents,
     label_digests,
     notices,
+    origin_check,
     prepared_set,
 )
 from fpliif_jax.data_builders.prepared.prepared_split import PreparedSplit, reporting_damage
+from fpliif_jax.data_builders.prepared.remedies import Remedies
 from fpliif_jax.data_builders.raw import fingerprint, raw_images
-from fpliif_jax.data_builders.raw.orientation import UPRIGHT, orientation_of_file
+from fpliif_jax.data_builders.raw.orientation import UPRIGHT
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
 from fpliif_jax.data_builders.tree_encoding import (
     EncodedExample,
     Example,
     TreeEncoding,
-    progress_bar,
+    fingerprint_of,
 )
 
 
@@ -178,10 +177,12 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             refuse_earlier_sides(self.name, manual_dir)
             tree = self.index_raw_tree(manual_dir)
             if not tree.splits:
-                raise DataError(f"{tree.root}: every split is empty. {self._how_to_get_it()}")
+                raise DataError(
+                    f"{tree.root}: every split is empty. {self.remedies.how_to_get_it()}"
+                )
         if rebuild or not folder.exists():
             if tree is None:
-                raise DataError(self._nothing_prepared(rebuild))
+                raise self.remedies.nothing_prepared(rebuild)
             self._prepare(tree, config, kwargs, rebuild)
         self._check_prepared(tree)
         complete_contents.complete_contents(
@@ -189,7 +190,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         )
         for split in self.info.splits:
             self.encoded_examples(split).check_ends()
-        notices.tell(self.name, folder, self.OFFICIAL_COUNTS, self._command("DIR"))
+        notices.tell(self.name, folder, self.OFFICIAL_COUNTS, self.remedies.command("DIR"))
 
     def _prepare(
         self,
@@ -281,28 +282,13 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         if not (self.CLASS_NAMES or origin.class_names):
             raise self.damaged("its raw_tree.json names no classes", tree)
         if origin.remarks is None:
-            origin = self._look_for_turned_photos(origin, tree)
+            examples = map(self.encoded_examples, self.info.splits)
+            origin = origin_check.without_turned_photos(origin, examples, tree, self.remedies)
         if tree is None:
             refuse_earlier_sides(self.name, pathlib.Path(origin.manual_dir))
-            return
-        stat_digest = fingerprint.stat_digest(tree)
-        if stat_digest == origin.stat_digest:
-            return
-        digests = ordered_map(
-            functools.partial(fingerprint.example_digest, tree), tree.examples(), self.num_workers
-        )
-        bar = progress_bar(tree, f"Checking that {self.name} is unchanged", digests)
-        with contextlib.closing(digests), bar:
-            found = fingerprint.tree_fingerprint(self._identity(), tree, bar)
-        if found != origin.fingerprint:
-            raise DataError(
-                f"{folder} was prepared from other data: on {origin.prepared_at} from "
-                f"{origin.manual_dir} (fingerprint {origin.fingerprint[:12]}); {tree.root} has "
-                f"fingerprint {found[:12]}. " + self._how_to_rebuild(tree)
-            )
-        # A prepared set that may only be read is hashed again each time.
-        with contextlib.suppress(OSError):
-            prepared_set.write_origin(folder, dataclasses.replace(origin, stat_digest=stat_digest))
+        else:
+            digest = functools.partial(fingerprint_of, self._identity(), tree, self.num_workers)
+            origin_check.check_made_from(tree, origin, digest, self.remedies)
 
     def _digest_labels(self, tree: RawTree | None) -> complete_contents.Digests:
         """Of a prepared set; where the tree is given that it was made from, that says which example is where."""
@@ -316,10 +302,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     def damaged(self, reason: object, tree: RawTree | None = None) -> DataError:
         """The error that says that the prepared set is damaged, and how to make it anew."""
-        return DataError(
-            f"{self.prepared_folder()}: this prepared set is damaged, or was not made by this "
-            f"program ({reason}). {self._how_to_rebuild(tree)}"
-        )
+        return self.remedies.damaged(reason, tree)
 
     def as_data_source(self, *args: Any, **kwargs: Any) -> Any:
         """As in TFDS. Raises DataError where `dataset_info.json` is damaged."""
@@ -342,61 +325,19 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             source = self.as_data_source(split, decoders=decoders)
             return PreparedSplit(self.info.splits[split], source, expected, self.damaged)
 
-    def _look_for_turned_photos(
-        self, origin: prepared_set.Origin, tree: RawTree | None
-    ) -> prepared_set.Origin:
-        """Accepts a set that was prepared before photos were turned if there was nothing to turn.
-
-        Raises:
-            DataError: there was.
-        """
-        for split in self.info.splits:
-            examples = self.encoded_examples(split)
-            for position in range(len(examples)):
-                example = examples[position]
-                if orientation_of_file(example["image"]) != UPRIGHT:
-                    raise DataError(
-                        f"{self.prepared_folder()}: this set was prepared when photos were not yet "
-                        "turned upright by their EXIF orientation, and has photos that lie turned "
-                        f"({example['file_name'].decode()}). {self._how_to_rebuild(tree)}"
-                    )
-        origin = dataclasses.replace(origin, remarks=[])
-        # A prepared set that may only be read is looked through each time.
-        with contextlib.suppress(OSError):
-            prepared_set.write_origin(self.prepared_folder(), origin)
-        return origin
-
     def _identity(self) -> str:
         config = self.builder_config.name if self.builder_config else ""
         return f"{self.name}/{config}/{self.version}"
 
-    def _command(self, manual_dir: str) -> str:
-        command = (
-            f"python -m fpliif_jax.data_builders.prepare {self.name} "
-            f"--manual_dir={shlex.quote(manual_dir)}"
-        )
-        if self.builder_config and self.builder_config.name != self.default_builder_config.name:
-            command += f" --builder_config={self.builder_config.name}"
-        return f"{command} --data_dir={shlex.quote(str(self.data_dir_root))}"
-
-    def _how_to_get_it(self) -> str:
-        return f"{self.MANUAL_DOWNLOAD_INSTRUCTIONS} Then: {self._command('DIR')}"
-
-    def _nothing_prepared(self, rebuild: bool) -> str:
-        if rebuild:
-            return (
-                f"{self.name} cannot be rebuilt without the raw data: give its folder with "
-                "--manual_dir. " + self._how_to_get_it()
-            )
-        return (
-            f"{self.name} is not prepared in {self.data_dir_root}, and no manual_dir says where "
-            f"the raw data are. {self._how_to_get_it()}"
-        )
-
-    def _how_to_rebuild(self, tree: RawTree | None) -> str:
-        origin = tree or prepared_set.read_origin(self.prepared_folder())
-        manual_dir = str(origin.manual_dir) if origin else "DIR"
-        return (
-            f"To replace it: {self._command(manual_dir)} --rebuild. To keep it, give another "
-            "--data_dir."
+    @property
+    def remedies(self) -> Remedies:
+        """What a person can do about this set."""
+        config = self.builder_config and self.builder_config.name
+        is_default = config is None or config == self.default_builder_config.name
+        return Remedies(
+            self.name,
+            None if is_default else config,
+            self.data_dir_root,
+            self.prepared_folder(),
+            self.MANUAL_DOWNLOAD_INSTRUCTIONS,
         )

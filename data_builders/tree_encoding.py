@@ -72,7 +72,7 @@ class TreeEncoding:
         self._label_digests: list[str] = []
         self._unusual: dict[str, list[str]] = collections.defaultdict(list)
         self._stack = contextlib.ExitStack()
-        self._bar = self._stack.enter_context(progress_bar(tree, description))
+        self._bar = self._stack.enter_context(_progress_bar(tree, description))
         encoded = ordered_map(encode, tree.examples(), num_workers)
         self._examples = self._recorded(self._stack.enter_context(contextlib.closing(encoded)))
 
@@ -140,7 +140,16 @@ class TreeEncoding:
             yield one.example["id"], one.example
 
 
-def progress_bar(
+def fingerprint_of(identity: str, tree: RawTree, num_workers: int | None, description: str) -> str:
+    """`fingerprint.tree_fingerprint` of a raw tree, whose files are read meanwhile; None: a thread a core."""
+    read = functools.partial(fingerprint.example_digest, tree)
+    digests = ordered_map(read, tree.examples(), num_workers)
+    bar = _progress_bar(tree, description, digests)
+    with contextlib.closing(digests), bar:
+        return fingerprint.tree_fingerprint(identity, tree, bar)
+
+
+def _progress_bar(
     tree: RawTree, description: str, iterable: Iterable[Any] | None = None
 ) -> tqdm.tqdm:
     """A bar with images/s and time left; in a log file one line in ten seconds."""

@@ -110,7 +110,7 @@ class Builder(FaceParsingBuilder):
             "CelebAMask-HQ",
             [_IMAGES, _MASKS, _MAPPING],
             "CelebAMask-HQ.zip",
-            self._how_to_get_it(),
+            self.remedies.how_to_get_it(),
         )
         for name in (_IMAGES, _MASKS, _MAPPING):
             if not (root / name).exists():

@@ -50,7 +50,7 @@ class Builder(FaceParsingBuilder):
 
     def index_raw_tree(self, manual_dir: pathlib.Path) -> RawTree:
         """See FaceParsingBuilder. Examples are in list order; images in no list are left out."""
-        root = _find_root(manual_dir, self._how_to_get_it())
+        root = _find_root(manual_dir, self.remedies.how_to_get_it())
         images = set(raw_tree.image_stems(root / "images", ".jpg"))
         for folder in ("images", "labels"):
             if not (root / folder).is_dir():

@@ -35,7 +35,7 @@ class Builder(FaceParsingBuilder):
             "LaPa",
             [f"{folder}/{kind}" for folder in _FOLDERS.values() for kind in ("images", "labels")],
             "LaPa.tar.gz",
-            self._how_to_get_it(),
+            self.remedies.how_to_get_it(),
         )
         splits = {split: _index_split(root, folder) for split, folder in _FOLDERS.items()}
         _check_ids_are_unique(root, splits)

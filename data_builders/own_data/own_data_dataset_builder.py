@@ -93,14 +93,16 @@ class Builder(FaceParsingBuilder):
 
     def _find_root(self, manual_dir: pathlib.Path) -> pathlib.Path:
         if not manual_dir.is_dir():
-            raise DataError(f"{manual_dir}: there is no such folder. {self._how_to_get_it()}")
+            raise DataError(
+                f"{manual_dir}: there is no such folder. {self.remedies.how_to_get_it()}"
+            )
         parts = ("images", "labels", _CLASSES)
         root = manual_dir
         if not any((root / part).exists() for part in parts) and (root / _FOLDER).is_dir():
             root = root / _FOLDER
         for part in parts:
             if not (root / part).exists():
-                raise DataError(f"{root / part}: it is missing. {self._how_to_get_it()}")
+                raise DataError(f"{root / part}: it is missing. {self.remedies.how_to_get_it()}")
         return root
 
 
