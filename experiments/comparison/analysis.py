@@ -36,6 +36,7 @@ from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_log import last_error
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config
 
 
@@ -139,14 +140,20 @@ def _class_names(run: Run) -> list[str]:
 
 def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
     """The fields in which the groups of this study differ, and their framework where that differs."""
+    settings = [flatten_config(other.config) for other in lines]
+    fields_of: dict[str, set[str]] = {}
+    for one in settings:
+        fields_of.setdefault(one["model.name"], set()).update(one)
     configs = [
         {"framework": other.framework}
         | {
             field: value
-            for field, value in flatten_config(other.config).items()
+            for field, value in config_fields.with_earlier(
+                one, fields_of[one["model.name"]]
+            ).items()
             if not readings.is_immaterial(field)
         }
-        for other in lines
+        for other, one in zip(lines, settings, strict=True)
     ]
     own = configs[lines.index(line)]
     fields = sorted({field for config in configs for field in config})

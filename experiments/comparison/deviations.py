@@ -16,6 +16,7 @@ from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.runs.run_data import ScoredSet
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 
@@ -38,8 +39,8 @@ class Deviation:
 
 def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
     """What differs between a config (nested, from JSON) and a variant as published, by field."""
-    here = readings.effective(flatten_config(config))
     published = _published_config(variant)
+    here = readings.effective(config_fields.with_earlier(flatten_config(config), published))
     paper = readings.effective(published)
     both_start_elsewhere = all(side.get("train.init_from") for side in (here, paper))
     differences = []

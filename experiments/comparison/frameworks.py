@@ -98,7 +98,7 @@ def _settings(line: Line) -> str:
     own = {
         field: value for field, value in flat.items() if not config_fields.has_role(field, *_FREE)
     }
-    return json.dumps(own, sort_keys=True)
+    return json.dumps(config_fields.without_earlier(own), sort_keys=True)
 
 
 def _is_same(first: Line, second: Line) -> bool:

@@ -71,7 +71,7 @@ class Step:
                 "another --workdir"
             )
         now = flatten_config(self.config)
-        before |= _chosen(environment, before)
+        before = config_fields.with_earlier(before, now) | _chosen(environment, before)
         for field in sorted(before.keys() | now.keys()):
             if is_free(field) or goes_on_with(field, before.get(field), now.get(field)):
                 continue
@@ -99,7 +99,8 @@ class Step:
             return False
         if not isinstance(before, dict) or framework != self.framework or is_other:
             return False
-        before, now = _compared(before), _compared(self.config)
+        now = _compared(self.config)
+        before = config_fields.with_earlier(_compared(before), now)
         with contextlib.suppress(OSError, ValueError):
             before |= _chosen(_read_json(workdir / "environment.json"), before)
         return all(

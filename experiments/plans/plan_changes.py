@@ -7,6 +7,7 @@ from typing import Any
 from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.plan_version import Version, seed_text
 from fpliif_jax.experiments.plans.variant import Question, Table
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.same_run import goes_on_with
 
 
@@ -56,6 +57,7 @@ def changes_between(before: Version, after: Version) -> list[str]:
             changes.append(f"variants.{name} is gone")
             continue
         now = after.configs[name]
+        fields = config_fields.with_earlier(fields, now)
         seeds, seeds_now = before.seeds(name), after.seeds(name)
         known = seeds.keys() & seeds_now.keys()
         changes += [

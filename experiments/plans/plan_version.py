@@ -124,7 +124,8 @@ class Version:
         """
         name, _, seed = run.partition("/seed")
         needs = {variant.name: variant.needs for variant in self.table.variants}.get(name)
-        own, planned_fields = _planned_fields(config), dict(self.configs.get(name, {}))
+        planned_fields = dict(self.configs.get(name, {}))
+        own = config_fields.with_earlier(_planned_fields(config), planned_fields)
         differences: list[tuple[str, Any, Any]] = []
         if seed and str(config.get("seed")) != seed:
             differences.append(

@@ -62,8 +62,7 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     for run in runs:
         if run.status != "broken":
             settings = flatten_config(_without_numbers(_without_seeds(run.config)))
-            # A field that is None is one that earlier versions did not have.
-            settings = {name: value for name, value in settings.items() if value is not None}
+            settings = config_fields.without_earlier(settings)
             # What was planned, and what is judged together, is a study's own.
             key = json.dumps([str(run.study), settings], sort_keys=True)
             by_config.setdefault(key, []).append(run)

@@ -51,10 +51,13 @@ class Field:
     Attributes:
       rule: what it may be.
       role: what it decides.
+      before: what was done before there was this field, as JSON has it: its value in the configs of earlier runs,
+        which lack it; None: the same as where it is unset.
     """
 
     rule: Rule
     role: Role = Role.EXPERIMENT
+    before: Any = None
 
 
 _LARGEST_COUNT = 10**9
@@ -131,8 +134,10 @@ FIELDS: dict[str, Field] = {
     "train.end_to_end.localisation_learning_rate": Field(_RATE_OR_0),
     "train.end_to_end.fine_learning_rate": Field(_RATE_OR_0),
     "train.end_to_end.fresh_fine": Field(_SWITCH),
-    "train.end_to_end.labels_from": Field(Choice(("predicted_windows", "true_windows"))),
-    "train.end_to_end.batch_norm": Field(Choice(("trained", "fine"))),
+    "train.end_to_end.labels_from": Field(
+        Choice(("predicted_windows", "true_windows")), before="predicted_windows"
+    ),
+    "train.end_to_end.batch_norm": Field(Choice(("trained", "fine")), before="trained"),
     "eval.batch_size": Field(_BATCH, Role.COST),
     "eval.splits": Field(Names(("train", "validation", "test")), Role.PROTOCOL),
     "eval.checkpoints": Field(Names(), Role.PROTOCOL),
@@ -162,7 +167,7 @@ FIELDS: dict[str, Field] = {
     "model.sampling": Field(Choice(("bilinear", "nearest"))),
     "model.position": Field(Choice(("absolute", "relative"))),
     "model.query_chunk": Field(NumberOrAuto(_COUNT), Role.ROUNDING),
-    "model.remat": Field(_SWITCH, Role.ROUNDING),
+    "model.remat": Field(_SWITCH, Role.ROUNDING, before=False),
     "model.dtype": Field(_DTYPE, Role.PRECISION),
     "model.variant": Field(Choice(("paper", "official"))),
     "model.cropper": Field(Choice(("stn", "centroid"))),
@@ -251,6 +256,22 @@ def decides_function(field: str) -> bool:
 def may_be_auto(field: str) -> bool:
     """Whether the program may be left to choose its number: 'auto'."""
     return field in FIELDS and isinstance(FIELDS[field].rule, NumberOrAuto)
+
+
+def with_earlier(config: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+    """A flat config of a run with those of the fields that it is too early to have, as was done then."""
+    values = {field: _before(field) for field in fields if field not in config}
+    return {**config, **{field: value for field, value in values.items() if value is not None}}
+
+
+def without_earlier(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A flat config without the fields that say what was done before they were there: the same for runs of all
+    versions."""
+    return {field: value for field, value in config.items() if value != _before(field)}
+
+
+def _before(field: str) -> Any:
+    return FIELDS[field].before if field in FIELDS else None
 
 
 def problems(config: Mapping[str, Any]) -> Iterable[str]:

@@ -31,8 +31,9 @@ def check_same_run(
     refuse_swapped_sides(sides.are_swapped(progress["config"], names, whose_left), workdir)
     fields = tuple(flatten_config(progress["config"]).keys() | flatten_config(json_config(config)))
     fields = tuple(field for field in fields if not is_free(field))
-    before = flatten_config(progress["config"]) | progress.get("chosen", {})
     now = flatten_config(json_config(config))
+    before = config_fields.with_earlier(flatten_config(progress["config"]), now)
+    before |= progress.get("chosen", {})
     fields = tuple(
         field for field in fields if not goes_on_with(field, before.get(field), now.get(field))
     )
@@ -105,7 +106,8 @@ def check_same_fields(
     Raises:
       CheckpointError: names the first field that differs, with both values.
     """
-    before, now = flatten_config(saved), flatten_config(json_config(config))
+    now = flatten_config(json_config(config))
+    before = config_fields.with_earlier(flatten_config(saved), now)
     for field in sorted(before.keys() | now.keys()):
         if is_within(field, fields) and before.get(field) != now.get(field):
             raise CheckpointError(

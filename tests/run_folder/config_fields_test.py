@@ -93,6 +93,21 @@ def test_no_field_is_of_no_config() -> None:
     assert config_fields.FIELDS.keys() == used
 
 
+def test_what_was_done_before_a_field_is_a_value_that_it_may_have() -> None:
+    before = {
+        field: one.before for field, one in config_fields.FIELDS.items() if one.before is not None
+    }
+    assert before and list(config_fields.problems(before)) == []
+    assert config_fields.with_earlier({}, before) == before
+    assert config_fields.without_earlier(before) == {}
+
+
+def test_fields_that_a_run_has_stay_as_they_are() -> None:
+    own = {"model.remat": True, "model.of_somebodys_own": None, "seed": 3}
+    assert config_fields.with_earlier(own, [*own, "model.features"]) == own
+    assert config_fields.without_earlier(own) == {"model.remat": True, "seed": 3}
+
+
 def test_errors_name_fields_with_config_before_them() -> None:
     sections = "|".join(
         sorted({field.partition(".")[0] for field in config_fields.FIELDS if "." in field})

@@ -50,6 +50,18 @@ def test_every_field_is_either_free_or_refused_by_name(experiment: types.ModuleT
         assert f"config.{field} was 'another value'" in str(raised.value)
 
 
+def test_a_run_from_before_a_field_goes_on_as_what_was_done_then() -> None:
+    config = stn_icnn.get_config()
+    saved = json_config(config)
+    del saved["train"]["end_to_end"]["labels_from"]
+    progress = {"config": saved, "fingerprint": "f" * 64}
+    check_same_run(progress, config, "f" * 64, "runs/x")
+    config.train.end_to_end.labels_from = "true_windows"
+    was = "labels_from was 'predicted_windows' and is now 'true_windows'"
+    with pytest.raises(checkpoint.CheckpointError, match=was):
+        check_same_run(progress, config, "f" * 64, "runs/x")
+
+
 def test_the_fingerprint_of_a_config_is_of_its_values_alone() -> None:
     config = {"a": {"b": 1, "c": [0.1, "x"]}, "d": None}
     same = {"d": None, "a": {"c": [0.1, "x"], "b": 1}}

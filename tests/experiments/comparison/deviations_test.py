@@ -239,6 +239,13 @@ def test_the_authors_code_is_silent_about_rounding_alone() -> None:
         assert found.kind == kind
 
 
+def test_a_run_from_before_a_field_is_held_against_the_paper_by_what_was_done_then() -> None:
+    joint = next(v for v in table_named("stn_table2").variants if v.name == "stn_icnn")
+    config = _config(joint)
+    del config["train"]["end_to_end"]["labels_from"]
+    assert deviations.deviations(config, joint) == []
+
+
 def test_values_of_an_ablation_are_held_against_its_own_table() -> None:
     for changes, name in (
         ({"loss__edge_weight": 10.0}, "lambda=10"),

@@ -56,6 +56,19 @@ def test_a_run_of_any_other_setting_is_not_finished(tmp_path: pathlib.Path) -> N
         assert _step().is_finished(tmp_path) is is_kept, field
 
 
+@pytest.mark.parametrize(("remat", "is_the_same"), [(False, True), (True, False)])
+def test_a_run_from_before_a_field_did_what_was_done_then(
+    tmp_path: pathlib.Path, remat: bool, is_the_same: bool
+) -> None:
+    earlier = copy.deepcopy(CONFIG)
+    del earlier["model"]["remat"]
+    (tmp_path / "results.json").write_text(json.dumps({"config": earlier}))
+    (tmp_path / "config.json").write_text(json.dumps(earlier))
+    step = _step(_changed("model.remat", remat))
+    assert step.is_finished(tmp_path) is is_the_same
+    assert (step.conflict(tmp_path) is None) is is_the_same
+
+
 @pytest.mark.parametrize(
     ("field", "number"), [("model.query_chunk", 65536), ("train.microbatch", 0)]
 )

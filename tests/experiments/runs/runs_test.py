@@ -795,6 +795,20 @@ def test_a_field_that_earlier_versions_did_not_have_parts_no_group(tmp_path: pat
     assert names == [["seed0", "seed1"], ["seed2"]]
 
 
+def test_runs_from_before_a_field_belong_to_those_that_do_what_was_done_then(
+    tmp_path: pathlib.Path,
+) -> None:
+    for seed, fields in enumerate(
+        ({}, {"labels_from": "predicted_windows"}, {"labels_from": "true_windows"})
+    ):
+        config = config_of(seed)
+        write_run(
+            tmp_path / f"seed{seed}", config | {"train": {**config["train"], "end_to_end": fields}}
+        )
+    names = [[run.name for run in g.runs] for g in group_runs(runs.read_runs(tmp_path))]
+    assert names == [["seed0", "seed1"], ["seed2"]]
+
+
 def test_other_data_are_another_group(tmp_path: pathlib.Path) -> None:
     for seed, fingerprint in enumerate(("abc", "abc", "def")):
         write_run(tmp_path / f"seed{seed}", config_of(seed), fingerprint=fingerprint)
