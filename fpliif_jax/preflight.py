@@ -37,7 +37,10 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     try:
         for problem in config_fields.problems(flatten_config(json_config(config))):
             raise ValueError(problem)
-        if fitting.fixed_microbatch(config.train) and config.model.get("norm", "batch") == "batch":
+        # Of all norms, batch norm alone keeps statistics.
+        if fitting.fixed_microbatch(config.train) and "batch_stats" in systems.variable_shapes(
+            config
+        ):
             raise ValueError(
                 "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
                 "of the batch are not those of the batch; set it to 0"

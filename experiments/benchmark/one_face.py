@@ -15,11 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from fpliif_jax import systems
 from fpliif_jax.data.canvas import canvas_window
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, Timed, measure_in_turn
 from fpliif_jax.experiments.runs.benchmark_results import FaceStep, OneFace
+from fpliif_jax.preflight import SettingsError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import framing, settings
@@ -30,7 +32,14 @@ NAMES = {"stn": "STN-iCNN", "centroid": "baseline"}
 
 
 def one_face(plan: Plan) -> None:
-    """Milliseconds of the config's cropper and of the centroid cropper, on a photo of the training set."""
+    """Milliseconds of the config's cropper and of the centroid cropper, on a photo of the training set.
+
+    Raises:
+      SettingsError: the config is of a system without windows.
+    """
+    system = systems.of(plan.config)
+    if not system.windows:
+        raise SettingsError(f"the steps that are timed are STN-iCNN's; {system.title} has others")
     split = plan.train_split
     size = tuple(map(int, split.image_sizes[0]))
     side = plan.config.data.image_size

@@ -27,8 +27,8 @@ def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
     Returns:
       A dictionary ready for JSON: 'parameters'; 'published_parameters' in millions, or None; 'rows', one an output
-      size (for STN-iCNN: of the canvas), each with 'output_size', 'gmacs', 'published_gmacs' (None unless
-      Table 6 is about this model and size) and 'parts', GMACs by part.
+      size (for STN-iCNN: of the canvas; its own alone of a network that has no other), each with 'output_size',
+      'gmacs', 'published_gmacs' (None unless Table 6 is about this model and size) and 'parts', GMACs by part.
 
     Raises:
       ValueError: a field of `config.model` is impossible.
@@ -36,7 +36,8 @@ def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
     own_size = config.data.image_size
     if own_size < 1:
         raise ValueError(f"config.data.image_size is {own_size}; it must be at least 1")
-    sizes = OUTPUT_SIZES if systems.of(config).decodes_any_size else CANVAS_SIZES
+    other_sizes = CANVAS_SIZES if _is_on_canvas(config) else ()
+    sizes = OUTPUT_SIZES if systems.of(config).decodes_any_size else other_sizes
     parameters = count_parameters(config)  # refuses impossible models
     rows = []
     for size in sorted({*sizes, own_size}):
@@ -61,6 +62,10 @@ def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
 def count_parameters(config: ml_collections.ConfigDict) -> int:
     """Trained values of the model, from the shapes of its initialisation; nothing is computed."""
     return evaluate.count_parameters(systems.variable_shapes(config))
+
+
+def _is_on_canvas(config: ml_collections.ConfigDict) -> bool:
+    return systems.of(config).data.get("framing") == "canvas"
 
 
 def is_papers(config: ml_collections.ConfigDict) -> bool:
@@ -91,7 +96,7 @@ def to_text(costs: dict[str, Any], config: ml_collections.ConfigDict) -> str:
     """The same as a table: a column a size, a line a part."""
     rows = costs["rows"]
     names = list(rows[0]["parts"])
-    label = "output" if systems.of(config).decodes_any_size else "canvas"
+    label = "canvas" if _is_on_canvas(config) else "output"
     width = max(map(len, (*names, "difference"))) + 2
 
     def line(name: str, cells: list[str]) -> str:

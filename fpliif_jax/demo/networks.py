@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from fpliif_jax import systems
 from fpliif_jax.export import write
+from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.systems.fp_liif.losses import apply_temperature
 from fpliif_jax.weights.trained_model import ChosenModel
 
@@ -30,7 +31,7 @@ def files(chosen: ChosenModel) -> Iterator[tuple[str, dict[str, bytes]]]:
       (a line that says what was made, files by path in the page).
 
     Raises:
-      ExportError: they differ from JAX.
+      ExportError: they differ from JAX, or the page has nothing for such a network.
     """
     names = _names(chosen)
     with tempfile.TemporaryDirectory(prefix="fpliif-demo-") as temporary:
@@ -84,7 +85,15 @@ def network_sides(chosen: ChosenModel) -> list[int]:
 
 
 def _names(chosen: ChosenModel) -> tuple[str, ...]:
-    return PARTS if systems.of(chosen.trained.config).decodes_any_size else WHOLE
+    system = systems.of(chosen.trained.config)
+    if system.decodes_any_size:
+        return PARTS
+    if system.data.get("framing") != "canvas":
+        raise ExportError(
+            f"the page shows networks that answer at any size, or that see a canvas; {system.title} does neither: "
+            "python -m fpliif_jax.export writes it for other programs"
+        )
+    return WHOLE
 
 
 def _path(name: str, side: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import types
 
 import flax.linen as nn
 import jax
@@ -14,7 +15,12 @@ from fpliif_jax import preflight, systems
 from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.demo import networks
 from fpliif_jax.evaluation.evaluate import evaluate
+from fpliif_jax.experiments.benchmark import one_face
+from fpliif_jax.experiments.comparison import readings
+from fpliif_jax.experiments.cost import model_cost
+from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.system import System
@@ -108,7 +114,9 @@ SYSTEM = System(
     create_model=lambda config, axis_name: _PixelByPixel(config.num_classes),
     input_shapes=lambda config, size: (jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8),),
     inference_variables=lambda config, variables: variables,
-    multiply_accumulates=lambda config, image_size, output_size: iter(()),
+    multiply_accumulates=lambda config, image_size, output_size: iter(
+        [("dense", 3 * config.num_classes * image_size**2)]
+    ),
     make_stages=_stages,
     parse_protocol=_protocol,
     make_predictor=_predictor,
@@ -120,6 +128,45 @@ SYSTEM = System(
 )
 
 
+def _third_config(*places: pathlib.Path) -> ml_collections.ConfigDict:
+    config = tiny_config(*places)
+    with config.unlocked():
+        config.model = ml_collections.ConfigDict(
+            {"name": "pixel_by_pixel", "num_classes": 11, "dtype": "float32"}
+        )
+        config.eval.rows = ("whole", "foreground")
+        config.train.stages = ("only",)
+        config.loss = ml_collections.ConfigDict()
+    return config
+
+
+def test_a_third_system_costs_what_it_says_at_the_only_size_that_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
+    config = _third_config()
+    found = model_cost.cost(config)
+    assert found["parameters"] == 4 * 11
+    assert [(row["output_size"], row["gmacs"]) for row in found["rows"]] == [(32, 33 * 32**2 / 1e9)]
+    text = model_cost.to_text(found, config)
+    assert "output" in text and "canvas" not in text
+
+
+def test_what_is_not_made_for_a_third_system_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
+    of_third = types.SimpleNamespace(config=_third_config())
+    with pytest.raises(ExportError, match="Pixel by pixel does neither: python -m fpliif_jax.exp"):
+        networks.abilities(types.SimpleNamespace(trained=of_third))
+    with pytest.raises(preflight.SettingsError, match="STN-iCNN's; Pixel by pixel has others"):
+        one_face.one_face(of_third)
+
+
+def test_what_nobody_has_listed_its_paper_does_not_leave_open() -> None:
+    paper = {"model.name": "pixel_by_pixel", "data.name": "lapa"}
+    assert readings.is_open(paper, "dtype", "bfloat16")
+    assert not readings.is_open(paper, "train.epochs", 3)
+
+
 def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
     tmp_path: pathlib.Path,
     lapa_download: pathlib.Path,
@@ -127,13 +174,9 @@ def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
-    config = tiny_config(lapa_download, data_dir)
+    config = _third_config(lapa_download, data_dir)
     with config.unlocked():
-        config.model = ml_collections.ConfigDict(
-            {"name": "pixel_by_pixel", "num_classes": 11, "dtype": "float32"}
-        )
-        config.eval.rows = ("whole", "foreground")
-        config.train.stages = ("only",)
+        config.train.microbatch = 2  # it has no batch norm, and no field that says so
         config.train.epochs = 4
         config.train.learning_rate = 0.1
     preflight.check_settings(config)
