@@ -31,7 +31,7 @@ class System:
       main_protocol: key of the protocol by which the paper compares; None where it is the first of a run.
       windows: class ids that each window of the output 'windows' of its 'model' is for, see `make_network_functions`;
         () where it has none.
-      decodes_any_size: whether the network answers at any size that is asked for; else on the canvas it is fed.
+      decodes_any_size: whether the network answers at any size that is asked for; else at that of what it is fed.
       has_torch_twin: whether `experiments.pytorch` has it, too.
 
       create_model: (config.model, axis over whose devices batch norm is synchronised) -> the networks.

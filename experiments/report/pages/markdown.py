@@ -11,6 +11,7 @@ from fpliif_jax.experiments.report.figures.figures import Figure
 from fpliif_jax.experiments.report.plan_view import QuestionView, plan_view
 from fpliif_jax.experiments.stats import number_text
 
+_BESIDE_PUBLISHED = ("verdict", "published", "difference")  # mean nothing in a table without it
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&-])")
 
 
@@ -109,8 +110,11 @@ def _table(view: views.TableView, stem: str | None) -> list[str]:
         "95 % intervals",
         "every seed",
     )
-    # Verdict, published value and difference mean nothing in a table without anything published.
-    columns = range(len(head)) if view.is_beside_published else (0, 3, 4, 6, 7)
+    columns = [
+        index
+        for index, name in enumerate(head)
+        if view.is_beside_published or name not in _BESIDE_PUBLISHED
+    ]
     apart = "Not comparable: shown, not judged."
     for title, rows in (
         ("", view.rows),
