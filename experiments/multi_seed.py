@@ -110,13 +110,16 @@ def seed_job(
 
 
 def table(workdirs: Sequence[pathlib.Path]) -> str:
-    """Mean and SD over runs of each evaluation, in percent, with every run's value."""
+    """Mean and SD over runs of each evaluation, in percent, with every run's value, and the notes that all have."""
     from fpliif_jax.experiments.stats import seed_statistics
     from fpliif_jax.systems.protocol import title_of
 
     values: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    said: list[list[str]] = []
     for workdir in workdirs:
         results = json.loads((workdir / "results.json").read_text(encoding="utf-8"))
+        drawn = ["data: the faces are drawn"] if results["dataset"].get("drawn") else []
+        said.append(drawn + [f"note: {note}" for note in results["notes"]])
         for entry in results["evaluations"]:
             for metric in _SHOWN:
                 if entry[metric] is not None:
@@ -133,6 +136,8 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
         lines.append(
             f"{split:<11}{which:<12}{name:>17} {metric:<8}{summary.mean:>7.2f}{sd:>7}{summary.n:>3}  {each}"
         )
+    # What is true of all runs, as what they were trained on where that is not what they were scored on.
+    lines += [line for line in (said[0] if said else []) if all(line in own for own in said)]
     return "\n".join(lines)
 
 

@@ -88,6 +88,20 @@ def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
         )
 
 
+def check_scored_classes(trained: Dataset, scored: Dataset) -> None:
+    """Refuses to score a model on a set whose ids mean other classes than it is trained on.
+
+    Raises:
+      SettingsError: names the first id whose classes differ.
+    """
+    for index, (then, now) in enumerate(zip(trained.class_names, scored.class_names, strict=True)):
+        if then != now:
+            raise SettingsError(
+                f"class {index} of {trained.metadata.name} is {then!r}, of {scored.metadata.name} {now!r}: choose "
+                "another config.eval.dataset, or config.eval.labels that make its classes the run's own"
+            )
+
+
 def apply_to_jax(config: ml_collections.ConfigDict) -> None:
     """Sets matrix precision, deterministic kernels and the folder of compiled functions.
 

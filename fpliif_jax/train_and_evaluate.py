@@ -28,6 +28,7 @@ from fpliif_jax.preflight import (
     apply_to_jax,
     check_classes,
     check_devices,
+    check_scored_classes,
     check_settings,
     warn_of_dtype,
 )
@@ -163,6 +164,7 @@ def run(
     trained_on, scored_on = load_datasets(config, trains=mode != "eval")
     check_classes(config, trained_on)
     check_classes(config, scored_on)
+    check_scored_classes(trained_on, scored_on)
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir, parallel.is_main_process()):
         is_trained = mode == "eval" or loop.train(config, workdir, trained_on, stop)

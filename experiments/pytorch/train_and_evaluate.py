@@ -18,6 +18,7 @@ from fpliif_jax.experiments.pytorch import evaluation, loop
 from fpliif_jax.preflight import (
     SettingsError,
     check_classes,
+    check_scored_classes,
     check_settings,
 )
 from fpliif_jax.run_folder import run_lock, run_record
@@ -73,6 +74,7 @@ def run(
     trained_on, scored_on = load_datasets(config, trains=True)
     check_classes(config, trained_on)
     check_classes(config, scored_on)
+    check_scored_classes(trained_on, scored_on)
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir):
         if not loop.train(config, workdir, trained_on, device, stop) or stop.requested:

@@ -91,6 +91,8 @@ class Dataset:
             "data_fingerprint": self.metadata.fingerprint,
             "data_digest": self.digest and self.digest["labels"]["all"],
             "data_drawn": self.metadata.drawn,
+            "data_drawing": self.metadata.drawing,
+            "data_counts": self.counts,
             "whose_left": self.whose_left,
         }
 

@@ -17,7 +17,7 @@ import fpliif_jax
 from fpliif_jax.data.canvas import canvas_size
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.demo import networks, page_folder, runtime, serve
-from fpliif_jax.export import write
+from fpliif_jax.export import model_card, write
 from fpliif_jax.predict.face_parser import FaceParser
 from fpliif_jax.weights.trained_model import ChosenModel
 
@@ -85,12 +85,13 @@ def description(chosen: ChosenModel, face: np.ndarray) -> dict[str, Any]:
     """
     trained = chosen.trained
     metadata = write.metadata(chosen)
-    config = metadata.pop("config")
+    del metadata["config"]
     abilities = networks.abilities(chosen)
     labels = _check_labels(FaceParser(trained, chosen.origin), face, abilities)
     # A run's note can name a file of this machine; that of the package's weights, a page of its documentation.
     is_shipped = chosen.origin.startswith("--weights=")
-    note = trained.note.partition(" (")[0] if is_shipped else f"a run on {config['data']['name']}"
+    source = model_card.source(chosen)
+    note = source.partition(" (")[0] if is_shipped else f"a run, {source}"
     return metadata | {
         "version": fpliif_jax.__version__,
         "runtime": f"onnxruntime-web {runtime.VERSION}",

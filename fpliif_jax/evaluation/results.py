@@ -11,6 +11,7 @@ from absl import logging
 
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
+from fpliif_jax.data.set_names import set_name, trained_on
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import examples
@@ -24,7 +25,7 @@ from fpliif_jax.evaluation.scoring import (
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.evaluation_files import evaluation_file
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
-from fpliif_jax.run_folder.run_record import write_json, write_npz
+from fpliif_jax.run_folder.run_record import read_environment, write_json, write_npz
 from fpliif_jax.systems import parse_protocols
 from fpliif_jax.systems.protocol import Protocol, title_of
 
@@ -112,9 +113,7 @@ def evaluate_models(
     """
     protocols, class_names, notes = parse_protocols(config), dataset.class_names, list(facts.notes)
     if config.eval.get("dataset") is not None:
-        notes.append(
-            f"scored on {dataset.metadata.name}, not on the data of its config, {config.data.name}"
-        )
+        notes.append(_note_on_sets(config, workdir, dataset, facts))
     splits = {
         name: load_split(dataset, name, label_sizes(protocols))
         for name in _splits_to_evaluate(config, dataset, notes)
@@ -202,6 +201,16 @@ def score_checkpoint(
         Evaluation(split_name, model.name, model.step, protocol, scores[protocol])
         for protocol in protocols
     ]
+
+
+def _note_on_sets(
+    config: ml_collections.ConfigDict, workdir: pathlib.Path, dataset: Dataset, facts: RunFacts
+) -> str:
+    """What is scored and, of a run, what it was trained on: of weights from elsewhere that is not known."""
+    scored = set_name(dataset.metadata.name, dataset.metadata.drawn)
+    if facts.train is None:
+        return f"scored on {scored}, not on the data of its config, {config.data.name}"
+    return f"scored on {scored}, trained on {trained_on(config, read_environment(workdir))}"
 
 
 def _notes_on(model: TrainedModel, dataset: Dataset) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import fpliif_jax
 from fpliif_jax import systems
+from fpliif_jax.data.set_names import set_name, trained_on
 from fpliif_jax.data_builders.errors import one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.evaluation import results as results_file
@@ -110,7 +111,7 @@ def text(chosen: ChosenModel) -> str:
         version=fpliif_jax.__version__,
         checkpoint=chosen.checkpoint,
         step=trained.step,
-        source=_source(chosen),
+        source=source(chosen),
         usage=usage,
         weights=_WEIGHTS if systems.of(trained.config).to_torch else "",
         results=f"```text\n{results_file.table(results)}\n```" if results else no_results,
@@ -121,19 +122,16 @@ def _is_shipped(chosen: ChosenModel) -> bool:
     return chosen.origin in [f"--weights={name}" for name in shipped.NAMES]
 
 
-def _source(chosen: ChosenModel) -> str:
-    """Where the model is from: the note on its weights, or what a run was trained on."""
+def source(chosen: ChosenModel) -> str:
+    """Where the model is from, without places: the note on its weights, or what a run was trained on.
+
+    Raises:
+      ExportError: the run has an environment.json that cannot be read.
+    """
     if chosen.trained.note:
         return _without_path(chosen.trained.note)
-    data = chosen.trained.config.data
     environment = _record(pathlib.Path(chosen.origin) / "environment.json") or {}
-    # The config of a run on faces that had been drawn before does not say so, an older run's record neither.
-    is_drawn = environment.get("data_drawn") or data.get("synthetic", {}).get("num_train")
-    return f"trained on {_data_name(data.name, is_drawn)}"
-
-
-def _data_name(name: str, is_drawn: Any) -> str:
-    return f"drawn faces in the layout of {name}" if is_drawn else name
+    return f"trained on {trained_on(chosen.trained.config, environment)}"
 
 
 def _without_path(note: str) -> str:
@@ -171,11 +169,14 @@ def _results(chosen: ChosenModel) -> dict[str, Any] | None:
     if results is None:
         return None
     try:
-        synthetic = results.get("config", {}).get("data", {}).get("synthetic", {})
+        config = results.get("config", {})
+        synthetic = config.get("data", {}).get("synthetic", {})
         dataset = results["dataset"]
         is_drawn = dataset.get("drawn")
-        if is_drawn is None:  # older runs: by config
-            is_drawn = bool(synthetic.get("num_train"))
+        # Older runs: by their config, which says nothing of another set that is scored.
+        if is_drawn is None:
+            names_other = config.get("eval", {}).get("dataset") is not None
+            is_drawn = bool(synthetic.get("num_train")) and not names_other
         scored = {
             "dataset": {"name": one_line(dataset["name"]), "drawn": is_drawn},
             "evaluations": [
@@ -202,7 +203,7 @@ def _model_index(results: dict[str, Any]) -> str:
         for entry in results["evaluations"]
     ]
     name, is_drawn = results["dataset"]["name"], results["dataset"]["drawn"]
-    dataset = {"name": _data_name(name, is_drawn), "type": "drawn_faces" if is_drawn else name}
+    dataset = {"name": set_name(name, is_drawn), "type": "drawn_faces" if is_drawn else name}
     one = {"task": {"type": "image-segmentation"}, "dataset": dataset, "metrics": metrics}
     index = [{"name": "fpliif_jax", "results": [one]}]
     return f"model-index: {json.dumps(index)}\n"

@@ -18,7 +18,7 @@ import numpy as np
 import fpliif_jax
 from fpliif_jax.commands import processor
 from fpliif_jax.data_builders.errors import UserError, naming
-from fpliif_jax.data_builders.host.regular_files import append_regular
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, append_regular, read_regular
 from fpliif_jax.files import atomic_file
 
 PACKAGES = (
@@ -97,6 +97,15 @@ def environment(data: Mapping[str, Any]) -> dict[str, Any]:
         "git_commit": git_commit(),
         **data,
     }
+
+
+def read_environment(workdir: pathlib.Path) -> dict[str, Any]:
+    """What a run recorded with `environment`; empty where there is nothing that can be read."""
+    try:
+        content = json.loads(read_regular(workdir / "environment.json", MEBIBYTE))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 class MetricsLog:

@@ -28,6 +28,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, Chosen
     """A page of a tiny model of a run, made by the command, and the model."""
     trained = untrained_models.fp_liif_checkpoint()
     folder = tmp_path_factory.mktemp("demo")
+    (folder / "run").mkdir()
+    (folder / "run" / "environment.json").write_text('{"data_drawn": true}')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network_functions, "_EXAMPLE_SIZES", ((5, 9), (1, 1)))
         patch.setattr(runtime, "files", lambda archive: RUNTIME)
@@ -54,6 +56,9 @@ def test_a_page_has_all_that_it_needs_and_nothing_of_this_machine(
     assert all(described["bytes"][name] == (folder / name).stat().st_size for name in paths)
     assert (described["can"], described["framing"]) == (["sizes", "live"], "square")
     assert "config" not in described
+    assert described["description"].startswith(
+        "a run, trained on drawn faces in the layout of lapa; best checkpoint, step "
+    )
     for path in folder.rglob("*"):
         assert path.is_dir() or str(folder.parent).encode() not in path.read_bytes(), path
     for name in runtime.FILES:

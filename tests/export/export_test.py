@@ -292,6 +292,20 @@ def test_a_hub_s_card_of_a_run_on_drawn_faces_scored_on_photographs(tmp_path: pa
     assert model_index(card)["dataset"]["name"] == "lapa"
 
 
+def test_a_hub_s_card_does_not_call_the_scored_set_drawn_because_the_other_is(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Where the prepared set of an earlier version does not say whether its faces are drawn."""
+    write_results(tmp_path, False)
+    path = tmp_path / "results.json"
+    results = json.loads(path.read_text())
+    results["dataset"] = {"name": "helen"}
+    results["config"] = {"data": {"synthetic": {"num_train": 13}}, "eval": {"dataset": "helen"}}
+    path.write_text(json.dumps(results))
+    card = model_card.text(chosen(origin=str(tmp_path)))
+    assert model_index(card)["dataset"] == {"name": "helen", "type": "helen"}
+
+
 def test_a_hub_s_card_of_weights_of_the_package(tmp_path: pathlib.Path) -> None:
     model = chosen(origin="--weights=drawn")
     note = shipped.shipped("drawn").note
