@@ -9,6 +9,7 @@ from typing import Any
 
 from fpliif_jax.experiments.comparison import (
     costs,
+    data_notes,
     frameworks,
     hidden_parts,
     image_pairs,
@@ -66,6 +67,7 @@ def analyse(
     sound = [run for run in runs if run.name not in broken]
     tables += costs.tables(root, studies) + training_times.tables(lines, studies)
     tables += hidden_parts.tables(root, studies, broken)
+    tables = [data_notes.with_sets(table, lines) for table in tables]
     groups = [_group(line, lines) for line in lines]
     incomplete = _incomplete(root, runs, studies, problems, lines)
     margins = [line.margin for line in lines]
@@ -126,6 +128,9 @@ def _group(line: Line, lines: Sequence[Line]) -> ReportGroup:
         comparable=not obstacles,
         reasons=obstacles,
         problems=list(dict.fromkeys(measured.problems)),
+        trained_on=line.training,
+        labels=line.labels,
+        start=line.start,
     )
 
 
@@ -153,6 +158,7 @@ def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
             ).items()
             if not readings.is_immaterial(field)
         }
+        | other.drawing
         for other, one in zip(lines, settings, strict=True)
     ]
     own = configs[lines.index(line)]

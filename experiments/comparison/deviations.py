@@ -89,8 +89,11 @@ def obstacles(dataset: ScoredSet, differing: Sequence[Deviation], variant: Varia
 def variant_of(config: dict[str, Any]) -> Variant | None:
     """The published experiment that runs of this model and data set are about; None if there is none.
 
-    Used where nothing says which table the runs were made for.
+    Used where nothing says which table the runs were made for. The papers score every model on the set that it was
+    trained on.
     """
+    if config["eval"].get("dataset") not in (None, config["data"]["name"]):
+        return None
     chosen = {
         ("fp_liif", "lapa"): "table1",
         ("fp_liif", "celebamask_hq"): "table2",

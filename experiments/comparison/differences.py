@@ -57,12 +57,17 @@ def compare(
 
 
 def compare_lines(lines: Sequence[Line], baseline: Line) -> list[Comparison]:
-    """Every line's main score against the baseline's, without Holm's p-values."""
+    """Every line's main score against the baseline's, without Holm's p-values.
+
+    Lines that are known to be scored on other label maps or in other classes than the baseline are left out.
+    """
     comparisons = []
     score = baseline.main_score
     for line in lines:
         own = line.main_score
         if line is baseline or own is None or score is None or own.key.measure != score.key.measure:
+            continue
+        if not line.is_scored_as(baseline):
             continue
         comparisons.append(compare_scores((line.label, own), (baseline.label, score), line.margin))
     return [one for one in comparisons if one is not None]

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fpliif_jax.data.renamed_labels import AS_THEY_ARE
 from fpliif_jax.experiments.comparison import deviations
 from fpliif_jax.experiments.comparison.measured import MeasuredGroup, SeedScores
 from fpliif_jax.experiments.plans.study_file import Study
@@ -12,9 +13,15 @@ from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.run import Run
-from fpliif_jax.experiments.runs.run_data import RunData, ScoredSet
+from fpliif_jax.experiments.runs.run_data import RunData, ScoredSet, is_drawn
 from fpliif_jax.experiments.runs.schema import ELSEWHERE, FRAMEWORKS
+from fpliif_jax.experiments.runs.training_data import (
+    TrainingData,
+    drawing_fields,
+    training_data,
+)
 from fpliif_jax.run_folder.run_config import flatten_config
+from fpliif_jax.weights import shipped
 
 _UNREADABLE = "its plan.json cannot be read"
 _MISSING = "missing or of other settings"
@@ -67,6 +74,33 @@ class Line:
         return self._recorded.results["dataset"]
 
     @property
+    def training(self) -> TrainingData | None:
+        """What the runs were trained on, where that is not what they were scored on."""
+        return training_data(self._recorded)
+
+    @property
+    def labels(self) -> str:
+        """Whose classes those of the scored set were made; '' where they are its own."""
+        evaluation = self.config["eval"]
+        section = self.config["data"] if evaluation.get("dataset") is None else evaluation
+        labels = section.get("labels")
+        return "" if labels in (None, AS_THEY_ARE) else labels
+
+    @property
+    def start(self) -> str:
+        """The weights of the package that training started from, in words; '' for none of them."""
+        start = self.config["train"].get("init_from")
+        if not isinstance(start, str) or not start.startswith(shipped.PREFIX):
+            return ""
+        known = shipped.SHIPPED.get(start.removeprefix(shipped.PREFIX))
+        return start if known is None else known.note
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """The settings of the faces that the runs drew to be trained on, as fields of a flat config."""
+        return drawing_fields(self._recorded.config)
+
+    @property
     def _recorded(self) -> Run:
         """The run that recorded most of its data; what the others did not record is the same."""
         return min(
@@ -106,10 +140,29 @@ class Line:
 
     @property
     def _training_obstacle(self) -> str | None:
-        environment = self._recorded.environment or {}
-        if environment.get("data_drawn") and not self.dataset.get("drawn"):
+        training = self.training
+        if training is None:
+            return None
+        if training.drawn and not is_drawn(self.config, self.dataset):
             return "trained on drawn faces"
-        return "trained on other data than scored on" if self.data.is_of_other_data else None
+        # Weights of elsewhere may well be a paper's own: what they were trained on is for their note to say.
+        return None if training.weights else "trained on other data than scored on"
+
+    def is_scored_as(self, other: "Line") -> bool:
+        """Whether nothing that both recorded tells that their main scores are of other label maps or classes."""
+
+        def truth(line: Line) -> str | None:
+            main = line.measured.main
+            return None if main is None else dict(line.data.splits or ()).get(main.split)
+
+        known = {truth(self), truth(other)} - {None}
+        names = {self.dataset["name"], other.dataset["name"]}
+        return len(known) < 2 and len(names) == 1 and self.class_names == other.class_names
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes that means are over."""
+        return list(self.measured.results["evaluations"][0]["class_f1"])
 
     def judged(self, values: Mapping[int, float]) -> list[float]:
         """Of values by seed those that verdicts rest on: runs that were added to a plan later are shown alone."""

@@ -176,6 +176,9 @@ def _obstacle(
     scored_on = {dict(lines[name].data.splits or ()).get(split) for name in names}
     if len(scored_on) > 1:
         return f"the two are scored on other label maps of {split}"
+    classes = [lines[name].class_names for name in names]
+    if keys[0].metric not in ("f1", "group_f1") and classes[0] != classes[1]:
+        return "the two are scored in other classes"
     if pairs < planned:
         other = " or of other settings" if not unlike.isdisjoint(names) else ""
         reasons = [f"missing{other}"] if planned - pairs > len(apart) else []

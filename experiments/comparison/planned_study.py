@@ -87,6 +87,7 @@ class PlannedStudy:
       marks: runs of other settings, which no answer rests on, other code or another machine.
       questions: the planned ones, then those added later, and planned ones again with runs that were added later.
       power: how many runs are needed for a difference of the margin, in words.
+      data: what the runs were trained on and scored on, in words; '' where that is the same set.
     """
 
     folder: str
@@ -104,3 +105,4 @@ class PlannedStudy:
     marks: Sequence[Mark]
     questions: Sequence[AnsweredQuestion]
     power: Sequence[str]
+    data: str = ""

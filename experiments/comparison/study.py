@@ -10,6 +10,7 @@ from typing import Any
 from fpliif_jax.experiments.comparison.deviations import Deviation
 from fpliif_jax.experiments.comparison.planned_study import PlannedStudy
 from fpliif_jax.experiments.runs.environments import Environments
+from fpliif_jax.experiments.runs.training_data import TrainingData
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
@@ -125,7 +126,7 @@ class ReportRow:
       verdict: on the published number.
       reason: of the verdict, or why there is none.
       rests_on_runs: whether a verdict needs runs that may be compared; False for what is counted or timed.
-      group_name: of the group, in words; not in report.json, which has it with the group.
+      group_name, trained_set, scored_set: of the group, in words; not in report.json, which has them with the group.
     """
 
     group: str | None
@@ -142,6 +143,8 @@ class ReportRow:
     reason: str
     rests_on_runs: bool
     group_name: str = ""
+    trained_set: str = ""
+    scored_set: str = ""
 
     def __post_init__(self) -> None:
         """A number that stands beside nothing is neither reproduced nor not."""
@@ -192,7 +195,11 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class ReportTable:
-    """A table of the report; note is what a reader of its verdicts must know, '' for nothing."""
+    """A table of the report.
+
+    note is what a reader of its verdicts must know, sets what its runs were trained on and scored on where that is not
+    the same; '' for nothing.
+    """
 
     identifier: str
     title: str
@@ -200,6 +207,7 @@ class ReportTable:
     rows: Sequence[ReportRow]
     comparisons: Sequence[Comparison] = ()
     note: str = ""
+    sets: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,7 +273,10 @@ class ReportGroup:
       identifier: that rows name it by.
       name: in tables and figures.
       folder: that its runs lie in.
-      dataset: as results.json has it.
+      dataset: that was scored, as results.json has it.
+      trained_on: what was trained on, where that is not this; else None.
+      labels: whose classes those of the set were made (data.labels, eval.labels); '' where they are its own.
+      start: the weights of the package that training started from; '' for none of them.
       seeds: of its finished runs; duplicate_seeds are those of several.
       fixed_seeds: of sources of variation that do not follow the seed.
       settings: the fields in which the groups of this study differ.
@@ -295,6 +306,9 @@ class ReportGroup:
     comparable: bool
     reasons: Sequence[str]
     problems: Sequence[str]
+    trained_on: TrainingData | None = None
+    labels: str = ""
+    start: str = ""
 
     @property
     def main_score(self) -> Score | None:
@@ -354,7 +368,8 @@ class Study:
 # report.json names these as results.json and older reports do, and a row's key and statistics are fields of the row.
 _JSON_NAMES = {"identifier": "id", "protocol": "row", "class_name": "class"}
 _PARTS_OF_ROWS = ("key", "statistics")
-_LEFT_OUT_EMPTY = ("note", "plans")
+_LEFT_OUT_EMPTY = ("note", "sets", "plans", "trained_on", "labels", "start", "data")
+_OF_GROUPS = ("group_name", "trained_set", "scored_set")
 
 
 def as_json(part: Study | ReportTable) -> dict[str, Any]:
@@ -367,6 +382,6 @@ def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in fields:
         if name in _PARTS_OF_ROWS:
             content |= value
-        elif name != "group_name" and (name not in _LEFT_OUT_EMPTY or value):
+        elif name not in _OF_GROUPS and (name not in _LEFT_OUT_EMPTY or value):
             content[_JSON_NAMES.get(name, name)] = value
     return content

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from fpliif_jax import systems
 from fpliif_jax.experiments.comparison import frameworks
+from fpliif_jax.experiments.comparison.data_notes import scored_on, sets_note
 from fpliif_jax.experiments.comparison.lines import Line, published_table, unique_label
 from fpliif_jax.experiments.comparison.measured import described
 from fpliif_jax.experiments.comparison.report_tables import CLASSES
 from fpliif_jax.experiments.comparison.study import Incomplete, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.runs.run_data import is_drawn, short
+from fpliif_jax.experiments.runs.run_data import short
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.stats import number_text
 
@@ -28,6 +29,7 @@ def summary_of(
         )
     elif not tables:
         sentences.append("There is no finished run here.")
+    sentences += filter(None, [sets_note(lines, lines)])
     if incomplete:
         noun = "thing is" if len(incomplete) == 1 else "things are"
         sentences.append(
@@ -73,16 +75,20 @@ def _about(line: Line) -> str:
     model = line.config["model"]
     is_elsewhere = model["name"] == ELSEWHERE
     system = model["system"] if is_elsewhere else systems.of_name(model["name"]).title
-    name = line.dataset["name"]
-    drawn = is_drawn(line.config, line.dataset)
-    return f"{system}, {f'drawn faces in the layout of {name}' if drawn else name}"
+    if line.training is None:
+        return f"{system}, {scored_on(line)}"
+    verb = "" if line.training.weights else "trained on "
+    return f"{system}, {verb}{line.training.title}, scored on {scored_on(line)}"
 
 
 def _other_data(lines: Sequence[Line]) -> list[str]:
-    """Which lines rest on other label maps of a data set than others do."""
+    """Which lines rest on other label maps of a data set than others do.
+
+    Of a set that a line is scored on alone nothing counts but the split that is scored.
+    """
     by_name: dict[str, dict[tuple, list[Line]]] = {}
     for line in lines:
-        if line.data.splits is not None:
+        if line.data.splits is not None and line.training is None:
             parts = by_name.setdefault(line.dataset["name"], {})
             parts.setdefault(line.data.splits, []).append(line)
     sentences = []
@@ -91,14 +97,42 @@ def _other_data(lines: Sequence[Line]) -> list[str]:
         for splits, members in parts.items():
             digests = dict(splits)
             labels = " and ".join(unique_label(line, lines) for line in members)
+            split = _scored_split(members[0])
             descriptions.append(
-                f"label maps {short(digests['all'])} (test: {short(digests.get('test'))}) in {labels}"
+                f"label maps {short(digests['all'])} ({split}: {short(digests.get(split))}) in {labels}"
             )
         if len(descriptions) > 1:
             sentences.append(
                 f"Not all groups rest on the same data of {name}: {'; '.join(descriptions)}."
             )
+    return sentences + _other_scored_maps(lines)
+
+
+def _other_scored_maps(lines: Sequence[Line]) -> list[str]:
+    """Which lines are scored on other label maps of a set than others are, where a line is scored on it alone."""
+    by_split: dict[tuple[str, str], dict[str, list[Line]]] = {}
+    for line in lines:
+        split = _scored_split(line)
+        digest = dict(line.data.splits or ()).get(split)
+        if digest is not None:
+            parts = by_split.setdefault((line.dataset["name"], split), {})
+            parts.setdefault(digest, []).append(line)
+    sentences = []
+    for (name, split), parts in by_split.items():
+        if len(parts) > 1 and any(line.training for members in parts.values() for line in members):
+            told = [
+                f"{short(digest)} in {' and '.join(unique_label(line, lines) for line in members)}"
+                for digest, members in parts.items()
+            ]
+            sentences.append(
+                f"Not all groups are scored on the same {split} label maps of {name}: {'; '.join(told)}."
+            )
     return sentences
+
+
+def _scored_split(line: Line) -> str:
+    """The split that stands for a line."""
+    return line.measured.main.split if line.measured.main else "test"
 
 
 def _unrecorded_data(lines: Sequence[Line]) -> list[str]:
@@ -155,7 +189,7 @@ def _spreads(lines: Sequence[Line]) -> list[str]:
         ]
     text = f"{line.label}: {of_what} {mean:.2f}, SD {sd:.2f} over {len(score.values)} seeds"
     if images is not None:
-        text += f"; with other test images of the same kind it would move by an SD of {images:.2f}"
+        text += f"; with other {main.split} images of the same kind it would move by an SD of {images:.2f}"
     return [text + "."]
 
 

@@ -5,21 +5,26 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, ScoreKey, Study
-from fpliif_jax.experiments.report import wording
+from fpliif_jax.experiments.report import data_text, wording
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(ScoreKey))
 
 
 def with_group_names(study: Study) -> Study:
-    """The study with the name of its group in every row, to tell apart rows of several groups."""
-    names = {group.identifier: group.name for group in study.groups}
-    tables = [
-        dataclasses.replace(
-            table,
-            rows=[
-                dataclasses.replace(row, group_name=names.get(row.group, "")) for row in table.rows
-            ],
+    """The study with the name and the data of its group in every row."""
+    groups = {group.identifier: group for group in study.groups}
+
+    def named(row: ReportRow) -> ReportRow:
+        group = groups.get(row.group)
+        if group is None:
+            return row
+        trained, scored = data_text.set_titles(group)
+        return dataclasses.replace(
+            row, group_name=group.name, trained_set=trained, scored_set=scored
         )
+
+    tables = [
+        dataclasses.replace(table, rows=[named(row) for row in table.rows])
         for table in study.tables
     ]
     return dataclasses.replace(study, tables=tables)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.experiments.comparison.study import (
     Comparison,
     ReportGroup,
@@ -14,8 +13,7 @@ from fpliif_jax.experiments.comparison.study import (
     Study,
     Test,
 )
-from fpliif_jax.experiments.report import table_rows, wording
-from fpliif_jax.experiments.runs.run_data import labels_digests, short
+from fpliif_jax.experiments.report import data_text, table_rows, wording
 from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
@@ -44,7 +42,7 @@ class RowView:
 class TableView:
     """A table: what was measured, apart from it what cannot be compared, and what was only published.
 
-    note is what a reader of its verdicts must know; '' for nothing.
+    note is what a reader of its numbers and verdicts must know; '' for nothing.
     source and reason_apart are what all published values and all rows apart have in common; rows leave it out.
     is_beside_published is False where no row has anything published, a verdict or a reason.
     """
@@ -87,7 +85,7 @@ def table_view(table: ReportTable, index: int) -> TableView:
         unit=table.unit,
         common=table_rows.common_text(table),
         source=source,
-        note=table.note,
+        note=" ".join(filter(None, (table.sets, table.note))),
         reason_apart=reason,
         is_beside_published=any(row.published or row.verdict or row.reason for row in table.rows),
         rows=tuple(
@@ -121,7 +119,7 @@ def score_views(group: ReportGroup) -> dict[str, list[dict[str, Any]]]:
             "image_interval": number_text.interval(statistics.image_interval),
             "seeds": seeds(statistics.values),
         }
-        by_place.setdefault(wording.score_place(*score.key.evaluation), []).append(view)
+        by_place.setdefault(data_text.place(group, *score.key.evaluation), []).append(view)
     return by_place
 
 
@@ -152,45 +150,6 @@ def deviation_views(study: Study) -> list[dict[str, str]]:
     ]
 
 
-def dataset_text(dataset: dict[str, Any] | None) -> str:
-    """'lapa, 18,176 / 2,000 / 2,000 images', what is known of their origin, and the digest of their label maps."""
-    if dataset is None:
-        return "data unknown"
-    counts = dataset.get("counts") or {}
-    text = " / ".join(f"{count:,} {split}" for split, count in counts.items())
-    parts = [wording.plain(dataset.get("name")), text, _origin(dataset)]
-    labels = labels_digests(dataset)
-    parts.append(f"label maps {short(labels['all'])}" if labels else "no digest recorded")
-    return ", ".join(part for part in parts if part)
-
-
-def _origin(dataset: dict[str, Any]) -> str:
-    """No more than is checked: counts, and ids where the official ones are known."""
-    if dataset.get("drawn"):
-        return "drawn faces"
-    if dataset.get("name") in BUILDERS and BUILDERS[dataset["name"]].OFFICIAL_COUNTS is None:
-        return "a set of one's own"
-    if not dataset.get("complete"):
-        return "not the complete official set"
-    if dataset.get("official_ids") is False:
-        return "official counts, other ids"
-    if dataset.get("drawn") is None:
-        return "official counts; whether the faces are drawn is not recorded"
-    checked = "official counts and ids" if dataset.get("official_ids") else "official counts"
-    return f"{checked}; whether the pixels are the official ones is not verified"
-
-
-def digest_rows(dataset: dict[str, Any] | None) -> list[tuple[str, str, str]]:
-    """(split, digest of its label maps, digest of its ids), in full; none where they are not recorded."""
-    digest = (dataset or {}).get("digest")
-    if not digest:
-        return []
-    return [
-        (split, labels or number_text.MISSING, digest["ids"][split] or number_text.MISSING)
-        for split, labels in digest["labels"].items()
-    ]
-
-
 def by_value(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
     """(value, runs that have it), for a field in which environments differ."""
     names_by_value: dict[str, list[str]] = {}
@@ -216,7 +175,7 @@ def _row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
         "mean": statistics.t_interval,
         "next run": row.prediction_interval,
         "bootstrap": statistics.bootstrap_interval,
-        "test images": statistics.image_interval,
+        f"{row.key.split or 'test'} images": statistics.image_interval,
     }
     return RowView(
         anchor=anchor,

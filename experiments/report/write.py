@@ -85,7 +85,7 @@ def _rendered(study: Study, galleries: Sequence[Gallery]) -> dict[str, str]:
         stem = names.take(table.identifier, ".csv", ".tex", ".json")
         stems[table.identifier] = stem
         files |= {
-            f"{stem}.csv": render_csv(table),
+            f"{stem}.csv": render_csv(shown_table),
             f"{stem}.tex": render_latex(shown_table),
             f"{stem}.json": _json(as_json(table)),
         }

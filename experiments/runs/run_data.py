@@ -92,9 +92,14 @@ def labels_digests(dataset: dict[str, Any]) -> dict[str, str | None] | None:
 
 
 def is_drawn(config: dict[str, Any], dataset: dict[str, Any]) -> bool:
-    """Whether faces are drawn: by the record of the prepared set, or, in older runs, by the config."""
+    """Whether the faces that were scored are drawn: by the record of their prepared set; in older runs by the config.
+
+    A config that names another set to score on says nothing of it: what it draws is trained on.
+    """
     drawn = dataset.get("drawn")
-    return bool(config["data"].get("synthetic", {}).get("num_train")) if drawn is None else drawn
+    if drawn is not None or config["eval"].get("dataset") is not None:
+        return bool(drawn)
+    return bool(config["data"].get("synthetic", {}).get("num_train"))
 
 
 def short(digest: str | None) -> str:

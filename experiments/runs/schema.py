@@ -109,6 +109,11 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
     _require(_is_digest(environment.get("data_digest")), name, "data_digest is not a digest")
     _require(_is_flag(environment.get("data_drawn")), name, "data_drawn is not true or false")
     _check_sides(environment, name)
+    counts = environment.get("data_counts", {})  # which older runs do not have
+    fits = is_object(counts) and all(is_count(count) for count in counts.values())
+    _require(fits, name, "data_counts is not an object of counts")
+    drawing = environment.get("data_drawing")
+    _require(drawing is None or is_object(drawing), name, "data_drawing is not an object")
     versions = environment.get("versions", {})
     fits = is_object(versions) and all(_is_text_or_none(text) for text in versions.values())
     _require(fits, name, "versions is not an object of texts")

@@ -14,8 +14,11 @@ from fpliif_jax.data.dataset import evaluation_data, load_dataset, load_datasets
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.synthetic_faces import write_dataset
+from fpliif_jax.evaluation.results import table
+from fpliif_jax.experiments import multi_seed
 from fpliif_jax.experiments.runs.run_data import RunData, is_drawn
 from fpliif_jax.experiments.runs.runs import read_runs
+from fpliif_jax.experiments.runs.training_data import training_data
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +54,19 @@ def test_a_run_is_scored_on_the_other_set_and_says_so(
     assert [(one["split"], one["images"]) for one in results["evaluations"]] == [
         ("validation", 6)
     ] * 2
-    assert results["notes"][0] == "scored on celebamask_hq, not on the data of its config, lapa"
+    told = "scored on celebamask_hq, trained on drawn faces in the layout of lapa"
+    assert results["notes"][0] == told
+    # So does each command that shows the scores.
+    assert f"note: {told}" in table(results)
+    assert f"note: {told}" in multi_seed.table([tmp_path])
     assert any(note.startswith("trained on other data") for note in results["notes"])
     assert results["dataset"]["name"] == "celebamask_hq"
     assert results["dataset"]["counts"] == {"train": 2, "validation": 6, "test": 0}
     assert results["dataset"]["drawn"] is False
     environment = json.loads((tmp_path / "environment.json").read_text())
     assert environment["data_drawn"] is True
+    assert environment["data_counts"] == {"train": 13, "validation": 5, "test": 5}
+    assert environment["data_drawing"]["num_train"] == 13
     assert environment["data_fingerprint"] != results["dataset"]["fingerprint"]
     # The truth that was counted is that of the other set, in the classes of the run's own.
     split = load_split(load_dataset(evaluation_data(config)), "validation", (32,))
@@ -70,6 +79,11 @@ def test_a_run_is_scored_on_the_other_set_and_says_so(
     (run,) = read_runs(tmp_path)
     assert run.status == "finished", run.problem
     assert RunData.of(run.config, run.results, run.environment).is_of_other_data
+    training = training_data(run)
+    assert (training.title, training.counts) == (
+        "drawn faces in the layout of lapa",
+        {"train": 13, "validation": 5},
+    )
     run.config["data"]["synthetic"]["num_train"] = 13  # as of a run that drew its faces
     assert not is_drawn(run.config, run.results["dataset"])
 
@@ -94,6 +108,22 @@ def test_both_sets_are_there_before_training_begins(
     assert (trained.metadata.name, scored.metadata.name) == ("lapa", "celebamask_hq")
     config.eval.manual_dir = config.eval.data_dir = str(tmp_path / "nowhere")
     with pytest.raises(DataError, match="nowhere"):
+        _run(config, tmp_path / "run", "train_and_eval")
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_classes_of_the_same_number_are_told_before_training_begins(
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path
+) -> None:
+    """A set of one's own whose eleven classes are in another order."""
+    root = write_dataset("own_data", tmp_path / "own", 2, 2, 1, image_size=48, num_workers=1)
+    classes = root / "classes.txt"
+    names = classes.read_text().split()
+    assert len(names) == 11
+    classes.write_text("\n".join([*names[:-2], names[-1], names[-2]]) + "\n")
+    config.eval.dataset, config.eval.labels = "own_data", None
+    config.eval.manual_dir = str(tmp_path / "own")
+    with pytest.raises(preflight.SettingsError, match="class 9 of lapa is '.*', of own_data '"):
         _run(config, tmp_path / "run", "train_and_eval")
     assert not (tmp_path / "run").exists()
 

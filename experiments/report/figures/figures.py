@@ -3,7 +3,7 @@
 import dataclasses
 
 from fpliif_jax.experiments.comparison.study import Study
-from fpliif_jax.experiments.report import wording
+from fpliif_jax.experiments.report import data_text
 from fpliif_jax.experiments.report.figures.class_bars import class_bars, class_bars_alt
 from fpliif_jax.experiments.report.figures.confusion import confusion, confusion_alt
 from fpliif_jax.experiments.report.figures.curves import curves, curves_alt
@@ -55,6 +55,7 @@ def draw_figures(study: Study, names: FileNames) -> list[Figure]:
             if svg:
                 name = names.take(f"curves-{group.identifier}-{stage.name}", ".svg")
                 about = f"stage {stage.name.replace('_', ' ')}"
+                about = ", ".join(filter(None, (about, data_text.validation_text(group))))
                 alt = curves_alt(group, stage)
                 figures.append(
                     Figure(name, "curves", group.identifier, group.name, about, alt, svg)
@@ -64,13 +65,13 @@ def draw_figures(study: Study, names: FileNames) -> list[Figure]:
         if svg:
             name = names.take(f"classes-{group.identifier}", ".svg")
             alt = class_bars_alt(group)
-            place = wording.score_place(*group.main.evaluation)
+            place = data_text.place(group, *group.main.evaluation)
             figures.append(Figure(name, "classes", group.identifier, group.name, place, alt, svg))
     for group in study.groups:
         svg = confusion(group)
         if svg:
             name = names.take(f"confusion-{group.identifier}", ".svg")
-            place = wording.score_place(*group.confusion.evaluation)
+            place = data_text.place(group, *group.confusion.evaluation)
             alt = confusion_alt(group)
             figures.append(Figure(name, "confusion", group.identifier, group.name, place, alt, svg))
     return figures

@@ -1,7 +1,6 @@
 """Forest plot of a table: published values as lines, seeds as dots, intervals as bars."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -19,6 +18,7 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
     to_svg,
     write_at,
 )
+from fpliif_jax.experiments.report.figures.forest_legend import Legend
 from fpliif_jax.experiments.stats import number_text
 
 _HEAD, _AXIS, _GAP = 30, 46, 12
@@ -68,10 +68,10 @@ def forest(table: ReportTable, margin: float, width: float) -> str | None:
     if not panels:
         return None
     layout = _Layout.of(width)
-    legend_lines = 1 if layout.text_beside else 3
     heights = [_HEAD + len(panel.rows) * layout.row_height + _AXIS for panel in panels]
     with style():
-        figure = new_figure(width, sum(heights) + _GAP + legend_lines * 20)
+        legend = Legend.of(table, width)
+        figure = new_figure(width, sum(heights) + _GAP + legend.height)
         top = 0.0
         for panel, height in zip(panels, heights, strict=True):
             _draw_panel(figure, table, panel, margin, layout, top)
@@ -79,7 +79,7 @@ def forest(table: ReportTable, margin: float, width: float) -> str | None:
         kinds = ["dot", "bar", "thin"]
         kinds += ["line"] if table_rows.has_published(table) else []
         kinds += ["band"] if any(panel.as_differences for panel in panels) else []
-        _draw_legend(figure, layout, top + _GAP, margin, kinds)
+        legend.draw(figure, top + _GAP, margin, kinds)
         return to_svg(figure)
 
 
@@ -93,7 +93,8 @@ def forest_alt(table: ReportTable) -> str:
         if row.verdict is not None:
             text += f", {row.verdict}"
         parts.append(text)
-    return f"Forest plot of {table.title}. " + "; ".join(parts) + "."
+    sets = f"{table.sets} " if table.sets else ""
+    return f"Forest plot of {table.title}. {sets}" + "; ".join(parts) + "."
 
 
 def _panels(table: ReportTable) -> list[_Panel]:
@@ -263,46 +264,3 @@ def _set_ticks(axes: Axes, most: int, signed: bool) -> None:
     decimals = max((len(f"{tick:g}".partition(".")[2]) for tick in ticks), default=0)
     form = number_text.difference if signed else number_text.number
     axes.set_xticks(ticks, ["0" if tick == 0 else form(tick, decimals) for tick in ticks])
-
-
-def _draw_legend(
-    figure: Figure, layout: _Layout, top: float, margin: float, kinds: Sequence[str]
-) -> None:
-    texts = {
-        "dot": "one seed",
-        "bar": "mean, 95 % interval over seeds",
-        "thin": "the same over test images",
-        "line": "published value",
-        "band": f"± {margin:g}: margin",
-    }
-    full_width, full_height = (72 * side for side in figure.get_size_inches())
-    axes = add_axes(figure, 0, 0, full_width, full_height)
-    axes.set_axis_off()
-    axes.set_xlim(0, full_width)
-    axes.set_ylim(full_height, 0)
-    if layout.text_beside:
-        lefts, lines = [0, 88, 326, 534, 684], [0] * 5
-    else:
-        lefts, lines = [0, 0, 0, 215, 215], [0, 1, 2, 0, 2]
-    for (kind, text), left, line in zip(texts.items(), lefts, lines, strict=True):
-        if kind not in kinds:
-            continue
-        middle = top + 10 + 20 * line
-        _draw_key(axes, kind, left, middle)
-        write_at(figure, left + 24, middle, text, 300, size=SMALL, color=COLOURS["muted"])
-
-
-def _draw_key(axes: Axes, kind: str, left: float, middle: float) -> None:
-    ours, published, right = COLOURS["ours"], COLOURS["published"], left + 18
-    centre = left + 9
-    if kind == "dot":
-        axes.plot([centre], [middle], marker="o", markersize=6, color=ours, markeredgewidth=0)
-    elif kind == "bar":
-        axes.plot([left, right], [middle, middle], color=ours, linewidth=6, alpha=0.45)
-        axes.plot([centre, centre], [middle - 5, middle + 5], color=ours, linewidth=1.8)
-    elif kind == "thin":
-        axes.plot([left, right], [middle, middle], color=ours, linewidth=1.2)
-    elif kind == "line":
-        axes.plot([centre, centre], [middle - 7, middle + 7], color=published, linewidth=1.6)
-    else:
-        axes.fill_between([left, right], middle - 6, middle + 6, color=COLOURS["band"], linewidth=0)

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from fpliif_jax.experiments.comparison.study import Study
-from fpliif_jax.experiments.report import glossary, views, wording
+from fpliif_jax.experiments.report import data_text, glossary, views, wording
 from fpliif_jax.experiments.report.figures import figure_svg, icons
 from fpliif_jax.experiments.report.figures.figures import Figure
 from fpliif_jax.experiments.report.figures.gallery import Gallery
@@ -68,6 +68,7 @@ def render_html(
         galleries=galleries,
         deviations=views.deviation_views(study),
         glossary=glossary.terms(study.margin),
+        data_text=data_text,
         views=views,
         wording=wording,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison.study import Study
-from fpliif_jax.experiments.report import glossary, views, wording
+from fpliif_jax.experiments.report import data_text, glossary, views, wording
 from fpliif_jax.experiments.report.figures import icons
 from fpliif_jax.experiments.report.figures.figures import Figure
 from fpliif_jax.experiments.report.plan_view import QuestionView, plan_view
@@ -187,7 +187,7 @@ def _groups(study: Study) -> str:
             [
                 escaped(group.name),
                 escaped(wording.model_name(group.model)),
-                escaped(views.dataset_text(group.dataset)),
+                escaped(data_text.data_text(group)),
                 escaped(wording.settings_text(group)),
                 wording.mean_sd(score.statistics.summary) if score else number_text.MISSING,
                 escaped(wording.metric_name(*score.key.measure)) if score else "",
@@ -201,12 +201,13 @@ def _data(study: Study) -> list[str]:
     """The digests of the data, once for all groups that rest on the same."""
     names: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
     for group in study.groups:
-        names.setdefault(tuple(views.digest_rows(group.dataset)), []).append(group.name)
+        names.setdefault(tuple(data_text.digest_rows(group)), []).append(group.name)
     parts = []
     for rows, groups in names.items():
         if rows:
             parts.append(f"Data of {', '.join(map(escaped, groups))}:")
-            parts.append(_grid(("split", "digest of label maps", "digest of ids"), rows))
+            lines = [[escaped(cell) for cell in row] for row in rows]
+            parts.append(_grid(("split", "digest of label maps", "digest of ids"), lines))
     return ["## Data", *parts] if parts else []
 
 

@@ -51,6 +51,8 @@ def _columns(row: ReportRow, seeds: Sequence[int], tests: Sequence[str]) -> dict
         "label": row.label,
         "system": row.system,
         "group": row.group,
+        "trained_on": row.trained_set,
+        "scored_on": row.scored_set,
         **dict(zip(_PLACE, dataclasses.astuple(row.key), strict=True)),
         **{f"published_{name}": getattr(row.published, name, None) for name in _PUBLISHED},
         **{

@@ -190,6 +190,24 @@ def test_validation_scores_are_not_the_papers(tmp_path: pathlib.Path) -> None:
     assert "validation" in row["reason"]
 
 
+@pytest.mark.parametrize("differs", ["nothing", "label maps", "set"])
+def test_lines_scored_on_other_images_are_not_compared(
+    tmp_path: pathlib.Path, differs: str
+) -> None:
+    variants = {variant.name: variant for variant in table_named("table5").variants}
+    for name, percents in (("lambda=0", [91.6, 91.9, 91.5]), ("lambda=40", NEAR[:3])):
+        maps = "b" if differs == "label maps" and name == "lambda=0" else "a"
+        digests = dict.fromkeys(("train", "validation", "test", "all"), maps * 64)
+        dataset = {"digest": {"ids": digests, "labels": digests}}
+        config = config_of(variants[name])
+        if differs == "set" and name == "lambda=0":
+            config["eval"]["dataset"] = dataset["name"] = "helen"
+        write_seeds(tmp_path / name, config, percents, dataset=dataset)
+    _note(tmp_path, "table5", "paper")
+    compared = _table(_analysed(tmp_path), "table5")["comparisons"]
+    assert len(compared) == (differs == "nothing")
+
+
 def test_lines_of_a_table_are_compared_with_its_baseline(tmp_path: pathlib.Path) -> None:
     table = table_named("table5")
     variants = {variant.name: variant for variant in table.variants}

@@ -7,6 +7,7 @@ import shutil
 import statistics
 from typing import Any
 
+import numpy as np
 import pytest
 import scipy.stats
 from made_runs import config_of, write_run
@@ -154,6 +155,27 @@ def test_variants_may_be_trained_on_other_data_but_not_scored_on_other_label_map
         expected = Answer.INCONCLUSIVE if reason else Answer.AS_EXPECTED
         assert question.answer == expected, question.reason
         assert reason is None or question.reason == reason
+
+
+def test_means_over_other_classes_are_not_compared(tmp_path: pathlib.Path) -> None:
+    content = _CONTENT | {"questions": {"none": _CONTENT["questions"]["none"]}}
+    _write_plan(tmp_path, content)
+    _write_runs(tmp_path)
+    for path in (tmp_path / "none").glob("*/results.json"):
+        results = json.loads(path.read_text())
+        for one in results["evaluations"]:
+            one["class_f1"]["cheek"] = one["class_f1"].pop("hair")
+        path.write_text(json.dumps(results))
+    for path in (tmp_path / "none").glob("*/evaluations/*.npz"):
+        arrays = dict(np.load(path))
+        arrays["class_names"] = np.where(
+            arrays["class_names"] == "hair", "cheek", arrays["class_names"]
+        )
+        np.savez_compressed(path, **arrays)
+    plan, questions, study = _plan(tmp_path)
+    assert (plan.finished, study.incomplete_runs) == (12, [])
+    assert questions["none"].answer == Answer.INCONCLUSIVE
+    assert questions["none"].reason == "the two are scored in other classes"
 
 
 def test_nothing_is_judged_before_all_planned_runs_are_there(tmp_path: pathlib.Path) -> None:

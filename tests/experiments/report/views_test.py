@@ -1,11 +1,12 @@
 """Tests of experiments/report/views.py: each number of a study stands under its own name."""
 
+import dataclasses
 from typing import Any
 
 import pytest
 import report_study
 
-from fpliif_jax.experiments.report import views
+from fpliif_jax.experiments.report import data_text, views
 
 
 @pytest.fixture
@@ -56,7 +57,12 @@ def test_deviations_are_of_all_only_where_there_are_several_groups(study: dict[s
     }
 
 
-def test_digests_of_label_maps_and_of_ids_are_not_exchanged() -> None:
+def test_digests_of_label_maps_and_of_ids_are_not_exchanged(study: dict[str, Any]) -> None:
     digest = {"labels": {"train": "l1", "test": None}, "ids": {"train": "i1", "test": "i2"}}
-    assert views.digest_rows({"digest": digest}) == [("train", "l1", "i1"), ("test", "–", "i2")]
-    assert views.digest_rows({"digest": None}) == views.digest_rows(None) == []
+    group = report_study.as_group(study["groups"][0])
+
+    def rows(dataset: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+        return data_text.digest_rows(dataclasses.replace(group, dataset=dataset))
+
+    assert rows({"digest": digest}) == [("train", "l1", "i1"), ("test", "–", "i2")]
+    assert rows({"digest": None}) == rows(None) == []

@@ -1,0 +1,135 @@
+"""The data of a group of runs as people read it: what was trained on, and what was scored."""
+
+from typing import Any
+
+from fpliif_jax.data.set_names import set_name
+from fpliif_jax.data_builders import BUILDERS
+from fpliif_jax.experiments.comparison.study import ReportGroup
+from fpliif_jax.experiments.report import wording
+from fpliif_jax.experiments.runs.run_data import labels_digests, short
+from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.experiments.runs.training_data import TrainingData
+from fpliif_jax.experiments.stats import number_text
+
+_CLASSES = {"lapa": "in the classes of lapa", "facial_parts": "as facial parts"}
+
+
+def data_text(group: ReportGroup) -> str:
+    """What a group was trained on and scored on.
+
+    'lapa, 18,176 train / 2,000 validation / 2,000 test', what is known of their origin, and the digest of their label
+    maps; or 'trained on …; scored on …', of which set then no more than the splits that were scored is counted.
+    """
+    start = f"; started from {wording.plain(group.start)}" if group.start else ""
+    classes = _CLASSES.get(group.labels, "")
+    if group.trained_on is None:
+        return dataset_text(group.dataset, classes) + start
+    splits = _scored_splits(group)
+    digests = labels_digests(group.dataset)
+    counts = {split: group.dataset["counts"][split] for split in splits}
+    parts = [group.dataset["name"], _counts(counts), classes, _origin(group.dataset)]
+    scored = [
+        f"{split} label maps {short(digests[split])}" for split in splits if digests is not None
+    ]
+    scored = [*filter(None, parts), *(scored or ["no digest recorded"])]
+    trained = _trained_on(group.trained_on) + start
+    return f"{trained}; scored on {', '.join(map(wording.plain, scored))}"
+
+
+def dataset_text(dataset: dict[str, Any] | None, classes: str = "") -> str:
+    """The data of results.json that runs were trained and scored on; `classes` are those that theirs were made."""
+    if dataset is None:
+        return "data unknown"
+    text = _counts(dataset.get("counts") or {})
+    parts = [wording.plain(dataset.get("name")), text, classes, _origin(dataset)]
+    labels = labels_digests(dataset)
+    parts.append(f"label maps {short(labels['all'])}" if labels else "no digest recorded")
+    return ", ".join(part for part in parts if part)
+
+
+def digest_rows(group: ReportGroup) -> list[tuple[str, str, str]]:
+    """(split, digest of its label maps, digest of its ids), in full; none where they are not recorded.
+
+    Of a set that was scored alone the splits that were, and what was trained on before them.
+    """
+    digest = (group.dataset or {}).get("digest") or {"labels": {}, "ids": {}}
+    rows = [
+        (split, labels or number_text.MISSING, digest["ids"][split] or number_text.MISSING)
+        for split, labels in digest["labels"].items()
+    ]
+    if group.trained_on is None:
+        return rows
+    trained = group.trained_on.digest
+    before = [(f"trained on: {group.trained_on.title}", trained, number_text.MISSING)]
+    scored = _scored_splits(group)
+    name = group.dataset["name"]
+    after = [(f"scored: {row[0]} of {name}", *row[1:]) for row in rows if row[0] in scored]
+    return (before if trained else []) + after
+
+
+def place(group: ReportGroup, split: str, checkpoint: str, protocol: str = "") -> str:
+    """As `wording.score_place`; of a set that was scored alone with its name: 'test split of helen, …'."""
+    text = wording.score_place(split, checkpoint, protocol)
+    if group.trained_on is None or not split:
+        return text
+    return text.replace(f"{split} split", f"{split} split of {group.dataset['name']}", 1)
+
+
+def set_titles(group: ReportGroup) -> tuple[str, str]:
+    """What was trained on and what was scored: 'drawn faces in the layout of lapa', 'lapa'; '' for what is unknown."""
+    dataset = group.dataset or {"name": ""}
+    scored = set_name(dataset["name"], dataset.get("drawn"))
+    if group.model == ELSEWHERE:
+        return "", scored
+    trained = scored if group.trained_on is None else group.trained_on.title
+    return (f"{trained}, started from {group.start}" if group.start else trained), scored
+
+
+def validation_text(group: ReportGroup) -> str:
+    """Whose validation split the curves of training are of, where that is not the set that was scored; or ''."""
+    trained = group.trained_on
+    return f"validation on {trained.title}" if trained is not None and trained.name else ""
+
+
+def _scored_splits(group: ReportGroup) -> list[str]:
+    scored = {score.key.split for score in group.scores}
+    return [split for split in group.dataset["counts"] if split in scored]
+
+
+def _trained_on(data: TrainingData) -> str:
+    if data.weights:
+        return f"not trained here: {wording.plain(data.weights)}"
+    text = _counts(data.counts) or "numbers of images not recorded"
+    style = _style(data.drawing) if data.drawn else ""
+    digest = f"label maps {short(data.digest)}" if data.digest else "no digest recorded"
+    return f"trained on {', '.join(filter(None, (wording.plain(data.title), style, text, digest)))}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return " / ".join(f"{count:,} {split}" for split, count in counts.items())
+
+
+def _style(drawing: dict[str, Any] | None) -> str:
+    """'photographic style, without camera and pose': of drawn faces, where it is recorded and not the plain style."""
+    drawing = drawing or {}
+    without = drawing.get("without") or ()
+    left_out = without.split(",") if isinstance(without, str) else without
+    parts = [f"{wording.plain(drawing['style'])} style" if drawing.get("style") else ""]
+    parts.append(f"without {wording.plain(left_out).replace(', ', ' and ')}" if left_out else "")
+    return ", ".join(filter(None, parts))
+
+
+def _origin(dataset: dict[str, Any]) -> str:
+    """No more than is checked: counts, and ids where the official ones are known."""
+    if dataset.get("drawn"):
+        return ", ".join(filter(None, ("drawn faces", _style(dataset.get("drawing")))))
+    if dataset.get("name") in BUILDERS and BUILDERS[dataset["name"]].OFFICIAL_COUNTS is None:
+        return "a set of one's own"
+    if not dataset.get("complete"):
+        return "not the complete official set"
+    if dataset.get("official_ids") is False:
+        return "official counts, other ids"
+    if dataset.get("drawn") is None:
+        return "official counts; whether the faces are drawn is not recorded"
+    checked = "official counts and ids" if dataset.get("official_ids") else "official counts"
+    return f"{checked}; whether the pixels are the official ones is not verified"

@@ -1,0 +1,94 @@
+"""The legend of a forest plot, and under it what the runs were trained on and scored on where that is not the same."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fpliif_jax.experiments.comparison.study import ReportTable
+from fpliif_jax.experiments.report import table_rows
+from fpliif_jax.experiments.report.figures.figure_svg import COLOURS, SMALL, add_axes, write_at
+
+_KEY, _LINE = 20, 16  # pixels of height, of a line of keys and of text
+_NARROW = 600  # pixels; below, the keys take three lines
+
+
+class Legend(NamedTuple):
+    """What stands below the panels of a plot.
+
+    Attributes:
+      width: of the plot, pixels.
+      images: 'test images': of which the thin lines are intervals.
+      lines: of text.
+    """
+
+    width: float
+    images: str
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: ReportTable, width: float) -> "Legend":
+        """Of a table with values."""
+        splits = {row.key.split or "test" for row in table_rows.measured(table.rows)}
+        images = f"{splits.pop()} images" if len(splits) == 1 else "images"
+        lines = textwrap.wrap(table.sets, int(width / (0.55 * SMALL)))
+        return cls(width, images, tuple(lines))
+
+    @property
+    def height(self) -> float:
+        """Pixels."""
+        return (3 if self.width < _NARROW else 1) * _KEY + len(self.lines) * _LINE
+
+    def draw(self, figure: Figure, top: float, margin: float, kinds: Sequence[str]) -> None:
+        """Draws it.
+
+        Args:
+          figure: of the plot.
+          top: pixels from the top of the figure.
+          margin: of equivalence, in points.
+          kinds: which keys the plot needs: 'dot', 'bar', 'thin', 'line', 'band'.
+        """
+        texts = {
+            "dot": "one seed",
+            "bar": "mean, 95 % interval over seeds",
+            "thin": f"the same over {self.images}",
+            "line": "published value",
+            "band": f"± {margin:g}: margin",
+        }
+        full_width, full_height = (72 * side for side in figure.get_size_inches())
+        axes = add_axes(figure, 0, 0, full_width, full_height)
+        axes.set_axis_off()
+        axes.set_xlim(0, full_width)
+        axes.set_ylim(full_height, 0)
+        look = {"size": SMALL, "color": COLOURS["muted"]}
+        if self.width < _NARROW:
+            lefts, lines = [0, 0, 0, 215, 215], [0, 1, 2, 0, 2]
+        else:
+            lefts, lines = [0, 88, 326, 534, 684], [0] * 5
+        for (kind, text), left, line in zip(texts.items(), lefts, lines, strict=True):
+            if kind not in kinds:
+                continue
+            middle = top + 10 + _KEY * line
+            _draw_key(axes, kind, left, middle)
+            write_at(figure, left + 24, middle, text, 300, **look)
+        below = top + self.height - len(self.lines) * _LINE
+        for index, text in enumerate(self.lines):
+            write_at(figure, 0, below + 8 + _LINE * index, text, self.width, **look)
+
+
+def _draw_key(axes: Axes, kind: str, left: float, middle: float) -> None:
+    ours, published, right = COLOURS["ours"], COLOURS["published"], left + 18
+    centre = left + 9
+    if kind == "dot":
+        axes.plot([centre], [middle], marker="o", markersize=6, color=ours, markeredgewidth=0)
+    elif kind == "bar":
+        axes.plot([left, right], [middle, middle], color=ours, linewidth=6, alpha=0.45)
+        axes.plot([centre, centre], [middle - 5, middle + 5], color=ours, linewidth=1.8)
+    elif kind == "thin":
+        axes.plot([left, right], [middle, middle], color=ours, linewidth=1.2)
+    elif kind == "line":
+        axes.plot([centre, centre], [middle - 7, middle + 7], color=published, linewidth=1.6)
+    else:
+        axes.fill_between([left, right], middle - 6, middle + 6, color=COLOURS["band"], linewidth=0)

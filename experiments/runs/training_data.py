@@ -1,0 +1,105 @@
+"""What a run was trained on, where that is not the set that it is scored on: by environment.json, then by config.json.
+
+A run is scored on another set where its config names one (`eval.dataset`), where it was evaluated again on other files,
+and where what is scored are weights that no run trained.
+"""
+
+import dataclasses
+from typing import Any
+
+from fpliif_jax.data.set_names import set_name
+from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.run_data import RunData, is_drawn
+from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.weights import shipped
+
+_GIVEN = "given"  # the checkpoint of weights that are no run's, see `evaluation.evaluate`
+_DRAWING = "data.synthetic."
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """What a run was trained on.
+
+    Attributes:
+      name: of the set; '' of weights that no run trained.
+      drawn: whether its faces are drawn; None where that is not known.
+      counts: images by split, of the splits that training sees; empty where they are not known.
+      drawing: the settings of the drawing, as far as they are known.
+      digest: of the label maps of all its splits; None where it is not recorded.
+      weights: where the weights come from; '' of a run.
+    """
+
+    name: str
+    drawn: bool | None
+    counts: dict[str, int]
+    drawing: dict[str, Any]
+    digest: str | None
+    weights: str = ""
+
+    @property
+    def title(self) -> str:
+        """'drawn faces in the layout of lapa'."""
+        return self.weights or set_name(self.name, self.drawn)
+
+
+def training_data(run: Run) -> TrainingData | None:
+    """What a finished run was trained on; None where that is what it is scored on, or where nothing is known of it."""
+    results, environment = run.results, run.environment or {}
+    if results["model"] == ELSEWHERE:
+        return None
+    if all(one["checkpoint"] == _GIVEN for one in results["evaluations"]):
+        notes = [note for note in results["notes"] if note.startswith("weights ")]
+        of_package = any(note == one.note for note in notes for one in shipped.SHIPPED.values())
+        # All weights of the package are of drawn faces; of others nobody knows.
+        known = of_package or None
+        return TrainingData("", known, {}, {}, None, notes[0] if notes else "weights of elsewhere")
+    data = RunData.of(run.config, results, environment)
+    drawing = drawing_of(run.config)
+    drawn = environment.get("data_drawn")
+    if drawn is None and drawing:
+        drawn = True
+    names_other = results["config"]["eval"].get("dataset") is not None
+    is_same = None not in data.fingerprints and len(set(data.fingerprints)) == 1
+    is_drawn_alone = bool(drawn) and not is_drawn(results["config"], results["dataset"])
+    if not (data.is_of_other_data or is_drawn_alone or (names_other and not is_same)):
+        return None
+    return TrainingData(
+        name=run.config["data"]["name"],
+        drawn=drawn,
+        counts=_counts(run.config, drawing, environment.get("data_counts")),
+        drawing=environment.get("data_drawing") or drawing,
+        digest=environment.get("data_digest"),
+    )
+
+
+def drawing_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the faces that a run draws itself, without those that are not set; empty where it draws none."""
+    synthetic = config["data"].get("synthetic", {})
+    if not synthetic.get("num_train"):
+        return {}
+    known = {name: value for name, value in synthetic.items() if value not in (None, [], ())}
+    if "without" in known:
+        known["without"] = sorted(set(known["without"]))  # the set is the same in any order
+    return known
+
+
+def drawing_fields(config: dict[str, Any]) -> dict[str, Any]:
+    """The same as fields of a flat config; 'data.synthetic.num_train' 0 where a run draws none."""
+    return {
+        f"{_DRAWING}{name}": value
+        for name, value in (drawing_of(config) or {"num_train": 0}).items()
+    }
+
+
+def _counts(
+    config: dict[str, Any], drawing: dict[str, Any], recorded: dict[str, int] | None
+) -> dict[str, int]:
+    """What was recorded; of earlier runs known of faces that they drew themselves, and divided as they are drawn."""
+    if recorded:
+        return {split: recorded[split] for split in ("train", "validation") if split in recorded}
+    data = config["data"]
+    if not drawing or data.get("split", "official") != "official":
+        return {}
+    train = data.get("train_subset") or drawing["num_train"]
+    return {"train": train, "validation": drawing.get("num_val", 0)}
