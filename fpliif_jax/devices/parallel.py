@@ -275,7 +275,12 @@ def replicate(tree: PyTree) -> PyTree:
     copies = jax.tree.map(
         lambda leaf: np.broadcast_to(np.asarray(leaf), (count, *np.shape(leaf))), tree
     )
-    return jax.pmap(lambda leaf: leaf, axis_name=AXIS)(copies)
+    place = jax.pmap(lambda leaf: leaf, axis_name=AXIS)
+    if jax.process_count() > 1:
+        return place(copies)
+    # Placed as `pmap` places one small array: a program of the hundreds of leaves of a state takes a second to compile.
+    # Copied, as what is donated must not lie in the memory of the host tree.
+    return jax.device_put(copies, place(np.zeros(count, np.int8)).sharding, may_alias=False)
 
 
 def unreplicate(tree: PyTree) -> PyTree:

@@ -31,6 +31,18 @@ def test_replicate_and_back_changes_nothing() -> None:
     np.testing.assert_array_equal(back["b"]["c"], tree["b"]["c"])
 
 
+def test_what_is_replicated_lies_where_a_step_leaves_it_and_may_be_donated() -> None:
+    tree = {"a": np.arange(4096, dtype=np.float32)}
+    copies = parallel.replicate(tree)
+    add = parallel.pmap(lambda tree: jax.tree.map(lambda leaf: leaf + 1, tree), donate_argnums=(0,))
+    added = add(copies)
+    assert added["a"].sharding == copies["a"].sharding
+    assert copies["a"].is_deleted()
+    np.testing.assert_array_equal(tree["a"], np.arange(4096))
+    for shard in added["a"].addressable_shards:
+        np.testing.assert_array_equal(shard.data[0], tree["a"] + 1)
+
+
 @pytest.mark.parametrize(
     ("batch_size", "microbatch", "rows"), [(33, 0, 9), (64, 0, 16), (33, 4, 12), (1, 0, 1)]
 )
