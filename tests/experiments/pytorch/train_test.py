@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from tiny_run import tiny_config
 from xla_flags import xla_flags
 
 import fpliif_jax.train_and_evaluate
+from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.configs import stn_icnn_synthetic
 from fpliif_jax.data.dataset import load_dataset
@@ -27,13 +27,12 @@ from fpliif_jax.run_folder.checkpoint import CheckpointError, save
 
 CPU = torch.device("cpu")
 ROOT = pathlib.Path(__file__).parents[3]
+TINY = f"--config={pathlib.Path(__file__).parents[2] / 'tiny_run.py'}"
 
 
-def start(module: str, *arguments: str) -> subprocess.Popen:
-    if not arguments[0].startswith("--config="):
-        arguments = (f"--config={pathlib.Path(__file__).parents[2] / 'tiny_run.py'}", *arguments)
+def start(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-m", "experiments.pytorch.train", TINY, *arguments],
         env={**os.environ, "XLA_FLAGS": xla_flags(), "OMP_NUM_THREADS": "1"},
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -42,9 +41,9 @@ def start(module: str, *arguments: str) -> subprocess.Popen:
     )
 
 
-def train(workdir: pathlib.Path, *arguments: str, module: str = "experiments.pytorch.train") -> str:
+def train(workdir: pathlib.Path, *arguments: str) -> str:
     """Trains to the end and gives what was printed."""
-    child = start(module, f"--workdir={workdir}", *arguments)
+    child = start(f"--workdir={workdir}", *arguments)
     output, errors = child.communicate(timeout=240)
     assert child.returncode == 0, output + errors
     return output
@@ -84,7 +83,8 @@ def test_a_run_leaves_what_a_run_of_jax_leaves(
     whole: pathlib.Path, tmp_path: pathlib.Path, data: list[str]
 ) -> None:
     """And the same numbers, as long as rounding has not grown."""
-    train(tmp_path, *data, module="fpliif_jax.main")
+    config = command_line.config_of([TINY, *data])
+    fpliif_jax.train_and_evaluate.run(config, tmp_path, "train_and_eval", None, Interruption())
     theirs, ours = results(whole), results(tmp_path)
     assert list(theirs) == list(ours)
     assert (theirs["framework"], ours["framework"]) == ("pytorch", "jax")
@@ -139,7 +139,7 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(
     """SIGTERM in the first epoch, then a kill in the second. It keeps the number that it was begun with."""
     log, number_of_parts = tmp_path / "metrics.jsonl", "--config.train.microbatch=0"
     for lines, number, code in ((1, signal.SIGTERM, 0), (2, signal.SIGKILL, -9)):
-        child = start("experiments.pytorch.train", f"--workdir={tmp_path}", *data, number_of_parts)
+        child = start(f"--workdir={tmp_path}", *data, number_of_parts)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and child.poll() is None:
             if log.exists() and len(log.read_text().splitlines()) >= lines:
@@ -171,12 +171,13 @@ def test_another_seed_is_another_run(
 
 
 def test_errors_are_for_the_person(whole: pathlib.Path, data: list[str]) -> None:
-    arguments = ("--config.model.features=4", f"--workdir={whole}", *data)
-    child = start("experiments.pytorch.train", *arguments)
-    _, errors = child.communicate(timeout=240)
-    assert child.returncode == 1
-    assert re.search("error: .*config.model.features was 8 and is now 4", errors), errors
-    assert "Traceback" not in errors
+    config = command_line.config_of([TINY, "--config.model.features=4", *data])
+    with pytest.raises(
+        SystemExit, match="^error: .*config.model.features was 8 and is now 4.*$"
+    ) as ended:
+        arguments = (config, whole, CPU, Interruption())
+        command_line.run("experiments.pytorch.train", train_and_evaluate.run, *arguments)
+    assert len(ended.value.code.splitlines()) == 1
 
 
 def _from_weights() -> ml_collections.ConfigDict:
