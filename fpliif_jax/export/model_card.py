@@ -101,7 +101,7 @@ def text(chosen: ChosenModel) -> str:
     )
     no_results = "No results are recorded."
     if _is_shipped(chosen):
-        no_results = "No results are recorded here: docs/model_card.md of fpliif_jax has them, with where it fails."
+        no_results = "No results are recorded here: the file named above, of fpliif_jax, has them, with where it fails."
     return _CARD.format(
         license="license: apache-2.0\n" if _is_shipped(chosen) else "",
         index=_model_index(results) if results else "",

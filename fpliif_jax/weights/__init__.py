@@ -1,4 +1,4 @@
-"""Trained weights that come with the package, by name; docs/model_card.md says what they can do and what not."""
+"""Trained weights that come with the package, by name; docs/weights.md has the card of each, with what it cannot do."""
 
 from fpliif_jax.commands.lazy_exports import lazy_exports
 

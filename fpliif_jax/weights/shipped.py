@@ -36,6 +36,12 @@ SHIPPED = {
         "drawn_faces",
         "weights 'drawn' of fpliif_jax, trained on 8,000 drawn faces and no photograph (docs/model_card.md)",
     ),
+    "drawn_stn_icnn": Shipped(
+        "6b59322aae46b8b19a450f66c675ededa4316cfb68294afdf288ebc35a884fdd",
+        "drawn_faces_stn_icnn",
+        "weights 'drawn_stn_icnn' of fpliif_jax, trained on 2,400 drawn faces and no photograph "
+        "(docs/model_card_stn_icnn.md)",
+    ),
 }
 NAMES = tuple(SHIPPED)
 DEFAULT = "drawn"  # of commands that need no more than some model

@@ -103,7 +103,10 @@ def test_a_start_from_other_classes_of_the_same_number_is_told_in_one_line(
     "start, message",
     [
         ("weights:drawn", "^weights:drawn does not fit the config: params/decoder/"),
-        ("weights:other", "^there are no weights 'other' in this package; it has drawn$"),
+        (
+            "weights:other",
+            "^there are no weights 'other' in this package; it has drawn, drawn_stn_icnn$",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_are_one_line_before_anything_is_prepared(
