@@ -80,7 +80,9 @@ class Line:
 
     @property
     def labels(self) -> str:
-        """Whose classes those of the scored set were made; '' where they are its own."""
+        """Whose classes those of the scored set were made; '' where they are its own, or where it is of elsewhere."""
+        if self.config["model"]["name"] == ELSEWHERE:
+            return ""
         evaluation = self.config["eval"]
         section = self.config["data"] if evaluation.get("dataset") is None else evaluation
         labels = section.get("labels")
@@ -98,6 +100,8 @@ class Line:
     @property
     def drawing(self) -> dict[str, Any]:
         """The settings of the faces that the runs drew to be trained on, as fields of a flat config."""
+        if self.config["model"]["name"] == ELSEWHERE:  # whose settings are of any form
+            return {}
         return drawing_fields(self._recorded.config)
 
     @property

@@ -60,7 +60,9 @@ def training_data(run: Run) -> TrainingData | None:
     if drawn is None and drawing:
         drawn = True
     names_other = results["config"]["eval"].get("dataset") is not None
-    is_same = None not in data.fingerprints and len(set(data.fingerprints)) == 1
+    is_same = any(
+        one is not None and one == other for one, other in (data.fingerprints, data.digests)
+    )
     is_drawn_alone = bool(drawn) and not is_drawn(results["config"], results["dataset"])
     if not (data.is_of_other_data or is_drawn_alone or (names_other and not is_same)):
         return None

@@ -279,8 +279,9 @@ def replicate(tree: PyTree) -> PyTree:
     if jax.process_count() > 1:
         return place(copies)
     # Placed as `pmap` places one small array: a program of the hundreds of leaves of a state takes a second to compile.
-    # Copied, as what is donated must not lie in the memory of the host tree.
-    return jax.device_put(copies, place(np.zeros(count, np.int8)).sharding, may_alias=False)
+    # Copied first: a CPU device takes an array as it lies, and nothing else may lie in what is donated.
+    own = jax.tree.map(np.array, copies)
+    return jax.device_put(own, place(np.zeros(count, np.int8)).sharding)
 
 
 def unreplicate(tree: PyTree) -> PyTree:

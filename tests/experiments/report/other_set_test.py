@@ -314,3 +314,13 @@ def test_a_set_that_is_scored_alone_counts_by_its_scored_split(tmp_path: pathlib
         f"Not all groups are scored on the same test label maps of celebamask_hq: {_hex('labels photos test')[:16]} "
         f"in drawn and photos; {_hex('others')[:16]} in others."
     )
+
+
+def test_the_same_label_maps_are_no_other_data(tmp_path: pathlib.Path) -> None:
+    """Although the config names the set once more, and its raw files were unpacked anew."""
+    config = config_of(eval__dataset="lapa")
+    told = _environment("photos", data_fingerprint=_hex("unpacked anew"), data_drawn=False)
+    write_seeds(tmp_path, config, NEAR, dataset=_dataset("lapa"), environment=told)
+    (group,) = _study(tmp_path)["groups"]
+    assert "trained_on" not in group
+    assert "trained on other data than scored on" not in group["reasons"]
