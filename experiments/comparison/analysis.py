@@ -121,7 +121,7 @@ def _group(line: Line, lines: Sequence[Line]) -> ReportGroup:
         runs=[_run(run) for run in measured.group.finished],
         main=main,
         scores=scores,
-        class_names=confusion.class_names if confusion else _class_names(line.first),
+        class_names=confusion.class_names if confusion else ["background", *line.class_names],
         confusion=confusion,
         curves=measured.curves(),
         deviations=line.deviations(),
@@ -137,10 +137,6 @@ def _group(line: Line, lines: Sequence[Line]) -> ReportGroup:
 def _deserves_images(key: ScoreKey, main: ScoreKey | None) -> bool:
     """Resampling takes a moment: the classes of the main row, and the means of all others."""
     return key.metric == "mean_f1" or (main is not None and key.evaluation == main.evaluation)
-
-
-def _class_names(run: Run) -> list[str]:
-    return ["background", *run.evaluations[0].class_f1]
 
 
 def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class Line:
     @property
     def class_names(self) -> list[str]:
         """The classes that means are over."""
-        return list(self.measured.results["evaluations"][0]["class_f1"])
+        return list(self.first.evaluations[0].class_f1)
 
     def judged(self, values: Mapping[int, float]) -> list[float]:
         """Of values by seed those that verdicts rest on: runs that were added to a plan later are shown alone."""

@@ -97,8 +97,7 @@ def write_csv(scores: Scores, path: pathlib.Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in dataclasses.fields(GroupScore))
     for score in scores.groups:
-        row = dataclasses.replace(score, absent=score.absent_text)
-        writer.writerow(vars(row).values())
+        writer.writerow((vars(score) | {"absent": score.absent_text}).values())
     with atomic_file.replacing(path) as file:
         file.write(text.getvalue().encode())
 

@@ -10,7 +10,7 @@ from fpliif_jax.experiments.report import data_text, wording
 _FIELDS = tuple(field.name for field in dataclasses.fields(ScoreKey))
 
 
-def with_group_names(study: Study) -> Study:
+def with_groups(study: Study) -> Study:
     """The study with the name and the data of its group in every row."""
     groups = {group.identifier: group for group in study.groups}
 

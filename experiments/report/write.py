@@ -19,7 +19,7 @@ from fpliif_jax.experiments.report.pages.html import render_html
 from fpliif_jax.experiments.report.pages.latex import render_latex
 from fpliif_jax.experiments.report.pages.markdown import render_markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv
-from fpliif_jax.experiments.report.table_rows import with_group_names
+from fpliif_jax.experiments.report.table_rows import with_groups
 from fpliif_jax.experiments.runs.arrays import Examples
 
 _LIST = "report_files.json"
@@ -80,7 +80,7 @@ def _rendered(study: Study, galleries: Sequence[Gallery]) -> dict[str, str]:
     names = FileNames(_OWN_NAMES)
     files = {"report.json": _json(as_json(study))}
     stems = {}
-    shown = with_group_names(study)
+    shown = with_groups(study)
     for table, shown_table in zip(study.tables, shown.tables, strict=True):
         stem = names.take(table.identifier, ".csv", ".tex", ".json")
         stems[table.identifier] = stem

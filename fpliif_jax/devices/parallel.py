@@ -272,16 +272,15 @@ def all_gather(tree: PyTree) -> PyTree:
 def replicate(tree: PyTree) -> PyTree:
     """Puts a copy of a host tree on every local device: leaves [...] -> [local devices, ...]."""
     count = _local_device_count()
+    # In memory of its own: a CPU device takes an array as it lies, and nothing else may lie in what is donated.
     copies = jax.tree.map(
-        lambda leaf: np.broadcast_to(np.asarray(leaf), (count, *np.shape(leaf))), tree
+        lambda leaf: np.array(np.broadcast_to(np.asarray(leaf), (count, *np.shape(leaf)))), tree
     )
     place = jax.pmap(lambda leaf: leaf, axis_name=AXIS)
     if jax.process_count() > 1:
         return place(copies)
     # Placed as `pmap` places one small array: a program of the hundreds of leaves of a state takes a second to compile.
-    # Copied first: a CPU device takes an array as it lies, and nothing else may lie in what is donated.
-    own = jax.tree.map(np.array, copies)
-    return jax.device_put(own, place(np.zeros(count, np.int8)).sharding)
+    return jax.device_put(copies, place(np.zeros(count, np.int8)).sharding)
 
 
 def unreplicate(tree: PyTree) -> PyTree:

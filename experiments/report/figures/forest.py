@@ -18,7 +18,7 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
     to_svg,
     write_at,
 )
-from fpliif_jax.experiments.report.figures.forest_legend import Legend
+from fpliif_jax.experiments.report.figures.forest_legend import STACKED_BELOW, Legend
 from fpliif_jax.experiments.stats import number_text
 
 _HEAD, _AXIS, _GAP = 30, 46, 12
@@ -38,7 +38,7 @@ class _Layout(NamedTuple):
 
     @classmethod
     def of(cls, width: float) -> "_Layout":
-        if width < 600:
+        if width < STACKED_BELOW:
             return cls(width, _SIDE, width - 2 * _SIDE, 64, 48, False)
         return cls(width, 250, width - 250 - 180, 36, 18, True)
 

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.report import table_rows
 from fpliif_jax.experiments.report.figures.figure_svg import COLOURS, SMALL, add_axes, write_at
 
 _KEY, _LINE = 20, 16  # pixels of height, of a line of keys and of text
-_NARROW = 600  # pixels; below, the keys take three lines
+STACKED_BELOW = 600  # pixels; below, the keys take three lines
 
 
 class Legend(NamedTuple):
@@ -39,7 +39,7 @@ class Legend(NamedTuple):
     @property
     def height(self) -> float:
         """Pixels."""
-        return (3 if self.width < _NARROW else 1) * _KEY + len(self.lines) * _LINE
+        return (3 if self.width < STACKED_BELOW else 1) * _KEY + len(self.lines) * _LINE
 
     def draw(self, figure: Figure, top: float, margin: float, kinds: Sequence[str]) -> None:
         """Draws it.
@@ -63,7 +63,7 @@ class Legend(NamedTuple):
         axes.set_xlim(0, full_width)
         axes.set_ylim(full_height, 0)
         look = {"size": SMALL, "color": COLOURS["muted"]}
-        if self.width < _NARROW:
+        if self.width < STACKED_BELOW:
             lefts, lines = [0, 0, 0, 215, 215], [0, 1, 2, 0, 2]
         else:
             lefts, lines = [0, 88, 326, 534, 684], [0] * 5
