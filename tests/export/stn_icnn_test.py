@@ -15,7 +15,7 @@ from blotchy_photos import make_photo
 from needs_onnx import onnx
 from PIL import Image
 
-from fpliif_jax import FaceParser, systems
+from fpliif_jax import FaceParser, systems, weights
 from fpliif_jax.export import float16_storage, network_files, write
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
@@ -177,6 +177,35 @@ def test_a_file_may_be_as_far_from_jax_as_rounding_takes_jax_itself(
     else:
         found = network_files.differences(network, call, "model.onnx")
         assert found.rounding == np.abs(rounded - values.astype(np.float64)).max()
+
+
+def test_rounding_is_that_of_all_examples() -> None:
+    """One that float32 adds to 4096 without any says nothing of the others."""
+    inexact = np.linspace(0, 1, 90, dtype=np.float32).reshape(10, 9)
+    exact = np.round(inexact * 1024) / 1024
+    spec = {"x": jax.ShapeDtypeStruct(inexact.shape, jnp.float32)}
+    network = NetworkFunction(
+        lambda x: [jax.lax.optimization_barrier(x + 4096) - 4096], spec, ("y",), [(exact,)]
+    )
+
+    def call(x: np.ndarray) -> list[np.ndarray]:
+        return [np.asarray(network.call(x)[0]) + np.float32(5e-4)]
+
+    with pytest.raises(ExportError, match="too far"):
+        network_files.differences(network, call, "model.onnx")
+    both = dataclasses.replace(network, examples=[(exact,), (inexact,)])
+    assert 2e-4 < network_files.differences(both, call, "model.onnx").rounding < 2.5e-4
+
+
+@pytest.mark.slow
+def test_the_weights_of_the_package_are_written_as_onnx() -> None:
+    trained = weights.load("drawn_stn_icnn")
+    network = network_of(trained, 6)
+    found = network_files.differences(
+        network, network_files.onnx_call(network_files.onnx_bytes(network, "{}")), "model.onnx"
+    )
+    assert found.positions == 6 * 128**2
+    assert found.differing <= found.positions // 10_000
 
 
 def test_a_damaged_weight_is_noticed(trained: InferenceCheckpoint) -> None:
