@@ -17,6 +17,7 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 QUERIES = 2**15  # pixels answered at once, in whole rows: bounds the memory
+MAX_PIXELS = 179_000_000  # of a label map: as many as Pillow takes of a photo
 
 
 def load(model: pathlib.Path) -> tuple[list[onnxruntime.InferenceSession], dict]:
@@ -48,6 +49,8 @@ def output_size(text: str) -> list[int]:
         size = []
     if len(size) != 2 or min(size) < 1:
         sys.exit(f"error: --output_size={text}: give HEIGHTxWIDTH")
+    if size[0] * size[1] > MAX_PIXELS:
+        sys.exit(f"error: --output_size={text}: more than {MAX_PIXELS} pixels")
     return size
 
 

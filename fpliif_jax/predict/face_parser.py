@@ -217,16 +217,19 @@ class FaceParser:
         batch_size = _checked_batch_size(batch_size)
         choices.check("find", find, find_faces.CHOICES)
         name = one_line(os.fspath(path))
-        with videos.Video(path) as video:
-            frames, shown_size = video.frames(), output_size or video.size
-            results = labelling.label_photos(
-                self._labeller, frames, shown_size, batch_size, find, read=videos.Frame.pixels
-            )
-            with contextlib.closing(results):
-                for frame, parsed in results:
-                    yield frame.seconds, parsed
-            for problem in video.problems:
-                warnings.warn(f"{name}: {problem}", stacklevel=2)
+        try:
+            with videos.Video(path) as video:
+                frames, shown_size = video.frames(), output_size or video.size
+                results = labelling.label_photos(
+                    self._labeller, frames, shown_size, batch_size, find, read=videos.Frame.pixels
+                )
+                with contextlib.closing(results):
+                    for frame, parsed in results:
+                        yield frame.seconds, parsed
+                for problem in video.problems:
+                    warnings.warn(f"{name}: {problem}", stacklevel=2)
+        except videos.VideoError as error:
+            raise videos.VideoError(f"{name}: {error}") from error
 
 
 def _good(

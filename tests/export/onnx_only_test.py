@@ -100,6 +100,7 @@ def test_each_fault_is_blamed_on_what_is_at_fault(
         ("model", "photo.png", "labels.png", "4", "--output_size=4: give HEIGHTxWIDTH"),
         ("missing", "missing", "labels.png", "4x0", "--output_size=4x0: give HEIGHTxWIDTH"),
         ("missing", "missing", "labels.png", "ax4", "--output_size=ax4: give HEIGHTxWIDTH"),
+        ("missing", "missing", "labels.png", "9999999x9999", "--output_size=9999999x9999: more than"),
         ("model", "text.png", "labels.png", "4x4", f"{tmp_path / 'text.png'}: cannot be read: "),
         ("model", "photo.png", "labels.jpg", "4x4", f"{tmp_path / 'labels.jpg'}: must end with .png"),
         ("model", "photo.png", "no/labels.png", "4x4", f"{tmp_path / 'no/labels.png'}: cannot be written: "),

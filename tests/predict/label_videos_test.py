@@ -556,7 +556,7 @@ def test_faces_can_be_found_in_frames(
         assert not frame.labels[24:].any()
     with pytest.raises(FindError):
         next(parsers["stn_icnn"].video(path, find="auto"))
-    with pytest.raises(VideoError, match=r"its name must end with \.mp4"):
+    with pytest.raises(VideoError, match=r"x\.avi: not a video: its name must end with \.mp4"):
         next(parsers["fp_liif"].video(tmp_path / "x.avi"))
 
 
