@@ -221,6 +221,24 @@ def test_classes_can_be_hidden_and_the_picture_is_saved_as_it_is_shown(page: Pag
     assert changed[0] > changed[1] + 0.1 > 0.15
 
 
+def test_nothing_is_cut_off_on_the_screen_of_a_phone(page: Page) -> None:
+    """320 CSS pixels are the narrowest that a page has to fit by WCAG 2.2, 1.4.10."""
+    choose(page, encoded(face(3)))
+    set_size(page, 32)
+    wait_for_labels(page, 32, 32)
+    page.get_by_role("button", name=re.compile("^Compare")).click()
+    expect(page.locator(".pane")).to_have_count(2)
+    for width in (320, 420):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        for element in page.locator("button, input, select, canvas, h1, h2, p, dd").all():
+            if element.is_visible():
+                box = element.bounding_box()
+                assert box and -0.5 <= box["x"] and box["x"] + box["width"] <= width + 0.5, (
+                    element.evaluate("element => element.outerHTML")
+                )
+
+
 def test_what_is_no_photo_is_said_and_the_photo_before_stays(page: Page) -> None:
     choose(page, encoded(face(3)))
     expect(page.locator("#status")).to_contain_text("Labelled in", timeout=SECONDS * 1000)
