@@ -35,7 +35,7 @@ def configs_of(
     configs = {}
     variants = tqdm(table.variants, desc="checking settings", unit="variant", leave=False)
     for variant in variants:
-        config = command_line.config_of((*_arguments(table, variant, scale), *passed_on))
+        config = command_line.config_of(_arguments(table, variant, scale, passed_on))
         preflight.check_settings(config)
         settings = json.dumps(seed_sources.settings_of(config), sort_keys=True)
         text = f"{settings} {variant.then} {variant.needs} {variant.trains}"
@@ -71,7 +71,7 @@ def jobs_of(
     variants = [variant for variant in table.variants if variant.name in names]
     seeds_of = {variant.name: variant.seeds or tuple(seeds) for variant in table.variants}
     jobs = [
-        _measuring_job(variant, workdir, (*_arguments(table, variant, scale), *passed_on))
+        _measuring_job(variant, workdir, _arguments(table, variant, scale, passed_on))
         for variant in variants
         if not variant.trains
     ]
@@ -84,13 +84,19 @@ def jobs_of(
                 raise UserError(
                     f"{variant.name} starts from {variant.needs}, whose seeds lack {seed}; plan it for both"
                 )
-            arguments = (*_arguments(table, variant, scale), *passed_on)
+            arguments = _arguments(table, variant, scale, passed_on)
             jobs.append(_training_job(variant, seed, workdir, arguments))
     return jobs
 
 
-def _arguments(table: Table, variant: Variant, scale: str) -> tuple[str, ...]:
-    return scales.as_arguments(*scales.scaled(variant, scale, table.is_published))
+def _arguments(
+    table: Table, variant: Variant, scale: str, passed_on: Sequence[str]
+) -> tuple[str, ...]:
+    """Those of the variant, but for the fields that `passed_on` sets, and `passed_on`."""
+    planned = scales.as_arguments(*scales.scaled(variant, scale, table.is_published))
+    replaced = {argument.partition("=")[0] for argument in passed_on}
+    kept = (argument for argument in planned if argument.partition("=")[0] not in replaced)
+    return (*kept, *passed_on)
 
 
 def _training_job(

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the report."""
     parser = command_line.CommandParser("experiments.report", __doc__)
-    parser.add_argument("--runs", type=pathlib.Path, required=True, help="folder of the runs")
+    parser.add_argument(
+        "--runs", type=pathlib.Path, required=True, help="folder that holds all runs"
+    )
     parser.add_argument("--output", type=pathlib.Path, required=True, help="folder to write into")
     parser.add_argument(
         "--external",

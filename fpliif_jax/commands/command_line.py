@@ -20,6 +20,7 @@ from ml_collections import config_flags
 
 import fpliif_jax
 from fpliif_jax import configs
+from fpliif_jax.commands import given_once
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
 
@@ -157,7 +158,7 @@ def run(
 
 
 class CommandParser(argparse.ArgumentParser):
-    """An argument parser whose help opens with what the command does."""
+    """An argument parser whose help opens with what the command does, and that takes an option of one value once."""
 
     def __init__(self, command: str, documentation: str) -> None:
         """Makes a parser without options.
@@ -174,6 +175,8 @@ class CommandParser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self._documentation = documentation
+        for action in (None, "store"):
+            self.register("action", action, given_once.StoreOnce)
 
     def format_help(self) -> str:
         """The documentation, then usage and options."""
@@ -295,6 +298,7 @@ def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
     with _exit_with_one_line():
         _define_config_flag(values, command)
         values(command)
+        given_once.refuse_repeated(values)
         return values["config"].value.lock()
 
 
@@ -302,6 +306,7 @@ def parse_flags(argv: list[str]) -> list[str]:
     """Parses absl's flags; a misspelt field or an unreadable config file is one line and exit code 1."""
     with _exit_with_one_line():
         rest = app.parse_flags_with_usage(argv)
+        given_once.refuse_repeated(flags.FLAGS)
         if "config" in flags.FLAGS:
             flags.FLAGS["config"].value.lock()  # a file that could not be loaded says so when used
         return rest

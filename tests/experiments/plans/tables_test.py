@@ -122,6 +122,19 @@ def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
     assert job.steps[0].config["train"]["init_from"] == "D/helen/seed1"
 
 
+def test_a_setting_of_the_command_is_that_of_all_runs_whatever_is_planned() -> None:
+    """Rows are a tuple, whose flag collects: the plan's own would stay beside those that were asked for."""
+    table = tables.table_named("table1")
+    passed_on = ["--config.eval.rows=('32',)", "--config.train.epochs=3"]
+    configs = plan_jobs.configs_of(table, "smoke", passed_on)
+    (config,) = configs.values()
+    assert config.eval.rows == ("32",) and config.train.epochs == 3
+    (job,) = plan_jobs.jobs_of(table, configs, "smoke", [4], pathlib.Path("D"), passed_on)
+    assert job.steps[0].config["eval"]["rows"] == ["32"]
+    *settings, workdir = job.steps[0].arguments
+    assert command_line.config_of(settings).eval.rows == ("32",) and "--workdir" in workdir
+
+
 def test_one_face_is_measured_without_sizes() -> None:
     table = tables.table_named("stn_efficiency")
     jobs = {job.name: job for job in _smoke_jobs(table, [0])}
