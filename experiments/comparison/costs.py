@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
 from fpliif_jax.experiments.plans import scales
+from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Claim, Variant
 from fpliif_jax.experiments.published import PublishedValue, published_values
@@ -19,7 +20,7 @@ from fpliif_jax.experiments.runs.benchmark_results import Results
 from fpliif_jax.experiments.runs.bounded_files import MEBIBYTE, UnreadableError
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
-_LIMIT = MEBIBYTE
+_NO_NUMBER = "the files do not have this number"
 _PAPER_DEVICES = {"fps": "A100", "milliseconds": "1080 Ti"}
 _SPEED_MARGIN = 0.1  # between two programs on one kind of device, clocks and drivers included
 _METRICS = {
@@ -96,7 +97,7 @@ def _rows(root: pathlib.Path, study: Study, variant: Variant) -> list[ReportRow]
 def _row(
     label: str, published: PublishedValue, measured: float | None, problem: str, not_comparable: str
 ) -> ReportRow:
-    verdict, reason = None, problem or "the files do not have this number"
+    verdict, reason = None, problem or _NO_NUMBER
     if measured is not None and not_comparable:
         verdict, reason = Verdict.NOT_COMPARABLE, f"{not_comparable}."
     elif measured is not None and published.metric in _PAPER_DEVICES:
@@ -130,9 +131,10 @@ def speed_verdict(measured: float, published: PublishedValue) -> tuple[Verdict, 
 def _read(
     kind: type[typed_json.Kind], path: pathlib.Path, root: pathlib.Path
 ) -> tuple[typed_json.Kind | None, str]:
-    """The content of a file, or None and the reason."""
+    """The content of a file without its damaged rows, or None, and why a number is missing; '' where that is usual."""
     try:
-        return typed_json.read(kind, path, root, MEBIBYTE), ""
+        content, damaged = typed_json.read_sound_rows(kind, path, root, MEBIBYTE)
+        return content, f"{_NO_NUMBER} but for damaged rows: {shortened(damaged)}" * bool(damaged)
     except FileNotFoundError:
         return None, f"{path.name} is missing"
     except UnreadableError as error:

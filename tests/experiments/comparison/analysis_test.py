@@ -481,12 +481,22 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(
     speed["environment"]["device"] = "cpu"
     (tmp_path / "cost" / "benchmark.json").write_text(json.dumps(speed))
     assert verdicts()["fps", "64"] == "not comparable"
-    del measurements[0]["batch"]
+    del measurements[4]["batch"]
     (tmp_path / "cost" / "benchmark.json").write_text(
-        json.dumps({**HEAD, "measurements": measurements})
+        json.dumps({**HEAD, "measurements": measurements, "ratios": ["fast"]})
     )
+    assert verdicts()["fps", "64"] == "reproduced within margin"
+    assert verdicts()["fps", "96"] is None
+    reasons = {row["reason"] for row in _table(_analysed(tmp_path), "table6-fps")["rows"][1:]}
+    assert reasons == {
+        "the files do not have this number but for damaged rows: benchmark.json: measurements[4] has no 'batch', "
+        "benchmark.json: ratios[0] is not an object"
+    }
+    (tmp_path / "cost" / "cost.json").write_text(json.dumps({**cost, "rows": [3, *rows]}))
+    assert verdicts()["gmacs", "64"] == "reproduced"
+    (tmp_path / "cost" / "benchmark.json").write_text(json.dumps({"measurements": measurements}))
     fps = _table(_analysed(tmp_path), "table6-fps")["rows"]
-    assert {row["reason"] for row in fps} == {"benchmark.json: measurements[0] has no 'batch'"}
+    assert {row["reason"] for row in fps} == {"benchmark.json has no 'config_name'"}
     (tmp_path / "cost" / "cost.json").write_text("[]")
     assert verdicts()["gmacs", "64"] is None
     (tmp_path / "cost" / "benchmark.json").unlink()
