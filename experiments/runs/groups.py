@@ -56,15 +56,17 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     it to the program; and if they were trained in the same framework, trained and evaluated on the same data (by
     fingerprint, by whose left its classes mean, and by digest where both have it) and have as many parameters. A run
     without a digest joins those with one, and an unfinished run the finished ones, where there is only one such
-    group. Broken runs are in no group.
+    group. Weights that no run trained are a group of their own, evaluated under whatever seed. Broken runs are in no
+    group.
     """
     by_config: dict[str, list[Run]] = {}
     for run in runs:
         if run.status != "broken":
             settings = flatten_config(_without_numbers(_without_seeds(run.config)))
             settings = config_fields.without_earlier(settings)
-            # What was planned, and what is judged together, is a study's own.
-            key = json.dumps([str(run.study), settings], sort_keys=True)
+            # What was planned, and what is judged together, is a study's own; weights of elsewhere are no other seed's.
+            given = run.name if run.scores_given_weights else None
+            key = json.dumps([str(run.study), settings, given], sort_keys=True)
             by_config.setdefault(key, []).append(run)
     grouped = []
     for same in itertools.chain.from_iterable(map(_by_numbers, by_config.values())):

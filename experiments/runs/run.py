@@ -10,6 +10,8 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.log_record import LogRecord
 
+_GIVEN = "given"  # the checkpoint of weights that are no run's
+
 
 class RunError(UserError):
     """Files of a run cannot be used; the message names the file and says why."""
@@ -55,6 +57,11 @@ class Run:
     def evaluations(self) -> tuple[Evaluation, ...]:
         """Those of results.json, in their order; none where the run has no results."""
         return tuple(map(Evaluation.of, self.results["evaluations"])) if self.results else ()
+
+    @property
+    def scores_given_weights(self) -> bool:
+        """Whether it scored weights that no run trained (see `evaluation.evaluate`): its seed made none of them."""
+        return bool(self.evaluations) and {one.checkpoint for one in self.evaluations} == {_GIVEN}
 
     @property
     def framework(self) -> str:

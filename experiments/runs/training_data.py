@@ -13,7 +13,6 @@ from fpliif_jax.experiments.runs.run_data import RunData, is_drawn
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.weights import shipped
 
-_GIVEN = "given"  # the checkpoint of weights that are no run's, see `evaluation.evaluate`
 _DRAWING = "data.synthetic."
 
 
@@ -48,7 +47,7 @@ def training_data(run: Run) -> TrainingData | None:
     results, environment = run.results, run.environment or {}
     if results["model"] == ELSEWHERE:
         return None
-    if all(one["checkpoint"] == _GIVEN for one in results["evaluations"]):
+    if run.scores_given_weights:
         notes = [note for note in results["notes"] if note.startswith("weights ")]
         of_package = any(note == one.note for note in notes for one in shipped.SHIPPED.values())
         # All weights of the package are of drawn faces; of others nobody knows.

@@ -244,26 +244,29 @@ def test_photographs_are_not_drawn_because_what_was_trained_on_is(
 # Weights, and what training started from.
 
 
+def _write_given(folder: pathlib.Path, note: str, seed: int = 0) -> None:
+    """An evaluation of weights that no run trained, with what it says of where they are from."""
+    write_run(folder, config_of(seed=seed), {"256": 92.4}, dataset=_dataset("lapa"))
+    results = json.loads((folder / "results.json").read_text())
+    results["evaluations"] = [
+        one | {"checkpoint": "given"}
+        for one in results["evaluations"]
+        if one["checkpoint"] == "best"
+    ]
+    for path in (folder / "evaluations").glob("*-best-*"):
+        path.rename(path.with_name(path.name.replace("best", "given")))
+    (folder / "results.json").write_text(json.dumps(results | {"notes": [note], "train": None}))
+    for left in ("config.json", "environment.json", "metrics.jsonl"):
+        (folder / left).unlink()
+
+
 def test_weights_that_no_run_trained_are_not_called_trained_on_the_data_of_their_config(
     quick: None, tmp_path: pathlib.Path
 ) -> None:
     notes = {"package": shipped.SHIPPED["drawn"].note, "file": "weights of <b>|x (sha256 0123…)"}
     reasons = {}
     for name, note in notes.items():
-        folder = write_run(
-            tmp_path / name / "given", config_of(), {"256": 92.4}, dataset=_dataset("lapa")
-        )
-        results = json.loads((folder / "results.json").read_text())
-        results["evaluations"] = [
-            one | {"checkpoint": "given"}
-            for one in results["evaluations"]
-            if one["checkpoint"] == "best"
-        ]
-        for path in (folder / "evaluations").glob("*-best-*"):
-            path.rename(path.with_name(path.name.replace("best", "given")))
-        (folder / "results.json").write_text(json.dumps(results | {"notes": [note], "train": None}))
-        for left in ("config.json", "environment.json", "metrics.jsonl"):
-            (folder / left).unlink()
+        _write_given(tmp_path / name / "given", note)
         (group,) = _study(tmp_path / name)["groups"]
         reasons[name] = group["reasons"]
         write_report(analyse(tmp_path / name)[0], {}, tmp_path / f"report_{name}")
@@ -273,6 +276,19 @@ def test_weights_that_no_run_trained_are_not_called_trained_on_the_data_of_their
     text = (tmp_path / "report_file" / "report.md").read_text(encoding="utf-8")
     assert "not trained here: weights of &lt;b&gt;\\|x" in text and "<b>" not in text
     assert "|x" not in text.replace("\\|x", "")
+
+
+def test_evaluations_of_given_weights_are_no_seeds_of_one_another(tmp_path: pathlib.Path) -> None:
+    """The seed of their config made none of them, and where it is the same none of them is a copy."""
+    notes = [f"weights of {name}.pth (sha256 {name}…)" for name in "abb"]
+    for index, (note, seed) in enumerate(zip(notes, (0, 0, 1), strict=True)):
+        _write_given(tmp_path / f"given{index}", note, seed)
+    write_seeds(tmp_path / "trained", config_of(), NEAR, dataset=_dataset("lapa"))
+    study = _study(tmp_path)
+    groups = {group["folder"]: group for group in study["groups"]}
+    assert [groups[f"given{index}"]["trained_on"]["weights"] for index in range(3)] == notes
+    assert groups["trained"]["seeds"] == [0, 1, 2] and len(groups) == 4
+    assert not any(group["duplicate_seeds"] for group in groups.values())
 
 
 def test_a_run_that_starts_from_weights_of_drawn_faces_says_so(
