@@ -4,8 +4,8 @@
     python -m fpliif_jax.demo --workdir=runs/synthetic/seed0 --output=demo
 
 The network runs in the page, by onnxruntime-web: a photo never leaves it, and once loaded it works without a network.
-Of FP-LIIF, a slider goes from labels of 32² to those of 1024², by the same weights, and the camera's picture can be
-labelled live; of STN-iCNN, the six windows that it looks into are drawn over the photo.
+The camera's picture is labelled live. Of FP-LIIF, a slider goes from labels of 32² to those of 1024², by the same
+weights; of STN-iCNN, the six windows that it looks into are drawn over the photo.
 
 --output writes a folder for any static web server; a page of an earlier time is replaced, nothing else is. --serve
 shows it on this machine until Ctrl-C, with the headers that let it use several threads. onnxruntime-web is fetched by

@@ -50,17 +50,17 @@ def abilities(chosen: ChosenModel) -> dict[str, Any]:
     """What the page can do: it asks this and nothing else, as the name of a system.
 
     Returns:
-      `can`, of 'sizes' (the networks answer at any size: a slider, two sizes side by side), 'live' (they are quick
-      enough for the camera) and 'windows' (they say where they look); `framing`, 'square' or 'canvas', how the photo
-      is fed to them; `networks`, paths of what is run one after the other, for each of `sides`, the sides of the
-      squares that are fed, the model's first; on a canvas `longest_side` of a photo; `logit_scale`, the factor that
-      the training loss gives logits before the softmax, where there are logits.
+      `can`, of 'sizes' (the networks answer at any size: a slider, two sizes side by side) and 'windows' (they say
+      where they look); `framing`, 'square' or 'canvas', how the photo is fed to them; `networks`, paths of what is
+      run one after the other, for each of `sides`, the sides of the squares that are fed, the model's first; on a
+      canvas `longest_side` of a photo; `logit_scale`, the factor that the training loss gives logits before the
+      softmax, where there are logits.
     """
     config = chosen.trained.config
     system = systems.of(config)
     sides = network_sides(chosen)
     described: dict[str, Any] = {
-        "can": ["sizes", "live"] if _names(chosen) == PARTS else [],
+        "can": ["sizes"] if _names(chosen) == PARTS else [],
         "framing": system.data["framing"],
         "sides": sides,
         "networks": [[_path(name, side) for name in _names(chosen)] for side in sides],

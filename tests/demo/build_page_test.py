@@ -54,7 +54,7 @@ def test_a_page_has_all_that_it_needs_and_nothing_of_this_machine(
     assert [path for pair in described["networks"] for path in pair] == paths
     assert {name for name in described["bytes"] if name.endswith(".onnx")} == set(paths)
     assert all(described["bytes"][name] == (folder / name).stat().st_size for name in paths)
-    assert (described["can"], described["framing"]) == (["sizes", "live"], "square")
+    assert (described["can"], described["framing"]) == (["sizes"], "square")
     assert "config" not in described
     assert described["description"].startswith(
         "a run, trained on drawn faces in the layout of lapa; best checkpoint, step "

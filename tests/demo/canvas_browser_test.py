@@ -1,5 +1,6 @@
 """The page of a network that answers on its canvas, in a browser: labels are Python's, and its windows are shown."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -110,13 +111,67 @@ def test_probabilities_at_the_pointer_are_python_s(page: sync_api.Page, parser: 
     assert abs(told - 100 * probabilities[first]) <= 0.6
 
 
-def test_a_photo_of_the_camera_is_labelled_when_it_is_frozen(page: sync_api.Page) -> None:
+def film(page: sync_api.Page) -> None:
+    """Turns the camera on, and keeps its stream as `stream`."""
+    page.evaluate("""() => {
+      const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+      devices.getUserMedia = async (wanted) => (window.stream = await ask(wanted));
+    }""")
     page.click("[data-do=camera] >> visible=true")
-    picture = page.locator(".pane canvas").first
-    expect(picture).to_have_accessible_name("Picture of the camera", timeout=SECONDS * 1000)
+    live = page.locator(".pane canvas").first
+    expect(live).to_have_accessible_name("Live picture with its labels", timeout=SECONDS * 1000)
+
+
+def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
+    page: sync_api.Page, parser: FaceParser
+) -> None:
+    film(page)
+    rate = re.compile(r"^\d+\.\d frames/s$")
+    expect(page.locator("#fps")).to_have_text(rate, timeout=SECONDS * 1000)
+    expect(page.locator(".pane .ms").first).to_have_text(rate)
+    expect(page.locator("#encoder-size")).to_have_text("sees 48 × 36")
+    expect(page.locator(".size").first).to_have_text("48 × 36")
+    runs = page.locator("#ms-encoder")
+    before = runs.get_attribute("data-runs")
+    expect(runs).not_to_have_attribute("data-runs", before, timeout=SECONDS * 1000)
+    expect(page.locator("#legend small").first).to_contain_text("%")  # of labels that are there
     for save in page.locator("[data-do^=save]").all():
         expect(save).to_be_hidden()
     page.click("[data-do=freeze]")
-    expect(page.locator("#status")).to_contain_text("Labelled in 48 × 36", timeout=SECONDS * 1000)
+    wait_for_labels(page, 48, 36)
+    expect(page.locator("#encoder-size")).to_have_text("once a photo")
+    expect(page.locator("#fps")).to_be_hidden()
+    expect(page.locator(".pane .ms").first).to_have_text("")
+    _, labels = saved(page, "save-labels")
+    page.get_by_role("button", name="none", exact=True).click()
+    page.get_by_label("Windows of the parts").uncheck()
+    _, frame = saved(page, "save-overlay")
+    expected = parser(frame.convert("RGB"), size=(36, 48)).labels
+    assert (np.asarray(labels) == expected).mean() >= ENOUGH
+
+
+def test_live_video_gives_way_to_a_photo_and_goes_on_after_it(page: sync_api.Page) -> None:
+    is_off = "stream.getTracks()[0].readyState === 'ended'"
+    film(page)
+    assert not page.evaluate(is_off)
+    choose(page, encoded(Image.fromarray(make_photo(40, 31))))
+    wait_for_labels(page, 31, 40)
+    assert page.evaluate(is_off)
+    expect(page.locator("[data-do=freeze]")).to_be_hidden()
+    film(page)
+    choose(page, b"no photo", "notes.txt")
+    expect(page.get_by_role("alert")).to_contain_text("is no photo")
+    wait_for_labels(page, 48, 36)  # of the last frame: the camera is off for a photo that is none
+    _, labels = saved(page, "save-labels")
+    assert labels.size == (48, 36)
+
+
+def test_the_last_frame_of_a_camera_that_is_lost_is_labelled_as_a_photo(
+    page: sync_api.Page,
+) -> None:
+    film(page)
+    page.evaluate("stream.getTracks()[0].dispatchEvent(new Event('ended'))")
+    expect(page.get_by_role("alert")).to_contain_text("The camera is gone")
+    wait_for_labels(page, 48, 36)
     _, labels = saved(page, "save-labels")
     assert labels.size == (48, 36)

@@ -207,7 +207,7 @@ const film = (count, machine, asked) => {
     const { side, step } = pace.next(640, 480, asked);
     const { rows, columns } = labelSize(640, 480, longestSide(step));
     const { overhead, perArea, perPixel } = machine(side, frame);
-    const times = { overhead, encoder: perArea * side ** 2, decoder: perPixel * rows * columns };
+    const times = { waiting: 0, overhead, encoder: perArea * side ** 2, decoder: perPixel * rows * columns };
     pace.measured(times, side, rows * columns);
     const ms = times.overhead + times.encoder + times.decoder;
     frames.push({ side, longest: longestSide(step), ms, perSecond: pace.perSecond });
@@ -369,7 +369,10 @@ _CAMERA = """
 const questions = [], tracks = [];
 const getUserMedia = () => new Promise((resolve, reject) => questions.push({ resolve, reject }));
 Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: { getUserMedia } } });
-const page = { createElement: () => ({ play: async () => {} }), hidden: false };
+let pictures = 0; // a camera has another one whenever it is asked, unless a test says when
+const video = { play: async () => {} };
+Object.defineProperty(video, 'currentTime', { get: () => pictures++, configurable: true });
+const page = { createElement: () => video, hidden: false };
 globalThis.document = Object.assign(new EventTarget(), page);
 let running = 0, bitmaps = 0;
 const stream = () => {
@@ -380,14 +383,14 @@ const stream = () => {
 globalThis.createImageBitmap = async () => (bitmaps++, { width: 64, height: 48, close: () => bitmaps-- });
 globalThis.requestAnimationFrame = (next) => setTimeout(next, 1);
 globalThis.OffscreenCanvas = class {
-  constructor(side) {
-    const getImageData = () => ({ data: new Uint8Array(side * side * 4) });
+  constructor(columns, rows) {
+    const getImageData = () => ({ data: new Uint8Array(rows * columns * 4) });
     this.getContext = () => ({ drawImage: () => {}, getImageData });
   }
 };
 const { Camera } = await import('./camera.js');
 const moment = () => new Promise((resolve) => setTimeout(resolve, 30));
-const size = () => ({ side: 8, rows: 3, columns: 4 });
+const size = () => ({ seen: { rows: 8, columns: 8 }, rows: 3, columns: 4 });
 """
 
 
@@ -407,7 +410,7 @@ def test_a_camera_is_asked_for_once_and_one_that_comes_too_late_is_turned_off(
     await camera.stop(); // a photo was chosen meanwhile
     const second = start('second');
     questions[1].resolve(stream());
-    await moment();
+    for (let tries = 0; !frames && tries < 100; tries++) await moment();
     questions[0].resolve(stream()); // permission comes, too late
     await first;
     const whileSecond = { isOn: camera.isOn, running, frames: frames > 0 };
@@ -445,7 +448,7 @@ def test_frames_that_made_networks_and_those_of_a_hidden_page_do_not_count(
       return { isFirst, ms: { encoder: 10, decoder: 10 } };
     } };
     const rates = [], overheads = [];
-    const sizeOf = (width, height, pace) => (overheads.push(...pace.frames.map(({ overhead }) => overhead)), size());
+    const sizeOf = (frame, pace) => (overheads.push(...pace.frames.map(({ overhead }) => overhead)), size());
     const camera = new Camera(engine, sizeOf, (frame, perSecond) => rates.push(perSecond) === 12 && camera.stop());
     const started = camera.start(() => {});
     questions[0].resolve(stream());
@@ -454,6 +457,56 @@ def test_frames_that_made_networks_and_those_of_a_hidden_page_do_not_count(
     """
     printed = run_modules(tmp_path, _CAMERA + program)
     assert printed == {"rates": [None] + 12 * [25], "overheads": [20]}
+
+
+def test_a_picture_of_the_camera_is_labelled_once_and_the_time_between_two_is_not_the_machine_s(
+    tmp_path: pathlib.Path,
+) -> None:
+    """A camera with a picture every 100 ms, before a machine that takes 35, of which the networks 20."""
+    program = """
+    let clock = 0;
+    performance.now = () => clock;
+    Object.defineProperty(video, 'currentTime', { get: () => Math.floor(clock / 100) });
+    globalThis.requestAnimationFrame = (next) => setTimeout(() => ((clock += 5), next()), 1);
+    const engine = { frame: async () => ((clock += 30), { ms: { encoder: 10, decoder: 10 } }), model: { sides: [8] } };
+    const shown = [], overheads = new Set();
+    let intervals;
+    const sizeOf = (frame, pace) => {
+      for (const { overhead } of pace.frames) overheads.add(overhead);
+      intervals = pace.intervals;
+      return size();
+    };
+    const camera = new Camera(engine, sizeOf, () => shown.push(clock) === 5 && camera.stop());
+    const started = camera.start(() => {});
+    questions[0].resolve(stream());
+    await started;
+    console.log(JSON.stringify({ shown, intervals, overheads: [...overheads] }));
+    """
+    printed = run_modules(tmp_path, _CAMERA + program)
+    assert printed["shown"] == [35, 135, 235, 335, 435]  # at once, and not when the next one comes
+    assert printed["intervals"] == [35, 100, 100, 100]
+    assert printed["overheads"] == [15]
+
+
+def test_live_video_can_be_stopped_while_the_camera_has_no_other_picture(
+    tmp_path: pathlib.Path,
+) -> None:
+    program = """
+    let frames = 0, shown = 0;
+    Object.defineProperty(video, 'currentTime', { get: () => 1 });
+    const engine = { frame: async () => (frames++, { ms: { encoder: 1, decoder: 1 } }), model: { sides: [8] } };
+    const camera = new Camera(engine, size, ({ bitmap }) => (shown++, bitmap.close()));
+    const started = camera.start(() => {});
+    questions[0].resolve(stream());
+    for (let tries = 0; !shown && tries < 100; tries++) await moment();
+    await moment();
+    const late = new Promise((resolve) => setTimeout(resolve, 2000, 'goes on'));
+    const end = await Promise.race([camera.stop().then(() => started).then(() => 'stopped'), late]);
+    console.log(JSON.stringify({ frames, shown, end, running, bitmaps }));
+    process.exit();
+    """
+    printed = run_modules(tmp_path, _CAMERA + program)
+    assert printed == {"frames": 1, "shown": 1, "end": "stopped", "running": 0, "bitmaps": 0}
 
 
 def test_a_camera_that_is_lost_is_said_and_no_bitmap_stays_open(tmp_path: pathlib.Path) -> None:
@@ -519,7 +572,9 @@ def test_networks_that_could_not_be_made_are_made_the_next_time(tmp_path: pathli
     const networks = [['e8', 'd8'], ['e4', 'd4']];
     const model = { framing: 'square', sides: [8, 4], networks, image_size: 8, class_names: ['a', 'b'], bytes: {} };
     const questions = [{ action: 'load', device: 'cpu', model }];
-    for (const side of [8, 4, 4, 4]) questions.push({ action: 'frame', square: [], side, rows: 3, columns: 4 });
+    for (const side of [8, 4, 4, 4]) {
+      questions.push({ action: 'frame', pixels: [], seen: { rows: side, columns: side }, rows: 3, columns: 4 });
+    }
     for (const data of questions) await self.onmessage({ data });
     console.log(JSON.stringify(answers));
     process.exit(); // its channel is open

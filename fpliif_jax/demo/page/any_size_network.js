@@ -42,22 +42,34 @@ export class AnySizeNetwork {
     return pair;
   }
 
+  /** Makes what frames of a size need; whether it was not there yet. @param {import('./sizes.js').Size} seen a square */
+  async prepareFrames({ rows: side }) {
+    const isNew = !this.pairs.has(side);
+    await this.pair(side);
+    return isNew;
+  }
+
   /** Looks at a photo; answers are about it from then on. @param {ImageBitmap} bitmap */
   async look(bitmap) {
     const { image_size: side, bicubic } = this.model;
     const start = performance.now();
     const square = photoPixels(bitmap, side, side, bicubic);
     const read = performance.now();
-    await this.encode(square, side);
-    return { windows: [], ms: { photo: read - start, encoder: performance.now() - read } };
+    const windows = await this.encode(square, { rows: side, columns: side });
+    return { windows, ms: { photo: read - start, encoder: performance.now() - read } };
   }
 
-  /** As `look`, of what has been read. @param {Uint8Array} square [side, side, 3] @param {number} side */
-  async encode(square, side) {
+  /**
+   * As `look`, of what has been read.
+   * @param {Uint8Array} square [side, side, 3] @param {import('./sizes.js').Size} size
+   * @returns {Promise<import('./windows.js').Window[]>} none
+   */
+  async encode(square, { rows: side }) {
     const { encoder, decoder } = await this.pair(side);
     this.runs++;
     const latent = await this.runtime.run(encoder, { photo: this.runtime.tensor('uint8', square, [side, side, 3]) });
     this.seen = { latent, decoder };
+    return [];
   }
 
   /**

@@ -14,13 +14,13 @@ const LOST = 'The camera is gone: it was unplugged, or the browser is not allowe
 /** @param {MediaStream} stream */
 const turnOff = (stream) => stream.getTracks().forEach((track) => track.stop());
 
-/** @typedef {{side: number, rows: number, columns: number}} FrameSize of the network's square, and of the label map */
-/** @typedef {FrameSize & {bitmap: ImageBitmap, labels: Uint8Array, ms: any, runs: number}} Frame */
+/** @typedef {import('./size_choice.js').FrameSize} FrameSize */
+/** @typedef {FrameSize & {bitmap: ImageBitmap, labels: Uint8Array, windows: import('./windows.js').Window[], ms: any, runs: number}} Frame */
 
 export class Camera {
   /**
    * @param {import('./engine.js').Engine} engine
-   * @param {((width: number, height: number, pace: Pace) => FrameSize) | undefined} sizeOf a frame that is labelled; without, none is
+   * @param {(frame: ImageBitmap, pace: Pace) => FrameSize} sizeOf
    * @param {(frame: Frame, perSecond: number | undefined) => void} onFrame
    */
   constructor(engine, sizeOf, onFrame) {
@@ -83,20 +83,11 @@ export class Camera {
     }
     if (this.attempt !== attempt) return;
     onStart();
-    const run = this.sizeOf ? this.#run(attempt) : this.#show(attempt);
-    this.loop = run.finally(() => this.attempt === attempt && this.#end());
+    this.loop = this.#run(attempt).finally(() => this.attempt === attempt && this.#end());
     await this.loop;
   }
 
-  /** Shows frames as they come, without labels. @param {object} attempt */
-  async #show(attempt) {
-    while (this.attempt === attempt) {
-      this.onFrame(/** @type {any} */ ({ bitmap: await createImageBitmap(this.video) }), undefined);
-      await new Promise(requestAnimationFrame);
-    }
-  }
-
-  /** Shows frames with their labels. @param {object} attempt */
+  /** Shows frames with their labels, each once; those that come while one is being labelled are left out. @param {object} attempt */
   async #run(attempt) {
     const pace = new Pace(this.engine.model.sides);
     /** @type {ImageBitmap | undefined} of the frame that is being labelled */
@@ -110,23 +101,29 @@ export class Camera {
     };
     this.wasHidden = document.hidden;
     try {
-      for (let last = performance.now(); this.attempt === attempt; ) {
+      for (let last = performance.now(), taken = -1; ; ) {
+        if (this.video.currentTime === taken) show(); // there is time for it
+        const before = performance.now();
+        while (this.attempt === attempt && this.video.currentTime === taken) await new Promise(requestAnimationFrame);
+        if (this.attempt !== attempt) break;
+        const waiting = performance.now() - before;
+        taken = this.video.currentTime;
         bitmap = await createImageBitmap(this.video);
-        const size = /** @type {any} */ (this).sizeOf(bitmap.width, bitmap.height, pace);
+        const size = this.sizeOf(bitmap, pace);
         // Resized here: the thread that computes would have to wait for this one, which draws, at every canvas.
         const start = performance.now();
-        const square = frameInput(bitmap, size.side);
+        const pixels = frameInput(bitmap, size.seen);
         const photo = performance.now() - start;
-        const next = this.engine.frame(square, size);
+        const next = this.engine.frame(pixels, size);
         show(); // while the next one is being labelled
         const [answer] = await Promise.all([next, new Promise(requestAnimationFrame)]);
         ready = { ...answer, ...size, bitmap, ms: { photo, ...answer.ms } };
         bitmap = undefined;
         const now = performance.now();
         const { encoder, decoder } = answer.ms;
-        const times = { overhead: now - last - encoder - decoder, encoder, decoder };
+        const times = { waiting, overhead: now - last - waiting - encoder - decoder, encoder, decoder };
         // Networks are made once, and a page that is hidden draws nothing: neither tells what the next frame takes.
-        if (!answer.isFirst && !this.wasHidden) pace.measured(times, size.side, size.rows * size.columns);
+        if (!answer.isFirst && !this.wasHidden) pace.measured(times, size.seen.rows, size.rows * size.columns);
         this.wasHidden = document.hidden;
         last = now;
       }

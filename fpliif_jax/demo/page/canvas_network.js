@@ -23,19 +23,34 @@ export class CanvasNetwork {
     this.file = new Uint8Array(); // it takes memory
   }
 
+  /** There is one network for all frames. */
+  async prepareFrames() {
+    return false;
+  }
+
   /** Looks at a photo; answers are about it from then on. @param {ImageBitmap} bitmap */
   async look(bitmap) {
-    const { image_size: side, longest_side: longest, bicubic } = this.model;
     const start = performance.now();
-    const size = canvasSize(bitmap.width, bitmap.height, longest);
+    const size = canvasSize(bitmap.width, bitmap.height, this.model.longest_side);
+    const pixels = photoPixels(bitmap, size.rows, size.columns, this.model.bicubic);
+    const read = performance.now();
+    const windows = await this.encode(pixels, size);
+    return { windows, ms: { photo: read - start, encoder: performance.now() - read } };
+  }
+
+  /**
+   * As `look`, of what has been read.
+   * @param {Uint8Array} pixels [rows, columns, 3] @param {import('./sizes.js').Size} size
+   * @returns {Promise<import('./windows.js').Window[]>}
+   */
+  async encode(pixels, size) {
     const { rows, columns } = size;
+    const side = this.model.image_size;
     const [top, left] = [rows, columns].map((length) => Math.floor((side - length) / 2));
-    const pixels = photoPixels(bitmap, rows, columns, bicubic);
     const canvas = new Uint8Array(side * side * 3);
     for (let row = 0; row < rows; row++) {
       canvas.set(pixels.subarray(row * columns * 3, (row + 1) * columns * 3), ((top + row) * side + left) * 3);
     }
-    const read = performance.now();
     this.runs++;
     const { probabilities, windows } = await this.runtime.run(this.session, {
       canvas: this.runtime.tensor('uint8', canvas, [side, side, 3]),
@@ -48,8 +63,7 @@ export class CanvasNetwork {
       this.values.set(probabilities.data.subarray(from, from + line), row * line);
     }
     this.size = size;
-    const ms = { photo: read - start, encoder: performance.now() - read };
-    return { windows: windowsOf(windows.data, side, size, this.model), ms };
+    return windowsOf(windows.data, side, size, this.model);
   }
 
   /**

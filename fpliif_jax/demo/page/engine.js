@@ -52,11 +52,11 @@ export class Engine {
   }
 
   /**
-   * @param {Uint8Array} square [side, side, 3]
-   * @param {{side: number, rows: number, columns: number}} size of it, and of the label map
+   * @param {Uint8Array} pixels [rows, columns, 3] of what the network sees
+   * @param {import('./size_choice.js').FrameSize} size of it, and of the label map
    */
-  frame(square, size) {
-    return this.#ask({ action: 'frame', square, ...size }, [square.buffer]);
+  frame(pixels, size) {
+    return this.#ask({ action: 'frame', pixels, ...size }, [pixels.buffer]);
   }
 
   /** @param {object} question @param {Transferable[]} transferred @param {Function} [onProgress] @returns {Promise<any>} */

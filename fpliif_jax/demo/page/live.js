@@ -1,16 +1,7 @@
 // What the page shows while the camera is on.
 
 import { find } from './dom.js';
-import { labelSize, longestSide, sizeText } from './sizes.js';
-
-/**
- * @param {number} width @param {number} height @param {import('./pace.js').Pace} pace
- * @param {number} [asked] step of the slider that a person chose
- */
-export function liveSize(width, height, pace, asked) {
-  const { side, step } = pace.next(width, height, asked);
-  return { side, ...labelSize(width, height, longestSide(step)) };
-}
+import { sizeText } from './sizes.js';
 
 /** @param {boolean} isLive @param {import('./pane.js').Look} look */
 export function setLive(isLive, look) {
@@ -22,9 +13,9 @@ export function setLive(isLive, look) {
 }
 
 /** @param {import('./camera.js').Frame} frame @param {number | undefined} perSecond @returns {string} the pace */
-export function sayPace({ side }, perSecond) {
+export function sayPace({ seen }, perSecond) {
   const pace = `${perSecond?.toFixed(1) ?? '–'} frames/s`;
-  find('encoder-size').textContent = `sees ${sizeText(side, side)}`;
+  find('encoder-size').textContent = `sees ${sizeText(seen.rows, seen.columns)}`;
   find('fps').textContent = pace;
   find('fps-row').hidden = false;
   return pace;

@@ -8,7 +8,7 @@ import { takePhotos } from './incoming.js';
 import { introduce } from './introduction.js';
 import { shares } from './labels.js';
 import { Legend, percent, spoken } from './legend.js';
-import { liveSize, sayPace, setLive } from './live.js';
+import { sayPace, setLive } from './live.js';
 import { firstStep, onProgress } from './loading.js';
 import { letLook } from './look.js';
 import { complain, forgive, say } from './messages.js';
@@ -148,7 +148,7 @@ function build() {
   letPoint(panes, new Readout(find('readout'), model, engine));
   introduce(model, faces, choose);
   letLook(look, panes);
-  camera = new Camera(engine, can('live') ? sizeOf : undefined, showFrame);
+  camera = new Camera(engine, (frame, pace) => panes[0].sizing.ofFrame(frame, pace, isSized), showFrame);
 }
 
 // ---------------------------------------------------------------------------------------------- photos
@@ -180,8 +180,7 @@ async function choose(file) {
 /** @param {any} answer what the network says of a photo, or a frame that it has not seen */
 function showPhoto({ bitmap, windows, ms, runs }) {
   const old = panes[0].photo;
-  const live = can('live') ? 'Live picture with its labels' : 'Picture of the camera';
-  const name = camera.isOn ? live : 'Photo, not labelled yet';
+  const name = camera.isOn ? 'Live picture with its labels' : 'Photo, not labelled yet';
   for (const pane of panes) {
     pane.setPhoto(bitmap, windows);
     pane.canvas.setAttribute('aria-label', name);
@@ -250,16 +249,12 @@ function describe(pane) {
 
 /** @param {import('./camera.js').Frame} frame @param {number | undefined} perSecond */
 function showFrame(frame, perSecond) {
-  if (can('live') && !isSized) panes[0].step = stepOf(Math.max(frame.rows, frame.columns));
+  if (!isSized) panes[0].step = stepOf(Math.max(frame.rows, frame.columns));
   showPhoto(frame);
   seen = undefined; // as a photo
-  if (!can('live')) return panes[0].repaint();
   showLabels(panes[0], frame, frame.ms.decoder);
-  panes[0].ms.textContent += ` · ${sayPace(frame, perSecond)}`;
+  panes[0].ms.textContent = [panes[0].ms.textContent, sayPace(frame, perSecond)].filter(Boolean).join(' · ');
 }
-
-const sizeOf = (/** @type {number} */ width, /** @type {number} */ height, /** @type {import('./pace.js').Pace} */ pace) =>
-  liveSize(width, height, pace, isSized ? panes[0].sizing.step : undefined);
 
 async function film() {
   if (work.dataset.state === 'failed') return complain(new PhotoError(NOT_LOADED));
@@ -271,7 +266,8 @@ async function film() {
       compare(false);
       isSized = false;
       setLive(true, look);
-      say(can('live') ? 'Live: the sizes follow what this machine can do.' : 'The camera is on: a frame that is frozen is labelled.');
+      const follows = can('sizes') ? 'the sizes follow' : 'the number of frames follows';
+      say(`Live: ${follows} what this machine can do.`);
       stem = 'camera';
     });
   } catch (error) {

@@ -11,7 +11,7 @@ const WINDOW = 5; // frames: two that a busy machine holds up change nothing
 const COUNTED = 20; // frames that the frame rate is the mean of
 const [LEAST_PATIENCE, MOST_PATIENCE] = [10, 320]; // frames
 
-/** @typedef {{overhead: number, encoder: number, decoder: number}} Times ms of a frame */
+/** @typedef {{waiting: number, overhead: number, encoder: number, decoder: number}} Times ms of a frame */
 
 /** @param {number[]} values */
 function median(values) {
@@ -35,12 +35,12 @@ export class Pace {
   }
 
   /**
-   * @param {Times} times `overhead` is all that neither network takes
+   * @param {Times} times `waiting` is for the camera, `overhead` all else that neither network takes
    * @param {number} side of the square @param {number} pixels of the label map
    */
-  measured({ overhead, encoder, decoder }, side, pixels) {
+  measured({ waiting, overhead, encoder, decoder }, side, pixels) {
     this.frames = [...this.frames, { overhead, perArea: encoder / side ** 2, perPixel: decoder / pixels }].slice(-WINDOW);
-    this.intervals = [...this.intervals, overhead + encoder + decoder].slice(-COUNTED);
+    this.intervals = [...this.intervals, waiting + overhead + encoder + decoder].slice(-COUNTED);
   }
 
   /** Frames a second, of the last ones; undefined before the first. @returns {number | undefined} */

@@ -6,7 +6,7 @@ import { sizeChoice } from './size_choice.js';
 import { sizeText } from './sizes.js';
 import { drawWindows } from './windows.js';
 
-/** @typedef {{rows: number, columns: number}} Size */
+/** @typedef {import('./sizes.js').Size} Size */
 /** @typedef {{opacity: number, outlines: boolean, windows: boolean, hidden: Set<number>, smoothing: ImageSmoothingQuality}} Look */
 /** @typedef {{row: number, column: number}} Cell */
 

@@ -54,13 +54,13 @@ export function photoPixels(bitmap, toRows, toColumns, filter) {
 
 /**
  * A frame of the camera as the network takes it: resized by the browser, which is quick and nearly Pillow's.
- * @param {ImageBitmap} bitmap @param {number} side @returns {Uint8Array} [side, side, 3]
+ * @param {ImageBitmap} bitmap @param {import('./sizes.js').Size} size @returns {Uint8Array} [rows, columns, 3]
  */
-export function frameInput(bitmap, side) {
-  const context = new OffscreenCanvas(side, side).getContext('2d', { willReadFrequently: true });
+export function frameInput(bitmap, { rows, columns }) {
+  const context = new OffscreenCanvas(columns, rows).getContext('2d', { willReadFrequently: true });
   if (!context) throw new PhotoError('This browser has no memory left for the camera’s picture.');
   context.imageSmoothingQuality = 'medium'; // halves it until it is small enough: 'low' would leave pixels out
-  context.drawImage(bitmap, 0, 0, side, side);
-  const { data } = context.getImageData(0, 0, side, side);
-  return new Uint8Array(side * side * 3).map((_, i) => data[Math.trunc(i / 3) * 4 + (i % 3)]);
+  context.drawImage(bitmap, 0, 0, columns, rows);
+  const { data } = context.getImageData(0, 0, columns, rows);
+  return new Uint8Array(rows * columns * 3).map((_, i) => data[Math.trunc(i / 3) * 4 + (i % 3)]);
 }

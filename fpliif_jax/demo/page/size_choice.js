@@ -3,7 +3,8 @@
 import { element } from './dom.js';
 import { LAST_STEP, canvasSize, labelSize, longestSide, sizeText } from './sizes.js';
 
-/** @typedef {{rows: number, columns: number}} Size */
+/** @typedef {import('./sizes.js').Size} Size */
+/** @typedef {Size & {seen: Size}} FrameSize of the label map of a frame, and of the picture that the network sees */
 
 /** @param {any} model what model.json says @param {number} step of the slider */
 export const sizeChoice = (model, step) => (model.can.includes('sizes') ? new SizeSlider(step) : new CanvasSize(model));
@@ -38,6 +39,16 @@ class SizeSlider {
     return labelSize(width, height, longestSide(this.step));
   }
 
+  /**
+   * @param {{width: number, height: number}} frame of the camera @param {import('./pace.js').Pace} pace
+   * @param {boolean} isChosen whether a person chose the step of the slider
+   * @returns {FrameSize}
+   */
+  ofFrame({ width, height }, pace, isChosen) {
+    const { side, step } = pace.next(width, height, isChosen ? this.step : undefined);
+    return { seen: { rows: side, columns: side }, ...labelSize(width, height, longestSide(step)) };
+  }
+
   /** @param {Size} size */
   say({ rows, columns }) {
     this.slider.setAttribute('aria-valuetext', `${columns} by ${rows} pixels`);
@@ -59,6 +70,12 @@ class CanvasSize {
   /** @param {{width: number, height: number}} photo @returns {Size} */
   of({ width, height }) {
     return canvasSize(width, height, this.longest);
+  }
+
+  /** @param {{width: number, height: number}} frame of the camera @returns {FrameSize} */
+  ofFrame(frame) {
+    const seen = this.of(frame);
+    return { seen, ...seen };
   }
 
   say() {}

@@ -1,5 +1,7 @@
 // Output sizes: the steps of the slider, and the rows and columns of a photo at each.
 
+/** @typedef {{rows: number, columns: number}} Size */
+
 export const SMALLEST = 32;
 export const LARGEST = 1024;
 const STEPS_OF_AN_OCTAVE = 8;
@@ -17,7 +19,7 @@ export function stepOf(side) {
 /**
  * Rows and columns of a label map in the proportions of a photo.
  * @param {number} width @param {number} height @param {number} longest
- * @returns {{rows: number, columns: number}}
+ * @returns {Size}
  */
 export function labelSize(width, height, longest) {
   const scale = longest / Math.max(width, height);
@@ -30,7 +32,7 @@ export function labelSize(width, height, longest) {
 /**
  * Rows and columns of a photo on a canvas: where it is longer than that allows, reduced; never enlarged.
  * @param {number} width @param {number} height @param {number} longest side that it may have there
- * @returns {{rows: number, columns: number}}
+ * @returns {Size}
  */
 export function canvasSize(width, height, longest) {
   const longer = Math.max(width, height);

@@ -80,18 +80,17 @@ const actions = {
     return { probabilities: await network.probabilities(y, x) };
   },
 
-  /** A frame of the camera: all of it at once, by the network for squares of its side. */
-  async frame({ id, square, side, rows, columns }) {
+  /** A frame of the camera: all of it at once. */
+  async frame({ id, pixels, seen, rows, columns }) {
     newestPhoto = id;
-    const isFirst = !network.pairs.has(side);
-    await network.pair(side); // takes no time but the first one
+    const isFirst = await network.prepareFrames(seen); // takes no time but the first one
     const start = performance.now();
-    await network.encode(square, side);
+    const windows = await network.encode(pixels, seen);
     photo++;
     const encoded = performance.now();
     const labels = await network.labels(rows, columns);
     const ms = { encoder: encoded - start, decoder: performance.now() - encoded };
-    return { labels, ms, runs: network.runs, isFirst };
+    return { labels, windows, ms, runs: network.runs, isFirst };
   },
 };
 
