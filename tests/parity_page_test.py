@@ -1,0 +1,94 @@
+"""Tests of docs/parity.md: what it says of whole runs follows from the committed ones, by SciPy."""
+
+import json
+import pathlib
+import re
+
+import numpy as np
+import pytest
+import scipy.stats
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_PAGE = (_ROOT / "docs" / "parity.md").read_text("utf-8")
+_README = (_ROOT / "README.md").read_text("utf-8")
+_SEEDS = range(10)
+
+
+def _evaluation(framework: str, seed: int, row: str) -> dict:
+    path = _ROOT / "experiments" / "results" / "frameworks" / framework / f"seed{seed}"
+    (one,) = (
+        evaluation
+        for evaluation in json.loads((path / "results.json").read_text("utf-8"))["evaluations"]
+        if (evaluation["checkpoint"], evaluation["row"]) == ("best", row)
+    )
+    return one
+
+
+def _scores(framework: str, row: str = "64") -> np.ndarray:
+    return np.array([100 * _evaluation(framework, seed, row)["mean_f1"] for seed in _SEEDS])
+
+
+def _differences(row: str = "64") -> np.ndarray:
+    return _scores("jax", row) - _scores("pytorch", row)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+@pytest.mark.parametrize(("name", "framework"), [("JAX", "jax"), ("PyTorch", "pytorch")])
+def test_every_seed_has_its_score(name: str, framework: str) -> None:
+    scores = _scores(framework)
+    cells = [f"{score:.2f}" for score in scores]
+    mean = f"{scores.mean():.2f} ± {scores.std(ddof=1):.2f}"
+    assert f"| {name} | {' | '.join(cells)} | {mean} |" in _PAGE
+
+
+def test_the_difference_and_the_equivalence_are_those_of_the_runs() -> None:
+    differences = _differences()
+    paired = scipy.stats.ttest_1samp(differences, 0)
+    low, high = paired.confidence_interval()
+    within = max(
+        scipy.stats.ttest_1samp(differences, bound, alternative=side).pvalue
+        for bound, side in ((-0.5, "greater"), (0.5, "less"))
+    )
+    correlation = np.corrcoef(_scores("jax"), _scores("pytorch"))[0, 1]
+    text = " ".join(_PAGE.split())
+    mean, p, equivalence = (
+        _signed(differences.mean()), f"{paired.pvalue:.2f}"[1:], f"{within:.3f}"[1:],
+    )  # fmt: skip
+    assert f"**{mean}**, 95 % t-interval {_signed(low)} to {_signed(high)}, p {p};" in text
+    assert f"**equivalent within half a point**, p {equivalence}" in text
+    assert f"correlation of {correlation:.2f}".replace("0.", ".") in text
+    assert f"| {mean} ± {(high - low) / 2:.2f} | 100 drawn faces |" in _README
+
+
+def test_other_rows_and_classes_are_told() -> None:
+    text = " ".join(_PAGE.split())
+    at_128, at_48, at_32 = (
+        _signed(_differences(row).mean()) for row in ("128", "48to64", "32to64")
+    )
+    assert at_48 == at_32
+    told = f"At 128² the difference is {at_128}, at 48² and at 32², enlarged to 64², {at_48}."
+    assert told in text
+    classes = _evaluation("jax", 0, "64")["class_f1"]
+    of_classes = {
+        name: np.array(
+            [
+                100 * _evaluation("jax", seed, "64")["class_f1"][name]
+                - 100 * _evaluation("pytorch", seed, "64")["class_f1"][name]
+                for seed in _SEEDS
+            ]
+        )
+        for name in classes
+    }
+    assert len(of_classes) == 10
+    largest = max(of_classes, key=lambda name: abs(of_classes[name].mean()))
+    low, high = scipy.stats.ttest_1samp(of_classes[largest], 0).confidence_interval()
+    said = re.search(r"largest difference is that of the ([a-z ]+), (\S+) \((\S+) to (\S+)\)", text)
+    assert said
+    assert said.groups() == (
+        largest.replace("_", " "), _signed(of_classes[largest].mean()), _signed(low), _signed(high),
+    )  # fmt: skip
+    lowest_p = min(scipy.stats.ttest_1samp(one, 0).pvalue for one in of_classes.values())
+    assert 10 * lowest_p > 1  # Holm's smallest
