@@ -207,6 +207,7 @@ def _check_same_function(
     if swapped:
         raise InteropError(sides.explanation(path))
     now = flatten_config(json_config(config))
+    then = config_fields.with_earlier(then, now)
     for field in sorted(then.keys() & now.keys()):
         if not config_fields.decides_function(field) or then[field] == now[field]:
             continue

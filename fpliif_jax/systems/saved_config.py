@@ -7,11 +7,12 @@ import ml_collections
 from flax import traverse_util
 
 from fpliif_jax import systems
+from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import config_of_json, flatten_config, json_config
 
 
 def completed(saved: Mapping[str, Any]) -> ml_collections.ConfigDict:
-    """A config of all its fields: what is not saved is as the system's default has it.
+    """A config of all its fields: what is not saved is what was done before there was the field, else the default's.
 
     Args:
       saved: of JSON, nested.
@@ -21,5 +22,6 @@ def completed(saved: Mapping[str, Any]) -> ml_collections.ConfigDict:
     """
     fields = flatten_config(dict(saved))
     default = systems.of_name(fields["model.name"]).default_config()
-    fields = flatten_config(json_config(default)) | fields
+    defaults = flatten_config(json_config(default))
+    fields = defaults | config_fields.with_earlier(fields, defaults)
     return config_of_json(traverse_util.unflatten_dict(fields, sep=".")).lock()

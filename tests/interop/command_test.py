@@ -1,5 +1,6 @@
 """Files of weights and `python -m fpliif_jax.interop`: written, read, made a run of, and refused."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -36,7 +37,7 @@ from fpliif_jax.interop import (
     weights_of_file,
 )
 from fpliif_jax.predict.__main__ import main as predict_main
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems import create_model
@@ -436,6 +437,25 @@ def test_weights_of_an_earlier_run_with_the_other_sides_are_refused(
                 read_weights(path, tiny_config())
         else:
             assert not read_weights(path, tiny_config()).sides_are_swapped
+
+
+def test_a_file_from_before_a_field_is_the_model_of_then(
+    monkeypatch: pytest.MonkeyPatch, run: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """With today's default its weights would be another function, and nobody told."""
+    path = tmp_path / "earlier.safetensors"
+    command(f"--workdir={run}", f"--output={path}")
+    content, metadata = file_formats.read_file(path)
+    told = json.loads(metadata)
+    assert told["config"]["model"].pop("ensemble") == "average"  # today's default
+    file_formats.write_file(path, content, json.dumps(told))
+    field = dataclasses.replace(config_fields.FIELDS["model.ensemble"], before="none")
+    monkeypatch.setitem(config_fields.FIELDS, "model.ensemble", field)
+    config = weights_of_file.config_of_file(path)
+    assert config.model.ensemble == "none"
+    assert_same(read_weights(path, config).variables, load_for_inference(run).variables)
+    with pytest.raises(InteropError, match="ensemble was 'none' and is now 'average'"):
+        read_weights(path, tiny_config())
 
 
 def test_what_cannot_be_written_is_told(run: pathlib.Path, tmp_path: pathlib.Path) -> None:
