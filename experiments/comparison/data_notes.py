@@ -8,19 +8,11 @@ from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.study import ReportTable
 from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.runs.run_data import is_drawn
-from fpliif_jax.experiments.runs.schema import ELSEWHERE
 
 
 def scored_on(line: Line) -> str:
     """'lapa', or 'drawn faces in the layout of lapa'."""
     return set_name(line.dataset["name"], is_drawn(line.config, line.dataset))
-
-
-def trained_on(line: Line) -> str:
-    """The same of what was trained on; '' of another system's label maps."""
-    if line.config["model"]["name"] == ELSEWHERE:
-        return ""
-    return scored_on(line) if line.training is None else line.training.title
 
 
 def sets_note(lines: Sequence[Line], every_line: Sequence[Line]) -> str:

@@ -70,8 +70,14 @@ class Line:
 
     @property
     def dataset(self) -> dict[str, Any]:
-        """What the runs recorded of the data that they were evaluated on, as in results.json."""
-        return self._recorded.results["dataset"]
+        """What the runs recorded of the data that they were evaluated on, as in results.json.
+
+        Where earlier ones do not say that their faces are drawn, and their config does, with that.
+        """
+        recorded = self._recorded.results["dataset"]
+        is_elsewhere = self.config["model"]["name"] == ELSEWHERE  # whose settings are of any form
+        drawn = not is_elsewhere and is_drawn(self.config, recorded)
+        return recorded | {"drawn": True} if drawn else recorded
 
     @property
     def training(self) -> TrainingData | None:

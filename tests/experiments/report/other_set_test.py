@@ -241,6 +241,23 @@ def test_photographs_are_not_drawn_because_what_was_trained_on_is(
     assert reasons == ["the papers have no such experiment", "trained on drawn faces"]
 
 
+def test_faces_that_an_early_run_drew_are_called_drawn_wherever_data_are_named(
+    quick: None, tmp_path: pathlib.Path
+) -> None:
+    """Its prepared set did not say so: its config does."""
+    config = config_of(eval__dataset=None)
+    config["data"]["synthetic"]["num_train"] = 600
+    dataset = _dataset("lapa")
+    del dataset["drawn"], dataset["drawing"]
+    environment = _environment("photos", data_drawn=None)
+    write_seeds(tmp_path / "runs", config, NEAR, dataset=dataset, environment=environment)
+    texts = _report(tmp_path / "runs", tmp_path / "report")
+    lines = [one for one in csv.DictReader(texts["table1.csv"].splitlines()) if one["group"]]
+    drawn = "drawn faces in the layout of lapa"
+    assert {(line["trained_on"], line["scored_on"]) for line in lines} == {(drawn, drawn)}
+    assert "whether the faces are drawn is not recorded" not in texts["report.md"]
+
+
 # Weights, and what training started from.
 
 
