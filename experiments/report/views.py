@@ -8,34 +8,13 @@ from typing import Any
 from fpliif_jax.experiments.comparison.study import (
     Comparison,
     ReportGroup,
-    ReportRow,
     ReportTable,
     Study,
-    Test,
 )
-from fpliif_jax.experiments.report import data_text, table_rows, wording
+from fpliif_jax.experiments.report import data_text, row_view, table_rows, wording
+from fpliif_jax.experiments.report.row_view import Column, RowView
 from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
-
-
-@dataclasses.dataclass(frozen=True)
-class RowView:
-    """A row of a table. Texts are not escaped."""
-
-    anchor: str
-    label: str
-    detail: str
-    published: str
-    published_note: str
-    measured: str
-    was_run: bool
-    runs: str
-    difference: str
-    intervals: tuple[tuple[str, str], ...]
-    seeds: tuple[tuple[str, str], ...]
-    verdict: Verdict | None
-    reason: str
-    tests: tuple[dict[str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +24,7 @@ class TableView:
     note is what a reader of its numbers and verdicts must know; '' for nothing.
     source and reason_apart are what all published values and all rows apart have in common; rows leave it out.
     is_beside_published is False where no row has anything published, a verdict or a reason.
+    columns are those that mean something in it.
     """
 
     anchor: str
@@ -56,6 +36,7 @@ class TableView:
     note: str
     reason_apart: str
     is_beside_published: bool
+    columns: tuple[Column, ...]
     rows: tuple[RowView, ...]
     rows_apart: tuple[RowView, ...]
     rows_not_run: tuple[RowView, ...]
@@ -66,7 +47,8 @@ def table_view(table: ReportTable, index: int) -> TableView:
     """A table of the study; index makes its anchor."""
     anchor = f"table-{index}"
     views = [
-        _row_view(table, row, f"{anchor}-row-{position}") for position, row in enumerate(table.rows)
+        row_view.row_view(table, row, f"{anchor}-row-{position}")
+        for position, row in enumerate(table.rows)
     ]
     apart = [view for view in views if view.verdict == Verdict.NOT_COMPARABLE]
     source = _shared(
@@ -78,6 +60,7 @@ def table_view(table: ReportTable, index: int) -> TableView:
     apart = [view for view in views if view.verdict == Verdict.NOT_COMPARABLE]
     if reason:
         apart = [dataclasses.replace(view, reason="") for view in apart]
+    is_beside_published = any(row.published or row.verdict or row.reason for row in table.rows)
     return TableView(
         anchor=anchor,
         table_id=table.identifier,
@@ -87,7 +70,12 @@ def table_view(table: ReportTable, index: int) -> TableView:
         source=source,
         note=" ".join(filter(None, (table.sets, table.note))),
         reason_apart=reason,
-        is_beside_published=any(row.published or row.verdict or row.reason for row in table.rows),
+        is_beside_published=is_beside_published,
+        columns=tuple(
+            column
+            for column in row_view.COLUMNS
+            if is_beside_published or not column.is_beside_published
+        ),
         rows=tuple(
             view for view in views if view.verdict != Verdict.NOT_COMPARABLE and view.was_run
         ),
@@ -117,7 +105,7 @@ def score_views(group: ReportGroup) -> dict[str, list[dict[str, Any]]]:
             "measured": wording.mean_sd(statistics.summary),
             "t_interval": number_text.interval(statistics.t_interval),
             "image_interval": number_text.interval(statistics.image_interval),
-            "seeds": seeds(statistics.values),
+            "seeds": wording.seeds(statistics.values),
         }
         by_place.setdefault(data_text.place(group, *score.key.evaluation), []).append(view)
     return by_place
@@ -158,57 +146,9 @@ def by_value(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return list(names_by_value.items())
 
 
-def seeds(values: dict[int, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
-    """(seed, score) of every run."""
-    return tuple((str(seed), number_text.number(value, decimals)) for seed, value in values.items())
-
-
 def _shared(texts: list[str]) -> str:
     """The text that several texts share, to be shown once; '' if they differ."""
     return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
-
-
-def _row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
-    decimals, statistics = wording.decimals_of(row), row.statistics
-    was_run = statistics.has_values
-    intervals = {
-        "mean": statistics.t_interval,
-        "next run": row.prediction_interval,
-        "bootstrap": statistics.bootstrap_interval,
-        f"{row.key.split or 'test'} images": statistics.image_interval,
-    }
-    return RowView(
-        anchor=anchor,
-        label=row.label,
-        detail=table_rows.detail(table, row),
-        published=wording.published(row.published),
-        published_note=wording.published_note(row.published),
-        measured=wording.mean_sd(statistics.summary, decimals),
-        was_run=was_run,
-        runs=wording.count(statistics.summary.n, "run") if was_run else "not run",
-        difference=number_text.difference(statistics.summary.mean - row.published.value, decimals)
-        if row.is_judged and was_run
-        else number_text.MISSING,
-        intervals=tuple(
-            (name, number_text.interval(ends, decimals))
-            for name, ends in intervals.items()
-            if ends is not None
-        ),
-        seeds=seeds(statistics.values, decimals),
-        verdict=row.verdict,
-        reason=row.reason,
-        tests=tuple(_test_view(test) for test in row.tests),
-    )
-
-
-def _test_view(test: Test) -> dict[str, str]:
-    return {
-        "name": test.name,
-        "statistic": number_text.number(test.statistic),
-        "df": number_text.MISSING if test.df is None else f"{test.df:.4g}",
-        "p": number_text.p_value(test.p),
-        "assumes": test.assumes,
-    }
 
 
 def _comparison_view(item: Comparison) -> dict[str, str]:

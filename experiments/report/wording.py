@@ -34,6 +34,11 @@ def mean_sd(summary: Summary | None, decimals: int = 2) -> str:
     return text if summary.sd is None else f"{text} ± {number(summary.sd, decimals)}"
 
 
+def seeds(values: dict[int, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
+    """(seed, score) of every run."""
+    return tuple((str(seed), number(value, decimals)) for seed, value in values.items())
+
+
 def published(value: Published | None) -> str:
     """A published number as printed, but fractions in percent like all scores; with its SD where there is one."""
     if value is None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from fpliif_jax.experiments.comparison.study import ReportTable
 from fpliif_jax.experiments.report import views, wording
+from fpliif_jax.experiments.report.row_view import RowView
 from fpliif_jax.experiments.stats import number_text
 
 _SPECIAL = {
@@ -85,7 +86,7 @@ def _caption(view: views.TableView) -> str:
     return escaped(", ".join(part for part in (view.unit, view.common) if part))
 
 
-def _line(row: views.RowView) -> str:
+def _line(row: RowView) -> str:
     name = f"{row.label}, {row.detail}" if row.detail else row.label
     cells = (
         name,

@@ -9,10 +9,11 @@ from fpliif_jax.experiments.report import data_text, glossary, views, wording
 from fpliif_jax.experiments.report.figures import icons
 from fpliif_jax.experiments.report.figures.figures import Figure
 from fpliif_jax.experiments.report.plan_view import QuestionView, plan_view
+from fpliif_jax.experiments.report.row_view import Cell, Column
 from fpliif_jax.experiments.stats import number_text
 
-_BESIDE_PUBLISHED = ("verdict", "published", "difference")  # mean nothing in a table without it
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&-])")
+_NUMBERS = re.compile(r"[\d .,±+−–\[\]]*")  # mean nothing to Markdown within a line
 
 
 def escaped(text: Any) -> str:
@@ -100,21 +101,7 @@ def _table(view: views.TableView, stem: str | None) -> list[str]:
         about.append(", ".join(f"[{end}]({stem}.{end})" for end in ("csv", "tex", "json")))
     note = f"\n\n{escaped(view.note)}" if view.note else ""
     parts = [f"### {escaped(view.title)}", " · ".join(about) + note]
-    head = (
-        "row",
-        "verdict",
-        "published",
-        "mean ± SD",
-        "runs",
-        "difference",
-        "95 % intervals",
-        "every seed",
-    )
-    columns = [
-        index
-        for index, name in enumerate(head)
-        if view.is_beside_published or name not in _BESIDE_PUBLISHED
-    ]
+    head = [column.of or column.heading.lower() for column in view.columns]
     apart = "Not comparable: shown, not judged."
     for title, rows in (
         ("", view.rows),
@@ -123,8 +110,8 @@ def _table(view: views.TableView, stem: str | None) -> list[str]:
     ):
         if rows:
             parts += [title] if title else []
-            lines = [[cells[column] for column in columns] for cells in (head, *map(_row, rows))]
-            parts.append(_grid(lines[0], lines[1:]))
+            cells = [[_cell(column, column.cell(row)) for column in view.columns] for row in rows]
+            parts.append(_grid(head, cells))
     return parts if len(parts) > 2 else [*parts, "Nothing to show."]
 
 
@@ -138,24 +125,16 @@ def _question(question: QuestionView) -> list[str]:
     ]
 
 
-def _row(row: views.RowView) -> list[str]:
-    name = escaped(row.label) + (f", {escaped(row.detail)}" if row.detail else "")
-    verdict = f"{_sign(row.verdict)} {row.verdict}" if row.verdict else number_text.MISSING
-    if row.reason:
-        verdict += f": {escaped(row.reason)}"
-    published = escaped(row.published)
-    if row.published_note:
-        published += f" ({escaped(row.published_note)})"
-    return [
-        name,
-        verdict,
-        published,
-        row.measured,
-        row.runs,
-        row.difference,
-        ", ".join(f"{name} {bounds}" for name, bounds in row.intervals) or number_text.MISSING,
-        _seeds(row.seeds),
-    ]
+def _cell(column: Column, cell: Cell) -> str:
+    if cell.verdict:
+        text = f"{_sign(cell.verdict)} {cell.verdict}"
+    elif cell.intervals:
+        text = ", ".join(f"{escaped(name)} {bounds}" for name, bounds in cell.intervals)
+    elif cell.seeds:
+        text = _seeds(cell.seeds)
+    else:
+        text = cell.text if _NUMBERS.fullmatch(cell.text) else escaped(cell.text)
+    return text + (column.note.format(escaped(cell.note)) if cell.note else "")
 
 
 def _comparisons(view: views.TableView) -> str:
@@ -191,7 +170,7 @@ def _groups(study: Study) -> str:
                 escaped(wording.settings_text(group)),
                 wording.mean_sd(score.statistics.summary) if score else number_text.MISSING,
                 escaped(wording.metric_name(*score.key.measure)) if score else "",
-                _seeds(views.seeds(score.statistics.values)) if score else number_text.MISSING,
+                _seeds(wording.seeds(score.statistics.values)) if score else number_text.MISSING,
             ]
         )
     return _grid(("group", "model", "data", "settings", "mean ± SD", "score", "every seed"), rows)
