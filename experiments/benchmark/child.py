@@ -4,6 +4,7 @@ For what cannot be seen from inside a process that did other things before: the 
 and the most memory it ever had. The task is JSON on stdin, the answer a line of JSON on stdout.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -46,16 +47,16 @@ def _do(task: ChildTask, seconds_of_importing: float) -> Start:
     if task.framework == "torch":
         torch_programs.prepare(config)
         torch_programs.device_name()
-        before = _resident()
+        before = _peak_from_now()
         program = _torch_program(task, config, variables)
         program.call()
         peak = _torch_device_peak(program)
     else:
-        before = _resident()
+        before = _peak_from_now()
         program = _jax_program(task, config, variables)
         program.call()
         peak = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
-    resident = None if before is None else _resident() - before
+    resident = None if before is None else _peak() - before
     return Start(seconds_of_importing, program.compile_seconds, resident, peak)
 
 
@@ -92,8 +93,19 @@ def _torch_device_peak(program: Program) -> int | None:
     return torch.cuda.max_memory_allocated()
 
 
-def _resident() -> int | None:
-    """The most memory this process ever had, in bytes; None where the system does not tell (not Linux).
+def _peak_from_now() -> int | None:
+    """Resident memory, in bytes, from which on `_peak` counts: importing and making weights had a peak of their own.
+
+    None where the system does not tell. Where Linux does not let the peak be forgotten it is that peak, and what stays
+    below it is not seen.
+    """
+    with contextlib.suppress(OSError):
+        pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    return _peak()
+
+
+def _peak() -> int | None:
+    """The most memory this process has had, in bytes; None where the system does not tell (not Linux).
 
     `getrusage` would include what the process had from which this one was started.
     """

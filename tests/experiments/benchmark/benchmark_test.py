@@ -648,6 +648,24 @@ def test_the_loop_pays_for_its_checkpoints(monkeypatch: pytest.MonkeyPatch) -> N
     assert found.images_per_second_without_checkpoints == 40 / 5
 
 
+@pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="not Linux")
+def test_the_peak_of_what_was_done_before_hides_nothing() -> None:
+    """In a process of its own: what making the weights took must not be free for what is measured after it."""
+    program = """
+import numpy as np
+from fpliif_jax.experiments.benchmark import child
+done_before = np.ones(2**26, np.uint8)
+del done_before
+before = child._peak_from_now()
+measured = np.ones(2**25, np.uint8)
+print((child._peak() - before) / 2**25)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    assert float(done.stdout) == pytest.approx(1, abs=0.1)
+
+
 def test_a_task_that_fails_stops_no_other() -> None:
     plan = small_plan()
 
