@@ -22,6 +22,9 @@ WHOLE = ("model",)
 # docs/demo.md says what they cost.
 _LIVE_SHARES = (3 / 4, 5 / 8, 1 / 2)
 _LATENT_CELL = 4  # pixels a side
+# The most that networks are given. A whole one is thousands of small operators, at each of which threads would wait
+# for each other: on busy cores two take twice as long as one.
+_MOST_THREADS = {PARTS: 8, WHOLE: 1}
 
 
 def files(chosen: ChosenModel) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -53,8 +56,8 @@ def abilities(chosen: ChosenModel) -> dict[str, Any]:
       `can`, of 'sizes' (the networks answer at any size: a slider, two sizes side by side) and 'windows' (they say
       where they look); `framing`, 'square' or 'canvas', how the photo is fed to them; `networks`, paths of what is
       run one after the other, for each of `sides`, the sides of the squares that are fed, the model's first; on a
-      canvas `longest_side` of a photo; `logit_scale`, the factor that the training loss gives logits before the
-      softmax, where there are logits.
+      canvas `longest_side` of a photo; `threads`, the most that run them on a processor; `logit_scale`, the factor
+      that the training loss gives logits before the softmax, where there are logits.
     """
     config = chosen.trained.config
     system = systems.of(config)
@@ -63,6 +66,7 @@ def abilities(chosen: ChosenModel) -> dict[str, Any]:
         "can": ["sizes"] if _names(chosen) == PARTS else [],
         "framing": system.data["framing"],
         "sides": sides,
+        "threads": _MOST_THREADS[_names(chosen)],
         "networks": [[_path(name, side) for name in _names(chosen)] for side in sides],
     }
     if system.windows:

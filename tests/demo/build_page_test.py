@@ -146,6 +146,7 @@ def test_a_page_of_a_network_that_answers_on_its_canvas_and_says_where_it_looks(
     assert (described["can"], described["framing"]) == (["windows"], "canvas")
     assert described["windows"] == [[1], [2], [3], [4], [5], [6, 7, 8]]
     assert (described["sides"], described["longest_side"]) == ([side], side)
+    assert described["threads"] == 1  # of small operators, more are slower
     assert described["networks"] == [[f"model/model_{side}.onnx"]]
     size = described["check"]["size"]
     labels = np.frombuffer(base64.b64decode(described["check"]["labels"]), np.uint8)

@@ -5,7 +5,6 @@ const BINARIES = {
   cpu: 'runtime/ort-wasm-simd-threaded.wasm',
   gpu: 'runtime/ort-wasm-simd-threaded.asyncify.wasm',
 };
-const MOST_THREADS = 8;
 
 /** @typedef {'cpu' | 'gpu'} Device */
 /** @typedef {(loaded: number, total: number) => void} Progress bytes */
@@ -48,7 +47,7 @@ export class Runtime {
     const ort = await import(MODULES[device]);
     const [binary, ...bytes] = await Promise.all(paths.map((path) => download(path, count)));
     ort.env.wasm.wasmBinary = binary;
-    ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+    ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, model.threads) : 1;
     ort.env.logLevel = 'error';
     const options = { executionProviders: [device === 'gpu' ? 'webgpu' : 'wasm'], logSeverityLevel: 3 };
     const files = model.networks.map((/** @type {string[]} */ names) => bytes.splice(0, names.length));
