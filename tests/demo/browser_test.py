@@ -553,7 +553,7 @@ def test_live_video_follows_the_machine_and_a_frame_that_is_kept_is_labelled_as_
     page.click("[data-do=camera] >> visible=true")
     for enough, side in (("Infinity", 128), ("0", 64)):
         page.evaluate(f"enough = {enough}")
-        expect(sees).to_have_text(f"sees {side}²", timeout=SECONDS * 1000)
+        expect(sees).to_have_text(f"at {side}²", timeout=SECONDS * 1000)
         # The labels may take a quarter of the rest where that alone is too slow.
         shown = re.compile("^64 × 48$" if side == 128 else r"^\d\d × \d\d$")
         expect(size).to_have_text(shown, timeout=SECONDS * 1000)

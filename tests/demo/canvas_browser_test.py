@@ -130,7 +130,7 @@ def test_the_camera_s_picture_is_labelled_live_and_can_be_kept(
     expect(page.locator("#fps")).to_have_text(rate, timeout=SECONDS * 1000)
     expect(page.locator(".pane .ms").first).to_have_text(rate)
     expect(page.locator("#check")).to_contain_text("1 thread.")
-    expect(page.locator("#encoder-size")).to_have_text("sees 48 × 36")
+    expect(page.locator("#encoder-size")).to_have_text("at 48 × 36")
     expect(page.locator(".size").first).to_have_text("48 × 36")
     runs = page.locator("#ms-encoder")
     before = runs.get_attribute("data-runs")

@@ -15,7 +15,7 @@ export function setLive(isLive, look) {
 /** @param {import('./camera.js').Frame} frame @param {number | undefined} perSecond @returns {string} the pace */
 export function sayPace({ seen }, perSecond) {
   const pace = `${perSecond?.toFixed(1) ?? '–'} frames/s`;
-  find('encoder-size').textContent = `sees ${sizeText(seen.rows, seen.columns)}`;
+  find('encoder-size').textContent = `at ${sizeText(seen.rows, seen.columns)}`;
   find('fps').textContent = pace;
   find('fps-row').hidden = false;
   return pace;
