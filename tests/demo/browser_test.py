@@ -234,7 +234,7 @@ def test_nothing_is_cut_off_on_the_screen_of_a_phone(page: Page) -> None:
         for element in page.locator("button, input, select, canvas, h1, h2, p, dd").all():
             if element.is_visible():
                 box = element.bounding_box()
-                assert box and -0.5 <= box["x"] and box["x"] + box["width"] <= width + 0.5, (
+                assert box and box["x"] >= -0.5 and box["x"] + box["width"] <= width + 0.5, (
                     element.evaluate("element => element.outerHTML")
                 )
 
