@@ -9,6 +9,7 @@ from typing import Any
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.log_record import LogRecord
+from fpliif_jax.experiments.runs.schema import ELSEWHERE
 
 _GIVEN = "given"  # the checkpoint of weights that are no run's
 
@@ -60,8 +61,12 @@ class Run:
 
     @property
     def scores_given_weights(self) -> bool:
-        """Whether it scored weights that no run trained (see `evaluation.evaluate`): its seed made none of them."""
-        return bool(self.evaluations) and {one.checkpoint for one in self.evaluations} == {_GIVEN}
+        """Whether it scored weights that no run trained (see `evaluation.evaluate`): its seed made none of them.
+
+        Label maps of another system are of the seed that whoever scored them gave.
+        """
+        is_given = {one.checkpoint for one in self.evaluations} == {_GIVEN}
+        return is_given and self.results["model"] != ELSEWHERE
 
     @property
     def framework(self) -> str:

@@ -81,7 +81,8 @@ def predict(tmp_path: pathlib.Path) -> Callable[..., pathlib.Path]:
 def score(
     truth: pathlib.Path, predictions: pathlib.Path, *options: str, classes: str = "lapa"
 ) -> None:
-    options = ("--label_resize=nearest", *options)  # the other way is slow
+    if not any(option.startswith("--label_resize=") for option in options):
+        options = ("--label_resize=nearest", *options)  # the other way is slow
     __main__.main(
         [f"--truth={truth}", f"--predictions={predictions}", f"--classes={classes}", *options]
     )
