@@ -3,16 +3,15 @@
 import dataclasses
 from collections.abc import Sequence
 
-from fpliif_jax.data.set_names import set_name
+from fpliif_jax.data.set_names import is_scored_drawn, set_name
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.study import ReportTable
 from fpliif_jax.experiments.plans.name_list import shortened
-from fpliif_jax.experiments.runs.run_data import is_drawn
 
 
 def scored_on(line: Line) -> str:
     """'lapa', or 'drawn faces in the layout of lapa'."""
-    return set_name(line.dataset["name"], is_drawn(line.config, line.dataset))
+    return set_name(line.dataset["name"], is_scored_drawn(line.config, line.dataset))
 
 
 def sets_note(lines: Sequence[Line], every_line: Sequence[Line]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fpliif_jax.data.renamed_labels import AS_THEY_ARE
+from fpliif_jax.data.set_names import is_scored_drawn
 from fpliif_jax.experiments.comparison import deviations
 from fpliif_jax.experiments.comparison.measured import MeasuredGroup, SeedScores
 from fpliif_jax.experiments.plans.study_file import Study
@@ -13,7 +14,7 @@ from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.run import Run
-from fpliif_jax.experiments.runs.run_data import RunData, ScoredSet, is_drawn
+from fpliif_jax.experiments.runs.run_data import RunData, ScoredSet
 from fpliif_jax.experiments.runs.schema import ELSEWHERE, FRAMEWORKS
 from fpliif_jax.experiments.runs.training_data import (
     TrainingData,
@@ -76,7 +77,7 @@ class Line:
         """
         recorded = self._recorded.results["dataset"]
         is_elsewhere = self.config["model"]["name"] == ELSEWHERE  # whose settings are of any form
-        drawn = not is_elsewhere and is_drawn(self.config, recorded)
+        drawn = not is_elsewhere and is_scored_drawn(self.config, recorded)
         return recorded | {"drawn": True} if drawn else recorded
 
     @property
@@ -153,7 +154,7 @@ class Line:
         training = self.training
         if training is None:
             return None
-        if training.drawn and not is_drawn(self.config, self.dataset):
+        if training.drawn and not is_scored_drawn(self.config, self.dataset):
             return "trained on drawn faces"
         # Weights of elsewhere may well be a paper's own: what they were trained on is for their note to say.
         return None if training.weights else "trained on other data than scored on"

@@ -2,20 +2,17 @@
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 import shlex
 import sys
 from typing import Any
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.run_folder.run_record import read_environment, read_record
 from fpliif_jax.run_folder.same_run import goes_on_with, is_free
 from fpliif_jax.run_folder.setting_ranges import AUTO
-
-_LARGEST_JSON = 64 * MEBIBYTE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +54,11 @@ class Step:
             return None
         try:
             path = workdir / "config.json"
-            before = flatten_config(_read_json(path))
+            before = flatten_config(read_record(path))
             path = workdir / "environment.json"
-            environment = {"framework": self.framework}
-            if path.is_file():
-                environment = _read_json(path)
+            environment = read_record(path)
+            if environment is None:
+                environment = {"framework": self.framework}
             framework = environment.get("framework", "jax")
         except (OSError, ValueError, AttributeError) as error:
             return f"{path} cannot be read ({error}); delete the folder to start it afresh"
@@ -88,7 +85,7 @@ class Step:
         if self.config is None or not path.is_file():
             return path.is_file()
         try:
-            content = _read_json(path)
+            content = read_record(path)
             before, framework = content["config"], content.get("framework", "jax")
             follows = content.get("follows_seed")
             # A seed fixed at that of the run gives the same bits: it is scored again, under its own name.
@@ -102,7 +99,7 @@ class Step:
         now = _compared(self.config)
         before = config_fields.with_earlier(_compared(before), now)
         with contextlib.suppress(OSError, ValueError):
-            before |= _chosen(_read_json(workdir / "environment.json"), before)
+            before |= _chosen(read_environment(workdir), before)
         return all(
             goes_on_with(field, before.get(field), now.get(field))
             for field in before.keys() | now.keys()
@@ -178,14 +175,6 @@ class Outcome:
         return self.status in ("finished", "skipped")
 
 
-def _read_json(path: pathlib.Path) -> Any:
-    """Raises OSError or ValueError where it is no JSON file."""
-    try:
-        return json.loads(read_regular(path, _LARGEST_JSON))
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
 def _compared(config: dict[str, Any]) -> dict[str, Any]:
     flat = flatten_config(config)
     return {
@@ -193,9 +182,9 @@ def _compared(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chosen(environment: Any, config: dict[str, Any]) -> dict[str, Any]:
+def _chosen(environment: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """The numbers that a run chose where its config says 'auto'."""
-    chosen = environment.get("chosen") if isinstance(environment, dict) else None
+    chosen = environment.get("chosen")
     if not isinstance(chosen, dict):
         return {}
     return {field: number for field, number in chosen.items() if config.get(field) == AUTO}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fpliif_jax.data import sides
+from fpliif_jax.data.set_names import is_scored_drawn
 
 _SHOWN_DIGITS = 16  # of 64: enough to compare by eye
 
@@ -81,7 +82,7 @@ class ScoredSet:
     def of(cls, config: dict[str, Any], dataset: dict[str, Any]) -> "ScoredSet":
         """From the config and the dataset of results.json, checked."""
         known = (dataset[field] for field in ("name", "complete"))
-        drawn = is_drawn(config, dataset)
+        drawn = is_scored_drawn(config, dataset)
         return cls(*known, dataset.get("official_ids"), drawn, dataset["counts"])
 
 
@@ -89,17 +90,6 @@ def labels_digests(dataset: dict[str, Any]) -> dict[str, str | None] | None:
     """Digests of label maps by split and of all, from a dataset of results.json; None if not recorded."""
     digest = dataset.get("digest")
     return None if digest is None else digest["labels"]
-
-
-def is_drawn(config: dict[str, Any], dataset: dict[str, Any]) -> bool:
-    """Whether the faces that were scored are drawn: by the record of their prepared set; in older runs by the config.
-
-    A config that names another set to score on says nothing of it: what it draws is trained on.
-    """
-    drawn = dataset.get("drawn")
-    if drawn is not None or config["eval"].get("dataset") is not None:
-        return bool(drawn)
-    return bool(config["data"].get("synthetic", {}).get("num_train"))
 
 
 def short(digest: str | None) -> str:

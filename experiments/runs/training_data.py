@@ -7,9 +7,9 @@ and where what is scored are weights that no run trained.
 import dataclasses
 from typing import Any
 
-from fpliif_jax.data.set_names import set_name
+from fpliif_jax.data.set_names import is_drawn, is_scored_drawn, set_name
 from fpliif_jax.experiments.runs.run import Run
-from fpliif_jax.experiments.runs.run_data import RunData, is_drawn
+from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.weights import shipped
 
@@ -55,14 +55,12 @@ def training_data(run: Run) -> TrainingData | None:
         return TrainingData("", known, {}, {}, None, notes[0] if notes else "weights of elsewhere")
     data = RunData.of(run.config, results, environment)
     drawing = drawing_of(run.config)
-    drawn = environment.get("data_drawn")
-    if drawn is None and drawing:
-        drawn = True
+    drawn = is_drawn(run.config, environment.get("data_drawn"))
     names_other = results["config"]["eval"].get("dataset") is not None
     is_same = any(
         one is not None and one == other for one, other in (data.fingerprints, data.digests)
     )
-    is_drawn_alone = bool(drawn) and not is_drawn(results["config"], results["dataset"])
+    is_drawn_alone = bool(drawn) and not is_scored_drawn(results["config"], results["dataset"])
     if not (data.is_of_other_data or is_drawn_alone or (names_other and not is_same)):
         return None
     return TrainingData(

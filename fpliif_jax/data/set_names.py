@@ -14,6 +14,32 @@ def set_name(name: str, is_drawn: object) -> str:
     return f"drawn faces in the layout of {name}" if is_drawn else name
 
 
+def is_drawn(config: Mapping[str, Any], recorded: bool | None) -> bool | None:
+    """Whether the faces of a run's own set, `data.name`, are drawn; None where nothing tells.
+
+    Args:
+      config: the run's settings.
+      recorded: what its records say; None of an earlier run, whose config tells it where it drew the faces itself.
+    """
+    if recorded is not None:
+        return recorded
+    return bool(config.get("data", {}).get("synthetic", {}).get("num_train")) or None
+
+
+def is_scored_drawn(config: Mapping[str, Any], dataset: Mapping[str, Any]) -> bool:
+    """Whether the faces that were scored are drawn.
+
+    A config that names another set to score on says nothing of it: what it draws is trained on.
+
+    Args:
+      config: of results.json.
+      dataset: likewise.
+    """
+    drawn = dataset.get("drawn")
+    names_other = config.get("eval", {}).get("dataset") is not None
+    return bool(drawn if names_other else is_drawn(config, drawn))
+
+
 def trained_on(config: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
     """The set that a run was trained on, in the words of `set_name`.
 
@@ -21,7 +47,4 @@ def trained_on(config: Mapping[str, Any], environment: Mapping[str, Any]) -> str
       config: the run's settings.
       environment: its environment.json, or nothing.
     """
-    data = config["data"]
-    # The config of a run on faces that had been drawn before does not say so, an older run's record neither.
-    is_drawn = environment.get("data_drawn") or data.get("synthetic", {}).get("num_train")
-    return set_name(data["name"], is_drawn)
+    return set_name(config["data"]["name"], is_drawn(config, environment.get("data_drawn")))

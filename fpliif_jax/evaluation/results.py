@@ -1,5 +1,6 @@
 """Scores models of any framework on every split by every protocol; writes results.json and what lies beside it."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterable
@@ -210,7 +211,12 @@ def _note_on_sets(
     scored = set_name(dataset.metadata.name, dataset.metadata.drawn)
     if facts.train is None:
         return f"scored on {scored}, not on the data of its config, {config.data.name}"
-    return f"scored on {scored}, trained on {trained_on(config, read_environment(workdir))}"
+    environment = {}
+    with contextlib.suppress(
+        OSError, ValueError
+    ):  # a damaged record is no reason to lose the scores
+        environment = read_environment(workdir)
+    return f"scored on {scored}, trained on {trained_on(config, environment)}"
 
 
 def _notes_on(model: TrainedModel, dataset: Dataset) -> list[str]:

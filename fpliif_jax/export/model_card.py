@@ -1,22 +1,20 @@
 """The README.md of a model's folder on a hub: what it is, what it scores, how it is used."""
 
 import json
-import os
 import pathlib
 import re
 from typing import Any
 
 import fpliif_jax
 from fpliif_jax import systems
-from fpliif_jax.data.set_names import set_name, trained_on
+from fpliif_jax.data.set_names import is_scored_drawn, set_name, trained_on
 from fpliif_jax.data_builders.errors import one_line
-from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.evaluation import results as results_file
 from fpliif_jax.export.network_files import ExportError
+from fpliif_jax.run_folder.run_record import read_record
 from fpliif_jax.weights import shipped
 from fpliif_jax.weights.trained_model import ChosenModel
 
-_LARGEST = 16 * MEBIBYTE  # of a record of a run
 _CARD = """---
 library_name: fpliif_jax
 pipeline_tag: image-segmentation
@@ -145,15 +143,10 @@ def _record(path: pathlib.Path) -> dict[str, Any] | None:
     Raises:
       ExportError: it cannot be read.
     """
-    if not os.path.lexists(path):
-        return None
     try:
-        record = json.loads(read_regular(path, _LARGEST))
-    except (OSError, ValueError, RecursionError) as error:
+        return read_record(path)
+    except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
-    if not isinstance(record, dict):
-        raise _damaged(path, TypeError())
-    return record
 
 
 def _damaged(path: pathlib.Path, error: Exception) -> ExportError:
@@ -169,14 +162,8 @@ def _results(chosen: ChosenModel) -> dict[str, Any] | None:
     if results is None:
         return None
     try:
-        config = results.get("config", {})
-        synthetic = config.get("data", {}).get("synthetic", {})
         dataset = results["dataset"]
-        is_drawn = dataset.get("drawn")
-        # Older runs: by their config, which says nothing of another set that is scored.
-        if is_drawn is None:
-            names_other = config.get("eval", {}).get("dataset") is not None
-            is_drawn = bool(synthetic.get("num_train")) and not names_other
+        is_drawn = is_scored_drawn(results.get("config", {}), dataset)
         scored = {
             "dataset": {"name": one_line(dataset["name"]), "drawn": is_drawn},
             "evaluations": [

@@ -21,6 +21,7 @@ from fpliif_jax.data_builders.errors import UserError, naming
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, append_regular, read_regular
 from fpliif_jax.files import atomic_file
 
+_LARGEST = 64 * MEBIBYTE  # of a record
 PACKAGES = (
     "array_record",
     "flax",
@@ -99,13 +100,26 @@ def environment(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_environment(workdir: pathlib.Path) -> dict[str, Any]:
-    """What a run recorded with `environment`; empty where there is nothing that can be read."""
+def read_record(path: pathlib.Path) -> dict[str, Any] | None:
+    """A JSON object that a run leaves; None where there is no such file.
+
+    Raises:
+      OSError, ValueError: it cannot be read, or is none.
+    """
+    if not os.path.lexists(path):
+        return None
     try:
-        content = json.loads(read_regular(workdir / "environment.json", MEBIBYTE))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        content = json.loads(read_regular(path, _LARGEST))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(content, dict):
+        raise ValueError("it is no JSON object")
+    return content
+
+
+def read_environment(workdir: pathlib.Path) -> dict[str, Any]:
+    """What a run recorded with `environment`; empty where there is none. Errors as `read_record`."""
+    return read_record(workdir / "environment.json") or {}
 
 
 class MetricsLog:

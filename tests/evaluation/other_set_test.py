@@ -12,11 +12,12 @@ from fpliif_jax import preflight, train_and_evaluate
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import evaluation_data, load_dataset, load_datasets
 from fpliif_jax.data.resized_split import load_split
+from fpliif_jax.data.set_names import is_scored_drawn
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.synthetic_faces import write_dataset
 from fpliif_jax.evaluation.results import table
 from fpliif_jax.experiments import multi_seed
-from fpliif_jax.experiments.runs.run_data import RunData, is_drawn
+from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.training_data import training_data
 
@@ -85,7 +86,7 @@ def test_a_run_is_scored_on_the_other_set_and_says_so(
         {"train": 13, "validation": 5},
     )
     run.config["data"]["synthetic"]["num_train"] = 13  # as of a run that drew its faces
-    assert not is_drawn(run.config, run.results["dataset"])
+    assert not is_scored_drawn(run.config, run.results["dataset"])
 
 
 def test_a_finished_run_is_scored_on_the_other_set_without_its_own(
