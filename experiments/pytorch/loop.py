@@ -33,6 +33,7 @@ from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
 from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.systems import create_model, parse_protocols
+from fpliif_jax.systems.fp_liif import step_numbers
 from fpliif_jax.systems.fp_liif.stage import mirrored_classes
 from fpliif_jax.training import fitting, records
 from fpliif_jax.training.progress import Progress, StageSteps, Stopwatch
@@ -75,7 +76,7 @@ def train(
         check_same_run(saved["progress"], config, dataset.metadata.fingerprint, workdir)
         progress = Progress.from_json(saved["progress"], workdir)
         begun = flatten_config(progress.config)
-        numbers = (fitting.MICROBATCH, fitting.QUERY_CHUNK)
+        numbers = (fitting.MICROBATCH, step_numbers.QUERY_CHUNK)
         config = fitting.with_numbers(config, {name: begun[name] for name in numbers})
     run = prepare(config, workdir, dataset, device, progress, saved)
     if progress.step == run.steps.last:

@@ -13,6 +13,7 @@ from fpliif_jax.systems.labeller import Labeller
 from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.protocol import Prediction, Protocol
 from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.step_numbers import Choice, Planned
 
 Config = ml_collections.ConfigDict
 Variables = dict[str, Any]
@@ -40,6 +41,10 @@ class System:
       multiply_accumulates: (config.model, side of the image, side of the output) -> those of one image by
         part, in the order of computation; see `systems.multiply_accumulates`.
 
+      choose_step_numbers: (config, rows of a batch on one device, JAX's backend, bytes of a device that JAX may use or
+        None where that is not known, what a step with some numbers is planned to take) -> the numbers of a training
+        step; None: train.microbatch alone, where 'auto' is all of the rows.
+      step_fields: the fields of these numbers besides train.microbatch; a run keeps them wherever it goes on.
       make_stages: (config, networks, class names) -> the stages of config.train.stages, in order; ValueError where
         one is unknown.
       parse_protocol: (text of config.eval.rows, config) -> the protocol; ValueError where there is none.
@@ -80,3 +85,5 @@ class System:
     config_for_weights: str
     settings_of_weights: Callable[[Variables], Mapping[str, Any]] = lambda variables: {}
     windows: tuple[tuple[int, ...], ...] = ()
+    choose_step_numbers: Callable[[Config, int, str, int | None, Planned], Choice] | None = None
+    step_fields: tuple[str, ...] = ()

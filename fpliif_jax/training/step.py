@@ -183,14 +183,15 @@ def make_fitted_step(
         microbatch = min(fitted.settings.microbatch, parallel.rows_per_device(batch_size))
         return make_train_step(fitted, optimizer, microbatch), microbatch
 
-    def planned(numbers: fitting.Numbers) -> float:
+    def planned(numbers: fitting.Numbers, estimate: int) -> float:
         step, microbatch = step_with(*numbers.items())
         rows = parallel.local_rows(batch_size, microbatch)
         batch = blank_batch(rows.stop - rows.start, config.data.image_size, stage.label_size)
         batch["stop"] = np.zeros(len(batch["weights"]), np.float32)
         try:
             compiled = step.lower(state, parallel.shard(batch)).compile()
-            total = fitting.step_bytes(compiled, config, microbatch)
+            plan = fitting.planned_bytes(compiled)
+            total = estimate if plan is None else plan["total"]
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise

@@ -21,10 +21,11 @@ from fpliif_jax.experiments.benchmark import one_face
 from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.export.network_files import ExportError
+from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.system import System
-from fpliif_jax.training import loop
+from fpliif_jax.training import fitting, loop
 
 
 @pytest.mark.parametrize("name", systems.names())
@@ -159,6 +160,17 @@ def test_what_is_not_made_for_a_third_system_says_so(monkeypatch: pytest.MonkeyP
         networks.abilities(types.SimpleNamespace(trained=of_third))
     with pytest.raises(preflight.SettingsError, match="STN-iCNN's; Pixel by pixel has others"):
         one_face.one_face(of_third)
+
+
+def test_a_field_of_a_third_system_is_its_own_whatever_another_has_of_that_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
+    config = _third_config()
+    with config.unlocked():
+        config.model.query_chunk = config.train.microbatch = AUTO
+    chosen = fitting.choose(config, 64, "gpu", 2**30, lambda numbers, estimate: 0)
+    assert chosen == ({"train.microbatch": 0}, None)
 
 
 def test_what_nobody_has_listed_its_paper_does_not_leave_open() -> None:

@@ -21,7 +21,6 @@ from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import create_model
-from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.training import fitting, loop
 from fpliif_jax.training.optimizer import make_optimizer
 from fpliif_jax.training.progress import Progress
@@ -31,7 +30,7 @@ GIB = 2**30
 PIXELS = 256**2
 
 
-def never(numbers: fitting.Numbers) -> float:
+def never(numbers: fitting.Numbers, estimate: int) -> float:
     raise AssertionError(f"compiled for {numbers}")
 
 
@@ -41,7 +40,7 @@ def chosen(
     """What is chosen on a GPU where steps take 1 GiB and so much for each image; the microbatches tried."""
     tried = []
 
-    def planned(numbers: fitting.Numbers) -> float:
+    def planned(numbers: fitting.Numbers, estimate: int) -> float:
         tried.append(numbers["train.microbatch"])
         return (1 + numbers["train.microbatch"] * gib_of_an_image) * GIB
 
@@ -170,7 +169,7 @@ def test_a_run_keeps_what_was_chosen_when_it_goes_on_elsewhere(
     assert "microbatch" not in capsys.readouterr().err
 
     with monkeypatch.context() as patch:
-        patch.setattr(query_plan, "this_device", lambda: ("gpu", 1))
+        patch.setattr(parallel, "backend_and_memory", lambda: ("gpu", 1))
         whole, recorded = _train(config, tmp_path / "whole")
         small = {"train.microbatch": 1, "model.query_chunk": 32, "model.remat": True}
         assert recorded == small
@@ -227,7 +226,7 @@ def test_the_chosen_step_is_not_compiled_again(
     optimizer = make_optimizer(config.train, 1e-3, 10)
     state = init_state(init_variables(model, config), stages[0], optimizer)
     state = parallel.replicate(state)
-    monkeypatch.setattr(query_plan, "this_device", lambda: ("gpu", 2**40))
+    monkeypatch.setattr(parallel, "backend_and_memory", lambda: ("gpu", 2**40))
     compiled = []
 
     def listen(event: str, duration: float, **_: object) -> None:

@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fpliif_jax.devices import parallel
 from fpliif_jax.nn import column_sampling, layers
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
@@ -241,7 +242,7 @@ class LIIFDecoder(nn.Module):
         if self.query_chunk != AUTO:
             return query_plan.QueryPlan(self.query_chunk, self.remat)
         return query_plan.plan_queries(
-            *query_plan.this_device(), batch, output_size, self, is_training=train
+            *parallel.backend_and_memory(), batch, output_size, self, is_training=train
         )
 
     def _first_layer_on_grid(self, latent_grid: Array) -> tuple[Array, Array]:

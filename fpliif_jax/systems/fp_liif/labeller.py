@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax.data import resize
+from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import labeller
@@ -133,7 +134,7 @@ class FPLIIFLabeller:
         if self._config.model.decoder != "liif":
             chunk = _UNET_QUERIES
         elif chunk == AUTO:
-            chunk = query_plan.most_queries(*query_plan.this_device(), self._config.model)
+            chunk = query_plan.most_queries(*parallel.backend_and_memory(), self._config.model)
         chunk = max(1, chunk // batch)
         while is_cut and chunk // 2 >= max(height * width, _SMALLEST_PIECE):
             chunk //= 2

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from fpliif_jax.devices import parallel
-
 # A CPU is fastest where the widest activation of a chunk stays in the cache; beyond 8192 queries nothing is gained.
 _CPU_VALUES, _CPU_QUERIES = 2**20, 8192
 # Without gradients larger chunks save no traffic, only starts of kernels, which are few by then.
@@ -95,11 +93,6 @@ def most_queries(backend: str, memory_bytes: int | None, settings: Any) -> int:
     memory = UNKNOWN_MEMORY if memory_bytes is None else memory_bytes
     affordable = int(_INFERENCE_SHARE * memory) // (_INFERENCE_BUFFERS * 4 * widest)
     return min(_INFERENCE_QUERIES, _power_of_two(affordable))
-
-
-def this_device() -> tuple[str, int | None]:
-    """See `parallel.backend_and_memory`."""
-    return parallel.backend_and_memory()
 
 
 def training_bytes(batch: int, output_size: tuple[int, int], settings: Any) -> int:

@@ -10,6 +10,7 @@ from fpliif_jax.systems.fp_liif import (
     protocols,
     settings,
     stage,
+    step_numbers,
 )
 from fpliif_jax.systems.fp_liif.state_dict import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems.protocol import Protocol
@@ -45,4 +46,6 @@ SYSTEM = System(
     to_torch=fpliif_to_torch,
     config_for_weights="lapa",
     settings_of_weights=settings.settings_of_weights,
+    choose_step_numbers=step_numbers.choose,
+    step_fields=(step_numbers.QUERY_CHUNK, step_numbers.REMAT),
 )

@@ -9,9 +9,9 @@ import ml_collections
 import pytest
 
 from fpliif_jax.configs import celebamask_hq_small, lapa, synthetic
+from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import create_model
-from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.fp_liif.query_plan import QueryPlan, plan_queries
 
 GIB = 2**30
@@ -102,8 +102,8 @@ def test_the_decoder_decodes_what_the_rule_says(monkeypatch: pytest.MonkeyPatch)
 
     assert has_loop(train=True)
     assert has_loop(train=False)
-    monkeypatch.setattr(query_plan, "this_device", lambda: ("gpu", 60 * GIB))
+    monkeypatch.setattr(parallel, "backend_and_memory", lambda: ("gpu", 60 * GIB))
     assert not has_loop(train=True)
     assert has_loop(train=False)
-    monkeypatch.setattr(query_plan, "this_device", lambda: ("gpu", 16 * GIB))
+    monkeypatch.setattr(parallel, "backend_and_memory", lambda: ("gpu", 16 * GIB))
     assert has_loop(train=True)
