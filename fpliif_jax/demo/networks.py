@@ -8,12 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-import jax.numpy as jnp
-
 from fpliif_jax import systems
 from fpliif_jax.export import write
 from fpliif_jax.export.network_files import ExportError
-from fpliif_jax.systems.fp_liif.losses import apply_temperature
 from fpliif_jax.weights.trained_model import ChosenModel
 
 PARTS = ("encoder", "decoder")
@@ -74,7 +71,7 @@ def abilities(chosen: ChosenModel) -> dict[str, Any]:
     if system.data["framing"] == "canvas":
         described["longest_side"] = config.data.get("longest_side") or config.data.image_size
     else:
-        described["logit_scale"] = float(apply_temperature(jnp.ones(()), config.loss))
+        described["logit_scale"] = system.logit_scale(config)
     return described
 
 

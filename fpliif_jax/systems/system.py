@@ -51,6 +51,7 @@ class System:
       make_predictor: (networks, config, protocols) -> a function of (variables, batch) that gives each protocol's
         prediction by its key.
       make_labeller: a trained model -> photos in, label maps out.
+      logit_scale: config -> the factor that the training loss gives logits before the softmax.
       make_network_functions: a trained model -> functions of arrays for `fpliif_jax.export`: 'model', and 'encoder'
         and 'decoder' where it has these parts.
 
@@ -85,5 +86,6 @@ class System:
     config_for_weights: str
     settings_of_weights: Callable[[Variables], Mapping[str, Any]] = lambda variables: {}
     windows: tuple[tuple[int, ...], ...] = ()
+    logit_scale: Callable[[Config], float] = lambda config: 1.0
     choose_step_numbers: Callable[[Config, int, str, int | None, Planned], Choice] | None = None
     step_fields: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Tests of fpliif_jax.systems: what every system has, and a third one that is added to the two in one place."""
 
+import dataclasses
 import json
 import pathlib
 import types
@@ -171,6 +172,18 @@ def test_a_field_of_a_third_system_is_its_own_whatever_another_has_of_that_name(
         config.model.query_chunk = config.train.microbatch = AUTO
     chosen = fitting.choose(config, 64, "gpu", 2**30, lambda numbers, estimate: 0)
     assert chosen == ({"train.microbatch": 0}, None)
+
+
+def test_a_page_of_a_third_system_takes_its_logits_as_its_loss_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
+    of_third = types.SimpleNamespace(trained=types.SimpleNamespace(config=_third_config()))
+    for own, scale in (({}, 1.0), ({"logit_scale": lambda config: 3.0}, 3.0)):
+        any_size = dataclasses.replace(SYSTEM, decodes_any_size=True, **own)
+        with monkeypatch.context() as patch:
+            patch.setitem(globals(), "SYSTEM", any_size)
+            assert networks.abilities(of_third)["logit_scale"] == scale
 
 
 def test_what_nobody_has_listed_its_paper_does_not_leave_open() -> None:

@@ -1,5 +1,6 @@
 """FP-LIIF as a system."""
 
+import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.configs import fp_liif
@@ -12,6 +13,7 @@ from fpliif_jax.systems.fp_liif import (
     stage,
     step_numbers,
 )
+from fpliif_jax.systems.fp_liif.losses import apply_temperature
 from fpliif_jax.systems.fp_liif.state_dict import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems.protocol import Protocol
 from fpliif_jax.systems.system import System
@@ -19,6 +21,10 @@ from fpliif_jax.systems.system import System
 
 def _main_score(dataset: str) -> tuple[str, str]:
     return ("group_f1", "overall") if dataset == "helen" else ("mean_f1", "mean")
+
+
+def _logit_scale(config: ml_collections.ConfigDict) -> float:
+    return float(apply_temperature(jnp.ones(()), config.loss))
 
 
 def _parse_protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
@@ -46,6 +52,7 @@ SYSTEM = System(
     to_torch=fpliif_to_torch,
     config_for_weights="lapa",
     settings_of_weights=settings.settings_of_weights,
+    logit_scale=_logit_scale,
     choose_step_numbers=step_numbers.choose,
     step_fields=(step_numbers.QUERY_CHUNK, step_numbers.REMAT),
 )
