@@ -33,6 +33,13 @@ class UserError(Exception):
     """
 
 
+class SettingsError(UserError, ValueError):
+    """A setting or an argument is impossible; the message names it, its value and what it may be.
+
+    It is raised where the setting is checked, in Python as the ValueError that it is there.
+    """
+
+
 class DataError(UserError):
     """Something about the data. The message is one line, whatever the files are called."""
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from fpliif_jax.data_builders.errors import SettingsError
+
 
 def check(field: str, value: object, choices: Iterable[object]) -> None:
     """Refuses a value that is none of the choices.
@@ -12,8 +14,10 @@ def check(field: str, value: object, choices: Iterable[object]) -> None:
       choices: all that it may be.
 
     Raises:
-      ValueError: names the field, its value and the choices.
+      SettingsError: names the field, its value and the choices.
     """
     allowed = tuple(choices)
     if value not in allowed:
-        raise ValueError(f"{field} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
+        raise SettingsError(
+            f"{field} is {value!r}; it must be one of {', '.join(map(repr, allowed))}"
+        )

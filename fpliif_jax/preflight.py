@@ -13,7 +13,7 @@ from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import dataset, renamed_labels, resize
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
@@ -24,50 +24,40 @@ from fpliif_jax.training.prepare import other_networks
 from fpliif_jax.weights import shipped
 
 
-class SettingsError(UserError):
-    """A setting is impossible; the message names the field, its value and the choices."""
-
-
 def check_settings(config: ml_collections.ConfigDict) -> None:
     """Tries every setting on shapes alone: nothing is computed.
 
     Raises:
       SettingsError: names the first impossible setting.
     """
-    try:
-        for problem in config_fields.problems(flatten_config(json_config(config))):
-            raise ValueError(problem)
-        # Of all norms, batch norm alone keeps statistics.
-        if fitting.fixed_microbatch(config.train) and "batch_stats" in systems.variable_shapes(
-            config
-        ):
-            raise ValueError(
-                "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
-                "of the batch are not those of the batch; set it to 0"
-            )
-        system = systems.of(config)
-        system.make_predictor(create_model(config.model), config, parse_protocols(config))
-        for field, kinds in (
-            ("eval.checkpoints", config.eval.checkpoints),
-            ("train.init_checkpoint", [config.train.get("init_checkpoint", "best")]),
-        ):
-            for kind in kinds:
-                if not checkpoint.is_kind(kind):
-                    raise ValueError(
-                        f"config.{field} is {kind!r}; it must be 'best', 'last' or 'after_STAGE'"
-                    )
-        dataset.check_settings(config.data)
-        if config.eval.get("labels") is not None and config.eval.get("dataset") is None:
-            raise ValueError(
-                f"config.eval.labels is {config.eval.labels!r}, and config.eval.dataset names no set; the run's own "
-                "has config.data.labels"
-            )
-        _check_framing(config)
-        make_optimizer(config.train, 0.0, steps_per_epoch=1)
-        _try_preprocessing(config.data)
-        _try_training(config)
-    except (ValueError, TypeError) as error:
-        raise SettingsError(str(error)) from error
+    config_fields.check(flatten_config(json_config(config)))
+    # Of all norms, batch norm alone keeps statistics.
+    if fitting.fixed_microbatch(config.train) and "batch_stats" in systems.variable_shapes(config):
+        raise SettingsError(
+            "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
+            "of the batch are not those of the batch; set it to 0"
+        )
+    system = systems.of(config)
+    system.make_predictor(create_model(config.model), config, parse_protocols(config))
+    for field, kinds in (
+        ("eval.checkpoints", config.eval.checkpoints),
+        ("train.init_checkpoint", [config.train.get("init_checkpoint", "best")]),
+    ):
+        for kind in kinds:
+            if not (isinstance(kind, str) and checkpoint.is_kind(kind)):
+                raise SettingsError(
+                    f"config.{field} is {kind!r}; it must be 'best', 'last' or 'after_STAGE'"
+                )
+    dataset.check_settings(config.data)
+    if config.eval.get("labels") is not None and config.eval.get("dataset") is None:
+        raise SettingsError(
+            f"config.eval.labels is {config.eval.labels!r}, and config.eval.dataset names no set; the run's own "
+            "has config.data.labels"
+        )
+    _check_framing(config)
+    make_optimizer(config.train, 0.0, steps_per_epoch=1)
+    _try_preprocessing(config.data)
+    _try_training(config)
 
 
 def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
@@ -77,10 +67,7 @@ def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
       SettingsError: says how many classes the data set has, or which of the face's parts it lacks.
     """
     num_classes, names = config.model.num_classes, dataset.class_names
-    try:
-        renamed_labels.class_table(dataset.config.labels, dataset.metadata.class_names)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
+    renamed_labels.class_table(dataset.config.labels, dataset.metadata.class_names)
     if num_classes != len(names):
         raise SettingsError(
             f"config.model.num_classes is {num_classes}; {dataset.metadata.name} has {len(names)} classes: set "
@@ -145,7 +132,7 @@ def _check_framing(config: ml_collections.ConfigDict) -> None:
     """Each system takes its images in its own way."""
     for field, value in systems.of(config).data.items():
         if config.data[field] != value:
-            raise ValueError(
+            raise SettingsError(
                 f"config.data.{field} is {config.data[field]!r}; config.model.name="
                 f"{config.model.name!r} needs {value!r}"
             )

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import re
 from typing import Any
 
 import ml_collections
@@ -12,6 +13,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax import preflight
 from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.run_folder import config_fields, setting_ranges
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
@@ -66,8 +68,27 @@ def test_possible_settings_pass() -> None:
 def test_an_impossible_setting_is_named(field: str, value: object, message: str) -> None:
     config = tiny_config()
     config.update_from_flattened_dict({field: value})
-    with pytest.raises(preflight.SettingsError, match=message):
-        preflight.check_settings(config)
+    with pytest.raises(SystemExit) as ended:
+        command_line.run("fpliif_jax.main", preflight.check_settings, config)
+    line = ended.value.code
+    assert re.match(r"error: config\.", line) and re.search(message, line)
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError])
+@pytest.mark.parametrize(
+    "broken", ["make_optimizer", "_try_training", "_try_preprocessing", "create_model"]
+)
+def test_a_bug_in_what_is_tried_is_no_setting(
+    broken: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error("operands could not be broadcast together")
+
+    monkeypatch.setattr(preflight, broken, fail)
+    with pytest.raises(error, match="broadcast") as raised:
+        command_line.run("fpliif_jax.main", preflight.check_settings, tiny_config())
+    assert not isinstance(raised.value, UserError)
 
 
 _BAD_NUMBERS = (-1, -0.5, math.nan, math.inf, -math.inf, 2**31)
@@ -112,6 +133,15 @@ def test_the_first_bad_value_of_a_config_is_told_with_its_field() -> None:
             changed.update_from_flattened_dict({field: tuple(bad) if bad == [] else bad})
         with pytest.raises(preflight.SettingsError, match=f"config\\.{field} is "):
             preflight.check_settings(changed)
+
+
+@pytest.mark.parametrize("kind", ["first", None, 3])
+def test_a_checkpoint_to_start_from_that_is_none_is_named(kind: object) -> None:
+    config = tiny_config()
+    with config.unlocked():
+        config.train.init_checkpoint = kind
+    with pytest.raises(preflight.SettingsError, match=r"config\.train\.init_checkpoint is "):
+        preflight.check_settings(config)
 
 
 def test_microbatches_are_refused_with_batch_norm() -> None:

@@ -67,9 +67,10 @@ def _save_contact_sheet(
 ) -> None:
     first = [(split, i) for split, n in zip(SPLITS, counts, strict=True) for i in range(n)]
     seeds = [face_seed(seed, split, i) for split, i in first[:_FACES_ON_SHEET]]
+    sheet = contact_sheet([draw_face(s, image_size, style, without) for s in seeds])
     try:
-        contact_sheet([draw_face(s, image_size, style, without) for s in seeds]).save(path)
-    except (OSError, ValueError) as error:
+        sheet.save(path)
+    except (OSError, ValueError) as error:  # the latter of an ending that names no format
         raise DataError(
             f"{path}: the contact sheet could not be written ({error}). Name a .png file in a "
             "folder that exists."

@@ -18,7 +18,6 @@ import pathlib
 from absl import flags, logging
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import UserError
 
 _CONFIG = command_line.define_config_flag()
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "json"], "How to print.")
@@ -32,10 +31,7 @@ def _work() -> None:
 
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     config = _CONFIG.value
-    try:
-        costs = model_cost.cost(config)
-    except (ValueError, TypeError) as error:
-        raise UserError(str(error)) from error
+    costs = model_cost.cost(config)
     if _OUTPUT.value:
         content = {"config": json_config(config), **costs}
         write_json(pathlib.Path(_OUTPUT.value), content)

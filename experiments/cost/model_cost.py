@@ -9,6 +9,7 @@ from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.published import PublishedValue, published_values, select
 from fpliif_jax.run_folder import config_fields
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import multiply_accumulates
 
 OUTPUT_SIZES = (64, 96, 128, 192, 256, 512)  # FP-LIIF Table 6, and the 512 rows of Tables 1 and 2
@@ -31,14 +32,13 @@ def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
       'gmacs', 'published_gmacs' (None unless Table 6 is about this model and size) and 'parts', GMACs by part.
 
     Raises:
-      ValueError: a field of `config.model` is impossible.
+      SettingsError: a field is impossible.
     """
+    config_fields.check(flatten_config(json_config(config)))
     own_size = config.data.image_size
-    if own_size < 1:
-        raise ValueError(f"config.data.image_size is {own_size}; it must be at least 1")
     other_sizes = CANVAS_SIZES if _is_on_canvas(config) else ()
     sizes = OUTPUT_SIZES if systems.of(config).decodes_any_size else other_sizes
-    parameters = count_parameters(config)  # refuses impossible models
+    parameters = count_parameters(config)
     rows = []
     for size in sorted({*sizes, own_size}):
         parts = multiply_accumulates.count(config.model, own_size, size)

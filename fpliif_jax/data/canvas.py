@@ -12,6 +12,7 @@ its own, and has the background, 0, around it.
 import numpy as np
 
 from fpliif_jax.data.resize import check_size, resize_image, resize_label_map
+from fpliif_jax.data_builders.errors import SettingsError
 
 FRAMINGS = ("square", "canvas")
 
@@ -57,9 +58,9 @@ def canvas_window(side: int, size: tuple[int, int]) -> tuple[slice, slice]:
 
 
 def check_longest_side(longest_side: int | None, side: int) -> None:
-    """Raises ValueError unless pictures with such a side fit a canvas of that side; None always does."""
+    """Raises SettingsError unless pictures with such a side fit a canvas of that side; None always does."""
     if longest_side is not None and not 1 <= longest_side <= side:
-        raise ValueError(
+        raise SettingsError(
             f"config.data.longest_side is {longest_side}; it must be 1 to config.data.image_size = {side}, or none"
         )
 

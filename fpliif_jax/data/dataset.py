@@ -13,7 +13,7 @@ from absl import logging
 from fpliif_jax import choices
 from fpliif_jax.data import canvas, renamed_labels, resize_cache, splits
 from fpliif_jax.data_builders import class_names, prepare, synthetic_faces
-from fpliif_jax.data_builders.errors import DataError, said
+from fpliif_jax.data_builders.errors import DataError, SettingsError, said
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.prepared import label_digests
 
@@ -159,7 +159,7 @@ def load_dataset(config: ml_collections.ConfigDict) -> Dataset:
       config: config.data.
 
     Raises:
-      ValueError: as `check_settings`.
+      SettingsError: as `check_settings`.
       DataError: the raw files are missing, damaged, or not those the prepared set was made of; or
         they have fewer training images than config.train_subset.
     """
@@ -230,14 +230,14 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
       config: config.data.
 
     Raises:
-      ValueError: names the impossible field, its value and what it may be.
+      SettingsError: names the impossible field, its value and what it may be.
     """
     choices.check("config.data.framing", config.framing, canvas.FRAMINGS)
     choices.check("config.data.labels", config.labels, renamed_labels.LABELS)
     splits.check_settings(config)
     longest_side = config.get("longest_side")
     if longest_side is not None and config.framing != "canvas":
-        raise ValueError(
+        raise SettingsError(
             f"config.data.longest_side is {longest_side}; it is for config.data.framing='canvas', not "
             f"{config.framing!r}"
         )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fpliif_jax.data_builders import class_names
+from fpliif_jax.data_builders.errors import SettingsError
 
 AS_THEY_ARE = "all"
 _CLASSES = {"facial_parts": class_names.FACIAL_PARTS, "lapa": class_names.LAPA_AND_HELEN}
@@ -38,14 +39,14 @@ def class_table(labels: str, own: Sequence[str]) -> np.ndarray | None:
       uint8 [len(own)]: ids of `class_names_of`, 0 for the background.
 
     Raises:
-      ValueError: the data set lacks one of the classes; says which.
+      SettingsError: the data set lacks one of the classes; says which.
     """
     target = class_names_of(labels, own)
     if target == tuple(own):
         return None
     named = [class_names.CELEBAMASK_HQ_FACIAL_PARTS.get(name, name) for name in own]
     if missing := [name for name in target if name not in named]:
-        raise ValueError(
+        raise SettingsError(
             f"config.data.labels={labels!r}: the data set has no {', '.join(missing)} among its classes "
             f"{', '.join(own)}; choose 'all' (FP-LIIF; STN-iCNN needs 'facial_parts')"
         )

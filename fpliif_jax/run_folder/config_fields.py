@@ -14,6 +14,7 @@ import ml_collections
 
 from fpliif_jax import data_builders
 from fpliif_jax.data import canvas, renamed_labels, resize
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 from fpliif_jax.run_folder.setting_ranges import (
     Anything,
@@ -282,3 +283,13 @@ def problems(config: Mapping[str, Any]) -> Iterable[str]:
         if problem:
             shown = tuple(value) if isinstance(value, list) else value
             yield f"config.{field} is {shown!r}; it {problem}"
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Refuses a flat config with `problems`.
+
+    Raises:
+      SettingsError: the first of them.
+    """
+    for problem in problems(config):
+        raise SettingsError(problem)

@@ -10,6 +10,7 @@ import jax
 import ml_collections
 
 from fpliif_jax import choices
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.systems.protocol import Protocol
 from fpliif_jax.systems.system import System
 
@@ -29,7 +30,7 @@ def of(config: ml_collections.ConfigDict) -> System:
     """The system of an experiment.
 
     Raises:
-      ValueError: config.model.name is none.
+      SettingsError: config.model.name is none.
     """
     return of_name(config.model.name)
 
@@ -38,7 +39,7 @@ def of_name(name: str) -> System:
     """The system of that name.
 
     Raises:
-      ValueError: there is none.
+      SettingsError: there is none.
     """
     choices.check("config.model.name", name, _SYSTEMS)
     return importlib.import_module(_SYSTEMS[name]).SYSTEM
@@ -55,7 +56,7 @@ def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None
       A Linen module, `FPLIIF` for name='fp_liif', `STNICNN` for name='stn_icnn'.
 
     Raises:
-      ValueError: a field has a value that is none of its choices.
+      SettingsError: a field has a value that is none of its choices.
     """
     return of_name(config.name).create_model(config, axis_name)
 
@@ -69,7 +70,7 @@ def variable_shapes(config: ml_collections.ConfigDict) -> dict[str, Any]:
       config: the experiment's.
 
     Raises:
-      ValueError: as `create_model`.
+      SettingsError: as `create_model`.
     """
     frozen = ml_collections.FrozenConfigDict(config.model)
     return dict(_variable_shapes(frozen, config.data.image_size))
@@ -88,13 +89,13 @@ def parse_protocols(
     """The protocols of config.eval.rows, or of these texts, each once.
 
     Raises:
-      ValueError: one of them is none of the system's, or there are none.
+      SettingsError: one of them is none of the system's, or there are none.
     """
     texts = config.eval.rows if texts is None else texts
     if not texts:
-        raise ValueError("config.eval.rows is empty; name at least one protocol")
+        raise SettingsError("config.eval.rows is empty; name at least one protocol")
     system = of(config)
     try:
         return tuple(dict.fromkeys(system.parse_protocol(text, config) for text in texts))
-    except ValueError as error:
-        raise ValueError(f"config.eval.rows has {error}") from error
+    except SettingsError as error:
+        raise SettingsError(f"config.eval.rows has {error}") from error

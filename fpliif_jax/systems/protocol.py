@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import jax
 
+from fpliif_jax.data_builders.errors import SettingsError
+
 IGNORE_LABEL = 255  # of pixels that do not count, neither in a loss nor in a score
 
 _SIZES = re.compile(r"([0-9]{1,9})(?:\s*(?:->|→|to)\s*([0-9]{1,9}))?")
@@ -37,12 +39,12 @@ class Protocol:
           text: also '192→256' and '192 → 256', as tables print it, or a `key`, '192to256'.
 
         Raises:
-          ValueError: it is neither.
+          SettingsError: it is neither.
         """
         match = _SIZES.fullmatch(str(text))
         sizes = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if min(sizes) < 1:
-            raise ValueError(f"{text!r}: a protocol is a size such as '512', or '192->256'")
+            raise SettingsError(f"{text!r}: a protocol is a size such as '512', or '192->256'")
         return cls(*sizes)
 
     @property

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
+from fpliif_jax.data_builders.errors import SettingsError
+
 
 def learning_rate_schedule(
     settings: ml_collections.ConfigDict, rate: float, steps_per_epoch: int
@@ -21,7 +23,7 @@ def learning_rate_schedule(
       steps_per_epoch: batches in an epoch.
 
     Raises:
-      ValueError: settings.schedule is unknown.
+      SettingsError: settings.schedule is unknown.
     """
     if settings.schedule == "step":
 
@@ -35,7 +37,7 @@ def learning_rate_schedule(
         return optax.cosine_decay_schedule(rate, settings.epochs * steps_per_epoch)
     if settings.schedule == "constant":
         return optax.constant_schedule(rate)
-    raise ValueError(
+    raise SettingsError(
         f"config.train.schedule is {settings.schedule!r}; it must be 'step', 'cosine' or 'constant'"
     )
 
@@ -53,10 +55,10 @@ def make_optimizer(
       steps_per_epoch: batches in an epoch.
 
     Raises:
-      ValueError: settings.optimizer is unknown.
+      SettingsError: settings.optimizer is unknown.
     """
     if settings.optimizer != "adam":
-        raise ValueError(f"config.train.optimizer is {settings.optimizer!r}; it must be 'adam'")
+        raise SettingsError(f"config.train.optimizer is {settings.optimizer!r}; it must be 'adam'")
 
     def adam(rate: float) -> optax.GradientTransformation:
         own = optax.adam(learning_rate_schedule(settings, rate, steps_per_epoch))

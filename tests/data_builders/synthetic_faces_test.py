@@ -549,5 +549,19 @@ def test_command_line(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
     assert "4 faces in" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="^error: .*none"):
         main([*arguments, f"--contact_sheet={tmp_path}/none/sheet.png"])
+    with pytest.raises(SystemExit, match="^error: .*sheet.nothing: .* Name a .png file"):
+        main([*arguments, f"--contact_sheet={tmp_path}/sheet.nothing"])
     with pytest.raises(SystemExit, match="^error: image_size=3.*$"):
         main([*arguments, "--image_size=3"])
+
+
+def test_a_bug_in_drawing_is_no_matter_of_the_contact_sheet_s_name(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("operands could not be broadcast together")
+
+    monkeypatch.setattr("fpliif_jax.data_builders.synthetic_faces.__main__.draw_face", broken)
+    with pytest.raises(ValueError, match="broadcast"):
+        main(["--layout=lapa", f"--output_dir={tmp_path}", "--num_train=1", "--num_val=1",
+              "--num_test=1", "--image_size=32", f"--contact_sheet={tmp_path}/s.png"])  # fmt: skip

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax import choices
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.nn.warp import Geometry, example_key, warp
 from fpliif_jax.systems.fp_liif.color_jitter import color_jitter
 
@@ -31,7 +32,7 @@ def _check(config: ml_collections.ConfigDict) -> None:
     for field, allowed in (("crop", CROPS), ("fill", FILLS)):
         choices.check(f"config.augment.{field}", config[field], allowed)
     if not 0 <= config.rotation_degrees <= 180:
-        raise ValueError(
+        raise SettingsError(
             f"config.augment.rotation_degrees is {config.rotation_degrees}; it must be 0 to 180"
         )
     bounds = {
@@ -45,7 +46,7 @@ def _check(config: ml_collections.ConfigDict) -> None:
     for field, (lowest, highest) in bounds.items():
         low, high = config[field]
         if not lowest <= low <= high <= highest:
-            raise ValueError(
+            raise SettingsError(
                 f"config.augment.{field} is {(low, high)}; it must be (low, high) with low ≤ high, "
                 f"both within [{lowest}, {highest}]"
             )
@@ -124,7 +125,7 @@ def augment(
             f"augment takes an image [S, S, 3] and labels [S, S], not {image.shape}, {labels.shape}"
         )
     if size > config.scale[0] * _LARGEST_CANVAS:
-        raise ValueError(
+        raise SettingsError(
             f"config.augment.scale reaches down to {config.scale[0]}: too little for images of {size}²; "
             f"size / scale may be {_LARGEST_CANVAS} at most"
         )

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax import choices
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 TEMPERATURE_MODES = ("divide", "multiply", "none")
@@ -46,10 +47,10 @@ def edge_map(labels: jax.Array, width: int) -> jax.Array:
         bool [B, H, W].
 
     Raises:
-        ValueError: the width is below 1.
+        SettingsError: the width is below 1.
     """
     if width < 1:
-        raise ValueError(f"config.loss.edge_width is {width}; it must be at least 1")
+        raise SettingsError(f"config.loss.edge_width is {width}; it must be at least 1")
     labels = labels.astype(jnp.int32)
     labelled = labels != IGNORE_LABEL
     unseen = jnp.int32(jnp.iinfo(jnp.int32).min)
@@ -91,7 +92,7 @@ def apply_temperature(logits: jax.Array, config: ml_collections.ConfigDict) -> j
     """Logits [..., C] as the softmax of the loss takes them (§4.2); `config` is config.loss."""
     choices.check("config.loss.temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
     if not config.temperature > 0:
-        raise ValueError(f"config.loss.temperature is {config.temperature}; it must be positive")
+        raise SettingsError(f"config.loss.temperature is {config.temperature}; it must be positive")
     if config.temperature_mode == "divide":
         return logits / config.temperature
     if config.temperature_mode == "multiply":
@@ -126,7 +127,7 @@ def loss_sums(
         float32 scalars `cross_entropy` and `edge_cross_entropy`, in nats, not normalised.
 
     Raises:
-        ValueError: the configuration holds an unknown choice or a value out of range.
+        SettingsError: the configuration holds an unknown choice or a value out of range.
     """
     labels = labels.astype(jnp.int32)
     weights = example_weights.astype(jnp.float32)
@@ -159,7 +160,7 @@ def total_loss(
         A term without pixels is 0, never NaN, and so is its gradient.
 
     Raises:
-        ValueError: `loss.edge_reduction` is unknown.
+        SettingsError: `loss.edge_reduction` is unknown.
     """
     choices.check("config.loss.edge_reduction", config.edge_reduction, EDGE_REDUCTIONS)
     edge_count = "edge_pixels" if config.edge_reduction == "edge_pixels" else "pixels"

@@ -19,7 +19,7 @@ def make_predictor(
     """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
 
     Raises:
-      ValueError: config.eval.upsampling is unknown.
+      SettingsError: config.eval.upsampling is unknown.
     """
     upsampling = config.eval.upsampling
     choices.check("config.eval.upsampling", upsampling, ("logits", "labels"))

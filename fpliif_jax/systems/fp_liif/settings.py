@@ -32,10 +32,9 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
       gives logits; methods 'encode', 'decode' and 'query'.
 
     Raises:
-      ValueError: a field has a value that it may not have.
+      SettingsError: a field has a value that it may not have.
     """
-    for problem in config_fields.problems({f"model.{name}": config[name] for name in config}):
-        raise ValueError(problem)
+    config_fields.check({f"model.{name}": config[name] for name in config})
     dtype = jnp.dtype(config.dtype)
     normalisation = layers.normalisation(
         config.norm,

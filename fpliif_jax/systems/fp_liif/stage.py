@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.data_builders.class_names import mirrored_classes
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.nn.cast_weights import cast_convolutions
 from fpliif_jax.systems.fp_liif import augment, losses
 from fpliif_jax.systems.fp_liif.inputs import normalise
@@ -22,11 +23,13 @@ def make_stages(
     """The one stage: the whole of FP-LIIF by cross-entropy and edge cross-entropy (eq. 3).
 
     Raises:
-      ValueError: config.train.stages names another.
+      SettingsError: config.train.stages names another.
     """
     unknown = [name for name in config.train.stages if name != "parsing"]
     if unknown or not config.train.stages:
-        raise ValueError(f"config.train.stages is {config.train.stages!r}; it must be ('parsing',)")
+        raise SettingsError(
+            f"config.train.stages is {config.train.stages!r}; it must be ('parsing',)"
+        )
     return [_parsing_stage(config, model, class_names)]
 
 

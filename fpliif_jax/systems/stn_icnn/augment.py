@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.nn import warp
 
 ROTATION, SHIFT, SCALE, NOISE = range(4)
@@ -35,30 +36,30 @@ ROTATION, SHIFT, SCALE, NOISE = range(4)
 def _check(config: ml_collections.ConfigDict, size: int) -> None:
     copies, low, high = config.copies, *config.scale
     if not 1 <= copies <= 5:
-        raise ValueError(
+        raise SettingsError(
             f"config.augment.copies is {copies}; it must be 1 to 5; copy c has c of the four operations, from 0 on"
         )
     if not 0 <= config.rotation_degrees <= 180:
-        raise ValueError(
+        raise SettingsError(
             f"config.augment.rotation_degrees is {config.rotation_degrees}; it must be 0 to 180"
         )
     if not 0 <= config.shift <= 1:
-        raise ValueError(
+        raise SettingsError(
             f"config.augment.shift is {config.shift}; it must be 0 to 1, in widths and heights"
         )
     if not 0.05 <= low <= high <= 20:
-        raise ValueError(
+        raise SettingsError(
             f"config.augment.scale is {(low, high)}; it must be (low, high) with low ≤ high, both within "
             "[0.05, 20]"
         )
     if not 0 <= config.noise_sd < math.inf:
-        raise ValueError(f"config.augment.noise_sd is {config.noise_sd}; it must be 0 or more")
+        raise SettingsError(f"config.augment.noise_sd is {config.noise_sd}; it must be 0 or more")
     # Without shear a row (a, b) of the inverse has |a| + |b| ≤ √2 / s: see `warp.source_positions`.
     # A copy may have no scale, which is a scale of 1.
     smallest = min(low, 1.0)
     farthest = math.sqrt(2) / smallest * (size / 2 + config.shift * size) + size / 2
     if farthest > warp.LARGEST_POSITION:
-        raise ValueError(
+        raise SettingsError(
             f"config.augment.scale reaches down to {low}: too little for a canvas of {size}² and "
             f"config.augment.shift is {config.shift}. Positions in the source would reach "
             f"{farthest:.0f} pixels, and may reach {warp.LARGEST_POSITION}"

@@ -19,6 +19,7 @@ import numpy as np
 
 from fpliif_jax import choices
 from fpliif_jax.data.facial_parts import PART_LABELS
+from fpliif_jax.data_builders.errors import SettingsError
 
 Array = jax.Array
 
@@ -193,11 +194,13 @@ def part_centroids(labels: Array, floor: bool = True) -> tuple[Array, Array]:
       a part is absent: its centre is then (0, 0)).
 
     Raises:
-      ValueError: a side is larger than `LARGEST_SIDE`.
+      SettingsError: a side is larger than `LARGEST_SIDE`.
     """
     _, height, width = labels.shape
     if max(height, width) > LARGEST_SIDE:
-        raise ValueError(f"label maps of {height}x{width}: sides may be {LARGEST_SIDE} at most")
+        raise SettingsError(
+            f"label maps of {height}x{width}: sides may be {LARGEST_SIDE} at most; set config.data.image_size"
+        )
     whole, rest, present = [], [], []
     for label in range(1, 9):
         mask = labels == label

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.nn.layers import BatchNorm, bias_initializer, convolution, kernel_initializer
 from fpliif_jax.systems.stn_icnn.icnn import ConvBlock
 
@@ -57,7 +58,7 @@ class LocalizationNet(nn.Module):
     def _vgg9(self, x: Array, train: bool, example_weights: Array | None) -> Array:
         """Eight convolutions, a 3×3 average pool of stride 2 after every two, one dense layer."""
         if min(x.shape[1:3]) < VGG9_SMALLEST:
-            raise ValueError(
+            raise SettingsError(
                 f"the 'vgg9' localisation network takes inputs of {VGG9_SMALLEST}² or more, not "
                 f"{x.shape[1]}x{x.shape[2]}; set config.model.coarse_size"
             )
@@ -129,7 +130,7 @@ class LocalizationNet(nn.Module):
     def _conv15(self, x: Array, train: bool, example_weights: Array | None) -> Array:
         low, high = CONV15_SIDES
         if not all(low <= side <= high for side in x.shape[1:3]):
-            raise ValueError(
+            raise SettingsError(
                 f"the 'conv15' localisation network takes inputs of {low}² to {high}², not "
                 f"{x.shape[1]}x{x.shape[2]}; choose another or set config.model.coarse_size"
             )

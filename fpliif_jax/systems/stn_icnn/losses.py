@@ -29,7 +29,7 @@ def segmentation_sum(logits: Array, labels: Array, example_weights: Array, kind:
       float32 scalar, in nats.
 
     Raises:
-      ValueError: unknown kind.
+      SettingsError: unknown kind.
     """
     choices.check("config.loss.segmentation", kind, SEGMENTATION_LOSSES)
     counted = (example_weights > 0)[:, None, None, None]

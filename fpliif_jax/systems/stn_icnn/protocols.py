@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stn_icnn import framing
@@ -141,10 +142,10 @@ def parse_protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
     """Finds a protocol by its name.
 
     Raises:
-      ValueError: there is none of that name.
+      SettingsError: there is none of that name.
     """
     if text not in PROTOCOLS:
-        raise ValueError(f"{text!r}: a protocol is one of {', '.join(PROTOCOLS)}")
+        raise SettingsError(f"{text!r}: a protocol is one of {', '.join(PROTOCOLS)}")
     side = config.data.image_size
     scored_at = config.model.coarse_size if text == "coarse" else side
     return Protocol(scored_at, scored_at, text, truth_size=side)

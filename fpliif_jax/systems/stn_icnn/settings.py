@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax import choices
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.systems.stn_icnn import localization
 from fpliif_jax.systems.stn_icnn.grid_transformer import THETA_FORMS
 from fpliif_jax.systems.stn_icnn.icnn import ICNN
@@ -83,7 +84,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       logits are float32 always.
 
     Raises:
-      ValueError: a field has a value that is none of its choices.
+      SettingsError: a field has a value that is none of its choices.
     """
     choices.check("config.model.variant", config.variant, VARIANTS)
     resolved = config.copy_and_resolve_references()
@@ -97,22 +98,22 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
         choices.check(f"config.model.{field}", resolved[field], allowed)
     for field in ("kernel_size", "last_kernel_size"):
         if resolved[field] < 1 or resolved[field] % 2 == 0:
-            raise ValueError(f"config.model.{field} is {resolved[field]}; it must be odd")
+            raise SettingsError(f"config.model.{field} is {resolved[field]}; it must be odd")
     sizes = ("crop_size", "mouth_crop_size", "coarse_size")
     for field, lowest in (*((size, 8) for size in sizes), ("interlinked_layers", 1)):
         if resolved[field] < lowest:
-            raise ValueError(
+            raise SettingsError(
                 f"config.model.{field} is {resolved[field]}; it must be at least {lowest}"
             )
     if resolved.num_classes != 9:
-        raise ValueError(
+        raise SettingsError(
             f"config.model.num_classes is {resolved.num_classes}; STN-iCNN has 9 (config.data.labels='facial_parts')"
         )
     for field, count in (("row_features", None), ("localisation_features", 4)):
         values = tuple(resolved[field])
         if len(values) < 2 or min(values) < 1 or (count and len(values) != count):
             numbers = f"{count} numbers" if count else "at least two numbers"
-            raise ValueError(
+            raise SettingsError(
                 f"config.model.{field} is {values}; it must be {numbers}, each at least 1"
             )
     return resolved

@@ -16,6 +16,7 @@ import numpy as np
 
 from fpliif_jax import choices
 from fpliif_jax.data.facial_parts import PART_NAMES
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
 from fpliif_jax.systems.stn_icnn import augment, framing, grid_transformer
@@ -40,16 +41,16 @@ def make_stages(
       class_names: there is but one set of them, the facial parts'.
 
     Raises:
-      ValueError: a stage is unknown, named twice, or impossible with these settings.
+      SettingsError: a stage is unknown, named twice, or impossible with these settings.
     """
     names = tuple(config.train.stages)
     if not names or set(names) - set(STAGES) or len(set(names)) < len(names):
-        raise ValueError(
+        raise SettingsError(
             f"config.train.stages is {names!r}; it must name stages once each, of {', '.join(STAGES)}"
         )
     settings = stn_icnn_settings.resolve(config.model)
     if settings.cropper == "centroid" and set(names) & {"localisation", "end_to_end"}:
-        raise ValueError(
+        raise SettingsError(
             f"config.train.stages is {names!r} and config.model.cropper is 'centroid', which has "
             "nothing to train: use ('coarse', 'fine')"
         )
@@ -253,7 +254,7 @@ def _stage(
 ) -> Stage:
     negative = [rate for rate in rates.values() if rate < 0]
     if negative or not any(rates.values()):
-        raise ValueError(
+        raise SettingsError(
             f"config.train.{name}: learning rates are {rates}; none may be below 0 and not all 0"
         )
     settings = config.train.copy_and_resolve_references()
@@ -263,7 +264,7 @@ def _stage(
         settings.batch_size = config.train.batch_size if own.batch_size is None else own.batch_size
     for field in ("epochs", "batch_size"):
         if settings[field] < 1:
-            raise ValueError(f"config.train.{name}.{field} is {settings[field]}; at least 1")
+            raise SettingsError(f"config.train.{name}.{field} is {settings[field]}; at least 1")
     return Stage(
         name=name,
         settings=settings,

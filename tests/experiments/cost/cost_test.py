@@ -5,6 +5,7 @@ import math
 import pathlib
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,10 @@ import pytest
 from needs_torch import torch
 
 from fpliif_jax import systems
+from fpliif_jax.commands import command_line
 from fpliif_jax.configs import celebamask_hq, lapa, stn_icnn_helen, stn_icnn_helen_official
+from fpliif_jax.data_builders.errors import SettingsError, UserError
+from fpliif_jax.experiments.cost import __main__ as cost_command
 from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.experiments.published import published_values
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
@@ -331,6 +335,32 @@ def test_an_impossible_model_is_one_line() -> None:
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("error: config.model.norm is 'group'")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("data.image_size", 0, r"config\.data\.image_size is 0; it must be at least 8"),
+        ("model.features", 0, r"config\.model\.features is 0; it must be at least 1"),
+        ("model.group_blocks", (), r"config\.model\.group_blocks is \(\); it must be one or more"),
+    ],
+)
+def test_an_impossible_setting_is_named(field: str, value: object, message: str) -> None:
+    config = small()
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(SettingsError, match=message):
+        model_cost.cost(config)
+
+
+def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise ValueError("operands could not be broadcast together")
+
+    monkeypatch.setattr(model_cost, "cost", broken)
+    monkeypatch.setattr(cost_command, "_CONFIG", types.SimpleNamespace(value=small()))
+    with pytest.raises(ValueError, match="broadcast") as raised:
+        command_line.run("experiments.cost", cost_command._work)
+    assert not isinstance(raised.value, UserError)
 
 
 def test_the_table_shows_the_papers_row() -> None:
