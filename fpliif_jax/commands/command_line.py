@@ -20,7 +20,7 @@ from ml_collections import config_flags
 
 import fpliif_jax
 from fpliif_jax import configs
-from fpliif_jax.commands import given_once
+from fpliif_jax.commands import config_file_errors, given_once
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
 
@@ -255,7 +255,14 @@ class _ConfigParser(flags.ArgumentParser):
         self._file_parser = file_parser
 
     def parse(self, argument: str) -> ml_collections.ConfigDict:
-        return self._file_parser.parse(config_file(argument))
+        value = config_file(argument)
+        try:
+            return self._file_parser.parse(value)
+        except Exception as error:  # whatever a person's own code raises
+            # ml_collections puts another in the place of these two, whose text is a traceback.
+            is_replaced = isinstance(error, TypeError | ValueError) and error.__context__
+            origin = error.__context__ if is_replaced else error
+            raise config_file_errors.as_told(origin, argument, value.partition(":")[0]) from None
 
     def flag_type(self) -> str:
         return self._file_parser.flag_type()
