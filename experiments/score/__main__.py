@@ -1,8 +1,7 @@
 """Scores label maps of any system under every protocol of the field at once.
 
     python -m experiments.score --truth=LABELS --predictions=FOLDER --classes=lapa
-    python -m experiments.score --truth=LABELS --predictions=FOLDER --classes=celebamask_hq \
-        --prediction_classes=their_classes.txt --output=runs/theirs/seed0
+    python -m experiments.score --truth=LABELS --predictions=FOLDER --classes=lapa --output=runs/theirs/seed0
 
 Both folders hold PNG label maps under the same names; a pixel's value is its class (greyscale or palette), or its
 colour where a table of classes has colours. Prints every score at the truth's own size, at 256, at 512 and on the

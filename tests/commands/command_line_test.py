@@ -77,6 +77,8 @@ def test_help_opens_with_what_a_command_does_and_two_examples_and_waits_for_noth
     )
     what, empty, *examples = done.stdout.splitlines()
     assert what and not empty
+    told = done.stdout.partition("\nusage: ")[0].splitlines()
+    assert [line for line in told if len(line) > 120] == []
     for example in examples[:2]:
         assert example.startswith(f"    python -m {command}")
     assert f"\nusage: python -m {command} " in done.stdout
