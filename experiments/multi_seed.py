@@ -112,7 +112,7 @@ def seed_job(
 def table(workdirs: Sequence[pathlib.Path]) -> str:
     """Mean and SD over runs of each evaluation, in percent, with every run's value, and the notes that all have."""
     from fpliif_jax.experiments.stats import seed_statistics
-    from fpliif_jax.systems.protocol import title_of
+    from fpliif_jax.systems.protocol import Protocol
 
     values: dict[tuple[str, ...], list[float]] = defaultdict(list)
     said: list[list[str]] = []
@@ -132,7 +132,7 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
         summary = seed_statistics.summary(percents)
         sd = "–" if summary.sd is None else f"{summary.sd:.2f}"
         each = " ".join(f"{percent:.2f}" for percent in percents)
-        name = title_of(row)
+        name = Protocol.of_key(row).title
         lines.append(
             f"{split:<11}{which:<12}{name:>17} {metric:<8}{summary.mean:>7.2f}{sd:>7}{summary.n:>3}  {each}"
         )

@@ -11,6 +11,7 @@ import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
 from fpliif_jax.run_folder.run_config import config_fingerprint
+from fpliif_jax.systems.protocol import Protocol
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _RESULTS = _ROOT / "experiments" / "results"
@@ -37,7 +38,7 @@ def _scores(study: str, variant: str, row: str, metric: str = "mean_f1") -> np.n
 
 def _differences(study: str, plan: dict[str, Any], question: dict[str, Any]) -> np.ndarray:
     rows = question.get("row", plan["rows"][0]), question.get("against_row", question.get("row"))
-    first, second = ((row or plan["rows"][0]).replace("->", "to") for row in rows)
+    first, second = (Protocol.of_key(row or plan["rows"][0]).key for row in rows)
     against = question.get("against", plan["baseline"])
     return _scores(study, question["variant"], first) - _scores(study, against, second)
 
@@ -134,7 +135,7 @@ def test_scores_are_those_of_the_runs() -> None:
     for name, variant in plan["variants"].items():
         cells = _cells_of(variant["label"])[1:]
         for row, cell in zip(plan["rows"], cells, strict=True):
-            scores = _scores("photographs", name, row.replace("->", "to"))
+            scores = _scores("photographs", name, Protocol.of_key(row).key)
             assert cell.partition(" ± ")[0] == f"{scores.mean():.2f}"
         first = _scores("photographs", name, plan["rows"][0])
         assert cells[0] == f"{first.mean():.2f} ± {first.std(ddof=1):.2f}"

@@ -5,6 +5,7 @@ import decimal
 from collections.abc import Iterable, Sequence
 
 from fpliif_jax.experiments.published import PublishedError, PublishedValue, select
+from fpliif_jax.systems.protocol import Protocol
 
 # What each word means stands in layout.sentences.jinja, and on the page.
 STATUSES = ("contradiction", "doubt", "rounding", "cannot be recomputed", "agrees")
@@ -108,7 +109,7 @@ def same_digits(value: float, printed: PublishedValue) -> bool:
 
 
 def label(system: str, protocol: str) -> str:
-    """A line of a table in words: 'FP-LIIF 192→256'; 256, the size of the images, goes without saying."""
+    """A line of a table in words: 'FP-LIIF 192 → 256'; 256, the size of the images, goes without saying."""
     if protocol in ("", "256"):
         return system
-    return f"{system} {protocol.replace('->', '→')}"
+    return f"{system} {Protocol.of_key(protocol).title}"

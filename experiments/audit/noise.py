@@ -10,6 +10,7 @@ from scipy import integrate, stats
 from fpliif_jax.experiments.audit.finding import SET_NAMES, Finding, Tables
 from fpliif_jax.experiments.audit.scores import OURS, TABLES, best_rival, mean_f1, runs
 from fpliif_jax.experiments.audit.sentences import describe
+from fpliif_jax.systems.protocol import Protocol
 
 _RUNS = (3, 5, 10)  # Table 7 does not say how many it is about
 _NOISE_HEADER = ("difference of mean F1", "points", "in its SD", *(f"n = {n}" for n in _RUNS))
@@ -162,18 +163,18 @@ def _mean_and_variance(tables: Tables) -> Finding:
 
 
 def _resolutions(tables: Tables) -> Finding:
-    protocols = ["512", "192->256", "128->256", "96->256", "64->256"]
+    texts = ("512", "192->256", "128->256", "96->256", "64->256")
     lines = [("output", *(f"{SET_NAMES[d]}, points" for d in TABLES), "in SD of Table 7")]
     near = []
-    for protocol in protocols:
+    for protocol in map(Protocol.parse, texts):
         points, in_sd = [], []
         for dataset, source in TABLES.items():
             own = mean_f1(tables, source, *OURS).value
-            difference = mean_f1(tables, source, "FP-LIIF", protocol).value - own
+            difference = mean_f1(tables, source, "FP-LIIF", protocol.text).value - own
             points.append(f"{difference:+.2f}")
             in_sd.append(difference / runs(tables, dataset)[1].value)
         if max(map(abs, in_sd)) < 2:
-            near.append(protocol.partition("->")[0])
-        lines.append((protocol.replace("->", "→"), *points, " / ".join(f"{x:+.1f}" for x in in_sd)))
+            near.append(str(protocol.output_size))
+        lines.append((protocol.title, *points, " / ".join(f"{x:+.1f}" for x in in_sd)))
     status = "cannot be recomputed"
     return describe("fp-liif-resolutions", "recipe", status, table=lines, near=near)

@@ -39,9 +39,9 @@ def external_rows(
 ) -> list[ReportRow]:
     """A row a system for each number that is about the claim and the row of ours."""
     dataset = line.measured.results["dataset"]["name"]
-    protocols = {claim.protocol}
+    protocols = {Protocol.of_key(claim.protocol).key}
     if claim.protocol in ("", claim.row):  # it names no experiment but a row, ours or the paper's
-        protocols |= {claim.row, ours.key.protocol, _as_published(ours.key.protocol)}
+        protocols |= {Protocol.of_key(claim.row).key, ours.key.protocol}
     rows = []
     for key, values in measured_elsewhere(external).items():
         system, where, protocol, class_name, metric = key
@@ -67,14 +67,6 @@ def external_rows(
             )
         )
     return rows
-
-
-def _as_published(key: str) -> str:
-    """A protocol of results.json, '192to256', as the tables of published values have it: '192->256'."""
-    try:
-        return Protocol.parse(key).text
-    except ValueError:  # it is named
-        return key
 
 
 def _is_about(system: str, claim: Claim) -> bool:

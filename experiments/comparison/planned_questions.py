@@ -114,7 +114,7 @@ def _compared(
     is_about_equivalence = question.expects == Expectation.EQUIVALENT
     chosen = equivalence if is_about_equivalence else test
     sides = [
-        ", ".join(filter(None, (labels.get(name, name), row and row.replace("->", " → "))))
+        ", ".join(filter(None, (labels.get(name, name), Protocol.of_key(row).title)))
         for name, row in zip(names, rows, strict=True)
     ]
     return AnsweredQuestion(
@@ -225,15 +225,6 @@ def _key(line: Line, question: Question, row: str) -> ScoreKey | None:
         return None
     metric = question.metric or main.metric
     class_name = question.class_name or main.class_name
-    key = ScoreKey(main.split, main.checkpoint, _protocol_key(row, main), metric, class_name)
+    protocol = Protocol.of_key(row).key or main.protocol
+    key = ScoreKey(main.split, main.checkpoint, protocol, metric, class_name)
     return key if key in line.measured.scores else None
-
-
-def _protocol_key(row: str, main: ScoreKey) -> str:
-    """As results.json has it: '48to64' of '48->64'."""
-    if not row:
-        return main.protocol
-    try:
-        return Protocol.parse(row).key
-    except ValueError:  # it is named
-        return row

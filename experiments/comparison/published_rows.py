@@ -69,7 +69,9 @@ def peers(lines: Sequence[Line]) -> list[ReportRow]:
             rows.append(
                 table_row(
                     value.system,
-                    of_no_evaluation(value.metric, value.class_name, value.protocol),
+                    of_no_evaluation(
+                        value.metric, value.class_name, Protocol.of_key(value.protocol).key
+                    ),
                     system="ours" if is_own else value.system,
                     published=as_published(value, value.percent, value.unit),
                     reason=(
@@ -88,10 +90,7 @@ def claim_row(claim: Claim, line: Line) -> str:
     At a quarter of the paper's image size, its '192->256' is '48to64'.
     """
     share = fractions.Fraction(line.config["data"]["image_size"], scales.PAPER_SIZE)
-    try:
-        return Protocol.parse(claim.row).scaled(share).key
-    except ValueError:  # a protocol that is named
-        return claim.row
+    return Protocol.of_key(claim.row).scaled(share).key
 
 
 def _of_claim(claim: Claim, variant: Variant) -> list[PublishedValue]:

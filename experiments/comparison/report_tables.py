@@ -12,6 +12,7 @@ from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, Repor
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.published import PublishedValue
+from fpliif_jax.systems.protocol import Protocol
 
 CLASSES = "-classes"  # ends the name of a table by class
 _NOTE_ON_CLASSES = (
@@ -159,7 +160,7 @@ def _unmatched(external: Sequence[PublishedValue], used: set[str]) -> ReportTabl
     """Numbers measured elsewhere that none of the runs is about: shown, beside nothing."""
     rows = [
         table_row(
-            " ".join(filter(None, (system, dataset, protocol, class_name))),
+            " ".join(filter(None, (system, dataset, Protocol.of_key(protocol).title, class_name))),
             of_no_evaluation(metric, class_name, protocol),
             system=system,
             values=values,

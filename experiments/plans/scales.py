@@ -137,15 +137,11 @@ def scaled_row(row: str, scale: str) -> str:
 
     Rows that are not named after sizes are the same at every scale.
     """
-    from fpliif_jax.systems.protocol import (
-        Protocol,  # here: a command's --help must not wait for JAX
-    )
+    # Here: a command's --help must not wait for JAX.
+    from fpliif_jax.systems.protocol import Protocol
 
     share = fractions.Fraction(_IMAGE_SIZE[scale], PAPER_SIZE)
-    try:
-        return Protocol.parse(row).scaled(share).text
-    except ValueError:
-        return row
+    return Protocol.of_key(row).scaled(share).text
 
 
 def is_of_package(file: str) -> bool:

@@ -139,14 +139,22 @@ def read_values(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
 def read_external(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
     """The numbers of a file made elsewhere: as `read_values`, but mistakes that would go unnoticed are errors.
 
+    Their protocols are spelled as results.json spells rows, '192to256'.
+
     Raises:
       PublishedError: a metric or data set that the papers do not have, the same run twice, or an F1 score below
         1 percent, which is a fraction in most cases.
     """
+    # Here: a command's --help must not wait for JAX.
+    from fpliif_jax.systems.protocol import Protocol
+
     metrics = {value.metric for value in published_values()}
     datasets = {value.dataset for value in published_values()}
     seen: set[tuple] = set()
-    values = read_values(path)
+    values = tuple(
+        dataclasses.replace(value, protocol=Protocol.of_key(value.protocol).key)
+        for value in read_values(path)
+    )
     for number, value in enumerate(values, start=1):
         place = f"{path}, value {number} ({value.system})"
         if value.metric not in metrics:

@@ -7,7 +7,7 @@ from fpliif_jax.experiments.comparison.study import Published, ReportGroup, Repo
 from fpliif_jax.experiments.stats.number_text import MISSING, number
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 from fpliif_jax.pictures.colours import PART_OF_ALIAS
-from fpliif_jax.systems.protocol import Protocol, title_of
+from fpliif_jax.systems.protocol import Protocol
 
 _ICNN_ROWS = {
     "image": "the whole system, scored on the image",
@@ -79,22 +79,18 @@ def count(n: int, singular: str, plural: str | None = None) -> str:
 
 def row_meaning(key: str) -> str:
     """'decoded at 48², scored at 64²'; for STN-iCNN what the row is; '' for a row that is of no known protocol."""
-    try:
-        sizes = Protocol.parse(key)
-    except ValueError:
-        return _ICNN_ROWS.get(key, "")
-    if sizes.output_size == sizes.scored_at:
-        return f"decoded and scored at {sizes.scored_at}²"
-    return f"decoded at {sizes.output_size}², scored at {sizes.scored_at}²"
+    protocol = Protocol.of_key(key)
+    if not protocol.scored_at:
+        return _ICNN_ROWS.get(protocol.name, "")
+    if protocol.output_size == protocol.scored_at:
+        return f"decoded and scored at {protocol.scored_at}²"
+    return f"decoded at {protocol.output_size}², scored at {protocol.scored_at}²"
 
 
 def row_order(key: str) -> tuple[int, int]:
     """Sorts rows by the size they are decoded at, then scored at; rows without a size stay in place, last."""
-    try:
-        sizes = Protocol.parse(key)
-    except ValueError:
-        return (2**31, 0)
-    return sizes.output_size, sizes.scored_at
+    protocol = Protocol.of_key(key)
+    return (protocol.output_size, protocol.scored_at) if protocol.scored_at else (2**31, 0)
 
 
 def metric_name(metric: str, class_name: str | None = None) -> str:
@@ -140,7 +136,7 @@ def score_place(split: str = "", checkpoint: str = "", protocol: str = "") -> st
     if checkpoint:
         parts.append(f"{checkpoint} checkpoint")
     if protocol:
-        parts.append(f"row {title_of(protocol)}")
+        parts.append(f"row {Protocol.of_key(protocol).title}")
     return ", ".join(parts)
 
 

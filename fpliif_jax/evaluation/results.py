@@ -28,7 +28,7 @@ from fpliif_jax.run_folder.evaluation_files import evaluation_file
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 from fpliif_jax.run_folder.run_record import read_environment, write_json, write_npz
 from fpliif_jax.systems import parse_protocols
-from fpliif_jax.systems.protocol import Protocol, title_of
+from fpliif_jax.systems.protocol import Protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,10 +235,11 @@ def table(results: dict[str, Any]) -> str:
         f"{'images':>8}"
     ]
     for entry in results["evaluations"]:
+        title = Protocol.of_key(entry["row"]).title
         percents = [entry["mean_f1"], entry["miou"], entry["per_image_mean_f1"]]
         f1, miou, per_image = ("–" if p is None else f"{100 * p:.2f}" for p in percents)
         lines.append(
-            f"{entry['split']:<11}{entry['checkpoint']:<19}{title_of(entry['row']):>17}{f1:>9}{miou:>8}"
+            f"{entry['split']:<11}{entry['checkpoint']:<19}{title:>17}{f1:>9}{miou:>8}"
             f"{per_image:>10}{entry['images']:>8}"
         )
     if results["dataset"]["drawn"]:

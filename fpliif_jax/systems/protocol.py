@@ -20,7 +20,8 @@ class Protocol:
     """One way of predicting and scoring.
 
     Attributes:
-      output_size: side of the predicted label map, before it is resized to be scored.
+      output_size: side of the predicted label map, before it is resized to be scored; 0, like the other, of a protocol
+        of which the name alone is known.
       scored_at: side of the label maps that are compared.
       name: of a protocol that is more than its sizes, 'image'; '' where the sizes tell it.
       truth_size: side of the label maps that the truth is made of, where that is not `scored_at`.
@@ -47,6 +48,17 @@ class Protocol:
             raise SettingsError(f"{text!r}: a protocol is a size such as '512', or '192->256'")
         return cls(*sizes)
 
+    @classmethod
+    def of_key(cls, key: str) -> "Protocol":
+        """The protocol of which the key alone is known, as of a run's results; or any other spelling of it.
+
+        What is no size is a name, so every text stands for one: '192->256' for '192to256', 'image' for itself.
+        """
+        try:
+            return cls.parse(key)
+        except ValueError:
+            return cls(0, 0, key)
+
     @property
     def key(self) -> str:
         """Its name in results.json and file names: '256', '192to256', 'image'."""
@@ -70,7 +82,7 @@ class Protocol:
     def scaled(self, factor: fractions.Fraction) -> "Protocol":
         """The protocol of sizes alone that stands for this one where images are so much larger; sides are rounded down.
 
-        With a quarter, '192->256' is '48->64'.
+        With a quarter, '192->256' is '48->64'; what is named stays as it is.
         """
         output_size, scored_at = (
             math.floor(size * factor) for size in (self.output_size, self.scored_at)
@@ -78,19 +90,11 @@ class Protocol:
         return dataclasses.replace(self, output_size=output_size, scored_at=scored_at)
 
     def _joined(self, arrow: str) -> str:
-        if self.name:
+        if self.name or not self.scored_at:
             return self.name
         if self.output_size == self.scored_at:
             return str(self.output_size)
         return f"{self.output_size}{arrow}{self.scored_at}"
-
-
-def title_of(key: str) -> str:
-    """The title of a protocol of which only the key is known, as of a run's results: '192 → 256', 'true windows'."""
-    try:
-        return Protocol.parse(key).title
-    except ValueError:
-        return key.replace("_", " ")
 
 
 class Prediction(NamedTuple):

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from fpliif_jax.systems.protocol import Protocol, title_of
+from fpliif_jax.systems.protocol import Protocol
 
 SPELLINGS = [
     ("256", "256", "256", (256, 256)),
@@ -24,8 +24,7 @@ def test_every_spelling_is_the_same_protocol(
     assert (protocol.output_size, protocol.scored_at) == sizes
     assert (protocol.key, protocol.title, protocol.label_size) == (key, title, sizes[1])
     for spelling in (protocol.key, protocol.title, protocol.text):
-        assert Protocol.parse(spelling) == protocol
-    assert title_of(protocol.key) == title
+        assert Protocol.parse(spelling) == Protocol.of_key(spelling) == protocol
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,14 @@ def test_a_protocol_with_a_name_is_called_so() -> None:
     assert (coarse.key, coarse.title, coarse.text, coarse.label_size) == ("coarse",) * 3 + (48,)
     windows = Protocol(48, 48, "true_windows")
     assert (windows.key, windows.title) == ("true_windows", "true windows")
-    assert title_of("true_windows") == "true windows"
+
+
+@pytest.mark.parametrize("name", ["true_windows", "image", "lambda=40", "1to2to3", "0", ""])
+def test_every_text_is_the_key_of_a_protocol(name: str) -> None:
+    protocol = Protocol.of_key(name)
+    assert (protocol.key, protocol.text, protocol.name) == (name,) * 3
+    assert protocol.title == name.replace("_", " ")
+    assert protocol.scaled(Fraction(1, 4)) == protocol
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.swatches import hex_colours
 from fpliif_jax.experiments.runs.arrays import Examples
 from fpliif_jax.pictures.colours import NO_CLASS_COLOUR, WRONG_COLOUR, class_colours
-from fpliif_jax.systems.protocol import title_of
+from fpliif_jax.systems.protocol import Protocol
 
 _OF_EACH = 3
 _LONGEST_SIDE = 512  # pixels of a picture; larger ones are reduced, scores are not touched
@@ -109,7 +109,7 @@ def make_gallery(group: ReportGroup, examples: Examples, photos: bool) -> Galler
         split=examples.split,
         checkpoint=examples.checkpoint,
         split_size=examples.split_size,
-        rows=tuple((title_of(name), wording.row_meaning(name)) for name in names),
+        rows=tuple((Protocol.of_key(name).title, wording.row_meaning(name)) for name in names),
         first=order.index(0),
         cards=cards,
         legend=tuple((wording.class_title(name), colour) for name, colour in colours.items()),

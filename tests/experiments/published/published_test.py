@@ -298,6 +298,7 @@ def test_all_files_of_the_folder_are_read() -> None:
         ("Port,lappa,256,mean,mean_f1,92.1,here,0", "no data set 'lappa'"),
         ("Port,lapa,256,mean,mean_f1,0.921,here,0", "if it is a fraction"),
         ("Port,lapa,256,mean,mean_f1,92.1,here,3\nPort,lapa,256,mean,mean_f1,92.2,here,3", "twice"),
+        ("Port,lapa,64->256,mean,f1,9.1,here,3\nPort,lapa,64to256,mean,f1,9.2,here,3", "twice"),
     ],
 )
 def test_mistakes_in_external_numbers_are_told(
@@ -307,3 +308,17 @@ def test_mistakes_in_external_numbers_are_told(
     path.write_text("system,dataset,protocol,class,metric,value,source,seed\n" + line + "\n")
     with pytest.raises(published.PublishedError, match=message):
         published.read_external(path)
+
+
+@pytest.mark.parametrize("spelling", ["192->256", "192 → 256", "192to256"])
+def test_protocols_of_external_numbers_are_spelled_as_those_of_results(
+    tmp_path: pathlib.Path, spelling: str
+) -> None:
+    path = tmp_path / "port.csv"
+    path.write_text(
+        "system,dataset,protocol,class,metric,value,source,seed\n"
+        f"Port,lapa,{spelling},mean,mean_f1,92.1,here,0\n"
+        "Port,lapa,lambda=40,mean,mean_f1,92.1,here,0\n"
+    )
+    found = [value.protocol for value in published.read_external(path)]
+    assert found == ["192to256", "lambda=40"]

@@ -14,7 +14,7 @@ from fpliif_jax.experiments.report.pages import latex, markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv
 from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.seed_statistics import Summary
-from fpliif_jax.systems.protocol import title_of
+from fpliif_jax.systems.protocol import Protocol
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_code_block_is_not_ended_by_its_content() -> None:
     ],
 )
 def test_rows_are_told_in_words(name: str, title: str, meaning: str) -> None:
-    assert (title_of(name), wording.row_meaning(name)) == (title, meaning)
+    assert (Protocol.of_key(name).title, wording.row_meaning(name)) == (title, meaning)
 
 
 def test_numbers_as_text() -> None:
