@@ -10,6 +10,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from fpliif_jax import systems
 from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.plans import scales
@@ -40,7 +41,8 @@ class Deviation:
 def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
     """What differs between a config (nested, from JSON) and a variant as published, by field."""
     published = _published_config(variant)
-    here = readings.effective(config_fields.with_earlier(flatten_config(config), published))
+    here = config_fields.with_earlier(flatten_config(config), published)
+    here = readings.effective(here, beside=published["model.name"])
     paper = readings.effective(published)
     both_start_elsewhere = all(side.get("train.init_from") for side in (here, paper))
     differences = []
@@ -94,15 +96,10 @@ def variant_of(config: dict[str, Any]) -> Variant | None:
     """
     if config["eval"].get("dataset") not in (None, config["data"]["name"]):
         return None
-    chosen = {
-        ("fp_liif", "lapa"): "table1",
-        ("fp_liif", "celebamask_hq"): "table2",
-        ("fp_liif", "helen"): "table3",
-        ("stn_icnn", "helen"): "stn_table2",
-        ("stn_icnn", "celebamask_hq"): "stn_table3",
-    }
-    about = _model_and_data(flatten_config(config))
-    name = chosen.get(about)
+    model, dataset = about = _model_and_data(flatten_config(config))
+    if model not in systems.names():  # label maps that came from elsewhere
+        return None
+    name = systems.of_name(model).main_tables.get(dataset)
     tables = sorted(TABLES, key=lambda table: table.name != name)
     candidates = [
         variant

@@ -12,10 +12,12 @@ from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.labeller import Labeller
 from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.protocol import Prediction, Protocol
+from fpliif_jax.systems.reading import ROUNDING, Reading
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.step_numbers import Choice, Planned
 
 Config = ml_collections.ConfigDict
+Fields = dict[str, Any]  # of a config, by name with dots, as JSON has them
 Variables = dict[str, Any]
 Predictor = Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]
 
@@ -30,6 +32,11 @@ class System:
       data: what config.data must say, {'framing': 'square'}.
       main_score: name of a data set -> (metric, class) that its paper compares there, as results.json has them.
       main_protocol: key of the protocol by which the paper compares; None where it is the first of a run.
+      main_tables: name of a data set -> name of the table of its paper (`experiments.plans`) whose experiments runs on
+        it are about, where no plan says more; a data set that is missing has none.
+      readings: (flat config of a published experiment) -> what its text leaves open.
+      effective: (flat config) -> the same with one spelling of each function: fields that are None have the value that
+        they stand for, and those that decide nothing are left out.
       windows: class ids that each window of the output 'windows' of its 'model' is for, see `make_network_functions`;
         () where it has none.
       decodes_any_size: whether the network answers at any size that is asked for; else at that of what it is fed.
@@ -86,6 +93,9 @@ class System:
     config_for_weights: str
     settings_of_weights: Callable[[Variables], Mapping[str, Any]] = lambda variables: {}
     windows: tuple[tuple[int, ...], ...] = ()
+    main_tables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    readings: Callable[[Fields], tuple[Reading, ...]] = lambda paper: ROUNDING
+    effective: Callable[[Fields], Fields] = dict
     logit_scale: Callable[[Config], float] = lambda config: 1.0
     choose_step_numbers: Callable[[Config, int, str, int | None, Planned], Choice] | None = None
     step_fields: tuple[str, ...] = ()

@@ -19,11 +19,13 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.demo import networks
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.benchmark import one_face
-from fpliif_jax.experiments.comparison import readings
+from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.export.network_files import ExportError
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
+from fpliif_jax.systems.reading import Reading
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.system import System
 from fpliif_jax.training import fitting, loop
@@ -186,10 +188,29 @@ def test_a_page_of_a_third_system_takes_its_logits_as_its_loss_does(
             assert networks.abilities(of_third)["logit_scale"] == scale
 
 
-def test_what_nobody_has_listed_its_paper_does_not_leave_open() -> None:
+def test_what_nobody_has_listed_its_paper_does_not_leave_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
     paper = {"model.name": "pixel_by_pixel", "data.name": "lapa"}
     assert readings.is_open(paper, "dtype", "bfloat16")
     assert not readings.is_open(paper, "train.epochs", 3)
+    own = dataclasses.replace(SYSTEM, readings=lambda paper: (Reading("train.epochs", (3,)),))
+    monkeypatch.setitem(globals(), "SYSTEM", own)
+    assert readings.is_open(paper, "train.epochs", 3)
+    assert not readings.is_open(paper, "dtype", "bfloat16")
+
+
+def test_fields_of_a_third_system_count_as_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = json_config(_third_config())
+    assert deviations.variant_of(config) is None  # a name of no system
+    monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
+    own = dataclasses.replace(SYSTEM, effective=lambda fields: fields | {"model.num_classes": 1})
+    monkeypatch.setitem(globals(), "SYSTEM", own)
+    assert deviations.variant_of(config) is None
+    assert readings.effective(flatten_config(config))["model.num_classes"] == 1
 
 
 def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(

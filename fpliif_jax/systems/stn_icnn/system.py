@@ -13,6 +13,7 @@ from fpliif_jax.systems.stn_icnn import (
     network_functions,
     operations,
     protocols,
+    readings,
     settings,
     stages,
 )
@@ -56,4 +57,7 @@ SYSTEM = System(
     config_for_weights="stn_icnn_helen_official",
     settings_of_weights=exchange_format.settings_of_weights,
     windows=PART_LABELS,
+    main_tables={"helen": "stn_table2", "celebamask_hq": "stn_table3"},
+    readings=readings.readings,
+    effective=readings.effective,
 )
