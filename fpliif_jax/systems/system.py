@@ -52,9 +52,9 @@ class System:
         None where that is not known, what a step with some numbers is planned to take) -> the numbers of a training
         step; None: train.microbatch alone, where 'auto' is all of the rows.
       step_fields: the fields of these numbers besides train.microbatch; a run keeps them wherever it goes on.
-      make_stages: (config, networks, class names) -> the stages of config.train.stages, in order; ValueError where
+      make_stages: (config, networks, class names) -> the stages of config.train.stages, in order; SettingsError where
         one is unknown.
-      parse_protocol: (text of config.eval.rows, config) -> the protocol; ValueError where there is none.
+      parse_protocol: (text of config.eval.rows, config) -> the protocol; SettingsError where there is none.
       make_predictor: (networks, config, protocols) -> a function of (variables, batch) that gives each protocol's
         prediction by its key.
       make_labeller: a trained model -> photos in, label maps out.

@@ -102,7 +102,7 @@ def _predictor(model: nn.Module, config: ml_collections.ConfigDict, protocols: t
 
 def _protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
     if text not in ("whole", "foreground"):
-        raise ValueError(f"{text!r}: a protocol is whole or foreground")
+        raise preflight.SettingsError(f"{text!r}: a protocol is whole or foreground")
     return Protocol(config.data.image_size, config.data.image_size, text)
 
 
