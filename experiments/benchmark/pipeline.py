@@ -35,6 +35,6 @@ def _batches(plan: Plan, split: Split, stage: Stage, steps_per_epoch: int) -> It
         split,
         stage.label_size,
         EpochOrder(own.batch_size, plan.config.seeds.data_order, stage.copies),
-        rows=parallel.local_rows(own.batch_size, fitting.fixed_microbatch(own)),
+        local_slice=parallel.local_rows(own.batch_size, fitting.fixed_microbatch(own)),
         steps=range(_EPOCHS * steps_per_epoch),
     )

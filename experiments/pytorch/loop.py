@@ -235,7 +235,7 @@ def run_stage(run: Run, log: MetricsLog, interruption: Interruption) -> None:
         run.split,
         config.data.image_size,
         EpochOrder(settings.batch_size, config.seeds.data_order),
-        rows=slice(0, settings.batch_size),
+        local_slice=slice(0, settings.batch_size),
         steps=range(progress.step, steps.last),
     )
     bar = tqdm(total=steps.last, initial=progress.step, desc=f"training {STAGE}", unit="step")

@@ -39,7 +39,7 @@ class EpochOrder:
 
 
 def train_batches(
-    split: Split, label_size: int, order: EpochOrder, rows: slice, steps: range
+    split: Split, label_size: int, order: EpochOrder, local_slice: slice, steps: range
 ) -> Iterator[Batch]:
     """Shuffled training batches; any step can be the first, so a run goes on where it stopped.
 
@@ -47,7 +47,7 @@ def train_batches(
       split: the training split.
       label_size: side of the label maps.
       order: of the examples.
-      rows: this process's rows of the padded global batch.
+      local_slice: this process's rows of the padded global batch.
       steps: training steps, counted from 0.
 
     Yields:
@@ -65,8 +65,8 @@ def train_batches(
         epoch += order.first_epoch
         first = index * batch_size
         drawn = [shuffled[epoch * count + i] for i in range(first, min(first + batch_size, count))]
-        batch = _gather(split, label_size, [number // copies for number in drawn], rows)
-        mine = [number % copies for number in drawn[rows]]
+        batch = _gather(split, label_size, [number // copies for number in drawn], local_slice)
+        mine = [number % copies for number in drawn[local_slice]]
         batch["copy"] = np.zeros(len(batch["weights"]), np.int32)
         batch["copy"][: len(mine)] = mine
         batch["epoch"] = np.full(len(batch["weights"]), epoch, np.int32)
@@ -93,7 +93,7 @@ def blank_batch(rows: int, image_size: int, label_size: int) -> Batch:
 
 
 def evaluation_batches(
-    split: Split, *, label_sizes: tuple[int, ...], batch_size: int, rows: slice
+    split: Split, *, label_sizes: tuple[int, ...], batch_size: int, local_slice: slice
 ) -> Iterator[Batch]:
     """All examples of a split once, in order; the last batch is padded, never dropped.
 
@@ -104,7 +104,7 @@ def evaluation_batches(
 
     def load(index: int) -> Batch:
         positions = list(range(index * batch_size, min((index + 1) * batch_size, len(split))))
-        batch = _gather(split, label_sizes[0], positions, rows)
+        batch = _gather(split, label_sizes[0], positions, local_slice)
         batch[f"labels_{label_sizes[0]}"] = batch.pop("labels")
         for size in label_sizes[1:]:
             batch[f"labels_{size}"] = _take(split.labels[size], batch["example_ids"])
@@ -115,10 +115,10 @@ def evaluation_batches(
     return iter(batches.to_iter_dataset(options))
 
 
-def _gather(split: Split, label_size: int, positions: list[int], rows: slice) -> Batch:
+def _gather(split: Split, label_size: int, positions: list[int], local_slice: slice) -> Batch:
     """This process's rows of a batch; rows past the examples are padding."""
-    example_ids = np.full(rows.stop - rows.start, -1, np.int32)
-    mine = positions[rows]
+    example_ids = np.full(local_slice.stop - local_slice.start, -1, np.int32)
+    mine = positions[local_slice]
     example_ids[: len(mine)] = mine
     return {
         "images": _take(split.images, example_ids),

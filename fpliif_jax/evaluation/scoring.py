@@ -129,7 +129,7 @@ def score_split(
             split,
             label_sizes=label_sizes(protocols),
             batch_size=batch_size,
-            rows=parallel.local_rows(batch_size),
+            local_slice=parallel.local_rows(batch_size),
         ):
             results = score(batch)
             count = min(batch_size, remaining)

@@ -118,10 +118,12 @@ def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
         first_epoch=sum(earlier.settings.epochs for earlier in before),
         augmentation_seed=config.seeds.augmentation,
     )
-    rows = parallel.local_rows(settings.batch_size, fitted.microbatch)
+    local_slice = parallel.local_rows(settings.batch_size, fitted.microbatch)
 
     def batches(first_step: int) -> Iterator[Batch]:
-        return train_batches(split, stage.label_size, order, rows, range(first_step, steps.last))
+        return train_batches(
+            split, stage.label_size, order, local_slice, range(first_step, steps.last)
+        )
 
     validate = _make_validation(run, stage)
     return PreparedStage(stage, steps, split, batches, fitted.step, validate), state

@@ -18,14 +18,14 @@ def _split(count: int = 10) -> Split:
 
 
 def _train(
-    first: int, last: int, *, seed: int = 0, rows: slice = slice(0, 4), **options: int
+    first: int, last: int, *, seed: int = 0, local_slice: slice = slice(0, 4), **options: int
 ) -> list[dict]:
     return list(
         train_batches(
             _split(),
             label_size=4,
             order=EpochOrder(batch_size=4, seed=seed, **options),
-            rows=rows,
+            local_slice=local_slice,
             steps=range(first, last),
         )
     )
@@ -87,9 +87,9 @@ def test_an_epoch_of_copies_has_each_copy_of_each_example_once() -> None:
 
 
 def test_two_processes_share_the_copies() -> None:
-    (whole,) = _train(12, 13, copies=5, rows=slice(0, 6))
-    (left,) = _train(12, 13, copies=5, rows=slice(0, 1))
-    (right,) = _train(12, 13, copies=5, rows=slice(1, 6))
+    (whole,) = _train(12, 13, copies=5, local_slice=slice(0, 6))
+    (left,) = _train(12, 13, copies=5, local_slice=slice(0, 1))
+    (right,) = _train(12, 13, copies=5, local_slice=slice(1, 6))
     for name in whole:
         np.testing.assert_array_equal(whole[name], np.concatenate([left[name], right[name]]))
 
@@ -107,9 +107,9 @@ def test_order_depends_on_the_seed() -> None:
 
 def test_two_processes_share_the_batch_of_one() -> None:
     for whole, left, right in zip(
-        _train(0, 3, rows=slice(0, 6)),  # 4 examples, padded to 6 rows
-        _train(0, 3, rows=slice(0, 3)),
-        _train(0, 3, rows=slice(3, 6)),
+        _train(0, 3, local_slice=slice(0, 6)),  # 4 examples, padded to 6 rows
+        _train(0, 3, local_slice=slice(0, 3)),
+        _train(0, 3, local_slice=slice(3, 6)),
         strict=True,
     ):
         for name in whole:
@@ -117,7 +117,9 @@ def test_two_processes_share_the_batch_of_one() -> None:
 
 
 def test_evaluation_goes_through_all_in_order() -> None:
-    batches = list(evaluation_batches(_split(), label_sizes=(4, 8), batch_size=4, rows=slice(0, 4)))
+    batches = list(
+        evaluation_batches(_split(), label_sizes=(4, 8), batch_size=4, local_slice=slice(0, 4))
+    )
     ids = np.concatenate([batch["example_ids"] for batch in batches])
     assert list(ids) == [*range(10), -1, -1]
     assert list(np.concatenate([batch["weights"] for batch in batches])) == [1] * 10 + [0] * 2

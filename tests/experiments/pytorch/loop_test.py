@@ -116,7 +116,7 @@ def test_order_and_augmentations_have_seeds_of_their_own(
     found = Loop(config, tmp_path, monkeypatch)
     split = load_split(found.dataset, "train", (32,))
     expected = train_batches(
-        split, 32, EpochOrder(batch_size=4, seed=5), rows=slice(0, 4), steps=range(12)
+        split, 32, EpochOrder(batch_size=4, seed=5), local_slice=slice(0, 4), steps=range(12)
     )
     assert found.batches == [batch["example_ids"].tolist() for batch in expected]
     seeds: list[int] = []

@@ -293,6 +293,6 @@ def test_the_mouths_network_has_the_parameters_of_before() -> None:
 def _batch(dataset: Dataset) -> dict[str, np.ndarray]:
     split = load_split(dataset, "train", (SIDE,))
     batches = train_batches(
-        split, SIDE, EpochOrder(batch_size=5, seed=0), rows=slice(0, 5), steps=range(1)
+        split, SIDE, EpochOrder(batch_size=5, seed=0), local_slice=slice(0, 5), steps=range(1)
     )
     return next(iter(batches))
