@@ -552,7 +552,7 @@ def test_command_line(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit, match="^error: .*sheet.nothing: .* Name a .png file"):
         main([*arguments, f"--contact_sheet={tmp_path}/sheet.nothing"])
     with pytest.raises(SystemExit, match="^error: image_size=3.*$"):
-        main([*arguments, "--image_size=3"])
+        main([*arguments[:-1], "--image_size=3"])
 
 
 def test_a_bug_in_drawing_is_no_matter_of_the_contact_sheet_s_name(

@@ -62,7 +62,10 @@ def run(
     )
 
     def run_command(*arguments: object) -> tuple[int, str, str]:
-        code = exit_code(["--workdir=run", "--output_dir=out", *map(str, arguments)])
+        texts = ["--workdir=run", *map(str, arguments)]
+        if not any(text.startswith("--output_dir=") for text in texts):
+            texts.append("--output_dir=out")
+        code = exit_code(texts)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
