@@ -134,7 +134,9 @@ def _read(
     """The content of a file without its damaged rows, or None, and why a number is missing; '' where that is usual."""
     try:
         content, damaged = typed_json.read_sound_rows(kind, path, root, MEBIBYTE)
-        return content, f"{_NO_NUMBER} but for damaged rows: {shortened(damaged)}" * bool(damaged)
+        if not damaged:
+            return content, ""
+        return content, f"{_NO_NUMBER}; damaged rows were left out: {shortened(damaged)}"
     except FileNotFoundError:
         return None, f"{path.name} is missing"
     except UnreadableError as error:

@@ -84,30 +84,37 @@ def jobs_of(
                 raise UserError(
                     f"{variant.name} starts from {variant.needs}, whose seeds lack {seed}; plan it for both"
                 )
-            arguments = _arguments(table, variant, scale, passed_on)
-            jobs.append(_training_job(variant, seed, workdir, arguments))
+            jobs.append(_training_job(table, variant, scale, seed, workdir, passed_on))
     return jobs
 
 
 def _arguments(
-    table: Table, variant: Variant, scale: str, passed_on: Sequence[str]
+    table: Table, variant: Variant, scale: str, *replacing: Sequence[str]
 ) -> tuple[str, ...]:
-    """Those of the variant, but for the fields that `passed_on` sets, and `passed_on`."""
-    planned = scales.as_arguments(*scales.scaled(variant, scale, table.is_published))
-    replaced = {argument.partition("=")[0] for argument in passed_on}
-    kept = (argument for argument in planned if argument.partition("=")[0] not in replaced)
-    return (*kept, *passed_on)
+    """Those of the variant and `replacing`, of which each replaces the fields before it that it sets."""
+    arguments = scales.as_arguments(*scales.scaled(variant, scale, table.is_published))
+    for given in replacing:
+        replaced = {argument.partition("=")[0] for argument in given}
+        kept = (argument for argument in arguments if argument.partition("=")[0] not in replaced)
+        arguments = (*kept, *given)
+    return arguments
 
 
 def _training_job(
-    variant: Variant, seed: int, workdir: pathlib.Path, arguments: tuple[str, ...]
+    table: Table,
+    variant: Variant,
+    scale: str,
+    seed: int,
+    workdir: pathlib.Path,
+    passed_on: Sequence[str],
 ) -> Job:
     folder = workdir / variant.name / f"seed{seed}"
-    arguments += (f"--config.seed={seed}",)
+    own = (f"--config.seed={seed}",)
     needs = None
     if variant.needs is not None:
         needs = f"{variant.needs}/seed{seed}"
-        arguments += (f"--config.train.init_from={workdir / needs}",)
+        own += (f"--config.train.init_from={workdir / needs}",)
+    arguments = _arguments(table, variant, scale, passed_on, own)
     train = training_step("fpliif_jax.main", arguments, folder)
     then = tuple(Step(module, (f"--workdir={folder}",), output) for module, output in variant.then)
     return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs, seed)

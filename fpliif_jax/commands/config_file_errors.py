@@ -16,7 +16,9 @@ def as_told(error: BaseException, argument: str, path: str) -> UserError | Syste
       argument: of --config.
       path: of the file.
     """
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and os.path.abspath(error.filename or "") == os.path.abspath(
+        path
+    ):
         return UserError(f"--config={argument}: {error}: {(error.text or '').strip()}")
     frames = error.__traceback__
     while frames and os.path.abspath(frames.tb_frame.f_code.co_filename) != os.path.abspath(path):

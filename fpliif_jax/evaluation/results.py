@@ -212,9 +212,8 @@ def _note_on_sets(
     if facts.train is None:
         return f"scored on {scored}, not on the data of its config, {config.data.name}"
     environment = {}
-    with contextlib.suppress(
-        OSError, ValueError
-    ):  # a damaged record is no reason to lose the scores
+    # A damaged record is no reason to lose the scores.
+    with contextlib.suppress(OSError, ValueError):
         environment = read_environment(workdir)
     return f"scored on {scored}, trained on {trained_on(config, environment)}"
 

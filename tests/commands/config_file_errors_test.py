@@ -26,6 +26,7 @@ def _ending(path: pathlib.Path, text: str, argument: str = "") -> str:
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("{}['key']", "KeyError: 'key'"),
         ("b'\\xff'.decode()", "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff"),
+        ("eval('1 +')", "SyntaxError: invalid syntax"),
     ],
 )
 def test_an_error_of_ones_own_code_shows_its_own_traceback(

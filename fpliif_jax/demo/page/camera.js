@@ -14,6 +14,8 @@ const LOST = 'The camera is gone: it was unplugged, or the browser is not allowe
 /** @param {MediaStream} stream */
 const turnOff = (stream) => stream.getTracks().forEach((track) => track.stop());
 
+const MOST_WAITING = 1000; // ms for the camera's next picture
+
 /** @typedef {import('./size_choice.js').FrameSize} FrameSize */
 /** @typedef {FrameSize & {bitmap: ImageBitmap, labels: Uint8Array, windows: import('./windows.js').Window[], ms: any, runs: number}} Frame */
 
@@ -104,9 +106,13 @@ export class Camera {
       for (let last = performance.now(), taken = -1; ; ) {
         if (this.video.currentTime === taken) show(); // there is time for it
         const before = performance.now();
-        while (this.attempt === attempt && this.video.currentTime === taken) await new Promise(requestAnimationFrame);
+        let waiting = 0;
+        // A browser whose clock of a camera stands still has the same picture labelled again.
+        while (this.attempt === attempt && this.video.currentTime === taken && waiting < MOST_WAITING) {
+          await new Promise(requestAnimationFrame);
+          waiting = performance.now() - before;
+        }
         if (this.attempt !== attempt) break;
-        const waiting = performance.now() - before;
         taken = this.video.currentTime;
         bitmap = await createImageBitmap(this.video);
         const size = this.sizeOf(bitmap, pace);

@@ -116,6 +116,14 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
             raise SettingsError(
                 f"config.model.{field} is {values}; it must be {numbers}, each at least 1"
             )
+    # Pooling by two leaves out an odd last pixel, pooling by three does not.
+    needed = 2 ** (len(resolved.row_features) - 1) if resolved.pool_size == 2 else 1
+    for field in sizes:
+        if resolved[field] < needed:
+            raise SettingsError(
+                f"config.model.{field} is {resolved[field]}; the {len(resolved.row_features)} rows of "
+                f"config.model.row_features need at least {needed} with config.model.pool_size=2"
+            )
     return resolved
 
 

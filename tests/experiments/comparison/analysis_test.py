@@ -489,7 +489,8 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(
     assert verdicts()["fps", "96"] is None
     reasons = {row["reason"] for row in _table(_analysed(tmp_path), "table6-fps")["rows"][1:]}
     assert reasons == {
-        "the files do not have this number but for damaged rows: benchmark.json: measurements[4] has no 'batch', "
+        "the files do not have this number; damaged rows were left out: "
+        "benchmark.json: measurements[4] has no 'batch', "
         "benchmark.json: ratios[0] is not an object"
     }
     (tmp_path / "cost" / "cost.json").write_text(json.dumps({**cost, "rows": [3, *rows]}))

@@ -135,6 +135,16 @@ def test_a_setting_of_the_command_is_that_of_all_runs_whatever_is_planned() -> N
     assert command_line.config_of(settings).eval.rows == ("32",) and "--workdir" in workdir
 
 
+def test_the_run_of_the_plan_is_what_a_variant_starts_from_whatever_the_command_says() -> None:
+    """Its own start replaces the command's: given twice, it would be refused as a mistake of the person."""
+    table = tables.table_named("stn_finetune")
+    passed_on = ["--config.train.init_from=elsewhere"]
+    configs = plan_jobs.configs_of(table, "smoke", passed_on)
+    jobs = plan_jobs.jobs_of(table, configs, "smoke", [1], pathlib.Path("D"), passed_on)
+    (job,) = (job for job in jobs if job.needs)
+    assert job.steps[0].config["train"]["init_from"] == "D/helen/seed1"
+
+
 def test_one_face_is_measured_without_sizes() -> None:
     table = tables.table_named("stn_efficiency")
     jobs = {job.name: job for job in _smoke_jobs(table, [0])}

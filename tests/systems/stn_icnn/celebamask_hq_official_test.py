@@ -288,6 +288,13 @@ def test_the_mouths_network_has_the_parameters_of_before() -> None:
     config.model.mouth_crop_size = 7
     with pytest.raises(ValueError, match=r"model\.mouth_crop_size is 7.*at least 8"):
         stn_icnn_settings.resolve(config.model)
+    config.model.mouth_crop_size, config.model.row_features = 31, (2,) * 6  # 31, 15, 7, 3, 1, 0
+    config.model.crop_size = config.model.coarse_size = 32
+    config.model.pool_size = 2
+    with pytest.raises(ValueError, match=r"mouth_crop_size is 31; the 6 rows .* at least 32 with"):
+        stn_icnn_settings.resolve(config.model)
+    config.model.pool_size = 3  # 31, 16, 8, 4, 2, 1
+    stn_icnn_settings.resolve(config.model)
 
 
 def _batch(dataset: Dataset) -> dict[str, np.ndarray]:
