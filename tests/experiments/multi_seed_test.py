@@ -71,7 +71,7 @@ def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
     # The same command starts nothing that is finished.
     (workdir / "seed0").unlink()
     with pytest.raises(SystemExit, match="seed1: .*config.train.epochs was 1 and is now 2"):
-        multi_seed.main([*command, "--config.train.epochs=2"])
+        multi_seed.main([text.replace("epochs=1", "epochs=2") for text in command])
     assert "epochs=2" not in (workdir / "study.json").read_text()
     written = (workdir / "seed1" / "results.json").stat().st_mtime_ns
     multi_seed.main(command[:1] + ["--seeds=1-2"] + command[2:])
