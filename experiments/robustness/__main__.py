@@ -1,7 +1,8 @@
 """The test of Fig. 5 of STN-iCNN: where do the windows go when a part of the face is hidden?
 
     python -m experiments.robustness --workdir=runs/stn_icnn_helen/seed0
-    python -m experiments.robustness --workdir=runs/stn_icnn_helen/seed0 --split=validation --num_images=30
+    python -m experiments.robustness --weights=drawn_stn_icnn --split=validation --num_images=100 \\
+        --dataset=celebamask_hq --labels=facial_parts --manual_dir=DOWNLOADS
 
 In every image of a split each of the six parts that it has is hidden by itself, behind a smooth
 continuation of what surrounds it (`experiments.robustness.hiding`). The coarse network K labels the hidden image, and
@@ -23,7 +24,9 @@ over those measured, a different part hidden in each, the order of the parts dra
 import argparse
 from collections.abc import Sequence
 
+from fpliif_jax import data_builders
 from fpliif_jax.commands import command_line
+from fpliif_jax.weights import trained_model
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,15 +42,23 @@ def _work(flags: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_line.CommandParser("experiments.robustness", __doc__)
-    parser.add_argument("--workdir", required=True, help="folder of an STN-iCNN run")
-    parser.add_argument("--checkpoint", default="best", help="best (default), last, after_STAGE")
+    trained_model.add_arguments(parser, workdir_help="folder of an STN-iCNN run")
+    parser.add_argument(
+        "--dataset",
+        choices=data_builders.NAMES,
+        help="set of the images (default: the one that the run is scored on)",
+    )
+    parser.add_argument("--labels", help="of --dataset: facial_parts makes its classes STN-iCNN's")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
     parser.add_argument("--num_images", type=int, default=0, help="drawn at random; 0: all")
     parser.add_argument("--seed", type=int, default=0, help="of the images drawn and the pictures")
     parser.add_argument(
         "--margin", type=int, help="pixels hidden around a part (default: crop / 20)"
     )
-    parser.add_argument("--output", help="folder for the results (default: WORKDIR/robustness)")
+    parser.add_argument(
+        "--output",
+        help="folder for the results (default: robustness in WORKDIR or in runs/weights-NAME)",
+    )
     parser.add_argument("--num_pictures", type=int, default=6, help="columns of robustness.png")
     parser.add_argument("--manual_dir", help="raw download, if not where the run found it")
     parser.add_argument("--data_dir", help="prepared sets, if not where the run found them")

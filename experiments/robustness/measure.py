@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data.canvas import canvas_window
-from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data.dataset import evaluation_data, load_dataset
 from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.robustness import hiding, sheet
 from fpliif_jax.experiments.robustness.statistics import CROPPERS, Findings, Statistics
-from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.run_folder.same_run import refuse_swapped_sides
@@ -28,6 +28,7 @@ from fpliif_jax.systems import create_model
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
+from fpliif_jax.weights import trained_model
 
 Locate = Callable[[dict[str, Any], np.ndarray, np.ndarray], dict[str, jax.Array]]
 
@@ -134,17 +135,19 @@ def run(flags: argparse.Namespace) -> None:
         value = getattr(flags, name)
         if value is not None and value < 0:
             raise RobustnessError(f"--{name}={value}: must be 0 or more")
-    trained = load_for_inference(flags.workdir, flags.checkpoint)
-    refuse_swapped_sides(trained.sides_are_swapped, flags.workdir)
+    chosen_model = trained_model.load(flags)
+    trained = chosen_model.trained
+    refuse_swapped_sides(trained.sides_are_swapped, chosen_model.origin)
     config = trained.config
     if config.model.get("cropper") != "stn":
         field = "cropper" if "cropper" in config.model else "name"
         kind = f"model.{field}={config.model[field]!r}"
         raise RobustnessError(
-            f"{flags.workdir} is a run with {kind}: the test compares the croppers of an STN-iCNN "
-            "that has a localisation network"
+            f"{chosen_model.origin} has {kind}: the test compares the croppers of an STN-iCNN that has a localisation "
+            "network"
         )
-    output = pathlib.Path(flags.output or pathlib.Path(flags.workdir) / "robustness").expanduser()
+    folder = flags.workdir or f"runs/weights-{flags.weights}"
+    output = pathlib.Path(flags.output or pathlib.Path(folder) / "robustness").expanduser()
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -152,6 +155,11 @@ def run(flags: argparse.Namespace) -> None:
     dataset = load_dataset(_data_config(config, flags))
     if flags.split in dataset.missing_splits:
         raise RobustnessError(f"--split={flags.split}: {dataset.metadata.name} has no such split")
+    if dataset.class_names != trained.class_names:
+        raise RobustnessError(
+            f"{dataset.metadata.name} has the classes {', '.join(dataset.class_names[:4])} …, the model "
+            f"{', '.join(trained.class_names[:4])} …: choose another --dataset, or --labels that make them the model's"
+        )
     split = load_split(dataset, flags.split, (config.data.image_size,))
     margin = flags.margin
     if margin is None:
@@ -172,7 +180,8 @@ def run(flags: argparse.Namespace) -> None:
     statistics = Statistics.of(findings)
     results = {
         "config": json_config(config),
-        "checkpoint": flags.checkpoint,
+        "model": chosen_model.origin,
+        "checkpoint": chosen_model.checkpoint,
         "step": trained.step,
         "split": flags.split,
         "seed": flags.seed,
@@ -183,15 +192,24 @@ def run(flags: argparse.Namespace) -> None:
     }
     write_json(output / "robustness.json", results)
     print(statistics.as_text())
-    print(f"{len(chosen)} images of {flags.split}, step {trained.step}: {output}")
+    print(f"{len(chosen)} images of {flags.split}, {chosen_model.description}: {output}")
 
 
 def _data_config(
     config: ml_collections.ConfigDict, flags: argparse.Namespace
 ) -> ml_collections.ConfigDict:
-    """config.data with the folders of the command line."""
-    data = config.data.copy_and_resolve_references()
-    with data.unlocked():
+    """config.data of the set that the run is scored on, or of --dataset, with the folders of the command line."""
+    if flags.labels is not None and flags.dataset is None:
+        raise RobustnessError(
+            f"--labels={flags.labels} is for --dataset: the run's own set has its labels"
+        )
+    config = config.copy_and_resolve_references()
+    with config.unlocked():
+        if flags.dataset is not None:
+            config.eval.update(
+                dataset=flags.dataset, labels=flags.labels, manual_dir=None, data_dir=None
+            )
+        data = evaluation_data(config)
         for field in ("manual_dir", "data_dir"):
             if getattr(flags, field) is not None:
                 data[field] = getattr(flags, field)

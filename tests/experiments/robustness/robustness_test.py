@@ -21,6 +21,7 @@ from fpliif_jax import systems
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.experiments.robustness import __main__, hiding, measure, sheet
 from fpliif_jax.experiments.robustness.statistics import Average, Findings, Statistics
+from fpliif_jax.run_folder import inference_checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import grid_transformer
@@ -193,7 +194,7 @@ def test_the_command_writes_numbers_and_a_picture(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     trained = untrained(tiny_icnn_run.tiny_icnn_config())
-    monkeypatch.setattr(measure, "load_for_inference", lambda *_: trained)
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: trained)
 
     def run(output: str, *arguments: str) -> dict[str, Any]:
         data = [f"--manual_dir={faces}", f"--data_dir={tmp_path / 'prepared'}"]
@@ -233,6 +234,8 @@ def test_the_command_writes_numbers_and_a_picture(
         (None, [], "model.name='fp_liif'"),
         ({}, ["--manual_dir=gone", "--data_dir=gone"], "gone"),
         ({}, ["--output=a_file"], "--output=a_file"),
+        ({}, ["--labels=facial_parts"], "--labels=facial_parts is for --dataset"),
+        ({}, ["--weights=drawn_stn_icnn"], "--workdir and --weights are both given"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_1(
@@ -248,11 +251,32 @@ def test_mistakes_are_one_line_and_exit_code_1(
     config.model.update(change or {})
     names = class_names.FACIAL_PARTS
     trained = InferenceCheckpoint(config, {"params": {}}, names, 7, None)
-    monkeypatch.setattr(measure, "load_for_inference", lambda *_: trained)
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: trained)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a_file").touch()
     with pytest.raises(SystemExit, match=f"^error: .*{re.escape(message)}.*$"):
         __main__.main(["--workdir=run", *arguments])
+
+
+def test_images_of_another_set_are_those_asked_for(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a run on drawn faces that is tested on photographs: their classes are made the model's, or refused."""
+    counts = {"num_train": 1, "num_val": 3, "num_test": 1}
+    raw = tmp_path / "raw"
+    synthetic_faces.write_dataset("celebamask_hq", raw, **counts, image_size=48, num_workers=1)
+    trained = untrained(tiny_icnn_run.tiny_icnn_config())
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: trained)
+    given = [
+        f"--workdir={tmp_path / 'run'}", "--split=validation", "--num_pictures=0",
+        "--dataset=celebamask_hq", f"--manual_dir={raw}", f"--data_dir={tmp_path / 'prepared'}",
+    ]  # fmt: skip
+    with pytest.raises(SystemExit, match="^error: celebamask_hq has the classes background, skin"):
+        __main__.main(given)
+    __main__.main([*given, "--labels=facial_parts"])
+    results = json.loads((tmp_path / "run" / "robustness" / "robustness.json").read_text())
+    assert (results["dataset"]["name"], results["images"]) == ("celebamask_hq", 3)
+    assert results["config"]["data"]["name"] == "helen" and results["overall"]["hidden"] > 12
 
 
 def test_an_earlier_run_with_the_other_sides_is_refused(
@@ -262,7 +286,7 @@ def test_an_earlier_run_with_the_other_sides_is_refused(
     config.data.name = "celebamask_hq"
     names = class_names.FACIAL_PARTS
     trained = InferenceCheckpoint(config, {"params": {}}, names, 7, None)
-    monkeypatch.setattr(measure, "load_for_inference", lambda *_: trained)
+    monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: trained)
     with pytest.raises(SystemExit, match=f"^error: {re.escape(str(tmp_path))}: its left_….*$"):
         __main__.main([f"--workdir={tmp_path}"])
 
