@@ -18,7 +18,7 @@ from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.training import fitting
+from fpliif_jax.systems.step_numbers import fixed_microbatch
 from fpliif_jax.training.optimizer import make_optimizer
 from fpliif_jax.training.prepare import other_networks
 from fpliif_jax.weights import shipped
@@ -32,7 +32,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     """
     config_fields.check(flatten_config(json_config(config)))
     # Of all norms, batch norm alone keeps statistics.
-    if fitting.fixed_microbatch(config.train) and "batch_stats" in systems.variable_shapes(config):
+    if fixed_microbatch(config.train) and "batch_stats" in systems.variable_shapes(config):
         raise SettingsError(
             "config.train.microbatch cannot be used with batch norm: batch statistics of a part "
             "of the batch are not those of the batch; set it to 0"

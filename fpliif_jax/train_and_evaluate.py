@@ -18,13 +18,12 @@ from absl import logging
 from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_datasets
-from fpliif_jax.data_builders.errors import USER_ERRORS
+from fpliif_jax.data_builders.errors import USER_ERRORS, SettingsError
 from fpliif_jax.devices import parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
 from fpliif_jax.evaluation.results import table
 from fpliif_jax.interop import InteropError, read_weights
 from fpliif_jax.preflight import (
-    SettingsError,
     apply_to_jax,
     check_classes,
     check_devices,

@@ -16,7 +16,7 @@ import fpliif_jax
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.pictures.label_maps import palette_image
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.setting_ranges import Number, NumberOrAuto, Numbers
+from fpliif_jax.run_folder.setting_ranges import Number, NumberOrAuto, Numbers, Rule
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(
@@ -183,7 +183,7 @@ def test_the_page_of_config_fields_has_every_field() -> None:
         ),
     ],
 )
-def test_rules_in_words(rule: config_fields.Rule, words: str) -> None:
+def test_rules_in_words(rule: Rule, words: str) -> None:
     assert field_rules.in_words(rule) == words
 
 

@@ -13,7 +13,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax import preflight
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.run_folder import config_fields, setting_ranges
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
@@ -131,7 +131,7 @@ def test_the_first_bad_value_of_a_config_is_told_with_its_field() -> None:
         changed = tiny_config()
         with changed.ignore_type():
             changed.update_from_flattened_dict({field: tuple(bad) if bad == [] else bad})
-        with pytest.raises(preflight.SettingsError, match=f"config\\.{field} is "):
+        with pytest.raises(SettingsError, match=f"config\\.{field} is "):
             preflight.check_settings(changed)
 
 
@@ -140,14 +140,14 @@ def test_a_checkpoint_to_start_from_that_is_none_is_named(kind: object) -> None:
     config = tiny_config()
     with config.unlocked():
         config.train.init_checkpoint = kind
-    with pytest.raises(preflight.SettingsError, match=r"config\.train\.init_checkpoint is "):
+    with pytest.raises(SettingsError, match=r"config\.train\.init_checkpoint is "):
         preflight.check_settings(config)
 
 
 def test_microbatches_are_refused_with_batch_norm() -> None:
     config = tiny_config()
     config.train.microbatch, config.model.norm = 2, "batch"
-    with pytest.raises(preflight.SettingsError, match="microbatch cannot be used"):
+    with pytest.raises(SettingsError, match="microbatch cannot be used"):
         preflight.check_settings(config)
 
 

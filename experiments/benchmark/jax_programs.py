@@ -15,6 +15,7 @@ from fpliif_jax.experiments.benchmark.timing import Program
 from fpliif_jax.experiments.runs.benchmark_results import PlannedBytes
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.step_numbers import fixed_microbatch
 from fpliif_jax.training import fitting
 from fpliif_jax.training.optimizer import make_optimizer
 from fpliif_jax.training.step import init_state, make_fitted_step
@@ -49,7 +50,7 @@ def random_batch(
     It has as many rows as parts of `microbatch` images need; None: as the config has it.
     """
     if microbatch is None:
-        microbatch = fitting.fixed_microbatch(stage.settings)
+        microbatch = fixed_microbatch(stage.settings)
     count = parallel.local_rows(batch_size, microbatch)
     rows = count.stop - count.start
     side, label_side = config.data.image_size, stage.label_size

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from fpliif_jax import preflight, systems
 from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.benchmark import (
     figure,
     machine,
@@ -88,9 +89,9 @@ def _plan() -> Plan:
     if flags.FLAGS.torch:
         system = systems.of(config)
         if not system.has_torch_twin:
-            raise preflight.SettingsError(f"--torch: there is no PyTorch {system.title} here")
+            raise SettingsError(f"--torch: there is no PyTorch {system.title} here")
         if not torch_programs.is_installed():
-            raise preflight.SettingsError(
+            raise SettingsError(
                 f"--torch: PyTorch is not installed: {command_line.how_to_install('torch')}"
             )
         torch_programs.prepare(config)
@@ -99,9 +100,9 @@ def _plan() -> Plan:
         )
     if flags.FLAGS.onnx:
         if not systems.of(config).decodes_any_size:
-            raise preflight.SettingsError("--onnx is for forward passes of FP-LIIF")
+            raise SettingsError("--onnx is for forward passes of FP-LIIF")
         if not onnx_programs.is_installed():
-            raise preflight.SettingsError(
+            raise SettingsError(
                 f"--onnx: ONNX Runtime is not installed: {command_line.how_to_install('onnxruntime')}"
             )
     plan_fields = {
@@ -152,9 +153,7 @@ def _value(name: str) -> Any:
 def _chosen(flag: str, names: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in choices:
-            raise preflight.SettingsError(
-                f"--{flag} has {name!r}; it must be of {', '.join(choices)}"
-            )
+            raise SettingsError(f"--{flag} has {name!r}; it must be of {', '.join(choices)}")
     return tuple(choice for choice in choices if choice in names)
 
 
@@ -167,7 +166,7 @@ def _sizes() -> tuple[int, ...]:
     except ValueError:
         sizes = [0]
     if not sizes or sizes[0] < 1:
-        raise preflight.SettingsError(
+        raise SettingsError(
             f"--sizes is {','.join(map(str, texts))!r}; it must be sizes such as 64,256, or 'rows'"
         )
     return tuple(sizes)

@@ -17,11 +17,11 @@ from ml_collections import ConfigDict
 
 from fpliif_jax import systems
 from fpliif_jax.data.canvas import canvas_window
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, Timed, measure_in_turn
 from fpliif_jax.experiments.runs.benchmark_results import FaceStep, OneFace
-from fpliif_jax.preflight import SettingsError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import framing, settings

@@ -10,7 +10,7 @@ from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program
 from fpliif_jax.experiments.runs.benchmark_results import About
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.training import fitting
+from fpliif_jax.systems.step_numbers import fixed_microbatch
 
 _EPOCHS = 1_000_000  # more than anyone waits for
 
@@ -35,6 +35,6 @@ def _batches(plan: Plan, split: Split, stage: Stage, steps_per_epoch: int) -> It
         split,
         stage.label_size,
         EpochOrder(own.batch_size, plan.config.seeds.data_order, stage.copies),
-        local_slice=parallel.local_rows(own.batch_size, fitting.fixed_microbatch(own)),
+        local_slice=parallel.local_rows(own.batch_size, fixed_microbatch(own)),
         steps=range(_EPOCHS * steps_per_epoch),
     )

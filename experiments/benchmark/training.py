@@ -9,7 +9,7 @@ from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
 from fpliif_jax.experiments.runs.benchmark_results import About
-from fpliif_jax.training import fitting
+from fpliif_jax.systems.step_numbers import fixed_microbatch
 
 
 def steps(plan: Plan, dtype: str) -> None:
@@ -31,7 +31,7 @@ def gradients(plan: Plan, dtype: str) -> None:
     """
     config = without_augmentation(plan.with_dtype(dtype))
     (stage,) = jax_programs.stages_of(config)
-    microbatch = fitting.fixed_microbatch(config.train)
+    microbatch = fixed_microbatch(config.train)
     rows = parallel.rows_per_device(config.train.batch_size, microbatch)
     batch = jax_programs.random_batch(config, stage, config.train.batch_size)
     batch = {name: leaf[:rows] for name, leaf in batch.items()}

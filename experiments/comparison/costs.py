@@ -8,6 +8,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
 from fpliif_jax.experiments.plans import scales
@@ -17,7 +18,7 @@ from fpliif_jax.experiments.plans.variant import Claim, Variant
 from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.benchmark_results import Results
-from fpliif_jax.experiments.runs.bounded_files import MEBIBYTE, UnreadableError
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 _NO_NUMBER = "the files do not have this number"

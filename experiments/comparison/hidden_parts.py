@@ -8,16 +8,12 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, ScoreKey
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.experiments.runs.bounded_files import (
-    MEBIBYTE,
-    UnreadableError,
-    parse_json,
-    read_bytes,
-)
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.json_values import is_number
 
 FILE = "robustness/robustness.json"

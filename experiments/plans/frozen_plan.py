@@ -17,6 +17,7 @@ import pathlib
 from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.plans import plan_file
 from fpliif_jax.experiments.plans.plan_changes import (
     Additions,
@@ -25,12 +26,7 @@ from fpliif_jax.experiments.plans.plan_changes import (
 )
 from fpliif_jax.experiments.plans.plan_version import FOLLOWS_SEED, Moment, Version, digest_of
 from fpliif_jax.experiments.plans.tables import TABLES
-from fpliif_jax.experiments.runs.bounded_files import (
-    MEBIBYTE,
-    UnreadableError,
-    parse_json,
-    read_bytes,
-)
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.json_values import is_integer, is_text
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES, STUDY_FILES
 from fpliif_jax.run_folder import config_fields, run_record

@@ -4,16 +4,12 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.plans import frozen_plan
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
-from fpliif_jax.experiments.runs.bounded_files import (
-    MEBIBYTE,
-    UnreadableError,
-    parse_json,
-    read_bytes,
-)
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.schema import STUDY_FILES
 from fpliif_jax.run_folder.run_record import write_json
 

@@ -16,6 +16,7 @@ from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.batches import EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
+from fpliif_jax.data_builders.class_names import mirrored_classes
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
@@ -34,7 +35,7 @@ from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
 from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif import step_numbers
-from fpliif_jax.systems.fp_liif.stage import mirrored_classes
+from fpliif_jax.systems.step_numbers import MICROBATCH
 from fpliif_jax.training import fitting, records
 from fpliif_jax.training.progress import Progress, StageSteps, Stopwatch
 from fpliif_jax.training.step import init_variables
@@ -76,7 +77,7 @@ def train(
         check_same_run(saved["progress"], config, dataset.metadata.fingerprint, workdir)
         progress = Progress.from_json(saved["progress"], workdir)
         begun = flatten_config(progress.config)
-        numbers = (fitting.MICROBATCH, step_numbers.QUERY_CHUNK)
+        numbers = (MICROBATCH, step_numbers.QUERY_CHUNK)
         config = fitting.with_numbers(config, {name: begun[name] for name in numbers})
     run = prepare(config, workdir, dataset, device, progress, saved)
     if progress.step == run.steps.last:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fpliif_jax.experiments.pytorch.augment import augment, make_sampler
 from fpliif_jax.experiments.pytorch.losses import loss_terms, pixel_counts
 from fpliif_jax.systems.fp_liif.inputs import INPUT_SCALINGS
-from fpliif_jax.training import fitting
+from fpliif_jax.systems.step_numbers import fixed_microbatch
 
 Batch = dict[str, np.ndarray]
 
@@ -93,7 +93,7 @@ def loss_and_gradients(
     """
     model.zero_grad(set_to_none=True)
     counts = pixel_counts(inputs.labels, inputs.weights, config.loss)
-    size = fitting.fixed_microbatch(config.train) or len(inputs.images)
+    size = fixed_microbatch(config.train) or len(inputs.images)
     totals: dict[str, Tensor] = {}
     for part in zip(*(leaf.split(size) for leaf in inputs), strict=True):
         images, labels, weights = part

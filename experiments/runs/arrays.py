@@ -7,13 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.evaluation import metrics
-from fpliif_jax.experiments.runs.bounded_files import (
-    MEBIBYTE,
-    ArrayFile,
-    ArrayForm,
-    UnreadableError,
-)
+from fpliif_jax.experiments.runs.bounded_files import ArrayFile, ArrayForm, UnreadableError
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.run import Run, RunError, printable
 

@@ -11,14 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.runs import run_log
 from fpliif_jax.experiments.runs.arrays import checked_matrices
-from fpliif_jax.experiments.runs.bounded_files import (
-    MEBIBYTE,
-    UnreadableError,
-    parse_json,
-    read_bytes,
-)
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.run import Run, RunError, printable, stated_frameworks
 from fpliif_jax.experiments.runs.schema import (

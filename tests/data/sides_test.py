@@ -15,14 +15,15 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.renamed_labels import class_table
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_names
+from fpliif_jax.data_builders.class_names import mirrored_classes
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import prepare
-from fpliif_jax.data_builders.synthetic_faces import classes, dataset, draw_face, write_dataset
+from fpliif_jax.data_builders.raw.drawn import SETTINGS_FILE
+from fpliif_jax.data_builders.synthetic_faces import classes, draw_face, write_dataset
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.same_run import check_same_run
-from fpliif_jax.systems.fp_liif import stage
 
 MINI = pathlib.Path(__file__).parents[3] / "shared" / "data" / "celebamask_hq_mini" / "labels"
 PICTURES_SIDES = [("left_brow", "right_brow"), ("left_eye", "right_eye")]
@@ -130,7 +131,7 @@ def test_a_mirror_image_swaps_the_sides_of_every_set() -> None:
         class_names.CELEBAMASK_HQ,
     ):
         pairs = PERSONS_SIDES if names is class_names.CELEBAMASK_HQ else PICTURES_SIDES
-        swapped = np.array(stage.mirrored_classes(names))
+        swapped = np.array(mirrored_classes(names))
         for one, other in pairs:
             assert swapped[names.index(one)] == names.index(other)
         label_map = np.array([[names.index(name) for name in pair] for pair in pairs])
@@ -164,13 +165,13 @@ def test_celebamask_hq_is_drawn_as_before(
     assert len(files) > 5 * FACES
     for path in files:
         assert (now / path).read_bytes() == (before / path).read_bytes()
-    assert json.loads((now / dataset.SETTINGS_FILE).read_text())["drawing_version"] == 1
+    assert json.loads((now / SETTINGS_FILE).read_text())["drawing_version"] == 1
 
 
 def _earlier_drawing(layout: str, folder: pathlib.Path) -> pathlib.Path:
     """A set with the note of origin of the first drawing, whose sides were the person's."""
     root = write_dataset(layout, folder, 2, 1, 1, image_size=48, num_workers=1)
-    file = root / dataset.SETTINGS_FILE
+    file = root / SETTINGS_FILE
     file.write_text(json.dumps(json.loads(file.read_text()) | {"drawing_version": 1}))
     return root
 
@@ -182,7 +183,7 @@ def test_an_earlier_drawing_is_drawn_anew_with_a_reason(
     root = _earlier_drawing(layout, tmp_path)
     assert "drawn anew" not in capsys.readouterr().err
     write_dataset(layout, tmp_path, 2, 1, 1, image_size=48, num_workers=1)
-    assert json.loads((root / dataset.SETTINGS_FILE).read_text())["drawing_version"] == 2
+    assert json.loads((root / SETTINGS_FILE).read_text())["drawing_version"] == 2
     (line,) = (line for line in capsys.readouterr().err.splitlines() if "drawn anew" in line)
     assert str(root) in line and "the person's, not the picture's" in line
 

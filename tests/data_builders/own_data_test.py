@@ -20,7 +20,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_list
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, SettingsError
 from fpliif_jax.data_builders.prepare import _in_one_line, class_names, metadata, prepare
 from fpliif_jax.data_builders.prepared import prepared_set
 from fpliif_jax.evaluation.evaluate import evaluate
@@ -784,7 +784,7 @@ def test_settings_that_do_not_fit_the_classes(
     config.data.name = "own_data"
     config.data.labels = fields.get("labels", "all")
     config.model.num_classes = fields.get("num_classes", 5)
-    with pytest.raises(preflight.SettingsError, match=message):
+    with pytest.raises(SettingsError, match=message):
         preflight.check_classes(config, load_dataset(config.data))
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.raw.drawn import SETTINGS_FILE
 from fpliif_jax.data_builders.synthetic_faces import Face, dataset, draw_face, write_dataset
 from fpliif_jax.data_builders.synthetic_faces.__main__ import main
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
@@ -398,7 +399,7 @@ def test_same_seed_gives_the_same_bytes_on_any_number_of_workers(
 def test_longer_set_begins_with_the_shorter_one(tmp_path: pathlib.Path) -> None:
     short = tree_bytes(write_dataset("lapa", tmp_path / "a", 2, 1, 0, 32, num_workers=1))
     long = tree_bytes(write_dataset("lapa", tmp_path / "b", 3, 2, 1, 32, num_workers=1))
-    del short[dataset.SETTINGS_FILE]
+    del short[SETTINGS_FILE]
     assert short.items() <= long.items()
 
 
@@ -409,7 +410,7 @@ def test_finished_set_is_kept_and_another_one_replaces_it(tmp_path: pathlib.Path
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     write_dataset("lapa", tmp_path, 1, 0, 0, image_size=32, num_workers=1)
     assert len(list(root.rglob("*.jpg"))) == 1
-    assert json.loads((root / dataset.SETTINGS_FILE).read_text())["image_size"] == 32
+    assert json.loads((root / SETTINGS_FILE).read_text())["image_size"] == 32
 
 
 # --- Errors

@@ -13,7 +13,7 @@ from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import evaluation_data, load_dataset, load_datasets
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data.set_names import is_scored_drawn
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, SettingsError
 from fpliif_jax.data_builders.synthetic_faces import write_dataset
 from fpliif_jax.evaluation.results import table
 from fpliif_jax.experiments import multi_seed
@@ -124,7 +124,7 @@ def test_other_classes_of_the_same_number_are_told_before_training_begins(
     classes.write_text("\n".join([*names[:-2], names[-1], names[-2]]) + "\n")
     config.eval.dataset, config.eval.labels = "own_data", None
     config.eval.manual_dir = str(tmp_path / "own")
-    with pytest.raises(preflight.SettingsError, match="class 9 of lapa is '.*', of own_data '"):
+    with pytest.raises(SettingsError, match="class 9 of lapa is '.*', of own_data '"):
         _run(config, tmp_path / "run", "train_and_eval")
     assert not (tmp_path / "run").exists()
 
@@ -144,8 +144,8 @@ def test_settings_of_no_set_or_with_other_classes_are_refused(
     config: ml_collections.ConfigDict, tmp_path: pathlib.Path
 ) -> None:
     config.eval.labels = None  # CelebAMask-HQ's own 19 classes
-    with pytest.raises(preflight.SettingsError, match="num_classes is 11; celebamask_hq has 19"):
+    with pytest.raises(SettingsError, match="num_classes is 11; celebamask_hq has 19"):
         _run(config, tmp_path, "train_and_eval")
     config.eval.dataset, config.eval.labels = None, "lapa"
-    with pytest.raises(preflight.SettingsError, match=r"eval\.dataset names no set"):
+    with pytest.raises(SettingsError, match=r"eval\.dataset names no set"):
         preflight.check_settings(config)

@@ -19,7 +19,7 @@ from fpliif_jax.configs import lapa, stn_icnn_helen_official
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
-from fpliif_jax.preflight import SettingsError
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model

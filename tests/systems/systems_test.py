@@ -16,6 +16,7 @@ from fpliif_jax import preflight, systems
 from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.demo import networks
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.benchmark import one_face
@@ -102,7 +103,7 @@ def _predictor(model: nn.Module, config: ml_collections.ConfigDict, protocols: t
 
 def _protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
     if text not in ("whole", "foreground"):
-        raise preflight.SettingsError(f"{text!r}: a protocol is whole or foreground")
+        raise SettingsError(f"{text!r}: a protocol is whole or foreground")
     return Protocol(config.data.image_size, config.data.image_size, text)
 
 
@@ -161,7 +162,7 @@ def test_what_is_not_made_for_a_third_system_says_so(monkeypatch: pytest.MonkeyP
     of_third = types.SimpleNamespace(config=_third_config())
     with pytest.raises(ExportError, match="Pixel by pixel does neither: python -m fpliif_jax.exp"):
         networks.abilities(types.SimpleNamespace(trained=of_third))
-    with pytest.raises(preflight.SettingsError, match="STN-iCNN's; Pixel by pixel has others"):
+    with pytest.raises(SettingsError, match="STN-iCNN's; Pixel by pixel has others"):
         one_face.one_face(of_third)
 
 

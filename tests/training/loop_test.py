@@ -25,7 +25,8 @@ from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
-from fpliif_jax.training import fitting, loop
+from fpliif_jax.systems.step_numbers import fixed_microbatch
+from fpliif_jax.training import loop
 from fpliif_jax.training.optimizer import learning_rate_schedule
 from fpliif_jax.training.records import TrainingError
 from fpliif_jax.training.step import init_variables, loss_and_gradients
@@ -66,7 +67,7 @@ def _gradients(
     model = create_model(config.model, axis_name=parallel.AXIS)
     (stage,) = systems.of(config).make_stages(config, model, NAMES)
     variables = init_variables(model, config)
-    microbatch = fitting.fixed_microbatch(config.train)
+    microbatch = fixed_microbatch(config.train)
     shards = jax.tree.map(lambda leaf: leaf.reshape(devices, -1, *leaf.shape[1:]), batch)
     step = jax.pmap(
         lambda variables, batch: loss_and_gradients(

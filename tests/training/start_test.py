@@ -20,7 +20,7 @@ from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.training import loop
-from fpliif_jax.training.prepare import variables_to_start_from
+from fpliif_jax.training.prepare import Run, variables_to_start_from
 from fpliif_jax.weights import WeightsError, shipped, shipped_model
 
 
@@ -46,7 +46,7 @@ def test_a_run_begins_with_the_weights_bit_for_bit_and_says_so(
 ) -> None:
     states = []
 
-    def stop_before_the_first_step(run: loop.Run, prepared: Any, state: Any, stop: Any) -> bool:
+    def stop_before_the_first_step(run: Run, prepared: Any, state: Any, stop: Any) -> bool:
         states.append(parallel.unreplicate(state))
         run.save("last", state)
         return True

@@ -17,13 +17,13 @@ from tiny_run import tiny_config
 from fpliif_jax import systems, train_and_evaluate, weights
 from fpliif_jax.configs import drawn_faces, drawn_faces_stn_icnn
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import __main__ as interop_command
 from fpliif_jax.interop import load_torch_checkpoint
 from fpliif_jax.predict import __main__ as predict_command
-from fpliif_jax.preflight import SettingsError
 from fpliif_jax.run_folder import inference_checkpoint
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint

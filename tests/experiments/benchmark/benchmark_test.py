@@ -17,6 +17,7 @@ from made_benchmark import HEAD, measurement, not_measured
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.benchmark import (
     arithmetic,
     children,
@@ -52,7 +53,6 @@ from fpliif_jax.experiments.runs.benchmark_results import (
     Ratio,
     Results,
 )
-from fpliif_jax.preflight import SettingsError
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.training.progress import Progress, Totals
 

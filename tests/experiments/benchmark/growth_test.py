@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import growth, growth_steps
 from fpliif_jax.experiments.benchmark.growth import DRAWN_SHARE
 
@@ -56,7 +57,7 @@ def test_a_step_is_a_process_of_its_own_and_its_failure_one_line(
     )
     program.chmod(0o755)
     monkeypatch.setattr(growth.sys, "executable", str(program))
-    with pytest.raises(growth.UserError, match="bootstrap at 7 ended with 1: OSError: the disk"):
+    with pytest.raises(UserError, match="bootstrap at 7 ended with 1: OSError: the disk"):
         growth.measure(growth.Order("bootstrap", tmp_path, 32, 7, DRAWN_SHARE))
     for arguments, message in (
         (["--images=20"], "'20': give two numbers"),

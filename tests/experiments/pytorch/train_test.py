@@ -20,9 +20,9 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.configs import stn_icnn_synthetic
 from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.pytorch import checkpoint, loop, train_and_evaluate
 from fpliif_jax.experiments.pytorch.evaluation import evaluate_run
-from fpliif_jax.preflight import SettingsError
 from fpliif_jax.run_folder.checkpoint import CheckpointError, save
 
 CPU = torch.device("cpu")

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from made_benchmark import HEAD, measurement
 
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.benchmark import tables
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.benchmark_results import SECTIONS, Results
-from fpliif_jax.experiments.runs.bounded_files import MEBIBYTE, UnreadableError
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 
 KEPT = pathlib.Path(__file__).parents[3] / "experiments" / "results"
 

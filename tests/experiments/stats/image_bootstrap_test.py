@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 
 from fpliif_jax.evaluation import metrics
-from fpliif_jax.experiments.runs import arrays
+from fpliif_jax.experiments.runs.evaluation import Matrices
 from fpliif_jax.experiments.runs.run import RunError
 from fpliif_jax.experiments.stats import image_bootstrap as bootstrap
 
@@ -209,8 +209,8 @@ def test_impossible_matrices_are_refused() -> None:
 
 def test_runs_are_stacked_image_by_image() -> None:
     matrices, names = draw(2, 3, 2), ("background", "skin")
-    first = arrays.Matrices(("a", "b", "c"), matrices[0], names)
-    second = arrays.Matrices(("c", "a", "b"), matrices[1][[2, 0, 1]], names)
+    first = Matrices(("a", "b", "c"), matrices[0], names)
+    second = Matrices(("c", "a", "b"), matrices[1][[2, 0, 1]], names)
     np.testing.assert_array_equal(bootstrap.stack([first, second]), matrices)
     with pytest.raises(RunError, match="different images"):
         bootstrap.stack([first, dataclasses.replace(second, example_ids=("a", "b", "d"))])

@@ -8,22 +8,22 @@ from tiny_run import tiny_config
 
 from fpliif_jax import systems
 from fpliif_jax.data_builders import BUILDERS
+from fpliif_jax.data_builders.class_names import mirrored_classes
 from fpliif_jax.systems import create_model
-from fpliif_jax.systems.fp_liif import stage as fp_liif_stage
 from fpliif_jax.training.step import init_variables
 
 
 def test_mirrored_classes_swap_left_and_right_only() -> None:
-    assert fp_liif_stage.mirrored_classes(LAPA) == (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)
+    assert mirrored_classes(LAPA) == (0, 1, 3, 2, 5, 4, 6, 7, 8, 9, 10)
     # 'l_lip' is the lower lip: it has no 'r_lip' to swap with.
-    found = fp_liif_stage.mirrored_classes(CELEBAMASK_HQ)
+    found = mirrored_classes(CELEBAMASK_HQ)
     assert found == (0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 
 
 @pytest.mark.parametrize("name", [name for name in BUILDERS if BUILDERS[name].CLASS_NAMES])
 def test_mirroring_twice_is_nothing(name: str) -> None:
     names = tuple(BUILDERS[name].CLASS_NAMES)
-    mirrored = fp_liif_stage.mirrored_classes(names)
+    mirrored = mirrored_classes(names)
     assert [mirrored[index] for index in mirrored] == list(range(len(names)))
 
 
