@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
@@ -38,21 +39,24 @@ def read_sound_rows(
       FileNotFoundError: there is no such file.
       UnreadableError: as `read`, of what is not in a row.
     """
-    content = parse_json(read_bytes(path, within, limit), path.name)
     problems = []
-    for field, hint in typing.get_type_hints(kind).items():
-        row_kind, rows = next(iter(typing.get_args(hint)), None), None
-        if dataclasses.is_dataclass(row_kind) and isinstance(content, dict):
-            rows = content.get(field)
-        if isinstance(rows, list):
-            content[field] = []
-            for index, row in enumerate(rows):
-                try:
-                    _parse(row_kind, row, path.name, f"{field}[{index}]")
-                    content[field].append(row)
-                except UnreadableError as error:
-                    problems.append(str(error))
-    return parse(kind, content, path.name), problems
+
+    def sound_rows(hint: Any, content: Any, name: str, place: str) -> Any:
+        row_kind, *more = typing.get_args(hint) or (None,)
+        is_of_rows = more == [...] and dataclasses.is_dataclass(row_kind)
+        if not (is_of_rows and isinstance(content, list)):
+            return _parse(hint, content, name, place)
+        rows = []
+        for index, row in enumerate(content):
+            try:
+                rows.append(_parse(row_kind, row, name, f"{place}[{index}]"))
+            except UnreadableError as error:
+                problems.append(str(error))
+        return tuple(rows)
+
+    content = parse_json(read_bytes(path, within, limit), path.name)
+    _require(isinstance(content, dict), path.name, "", "is not an object")
+    return _row(kind, content, path.name, "", sound_rows), problems
 
 
 def parse(kind: type[Kind], content: Any, name: str) -> Kind:
@@ -108,13 +112,19 @@ def _parse(kind: Any, content: Any, name: str, place: str) -> Any:
     return _row(kind, content, name, place)
 
 
-def _row(kind: Any, content: dict[str, Any], name: str, place: str) -> Any:
+def _row(
+    kind: Any,
+    content: dict[str, Any],
+    name: str,
+    place: str,
+    parse_field: Callable[[Any, Any, str, str], Any] = _parse,
+) -> Any:
     hints, values = typing.get_type_hints(kind), {}
     for field in dataclasses.fields(kind):
         own, hint = _name(field), hints[field.name]
         if own in content:
             inside = f"{place}.{own}" if place else own
-            values[field.name] = _parse(hint, content[own], name, inside)
+            values[field.name] = parse_field(hint, content[own], name, inside)
         elif field.default is dataclasses.MISSING:
             _require(type(None) in typing.get_args(hint), name, place, f"has no {own!r}")
             values[field.name] = None

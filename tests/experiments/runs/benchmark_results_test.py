@@ -96,3 +96,27 @@ def test_no_object_at_all_is_named(tmp_path: pathlib.Path) -> None:
     (tmp_path / "benchmark.json").write_text("[]")
     with pytest.raises(UnreadableError, match=r"^benchmark\.json is not an object$"):
         _read(tmp_path / "benchmark.json")
+
+
+def test_damaged_rows_are_left_out_and_named(tmp_path: pathlib.Path) -> None:
+    content = copy.deepcopy(HEAD)
+    sound = measurement("latency", "JAX", 64, 0.01)
+    content["measurements"] = [sound, 3, {**sound, "seconds": ["long"]}, sound]
+    path = tmp_path / "benchmark.json"
+    path.write_text(json.dumps(content))
+    results, problems = typed_json.read_sound_rows(Results, path, tmp_path, MEBIBYTE)
+    assert typed_json.to_json(results.measurements) == [sound, sound]
+    assert problems == [
+        "benchmark.json: measurements[1] is not an object",
+        "benchmark.json: measurements[2].seconds[0] is not a number",
+    ]
+    for damage, message in (
+        ({"measurements": {}}, "benchmark.json: measurements is not a list"),
+        ({"settings": None}, "benchmark.json: settings is not an object"),
+    ):
+        path.write_text(json.dumps({**content, **damage}))
+        with pytest.raises(UnreadableError, match=message):
+            typed_json.read_sound_rows(Results, path, tmp_path, MEBIBYTE)
+    path.write_text("[]")
+    with pytest.raises(UnreadableError, match=r"^benchmark\.json is not an object$"):
+        typed_json.read_sound_rows(Results, path, tmp_path, MEBIBYTE)
