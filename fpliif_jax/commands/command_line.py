@@ -20,7 +20,7 @@ from ml_collections import config_flags
 
 import fpliif_jax
 from fpliif_jax import configs
-from fpliif_jax.commands import config_file_errors, given_once
+from fpliif_jax.commands import config_files, given_once
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
 
@@ -249,23 +249,13 @@ def config_file(value: str) -> str:
 
 
 class _ConfigParser(flags.ArgumentParser):
-    """The parser of --config: knows the package's experiments by name, and leaves files to ml_collections."""
-
-    def __init__(self, file_parser: flags.ArgumentParser) -> None:
-        self._file_parser = file_parser
+    """The parser of --config: an experiment of the package by its name, or a file."""
 
     def parse(self, argument: str) -> ml_collections.ConfigDict:
-        value = config_file(argument)
-        try:
-            return self._file_parser.parse(value)
-        except Exception as error:  # whatever a person's own code raises
-            # ml_collections puts another in the place of these two, whose text is a traceback.
-            is_replaced = isinstance(error, TypeError | ValueError) and error.__context__
-            origin = error.__context__ if is_replaced else error
-            raise config_file_errors.as_told(origin, argument, value.partition(":")[0]) from None
+        return config_files.load(config_file(argument), argument)
 
     def flag_type(self) -> str:
-        return self._file_parser.flag_type()
+        return "config object"
 
 
 def define_config_flag() -> flags.FlagHolder[ml_collections.ConfigDict]:
@@ -287,7 +277,7 @@ def _define_config_flag(
         "config", default, text, flag_values=values, sys_argv=command
     )
     values["config"].default_as_str = _DEFAULT_CONFIG
-    values["config"].parser = _ConfigParser(values["config"].parser)
+    values["config"].parser = _ConfigParser()
     return holder
 
 
@@ -306,7 +296,7 @@ def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
         _define_config_flag(values, command)
         values(command)
         given_once.refuse_repeated(values)
-        return values["config"].value.lock()
+        return values["config"].value
 
 
 def parse_flags(argv: list[str]) -> list[str]:
@@ -314,8 +304,6 @@ def parse_flags(argv: list[str]) -> list[str]:
     with _exit_with_one_line():
         rest = app.parse_flags_with_usage(argv)
         given_once.refuse_repeated(flags.FLAGS)
-        if "config" in flags.FLAGS:
-            flags.FLAGS["config"].value.lock()  # a file that could not be loaded says so when used
         return rest
 
 
@@ -330,8 +318,6 @@ def _exit_with_one_line() -> Iterator[None]:
         messages = [_message(link) for link in chain if link is not None]
         shown = next((text for text in messages if "Did you mean" in text), messages[0])
         lines = [line.strip() for line in shown.splitlines()]
-        if lines[0].startswith("Configuration is not available"):
-            lines = lines[-1:]  # of all that was tried, what the last attempt ran into
         sys.exit("error: --config: " + "; ".join(lines))
 
 

@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax/commands/config_file_errors.py: what is wrong in a config file of one's own is found there."""
+"""Tests of fpliif_jax/commands/config_files.py: what is wrong in a config file of one's own is found there."""
 
 import pathlib
 import subprocess
@@ -26,6 +26,7 @@ def _ending(path: pathlib.Path, text: str, argument: str = "") -> str:
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("{}['key']", "KeyError: 'key'"),
         ("b'\\xff'.decode()", "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff"),
+        ("open('/no/file')", "FileNotFoundError: [Errno 2] No such file or directory: '/no/file'"),
         ("eval('1 +')", "SyntaxError: invalid syntax"),
     ],
 )
@@ -43,16 +44,19 @@ def test_an_error_of_ones_own_code_shows_its_own_traceback(
     ("text", "argument", "line"),
     [
         ("def get_config(:\n", "", "invalid syntax (mine.py, line 1): def get_config(:"),
-        ("SEED = 1\n", "", "module 'config_config' has no attribute 'get_config'"),
+        ("SEED = 1\n", "", "the file has no function get_config(); write one that returns the "),
+        ("get_config = 1\n", "", "the file has no function get_config(); write one that returns "),
+        ("def get_config():\n    pass\n", "", "get_config() returns nothing; it must "),
+        ("def get_config():\n    return [1]\n", "", "get_config() returns a list; it "),
         ("def get_config():\n    pass\n", ":small", "get_config() takes 0 positional arguments"),
     ],
 )
 def test_a_file_that_is_no_config_is_one_line(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, text: str, argument: str, line: str
+    tmp_path: pathlib.Path, text: str, argument: str, line: str
 ) -> None:
-    monkeypatch.delitem(sys.modules, "config_config", raising=False)  # another file's names
-    ending = _ending(tmp_path / "mine.py", text, argument)
-    assert ending.startswith(f"error: --config={tmp_path}/mine.py{argument}: {line}")
+    path = tmp_path / "mine.py"
+    ending = _ending(path, text, argument)
+    assert ending.startswith(f"error: --config={path}{argument}: {line}")
     assert "\n" not in ending
 
 
@@ -65,9 +69,23 @@ def test_a_setting_that_the_file_s_code_is_refused_is_one_line(tmp_path: pathlib
     assert ending == f"error: --config={tmp_path}/mine.py: config.own is 3; it must be one of 1, 2"
 
 
-def test_a_command_shows_it_and_no_usage(tmp_path: pathlib.Path) -> None:
+def test_a_file_that_is_none_is_one_line(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.config_of([f"--config={tmp_path}"])
+    assert (
+        ended.value.code == f"error: --config={tmp_path}: [Errno 21] Is a directory: '{tmp_path}'"
+    )
+
+
+def test_names_of_another_file_are_not_taken_for_its_own(tmp_path: pathlib.Path) -> None:
+    assert command_line.config_of(["--config=lapa"]).data.name == "lapa"
+    assert "has no function get_config()" in _ending(tmp_path / "mine.py", "SEED = 1\n")
+
+
+@pytest.mark.parametrize("code", ["int('x')", "open('/no/file')"])
+def test_a_command_shows_it_and_no_usage(tmp_path: pathlib.Path, code: str) -> None:
     path = tmp_path / "mine.py"
-    path.write_text("SEED = int('x')\n", encoding="utf-8")
+    path.write_text(f"SEED = {code}\n", encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "experiments.cost", f"--config={path}"],
         cwd=ROOT,

@@ -1,0 +1,67 @@
+"""Loads a person's config file, and says what is wrong with it."""
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import traceback
+import types
+
+import ml_collections
+
+from fpliif_jax.data_builders.errors import UserError
+
+_MODULE = "config_file"
+
+
+def load(value: str, given: str) -> ml_collections.ConfigDict:
+    """What the `get_config` of a config file returns, locked.
+
+    Args:
+      value: path of the file; what follows a colon is handed to `get_config`.
+      given: the argument of --config, for the messages.
+
+    Raises:
+      UserError: the file cannot be read, is no Python, has no fitting `get_config`, or a setting was refused.
+      SystemExit: with the traceback of any other error of the file's code, from that file on.
+    """
+    path, *arguments = value.split(":", 1)
+    try:
+        config = _config(path, arguments)
+    except Exception as error:  # whatever a person's own code raises
+        raise _as_told(error, given, os.path.abspath(path)) from None
+    return config.lock()
+
+
+def _config(path: str, arguments: list[str]) -> ml_collections.ConfigDict:
+    get_config = getattr(_module(path), "get_config", None)
+    wanted = "the experiment's ml_collections.ConfigDict"
+    if not callable(get_config):
+        raise UserError(f"the file has no function get_config(); write one that returns {wanted}")
+    config = get_config(*arguments)
+    if not isinstance(config, ml_collections.ConfigDict):
+        kind = "nothing" if config is None else f"a {type(config).__name__}"
+        raise UserError(f"get_config() returns {kind}; it must return {wanted}")
+    return config
+
+
+def _module(path: str) -> types.ModuleType:
+    loader = importlib.machinery.SourceFileLoader(_MODULE, path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(_MODULE, loader))
+    sys.modules[_MODULE] = module  # where dataclasses look for their types
+    loader.exec_module(module)
+    return module
+
+
+def _as_told(error: Exception, given: str, path: str) -> UserError | SystemExit:
+    def is_here(file: str | None) -> bool:
+        return os.path.abspath(file or "") == path
+
+    if isinstance(error, SyntaxError) and is_here(error.filename):
+        return UserError(f"--config={given}: {error}: {(error.text or '').strip()}")
+    frames = error.__traceback__
+    while frames and not is_here(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    if frames is None or isinstance(error, UserError):
+        return UserError(f"--config={given}: {error}")
+    return SystemExit("".join(traceback.format_exception(type(error), error, frames)).rstrip())
