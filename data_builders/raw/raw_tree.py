@@ -103,8 +103,8 @@ def folder_entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
     nothing if there is no folder."""
     try:
         with os.scandir(folder) as entries:
-            shown = (e for e in entries if not e.name.startswith((".", MACOS_LEFTOVERS)))
-            return sorted(shown, key=lambda e: e.name)
+            kept = (e for e in entries if not e.name.startswith((".", MACOS_LEFTOVERS)))
+            return sorted(kept, key=lambda e: e.name)
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -11,10 +11,10 @@ EQUAL = 1e-9  # points
 
 def checked(values: Sequence[float]) -> list[float]:
     """As floats. Raises ValueError where one is not a finite number."""
-    checked = [float(value) for value in values]
-    if not all(math.isfinite(value) for value in checked):
-        raise ValueError(f"values {checked} are not all finite")
-    return checked
+    numbers = [float(value) for value in values]
+    if not all(math.isfinite(value) for value in numbers):
+        raise ValueError(f"values {numbers} are not all finite")
+    return numbers
 
 
 def are_equal(values: Sequence[float]) -> bool:

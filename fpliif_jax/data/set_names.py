@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def set_name(name: str, is_drawn: object) -> str:
+def set_name(name: str, drawn: object) -> str:
     """'lapa', or 'drawn faces in the layout of lapa'.
 
     Args:
       name: of the set's builder.
-      is_drawn: whether its faces are drawn; what counts as false is shown as not drawn.
+      drawn: whether its faces are drawn; what counts as false is shown as not drawn.
     """
-    return f"drawn faces in the layout of {name}" if is_drawn else name
+    return f"drawn faces in the layout of {name}" if drawn else name
 
 
 def is_drawn(config: Mapping[str, Any], recorded: bool | None) -> bool | None:
