@@ -16,7 +16,7 @@ from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.step_numbers import Numbers
+from fpliif_jax.systems.step_numbers import StepNumbers
 from fpliif_jax.training import fitting
 from fpliif_jax.training.optimizer import make_optimizer
 from fpliif_jax.training.step import State, init_state, make_fitted_step
@@ -42,7 +42,7 @@ class Compiled:
       images: that one device works on in a call, padding included.
       modules: HLO of each program that one call runs, in order; none where it could not be compiled.
       planned: `fitting.planned_bytes` of each.
-      chosen: `step_numbers.Numbers` of a training step; None elsewhere.
+      chosen: `step_numbers.StepNumbers` of a training step; None elsewhere.
       note: how it had to be compiled, if not as the others.
       problem: why there are no modules: the compiler's own word that the program takes too much memory.
     """
@@ -51,7 +51,7 @@ class Compiled:
     images: int
     modules: tuple[str, ...] = ()
     planned: tuple[dict[str, int], ...] = ()
-    chosen: Numbers | None = None
+    chosen: StepNumbers | None = None
     note: str | None = None
     problem: str | None = None
 
@@ -174,7 +174,7 @@ def _prediction(
 
 
 def _compiled(
-    name: str, images: int, lowered: list[Any], chosen: Numbers | None = None
+    name: str, images: int, lowered: list[Any], chosen: StepNumbers | None = None
 ) -> Compiled:
     found, notes = [], []
     try:

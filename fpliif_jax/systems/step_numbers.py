@@ -8,12 +8,12 @@ import ml_collections
 from fpliif_jax.run_folder.setting_ranges import AUTO
 
 # Field of the config: number.
-Numbers = dict[str, Any]
+StepNumbers = dict[str, Any]
 # (numbers, bytes that are estimated where XLA does not say) -> the bytes that a step with such numbers takes; inf where
 # it cannot even be compiled. It is costly.
-Planned = Callable[[Numbers, int], float]
+Planned = Callable[[StepNumbers, int], float]
 # The numbers, and where a microbatch was chosen a line about it for the person.
-Choice = tuple[Numbers, str | None]
+Chosen = tuple[StepNumbers, str | None]
 
 MICROBATCH = "train.microbatch"
 

@@ -14,7 +14,7 @@ from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.protocol import Prediction, Protocol
 from fpliif_jax.systems.reading import ROUNDING, Reading
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.step_numbers import Choice, Planned
+from fpliif_jax.systems.step_numbers import Chosen, Planned
 
 Config = ml_collections.ConfigDict
 Fields = dict[str, Any]  # of a config, by name with dots, as JSON has them
@@ -97,5 +97,5 @@ class System:
     readings: Callable[[Fields], tuple[Reading, ...]] = lambda paper: ROUNDING
     effective: Callable[[Fields], Fields] = dict
     logit_scale: Callable[[Config], float] = lambda config: 1.0
-    choose_step_numbers: Callable[[Config, int, str, int | None, Planned], Choice] | None = None
+    choose_step_numbers: Callable[[Config, int, str, int | None, Planned], Chosen] | None = None
     step_fields: tuple[str, ...] = ()

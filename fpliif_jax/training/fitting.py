@@ -15,15 +15,15 @@ from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.step_numbers import (
     MICROBATCH,
-    Choice,
-    Numbers,
+    Chosen,
     Planned,
+    StepNumbers,
     fixed_microbatch,
 )
 from fpliif_jax.training.progress import Progress
 
 
-def numbers_of_run(progress: Progress) -> Numbers | None:
+def numbers_of_run(progress: Progress) -> StepNumbers | None:
     """What a run goes on with; None for one that has not chosen yet.
 
     Earlier runs have chosen nothing: they have numbers in their config.
@@ -36,7 +36,9 @@ def numbers_of_run(progress: Progress) -> Numbers | None:
     return None if AUTO in numbers.values() else numbers
 
 
-def with_numbers(config: ml_collections.ConfigDict, numbers: Numbers) -> ml_collections.ConfigDict:
+def with_numbers(
+    config: ml_collections.ConfigDict, numbers: StepNumbers
+) -> ml_collections.ConfigDict:
     """A copy of an experiment's config with these numbers."""
     changed = config.copy_and_resolve_references()
     with changed.unlocked(), changed.ignore_type():
@@ -61,7 +63,7 @@ def planned_bytes(compiled: Any) -> dict[str, int] | None:
 
 def choose_for_devices(
     config: ml_collections.ConfigDict, batch_size: int, planned: Planned
-) -> Choice:
+) -> Chosen:
     """As `choose`, for the devices of this run."""
     backend, memory_bytes = parallel.backend_and_memory()
     return choose(config, batch_size, backend, parallel.smallest(memory_bytes), planned)
@@ -73,7 +75,7 @@ def choose(
     backend: str,
     memory_bytes: int | None,
     planned: Planned,
-) -> Choice:
+) -> Chosen:
     """The numbers of a training step, as the system of the experiment chooses them.
 
     Args:

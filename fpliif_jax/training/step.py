@@ -19,7 +19,7 @@ from fpliif_jax.devices import parallel
 from fpliif_jax.nn.cast_weights import with_gradients_of
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.step_numbers import Numbers
+from fpliif_jax.systems.step_numbers import StepNumbers
 from fpliif_jax.training import fitting
 
 State = dict[str, Any]  # 'params', 'batch_stats', 'opt_state'
@@ -147,7 +147,7 @@ class FittedStep(NamedTuple):
 
     step: Step
     microbatch: int
-    numbers: Numbers
+    numbers: StepNumbers
 
 
 def make_fitted_step(
@@ -156,7 +156,7 @@ def make_fitted_step(
     stage: Stage,
     optimizer: optax.GradientTransformation,
     state: State,
-    numbers: Numbers | None = None,
+    numbers: StepNumbers | None = None,
 ) -> FittedStep:
     """The step of a stage, with what the config leaves 'auto' chosen for this device.
 
@@ -184,7 +184,7 @@ def make_fitted_step(
         microbatch = min(fitted.settings.microbatch, parallel.rows_per_device(batch_size))
         return make_train_step(fitted, optimizer, microbatch), microbatch
 
-    def planned(numbers: Numbers, estimate: int) -> float:
+    def planned(numbers: StepNumbers, estimate: int) -> float:
         step, microbatch = step_with(*numbers.items())
         rows = parallel.local_rows(batch_size, microbatch)
         batch = blank_batch(rows.stop - rows.start, config.data.image_size, stage.label_size)

@@ -21,7 +21,7 @@ from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import create_model
-from fpliif_jax.systems.step_numbers import Numbers
+from fpliif_jax.systems.step_numbers import StepNumbers
 from fpliif_jax.training import fitting, loop
 from fpliif_jax.training.optimizer import make_optimizer
 from fpliif_jax.training.progress import Progress
@@ -31,17 +31,17 @@ GIB = 2**30
 PIXELS = 256**2
 
 
-def never(numbers: Numbers, estimate: int) -> float:
+def never(numbers: StepNumbers, estimate: int) -> float:
     raise AssertionError(f"compiled for {numbers}")
 
 
 def chosen(
     config: ml_collections.ConfigDict, memory_gib: float, gib_of_an_image: float, rows: int
-) -> tuple[Numbers, list[int]]:
+) -> tuple[StepNumbers, list[int]]:
     """What is chosen on a GPU where steps take 1 GiB and so much for each image; the microbatches tried."""
     tried = []
 
-    def planned(numbers: Numbers, estimate: int) -> float:
+    def planned(numbers: StepNumbers, estimate: int) -> float:
         tried.append(numbers["train.microbatch"])
         return (1 + numbers["train.microbatch"] * gib_of_an_image) * GIB
 
@@ -142,7 +142,7 @@ def test_on_a_cpu_activations_of_a_microbatch_stay_in_the_cache(
 
 def _train(
     config: ml_collections.ConfigDict, workdir: pathlib.Path, stop: bool = False
-) -> tuple[dict, Numbers]:
+) -> tuple[dict, StepNumbers]:
     workdir.mkdir(exist_ok=True)
     interruption = Interruption()
     interruption.requested = stop

@@ -9,9 +9,9 @@ from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.step_numbers import (
     MICROBATCH,
-    Choice,
-    Numbers,
+    Chosen,
     Planned,
+    StepNumbers,
     fixed_microbatch,
 )
 
@@ -28,7 +28,7 @@ def choose(
     backend: str,
     memory_bytes: int | None,
     planned: Planned,
-) -> Choice:
+) -> Chosen:
     """The rule.
 
     config.train.microbatch='auto' is, on GPUs and TPUs, the most of a device's rows whose step is planned to fit into
@@ -45,10 +45,10 @@ def choose(
     """
     model, output_size = config.model, (config.data.image_size, config.data.image_size)
 
-    def with_queries(microbatch: int, queries: int, remat: bool) -> Numbers:
+    def with_queries(microbatch: int, queries: int, remat: bool) -> StepNumbers:
         return {MICROBATCH: microbatch, QUERY_CHUNK: queries, REMAT: remat}
 
-    def at_once(microbatch: int) -> Numbers:
+    def at_once(microbatch: int) -> StepNumbers:
         queries = microbatch * math.prod(output_size)
         queries = queries if model.query_chunk == AUTO else model.query_chunk
         return with_queries(microbatch, queries, model.get("remat", False))
