@@ -23,7 +23,8 @@ def canvas_size(
     """Height and width, in pixels, of a picture of `size` (height, width) on a canvas of `side`.
 
     Raises:
-      ValueError: a size or side below 1, or a longest side above the canvas's.
+      ValueError: a size or side below 1.
+      SettingsError: a longest side that the canvas does not have.
     """
     check_size(size)
     check_size((side, side))
@@ -80,7 +81,8 @@ def place_on_canvas(
       (canvas uint8 [side, side, 3], (height, width) of the picture on it, for `canvas_window`).
 
     Raises:
-      ValueError: unknown filter, wrong shape or dtype, or a side below 1.
+      ValueError: wrong shape or dtype, or a side below 1.
+      SettingsError: unknown filter, or a longest side that the canvas does not have.
     """
     size = canvas_size(image.shape[:2], side, longest_side)
     canvas = np.zeros((side, side, 3), np.uint8)
@@ -110,7 +112,7 @@ def place_labels_on_canvas(
       uint8 [side, side].
 
     Raises:
-      ValueError: as `resize_label_map` and `canvas_window`.
+      SettingsError, ValueError: as `resize_label_map` and `canvas_window`.
     """
     canvas = np.zeros((side, side), np.uint8)
     window = canvas_window(side, size)

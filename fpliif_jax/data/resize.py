@@ -32,7 +32,8 @@ def resize_image(image: np.ndarray, size: tuple[int, int], bicubic: str = "pillo
       uint8 [height, width, 3]; the input itself when the size is already right.
 
     Raises:
-      ValueError: unknown filter, wrong shape or dtype, or a size below 1.
+      SettingsError: unknown filter.
+      ValueError: wrong shape or dtype, or a size below 1.
     """
     choices.check("config.data.bicubic", bicubic, BICUBIC_FILTERS)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -71,8 +72,8 @@ def resize_label_map(
       uint8 [height, width]; the input itself when the size is already right.
 
     Raises:
-      ValueError: unknown method or filter, wrong shape or dtype, a label that is no class, or a
-        size below 1.
+      SettingsError: unknown method or filter.
+      ValueError: wrong shape or dtype, a label that is no class, or a size below 1.
     """
     choices.check("config.data.label_resize", method, LABEL_METHODS)
     choices.check("config.data.bicubic", bicubic, BICUBIC_FILTERS)

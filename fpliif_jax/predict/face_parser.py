@@ -150,7 +150,8 @@ class FaceParser:
           PhotoError: a photo cannot be used; says which, by its path or index, and why.
           TypeError: a photo is none of these types.
           ValueError: a size or batch size that is no whole number or below 1, a size of more than
-            `photos.MAX_PIXELS`, or another `find`.
+            `photos.MAX_PIXELS`.
+          SettingsError, which is a ValueError: another `find`.
           FindError: faces are to be found by a model that cannot, as STN-iCNN, which has no class for skin.
         """
         many = isinstance(photo, list | tuple)

@@ -113,8 +113,9 @@ def augment(
         image float32 [S, S, 3] in [0, 1] and labels int32 [S, S].
 
     Raises:
-        ValueError: the configuration holds an unknown choice or a range out of bounds, the image is
-            not square, or `flip_classes` is no permutation.
+        SettingsError: the configuration holds an unknown choice or a range out of bounds, or the image
+            is too large for its scale.
+        ValueError: the image is not square, or `flip_classes` is no permutation.
     """
     if not config.enabled:
         return image, labels

@@ -35,7 +35,8 @@ def normalise(images: ArrayT, scaling: str) -> ArrayT:
       an array of the same kind, shape and dtype.
 
     Raises:
-      ValueError: unknown scaling, or not a floating-point array of three channels.
+      SettingsError: unknown scaling.
+      ValueError: not a floating-point array of three channels.
     """
     choices.check("config.data.input_scaling", scaling, INPUT_SCALINGS)
     if np.issubdtype(images.dtype, np.integer) or images.shape[-1:] != (3,):

@@ -89,7 +89,11 @@ def loss_normalisers(
 
 
 def apply_temperature(logits: jax.Array, config: ml_collections.ConfigDict) -> jax.Array:
-    """Logits [..., C] as the softmax of the loss takes them (§4.2); `config` is config.loss."""
+    """Logits [..., C] as the softmax of the loss takes them (§4.2); `config` is config.loss.
+
+    Raises:
+        SettingsError: unknown `loss.temperature_mode`, or a temperature that is not positive.
+    """
     choices.check("config.loss.temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
     if not config.temperature > 0:
         raise SettingsError(f"config.loss.temperature is {config.temperature}; it must be positive")

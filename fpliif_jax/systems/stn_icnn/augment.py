@@ -139,7 +139,8 @@ def augment(
         image float32 [S, S, 3] in [0, 1] and labels int32 [S, S].
 
     Raises:
-        ValueError: a setting is out of bounds, or the image is not square.
+        SettingsError: a setting is out of bounds.
+        ValueError: the image is not square.
     """
     if not config.enabled:
         return image, labels
@@ -183,7 +184,7 @@ def augment_batch(
         images float32 [B, S, S, 3] in [0, 1] and labels int32 [B, S, S].
 
     Raises:
-        ValueError: as `augment`.
+        SettingsError, ValueError: as `augment`.
     """
     keys = jax.vmap(warp.example_key)(batch["seed"], batch["epoch"], batch["example_ids"])
     keys = jax.vmap(jax.random.fold_in)(keys, batch["copy"])
