@@ -72,8 +72,7 @@ class MeasuredGroup:
     def main(self) -> ScoreKey | None:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
         model = self.results["model"]
-        # Label maps that came from elsewhere are compared by what FP-LIIF's paper compares on the set.
-        system = systems.of_name("fp_liif" if model == ELSEWHERE else model)
+        system = systems.of_label_maps() if model == ELSEWHERE else systems.of_name(model)
         measure = system.main_score(self.results["dataset"]["name"])
         keys = [key for key in self.scores if key.measure == measure]
         order = {"test": 0, "validation": 1, "train": 2}

@@ -8,6 +8,7 @@ _ROWS = ("256", "512", "192->256", "128->256", "96->256", "64->256")
 
 
 def _output_size_claims(source: str) -> tuple[Claim, ...]:
+    # `Protocol.title` says the same of a row, but a command's --help must not wait for JAX.
     return tuple(
         Claim(source, "FP-LIIF", row, row, f"FP-LIIF, {row.replace('->', ' → ')}") for row in _ROWS
     )

@@ -19,6 +19,7 @@ _SYSTEMS = {
     "fp_liif": "fpliif_jax.systems.fp_liif.system",
     "stn_icnn": "fpliif_jax.systems.stn_icnn.system",
 }
+_OF_LABEL_MAPS = "fp_liif"
 
 
 def names() -> tuple[str, ...]:
@@ -43,6 +44,11 @@ def of_name(name: str) -> System:
     """
     choices.check("config.model.name", name, _SYSTEMS)
     return importlib.import_module(_SYSTEMS[name]).SYSTEM
+
+
+def of_label_maps() -> System:
+    """The system whose paper's scores stand for label maps of which the files alone are known."""
+    return of_name(_OF_LABEL_MAPS)
 
 
 def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> nn.Module:

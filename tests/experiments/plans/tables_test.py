@@ -15,6 +15,7 @@ from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.plans.variant import Table
 from fpliif_jax.experiments.published import published_values
 from fpliif_jax.run_folder.run_config import flatten_config
+from fpliif_jax.systems.protocol import Protocol
 
 ALL = [pytest.param(table, id=table.name) for table in tables.TABLES]
 
@@ -31,6 +32,13 @@ def test_every_claim_has_published_numbers(table: Table) -> None:
                 and (value.dataset == dataset_of(variant) or not variant.trains)
             ]
             assert found, claim
+
+
+@pytest.mark.parametrize("name", ["table1", "table2"])
+def test_rows_of_output_sizes_are_called_by_their_titles(name: str) -> None:
+    (variant,) = tables.table_named(name).variants
+    titles = [f"FP-LIIF, {Protocol.of_key(claim.row).title}" for claim in variant.claims]
+    assert [claim.label for claim in variant.claims] == titles
 
 
 @pytest.mark.parametrize("table", ALL)
