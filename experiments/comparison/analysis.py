@@ -66,10 +66,11 @@ def analyse(
     broken = {run.name for run in runs if run.status == "broken"}
     sound = [run for run in runs if run.name not in broken]
     tables += costs.tables(root, studies) + training_times.tables(lines, studies)
-    tables += hidden_parts.tables(root, studies, broken)
+    windows, unusable = hidden_parts.tables(root, studies, broken)
+    tables += windows
     tables = [data_notes.with_sets(table, lines) for table in tables]
     groups = [_group(line, lines) for line in lines]
-    incomplete = _incomplete(root, runs, studies, problems, lines)
+    incomplete = _incomplete(root, runs, studies, problems, lines) + unusable
     margins = [line.margin for line in lines]
     plans = planned.planned_studies(lines, studies)
     study = Study(

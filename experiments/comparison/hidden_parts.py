@@ -3,18 +3,19 @@
 The paper has a picture and no numbers, so nothing is compared; seeds and croppers stand beside each other.
 """
 
+import dataclasses
 import pathlib
 import re
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.comparison.report_row import table_row
-from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, ScoreKey
+from fpliif_jax.experiments.comparison.study import Incomplete, ReportRow, ReportTable, ScoreKey
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
-from fpliif_jax.experiments.runs.json_values import is_number
+from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+from fpliif_jax.experiments.runs.run import printable
 
 FILE = "robustness/robustness.json"
 _LIMIT = 4 * MEBIBYTE
@@ -22,21 +23,54 @@ _CROPPERS = {"stn": "STN", "centroid": "centroids"}
 _MOMENTS = {"distance_before": "before", "distance_after": "hidden"}
 
 
+@dataclasses.dataclass(frozen=True)
+class _Average:
+    mean: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _OfCropper:
+    """Distances in pixels of the canvas."""
+
+    distance_before: _Average
+    distance_after: _Average
+
+
+@dataclasses.dataclass(frozen=True)
+class _OfParts:
+    stn: _OfCropper
+    centroid: _OfCropper
+
+
+@dataclasses.dataclass(frozen=True)
+class _Robustness:
+    """What is used of robustness.json."""
+
+    overall: _OfParts
+
+
 def tables(
     root: pathlib.Path, studies: Sequence[Study], broken: Collection[str] = ()
-) -> list[ReportTable]:
+) -> tuple[list[ReportTable], list[Incomplete]]:
     """Distances of the windows' centres from the true ones, in pixels of the canvas, a table a study.
 
     Args:
       root: folder of the runs.
       studies: in it.
       broken: names of runs that are left out.
+
+    Returns:
+      the tables, and the files that cannot be used.
     """
-    made = []
+    made, unusable = [], []
     for study in studies:
         variants = study.table.variants if study.table else ()
         measuring = [variant for variant in variants if any(f == FILE for _, f in variant.then)]
-        rows = [row for variant in measuring for row in _rows(root, study, variant, broken)]
+        rows = []
+        for variant in measuring:
+            found, damaged = _read(root, study, variant, broken)
+            rows += _rows(variant, found)
+            unusable += damaged
         if rows:
             made.append(
                 ReportTable(
@@ -46,29 +80,35 @@ def tables(
                     rows,
                 )
             )
-    return made
+    return made, unusable
 
 
-def _rows(
+def _read(
     root: pathlib.Path, study: Study, variant: Variant, broken: Collection[str]
-) -> list[ReportRow]:
-    contents = {}
+) -> tuple[dict[int, _OfParts], list[Incomplete]]:
+    found, unusable = {}, []
     for path in sorted((root / study.folder / variant.name).glob(f"seed*/{FILE}")):
-        seed = re.fullmatch(r"seed(\d{1,9})", path.parents[1].name)
-        if seed is None or path.parents[1].relative_to(root).as_posix() in broken:
+        run = path.parents[1]
+        name, seed = run.relative_to(root).as_posix(), re.fullmatch(r"seed(\d{1,9})", run.name)
+        if seed is None or name in broken:
             continue
         try:
-            contents[int(seed[1])] = parse_json(read_bytes(path, root, _LIMIT), path.name)
-        except UnreadableError:
-            continue  # the run that it is of is listed, and its own files tell what is wrong
+            found[int(seed[1])] = typed_json.read(_Robustness, path, root, _LIMIT).overall
+        except UnreadableError as error:
+            problem = printable(f"{error}; measure it again with experiments.robustness")
+            unusable.append(Incomplete(name, "hidden parts", problem))
+    return dict(sorted(found.items())), unusable
+
+
+def _rows(variant: Variant, found: dict[int, _OfParts]) -> list[ReportRow]:
     rows = []
     for cropper, cropper_label in _CROPPERS.items():
         for moment, moment_label in _MOMENTS.items():
-            values = {
-                seed: value
-                for seed, content in sorted(contents.items())
-                if (value := _mean(content, cropper, moment)) is not None
+            means = {
+                seed: getattr(getattr(overall, cropper), moment).mean
+                for seed, overall in found.items()
             }
+            values = {seed: mean for seed, mean in means.items() if mean is not None}
             if values:
                 label = f"{variant.label}: {cropper_label}, {moment_label}"
                 rows.append(
@@ -80,9 +120,3 @@ def _rows(
                     )
                 )
     return rows
-
-
-def _mean(content: Any, *path: str) -> float | None:
-    for name in ("overall", *path, "mean"):
-        content = content.get(name) if isinstance(content, dict) else None
-    return float(content) if is_number(content) else None

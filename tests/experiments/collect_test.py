@@ -119,7 +119,7 @@ def test_runs_that_start_from_others_keep_which(
         path = folder / f"second/seed{seed}/robustness/robustness.json"
         path.parent.mkdir()
         means = {"distance_before": {"mean": 2.0}, "distance_after": {"mean": 3.0 + seed}}
-        content = {"config": config, "overall": {"stn": means}}
+        content = {"config": config, "overall": {"stn": means, "centroid": means}}
         path.write_text(json.dumps(content), "utf-8")
     collect.main([str(folder), f"--output={output}"])
     assert "still names" not in capsys.readouterr().out

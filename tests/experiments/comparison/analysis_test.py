@@ -537,12 +537,22 @@ def test_hidden_parts_stand_beside_each_other_by_seed(tmp_path: pathlib.Path) ->
             "centroid": {"distance_before": {"mean": None}, "distance_after": {"mean": centroid}},
         }
         (folder / "robustness.json").write_text(json.dumps({"overall": overall}))
-    (tmp_path / "stn_icnn" / "seed2" / "robustness").mkdir(parents=True)
-    (tmp_path / "stn_icnn" / "seed2" / "robustness" / "robustness.json").write_text("[1]")
-    (table,) = _analysed(tmp_path)["tables"]
+    for seed, damaged in enumerate(("[1]", '{"overall": {"stn": {}}}', "{"), start=2):
+        folder = tmp_path / "stn_icnn" / f"seed{seed}" / "robustness"
+        folder.mkdir(parents=True)
+        (folder / "robustness.json").write_text(damaged)
+    study = _analysed(tmp_path)
+    (table,) = study["tables"]
     values = {row["label"]: row["values"] for row in table["rows"]}
     assert values == {
         "STN-iCNN: STN, before": {"0": 1.5, "1": 1.5},
         "STN-iCNN: STN, hidden": {"0": 3.0, "1": 4.0},
         "STN-iCNN: centroids, hidden": {"0": 17.0, "1": 16.0},
     }
+    told = [one for one in study["incomplete_runs"] if one["status"] == "hidden parts"]
+    assert [one["name"] for one in told] == [f"stn_icnn/seed{seed}" for seed in (2, 3, 4)]
+    again = "; measure it again with experiments.robustness"
+    assert told[0]["problem"] == f"robustness.json is not an object{again}"
+    missing = "robustness.json: overall.stn has no 'distance_before'"
+    assert told[1]["problem"] == missing + again
+    assert told[2]["problem"].startswith("robustness.json is not valid JSON: ")
