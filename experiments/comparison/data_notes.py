@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from fpliif_jax.data.set_names import is_scored_drawn, set_name
+from fpliif_jax.data.set_names import set_name
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.study import ReportTable
 from fpliif_jax.experiments.plans.name_list import shortened
@@ -11,7 +11,7 @@ from fpliif_jax.experiments.plans.name_list import shortened
 
 def scored_on(line: Line) -> str:
     """'lapa', or 'drawn faces in the layout of lapa'."""
-    return set_name(line.dataset["name"], is_scored_drawn(line.config, line.dataset))
+    return set_name(line.dataset["name"], line.dataset.get("drawn"))
 
 
 def sets_note(lines: Sequence[Line], every_line: Sequence[Line]) -> str:

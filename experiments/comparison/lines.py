@@ -136,7 +136,7 @@ class Line:
         if self.variant is None:
             none = "the papers have no such experiment"
             return list(filter(None, (none, self._training_obstacle, self.plan_obstacle)))
-        dataset = ScoredSet.of(self.config, self.dataset)
+        dataset = ScoredSet.of(self.dataset)
         reasons = deviations.obstacles(dataset, self.deviations(), self.variant)
         if self._training_obstacle:
             reasons.append(self._training_obstacle)
@@ -154,7 +154,7 @@ class Line:
         training = self.training
         if training is None:
             return None
-        if training.drawn and not is_scored_drawn(self.config, self.dataset):
+        if training.drawn and not self.dataset.get("drawn"):
             return "trained on drawn faces"
         # Weights of elsewhere may well be a paper's own: what they were trained on is for their note to say.
         return None if training.weights else "trained on other data than scored on"

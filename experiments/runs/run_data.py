@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fpliif_jax.data import sides
-from fpliif_jax.data.set_names import is_scored_drawn
 
 _SHOWN_DIGITS = 16  # of 64: enough to compare by eye
 
@@ -79,10 +78,10 @@ class ScoredSet:
     counts: Mapping[str, int]
 
     @classmethod
-    def of(cls, config: dict[str, Any], dataset: dict[str, Any]) -> "ScoredSet":
-        """From the config and the dataset of results.json, checked."""
+    def of(cls, dataset: dict[str, Any]) -> "ScoredSet":
+        """From the dataset of a line."""
         known = (dataset[field] for field in ("name", "complete"))
-        drawn = is_scored_drawn(config, dataset)
+        drawn = bool(dataset.get("drawn"))
         return cls(*known, dataset.get("official_ids"), drawn, dataset["counts"])
 
 
