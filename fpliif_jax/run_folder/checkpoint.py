@@ -22,6 +22,7 @@ import logging
 import os
 import pathlib
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -38,6 +39,7 @@ from fpliif_jax.run_folder.run_config import config_fingerprint
 
 PyTree = Any
 _DIGESTS = ("digest_of_arrays", "digest_of_progress")
+_IN_TURN = threading.RLock()
 _LONGEST_REASON = 200  # characters; tensorstore's own messages may repeat a whole file
 
 
@@ -98,7 +100,8 @@ def save(
 
 class _EndedWithoutWords(asyncio.SelectorEventLoop):
     """An event loop that may have ended when a thread calls back: the first array that a full disk cannot take ends
-    Orbax's, and tensorstore would print a stack for each of the others."""
+    Orbax's, and tensorstore would print a stack for each of the others (still with Orbax 0.12.8, which asks
+    asyncio for a new loop, so that a policy is the one way to give it another)."""
 
     def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> asyncio.Handle | None:
         try:
@@ -116,19 +119,24 @@ class _EventLoops(asyncio.DefaultEventLoopPolicy):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps Orbax from printing the stacks of its threads: what went wrong is raised as well."""
-    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
-    before = [logger.disabled for logger in loggers]
-    policy = asyncio.get_event_loop_policy()
-    try:
-        asyncio.set_event_loop_policy(_EventLoops())
-        for logger in loggers:
-            logger.disabled = True
-        yield
-    finally:
-        asyncio.set_event_loop_policy(policy)
-        for logger, disabled in zip(loggers, before, strict=True):
-            logger.disabled = disabled
+    """Keeps Orbax from printing the stacks of its threads: what went wrong is raised as well.
+
+    Policy and loggers are the process's: where two threads changed them in turn, the second would put back for good
+    what the first had made of them. So one waits for the other.
+    """
+    with _IN_TURN:
+        loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+        before = [logger.disabled for logger in loggers]
+        policy = asyncio.get_event_loop_policy()
+        try:
+            asyncio.set_event_loop_policy(_EventLoops())
+            for logger in loggers:
+                logger.disabled = True
+            yield
+        finally:
+            asyncio.set_event_loop_policy(policy)
+            for logger, disabled in zip(loggers, before, strict=True):
+                logger.disabled = disabled
 
 
 def _write(folder: pathlib.Path, step: int, state: PyTree, progress: dict[str, Any]) -> None:

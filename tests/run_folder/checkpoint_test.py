@@ -1,8 +1,10 @@
 """Tests of fpliif_jax.run_folder.checkpoint, its files and the checkpoint for inference."""
 
 import asyncio
+import logging
 import pathlib
 import resource
+import threading
 
 import jax
 import numpy as np
@@ -240,6 +242,25 @@ def test_what_comes_back_to_an_event_loop_that_has_ended_is_passed_over() -> Non
     loop.close()
     loop.call_soon_threadsafe(pytest.fail)
     assert not isinstance(asyncio.get_event_loop_policy(), checkpoint._EventLoops)
+
+
+def test_two_threads_leave_event_loops_and_loggers_as_they_were() -> None:
+    policy, logger = asyncio.get_event_loop_policy(), logging.getLogger("asyncio")
+    entered, may_leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with checkpoint._quiet():
+            entered.set()
+            may_leave.wait()
+
+    thread = threading.Thread(target=other)
+    with checkpoint._quiet():
+        thread.start()
+        assert not entered.wait(0.2)
+    may_leave.set()
+    thread.join()
+    assert entered.is_set()
+    assert asyncio.get_event_loop_policy() is policy and not logger.disabled
 
 
 def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
