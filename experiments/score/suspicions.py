@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from fpliif_jax.data.resize import resize_label_map
 from fpliif_jax.data_builders.class_names import mirrored_classes
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.score.counting import confusion_matrix
@@ -52,9 +53,10 @@ def suspicions(maps: Maps, names: tuple[str, ...]) -> list[str]:
     as_is = _percent(total)
     best, best_score = None, as_is
     for trial in _trials(maps, total, names):
-        changed = [(truth, trial.change(prediction)) for truth, prediction in maps]
-        if any(truth.shape != prediction.shape for truth, prediction in changed):
-            continue
+        changed = [
+            (truth, resize_label_map(trial.change(prediction), truth.shape, len(names), "nearest"))
+            for truth, prediction in maps
+        ]  # what is turned has its sides exchanged
         score = _percent(_matrix(changed, len(names)))
         if score >= as_is + trial.gain and score > best_score + 0.005:
             best, best_score = trial, score
@@ -83,6 +85,8 @@ def _trials(maps: Maps, total: np.ndarray, names: tuple[str, ...]) -> Iterator[_
     yield _Trial("the pictures seem to be upside down", lambda p: p[::-1])
     yield _Trial("the pictures seem to be turned by 180°", lambda p: p[::-1, ::-1])
     yield _Trial("rows and columns seem to be exchanged", lambda p: p.T)
+    yield _Trial("the pictures seem to be turned by 90° to the left", lambda p: np.rot90(p, -1))
+    yield _Trial("the pictures seem to be turned by 90° to the right", lambda p: np.rot90(p))
     lower, higher = ((np.arange(count) + step) % count for step in (-1, 1))
     yield _Trial(
         "ids seem to be counted from 1 (each is one too high)", lambda p: lower.astype(np.uint8)[p]

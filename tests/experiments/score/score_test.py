@@ -423,6 +423,31 @@ def test_what_looks_like_a_mistake_is_named_and_not_corrected(
     assert own == pytest.approx(np.nan_to_num(by_formulas(pairs)["group_f1", "eyes"]), abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    "change, name",
+    [
+        (lambda p: p.T, "rows and columns seem to be exchanged"),
+        (np.rot90, "turned by 90° to the left"),
+        (lambda p: np.rot90(p, -1), "turned by 90° to the right"),
+    ],
+)
+@pytest.mark.parametrize(
+    "width", [20, 24]
+)  # of 24 rows: with sides exchanged it has another shape, or the same
+def test_pictures_that_lie_on_their_side_are_named(
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Change,
+    name: str,
+    width: int,
+) -> None:
+    maps = {key: np.pad(labels, ((0, 0), (0, width - 20))) for key, labels in MAPS.items()}
+    lying = {key: change(worse(labels)) for key, labels in maps.items()}
+    score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", lying))
+    warnings = [line for line in capsys.readouterr().out.splitlines() if "WARNING: " in line]
+    assert len(warnings) == 1 and name in warnings[0]
+
+
 def test_nothing_is_suspected_of_an_honest_prediction(
     truth: pathlib.Path,
     predict: Callable[..., pathlib.Path],
