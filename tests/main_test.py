@@ -35,6 +35,7 @@ def _run(*arguments: str) -> tuple[int, str, str]:
 def test_a_misspelt_field_is_told_with_the_right_one() -> None:
     code, _, errors = _run("--config.train.epoch=2")
     assert code == 1
+    assert "there is no field 'epoch'" in errors
     assert 'Did you mean "epochs" instead of "epoch"' in errors
     assert "Traceback" not in errors
 

@@ -318,6 +318,8 @@ def _exit_with_one_line() -> Iterator[None]:
         messages = [_message(link) for link in chain if link is not None]
         shown = next((text for text in messages if "Did you mean" in text), messages[0])
         lines = [line.strip() for line in shown.splitlines()]
+        if re.fullmatch(r"'\w+'", lines[0]):  # all that a KeyError says
+            lines[0] = f"there is no field {lines[0]} (docs/config_fields.md has all)"
         sys.exit("error: --config: " + "; ".join(lines))
 
 
