@@ -200,6 +200,10 @@ def _to_rgb(picture: Image.Image) -> np.ndarray:
         lowest, highest = picture.getextrema()
         if lowest < 0 or highest > 65535:
             raise PhotoError("more than 16 bits a channel; save it with 8 or 16")
+        if 0 < highest <= 255:  # scaled, it would be black
+            raise PhotoError(
+                "8-bit values in pixels of 16 or 32 bits; save it with 8 bits a channel"
+            )
     if picture.mode == "F":
         raise PhotoError("floating-point pixels; save it with 8 or 16 bits a channel")
     pixels = np.empty((height, width, 3), np.uint8)

@@ -106,6 +106,10 @@ def truncated_jpeg(path: pathlib.Path) -> None:
             lambda path: Image.fromarray(np.full((2, 2), 70000, np.int32)).save(path, "TIFF"),
             "16 bits",
         ),
+        (  # scaled as 16 bits it would be black
+            lambda path: Image.fromarray(np.full((2, 2), 255, np.int32)).save(path, "TIFF"),
+            "8-bit values in pixels of 16 or 32 bits",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
