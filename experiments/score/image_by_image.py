@@ -56,14 +56,13 @@ class Difference:
 
 
 def differences(
-    subject: Subject, made: Sequence[tuple[Evaluation, tuple[str, ...]]], folder: pathlib.Path
+    subject: Subject, made: Sequence[tuple[Evaluation, tuple[str, ...]]], run: Run
 ) -> list[Difference]:
     """Every evaluation of a run's split whose protocol was scored here, too.
 
     Raises:
-      AgainstError: the folder has no finished run, or none of its evaluations has the same protocol, images, classes.
+      AgainstError: none of the run's evaluations has the same protocol, images and classes.
     """
-    run = _only_run(folder)
     ids = tuple(subject.digests)
     found, reasons = [], []
     for evaluation, names in made:
@@ -82,11 +81,16 @@ def differences(
                 found.append(_difference(subject, run, one, paired))
     if not found:
         reason = reasons[0] if reasons else f"no evaluation of {subject.split} at the same size"
-        raise AgainstError(f"--against={folder}: nothing to compare image by image: {reason}")
+        raise AgainstError(f"--against={run.path}: nothing to compare image by image: {reason}")
     return found
 
 
-def _only_run(folder: pathlib.Path) -> Run:
+def only_run(folder: pathlib.Path) -> Run:
+    """The finished run of a folder that has no other.
+
+    Raises:
+      AgainstError: it has none, or several.
+    """
     runs = read_runs(folder)
     if len(runs) != 1:
         raise AgainstError(f"--against={folder}: {len(runs)} runs in this folder; give that of one")

@@ -21,7 +21,7 @@ from fpliif_jax.experiments.runs.arrays import MATRICES_LIMIT
 from fpliif_jax.experiments.runs.run import printable
 from fpliif_jax.experiments.score import class_tables, image_by_image, run_folder, table
 from fpliif_jax.experiments.score.class_tables import IdTable
-from fpliif_jax.experiments.score.counting import CANVAS, SIDES, Counter, canvas_of
+from fpliif_jax.experiments.score.counting import CANVAS, NATIVE, SIDES, Counter, canvas_of
 from fpliif_jax.experiments.score.pairing import Pair, Pairing, pair_folders
 from fpliif_jax.experiments.score.reading import read_label_map
 from fpliif_jax.experiments.score.suspicions import MOST_IMAGES, suspicions
@@ -59,7 +59,7 @@ class Counted:
     Attributes:
       matrices: int32 [N, C, C] by protocol, in the order of the pairs.
       digests: of true label maps by id, in the same order.
-      notes: on their sizes.
+      notes: on their sizes, and on what the true ones leave out.
       warnings: what looks like a mistake.
       largest_side: of the true label maps, in pixels.
     """
@@ -100,7 +100,14 @@ def count_pairs(
     return Counted(
         matrices,
         digests,
-        _size_notes(sizes),
+        [
+            *_size_notes(sizes),
+            *_content_notes(
+                matrices[NATIVE].sum(axis=0, dtype=np.int64),
+                sum(height * width * count for ((height, width), _), count in sizes.items()),
+                counter.names,
+            ),
+        ],
         suspicions(maps, counter.names),
         max(max(truth) for truth, _ in sizes),
     )
@@ -146,6 +153,27 @@ def _size_notes(sizes: "Tally[tuple[Size, Size]]") -> list[str]:
     return [text]
 
 
+def _content_notes(total: np.ndarray, pixels: int, names: tuple[str, ...]) -> list[str]:
+    """Pixels that do not count, and classes without a pixel in any true label map.
+
+    Args:
+      total: int64 [C, C], of all images at their own size.
+      pixels: of all true label maps.
+      names: C classes.
+    """
+    notes = []
+    left_out = pixels - int(total.sum())
+    if left_out:
+        share = 100 * left_out / pixels
+        notes.append(
+            f"{left_out:,} pixels of the label maps, {share:.2f} %, do not count: 255, or what --truth_classes ignores"
+        )
+    absent = [name for name, count in zip(names, total.sum(axis=1), strict=True) if not count]
+    if absent:
+        notes.append(f"no label map has a pixel of {', '.join(absent)}")
+    return notes
+
+
 def is_drawn(folder: pathlib.Path, pairs: Sequence[Pair]) -> bool | None:
     """Whether true label maps are of drawn faces; None where nothing says so."""
     examples = [RawExample(pair.id, pair.truth.name, (pair.truth.name,)) for pair in pairs]
@@ -186,6 +214,7 @@ def run(flags: argparse.Namespace) -> None:
     if flags.output is not None:
         check_workdir(flags.output)
         run_folder.check_is_no_run(flags.output)
+    against = image_by_image.only_run(flags.against) if flags.against is not None else None
     dataset, names = class_tables.scored_classes(flags.classes)
     truth_ids, prediction_ids = (
         class_tables.read_table(file, names, ignores)
@@ -227,8 +256,8 @@ def run(flags: argparse.Namespace) -> None:
         {name: stack.sum(axis=0, dtype=np.int64) for name, stack in counted.matrices.items()},
     )
     differences = []
-    if flags.against is not None:
-        differences = image_by_image.differences(subject, made, flags.against)
+    if against is not None:
+        differences = image_by_image.differences(subject, made, against)
     print(
         f"{subject.system}: {len(pairing.pairs):,} label maps of {dataset}, {len(names)} classes, percent"
     )

@@ -205,14 +205,24 @@ def test_a_perfect_prediction_is_perfect_at_every_size(
 
 
 def test_what_the_truth_leaves_out_does_not_count(
-    predict: Callable[..., pathlib.Path], tmp_path: pathlib.Path
+    predict: Callable[..., pathlib.Path], tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """255 of the truth, in the part where the prediction is wrong."""
+    """255 of the truth, in the part where the prediction is wrong; how much that is, is said."""
     wrong = {name: labels != worse(labels) for name, labels in MAPS.items()}
     ignored = {name: np.where(wrong[name], 255, labels) for name, labels in MAPS.items()}
     truth = write_maps(tmp_path / "ignored", {k: v.astype(np.uint8) for k, v in ignored.items()})
     score(truth, predict(), f"--output={tmp_path / 'run'}")
     assert scores_of(tmp_path / "run")["mean_f1", "mean", "native"] == 100.0
+    pixels = sum(int(one.sum()) for one in wrong.values())
+    assert f"note: {pixels} pixels of the label maps, 1" in capsys.readouterr().out
+
+
+def test_classes_that_no_label_map_has_are_named(
+    truth: pathlib.Path, predict: Callable[..., pathlib.Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the classes are those of another set, of which there are more."""
+    score(truth, predict(), classes="celebamask_hq")
+    assert f"no label map has a pixel of {', '.join(CELEBAMASK_HQ[11:])}" in capsys.readouterr().out
 
 
 def test_the_table_says_which_paper_has_which_row_and_how_far_they_are_apart(
@@ -600,6 +610,13 @@ def test_a_run_on_other_images_is_not_compared(
     (folder / "face_5.png").unlink()
     text = refused(truth, folder, f"--against={tmp_path / 'run'}", "--missing=skip")
     assert "evaluated on other images" in text
+
+
+def test_a_run_to_compare_with_is_looked_for_before_anything_is_read(
+    tmp_path: pathlib.Path,
+) -> None:
+    text = refused(tmp_path / "none", tmp_path / "none", f"--against={tmp_path / 'missing'}")
+    assert "missing is not a folder" in text
 
 
 def test_files_of_such_a_run_that_contradict_each_other_are_refused(
