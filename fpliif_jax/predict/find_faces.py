@@ -1,9 +1,9 @@
 """Where the faces of a photo are, by the parser itself: a photo whose face does not fill it is parsed in windows.
 
 FP-LIIF is trained on photos that a face fills, and makes nothing of one that is a third as wide. Here the photo is
-parsed in few pixels, first as a whole, then in windows of half and of a quarter of its longer side, until there is
-one in which the parser sees a face with confidence. A window is then framed about each connected region of
-face, as training data frame theirs, and what is certain there is a face.
+parsed in few pixels, first as a whole, then in windows of half and of a quarter of its longer side, but for those in
+which faces are found already. A window is then framed about each connected region of face, as training data frame
+theirs, and what is certain there is a face, unless most of it is the face of a window that is found already.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,15 +25,15 @@ _FACE = ("skin", "inner_mouth", "eyeglasses", *_INNER)
 # of the window that is face, and how far below its middle the face's centre is.
 _FACE_SHARE, _BELOW_MIDDLE = 0.29, 0.05
 _LEVELS = 3  # windows of 1, 1/2 and 1/4 of the longer side
-_MOST_CANDIDATES = 6  # of each level that are looked at closely; so at most as many faces are found
+_MOST_CANDIDATES = 6  # of each level that are looked at closely; so at most as many faces
 _REFINEMENTS = 2
 _PROMISING = 0.35  # a score from which a window is looked at more closely
 _CERTAIN = 0.6  # one from which it shows a face
-_AS_GOOD = 0.95  # of a score, from which the later framing is kept
+_AS_GOOD = 0.95  # of a score, from which a later framing is kept, and the whole photo for a window
 _SMALLEST_REGION = 0.01  # of a window's cells
 _LARGEST_WINDOW = 0.75  # of the photo's sides: who fills more is parsed with the whole photo
 _USE_NONE = "use find='none', of the command --find=none"
-_MOST_OVERLAP = 0.3  # of two faces' windows, intersection over union
+_MOST_SHARED = 0.5  # of a face with another window's face, and of a window with another
 
 Weigh = Callable[[Window], np.ndarray]  # a window of a photo -> probabilities [C, GRID, GRID]
 
@@ -46,6 +46,24 @@ class _Seen(NamedTuple):
     window: Window
     is_face: np.ndarray  # bool [GRID, GRID]
     score: float  # 0 to 1
+
+    def face(self) -> np.ndarray:
+        """Where its face is in the photo, see `_places`."""
+        return _places(self.window, np.argwhere(self.is_face))
+
+    def shares(self, places: np.ndarray) -> bool:
+        """Whether more of these places of the photo than two faces may share are face here."""
+        window = self.window
+        sides = window.bottom - window.top, window.right - window.left
+        cells = np.floor((places - (window.top, window.left)) * GRID / sides).astype(int)
+        rows, columns = cells[((cells >= 0) & (cells < GRID)).all(axis=1)].T
+        return np.count_nonzero(self.is_face[rows, columns]) > _MOST_SHARED * len(places)
+
+
+class _Candidate(NamedTuple):
+    window: Window  # to look for a face in
+    places: np.ndarray  # where the face seems to be, see `_places`
+    score: float  # of the window it was seen in
 
 
 class FaceFinder:
@@ -80,26 +98,30 @@ class FaceFinder:
         Returns:
           The most certain first, in pixels of the photo; none where a face fills it, or there is none.
         """
+        faces: list[_Seen] = []
+        whole_score = 0.0
         for level in range(_LEVELS):
-            seen = [self._look(window, weigh) for window in covering(size, level)]
-            candidates = [
-                framed
-                for one in seen
-                if one.score >= _PROMISING
-                for framed in self._framed(size, one)
+            seen = [
+                self._look(window, weigh)
+                for window in covering(size, level)
+                if all(window.covered_by(face.window) <= _MOST_SHARED for face in faces)
             ]
-            faces: list[_Seen] = []
+            if level == 0:
+                whole_score = seen[0].score
             looks = 0
-            for candidate in sorted(candidates, key=lambda one: -one.score):
-                if looks < _MOST_CANDIDATES and _is_new(candidate, faces):
+            for candidate in sorted(_candidates(size, seen), key=lambda one: -one.score):
+                is_new = not any(face.shares(candidate.places) for face in faces)
+                if looks < _MOST_CANDIDATES and is_new:
                     looks += 1
                     face = self._refined(size, candidate.window, weigh)
-                    if face.score >= _CERTAIN and _is_new(face, faces):
+                    if face.score >= _CERTAIN and not any(_are_same(face, one) for one in faces):
                         faces.append(face)
-            if faces:
-                faces.sort(key=lambda one: -one.score)
-                return [] if _fills(faces[0].window, size) else [one.window for one in faces]
-        return []
+            faces.sort(key=lambda one: -one.score)
+            if faces and _fills(faces[0].window, size):
+                return []
+        if len(faces) == 1 and whole_score >= _AS_GOOD * faces[0].score:
+            return []
+        return [face.window for face in faces]
 
     def _look(self, window: Window, weigh: Weigh) -> _Seen:
         probabilities = weigh(window)
@@ -113,12 +135,6 @@ class FaceFinder:
         certainty = probabilities.max(axis=0)[is_face].mean()
         parts = probabilities[self._inner][:, is_face].max(axis=1).mean()
         return float(certainty * parts)
-
-    def _framed(self, size: tuple[int, int], seen: _Seen) -> Iterator[_Seen]:
-        """Windows of the photo about each region of face that is seen, with the score of what they are seen in."""
-        for region in regions(seen.is_face):
-            if len(region) >= _SMALLEST_REGION * GRID**2:
-                yield seen._replace(window=_framing(size, seen.window, region))
 
     def _refined(self, size: tuple[int, int], window: Window, weigh: Weigh) -> _Seen:
         best = seen = self._look(window, weigh)
@@ -143,12 +159,27 @@ def regions(is_true: np.ndarray) -> list[np.ndarray]:
     return sorted(found, key=len, reverse=True)
 
 
+def _candidates(size: tuple[int, int], seen: Sequence[_Seen]) -> Iterator[_Candidate]:
+    """Windows of the photo about each region of face in those that are promising."""
+    for one in seen:
+        if one.score >= _PROMISING:
+            for region in regions(one.is_face):
+                if len(region) >= _SMALLEST_REGION * GRID**2:
+                    window = _framing(size, one.window, region)
+                    yield _Candidate(window, _places(one.window, region), one.score)
+
+
+def _places(window: Window, cells: np.ndarray) -> np.ndarray:
+    """The middles of a window's cells in the photo: float64 [n, 2], row and column in pixels."""
+    sides = window.bottom - window.top, window.right - window.left
+    return (cells + 0.5) / GRID * sides + (window.top, window.left)
+
+
 def _framing(size: tuple[int, int], window: Window, region: np.ndarray) -> Window:
     """The square about a region of the cells of a window that frames it as training data do, within the photo."""
-    height, width = window.bottom - window.top, window.right - window.left
-    area = len(region) / GRID**2 * height * width
+    area = len(region) / GRID**2 * window.area
     side = min(max(round((area / _FACE_SHARE) ** 0.5), 8), *size)
-    centre = (region.mean(axis=0) + 0.5) / GRID * (height, width) + (window.top, window.left)
+    centre = _places(window, region).mean(axis=0)
     top, left = (
         min(max(round(middle - side / 2), 0), length - side)
         for middle, length in zip(centre - (_BELOW_MIDDLE * side, 0), size, strict=True)
@@ -162,5 +193,6 @@ def _fills(window: Window, size: tuple[int, int]) -> bool:
     return min(sides) > _LARGEST_WINDOW
 
 
-def _is_new(candidate: _Seen, faces: Sequence[_Seen]) -> bool:
-    return all(candidate.window.overlap(face.window) < _MOST_OVERLAP for face in faces)
+def _are_same(first: _Seen, second: _Seen) -> bool:
+    """Whether two windows show one face: a part of it, as a cheek, can look like a face to the parser."""
+    return first.shares(second.face()) or second.shares(first.face())

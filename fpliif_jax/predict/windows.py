@@ -25,15 +25,15 @@ class Window(NamedTuple):
         """The part of a photo [H, W, …]."""
         return photo[self.top : self.bottom, self.left : self.right]
 
-    def overlap(self, other: "Window") -> float:
-        """Intersection over union."""
+    def covered_by(self, other: "Window") -> float:
+        """The share of this window that lies within the other."""
         common = Window(
             max(self.top, other.top),
             max(self.left, other.left),
             min(self.bottom, other.bottom),
             min(self.right, other.right),
-        ).area
-        return common / (self.area + other.area - common)
+        )
+        return common.area / self.area
 
     def scaled(self, size: tuple[int, int], new_size: tuple[int, int]) -> "Window":
         """The window of a picture of `new_size` that shows what this one does of a picture of `size`, rounded.

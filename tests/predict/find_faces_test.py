@@ -79,12 +79,13 @@ def test_a_face_is_framed_as_training_data_frame_theirs(face: Face) -> None:
     [
         [(100, 120, 45), (180, 380, 55)],
         [(70, 60, 25), (70, 180, 25), (70, 300, 25), (70, 430, 25), (220, 240, 25)],
+        [(160, 150, 90), (60, 440, 25), (230, 390, 45)],  # each of another size of windows
     ],
 )
 def test_several_faces_get_a_window_each(faces: list[Face]) -> None:
     windows = find(faces)
     assert len(windows) == len(faces)
-    assert all(a.overlap(b) < 0.3 for a, b in itertools.combinations(windows, 2))
+    assert all(a.covered_by(b) < 0.5 for a, b in itertools.permutations(windows, 2))
     for row, column, _ in faces:
         assert sum(w.top < row < w.bottom and w.left < column < w.right for w in windows) == 1
 
@@ -94,6 +95,19 @@ def test_a_photo_without_faces_and_one_that_a_face_fills_are_parsed_whole(
     faces: list[Face],
 ) -> None:
     assert find(faces, (300, 300)) == []
+
+
+@pytest.mark.parametrize(("certainty", "count"), [(1, 0), (0.8, 1)])
+def test_a_face_of_which_the_whole_photo_shows_as_much_gets_no_window(
+    certainty: float, count: int
+) -> None:
+    """Of which, that is, the parser is as certain there."""
+    parser = MadeUpParser([(145, 145, 60)])
+
+    def weigh(window: Window) -> np.ndarray:
+        return parser(window) * (certainty if window == (0, 0, 300, 300) else 1)
+
+    assert len(FaceFinder(LAPA_AND_HELEN).find((300, 300), weigh)) == count
 
 
 def test_a_large_face_costs_few_looks() -> None:

@@ -31,6 +31,19 @@ def test_a_parser_comes_with_the_package_and_finds_faces() -> None:
         FaceParser.from_pretrained("painted")
 
 
+@pytest.mark.parametrize("seed", [4, 14])  # a third window was found about both; one face was not
+def test_two_drawn_faces_get_a_window_each(seed: int) -> None:
+    photo = np.full((500, 700, 3), 90, np.uint8)
+    places = (Window(60, 80, 240, 260), Window(300, 440, 450, 590))
+    for index, place in enumerate(places):
+        face = draw_face(seed + index, place.bottom - place.top, "photographic")
+        place.of(photo)[:] = face.image
+    parsed = FaceParser.from_pretrained("drawn")(photo, find="auto")
+    found = [Window(*window) for window in parsed.faces]
+    shown = [[window.covered_by(place) > 0.7 for place in places] for window in found]
+    assert sorted(shown) == [[False, True], [True, False]]
+
+
 def mean_f1(labels: np.ndarray, truth: np.ndarray) -> float:
     present = [label for label in range(1, 11) if (truth == label).any()]
     both = [((labels == label) & (truth == label)).sum() for label in present]
