@@ -1,0 +1,174 @@
+"""Prints what finding faces is worth, as Markdown: F1 of `drawn` with find="auto" and without.
+
+    python -m docs.faces.find
+    python -m docs.faces.find --photographs=FOLDER --names=FILE
+
+Drawn faces, and with --photographs those of CelebAMask-HQ, are pasted at random places of a canvas with a drawn
+background. FOLDER has images/NAME.jpg and labels/NAME.png, a palette PNG of the set's ids; FILE names those to take,
+one a line, otherwise the first ones are taken. Mean F1 over ten classes, in percent, at 256² over the whole canvas:
+pixels of all canvases together, the difference with its 95 % percentile bootstrap interval over canvases. *worse*
+counts the canvases whose own mean F1 is lower with "auto"; *windows* the faces with one window whose middle is in
+them, those with none, those with more, and the windows whose middle is in no face.
+"""
+
+import argparse
+import collections
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from fpliif_jax import FaceParser
+from fpliif_jax.data import renamed_labels
+from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ
+from fpliif_jax.data_builders.synthetic_faces import draw_face
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
+from fpliif_jax.data_builders.synthetic_faces.photographic.backdrop import draw_background
+from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.stats import image_bootstrap
+
+_SIDE = 256  # of the label maps
+# Height and width of the canvas and the sides of the faces on it, in pixels.
+_CANVASES = {
+    **{f"{share} %": (640, 640, (640 * share // 100,)) for share in (15, 30, 60, 70, 80, 100)},
+    "two": (500, 700, (180, 150)),
+    "three": (480, 720, (240, 120, 90)),
+}
+Draw = Callable[
+    [np.random.Generator, int], tuple[np.ndarray, np.ndarray]
+]  # a side -> photo, labels
+
+
+class Pasted(NamedTuple):
+    """Faces on a canvas: uint8 [H, W, 3], class ids uint8 [H, W], and (top, left, side) of each."""
+
+    photo: np.ndarray
+    labels: np.ndarray
+    places: list[tuple[int, int, int]]
+
+
+def paste(
+    rng: np.random.Generator, size: tuple[int, int], sides: tuple[int, ...], draw: Draw
+) -> Pasted:
+    """Faces of these sides at random places where they do not overlap."""
+    height, width = size
+    backdrop = Canvas(max(size))
+    draw_background(backdrop, rng)
+    photo = (255 * np.clip(backdrop.colour[:height, :width], 0, 1)).astype(np.uint8)
+    labels, taken = np.zeros(size, np.uint8), np.zeros(size, bool)
+    places: list[tuple[int, int, int]] = []
+    while len(places) < len(sides):
+        side = sides[len(places)]
+        top, left = (int(rng.integers(length - side + 1)) for length in size)
+        here = slice(top, top + side), slice(left, left + side)
+        if not taken[here].any():
+            photo[here], labels[here] = draw(rng, side)
+            taken[here] = True
+            places.append((top, left, side))
+    return Pasted(photo, labels, places)
+
+
+def draw_drawn(rng: np.random.Generator, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """A drawn face."""
+    face = draw_face(rng.spawn(1)[0], side, "photographic")
+    return face.image, face.lapa_label_map
+
+
+def draw_photographs(folder: pathlib.Path, names: list[str]) -> Draw:
+    """One photograph after the other, resized."""
+    remaining = iter(names)
+    table = renamed_labels.class_table("lapa", CELEBAMASK_HQ)
+
+    def draw(_: np.random.Generator, side: int) -> tuple[np.ndarray, np.ndarray]:
+        name = next(remaining)
+        photo = Image.open(folder / "images" / f"{name}.jpg").convert("RGB")
+        labels = Image.open(folder / "labels" / f"{name}.png")
+        small = labels.resize((side, side), Image.Resampling.NEAREST)
+        return np.asarray(photo.resize((side, side), Image.Resampling.LANCZOS)), table[small]
+
+    return draw
+
+
+def windows_of(faces: tuple[tuple[int, int, int, int], ...], pasted: Pasted) -> list[int]:
+    """How many windows have their middle in each face, and at the end, in none."""
+    scale = np.array(pasted.labels.shape) / _SIDE
+    counts = [0] * (len(pasted.places) + 1)
+    for top, left, bottom, right in faces:
+        row, column = np.array([top + bottom, left + right]) / 2 * scale
+        of_face = [
+            index
+            for index, (first, start, side) in enumerate(pasted.places)
+            if first <= row < first + side and start <= column < start + side
+        ]
+        counts[of_face[0] if of_face else -1] += 1
+    return counts
+
+
+def row(parser: FaceParser, name: str, kind: str, canvases: Iterator[Pasted]) -> str:
+    """A line of the table."""
+    matrices: list[list[np.ndarray]] = [[], []]
+    windows: collections.Counter[str] = collections.Counter()
+    for pasted in canvases:
+        truth = np.asarray(
+            Image.fromarray(pasted.labels).resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
+        )
+        for find, found in zip(("auto", "none"), matrices, strict=True):
+            parsed = parser(pasted.photo, _SIDE, find=find)
+            counts = metrics.confusion_matrices(truth[None], parsed.labels[None], 11)
+            found.append(np.asarray(counts[0], np.int64))
+            if find == "auto":
+                *each, beside = windows_of(parsed.faces, pasted)
+                windows.update(faces=len(each), one=each.count(1), none=each.count(0))
+                windows.update(more=sum(count > 1 for count in each), beside=beside)
+    stacked = np.array(matrices)
+    auto, none = image_bootstrap.mean_f1(stacked.sum(axis=1))
+    gain = image_bootstrap.paired_difference(stacked)
+    by_canvas = image_bootstrap.mean_f1(stacked)
+    losses = (by_canvas[0] - by_canvas[1])[by_canvas[0] < by_canvas[1]]
+    worst = f" (at most {-losses.min():.1f})" if len(losses) else ""
+    cells = (
+        *(kind, name, str(len(stacked[0])), f"{none:.2f}", f"{auto:.2f}"),
+        f"{gain.estimate:+.2f} [{gain.low:.2f}, {gain.high:.2f}]",
+        f"{len(losses)}{worst}",
+        f"{windows['one']}, {windows['none']}, {windows['more']}, {windows['beside']}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Runs the command."""
+    flags = argparse.ArgumentParser("docs.faces.find", description=__doc__.splitlines()[0])
+    flags.add_argument("--seed", type=int, default=0, help="of faces, places and backgrounds")
+    flags.add_argument("--canvases", type=int, default=20, help="in each row")
+    flags.add_argument("--photographs", type=pathlib.Path, metavar="FOLDER")
+    flags.add_argument("--names", type=pathlib.Path, help="file of the photographs' names")
+    chosen = flags.parse_args()
+    names: list[str] = []
+    if chosen.photographs:
+        if chosen.names:
+            names = chosen.names.read_text("utf-8").split()
+        else:
+            names = sorted(path.stem for path in chosen.photographs.glob("labels/*.png"))
+        if len(names) < chosen.canvases:
+            flags.error(f"{len(names)} photographs are too few for --canvases={chosen.canvases}")
+    parser = FaceParser.from_pretrained("drawn")
+    print("| faces | on the canvas | canvases | `none` | `auto` | difference | worse | windows |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, (height, width, sides) in _CANVASES.items():
+        draws = {"drawn": draw_drawn}
+        if names and len(sides) == 1:
+            draws["CelebAMask-HQ"] = draw_photographs(chosen.photographs, names)
+        for kind, draw in draws.items():
+            sources = np.random.SeedSequence(chosen.seed).spawn(chosen.canvases)
+            canvases = (
+                paste(np.random.default_rng(source), (height, width), sides, draw)
+                for source in tqdm(sources, desc=f"{kind}, {name}", leave=False)
+            )
+            print(row(parser, name, kind, canvases), flush=True)
+
+
+if __name__ == "__main__":
+    main()
