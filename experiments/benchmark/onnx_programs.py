@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError, Program
-from fpliif_jax.nn import layers
+from fpliif_jax.nn import grid_sampling
 from fpliif_jax.systems import create_model
 
 NAME = "ONNX Runtime"
@@ -56,7 +56,7 @@ def logits(
 
 
 def _inputs(images: np.ndarray, output_size: int) -> dict[str, np.ndarray]:
-    centres = layers.cell_centres(output_size).astype(np.float32)
+    centres = grid_sampling.cell_centres(output_size).astype(np.float32)
     return {"images": np.asarray(images, np.float32), "y": centres, "x": centres}
 
 

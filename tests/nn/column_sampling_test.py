@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fpliif_jax.nn import column_sampling, layers
+from fpliif_jax.nn import column_sampling, grid_sampling
 
 
 def example(cells: int, queries: int, sampling: str = "bilinear") -> tuple[jax.Array, np.ndarray]:
-    shifted = layers.shifted(layers.cell_centres(queries), -1 / cells)
-    matrix = layers.interpolation_matrix(shifted, cells, sampling)
+    shifted = grid_sampling.shifted(grid_sampling.cell_centres(queries), -1 / cells)
+    matrix = grid_sampling.interpolation_matrix(shifted, cells, sampling)
     rows = np.random.default_rng(cells).normal(size=(3, 2, cells, 5)).astype(np.float32)
     return jnp.asarray(rows), matrix
 

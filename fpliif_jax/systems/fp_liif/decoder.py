@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax.devices import parallel
-from fpliif_jax.nn import column_sampling, layers
+from fpliif_jax.nn import column_sampling, grid_sampling, layers
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
 
@@ -116,8 +116,8 @@ class LIIFDecoder(nn.Module):
         latent_grid = latent["latent_grid"]
         batch, grid_height, grid_width, _ = latent_grid.shape
         height, width = output_size
-        y = self._grid_axis(layers.cell_centres(height), grid_height)
-        x = self._grid_axis(layers.cell_centres(width), grid_width)
+        y = self._grid_axis(grid_sampling.cell_centres(height), grid_height)
+        x = self._grid_axis(grid_sampling.cell_centres(width), grid_width)
         decode_rows = self._decoder_of_rows(latent_grid, x)
         plan = self._plan(batch, output_size, train)
         if plan.remat:
@@ -189,7 +189,9 @@ class LIIFDecoder(nn.Module):
                     y_position[..., None] * position_kernel[0, None, None] + per_image[:, None]
                 )
                 for x_shifted, x_position, x_weight in zip(*x, strict=True):
-                    sampled = layers.sample_at(projected, y_shifted, x_shifted, self.sampling)
+                    sampled = grid_sampling.sample_at(
+                        projected, y_shifted, x_shifted, self.sampling
+                    )
                     x_share = x_position[..., None] * position_kernel[1, None, None]
                     first = sampled.astype(jnp.float32) + (y_share + x_share)
                     weight = (y_weight * x_weight)[..., None]
@@ -295,15 +297,19 @@ class LIIFDecoder(nn.Module):
     def _grid_axis(self, coordinates: Any, cells: int) -> "_GridAxis":
         shifted, position, weight = self._axis(coordinates, cells)
         return _GridAxis(
-            matrix=layers.interpolation_matrix(shifted, cells, self.sampling).astype(self.dtype),
+            matrix=grid_sampling.interpolation_matrix(shifted, cells, self.sampling).astype(
+                self.dtype
+            ),
             position=position.astype(np.float32),
             weight=weight.astype(np.float32),
         )
 
     def _axis(self, coordinates: Any, cells: int) -> "_Axis":
         arrays = coordinates.__array_namespace__()
-        shifted = arrays.stack([layers.shifted(coordinates, by) for by in self._shifts(cells)])
-        offset = (coordinates[None] - layers.nearest_centre(shifted, cells)) * cells
+        shifted = arrays.stack(
+            [grid_sampling.shifted(coordinates, by) for by in self._shifts(cells)]
+        )
+        offset = (coordinates[None] - grid_sampling.nearest_centre(shifted, cells)) * cells
         absolute = arrays.broadcast_to(coordinates, shifted.shape)
         position = absolute if self.position == "absolute" else offset
         return _Axis(shifted=shifted, position=position, weight=self._weights(offset))

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fpliif_jax.nn import layers
+from fpliif_jax.nn import grid_sampling
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.fp_liif import settings
 from fpliif_jax.systems.fp_liif.inputs import network_images
@@ -77,7 +77,7 @@ def _examples(side: int) -> tuple[list[np.ndarray], list[tuple[np.ndarray, np.nd
     for height, width in _EXAMPLE_SIZES:
         noise = rng.integers(0, 56, (side, side, 3))
         photos.append((ramp[:, None, None] * rng.uniform(size=3) + noise).astype(np.uint8))
-        y, x = (layers.cell_centres(n).astype(np.float32) for n in (height, width))
+        y, x = (grid_sampling.cell_centres(n).astype(np.float32) for n in (height, width))
         coordinates.append((y, x))
     y, x = coordinates[-1]
     coordinates[-1] = (y * np.float32(0.5), x * np.float32(0.3) + np.float32(0.2))

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fpliif_jax.nn import layers
+from fpliif_jax.nn import grid_sampling, layers
 
 Array = jax.Array
 Latent = dict[str, Any]
@@ -109,7 +109,9 @@ class UNetDecoder(nn.Module):
         Returns:
           float32 [B, h, w, C].
         """
-        return layers.resize_bilinear(self._logits(latent, train, example_weights), output_size)
+        return grid_sampling.resize_bilinear(
+            self._logits(latent, train, example_weights), output_size
+        )
 
     def on_axes(self, latent: Latent, y: Array, x: Array) -> Array:
         """Logits at the size of the image, sampled bilinearly where rows and columns of coordinates cross.
@@ -122,7 +124,7 @@ class UNetDecoder(nn.Module):
         Returns:
           float32 [B, h, w, C].
         """
-        return layers.sample_on_axes(self._logits(latent, False, None), y, x)
+        return grid_sampling.sample_on_axes(self._logits(latent, False, None), y, x)
 
     def query(
         self,
@@ -141,7 +143,7 @@ class UNetDecoder(nn.Module):
           float32 [B, Q, C].
         """
         logits = self._logits(latent, train, example_weights)
-        return layers.sample_at(logits, coordinates[..., 0], coordinates[..., 1], "bilinear")
+        return grid_sampling.sample_at(logits, coordinates[..., 0], coordinates[..., 1], "bilinear")
 
     def _logits(self, latent: Latent, train: bool, example_weights: Array | None) -> Array:
         """Logits at the size of the first skip, float32 [B, H, W, C]."""
@@ -151,6 +153,6 @@ class UNetDecoder(nn.Module):
         hidden = self.bottleneck(hidden, train, example_weights)
         skips = (coarsest, *latent["skips"][::-1])
         for up, join, skip in zip(self.ups, self.joins, skips, strict=True):
-            hidden = up(layers.resize_bilinear(hidden, skip.shape[1:3]))
+            hidden = up(grid_sampling.resize_bilinear(hidden, skip.shape[1:3]))
             hidden = join(jnp.concatenate([hidden, skip], axis=-1), train, example_weights)
         return self.head(hidden).astype(jnp.float32)

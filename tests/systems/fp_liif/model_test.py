@@ -15,7 +15,7 @@ from flax import traverse_util
 from needs_torch import torch
 
 from fpliif_jax.configs import fp_liif
-from fpliif_jax.nn import layers
+from fpliif_jax.nn import grid_sampling, layers
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif.decoder import LIIFDecoder
 from fpliif_jax.systems.fp_liif.model import FPLIIF
@@ -271,7 +271,7 @@ def test_resizing_is_pytorchs() -> None:
         expected = torch.nn.functional.interpolate(
             torch.from_numpy(grid).permute(0, 3, 1, 2), size, mode="bilinear", align_corners=False
         )
-        actual = layers.resize_bilinear(jnp.asarray(grid), size)
+        actual = grid_sampling.resize_bilinear(jnp.asarray(grid), size)
         # A weighted mean of four values of size one, in float32.
         np.testing.assert_allclose(actual, expected.permute(0, 2, 3, 1), rtol=0, atol=2e-6)
 
