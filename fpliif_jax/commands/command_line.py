@@ -134,7 +134,8 @@ def run(
 ) -> int | None:
     """Does a command's work; ends the process with one line and exit code 1 at an error that a person can mend.
 
-    These are `USER_ERRORS` and a missing package of `EXTRAS`. Ctrl-C is one line and exit code 130.
+    These are `USER_ERRORS`, a missing package of `EXTRAS`, and memory, of the host or a device, that is full. Ctrl-C
+    is one line and exit code 130.
 
     Args:
       command: module of the command, see `command_name`.
@@ -155,6 +156,13 @@ def run(
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        first_line = (str(error).splitlines() or ["no more can be had"])[0].rstrip(".")
+        sys.exit(
+            f"error: out of memory: {first_line}; take a smaller batch or size (docs/training.md, Memory)"
+        )
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -10,6 +10,8 @@ import sys
 import tomllib
 import types
 
+import jax
+import numpy as np
 import pytest
 
 import fpliif_jax
@@ -222,6 +224,19 @@ def test_errors_of_a_person_are_one_line_and_bugs_are_not() -> None:
         command_line.run("experiments.report", end_with, KeyboardInterrupt())
     assert ended.value.code == 130
     assert command_line.run("experiments.report", lambda: 3) == 3
+
+
+@pytest.mark.parametrize("is_on_device", [False, True])
+def test_full_memory_is_one_line(is_on_device: bool) -> None:
+    def fill() -> None:
+        pixels = 1 << 56  # more than a process can address
+        if is_on_device:
+            jax.numpy.zeros((1 << 28, pixels >> 28), np.uint8).block_until_ready()
+        else:
+            np.empty(pixels, np.uint8)
+
+    with pytest.raises(SystemExit, match=r"^error: out of memory: .*[^.]; take a smaller batch"):
+        command_line.run("main", fill)
 
 
 def test_commands_look_for_cycles_of_objects_less_often_than_python() -> None:
