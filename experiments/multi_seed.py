@@ -67,7 +67,9 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     command = f"{command_line.command_name(_COMMAND)} {typed}"
     study = Study(str(workdir), None, "", command, tuple(job.name for job in jobs))
     outcomes = launch.start(jobs, flags, study, [config])
-    print(table([outcome.job.workdir for outcome in outcomes if outcome.is_well]))
+    finished = [outcome.job.workdir for outcome in outcomes if outcome.is_well]
+    if finished:
+        print(table(finished))
     launch.finish(outcomes, workdir)
 
 

@@ -100,6 +100,17 @@ def test_mistakes_are_one_line(
         multi_seed.main([f"--config={TINY}", f"--workdir={tmp_path}", *flags])
 
 
+def test_where_no_run_finished_there_is_no_table(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        launch, "start", lambda *_: [Outcome(Job("x", tmp_path, ()), "failed", "it ran")]
+    )
+    with pytest.raises(SystemExit):
+        multi_seed.main([f"--config={TINY}", f"--workdir={tmp_path}"])
+    assert capsys.readouterr().out == "1 failed\n"
+
+
 def test_runs_of_pytorch_are_started_and_skipped_like_those_of_jax(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
