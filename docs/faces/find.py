@@ -140,7 +140,11 @@ def row(parser: FaceParser, name: str, kind: str, canvases: Iterator[Pasted]) ->
 
 def main() -> None:
     """Runs the command."""
-    flags = argparse.ArgumentParser("docs.faces.find", description=__doc__.splitlines()[0])
+    flags = argparse.ArgumentParser(
+        "docs.faces.find",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     flags.add_argument("--seed", type=int, default=0, help="of faces, places and backgrounds")
     flags.add_argument("--canvases", type=int, default=20, help="in each row")
     flags.add_argument("--photographs", type=pathlib.Path, metavar="FOLDER")

@@ -1,0 +1,67 @@
+"""Tests of docs/faces/find.py, which makes the table of docs/predict.md: what is pasted and what is counted."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from docs.faces import find
+from fpliif_jax import FaceParser
+from fpliif_jax.predict.parsed_photo import ParsedPhoto
+
+
+def test_faces_are_pasted_apart_with_their_labels() -> None:
+    def draw(_: np.random.Generator, side: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.full((side, side, 3), side, np.uint8), np.full((side, side), side, np.uint8)
+
+    sides = (30, 20, 10)
+    pasted = find.paste(np.random.default_rng(0), (50, 70), sides, draw)
+    assert [side for *_, side in pasted.places] == list(sides)
+    for top, left, side in pasted.places:
+        assert (pasted.labels[top : top + side, left : left + side] == side).all()
+        assert (pasted.photo[top : top + side, left : left + side] == side).all()
+    assert np.count_nonzero(pasted.labels) == 30**2 + 20**2 + 10**2
+
+
+def test_photographs_get_the_models_classes(tmp_path: pathlib.Path) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "images" / "one.jpg")
+    Image.fromarray(np.full((8, 8), 4, np.uint8)).save(tmp_path / "labels" / "one.png")
+    photo, labels = find.draw_photographs(tmp_path, ["one"])(np.random.default_rng(0), 4)
+    assert photo.shape == (4, 4, 3)
+    assert (labels == FaceParser.from_pretrained("drawn").class_names.index("right_eye")).all()
+
+
+def test_windows_are_counted_by_the_face_in_their_middle_and_worse_canvases_by_their_own_f1() -> (
+    None
+):
+    truth = np.zeros((256, 512), np.uint8)
+    truth[0:64, 0:64], truth[128:192, 256:320] = 1, 2
+    pasted = find.Pasted(np.zeros((256, 512, 3), np.uint8), truth, [(0, 0, 64), (128, 256, 64)])
+    windows = [(0, 0, 60, 30), (8, 8, 50, 24), (200, 200, 256, 256)]  # of a map of 256 x 256
+    assert find.windows_of(tuple(windows), pasted) == [2, 0, 1]
+
+    class Parser:
+        def __call__(self, photo: np.ndarray, size: int, find: str) -> ParsedPhoto:
+            labels = np.zeros((size, size), np.uint8)
+            labels[:64, :32] = 1
+            if find == "none":
+                labels[128:192, 128:160] = 2
+            return ParsedPhoto(labels, photo, "abcdefghijk", lambda: None, windows)
+
+    cells = [
+        cell.strip() for cell in find.row(Parser(), "two", "drawn", iter([pasted] * 2)).split("|")
+    ]
+    assert cells[1:6] == ["drawn", "two", "2", "100.00", "50.00"]
+    assert cells[6].startswith("-50.00") and cells[7:9] == ["2 (at most 50.0)", "0, 2, 2, 2"]
+
+
+def test_too_few_photographs_are_told(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["find", f"--photographs={tmp_path}", "--canvases=3"])
+    with pytest.raises(SystemExit):
+        find.main()
+    assert "0 photographs are too few for --canvases=3" in capsys.readouterr().err
