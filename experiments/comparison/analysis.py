@@ -209,6 +209,12 @@ def _incomplete(
         for seed in line.measured.group.duplicates:
             problem = f"seed {seed} was run more than once: the first of these runs counts"
             entries.append(Incomplete(name, "duplicate", problem))
+        for earlier, seed in line.measured.alike:
+            problem = (
+                f"seeds {earlier} and {seed} have exactly the same scores in every class and evaluation: two copies "
+                "of one run, or of one file of weights, are no two seeds, and their SD is too small"
+            )
+            entries.append(Incomplete(name, "duplicate", problem))
     return entries
 
 

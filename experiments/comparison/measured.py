@@ -69,6 +69,22 @@ class MeasuredGroup:
         return {key: SeedScores(key, by_seed) for key, by_seed in values.items()}
 
     @functools.cached_property
+    def alike(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of seeds with the same value, not all 0, in every score: an earlier one, and one that repeats it."""
+        first_of: dict[frozenset, int] = {}
+        pairs = []
+        for seed in self.runs:
+            own = frozenset(
+                (key, score.values[seed])
+                for key, score in self.scores.items()
+                if seed in score.values
+            )
+            earlier = first_of.setdefault(own, seed)
+            if earlier != seed and any(value for _, value in own):
+                pairs.append((earlier, seed))
+        return tuple(pairs)
+
+    @functools.cached_property
     def main(self) -> ScoreKey | None:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
         model = self.results["model"]

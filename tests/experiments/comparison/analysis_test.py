@@ -68,7 +68,8 @@ def test_published_runs_get_a_verdict(tmp_path: pathlib.Path) -> None:
     assert peers["DML-CSR"]["verdict"] is None
     assert study["groups"][0]["comparable"] is True
     assert study["groups"][0]["deviations"] == []
-    assert study["incomplete_runs"] == []
+    # Nothing but that seeds 3 and 4 have the scores of seed 0.
+    assert [run["status"] for run in study["incomplete_runs"]] == ["duplicate", "duplicate"]
 
 
 def test_classes_of_a_row_are_judged_together(quick: None, tmp_path: pathlib.Path) -> None:
@@ -303,6 +304,15 @@ def test_one_run_is_inconclusive_and_a_doubled_seed_is_told(tmp_path: pathlib.Pa
     assert (row["verdict"], row["t_interval"]) == ("inconclusive", None)
     (told,) = study["incomplete_runs"]
     assert told["status"] == "duplicate"
+
+
+def test_seeds_with_the_same_scores_are_told(tmp_path: pathlib.Path) -> None:
+    """As of one file of weights that was scored under two seeds."""
+    write_seeds(tmp_path / "a", config_of(), [92.4, 92.3, 92.4])
+    (told,) = _analysed(tmp_path / "a")["incomplete_runs"]
+    assert told["status"] == "duplicate" and told["problem"].startswith(
+        "seeds 0 and 2 have exactly"
+    )
 
 
 def test_what_is_broken_is_listed_and_hides_nothing(tmp_path: pathlib.Path) -> None:
