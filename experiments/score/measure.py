@@ -211,11 +211,17 @@ def run(flags: argparse.Namespace) -> None:
     """
     if flags.seed < 0:
         raise ScoreError(f"--seed={flags.seed}: must be 0 or more")
+    system = printable(flags.system or flags.predictions.resolve().name)
+    dataset, names = class_tables.scored_classes(flags.classes)
     if flags.output is not None:
         check_workdir(flags.output)
-        run_folder.check_is_no_run(flags.output)
+        for field in ("truth", "predictions"):
+            if flags.output.resolve() == getattr(flags, field).resolve():
+                raise ScoreError(
+                    f"--output={flags.output} is --{field}, whose files are label maps: give another folder"
+                )
+        run_folder.check_may_write(flags.output, system, flags.seed, dataset)
     against = image_by_image.only_run(flags.against) if flags.against is not None else None
-    dataset, names = class_tables.scored_classes(flags.classes)
     truth_ids, prediction_ids = (
         class_tables.read_table(file, names, ignores)
         if file is not None
@@ -232,7 +238,7 @@ def run(flags: argparse.Namespace) -> None:
     counted = count_pairs(pairing.pairs, counter, truth_ids, prediction_ids)
     notes += counted.notes
     subject = run_folder.Subject(
-        system=printable(flags.system or flags.predictions.resolve().name),
+        system=system,
         seed=flags.seed,
         dataset=dataset,
         split=flags.split,

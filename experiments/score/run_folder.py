@@ -46,15 +46,26 @@ class Subject(NamedTuple):
     notes: list[str]
 
 
-def check_is_no_run(folder: pathlib.Path) -> None:
-    """Refuses to write over the results of a run, or of several.
+def check_may_write(folder: pathlib.Path, system: str, seed: int, dataset: str) -> None:
+    """Refuses to write over anything but earlier scores of the same system, seed and set.
 
     Raises:
-      RunError: the folder holds anything else than earlier scores of label maps.
+      RunError: the folder holds a run, several, or scores of other label maps.
     """
     for run in read_runs(folder) if folder.exists() else []:
-        if run.path != folder or (run.config or {}).get("model", {}).get("name") != ELSEWHERE:
+        config = run.config or {}
+        if run.path != folder or config.get("model", {}).get("name") != ELSEWHERE:
             raise RunError(f"--output={folder}: {run.name} is a run there; give another folder")
+        there = (
+            config["model"].get("system"),
+            config.get("seed"),
+            config.get("data", {}).get("name"),
+        )
+        if there != (system, seed, dataset):
+            raise RunError(
+                f"--output={folder}: the scores there are of {there[0]}, seed {there[1]}, on {there[2]}, not of "
+                f"{system}, seed {seed}, on {dataset}; give another folder"
+            )
 
 
 def evaluations(

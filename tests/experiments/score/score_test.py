@@ -517,10 +517,13 @@ def test_two_systems_are_compared_image_by_image(
     )
     capsys.readouterr()
     score(
-        truth, worse_still, f"--against={tmp_path / 'first_run'}", f"--output={tmp_path / 'second'}"
+        truth,
+        worse_still,
+        f"--against={tmp_path / 'first_run'}",
+        f"--output={tmp_path / 'second_run'}",
     )
-    first, second = (scores_of(tmp_path / name) for name in ("first_run", "second"))
-    content = json.loads((tmp_path / "second" / "scores.json").read_text(encoding="utf-8"))
+    first, second = (scores_of(tmp_path / name) for name in ("first_run", "second_run"))
+    content = json.loads((tmp_path / "second_run" / "scores.json").read_text(encoding="utf-8"))
     by_protocol = {one["protocol"]: one for one in content["differences"]}
     assert by_protocol.keys() == {"native", "256", "512"}
     for protocol, one in by_protocol.items():
@@ -600,6 +603,12 @@ def test_the_folder_of_a_run_is_not_written_over(
         assert "is a run there" in refused(truth, folder, f"--output={output}")
     for _ in range(2):  # its own may be
         score(truth, folder, f"--output={tmp_path / 'scored'}")
+    for other in ("--system=another", "--seed=3"):
+        assert "the scores there are of" in refused(
+            truth, folder, f"--output={tmp_path / 'scored'}", other
+        )
+    assert "is --predictions" in refused(truth, folder, f"--output={folder}")
+    assert "is --truth" in refused(truth, folder, f"--output={truth}")
 
 
 def test_a_run_on_other_images_is_not_compared(
