@@ -186,6 +186,16 @@ class CommandParser(argparse.ArgumentParser):
         for action in (None, "store"):
             self.register("action", action, given_once.StoreOnce)
 
+    def parse_known_args(
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse has it, but that an empty option ends the process."""
+        try:
+            given_once.refuse_empty(sys.argv[1:] if args is None else args)
+        except UserError as error:
+            self.error(str(error))
+        return super().parse_known_args(args, namespace)
+
     def format_help(self) -> str:
         """The documentation, then usage and options."""
         return f"{with_command_names(self._documentation).strip()}\n\n{super().format_help()}"
@@ -310,6 +320,7 @@ def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses absl's flags; a misspelt field or an unreadable config file is one line and exit code 1."""
     with _exit_with_one_line():
+        given_once.refuse_empty(argv[1:])
         rest = app.parse_flags_with_usage(argv)
         given_once.refuse_repeated(flags.FLAGS)
         return rest

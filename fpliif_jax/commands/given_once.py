@@ -1,11 +1,19 @@
-"""Refuses an option of one value that is given again: argparse and absl keep the last value and say nothing."""
+"""Refuses an option of one value that is given again, and one that is empty.
+
+Argparse and absl keep the last of several values and say nothing. An empty one is mostly a variable of the shell that
+is not set: `--workdir=$RUN` would mean the default folder.
+"""
 
 import argparse
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
 
 from fpliif_jax.data_builders.errors import UserError
+
+_EMPTY = re.compile(r"--(?!config\.)([\w.]+)=")
 
 
 class StoreOnce(argparse.Action):
@@ -30,6 +38,19 @@ class StoreOnce(argparse.Action):
             raise argparse.ArgumentError(self, f"given more than once; give it once{wanted}")
         self._filled = namespace
         setattr(namespace, self.dest, values)
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuses options without a value; a field of a config may be empty.
+
+    Raises:
+      UserError: names the first.
+    """
+    for argument in arguments:
+        if empty := _EMPTY.fullmatch(argument):
+            raise UserError(
+                f"--{empty[1]}= is empty: leave it out, or give its value (is a variable of the shell not set?)"
+            )
 
 
 def refuse_repeated(values: flags.FlagValues) -> None:

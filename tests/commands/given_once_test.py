@@ -35,6 +35,18 @@ def test_options_of_a_group_are_given_once(capsys: pytest.CaptureFixture[str]) -
     assert "argument --output: given more than once" in capsys.readouterr().err
 
 
+def test_an_empty_option_is_refused_by_argparse_and_absl(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As of `--workdir=$RUN` where RUN is not set."""
+    with pytest.raises(SystemExit):
+        report.main(["--runs=a", "--output="])
+    assert "--output= is empty: leave it out, or give its value" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="^error: --workdir= is empty: leave it out"):
+        command_line.parse_flags(["main", "--workdir="])
+    given_once.refuse_empty(["--config.data.cache_dir=", "--quick", "a="])
+
+
 def test_a_parser_takes_the_values_of_each_command_line_and_several_where_it_collects() -> None:
     parser = command_line.CommandParser("experiments.report", "What.")
     parser.add_argument("--number", type=int, default=0)
