@@ -198,7 +198,7 @@ def test_a_few_steps_of_a_plan_are_those_of_its_own_experiments() -> None:
     assert file == "configs/stn_icnn_celebamask_hq_small.py"
     assert fields["train.stages"] == ("coarse", "localisation", "fine")
     assert {value for field, value in fields.items() if field.endswith(".epochs")} == {1}
-    assert fields["data.train_subset"] == 3 * 64
+    assert fields["data.train_subset"] == 3 * 32
     with pytest.raises(Exception, match="has no small version"):
         scales.scaled(plan.variants[0], "small", plan.is_published)
 
