@@ -1,8 +1,9 @@
 """One line where another process of a run over several hosts has ended, instead of an aborted process.
 
 JAX's coordination service aborts every process of a run from C++ threads once one of them is gone (SIGABRT, with
-pages of stacks), and jaxlib 0.10 can call no Python function instead. So each process of such a run works in a
-child, and its parent waits, hands on signals and what the child prints, and says in the end what has happened.
+pages of stacks), and jaxlib 0.10 can call no Python function instead; so does Gloo, which sums over processes on CPUs,
+where a message ends early. So each process of such a run works in a child, and its parent waits, hands on signals and
+what the child prints, and says in the end what has happened.
 """
 
 import contextlib
@@ -23,11 +24,16 @@ _LOST = (
 )
 _APART = "error: the processes could not join: {line}; check the address of process 0, and that all are started\n"
 # How the lines of the C++ layer begin in which it tells that a process is gone; then come its stacks.
-_COORDINATION = re.compile(
+_COORDINATION = (
     rb"[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ (?:coordination_service\w*\.cc|client\.h):\d+\] "
 )
+# Of any exception that nothing catches: the line comes in pieces, its type after this one.
+_UNCAUGHT = b"terminate called after throwing an instance of '"
+_LAST_WORDS = re.compile(_COORDINATION + b"|" + _UNCAUGHT)
+_IS_OF_A_PEER = re.compile(_COORDINATION + b"|" + _UNCAUGHT + b"gloo::")
 _REASONS = (
     (rb"heartbeat", "it sent no sign of life"),
+    (b"'gloo::", "Gloo lost step with it"),
     (rb"Connection reset|[Ss]ocket closed|UNAVAILABLE", "its connection was closed"),
 )
 _MOST_KEPT = 2**20  # bytes of the C++ layer's output
@@ -88,9 +94,9 @@ def joined() -> None:
 
 def _ending(code: int, output: bytes, has_joined: bool) -> tuple[int, bytes]:
     """Exit code and message of the parent, from the child's exit code and the output of the C++ layer."""
-    if code == LOST_PEER or (code == -signal.SIGABRT and output):
+    match = _IS_OF_A_PEER.search(output)
+    if code == LOST_PEER or (code == -signal.SIGABRT and match):
         if not has_joined:
-            match = _COORDINATION.search(output)
             line = output[match.end() if match else 0 :].split(b"\n")[0][:200]
             return 1, _APART.format(line=line.decode(errors="replace").strip()).encode()
         reason = next(
@@ -108,11 +114,11 @@ def _say(code: int, message: bytes) -> None:
 
 
 def _copy(source: int, output: bytearray) -> None:
-    """Copies to stderr until the end or until the first line of `_COORDINATION`; appends the rest to `output`."""
+    """Copies to stderr until the end or until the first of `_LAST_WORDS`; appends the rest to `output`."""
     is_heard = True
     while chunk := os.read(source, 2**16):
         if not output:
-            match = _COORDINATION.search(chunk)
+            match = _LAST_WORDS.search(chunk)
             place = len(chunk) if match is None else match.start()
             # A terminal that is gone, or a full disk, must not end the run.
             is_heard = is_heard and _write(chunk[:place])

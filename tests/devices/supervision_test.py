@@ -23,6 +23,16 @@ _LOST = (
     "heartbeats):\n1\n"
     "*** Check failure stack trace: ***\n"
 )
+# As libstdc++ writes it, piece by piece.
+_OUT_OF_STEP = (
+    "terminate called after throwing an instance of '",
+    "gloo::EnforceNotMet",
+    "'\n",
+    "  what():  [enforce fail at pair.cc:459] op.preamble.length <= op.nbytes. 8 vs 4. Received data size ",
+)
+_BAD_ALLOC = (
+    "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n"
+)
 _LINE = "start the same command in every process again to go on\n"
 
 
@@ -47,6 +57,17 @@ def test_an_aborted_child_is_one_line_and_what_was_told_before_stays() -> None:
     assert line.endswith(_LINE.strip())
 
 
+def test_a_child_that_gloo_aborted_is_one_line() -> None:
+    pieces = "".join(
+        f"os.write(2, {one!r}.encode())\ntime.sleep(.05)\n" for one in ("step 3", *_OUT_OF_STEP)
+    )
+    child = _start(pieces + "os.abort()")
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == supervision.LOST_PEER
+    assert errors.startswith("step 3another process of this run ended: Gloo lost step with it;")
+    assert errors.endswith(_LINE) and errors.count("\n") == 1
+
+
 def test_a_child_that_was_left_alone_is_one_line() -> None:
     child = _start("os._exit(supervision.LOST_PEER)")
     _, errors = child.communicate(timeout=60)
@@ -60,6 +81,7 @@ def test_a_child_that_was_left_alone_is_one_line() -> None:
         ("print('error: no data', file=sys.stderr)\nsys.exit(1)", 1, "error: no data\n"),
         ("sys.exit(130)", 130, ""),
         ("os.abort()", 134, ""),
+        (f"os.write(2, {_BAD_ALLOC!r}.encode())\nos.abort()", 134, _BAD_ALLOC),
         (f"os.write(2, {_LOST!r}.encode())\nsys.exit(3)", 3, _LOST),
         (f"os.write(2, {_LOST!r}.encode())", 0, ""),  # told while it ended well
     ],
