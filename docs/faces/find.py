@@ -37,9 +37,8 @@ _CANVASES = {
     "two": (500, 700, (180, 150)),
     "three": (480, 720, (240, 120, 90)),
 }
-Draw = Callable[
-    [np.random.Generator, int], tuple[np.ndarray, np.ndarray]
-]  # a side -> photo, labels
+# Of a side in pixels: a photo of a face, and its label map.
+Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
 class Pasted(NamedTuple):
@@ -71,7 +70,7 @@ def paste(
     return Pasted(photo, labels, places)
 
 
-def draw_drawn(rng: np.random.Generator, side: int) -> tuple[np.ndarray, np.ndarray]:
+def new_face(rng: np.random.Generator, side: int) -> tuple[np.ndarray, np.ndarray]:
     """A drawn face."""
     face = draw_face(rng.spawn(1)[0], side, "photographic")
     return face.image, face.lapa_label_map
@@ -162,7 +161,7 @@ def main() -> None:
     print("| faces | on the canvas | canvases | `none` | `auto` | difference | worse | windows |")
     print("|---|---|---|---|---|---|---|---|")
     for name, (height, width, sides) in _CANVASES.items():
-        draws = {"drawn": draw_drawn}
+        draws = {"drawn": new_face}
         if names and len(sides) == 1:
             draws["CelebAMask-HQ"] = draw_photographs(chosen.photographs, names)
         for kind, draw in draws.items():

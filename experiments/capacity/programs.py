@@ -12,6 +12,7 @@ import numpy as np
 from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
+from fpliif_jax.devices.memory import is_out_of_memory
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, parse_protocols
@@ -183,7 +184,7 @@ def _compiled(
             found.append(compiled)
             notes += [note] if note else []
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+        if not is_out_of_memory(error):
             raise
         problem = re.sub(r"\s+", " ", str(error).splitlines()[0]).strip()
         return Compiled(name, images, chosen=chosen, problem=problem)

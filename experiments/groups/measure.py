@@ -155,12 +155,7 @@ def run(flags: argparse.Namespace) -> None:
     trained = chosen.trained
     refuse_swapped_sides(trained.sides_are_swapped, chosen.origin)
     truth_of(trained.class_names)  # before anything long begins
-    folder = flags.workdir or f"runs/weights-{flags.weights}"
-    output = pathlib.Path(flags.output or pathlib.Path(folder) / "groups").expanduser()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GroupsError(f"--output={output}: {error.strerror or error}") from error
+    output = trained_model.make_output_folder(flags, "groups")
     labeller = systems.of(trained.config).make_labeller(trained)
     scored = score(labeller, flags.num_faces, flags.seed, flags.image_size)
     scores = Scores.of(scored, trained.class_names)

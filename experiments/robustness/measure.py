@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -146,12 +145,6 @@ def run(flags: argparse.Namespace) -> None:
             f"{chosen_model.origin} has {kind}: the test compares the croppers of an STN-iCNN that has a localisation "
             "network"
         )
-    folder = flags.workdir or f"runs/weights-{flags.weights}"
-    output = pathlib.Path(flags.output or pathlib.Path(folder) / "robustness").expanduser()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RobustnessError(f"--output={output}: {error.strerror or error}") from error
     dataset = load_dataset(_data_config(config, flags))
     if flags.split in dataset.missing_splits:
         raise RobustnessError(f"--split={flags.split}: {dataset.metadata.name} has no such split")
@@ -160,6 +153,7 @@ def run(flags: argparse.Namespace) -> None:
             f"{dataset.metadata.name} has the classes {', '.join(dataset.class_names[:4])} …, the model "
             f"{', '.join(trained.class_names[:4])} …: choose another --dataset, or --labels that make them the model's"
         )
+    output = trained_model.make_output_folder(flags, "robustness")
     split = load_split(dataset, flags.split, (config.data.image_size,))
     margin = flags.margin
     if margin is None:

@@ -20,9 +20,10 @@ from ml_collections import config_flags
 
 import fpliif_jax
 from fpliif_jax import configs
-from fpliif_jax.commands import config_files, given_once
+from fpliif_jax.commands import config_files, strict_options
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
+from fpliif_jax.devices.memory import is_out_of_memory
 
 # The commands that an installed package has by a name of their own, as in pyproject.toml.
 SCRIPTS = {
@@ -157,7 +158,7 @@ def run(
         print(interrupted, file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+        if not is_out_of_memory(error):
             raise
         first_line = (str(error).splitlines() or ["no more can be had"])[0].rstrip(".")
         sys.exit(
@@ -184,14 +185,14 @@ class CommandParser(argparse.ArgumentParser):
         )
         self._documentation = documentation
         for action in (None, "store"):
-            self.register("action", action, given_once.StoreOnce)
+            self.register("action", action, strict_options.StoreOnce)
 
     def parse_known_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """As argparse has it, but that an empty option ends the process."""
         try:
-            given_once.refuse_empty(sys.argv[1:] if args is None else args)
+            strict_options.refuse_empty(sys.argv[1:] if args is None else args)
         except UserError as error:
             self.error(str(error))
         return super().parse_known_args(args, namespace)
@@ -313,16 +314,16 @@ def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
     with _exit_with_one_line():
         _define_config_flag(values, command)
         values(command)
-        given_once.refuse_repeated(values)
+        strict_options.refuse_repeated(values)
         return values["config"].value
 
 
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses absl's flags; a misspelt field or an unreadable config file is one line and exit code 1."""
     with _exit_with_one_line():
-        given_once.refuse_empty(argv[1:])
+        strict_options.refuse_empty(argv[1:])
         rest = app.parse_flags_with_usage(argv)
-        given_once.refuse_repeated(flags.FLAGS)
+        strict_options.refuse_repeated(flags.FLAGS)
         return rest
 
 

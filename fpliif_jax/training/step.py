@@ -16,6 +16,7 @@ import optax
 from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
+from fpliif_jax.devices.memory import is_out_of_memory
 from fpliif_jax.nn.cast_weights import with_gradients_of
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
@@ -194,7 +195,7 @@ def make_fitted_step(
             plan = fitting.planned_bytes(compiled)
             total = estimate if plan is None else plan["total"]
         except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
+            if not is_out_of_memory(error):
                 raise
             total = None
         # What one process cannot do, none may choose.

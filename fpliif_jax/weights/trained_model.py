@@ -4,14 +4,17 @@ parser = command_line.CommandParser(…)
 trained_model.add_arguments(parser)
 …
 chosen = trained_model.load(flags)
+output = trained_model.make_output_folder(flags, "groups")
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import pathlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.weights import shipped
 
 if TYPE_CHECKING:  # a command's --help need not wait for JAX
@@ -78,3 +81,22 @@ def load(flags: argparse.Namespace, default: str | None = None) -> ChosenModel:
     trained = shipped_model.load(name)
     description = f"the weights {name!r} (step {trained.step})"
     return ChosenModel(trained, shipped.CHECKPOINT, f"--weights={name}", description)
+
+
+def make_output_folder(flags: argparse.Namespace, name: str) -> pathlib.Path:
+    """Makes the folder for a command's results: --output, or `name` in the run's folder or in runs/weights-NAME.
+
+    Args:
+      flags: with `workdir` and `weights`, of which one is given, and `output`.
+      name: of the folder.
+
+    Raises:
+      UserError: there can be no such folder.
+    """
+    of_model = flags.workdir or f"runs/weights-{flags.weights}"
+    folder = pathlib.Path(flags.output or pathlib.Path(of_model) / name).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output={folder}: {error.strerror or error}") from error
+    return folder

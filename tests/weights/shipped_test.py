@@ -17,7 +17,7 @@ from tiny_run import tiny_config
 from fpliif_jax import systems, train_and_evaluate, weights
 from fpliif_jax.configs import drawn_faces, drawn_faces_stn_icnn
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
-from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
@@ -282,3 +282,27 @@ def test_loading_is_the_same_every_time(drawn: InferenceCheckpoint) -> None:
     again = shipped_model.load("drawn")
     assert again.config == drawn.config
     jax.tree.map(np.testing.assert_array_equal, again.variables, drawn.variables)
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ({"workdir": "RUN"}, "RUN/groups"),
+        ({"weights": "drawn"}, "runs/weights-drawn/groups"),
+        ({"weights": "drawn", "output": "here"}, "here"),
+    ],
+)
+def test_results_have_a_folder(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = flags(**{"output": None} | given)
+    assert trained_model.make_output_folder(options, "groups") == pathlib.Path(folder)
+    assert pathlib.Path(folder).is_dir()
+
+
+def test_a_file_where_results_should_go_is_named(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a_file").touch()
+    options = flags(weights="drawn", output=str(tmp_path / "a_file"))
+    with pytest.raises(UserError, match="--output=.*a_file: File exists"):
+        trained_model.make_output_folder(options, "groups")

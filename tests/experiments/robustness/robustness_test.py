@@ -233,7 +233,6 @@ def test_the_command_writes_numbers_and_a_picture(
         ({"cropper": "centroid"}, [], "model.cropper='centroid'"),
         (None, [], "model.name='fp_liif'"),
         ({}, ["--manual_dir=gone", "--data_dir=gone"], "gone"),
-        ({}, ["--output=a_file"], "--output=a_file"),
         ({}, ["--labels=facial_parts"], "--labels=facial_parts is for --dataset"),
         ({}, ["--weights=drawn_stn_icnn"], "--workdir and --weights are both given"),
     ],
@@ -253,9 +252,9 @@ def test_mistakes_are_one_line_and_exit_code_1(
     trained = InferenceCheckpoint(config, {"params": {}}, names, 7, None)
     monkeypatch.setattr(inference_checkpoint, "load_for_inference", lambda *_: trained)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a_file").touch()
     with pytest.raises(SystemExit, match=f"^error: .*{re.escape(message)}.*$"):
         __main__.main(["--workdir=run", *arguments])
+    assert not (tmp_path / "run").exists()
 
 
 def test_images_of_another_set_are_those_asked_for(

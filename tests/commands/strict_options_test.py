@@ -1,11 +1,11 @@
-"""Tests of fpliif_jax/commands/given_once.py, by the commands that it is in."""
+"""Tests of fpliif_jax/commands/strict_options.py, by the commands that it is in."""
 
 import pathlib
 
 import pytest
 from absl import flags
 
-from fpliif_jax.commands import command_line, given_once
+from fpliif_jax.commands import command_line, strict_options
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments import multi_seed
 from fpliif_jax.experiments.report import __main__ as report
@@ -44,7 +44,7 @@ def test_an_empty_option_is_refused_by_argparse_and_absl(
     assert "--output= is empty: leave it out, or give its value" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="^error: --workdir= is empty: leave it out"):
         command_line.parse_flags(["main", "--workdir="])
-    given_once.refuse_empty(["--config.data.cache_dir=", "--quick", "a="])
+    strict_options.refuse_empty(["--config.data.cache_dir=", "--quick", "a="])
 
 
 def test_a_parser_takes_the_values_of_each_command_line_and_several_where_it_collects() -> None:
@@ -75,11 +75,11 @@ def test_a_flag_of_absl_is_given_once(given: list[str], line: str) -> None:
     flags.DEFINE_multi_enum("variants", [], ["a", "b"], "Once for each.", flag_values=values)
     values(["", "--variants=a", "--variants=b", *given])
     with pytest.raises(UserError) as refused:
-        given_once.refuse_repeated(values)
+        strict_options.refuse_repeated(values)
     assert str(refused.value) == line
     values.unparse_flags()
     values(["", "--variants=a", "--variants=b", given[-1]])
-    given_once.refuse_repeated(values)
+    strict_options.refuse_repeated(values)
 
 
 @pytest.mark.parametrize(

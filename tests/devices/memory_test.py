@@ -1,0 +1,19 @@
+"""Tests of fpliif_jax.devices.memory; how a command ends then is in tests/commands/command_line_test.py."""
+
+import jax
+import pytest
+
+from fpliif_jax.devices.memory import is_out_of_memory
+
+
+@pytest.mark.parametrize(
+    ("error", "is_so"),
+    [
+        (MemoryError(), True),
+        (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory"), True),
+        (jax.errors.JaxRuntimeError("INTERNAL: a bug"), False),
+        (ValueError("no file RESOURCE_EXHAUSTED.png"), False),
+    ],
+)
+def test_what_is_too_little_memory(error: Exception, is_so: bool) -> None:
+    assert is_out_of_memory(error) == is_so
