@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 
 from fpliif_jax import systems
 from fpliif_jax.data.batches import blank_batch
@@ -92,16 +93,20 @@ def loss_and_gradients(
             lambda leaf: leaf.reshape(count // microbatch, microbatch, *leaf.shape[1:]), inputs
         )
 
-        def accumulate(totals: Any, rows: dict[str, jax.Array]) -> tuple[Any, None]:
-            gradients, (values, _) = gradient(trained, rows)
-            return jax.tree.map(jnp.add, totals, (gradients, values)), None
-
         first = jax.tree.map(lambda leaf: leaf[0], chunks)
         shapes = jax.eval_shape(lambda: gradient(trained, first))
         zeros = jax.tree.map(
             lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (shapes[0], shapes[1][0])
         )
-        (gradients, values), _ = jax.lax.scan(accumulate, zeros, chunks)
+        # One vector: a kernel to add to it, where every array would have its own.
+        totals, unflattened = ravel_pytree(zeros)
+
+        def accumulate(totals: jax.Array, rows: dict[str, jax.Array]) -> tuple[jax.Array, None]:
+            gradients, (values, _) = gradient(trained, rows)
+            return totals + ravel_pytree((gradients, values))[0], None
+
+        totals, _ = jax.lax.scan(accumulate, totals, chunks)
+        gradients, values = unflattened(totals)
         new_batch_stats = batch_stats
     else:
         gradients, (values, new_batch_stats) = gradient(trained, inputs)
