@@ -10,9 +10,9 @@ import ml_collections
 import numpy as np
 
 from fpliif_jax import systems
+from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
-from fpliif_jax.devices.memory import is_out_of_memory
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, parse_protocols

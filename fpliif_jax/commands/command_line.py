@@ -21,9 +21,9 @@ from ml_collections import config_flags
 import fpliif_jax
 from fpliif_jax import configs
 from fpliif_jax.commands import config_files, strict_options
+from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
-from fpliif_jax.devices.memory import is_out_of_memory
 
 # The commands that an installed package has by a name of their own, as in pyproject.toml.
 SCRIPTS = {

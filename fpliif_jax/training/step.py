@@ -15,9 +15,9 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from fpliif_jax import systems
+from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
-from fpliif_jax.devices.memory import is_out_of_memory
 from fpliif_jax.nn.cast_weights import with_gradients_of
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage

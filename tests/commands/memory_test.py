@@ -1,9 +1,9 @@
-"""Tests of fpliif_jax.devices.memory; how a command ends then is in tests/commands/command_line_test.py."""
+"""Tests of fpliif_jax.commands.memory; how a command ends then is in tests/commands/command_line_test.py."""
 
 import jax
 import pytest
 
-from fpliif_jax.devices.memory import is_out_of_memory
+from fpliif_jax.commands.memory import is_out_of_memory
 
 
 @pytest.mark.parametrize(
