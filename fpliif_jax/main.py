@@ -10,7 +10,7 @@ it is finished.
 
 from absl import flags
 
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, large_pages
 from fpliif_jax.weights import shipped
 
 _CONFIG = command_line.define_config_flag()
@@ -34,6 +34,8 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, f
 
 
 def _work() -> int:
+    if command_line.is_started("fpliif_jax.main"):
+        large_pages.restart_with()
     from fpliif_jax import train_and_evaluate
 
     return train_and_evaluate.main(

@@ -77,6 +77,11 @@ def _started() -> str:
     return name.removeprefix("fpliif_jax.")
 
 
+def is_started(module: str) -> bool:
+    """Whether this process was started as that command, and it is not called from Python; with fpliif_jax."""
+    return _started() == module.removeprefix("fpliif_jax.")
+
+
 def command_name(module: str) -> str:
     """What a person types to start a command: as this process was started, where it is that command.
 
@@ -176,7 +181,7 @@ class CommandParser(argparse.ArgumentParser):
           command: module of the command, see `command_name`.
           documentation: what it does and two examples, each as `python -m MODULE …`.
         """
-        if _started() == command.removeprefix("fpliif_jax."):  # and not called from Python
+        if is_started(command):
             standard_streams.outlive_readers()
         super().__init__(
             prog=command_name(command),

@@ -26,7 +26,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, large_pages
 from fpliif_jax.weights import trained_model
 
 
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _work(flags: argparse.Namespace) -> int:
+    if command_line.is_started("fpliif_jax.predict"):
+        large_pages.restart_with()
     from fpliif_jax.predict import label_photos
 
     return label_photos.run(flags)
