@@ -195,10 +195,10 @@ def test_variants_of_the_plan_rounding_differ_in_the_order_of_sums_alone() -> No
 def test_a_few_steps_of_a_plan_are_those_of_its_own_experiments() -> None:
     plan = tables.table_named("photographs_stn_icnn")
     file, fields = scales.scaled(plan.variants[0], "smoke", plan.is_published)
-    assert file == "configs/stn_icnn_celebamask_hq_small.py"
+    assert file == "configs/drawn_faces_stn_icnn.py"
     assert fields["train.stages"] == ("coarse", "localisation", "fine")
     assert {value for field, value in fields.items() if field.endswith(".epochs")} == {1}
-    assert fields["data.train_subset"] == 3 * 32
+    assert fields["data.train_subset"] == 3 * 16
     with pytest.raises(Exception, match="has no small version"):
         scales.scaled(plan.variants[0], "small", plan.is_published)
 
