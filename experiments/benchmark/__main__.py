@@ -14,7 +14,7 @@ is stands in benchmark-unfinished.json. docs/speed.md says how each number is ma
 
 from absl import flags
 
-from fpliif_jax.commands import command_line, large_pages
+from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.benchmark.choices import PARTS, TORCH_VARIANTS
 
 command_line.define_config_flag()
@@ -39,8 +39,6 @@ flags.DEFINE_string("profile", None, "Folder for a trace of a few forward passes
 
 
 def _work() -> None:
-    if command_line.is_started("experiments.benchmark"):
-        large_pages.restart_with()
     from fpliif_jax.experiments.benchmark import measure
 
     measure.main()
