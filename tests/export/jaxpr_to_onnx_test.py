@@ -9,7 +9,8 @@ import pytest
 from jax import lax
 from needs_onnx import onnxruntime
 
-from fpliif_jax.export.jaxpr_to_onnx import UnknownPrimitiveError, to_onnx
+from fpliif_jax.export.jaxpr_to_onnx import to_onnx
+from fpliif_jax.export.onnx_graph import UnknownPrimitiveError
 
 (ROWS,) = jax.export.symbolic_shape("h")
 IMAGES = np.random.default_rng(0).normal(size=(1, 6, 7, 2)).astype(np.float32)
