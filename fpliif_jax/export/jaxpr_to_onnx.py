@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 from jax.extend import core
 
-from fpliif_jax.export import lookups_to_onnx
+from fpliif_jax.export import images_to_onnx, lookups_to_onnx
+from fpliif_jax.export.images_to_onnx import check_dtypes
 from fpliif_jax.export.onnx_graph import Graph, UnknownPrimitiveError, Value
 
 
@@ -126,8 +127,9 @@ class _Conversion:
         values = [self.whole(value) for value in arguments]
         if name in _ELEMENTWISE:
             return [self.add(_ELEMENTWISE[name], *values)]
-        if name in lookups_to_onnx.HANDLERS:
-            return [lookups_to_onnx.HANDLERS[name](self.add, values, equation)]
+        for handlers in (images_to_onnx.HANDLERS, lookups_to_onnx.HANDLERS):
+            if name in handlers:
+                return [handlers[name](self.add, values, equation)]
         if name in _HANDLERS:
             return [_HANDLERS[name](self, values, equation)]
         if all(isinstance(value, np.ndarray) for value in values):
@@ -153,7 +155,7 @@ class _Conversion:
         (left_axes, right_axes), batch = equation.params["dimension_numbers"]
         if batch != ((), ()) or len(left_axes) != 1:
             raise UnknownPrimitiveError("batches of products")
-        _check_dtypes(equation)
+        check_dtypes(equation)
         (left_axis,), (right_axis,) = left_axes, right_axes
         left_shape, right_shape = (atom.aval.shape for atom in equation.invars)
         shape = equation.outvars[0].aval.shape
@@ -181,12 +183,6 @@ def _ints(values: Sequence[Any]) -> np.ndarray:
         if not isinstance(value, int | np.integer):
             raise UnknownPrimitiveError(f"the free size {value} as a value")
     return np.array(values, np.int64)
-
-
-def _check_dtypes(equation: Any) -> None:
-    """Refuses products that are summed in another dtype than that of the factors."""
-    if len({variable.aval.dtype for variable in (*equation.invars, *equation.outvars)}) != 1:
-        raise UnknownPrimitiveError(f"{equation.primitive.name!r} of several dtypes")
 
 
 def _convert(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
@@ -279,73 +275,11 @@ def _iota(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
     return np.broadcast_to(counted, shape).astype(parameters["dtype"])
 
 
-def _convolution(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    parameters = equation.params
-    numbers, padding = parameters["dimension_numbers"], parameters["padding"]
-    is_plain = parameters["feature_group_count"] == parameters["batch_group_count"] == 1
-    if not is_plain or set(parameters["lhs_dilation"]) != {1}:
-        raise UnknownPrimitiveError("a convolution of groups or between pixels")
-    _check_dtypes(equation)
-    images = conversion.add("Transpose", values[0], perm=list(numbers.lhs_spec))
-    kernel = conversion.add("Transpose", values[1], perm=list(numbers.rhs_spec))
-    result = conversion.add(
-        "Conv",
-        images,
-        kernel,
-        pads=[low for low, _ in padding] + [high for _, high in padding],
-        strides=list(parameters["window_strides"]),
-        dilations=list(parameters["rhs_dilation"]),
-    )
-    return conversion.add("Transpose", result, perm=np.argsort(numbers.out_spec).tolist())
-
-
 def _round(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
     method = equation.params["rounding_method"]
     if method != jax.lax.RoundingMethod.TO_NEAREST_EVEN:  # which is ONNX's
         raise UnknownPrimitiveError(f"'round' {method.name}")
     return conversion.add("Round", values[0])
-
-
-def _max_pool(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    return _pool(conversion, "MaxPool", values[0], equation)
-
-
-def _sum_pool(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    mean = _pool(conversion, "AveragePool", values[0], equation, count_include_pad=1)
-    count = np.prod(equation.params["window_dimensions"])
-    return conversion.add("Mul", mean, np.array(count, equation.outvars[0].aval.dtype))
-
-
-def _pool(
-    conversion: _Conversion, operator: str, images: Value, equation: Any, **attributes: Any
-) -> Value:
-    """Of images [B, H, W, c]."""
-    parameters = equation.params
-    window, strides = parameters["window_dimensions"], parameters["window_strides"]
-    padding = parameters["padding"][1:3]
-    if not _is_of_images(parameters):
-        raise UnknownPrimitiveError("pools over other axes than the second and third of four")
-    if set(parameters["base_dilation"] + parameters["window_dilation"]) != {1}:
-        raise UnknownPrimitiveError("pools between pixels")
-    pooled = conversion.add(
-        operator,
-        conversion.add("Transpose", images, perm=[0, 3, 1, 2]),
-        kernel_shape=list(window[1:3]),
-        strides=list(strides[1:3]),
-        pads=[low for low, _ in padding] + [high for _, high in padding],
-        **attributes,
-    )
-    return conversion.add("Transpose", pooled, perm=[0, 2, 3, 1])
-
-
-def _is_of_images(window: Mapping[str, Any]) -> bool:
-    """Whether a window lies on the second and third of four axes."""
-    sides, strides, padding = (
-        window[name] for name in ("window_dimensions", "window_strides", "padding")
-    )
-    if len(sides) != 4:
-        return False
-    return all((sides[axis], strides[axis], *padding[axis]) == (1, 1, 0, 0) for axis in (0, 3))
 
 
 _CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call")
@@ -357,13 +291,10 @@ _ELEMENTWISE = {
 _HANDLERS: dict[str, Callable[[_Conversion, list[Value], Any], Value]] = {
     "broadcast_in_dim": _broadcast,
     "concatenate": _concatenate,
-    "conv_general_dilated": _convolution,
     "convert_element_type": _convert,
     "iota": _iota,
     "max": _maximum,
     "reduce_sum": _sum,
-    "reduce_window_max": _max_pool,
-    "reduce_window_sum": _sum_pool,
     "reshape": _reshape,
     "rev": _reverse,
     "round": _round,

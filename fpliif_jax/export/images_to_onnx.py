@@ -1,0 +1,90 @@
+"""Primitives of JAX on images, convolutions and pools, as ONNX operators, which have the channels first.
+
+Every function takes what adds an operator (`Graph.add`), the values and JAX's equation, as the handlers of
+`jaxpr_to_onnx` do.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fpliif_jax.export.onnx_graph import UnknownPrimitiveError, Value
+
+Add = Callable[..., Value]
+
+
+def check_dtypes(equation: Any) -> None:
+    """Refuses products that are summed in another dtype than that of the factors."""
+    if len({variable.aval.dtype for variable in (*equation.invars, *equation.outvars)}) != 1:
+        raise UnknownPrimitiveError(f"{equation.primitive.name!r} of several dtypes")
+
+
+def convolution(add: Add, values: list[Value], equation: Any) -> Value:
+    """Of images, by a kernel."""
+    parameters = equation.params
+    numbers, padding = parameters["dimension_numbers"], parameters["padding"]
+    is_plain = parameters["feature_group_count"] == parameters["batch_group_count"] == 1
+    if not is_plain or set(parameters["lhs_dilation"]) != {1}:
+        raise UnknownPrimitiveError("a convolution of groups or between pixels")
+    check_dtypes(equation)
+    images = add("Transpose", values[0], perm=list(numbers.lhs_spec))
+    kernel = add("Transpose", values[1], perm=list(numbers.rhs_spec))
+    result = add(
+        "Conv",
+        images,
+        kernel,
+        pads=[low for low, _ in padding] + [high for _, high in padding],
+        strides=list(parameters["window_strides"]),
+        dilations=list(parameters["rhs_dilation"]),
+    )
+    return add("Transpose", result, perm=np.argsort(numbers.out_spec).tolist())
+
+
+def max_pool(add: Add, values: list[Value], equation: Any) -> Value:
+    """The largest value of each window."""
+    return _pool(add, "MaxPool", values[0], equation)
+
+
+def sum_pool(add: Add, values: list[Value], equation: Any) -> Value:
+    """The sum of each window."""
+    mean = _pool(add, "AveragePool", values[0], equation, count_include_pad=1)
+    count = np.prod(equation.params["window_dimensions"])
+    return add("Mul", mean, np.array(count, equation.outvars[0].aval.dtype))
+
+
+def _pool(add: Add, operator: str, images: Value, equation: Any, **attributes: Any) -> Value:
+    """Of images [B, H, W, c]."""
+    parameters = equation.params
+    window, strides = parameters["window_dimensions"], parameters["window_strides"]
+    padding = parameters["padding"][1:3]
+    if not _is_of_images(parameters):
+        raise UnknownPrimitiveError("pools over other axes than the second and third of four")
+    if set(parameters["base_dilation"] + parameters["window_dilation"]) != {1}:
+        raise UnknownPrimitiveError("pools between pixels")
+    pooled = add(
+        operator,
+        add("Transpose", images, perm=[0, 3, 1, 2]),
+        kernel_shape=list(window[1:3]),
+        strides=list(strides[1:3]),
+        pads=[low for low, _ in padding] + [high for _, high in padding],
+        **attributes,
+    )
+    return add("Transpose", pooled, perm=[0, 2, 3, 1])
+
+
+def _is_of_images(window: Mapping[str, Any]) -> bool:
+    """Whether a window lies on the second and third of four axes."""
+    sides, strides, padding = (
+        window[name] for name in ("window_dimensions", "window_strides", "padding")
+    )
+    if len(sides) != 4:
+        return False
+    return all((sides[axis], strides[axis], *padding[axis]) == (1, 1, 0, 0) for axis in (0, 3))
+
+
+HANDLERS: dict[str, Callable[[Add, list[Value], Any], Value]] = {
+    "conv_general_dilated": convolution,
+    "reduce_window_max": max_pool,
+    "reduce_window_sum": sum_pool,
+}
