@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fpliif_jax.export.onnx_graph import UnknownPrimitiveError, Value
+from fpliif_jax.nn.max_pool import PADDING, SIZE_OF_CALL
 
 Add = Callable[..., Value]
 
@@ -44,6 +45,35 @@ def convolution(add: Add, values: list[Value], equation: Any) -> Value:
 def max_pool(add: Add, values: list[Value], equation: Any) -> Value:
     """The largest value of each window."""
     return _pool(add, "MaxPool", values[0], equation)
+
+
+def is_max_pool(call: Any) -> bool:
+    """Whether a call is of `nn.max_pool`, batched by `jax.vmap` or not, and shortens two axes."""
+    lengths = call.invars[0].aval.shape if call.invars else ()
+    is_known = all(isinstance(length, int) for length in lengths)
+    return call.params.get("name") in SIZE_OF_CALL and is_known and len(_shortened(call)) == 2
+
+
+def _shortened(call: Any) -> list[int]:
+    """The axes that are pooled, wherever the batches stand; one that pooling leaves as long is 1 long."""
+    before, after = call.invars[0].aval.shape, call.outvars[0].aval.shape
+    return [axis for axis, length in enumerate(before) if length != after[axis]]
+
+
+def max_pool_of_call(add: Add, features: Value, call: Any) -> Value:
+    """What a call gives that `is_max_pool`."""
+    size, pooled = SIZE_OF_CALL[call.params["name"]], _shortened(call)
+    before, after = call.invars[0].aval.shape, call.outvars[0].aval.shape
+    order = [axis for axis in range(len(before)) if axis not in pooled] + pooled
+    images = add("Transpose", features, perm=order)
+    if len(order) != 4:
+        images = add("Reshape", images, np.array([1, -1, *(before[axis] for axis in pooled)]))
+    result = add(
+        "MaxPool", images, kernel_shape=[size] * 2, strides=[2] * 2, pads=[PADDING[size]] * 4
+    )
+    if len(order) != 4:
+        result = add("Reshape", result, np.array([after[axis] for axis in order]))
+    return add("Transpose", result, perm=np.argsort(order).tolist())
 
 
 def sum_pool(add: Add, values: list[Value], equation: Any) -> Value:

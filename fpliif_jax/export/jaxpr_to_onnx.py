@@ -118,6 +118,9 @@ class _Conversion:
         name, parameters = equation.primitive.name, equation.params
         inner = parameters.get("call_jaxpr", parameters.get("jaxpr"))
         if name in _CALLS:
+            if images_to_onnx.is_max_pool(equation):
+                features = self.whole(arguments[0])
+                return [images_to_onnx.max_pool_of_call(self.add, features, equation)]
             return self.run(inner.jaxpr, [np.asarray(const) for const in inner.consts], arguments)
         if name == "dot_general":
             return [self._dot_general(equation, arguments)]

@@ -11,6 +11,7 @@ from needs_onnx import onnxruntime
 
 from fpliif_jax.export.jaxpr_to_onnx import to_onnx
 from fpliif_jax.export.onnx_graph import UnknownPrimitiveError
+from fpliif_jax.nn import max_pool as named
 
 (ROWS,) = jax.export.symbolic_shape("h")
 IMAGES = np.random.default_rng(0).normal(size=(1, 6, 7, 2)).astype(np.float32)
@@ -108,3 +109,33 @@ def test_free_sizes_that_are_symbols_are_kept() -> None:
     array = np.float32([[1, 2], [3, 4], [5, 6]])
     result = onnx_values(lambda one: lax.slice(one, (0, 1), (ROWS, 2)) + one, array, (ROWS, 2))
     np.testing.assert_array_equal(result, array[:, 1:] + array)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize(
+    ("shape", "batches"),
+    [((2, 7, 8, 3), ()), ((2, 7, 8, 5, 3), (3,)), ((7, 2, 6, 8, 4, 3), (0, 4)), ((2, 8, 5, 3, 4), (-1,))],
+    ids=["plain", "vmap", "two vmaps", "last"],
+)  # fmt: skip
+def test_a_pool_of_slices_is_a_max_pool(
+    shape: tuple[int, ...], batches: tuple[int, ...], size: int
+) -> None:
+    """Batches stand before, between and behind the axes of the images."""
+
+    def pool(images: jax.Array) -> jax.Array:
+        return named.max_pool(images, size)
+
+    for axis in batches:
+        pool = jax.vmap(pool, in_axes=axis)
+    array = np.random.default_rng(1).normal(size=shape).astype(np.float32) - 9
+    np.testing.assert_array_equal(onnx_values(pool, array), pool(array))
+    spec = jax.ShapeDtypeStruct(shape, jnp.float32)
+    model = to_onnx(lambda one: [pool(one)], {"one": spec}, ("result",), False)
+    operators = [node.op_type for node in model.graph.node]
+    assert operators.count("MaxPool") == 1 and "Slice" not in operators
+
+
+def test_a_pool_of_one_axis_is_right_too() -> None:
+    array = np.random.default_rng(1).normal(size=(2, 1, 8, 3)).astype(np.float32)
+    expected = named.max_pool(array, 3)
+    np.testing.assert_array_equal(onnx_values(lambda one: named.max_pool(one, 3), array), expected)

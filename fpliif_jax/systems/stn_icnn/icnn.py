@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax.nn.layers import BatchNorm, convolution
+from fpliif_jax.nn.max_pool import max_pool
 
 Array = jax.Array
 
@@ -154,26 +155,6 @@ class ICNN(nn.Module):
         for index in range(self.interlink_convs):
             features = block(features, self.row_features[row], "relu", f"{name}_{index}")
         return features
-
-
-def max_pool(features: Array, size: int) -> Array:
-    """Halves [B, H, W, c]: windows of 2 without padding, or of 3 with a padding of 1; stride 2.
-
-    Of equal values the first in reading order has the gradient, as in PyTorch. Written as comparisons of
-    shifted slices, for the gradient of `nn.max_pool` is slow on CPUs.
-    """
-    pad = ((1, 1), (1, 1)) if size == 3 else ((0, 0), (0, 0))
-    padded = jnp.pad(features, ((0, 0), *pad, (0, 0)), constant_values=-jnp.inf)
-    for axis in (2, 1):
-        count = (padded.shape[axis] - size) // 2 + 1
-        shifted = [
-            jax.lax.slice_in_dim(padded, start, start + 2 * count - 1, 2, axis=axis)
-            for start in range(size)
-        ]
-        padded = shifted[0]
-        for other in shifted[1:]:
-            padded = jnp.where(padded >= other, padded, other)
-    return padded
 
 
 def upsample(features: Array, size: tuple[int, int]) -> Array:
