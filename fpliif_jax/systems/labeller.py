@@ -4,12 +4,20 @@ from collections.abc import Callable
 from typing import Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+
+from fpliif_jax.data_builders.errors import UserError
 
 Inputs = dict[str, np.ndarray]
 Label = Callable[[Inputs, tuple[int, int]], np.ndarray]
 
+_NO_LABEL = 255  # no set has so many classes
 LOGITS_BYTES = 2**30  # of one call; larger batches are cut down and larger outputs made in pieces
+
+
+class LabellerError(UserError):
+    """A model has no answer; the message says which and what to do."""
 
 
 class Labeller(Protocol):
@@ -41,6 +49,9 @@ class Labeller(Protocol):
 
         Returns:
           uint8 [B, height, width].
+
+        Raises:
+          LabellerError: the values of a pixel are no numbers.
         """
 
     def probabilities(self, inputs: Inputs, size: tuple[int, int]) -> np.ndarray:
@@ -61,3 +72,27 @@ class Labeller(Protocol):
 def photos_at_once(bytes_of_one: int, batch_size: int) -> int:
     """How many photos a call takes, at most `batch_size`, where the logits of one take so many bytes."""
     return max(min(batch_size, LOGITS_BYTES // bytes_of_one), 1)
+
+
+def labels_of(values: jax.Array) -> jax.Array:
+    """The class of the largest of real values [..., C], as uint8 [...]; for `checked`, where that is no number."""
+    is_number = jnp.isfinite(values.max(axis=-1))
+    return jnp.where(is_number, jnp.argmax(values, axis=-1), _NO_LABEL).astype(jnp.uint8)
+
+
+def checked(labels: np.ndarray, note: str | None) -> np.ndarray:
+    """Labels of `labels_of`, if all are classes; `argmax` alone would make background of what is no number.
+
+    Args:
+      labels: uint8, of any shape.
+      note: where the model comes from, if not from a run.
+
+    Raises:
+      LabellerError: a label is no class.
+    """
+    if (labels == _NO_LABEL).any():
+        raise LabellerError(
+            f"{note or 'this model'}: its values are not finite numbers, so there is no label map: the weights are "
+            "damaged, or of a training that diverged; give others"
+        )
+    return labels

@@ -119,7 +119,7 @@ def to_variables(entries: Mapping[str, Any], table: Table, title: str) -> dict[s
     """Variables from the entries of a state dict, if all of the table are there, and no others.
 
     Args:
-      entries: names to NumPy arrays or PyTorch tensors of any real dtype.
+      entries: names to NumPy arrays or PyTorch tensors of any floating dtype.
       table: what there must be.
       title: what this is and what it must fit; the error begins with it.
 
@@ -127,7 +127,7 @@ def to_variables(entries: Mapping[str, Any], table: Table, title: str) -> dict[s
       float32 arrays that share no memory with the entries, as nested dicts.
 
     Raises:
-      InteropError: entries are missing, unknown, misshapen, or not finite real numbers.
+      InteropError: entries are missing, unknown, misshapen, or not finite floating-point numbers.
     """
     misshapen, not_numbers, leaves = [], [], {}
     for name, (shape, path) in table.items():
@@ -138,9 +138,9 @@ def to_variables(entries: Mapping[str, Any], table: Table, title: str) -> dict[s
         if own_shape is not None and own_shape != shape:
             misshapen.append(f"{name} is {list(own_shape)}, expected {list(shape)}")
             continue
-        value = None if own_shape is None else _real_array(entries[name])
+        value = None if own_shape is None else _floating_array(entries[name])
         if value is None:
-            not_numbers.append(f"{name} ({type(entries[name]).__name__})")
+            not_numbers.append(f"{name} ({_kind(entries[name])})")
         elif path is not None:
             leaves[path] = _transposed(value, _TO_FLAX)
     _refuse(
@@ -177,9 +177,9 @@ def to_state_dict(leaves: Mapping[Path, Any], table: Table, title: str) -> dict[
             ours = [shape[axis] for axis in _TO_FLAX.get(len(shape), range(len(shape)))]
             misshapen.append(f"{joined(path)} is {list(leaves[path].shape)}, expected {ours}")
             continue
-        value = None if own_shape is None else _real_array(leaves[path])
+        value = None if own_shape is None else _floating_array(leaves[path])
         if value is None:
-            not_numbers.append(f"{joined(path)} ({type(leaves[path]).__name__})")
+            not_numbers.append(f"{joined(path)} ({_kind(leaves[path])})")
         else:
             arrays[name] = _transposed(value, _TO_TORCH)
     _refuse(
@@ -216,8 +216,12 @@ def _transposed(value: np.ndarray, axes: Mapping[int, tuple[int, ...]]) -> np.nd
     return np.ascontiguousarray(value.transpose(axes.get(value.ndim)))
 
 
-def _real_array(value: Any) -> np.ndarray | None:
-    """float32 of an array or a PyTorch tensor; None where it is no array of finite real numbers."""
+def _kind(value: Any) -> str:
+    return str(getattr(value, "dtype", type(value).__name__))
+
+
+def _floating_array(value: Any) -> np.ndarray | None:
+    """float32 of an array or a PyTorch tensor; None where it is no array of finite floating-point numbers."""
     if hasattr(value, "detach"):
         try:
             value = value.detach().cpu()
@@ -229,8 +233,8 @@ def _real_array(value: Any) -> np.ndarray | None:
         value = np.asarray(value)
     if not isinstance(value, np.ndarray):
         return None
-    # JAX's rules, which know bfloat16 and its like.
-    if not any(jnp.issubdtype(value.dtype, kind) for kind in (jnp.floating, jnp.integer)):
+    # JAX's rules, which know bfloat16 and its like. Integers are quantised or of another network: no scale is told.
+    if not jnp.issubdtype(value.dtype, jnp.floating):
         return None
     with np.errstate(over="ignore"):
         value = np.array(value, np.float32)
@@ -252,7 +256,7 @@ def _refuse(
         "missing": missing,
         "unknown": unknown,
         "of another shape": misshapen,
-        "not arrays of finite real numbers": not_numbers,
+        "not arrays of finite floating-point numbers": not_numbers,
     }
     counts = [f"{len(names)} {kind}: {some(names)}" for kind, names in problems.items() if names]
     if counts:

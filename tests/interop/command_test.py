@@ -471,7 +471,7 @@ def test_what_cannot_be_written_is_told(run: pathlib.Path, tmp_path: pathlib.Pat
     diverged = jax.tree.map(lambda leaf: leaf * np.nan, random_variables(tiny_config(), 0))
     save_run(tmp_path / "diverged", tiny_config(), best=diverged)
     message = refused(f"--workdir={tmp_path / 'diverged'}", f"--output={tmp_path / 'a.pth'}")
-    assert "not arrays of finite real numbers: params/" in message
+    assert "not arrays of finite floating-point numbers: params/" in message
     (tmp_path / "file").touch()
     message = refused(f"--workdir={run}", f"--output={tmp_path / 'file' / 'a.safetensors'}")
     assert "a.safetensors cannot be written: " in message

@@ -5,8 +5,10 @@ import functools
 import json
 import pathlib
 import time
+from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -19,6 +21,7 @@ from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.interop import InteropError, write_weights
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.systems.labeller import LabellerError
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +154,18 @@ def test_settings_of_time_and_memory_are_not_the_file_s(
         with_settings(weights, tmp_path / "m.safetensors", changes)
     ).config
     assert config.model.query_chunk == "auto" and config.eval.batch_size < 1000
+
+
+@pytest.mark.parametrize("size", [None, 20])
+@pytest.mark.parametrize(
+    "make", [untrained_models.fp_liif_checkpoint, untrained_models.stn_icnn_checkpoint]
+)
+def test_a_model_whose_values_are_no_numbers_gives_no_background(
+    make: Callable[[], InferenceCheckpoint], size: int | None
+) -> None:
+    """Weights so large that a float32 does not hold what they make: finite themselves."""
+    trained = make()
+    huge = jax.tree.map(lambda leaf: np.full_like(leaf, 1e30), trained.variables)
+    parser = FaceParser(dataclasses.replace(trained, variables=huge, note="weights of a.pth"))
+    with pytest.raises(LabellerError, match="weights of a.pth: its values are not finite numbers"):
+        parser(make_photo(), size)

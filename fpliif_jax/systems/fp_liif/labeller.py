@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax.data import resize
@@ -33,6 +32,7 @@ class FPLIIFLabeller:
     def __init__(self, trained: InferenceCheckpoint) -> None:
         self._config = trained.config
         self.class_names = trained.class_names
+        self._note = trained.note
         variables = settings.inference_variables(self._config.model, trained.variables)
         self._variables = jax.device_put(variables)
         self._model = settings.create(self._config.model)
@@ -76,7 +76,8 @@ class FPLIIFLabeller:
         self._sizes.add(size)
         with jax.default_matmul_precision(self._config.matmul_precision):
             latent = self._encode(self._variables, inputs["images"])
-            return np.asarray(self._decode(self._variables, latent, size))
+            labels = np.asarray(self._decode(self._variables, latent, size))
+        return labeller.checked(labels, self._note)
 
     def lower(
         self, inputs: labeller.Inputs, size: tuple[int, int]
@@ -103,7 +104,7 @@ class FPLIIFLabeller:
           uint8 [B, height, width].
         """
         pieces = [piece for _, piece in self._pieces(self._label_queries, inputs, size)]
-        labels = np.concatenate(jax.device_get(pieces), axis=1)
+        labels = labeller.checked(np.concatenate(jax.device_get(pieces), axis=1), self._note)
         return labels[:, : math.prod(size)].reshape(-1, *size)
 
     def probabilities(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
@@ -160,7 +161,7 @@ class FPLIIFLabeller:
         size: tuple[int, int],
     ) -> jax.Array:
         logits = self._model.apply(variables, latent, size, method="decode")
-        return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
+        return labeller.labels_of(logits)
 
     def _labels_of_queries(
         self,
@@ -169,7 +170,7 @@ class FPLIIFLabeller:
         coordinates: jax.Array,
     ) -> jax.Array:
         logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
-        return jnp.argmax(logits, axis=-1).astype(jnp.uint8)
+        return labeller.labels_of(logits)
 
     def _probabilities_of_queries(
         self,

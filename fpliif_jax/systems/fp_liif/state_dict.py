@@ -81,14 +81,15 @@ def fpliif_to_torch(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """The state dict that PyTorch's FP-LIIF has for the variables of ours.
 
     Args:
-      variables: {'params': …[, 'batch_stats': …]} of any FP-LIIF, JAX or NumPy arrays of any real dtype.
+      variables: {'params': …[, 'batch_stats': …]} of any FP-LIIF, JAX or NumPy arrays of any floating dtype.
 
     Returns:
       names to contiguous float32 NumPy arrays in PyTorch's layout, in the order of its modules; they share no
       memory with the variables. `num_batches_tracked`, which evaluation does not need, is not among them.
 
     Raises:
-      InteropError: leaves are missing, unknown, misshapen, or not finite real numbers. The message names them.
+      InteropError: leaves are missing, unknown, misshapen, or not finite floating-point numbers. The message names
+        them.
     """
     if not isinstance(variables, Mapping):
         raise InteropError(f"not variables of FP-LIIF: a {type(variables).__name__}")
@@ -108,14 +109,14 @@ def fpliif_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     shapes, then every entry is compared with what a network of these settings has.
 
     Args:
-      state_dict: names to NumPy arrays or PyTorch tensors, of any real dtype. `num_batches_tracked` is ignored.
+      state_dict: names to NumPy arrays or PyTorch tensors, of any floating dtype. `num_batches_tracked` is ignored.
 
     Returns:
       {'params': …[, 'batch_stats': …]}, float32 NumPy arrays that share no memory with the input.
 
     Raises:
       InteropError: this is no state dict of FP-LIIF; or entries are missing, unknown, misshapen, or not finite
-        real numbers. The message names them.
+        floating-point numbers. The message names them.
     """
     if not isinstance(state_dict, Mapping):
         raise _unknown_kind(f"a {type(state_dict).__name__}")

@@ -41,13 +41,13 @@ def stn_icnn_to_torch(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """State dict of an STN-iCNN in the exchange format.
 
     Args:
-      variables: {'params': …, 'batch_stats': …}, of JAX or NumPy arrays of any real dtype.
+      variables: {'params': …, 'batch_stats': …}, of JAX or NumPy arrays of any floating dtype.
 
     Returns:
       contiguous float32 arrays that share no memory with the variables.
 
     Raises:
-      InteropError: the variables are of no STN-iCNN, or not finite real numbers.
+      InteropError: the variables are of no STN-iCNN, or not finite floating-point numbers.
     """
     leaves = traverse_util.flatten_dict(dict(variables))
     table: Table = {}
@@ -74,14 +74,14 @@ def stn_icnn_from_exchange_format(state_dict: Mapping[str, Any]) -> dict[str, An
     """The way back.
 
     Args:
-      state_dict: names to NumPy arrays or PyTorch tensors, of any real dtype; `num_batches_tracked` is ignored.
+      state_dict: names to NumPy arrays or PyTorch tensors, of any floating dtype; `num_batches_tracked` is ignored.
 
     Returns:
       {'params': …, 'batch_stats': …}, float32 NumPy arrays that share no memory with the input. Whether they are all
       that the model of a config needs is not told by them.
 
     Raises:
-      InteropError: entries have other names, or are not finite real numbers.
+      InteropError: entries have other names, or are not finite floating-point numbers.
     """
     entries = without_counters(named_entries(unwrapped(state_dict)))
     unknown = [name for name in entries if not _NAME.fullmatch(name)]

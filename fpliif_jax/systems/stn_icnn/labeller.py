@@ -25,6 +25,7 @@ class STNICNNLabeller:
     def __init__(self, trained: InferenceCheckpoint) -> None:
         self._config = trained.config
         self.class_names = trained.class_names
+        self._note = trained.note
         self._variables = jax.device_put(trained.variables)
         self._model = settings.create(self._config.model)
         self._label_canvas = jax.jit(self._labels_of_canvas)
@@ -64,7 +65,7 @@ class STNICNNLabeller:
             if extent.all():  # not of the padding of a batch
                 window = canvas_window(len(canvas), tuple(map(int, extent)))
                 labels[:] = resize.resize_label_map(
-                    np.ascontiguousarray(canvas[window]),
+                    labeller.checked(np.ascontiguousarray(canvas[window]), self._note),
                     size,
                     len(self.class_names),
                     bicubic=self._config.data.bicubic,
@@ -99,7 +100,7 @@ class STNICNNLabeller:
 
     def _labels_of_canvas(self, variables: dict[str, Any], inputs: labeller.Inputs) -> jax.Array:
         """uint8 [B, side, side]."""
-        return jnp.argmax(self._values_of_canvas(variables, inputs), axis=-1).astype(jnp.uint8)
+        return labeller.labels_of(self._values_of_canvas(variables, inputs))
 
     def _probabilities_of_canvas(
         self, variables: dict[str, Any], inputs: labeller.Inputs
@@ -114,4 +115,6 @@ class STNICNNLabeller:
             canvas, inputs["image_sizes"], settings.resolve(self._config.model)
         )
         outputs = self._model.apply(variables, resized, canvas, shown)
-        return outputs["label_probabilities"]
+        # Windows of a mask that is no numbers cover nothing, which would be background.
+        is_number = jnp.isfinite(outputs["coarse_logits"]).all(axis=(1, 2, 3), keepdims=True)
+        return jnp.where(is_number, outputs["label_probabilities"], jnp.nan)

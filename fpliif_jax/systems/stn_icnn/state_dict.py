@@ -140,7 +140,7 @@ def stn_icnn_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     authors' network has but never reads are checked and dropped.
 
     Args:
-      state_dict: names to NumPy arrays or PyTorch tensors, of any real dtype.
+      state_dict: names to NumPy arrays or PyTorch tensors, of any floating dtype.
 
     Returns:
       {'params': …, 'batch_stats': …}, float32 NumPy arrays that share no memory with the input: the
@@ -149,7 +149,7 @@ def stn_icnn_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
       InteropError: the mapping is none of these; or entries are missing, unknown, misshapen, or not
-        finite real numbers. The message names them.
+        finite floating-point numbers. The message names them.
     """
     if not isinstance(state_dict, Mapping):
         raise _unknown_kind(f"a {type(state_dict).__name__}")

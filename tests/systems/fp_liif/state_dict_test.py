@@ -162,7 +162,7 @@ def test_arrays_and_tensors_of_other_types_give_float32_of_their_own() -> None:
         shapes_of(small_config(BATCH_NORM)),
     )
     expected = fpliif_to_torch(variables)
-    for dtype in (jnp.float32, jnp.bfloat16, jnp.float16, jnp.int32):
+    for dtype in (jnp.float32, jnp.bfloat16, jnp.float16):
         arrays = jax.tree.map(lambda leaf, dtype=dtype: jnp.asarray(leaf, dtype), variables)
         assert_same_bits(fpliif_to_torch(arrays), expected)
         hosted = {name: np.asarray(jnp.asarray(a, dtype)) for name, a in expected.items()}
@@ -205,8 +205,20 @@ def test_every_missing_misshapen_and_infinite_entry_is_named(variant: str) -> No
         broken.flat[-1] = np.nan
         with pytest.raises(InteropError) as infinite:
             fpliif_from_torch({**entries, name: broken})
-        message = f"classes: 1 not arrays of finite real numbers: {name} (ndarray)"
+        message = f"classes: 1 not arrays of finite floating-point numbers: {name} (float64)"
         assert str(infinite.value).endswith(message)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int8, bool, np.complex64])
+def test_what_is_no_floating_point_number_is_named_with_its_type(dtype: type) -> None:
+    complete = entries_of({})
+    name = "decoder.mlp.0.weight"
+    for value in (np.ones_like(complete[name], dtype), torch.ones(complete[name].shape).bool()):
+        with pytest.raises(InteropError) as refused:
+            fpliif_from_torch({**complete, name: value})
+        assert f"not arrays of finite floating-point numbers: {name} ({value.dtype})" in str(
+            refused.value
+        )
 
 
 def test_widths_that_disagree_are_told_of_the_one_that_is_wrong() -> None:
@@ -342,7 +354,7 @@ def test_variables_of_no_network_are_refused() -> None:
     )
     refused(
         lambda p, s: p["decoder"]["mlp_2"].update(kernel=dense * np.nan),
-        f"not arrays of finite real numbers: {place} (ndarray)",
+        f"not arrays of finite floating-point numbers: {place} (float32)",
     )
     refused(
         lambda p, s: s["encoder"]["groups_0"]["blocks_0"]["norm1"].pop("var"),
