@@ -174,12 +174,13 @@ def run(
 class CommandParser(argparse.ArgumentParser):
     """An argument parser whose help opens with what the command does, and that takes an option of one value once."""
 
-    def __init__(self, command: str, documentation: str) -> None:
+    def __init__(self, command: str, documentation: str | None) -> None:
         """Makes a parser without options.
 
         Args:
           command: module of the command, see `command_name`.
-          documentation: what it does and two examples, each as `python -m MODULE …`.
+          documentation: what it does and two examples, each as `python -m MODULE …`; None where Python left
+            docstrings out (-OO).
         """
         if is_started(command):
             standard_streams.outlive_readers()
@@ -188,7 +189,7 @@ class CommandParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        self._documentation = documentation
+        self._documentation = documentation or ""
         for action in (None, "store"):
             self.register("action", action, strict_options.StoreOnce)
 
@@ -204,10 +205,14 @@ class CommandParser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """The documentation, then usage and options."""
-        return f"{with_command_names(self._documentation).strip()}\n\n{super().format_help()}"
+        return (
+            f"{with_command_names(self._documentation).strip()}\n\n{super().format_help()}".lstrip()
+        )
 
 
-def run_with_flags(command: str, documentation: str, work: Callable[[], int | None]) -> NoReturn:
+def run_with_flags(
+    command: str, documentation: str | None, work: Callable[[], int | None]
+) -> NoReturn:
     """Runs a command whose arguments are absl's flags, those of the module that defines `work`.
 
     Args:
@@ -230,7 +235,7 @@ def run_with_flags(command: str, documentation: str, work: Callable[[], int | No
     app.run(lambda argv: run(command, work), flags_parser=parse)
 
 
-def _flags_parser(command: str, documentation: str, module: str) -> CommandParser:
+def _flags_parser(command: str, documentation: str | None, module: str) -> CommandParser:
     """A parser with the absl flags that a module defines, for its help alone."""
     parser = CommandParser(command, documentation)
     defined = flags.FLAGS.flags_by_module_dict()

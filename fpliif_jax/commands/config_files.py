@@ -12,6 +12,7 @@ import ml_collections
 from fpliif_jax.data_builders.errors import UserError
 
 _MODULE = "config_file"
+_GROUPS = ("data", "eval", "model", "train")  # that every experiment has
 
 
 def load(value: str, given: str) -> ml_collections.ConfigDict:
@@ -22,7 +23,8 @@ def load(value: str, given: str) -> ml_collections.ConfigDict:
       given: the argument of --config, for the messages.
 
     Raises:
-      UserError: the file cannot be read, is no Python, has no fitting `get_config`, or a setting was refused.
+      UserError: the file cannot be read, is no Python, has no fitting `get_config`, or a setting was refused; or the
+        config lacks what every experiment has.
       SystemExit: with the traceback of any other error of the file's code, from that file on.
     """
     path, *arguments = value.split(":", 1)
@@ -42,6 +44,12 @@ def _config(path: str, arguments: list[str]) -> ml_collections.ConfigDict:
     if not isinstance(config, ml_collections.ConfigDict):
         kind = "nothing" if config is None else f"a {type(config).__name__}"
         raise UserError(f"get_config() returns {kind}; it must return {wanted}")
+    missing = [name for name in _GROUPS if name not in config] or ["model.name"]
+    if missing != ["model.name"] or "name" not in config.model:
+        raise UserError(
+            f"the config that get_config() returns lacks {', '.join(missing)}: begin with that of an experiment, "
+            "config = fp_liif.get_config() of fpliif_jax.configs, and change its fields"
+        )
     return config
 
 

@@ -88,6 +88,14 @@ def test_help_opens_with_what_a_command_does_and_two_examples_and_waits_for_noth
     assert "fpliif_jax" in imported and not _HEAVY & imported
 
 
+@pytest.mark.parametrize("command", ["fpliif_jax.main", "experiments.report"])  # absl's, argparse's
+def test_help_lists_the_options_where_docstrings_are_stripped(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", command, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.startswith(f"usage: python -m {command} ") and done.returncode == 0
+
+
 def test_all_commands_end_in_the_same_place() -> None:
     """Each file that can be started is a command of this list, an inner process or a moved one."""
     others = {
@@ -271,7 +279,8 @@ def test_experiments_of_the_package_have_names(
         command_line.config_of(["--config=mine.py"])
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "lapa.py").write_text(
-        "import ml_collections\ndef get_config():\n    return ml_collections.ConfigDict({'own': 1})\n"
+        "from fpliif_jax.configs import fp_liif\ndef get_config():\n    config = fp_liif.get_config()\n"
+        "    config.own = 1\n    return config\n"
     )
     assert command_line.config_of(["--config=configs/lapa.py"]).own == 1
 

@@ -9,6 +9,11 @@ import pytest
 from fpliif_jax.commands import command_line
 
 ROOT = pathlib.Path(__file__).parents[2]
+_EMPTY = "import ml_collections\ndef get_config():\n    return ml_collections.ConfigDict()\n"
+_UNNAMED = (
+    "from fpliif_jax.configs import fp_liif\n"
+    "def get_config():\n    config = fp_liif.get_config()\n    del config.model.name\n    return config\n"
+)
 
 
 def _ending(path: pathlib.Path, text: str, argument: str = "") -> str:
@@ -48,6 +53,12 @@ def test_an_error_of_ones_own_code_shows_its_own_traceback(
         ("get_config = 1\n", "", "the file has no function get_config(); write one that returns "),
         ("def get_config():\n    pass\n", "", "get_config() returns nothing; it must "),
         ("def get_config():\n    return [1]\n", "", "get_config() returns a list; it "),
+        (
+            _EMPTY,
+            "",
+            "the config that get_config() returns lacks data, eval, model, train: begin with ",
+        ),
+        (_UNNAMED, "", "the config that get_config() returns lacks model.name: begin with "),
         ("def get_config():\n    pass\n", ":small", "get_config() takes 0 positional arguments"),
     ],
 )
