@@ -58,7 +58,7 @@ class Builder(FaceParsingBuilder):
                 raise DataError(
                     f"{root / folder}: this folder is missing. Unpack the archive again."
                 )
-        folders = [e for e in raw_tree.folder_entries(root / "labels") if e.is_dir()]
+        folders = [e for e in raw_tree.folder_entries(root / "labels") if raw_tree.is_folder(e)]
         labels = [raw_tree.check_name(folder) for folder in folders]
         raw_tree.check_pairs(root, "images/{}.jpg", "labels/{}", images, labels)
         splits: dict[str, list[RawExample]] = {}

@@ -111,6 +111,26 @@ def folder_entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
         raise DataError(f"{folder}: the folder cannot be read ({error.strerror}).") from error
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a folder, or a link to one. Raises DataError where it is a link that leads in a circle."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        raise DataError(
+            f"{entry.path}: this link cannot be followed ({error.strerror}). Remove it, or put what it should "
+            "lead to in its place."
+        ) from error
+
+
+def no_folder(path: pathlib.Path, remedy: str) -> DataError:
+    """The error of a path that is no folder."""
+    if path.is_symlink():
+        return DataError(
+            f"{path}: this link does not lead to a folder. Correct it, or put the folder itself in its place."
+        )
+    return DataError(f"{path}: there is no such folder. {remedy}")
+
+
 def image_stems(folder: pathlib.Path, suffix: str) -> list[str]:
     """Names without ending of the image files of a folder, sorted.
 
@@ -186,7 +206,7 @@ def find_root(
         return any((path / marker).exists() for marker in markers)
 
     if not manual_dir.is_dir():
-        raise DataError(f"{manual_dir}: there is no such folder. {instructions}")
+        raise no_folder(manual_dir, instructions)
     if MACOS_LEFTOVERS in manual_dir.parts:
         raise DataError(
             f"{manual_dir}: this folder has no data, only what macOS adds to archives. Give the "
@@ -205,7 +225,8 @@ def find_root(
             f"{manual_dir}: the content of {folder} lies directly in this folder. Make the folder "
             f"{root} and move it there."
         )
-    for parent in [root, *(pathlib.Path(e.path) for e in folder_entries(manual_dir) if e.is_dir())]:
+    beside = (pathlib.Path(entry.path) for entry in folder_entries(manual_dir))
+    for parent in [root, *(path for path in beside if path.is_dir())]:
         for candidate in (parent / folder, parent):
             if is_root(candidate):
                 raise DataError(
@@ -222,5 +243,6 @@ def find_root(
             f"{manual_dir / archive}: the archive is not unpacked yet. Unpack it in {manual_dir}, "
             f"so that there is a folder {root}."
         )
-    missing = "there is no such folder" if not root.is_dir() else f"no {' or '.join(markers)} in it"
-    raise DataError(f"{root}: {missing}. {instructions}")
+    if not root.is_dir():
+        raise no_folder(root, instructions)
+    raise DataError(f"{root}: no {' or '.join(markers)} in it. {instructions}")
