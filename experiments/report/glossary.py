@@ -1,10 +1,17 @@
 """The report's terms in plain words."""
 
+_OVER_SEEDS = "95 % interval of the mean"
 
-def terms(margin: float) -> tuple[tuple[str, str], ...]:
-    """(term, explanation) in the order in which a reader meets them."""
+
+def terms(margin: float, has_interval_over_seeds: bool = True) -> tuple[tuple[str, str], ...]:
+    """(term, explanation) in the order in which a reader meets them.
+
+    Args:
+      margin: of equivalence, in F1 points.
+      has_interval_over_seeds: whether any score is of enough seeds for an interval of their mean.
+    """
     points = f"{margin:g} F1 points"
-    return (
+    all_terms = (
         (
             "seed",
             "One complete training from scratch. A seed changes the initial weights, the order of the images "
@@ -17,7 +24,7 @@ def terms(margin: float) -> tuple[tuple[str, str], ...]:
             "much a single training varies. It is not the uncertainty of the mean: that is the interval.",
         ),
         (
-            "95 % interval of the mean",
+            _OVER_SEEDS,
             "Student's t-interval over seeds: where the mean of very many seeds would lie. It takes the seeds' "
             "scores for roughly normal. The bootstrap interval makes no such assumption, but with few seeds it "
             "is too narrow.",
@@ -96,3 +103,4 @@ def terms(margin: float) -> tuple[tuple[str, str], ...]:
             "hand.",
         ),
     )
+    return tuple(item for item in all_terms if has_interval_over_seeds or item[0] != _OVER_SEEDS)

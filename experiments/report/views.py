@@ -93,6 +93,13 @@ def verdict_counts(tables: Sequence[ReportTable]) -> dict[Verdict, int]:
     return {verdict: counts[verdict] for verdict in Verdict if counts[verdict]}
 
 
+def has_interval_over_seeds(study: Study) -> bool:
+    """Whether any score is of enough seeds for an interval of their mean."""
+    scores = [score.statistics for group in study.groups for score in group.scores]
+    rows = [row.statistics for table in study.tables for row in table.rows]
+    return any(statistics.t_interval is not None for statistics in (*scores, *rows))
+
+
 def score_views(group: ReportGroup) -> dict[str, list[dict[str, Any]]]:
     """A group's scores but for the single classes, by split, checkpoint and row."""
     by_place: dict[str, list[dict[str, Any]]] = {}

@@ -21,20 +21,24 @@ class Legend(NamedTuple):
     Attributes:
       width: of the plot, pixels.
       images: 'test images': of which the thin lines are intervals.
+      has_interval_over_seeds: whether any row is of enough seeds for one.
       lines: of text.
     """
 
     width: float
     images: str
+    has_interval_over_seeds: bool
     lines: tuple[str, ...]
 
     @classmethod
     def of(cls, table: ReportTable, width: float) -> "Legend":
         """Of a table with values."""
-        splits = {row.key.split or "test" for row in table_rows.measured(table.rows)}
+        rows = table_rows.measured(table.rows)
+        splits = {row.key.split or "test" for row in rows}
+        has_interval = any(row.statistics.t_interval is not None for row in rows)
         images = f"{splits.pop()} images" if len(splits) == 1 else "images"
         lines = textwrap.wrap(table.sets, int(width / (0.55 * SMALL)))
-        return cls(width, images, tuple(lines))
+        return cls(width, images, has_interval, tuple(lines))
 
     @property
     def height(self) -> float:
@@ -52,8 +56,9 @@ class Legend(NamedTuple):
         """
         texts = {
             "dot": "one seed",
-            "bar": "mean, 95 % interval over seeds",
-            "thin": f"the same over {self.images}",
+            "bar": "mean, 95 % interval over seeds" if self.has_interval_over_seeds else "mean",
+            "thin": ("the same" if self.has_interval_over_seeds else "95 % interval")
+            + f" over {self.images}",
             "line": "published value",
             "band": f"± {margin:g}: margin",
         }
@@ -71,7 +76,8 @@ class Legend(NamedTuple):
             if kind not in kinds:
                 continue
             middle = top + 10 + _KEY * line
-            _draw_key(axes, kind, left, middle)
+            has_no_bar = kind == "bar" and not self.has_interval_over_seeds
+            _draw_key(axes, "tick" if has_no_bar else kind, left, middle)
             write_at(figure, left + 24, middle, text, 300, **look)
         below = top + self.height - len(self.lines) * _LINE
         for index, text in enumerate(self.lines):
@@ -83,8 +89,9 @@ def _draw_key(axes: Axes, kind: str, left: float, middle: float) -> None:
     centre = left + 9
     if kind == "dot":
         axes.plot([centre], [middle], marker="o", markersize=6, color=ours, markeredgewidth=0)
-    elif kind == "bar":
-        axes.plot([left, right], [middle, middle], color=ours, linewidth=6, alpha=0.45)
+    elif kind in ("bar", "tick"):
+        if kind == "bar":
+            axes.plot([left, right], [middle, middle], color=ours, linewidth=6, alpha=0.45)
         axes.plot([centre, centre], [middle - 5, middle + 5], color=ours, linewidth=1.8)
     elif kind == "thin":
         axes.plot([left, right], [middle, middle], color=ours, linewidth=1.2)

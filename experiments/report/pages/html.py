@@ -67,7 +67,7 @@ def render_html(
         confusions=_of_kind(figures, "confusion"),
         galleries=galleries,
         deviations=views.deviation_views(study),
-        glossary=glossary.terms(study.margin),
+        glossary=glossary.terms(study.margin, views.has_interval_over_seeds(study)),
         data_text=data_text,
         views=views,
         wording=wording,

@@ -319,6 +319,7 @@ def test_an_empty_study_is_a_report(tmp_path: pathlib.Path) -> None:
         "commands",
         "terms",
     }
+    assert not page.all("a", href="#incomplete")
 
 
 def test_a_group_alone_is_a_report(tmp_path: pathlib.Path) -> None:
@@ -326,7 +327,10 @@ def test_a_group_alone_is_a_report(tmp_path: pathlib.Path) -> None:
         study = report_study.make_study() | {"tables": []}
         study["groups"] = [study["groups"][index]]
         write_report(report_study.as_study(study), {}, tmp_path)
-        assert study["groups"][0]["name"] in Page((tmp_path / "report.html").read_text()).text
+        page = Page((tmp_path / "report.html").read_text())
+        assert study["groups"][0]["name"] in page.text
+        assert "95 % interval of the mean" not in page.text  # of seeds too few for one
+        assert "95 % interval of the mean" not in (tmp_path / "report.md").read_text()
 
 
 def test_an_inconclusive_row_may_have_no_values(quick: None, tmp_path: pathlib.Path) -> None:

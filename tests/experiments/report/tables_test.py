@@ -101,6 +101,17 @@ def test_latex_rows_have_published_mean_sd_and_n(tables: list[dict[str, Any]]) -
     )
 
 
+def test_latex_published_numbers_stand_under_each_other_as_printed(
+    tables: list[dict[str, Any]],
+) -> None:
+    row = tables[0]["rows"][0]
+    printed = {"96": r"96\phantom{.00}", "97.6": r"97.6\phantom{0}", "90.25": "90.25"}
+    rows = [{**row, "published": {**row["published"], "printed": text}} for text in printed]
+    text = latex.render_latex(report_study.as_table(tables[0] | {"rows": rows}))
+    found = [line.split(" & ")[1] for line in text.splitlines() if line.startswith("{}")]
+    assert found == list(printed.values())
+
+
 def test_latex_sets_apart_what_cannot_be_compared(tables: list[dict[str, Any]]) -> None:
     text = latex.render_latex(report_study.as_table(tables[0]))
     last = text[text.index("Not comparable") :]

@@ -96,6 +96,17 @@ def test_forest_keeps_apart_what_cannot_be_compared(study: dict[str, Any]) -> No
     assert found.index("STN-iCNN on drawn faces") > found.index(titles[2])
 
 
+def test_a_forest_explains_no_interval_that_it_does_not_draw(study: dict[str, Any]) -> None:
+    table = study["tables"][0]
+    drawn = texts(forest.forest(report_study.as_table(table), 0.5, figure_svg.WIDE))
+    assert "mean, 95 % interval over seeds" in drawn and "the same over test images" in drawn
+    for row in table["rows"]:
+        row["t_interval"] = None
+    drawn = texts(forest.forest(report_study.as_table(table), 0.5, figure_svg.WIDE))
+    assert "mean" in drawn and "95 % interval over test images" in drawn
+    assert "mean, 95 % interval over seeds" not in drawn
+
+
 def test_forest_without_values_is_none(study: dict[str, Any]) -> None:
     assert forest.forest(report_study.as_table(study["tables"][2]), 0.5, 350) is None
     unrun = study["tables"][0] | {"rows": [study["tables"][0]["rows"][5]]}
