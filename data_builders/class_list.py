@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fpliif_jax.data_builders.class_names import mirrored_classes
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, counted
 
 MOST_CLASSES = 255  # 255 is the label that losses leave out
 NO_CLASS = 255
@@ -57,8 +57,8 @@ def parse_class_list(rows: Sequence[tuple[int, str]], path: pathlib.Path) -> Cla
     """
     if not 2 <= len(rows) <= MOST_CLASSES:
         raise DataError(
-            f"{path}: {len(rows)} classes are listed; 2 to {MOST_CLASSES} are possible, one a line, "
-            "from id 0 on."
+            f"{path}: {counted(len(rows), 'class is', 'classes are')} listed; 2 to {MOST_CLASSES} are possible, "
+            "one a line, from id 0 on."
         )
     names: dict[str, int] = {}
     colours: dict[tuple[int, int, int], int] = {}

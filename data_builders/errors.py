@@ -13,6 +13,11 @@ def one_line(text: object) -> str:
     )
 
 
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """'1 run', '2,000 runs'; plural: where it is not the singular with an s."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Errors of the system inside name the file: those of writing to a full disk name none."""

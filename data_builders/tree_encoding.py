@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import tqdm
 from PIL import Image
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.prepared import prepared_set
 from fpliif_jax.data_builders.raw import drawn, fingerprint
@@ -22,10 +23,11 @@ from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 _RAW_BYTES_PER_SHARD = 64 * 2**20
 # What is unusual about examples and goes into the note of origin, by kind.
 _REMARKS = {
-    "turned": "{count:,} photos, the first {first}, are stored upright, as their EXIF orientation "
-    "says; their labels are taken as they are",
-    "scaled": "{count:,} label maps, the first {first}, have not the size of their photo; they are "
-    "resized",
+    "turned": (
+        "photo",
+        "stored upright, as the EXIF orientation says; labels are taken as they are",
+    ),
+    "scaled": ("label map", "resized, as the size is not that of the photo"),
 }
 
 Example = dict[str, Any]
@@ -103,10 +105,7 @@ class TreeEncoding:
             identity: its name, config and version.
         """
         tree = self._tree
-        remarks = [
-            _REMARKS[kind].format(count=len(files), first=files[0])
-            for kind, files in self._unusual.items()
-        ]
+        remarks = [_remark(kind, files) for kind, files in self._unusual.items()]
         prepared_set.write_origin(
             folder,
             prepared_set.Origin(
@@ -174,3 +173,10 @@ def _shard_lengths(tree: RawTree, examples: Sequence[RawExample]) -> list[int]:
         lengths[-1] += 1
         filled += size
     return lengths
+
+
+def _remark(kind: str, files: Sequence[str]) -> str:
+    """'2 photos, the first a.jpg, are stored upright, …'."""
+    noun, what = _REMARKS[kind]
+    first, verb = ("the first ", "are") if len(files) > 1 else ("", "is")
+    return f"{counted(len(files), noun)}, {first}{files[0]}, {verb} {what}"

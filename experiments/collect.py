@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 from fpliif_jax.weights import shipped
@@ -112,8 +112,8 @@ def _work(flags: argparse.Namespace) -> None:
     left_out = [run.name for run in read if run.status != "finished"]
     if left_out:
         print(f"left out, as they are not finished or broken: {', '.join(left_out)}")
-    others = f", {len(measured)} files of other measurements" if measured else ""
-    print(f"{len(runs)} runs{others}, {size / 2**20:.1f} MiB: {flags.output}")
+    others = f", {counted(len(measured), 'file')} of other measurements" if measured else ""
+    print(f"{counted(len(runs), 'run')}{others}, {size / 2**20:.1f} MiB: {flags.output}")
 
 
 def _measured(source: pathlib.Path, runs: "Sequence[Run]") -> list[pathlib.Path]:

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from fpliif_jax.data_builders.class_list import NO_CLASS, ClassList
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, counted
 from fpliif_jax.data_builders.raw import raw_images
 
 SUFFIXES = (".png",)
@@ -73,10 +73,11 @@ def ids_of_colours(
         kinds, counts = np.unique(colours[unknown], return_counts=True)
         most = int(counts.argmax())
         y, x = np.argwhere(colours == kinds[most])[0]
-        more = f", and {len(kinds) - 1:,} other colours are neither" if len(kinds) > 1 else ""
+        others = counted(len(kinds) - 1, "other colour is", "other colours are")
+        more = f", and {others} neither" if len(kinds) > 1 else ""
         raise DataError(
-            f"{path}: {counts[most]:,} pixels, the first in row {y}, column {x}, have the colour "
-            f"#{kinds[most]:06x}, which is not in {listed_in}{more}. Add its class, or save the label map "
+            f"{path}: {counted(counts[most], 'pixel has', 'pixels have')} the colour #{kinds[most]:06x}, the first "
+            f"in row {y}, column {x}, which is not in {listed_in}{more}. Add its class, or save the label map "
             "without smoothing and without loss."
         )
     return ids
@@ -98,11 +99,12 @@ def _ids_of_values(png: raw_images.Png, path: pathlib.Path, classes: ClassList) 
     last = len(classes.names) - 1
     if ids.max() > last:
         values, counts = np.unique(ids[ids > last], return_counts=True)
-        more = f", and {len(values) - 1} other ids are neither" if len(values) > 1 else ""
+        others = counted(len(values) - 1, "other id is", "other ids are")
+        more = f", and {others} neither" if len(values) > 1 else ""
         hint = " (255 is no class here: pixels cannot be left out)" if values[-1] == 255 else ""
         raise DataError(
-            f"{path}: {counts[0]:,} pixels have the id {values[0]}, and the ids of classes.txt end with "
-            f"{last}, {classes.names[-1]}{more}{hint}. Add the class, or correct the label map."
+            f"{path}: {counted(counts[0], 'pixel has', 'pixels have')} the id {values[0]}, and the ids of classes.txt "
+            f"end with {last}, {classes.names[-1]}{more}{hint}. Add the class, or correct the label map."
         )
     if png.colour == "palette":
         check_palette(png, path, ids, last)

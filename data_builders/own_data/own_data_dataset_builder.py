@@ -9,7 +9,7 @@ import numpy as np
 
 from fpliif_jax.data_builders import random_split
 from fpliif_jax.data_builders.class_list import parse_class_list
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, counted
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.own_data import label_maps, photos
 from fpliif_jax.data_builders.raw import raw_tree
@@ -94,9 +94,7 @@ class Builder(FaceParsingBuilder):
 
     def _find_root(self, manual_dir: pathlib.Path) -> pathlib.Path:
         if not manual_dir.is_dir():
-            raise DataError(
-                f"{manual_dir}: there is no such folder. {self.remedies.how_to_get_it()}"
-            )
+            raise raw_tree.no_folder(manual_dir, self.remedies.how_to_get_it())
         parts = ("images", "labels", _CLASSES)
         root = manual_dir
         if not any((root / part).exists() for part in parts) and (root / _FOLDER).is_dir():
@@ -118,7 +116,7 @@ def _files_by_id(
         identifier, suffix = os.path.splitext(name)
         if name.lower() in _LEFTOVERS:
             continue
-        if entry.is_dir():
+        if raw_tree.is_folder(entry):
             raise DataError(
                 f"{entry.path}: folders in {folder.name} are not read. Move its files up."
             )
@@ -216,8 +214,8 @@ def _divide(root: pathlib.Path, ids: Iterable[str]) -> dict[str, list[str]]:
     sizes = random_split.split_sizes(len(ordered), random_split.SPLIT_FRACTIONS)
     if not all(sizes):
         raise DataError(
-            f"{root}: {len(ordered)} photos are too few to be divided at random. Add some, or list ids "
-            f"in {', '.join(_LISTS.values())}, those of them that you want."
+            f"{root}: {counted(len(ordered), 'photo is', 'photos are')} too few to be divided at random. Add some, "
+            f"or list ids in {', '.join(_LISTS.values())}, those of them that you want."
         )
     rest = iter(ordered)
     return {
@@ -228,4 +226,6 @@ def _divide(root: pathlib.Path, ids: Iterable[str]) -> dict[str, list[str]]:
 def _left_out(ids: Sequence[str]) -> str | None:
     if not ids:
         return None
-    return f"{len(ids):,} photos, the first {ids[0]}, are in no list and are left out"
+    return (
+        f"{counted(len(ids), 'photo is', 'photos are')} in no list and left out, the first {ids[0]}"
+    )

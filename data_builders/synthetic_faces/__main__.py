@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, counted
 from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
 from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
@@ -101,7 +101,7 @@ def _work(options: argparse.Namespace) -> int:
         style=options.style,
         without=without,
     )
-    print(f"{sum(counts)} faces in {root}")
+    print(f"{counted(sum(counts), 'face')} in {root}")
     if options.contact_sheet:
         _save_contact_sheet(
             options.contact_sheet,

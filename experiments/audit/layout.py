@@ -5,6 +5,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.audit import (
     geometry,
     noise,
@@ -73,7 +74,7 @@ def _numbers(findings: Sequence[Finding]) -> dict[str, int]:
 
 def _summary(findings: Sequence[Finding]) -> str:
     counts = ", ".join(f"{status}: {count}" for status, count in _counts(findings).items())
-    return f"{len(findings)} findings: {counts}."
+    return f"{counted(len(findings), 'finding')}: {counts}."
 
 
 # ------------------------------------------------------------------------------------------- text

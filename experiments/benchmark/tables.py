@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.benchmark.published_fps import DEVICE, SOURCE, paper_fps
 from fpliif_jax.experiments.runs.benchmark_results import Measurement, Results, about
 
@@ -134,8 +135,8 @@ def _pipeline_and_loop(results: Results) -> Lines:
             rows.append(["loader alone", rate])
     for run in results.loop:
         saving = run.seconds_of_each_checkpoint
-        found = f"{run.images_per_second:.1f} images/s over {run.steps} steps, with "
-        found += f"{len(saving)} checkpoints of {np.mean(saving):.2f} s"
+        found = f"{run.images_per_second:.1f} images/s over {counted(run.steps, 'step')}, with "
+        found += f"{counted(len(saving), 'checkpoint')} of {np.mean(saving):.2f} s"
         rows.append(["training loop, end to end", found])
         without = f"{run.images_per_second_without_checkpoints:.1f} images/s"
         rows.append(["the same without the time of checkpoints", without])

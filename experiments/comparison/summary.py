@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fpliif_jax import systems
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison import frameworks
 from fpliif_jax.experiments.comparison.data_notes import scored_on, sets_note
 from fpliif_jax.experiments.comparison.lines import Line, published_table, unique_label
@@ -24,17 +25,13 @@ def summary_of(
     sentences = []
     if lines:
         count = sum(len(line.measured.runs) for line in lines)
-        sentences.append(
-            f"{count} finished run{'s' if count != 1 else ''} of {_settings_of(lines)}."
-        )
+        sentences.append(f"{counted(count, 'finished run')} of {_settings_of(lines)}.")
     elif not tables:
         sentences.append("There is no finished run here.")
     sentences += filter(None, [sets_note(lines, lines)])
     if incomplete:
-        noun = "thing is" if len(incomplete) == 1 else "things are"
-        sentences.append(
-            f"{len(incomplete)} {noun} unfinished, missing or broken: see the list below."
-        )
+        things = counted(len(incomplete), "thing is", "things are")
+        sentences.append(f"{things} unfinished, missing or broken: see the list below.")
     if lines and all(line.obstacles() for line in lines):
         reason = lines[0].obstacles()[0]
         sentences.append(f"Nothing here can be held against a paper: {reason}.")

@@ -15,7 +15,7 @@ from typing import Any
 import submitit
 from tqdm import tqdm
 
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
 
@@ -103,7 +103,10 @@ def _submit(
     except (RuntimeError, ValueError, TypeError, NameError, OSError) as error:
         raise SlurmError(f"submitit: {error}") from error
     ids = ", ".join(task.job_id for task in submitted)
-    print(f"submitted {len(jobs)} tasks: {ids} (logs in {os.path.relpath(folder)})", flush=True)
+    print(
+        f"submitted {counted(len(jobs), 'task')}: {ids} (logs in {os.path.relpath(folder)})",
+        flush=True,
+    )
     return list(zip(jobs, submitted, strict=True))
 
 

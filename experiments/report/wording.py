@@ -3,6 +3,7 @@
 from typing import Any
 
 from fpliif_jax import systems
+from fpliif_jax.data_builders.errors import counted as count
 from fpliif_jax.experiments.comparison.study import Published, ReportGroup, ReportRow
 from fpliif_jax.experiments.stats.number_text import MISSING, number
 from fpliif_jax.experiments.stats.seed_statistics import Summary
@@ -70,11 +71,6 @@ def published_note(value: Published | None) -> str:
 def decimals_of(row: ReportRow) -> int:
     """Digits to show for a row of a table: at least as many as were printed."""
     return max(2, row.published.decimals if row.published else 0)
-
-
-def count(n: int, singular: str, plural: str | None = None) -> str:
-    """'1 run', '2 runs'."""
-    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def row_meaning(key: str) -> str:

@@ -16,7 +16,7 @@ from fpliif_jax.data.canvas import canvas_window
 from fpliif_jax.data.dataset import evaluation_data, load_dataset
 from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
 from fpliif_jax.data.resized_split import Split, load_split
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.robustness import hiding, sheet
 from fpliif_jax.experiments.robustness.statistics import CROPPERS, Findings, Statistics
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
@@ -186,7 +186,7 @@ def run(flags: argparse.Namespace) -> None:
     }
     write_json(output / "robustness.json", results)
     print(statistics.as_text())
-    print(f"{len(chosen)} images of {flags.split}, {chosen_model.description}: {output}")
+    print(f"{counted(len(chosen), 'image')} of {flags.split}, {chosen_model.description}: {output}")
 
 
 def _data_config(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.evaluation.results import Evaluation
 from fpliif_jax.experiments.runs.arrays import load_matrices
 from fpliif_jax.experiments.runs.evaluation import Evaluation as RunEvaluation
@@ -50,7 +50,8 @@ class Difference:
         interval = number_text.interval((self.low, self.high), signed=True)
         sentence = (
             f"{self.system} less {self.run} ({self.checkpoint}) at {self.protocol}: mean F1 "
-            f"{number_text.difference(self.difference)} points, 95 % {interval} over the same {self.images:,} images"
+            f"{number_text.difference(self.difference)} points, 95 % {interval} over the same "
+            f"{counted(self.images, 'image')}"
         )
         return f"{sentence}." if self.same_truth else f"{sentence}; their true label maps differ."
 

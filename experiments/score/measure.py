@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fpliif_jax.data.resize import resize_label_map
-from fpliif_jax.data_builders.errors import DataError, UserError
+from fpliif_jax.data_builders.errors import DataError, UserError, counted
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.prepared.label_digests import label_map_digest
 from fpliif_jax.data_builders.raw import drawn
@@ -187,18 +187,18 @@ def _pairs(flags: argparse.Namespace) -> tuple[Pairing, list[str]]:
     notes = list(pairing.notes)
     if pairing.missing:
         text = (
-            f"{len(pairing.missing):,} of {len(pairing.missing) + len(pairing.pairs):,} label maps have no "
-            f"prediction, the first {pairing.missing[0]}"
+            f"of {counted(len(pairing.missing) + len(pairing.pairs), 'label map')} "
+            f"{counted(len(pairing.missing), 'has', 'have')} no prediction, the first {pairing.missing[0]}"
         )
         if flags.missing == "refuse":
             raise DataError(
                 f"{flags.predictions}: {text}. Add them, or score the others alone with --missing=skip"
             )
-        notes.append(f"{text}: they are left out")
+        notes.append(f"{text}: left out")
     if pairing.extra:
         notes.append(
-            f"{len(pairing.extra):,} predictions are of no label map, the first {pairing.extra[0]}: "
-            "they are left out"
+            f"{counted(len(pairing.extra), 'prediction is', 'predictions are')} of no label map, the first "
+            f"{pairing.extra[0]}: left out"
         )
     return pairing, notes
 
@@ -235,23 +235,23 @@ def run(flags: argparse.Namespace) -> None:
             f"{len(pairing.pairs):,} images of {len(names)} classes are more than a run may have; "
             "score them in parts"
         )
-    counted = count_pairs(pairing.pairs, counter, truth_ids, prediction_ids)
-    notes += counted.notes
+    found = count_pairs(pairing.pairs, counter, truth_ids, prediction_ids)
+    notes += found.notes
     subject = run_folder.Subject(
         system=system,
         seed=flags.seed,
         dataset=dataset,
         split=flags.split,
         names=names,
-        digests=counted.digests,
+        digests=found.digests,
         drawn=is_drawn(flags.truth, pairing.pairs),
-        largest_side=counted.largest_side,
-        notes=[*notes, *(f"suspicious: {warning}" for warning in counted.warnings)],
+        largest_side=found.largest_side,
+        notes=[*notes, *(f"suspicious: {warning}" for warning in found.warnings)],
     )
     sides = {str(side): side for side in SIDES}
     if counter.canvas is not None:
         sides[CANVAS] = counter.canvas.side
-    evaluations = run_folder.evaluations(subject, counted.matrices, sides)
+    evaluations = run_folder.evaluations(subject, found.matrices, sides)
     made = [(one, counter.class_names(one.protocol.key)) for one in evaluations]
     records = {
         one.protocol.key: one.record(one.protocol.scored_at, own_names) for one, own_names in made
@@ -259,24 +259,24 @@ def run(flags: argparse.Namespace) -> None:
     lines = table.score_lines(
         dataset,
         records,
-        {name: stack.sum(axis=0, dtype=np.int64) for name, stack in counted.matrices.items()},
+        {name: stack.sum(axis=0, dtype=np.int64) for name, stack in found.matrices.items()},
     )
     differences = []
     if against is not None:
         differences = image_by_image.differences(subject, made, against)
     print(
-        f"{subject.system}: {len(pairing.pairs):,} label maps of {dataset}, {len(names)} classes, percent"
+        f"{subject.system}: {counted(len(pairing.pairs), 'label map')} of {dataset}, {len(names)} classes, percent"
     )
     print(table.text_table(lines, counter.protocols))
     said = [*table.spans(lines), *(one.text for one in differences)]
     said += [f"note: {note}" for note in notes]
-    said += [f"WARNING: {warning}" for warning in counted.warnings]
+    said += [f"WARNING: {warning}" for warning in found.warnings]
     print("\n".join(said))
     if flags.output is not None:
         flags.output.mkdir(parents=True, exist_ok=True)
         content = run_folder.results(subject, list(records.values()))
         run_folder.write_run(flags.output, subject, made, content)
-        _write_tables(flags.output, subject, lines, differences, counted.warnings, notes)
+        _write_tables(flags.output, subject, lines, differences, found.warnings, notes)
         print(flags.output)
 
 

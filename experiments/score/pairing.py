@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, counted
 from fpliif_jax.data_builders.raw import raw_tree
 
 SUFFIX = ".png"
@@ -196,7 +196,7 @@ def _png_files(folder: pathlib.Path) -> tuple[dict[str, str], list[str]]:
         raise DataError(f"{folder}: there is no PNG file in this folder{found}.")
     count = len(others)
     note = (
-        f"{folder.name}: {count:,} other than PNG files passed over, the first {min(others)}"
+        f"{folder.name}: {counted(count, 'file')} other than PNG passed over, the first {min(others)}"
         if others
         else ""
     )

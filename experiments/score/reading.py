@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, counted
 from fpliif_jax.data_builders.own_data import label_maps
 from fpliif_jax.data_builders.raw import raw_images, raw_tree
 from fpliif_jax.experiments.score.class_tables import NONE, IdTable
@@ -82,7 +82,8 @@ def _of_no_class(
     unknown = used[table.classes[used] == NONE]
     count = int(np.isin(ids, unknown).sum())
     first, more = unknown[0], len(unknown) - 1
-    text = f"{count:,} pixels have the id {first}" + (f" or {more} others" if more else "")
+    text = f"{counted(count, 'pixel has', 'pixels have')} the id {first}"
+    text += f" or {counted(more, 'other')}" if more else ""
     if table.is_given:
         last = int(np.flatnonzero(table.classes != NONE)[-1])
         return f"{text}, and the lines of {option} end with id {last}. Add its line."

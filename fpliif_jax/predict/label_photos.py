@@ -17,7 +17,7 @@ from fpliif_jax import systems
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data import sides
-from fpliif_jax.data_builders.errors import one_line
+from fpliif_jax.data_builders.errors import counted, one_line
 from fpliif_jax.files import atomic_file
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import label_videos, labelling, photos, result_files, videos
@@ -164,7 +164,8 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
     if flags.workdir is None:
         report(f"note: {trained.note}")
     if len(inputs) < len(files.photos):
-        report(f"passed over {len(files.photos) - len(inputs)} results of an earlier run")
+        earlier = len(files.photos) - len(inputs)
+        report(f"passed over {counted(earlier, 'result')} of an earlier run")
     if files.others:
         report(photos.passed_over(files.others))
     for task in tasks:

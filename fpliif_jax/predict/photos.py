@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, open_regular
 from fpliif_jax.data_builders.raw.orientation import upright
 from fpliif_jax.data_builders.raw.raw_tree import MACOS_LEFTOVERS
@@ -85,7 +85,7 @@ def passed_over(others: Sequence[pathlib.Path]) -> str:
     """A line about files that are no photos, counted by suffix; there is at least one."""
     suffixes = [path.suffix.lower() or "no suffix" for path in others]
     counts = collections.Counter(suffixes).most_common(_MOST_SUFFIXES)
-    line = f"passed over {len(others)} files that are no photos Pillow can read: "
+    line = f"passed over {counted(len(others), 'file that is no photo', 'files that are no photos')} Pillow can read: "
     line += ", ".join(f"{count} {suffix}" for suffix, count in counts)
     if len(set(suffixes)) > len(counts):
         line += ", …"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import numpy as np
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.predict import videos
 from fpliif_jax.predict.videos import Frame, Video, VideoError
 
@@ -106,7 +107,8 @@ class VideoWriter:
                 self._container.close()
         if self._num_refused:
             self.notes.append(
-                f"{self._num_refused} packets of its sound are damaged and left out of the overlay"
+                f"{counted(self._num_refused, 'packet of its sound is', 'packets of its sound are')} "
+                "damaged and left out of the overlay"
             )
 
     def write(self, pixels: np.ndarray, frame: Frame) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import fpliif_jax
 from fpliif_jax import data_builders, experiments
-from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, counted, error_line
 from fpliif_jax.experiments import multi_seed
 
 # Caught where they are raised: they say nothing to a person.
@@ -48,3 +48,9 @@ def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: pa
         multi_seed.main(["--seeds=0", f"--workdir={tmp_path}", "--config=tests/tiny_run.py"])
     with pytest.raises(SystemExit, match="error: --seeds is 'x'"):
         multi_seed.main(["--seeds=x", f"--workdir={tmp_path}", "--config=tests/tiny_run.py"])
+
+
+def test_one_thing_is_counted_in_the_singular() -> None:
+    assert [counted(n, "run") for n in (0, 1, 2_000)] == ["0 runs", "1 run", "2,000 runs"]
+    texts = [counted(n, "prediction is", "predictions are") for n in (1, 2)]
+    assert texts == ["1 prediction is", "2 predictions are"]

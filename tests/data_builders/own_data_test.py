@@ -213,7 +213,7 @@ def test_label_maps_of_half_the_size_are_told(
 ) -> None:
     save_ids(own / "labels/b.png", ids_of(1, (6, 8)))
     assert prepared(own)["b"]["label_map"].shape == (6, 8, 1)
-    assert any("label maps, the first labels/b.png" in r.getMessage() for r in caplog.records)
+    assert any("1 label map, labels/b.png, is resized" in r.getMessage() for r in caplog.records)
 
 
 # Splits.
@@ -225,7 +225,10 @@ def test_lists_divide_in_their_order_and_leave_the_rest_out(
     write_lists(own, train="cab", test="e")
     prepared(own)
     assert ids_by_split(own) == {"train": ["c", "a", "b"], "test": ["e"]}
-    assert any("2 photos, the first d, are in no list" in r.getMessage() for r in caplog.records)
+    assert any(
+        "2 photos are in no list and left out, the first d" in r.getMessage()
+        for r in caplog.records
+    )
 
 
 def test_without_lists_it_is_divided_as_data_split_random_does(own: pathlib.Path) -> None:
@@ -489,6 +492,10 @@ BAD: dict[str, tuple[Spoil, tuple[str, ...]]] = {
         lambda d: ((d / "images/c.jpg").unlink(), (d / "images/c.jpg").symlink_to("gone")),
         ("images/c.jpg", "cannot be read", "docs/own_data.md"),
     ),
+    "link to itself": (
+        lambda d: ((d / "images/c.jpg").unlink(), (d / "images/c.jpg").symlink_to("c.jpg")),
+        ("images/c.jpg: this link cannot be followed (Too many", "Remove it, or put what it"),
+    ),
     "name that is not UTF-8": (
         lambda d: (d / "images/c.jpg").rename(bytes(d / "images").decode() + "/c\udcff.jpg"),
         ("c\\udcff.jpg", "not UTF-8"),
@@ -544,7 +551,7 @@ BAD: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     ),
     "one class": (
         lambda d: (d / "classes.txt").write_text("background"),
-        ("1 classes", "2 to 255"),
+        ("1 class is listed", "2 to 255"),
     ),
     "256 classes": (
         lambda d: (d / "classes.txt").write_text("\n".join(f"c{i}" for i in range(256))),

@@ -144,7 +144,7 @@ def test_only_earlier_results_are_replaced_and_none_is_taken_for_a_video(
     assert code == 1 and "out/x_labels is in the way" in err
     assert run("x.mp4")[0] == 0  # which writes none
     code, out, err = run("x.mp4", "out/x_overlay.mp4")
-    assert code == 0 and "1 of 1" in out and "passed over 1 results of an earlier run" in err
+    assert code == 0 and "1 of 1" in out and "passed over 1 result of an earlier run" in err
     save_video(tmp_path / "out" / "x_overlay.mp4")
     code, _, err = run("x.mp4")
     assert code == 1 and "out/x_overlay.mp4 is in the way" in err
@@ -379,7 +379,7 @@ def _sound_whose_time_goes_back(path: pathlib.Path) -> str:
             content[place - 3 : place - 1] = bytes(2)  # of the block's head: track, time, flags
         place += len(packet)
     path.write_bytes(content)
-    return "1 packets of its sound are damaged and left out of the overlay"
+    return "1 packet of its sound is damaged and left out of the overlay"
 
 
 @pytest.mark.parametrize(

@@ -280,7 +280,7 @@ def test_missing_and_extra_predictions_are_named(
     folder = predict()
     (folder / "face_3.png").rename(folder / "nobody.png")
     text = refused(truth, folder)
-    assert "1 of 6 label maps have no prediction, the first face_3" in text
+    assert "of 6 label maps 1 has no prediction, the first face_3" in text
     score(truth, folder, "--missing=skip")
     text = capsys.readouterr().out
     assert "5 label maps of lapa" in text and "the first nobody.png" in text
