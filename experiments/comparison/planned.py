@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.comparison.data_notes import sets_note
 from fpliif_jax.experiments.comparison.lines import Line, study_of
+from fpliif_jax.experiments.comparison.plan_age import age_note
 from fpliif_jax.experiments.comparison.planned_marks import marks_of
 from fpliif_jax.experiments.comparison.planned_questions import ALPHA, answered_questions
 from fpliif_jax.experiments.comparison.planned_study import (
@@ -100,6 +101,7 @@ def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
         questions=(questions := answered_questions(study, lines, unlike)),
         power=_power(questions),
         data=sets_note(lines, lines),
+        age=age_note(first, runs),
     )
 
 

@@ -88,6 +88,7 @@ class PlannedStudy:
       questions: the planned ones, then those added later, and planned ones again with runs that were added later.
       power: how many runs are needed for a difference of the margin, in words.
       data: what the runs were trained on and scored on, in words; '' where that is the same set.
+      age: whether the plan is older than its finished runs, in words; '' without any.
     """
 
     folder: str
@@ -106,3 +107,4 @@ class PlannedStudy:
     questions: Sequence[AnsweredQuestion]
     power: Sequence[str]
     data: str = ""
+    age: str = ""

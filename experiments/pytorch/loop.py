@@ -31,7 +31,7 @@ from fpliif_jax.experiments.pytorch.step import (
 )
 from fpliif_jax.run_folder.checkpoint import CheckpointError, saved_step
 from fpliif_jax.run_folder.run_config import flatten_config
-from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
+from fpliif_jax.run_folder.run_record import MetricsLog, environment, first_start, write_json
 from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif import step_numbers
@@ -83,7 +83,9 @@ def train(
     if progress.step == run.steps.last:
         return True
     write_json(workdir / "config.json", progress.config)
-    write_json(workdir / "environment.json", _environment(dataset, device))
+    started = first_start(workdir, goes_on=saved is not None)
+    surroundings = _environment(dataset, device) | {"started": started}
+    write_json(workdir / "environment.json", surroundings)
     (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
     with contextlib.closing(MetricsLog(workdir, progress.step)) as log:
         run_stage(run, log, interruption)

@@ -46,6 +46,8 @@ def plan_view(plan: PlannedStudy) -> PlanView:
         "planned runs alone, once all of theirs are there; Holm's p is over all planned questions. Differences and "
         "SDs are in points.",
     ]
+    if plan.age:
+        notes.append(plan.age)
     if plan.data:
         notes.append(plan.data)
     if plan.missing:

@@ -31,7 +31,8 @@ def environments(runs: Sequence[Run]) -> Environments:
         if run.environment:
             flat[run.name] = flatten_config(run.environment)
             flat[run.name]["framework"] = run.framework  # which files of older runs do not have
-            flat[run.name].pop("command", None)
+            for own in ("command", "started"):
+                flat[run.name].pop(own, None)
     names = list(dict.fromkeys(field for fields in flat.values() for field in fields))
     common, differences = {}, []
     for field in names:

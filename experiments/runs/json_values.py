@@ -1,7 +1,10 @@
 """What kind of value JSON gave."""
 
+import datetime
+import re
 from typing import Any
 
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00")
 _LARGEST = 1e30  # no loss, time or rate of a run is larger; figures can still draw it
 _MOST = 2**53  # of steps and images: float64 counts exactly up to here
 
@@ -34,6 +37,17 @@ def is_share(value: Any) -> bool:
 def is_text(value: Any) -> bool:
     """Whether it is a text."""
     return isinstance(value, str)
+
+
+def is_moment(value: Any) -> bool:
+    """Whether it is a moment in UTC, in ISO 8601 with seconds: texts of this form are in the order of time."""
+    if not is_text(value) or not _MOMENT.fullmatch(value):
+        return False
+    try:
+        datetime.datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def is_object(value: Any) -> bool:

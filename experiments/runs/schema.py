@@ -12,6 +12,7 @@ from fpliif_jax.experiments.runs.json_values import (
     is_count,
     is_integer,
     is_measure,
+    is_moment,
     is_number,
     is_object,
     is_share,
@@ -127,6 +128,9 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
         _check_lengths(environment.get(field), f"{name}: {field}", _LONGEST_NAME)
     # The report names each kind once.
     _check_lengths(", ".join(set(devices)), f"{name}: devices", _LONGEST_NAME)
+    started = environment.get("started")  # which older runs do not have
+    fits = started is None or is_moment(started)
+    _require(fits, name, "started is not a moment in UTC such as 2026-11-26T21:03:05+00:00")
     _check_framework(environment, name)
 
 

@@ -1,5 +1,6 @@
 """What a run leaves beside its checkpoints: config, environment, metrics, results. All writes are atomic."""
 
+import datetime
 import importlib.metadata
 import json
 import os
@@ -120,6 +121,25 @@ def read_record(path: pathlib.Path) -> dict[str, Any] | None:
 def read_environment(workdir: pathlib.Path) -> dict[str, Any]:
     """What a run recorded with `environment`; empty where there is none. Errors as `read_record`."""
     return read_record(workdir / "environment.json") or {}
+
+
+def first_start(workdir: pathlib.Path, goes_on: bool) -> str | None:
+    """When a run was started first, for its environment.json: UTC, ISO 8601 with seconds.
+
+    Args:
+      workdir: of the run; what an earlier session recorded there is kept.
+      goes_on: whether there is a checkpoint of one.
+
+    Returns:
+      None where an earlier session did not record it, or its record is damaged: the run is older than now.
+    """
+    try:
+        earlier = read_environment(workdir)
+    except (OSError, ValueError):
+        return None
+    if goes_on or earlier:
+        return earlier.get("started")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 class MetricsLog:

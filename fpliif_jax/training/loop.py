@@ -18,7 +18,7 @@ from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
-from fpliif_jax.run_folder.run_record import MetricsLog, environment, write_json
+from fpliif_jax.run_folder.run_record import MetricsLog, environment, first_start, write_json
 from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
@@ -69,7 +69,8 @@ def train(
         write_json(workdir / "config.json", progress.config)
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress.step)
-        surroundings = environment(dataset.environment())
+        started = first_start(workdir, goes_on=saved is not None)
+        surroundings = environment(dataset.environment()) | {"started": started}
     run = Run(config, workdir, dataset, model, stages, progress, log)
     with contextlib.closing(log) if log else contextlib.nullcontext():
         while progress.stage < len(stages):

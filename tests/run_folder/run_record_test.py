@@ -1,5 +1,6 @@
 """Tests of fpliif_jax.run_folder.run_record."""
 
+import datetime
 import importlib
 import json
 import pathlib
@@ -90,6 +91,28 @@ def test_what_a_run_leaves_can_be_read_by_all(tmp_path: pathlib.Path) -> None:
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o644}
+
+
+def test_a_run_began_when_its_first_session_did(tmp_path: pathlib.Path) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    started = run_record.first_start(tmp_path, goes_on=False)
+    assert started.endswith("+00:00") and len(started) == len("2026-11-26T21:03:05+00:00")
+    assert abs(datetime.datetime.fromisoformat(started) - now) < datetime.timedelta(seconds=60)
+
+    earlier = "2026-11-26T21:03:05+00:00"
+    run_record.write_json(tmp_path / "environment.json", {"backend": "cpu", "started": earlier})
+    # Also of a session that was killed before its first checkpoint: its losses were there to be seen.
+    assert {run_record.first_start(tmp_path, goes_on) for goes_on in (True, False)} == {earlier}
+
+
+@pytest.mark.parametrize("content", ['{"backend": "cpu"}', "{", "[]"])
+def test_when_a_run_of_an_earlier_version_began_is_not_known(
+    tmp_path: pathlib.Path, content: str
+) -> None:
+    assert run_record.first_start(tmp_path, goes_on=True) is None  # its record was deleted
+    (tmp_path / "environment.json").write_text(content)
+    for goes_on in (True, False):
+        assert run_record.first_start(tmp_path, goes_on) is None
 
 
 def test_environment_tells_what_numbers_depend_on() -> None:

@@ -19,6 +19,7 @@ from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.step_numbers import StepNumbers
@@ -176,8 +177,11 @@ def test_a_run_keeps_what_was_chosen_when_it_goes_on_elsewhere(
         assert recorded == small
         assert "microbatch: 1 of 2 images at once" in capsys.readouterr().err
         _train(config, tmp_path / "moved", stop=True)
+    environment, began = tmp_path / "moved" / "environment.json", "2026-11-26T21:03:05+00:00"
+    write_json(environment, json.loads(environment.read_text()) | {"started": began})
     moved, recorded = _train(config, tmp_path / "moved")
     assert recorded == small
+    assert json.loads(environment.read_text())["started"] == began
     assert jax.tree.all(jax.tree.map(np.array_equal, moved, whole))
     assert not jax.tree.all(jax.tree.map(np.array_equal, moved, on_a_cpu))  # there are bits to keep
 

@@ -21,6 +21,7 @@ from fpliif_jax.experiments.plans import plan_file, plan_version, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.plan_version import Version
 from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.report.plan_view import plan_view
 from fpliif_jax.experiments.report.write import write_report
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
@@ -239,6 +240,65 @@ def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path)
     named = "Of other settings, code or machine than planned (Edges): base/seed2, base/seed3."
     assert named in study.summary
     assert any(line.startswith("Edges (planned on 20") for line in study.summary)
+
+
+_FROZEN = ("2026-11-26T21:03:05+00:00", "2026-11-26, 21:03:05 UTC")
+_LATER = ("2026-11-26T21:03:06+00:00", "2026-11-26, 21:03:06 UTC")
+_BEFORE = ("2026-11-25T23:00:00+00:00", "2026-11-25, 23:00:00 UTC")
+
+
+@pytest.mark.parametrize(
+    ("frozen", "starts", "note"),
+    [
+        (
+            _FROZEN,
+            (_FROZEN, _LATER),
+            f"The plan is older than its first run (frozen {_FROZEN[1]}, first run began {_FROZEN[1]}).",
+        ),
+        (
+            _FROZEN,
+            (_LATER, _BEFORE),
+            f"The plan is not older than its first run (frozen {_FROZEN[1]}, first run began {_BEFORE[1]}): before it "
+            "was frozen began base/seed1.",
+        ),
+        (
+            _FROZEN,
+            (None, _LATER),
+            f"The plan is older than the runs whose start is recorded (frozen {_FROZEN[1]}, first run began "
+            f"{_LATER[1]}). Of others it is not recorded when they began: base/seed0.",
+        ),
+        (
+            _FROZEN,
+            (None, None),
+            f"Whether the plan is older than its runs (frozen {_FROZEN[1]}) is not known: when they began is not "
+            "recorded.",
+        ),
+        (
+            ("<some day>", ""),
+            (_LATER,),
+            "Whether the plan is older than its runs is not known: its date is '<some day>'.",
+        ),
+        (_FROZEN, (), ""),
+    ],
+)
+def test_a_plan_is_compared_with_when_its_runs_began(
+    tmp_path: pathlib.Path,
+    frozen: tuple[str, str],
+    starts: tuple[tuple[str, str] | None, ...],
+    note: str,
+) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    path = tmp_path / "plan.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["frozen"]["date"] = frozen[0]
+    path.write_text(json.dumps(content), "utf-8")
+    _write_run(tmp_path, "base", 9, 80.0, {"started": _BEFORE[0]})  # in no plan
+    for seed, started in enumerate(starts):
+        _write_run(tmp_path, "base", seed, 80.0, {"started": started[0]} if started else None)
+    plan, _, study = _plan(tmp_path)
+    assert plan.age == note
+    assert "started" not in str(study.environments)  # runs do not differ by it
+    assert not note or note in plan_view(plan).notes
 
 
 def test_a_study_without_a_plan_says_so(tmp_path: pathlib.Path) -> None:

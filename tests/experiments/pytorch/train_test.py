@@ -23,7 +23,9 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.pytorch import checkpoint, loop, train_and_evaluate
 from fpliif_jax.experiments.pytorch.evaluation import evaluate_run
+from fpliif_jax.experiments.runs.json_values import is_moment
 from fpliif_jax.run_folder.checkpoint import CheckpointError, save
+from fpliif_jax.run_folder.run_record import write_json
 
 CPU = torch.device("cpu")
 ROOT = pathlib.Path(__file__).parents[3]
@@ -129,7 +131,9 @@ def test_a_run_leaves_what_a_run_of_jax_leaves(
     assert environment["framework"] == "pytorch"
     assert environment["versions"]["torch"] == torch.__version__
     assert environment["backend"] == "cpu" and environment["torch_threads"] == 1
-    assert json.loads((tmp_path / "environment.json").read_text())["framework"] == "jax"
+    of_jax = json.loads((tmp_path / "environment.json").read_text())
+    assert of_jax["framework"] == "jax"
+    assert is_moment(environment["started"]) and is_moment(of_jax["started"])
 
 
 @pytest.mark.slow
@@ -149,7 +153,10 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(
         output, errors = child.communicate(timeout=120)
         assert child.returncode == code, output + errors
         assert not (tmp_path / "results.json").exists()
+    environment, began = tmp_path / "environment.json", "2026-11-26T21:03:05+00:00"
+    write_json(environment, json.loads(environment.read_text()) | {"started": began})
     train(tmp_path, *data)
+    assert json.loads(environment.read_text())["started"] == began
     assert json.loads((tmp_path / "config.json").read_text())["train"]["microbatch"] == 0
     for which in ("last", "best"):
         one, other = (checkpoint.load(folder, which) for folder in (whole, tmp_path))

@@ -308,6 +308,27 @@ def test_texts_that_nobody_wrote_are_refused(
     assert "characters" in run.problem and len(run.problem) < 400
 
 
+@pytest.mark.parametrize(
+    "started",
+    [
+        *(
+            5,
+            True,
+            "",
+            "yesterday",
+            "2026-11-26",
+            "2026-11-26T21:03:05",
+            "2026-13-26T21:03:05+00:00",
+        ),
+        *("2026-11-26T21:03:05+01:00", "<b>2026-11-26T21:03:05+00:00", "x" * 2000),
+    ],
+)
+def test_a_start_that_is_no_moment_is_refused(tmp_path: pathlib.Path, started: Any) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    (folder / "environment.json").write_text(json.dumps({"started": started}), "utf-8")
+    assert "environment.json: started is not a moment" in only_run(folder).problem
+
+
 def test_long_commands_and_thousands_of_devices_are_read(tmp_path: pathlib.Path) -> None:
     paths = " ".join(
         "/" + "x" * 4095 for _ in range(4)
