@@ -20,8 +20,6 @@ from fpliif_jax.data_builders.synthetic_faces.features import (
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import Person
 
-NUM_LANDMARKS = 106
-
 
 def _left_to_right(line: np.ndarray) -> np.ndarray:
     return line if line[0, 0] < line[-1, 0] else line[::-1]

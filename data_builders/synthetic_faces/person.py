@@ -56,7 +56,6 @@ HAIR_STYLES = {
 }
 LONG_STYLES = ("bob", "long", "wavy")
 HATS = ("beanie", "cap", "brimmed")
-OCCLUDERS = ("hand", "blob", "microphone")
 
 
 @dataclass(frozen=True)
