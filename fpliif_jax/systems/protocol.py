@@ -56,7 +56,7 @@ class Protocol:
         """
         try:
             return cls.parse(key)
-        except ValueError:
+        except SettingsError:
             return cls(0, 0, key)
 
     @property

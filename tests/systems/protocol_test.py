@@ -50,6 +50,15 @@ def test_every_text_is_the_key_of_a_protocol(name: str) -> None:
     assert protocol.scaled(Fraction(1, 4)) == protocol
 
 
+def test_an_error_of_the_program_makes_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(text: str) -> Protocol:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr(Protocol, "parse", broken)
+    with pytest.raises(ValueError, match="a mistake"):
+        Protocol.of_key("192to256")
+
+
 @pytest.mark.parametrize(
     ("text", "factor", "scaled"),
     [("192->256", Fraction(1, 4), "48->64"), ("96->256", Fraction(32, 256), "12->32"),
