@@ -165,7 +165,8 @@ def _memory(plan: Plan) -> list[Task]:
             made.append(_task(memory.planned, plan, size, dtype, **about))
         # On a CPU, large outputs would take minutes each.
         large = () if jax.default_backend() == "cpu" else memory.LARGE_SIZES
-        for what, size in [("forward", size) for size in (own, *large)] + [("gradient", own)]:
+        forward_sizes = sorted({own, *plan.sizes, *large})
+        for what, size in [*(("forward", size) for size in forward_sizes), ("gradient", own)]:
             about = {"part": "peak memory", "what": what, "output_size": size, "dtype": dtype}
             made.append(_task(memory.measured, plan, what, size, dtype, **about))
     return made

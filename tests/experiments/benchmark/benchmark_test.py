@@ -523,6 +523,14 @@ def test_without_chunks_the_plan_needs_more_memory_and_grows_with_the_output() -
     assert large.chunked.outputs == 128**2 * 11 * 4
 
 
+def test_the_peak_of_a_forward_pass_is_measured_at_the_sizes_of_its_time() -> None:
+    plan = small_plan(parts=("memory",))
+    todo = [task.about for task in tasks.make_tasks(plan, 1.0)]
+    measured = [(one.what, one.output_size) for one in todo if one.part == "peak memory"]
+    own = plan.config.data.image_size
+    assert measured == [("forward", 16), ("forward", 24), ("forward", own), ("gradient", own)]
+
+
 def test_a_forward_program_gives_label_maps_of_the_output_size() -> None:
     plan = small_plan()
     program = jax_programs.forward(plan.config, plan.variables, 24, 2)
