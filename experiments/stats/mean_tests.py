@@ -139,13 +139,6 @@ def welch(values: Sequence[float], mean: float, sd: float, n: int) -> TTest | No
     return _welch(method, _moments(values), (mean, sd, n))
 
 
-def welch_for_unknown_n(values: Sequence[float], mean: float, sd: float) -> dict[int, TTest] | None:
-    """Welch's t-test against a published mean and SD for each number of runs it may be of: 3, 5, 10."""
-    if len(checked(values)) < 2:
-        return None
-    return {n: welch(values, mean, sd, n) for n in UNKNOWN_COUNTS}
-
-
 def welch_between(first: Sequence[float], second: Sequence[float]) -> TTest | None:
     """Welch's t-test between two sets of runs."""
     first, second = checked(first), checked(second)
@@ -201,26 +194,6 @@ def equivalence(values: Sequence[float], published: float, margin: float) -> Equ
     return _from_statsmodels(
         method, difference, margin, found, standard_deviation(values) / math.sqrt(len(values))
     )
-
-
-def welch_equivalence(
-    values: Sequence[float], mean: float, sd: float, n: int, margin: float
-) -> Equivalence | None:
-    """Are two means within a margin, the other one published with its SD over n runs?"""
-    values = checked(values)
-    _check_published(mean, sd, n)
-    _check_margin(margin)
-    if len(values) < 2:
-        return None
-    method = "two one-sided Welch tests against a published mean and SD"
-    difference = difference_of(statistics.fmean(values), mean)
-    standard_error, df = welch_error(standard_deviation(values), len(values), sd, n)
-    if standard_error == 0:
-        return _equal_tost(method, difference, margin, df)
-    p_lower = float(scipy.stats.t.sf((difference + margin) / standard_error, df))
-    p_upper = float(scipy.stats.t.cdf((difference - margin) / standard_error, df))
-    found = (max(p_lower, p_upper), (None, p_lower, df), (None, p_upper, df))
-    return _from_statsmodels(method, difference, margin, found, standard_error)
 
 
 def welch_equivalence_between(
