@@ -137,6 +137,29 @@ def test_extras_are_those_of_the_package() -> None:
         assert any(requirement.startswith(f"{package}>=") for requirement in extras[extra])
 
 
+def _pinned(name: str) -> set[str]:
+    """The packages of a file of requirements, and of those that it names."""
+    found = set()
+    for line in (ROOT / name).read_text("utf-8").splitlines():
+        if line.startswith("-r "):
+            found |= _pinned(line.removeprefix("-r "))
+        elif line and not line.startswith("#"):
+            found.add(line.partition("==")[0].strip().lower())
+    return found
+
+
+@pytest.mark.parametrize("package", command_line.EXTRAS)
+def test_what_a_clone_is_told_to_install_has_the_package(
+    monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", True)
+    pip, install, option, name = command_line.how_to_install(package).split()
+    assert (pip, install, option) == ("pip", "install", "-r")
+    part_of = {"jax_cuda13_plugin": "jax[cuda13]"}
+    assert part_of.get(package, package) in _pinned(name)
+
+
 def test_pytorch_s_ways_of_running_are_those_of_the_benchmark() -> None:
     assert tuple(torch_programs.VARIANTS) == TORCH_VARIANTS
 
