@@ -1,6 +1,7 @@
 """A small FP-LIIF for photographs, trained on photographic drawn faces alone.
 
-Expected: mean F1 above 90 on its 200 drawn test faces, 11 classes, LaPa's; docs/measured.md has photographs.
+Expected: mean F1 above 90 on its 200 drawn test faces, 11 classes, LaPa's; docs/measured.md has photographs. Both
+          were measured with version 1 of the drawing; today's code draws version 2, with which it was not run.
 Run:      python -m fpliif_jax.main --config=configs/drawn_faces.py
 Time:     about three minutes on an H100 beside drawing; on two CPU cores 8.8 s a step, some nine hours.
 """
