@@ -10,7 +10,7 @@ import zipfile
 
 PARTS = ("fpliif_jax", "configs", "data_builders", "experiments")
 DATA = (
-    *(".bib", ".css", ".csv", ".html", ".jinja", ".js", ".md"),
+    *(".bib", ".css", ".csv", ".html", ".jinja", ".js", ".json", ".md"),
     *(".py", ".safetensors", ".svg", ".toml", ".txt", ".typed", ".webmanifest"),
 )
 

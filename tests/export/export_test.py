@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import yaml
 from needs_onnx import onnx, onnxruntime
 from PIL import Image
 from tiny_icnn_run import tiny_icnn_config
@@ -26,7 +27,7 @@ from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.interop import read_weights
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.fp_liif import network_functions
-from fpliif_jax.weights import shipped, trained_model
+from fpliif_jax.weights import model_cards, shipped, trained_model
 from fpliif_jax.weights.trained_model import ChosenModel
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -311,7 +312,19 @@ def test_a_hub_s_card_of_weights_of_the_package(tmp_path: pathlib.Path) -> None:
     note = shipped.shipped("drawn").note
     card = model_card.text(model._replace(trained=dataclasses.replace(model.trained, note=note)))
     assert "\nlicense: apache-2.0\n" in card and f": {note}.\n" in card
-    assert "trained on lapa" not in card and "No results are recorded" in card
+    assert "trained on lapa" not in card and "No results" not in card
+    own = model_cards.read("drawn")
+    assert own.purpose in card and own.not_for in card and own.photographs in card
+    assert own.drawing in card and own.worst_group.sentence in card
+    titles = [scored.title for scored in own.scores]
+    assert f"| class | {' | '.join(titles)} |" in card
+    for name in ("hair", "mean"):
+        assert f"| {name} | {' | '.join(str(scored.f1[name]) for scored in own.scores)} |" in card
+    (index,) = yaml.safe_load(card.split("---\n")[1])["model-index"]
+    metrics = [one["metrics"][0] for one in index["results"]]
+    assert [metric["value"] for metric in metrics] == [0.9143, 0.9177, 0.7601]
+    assert [metric["name"].split(", ")[1] for metric in metrics] == ["test", "test", "validation"]
+    assert index["results"][2]["dataset"]["type"] == "celebamask_hq"
 
 
 def test_a_hub_s_card_of_a_run_made_of_a_file_does_not_say_where_it_lay(
