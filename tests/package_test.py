@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import types
+from fnmatch import fnmatch
 
 import pytest
 from setuptools import find_packages
@@ -37,6 +38,15 @@ def test_all_packages_are_installed_as_parts_of_one() -> None:
         expected += [f"fpliif_jax.{name}"]
         expected += [f"fpliif_jax.{name}.{part}" for part in find_packages(str(ROOT / name))]
     assert sorted(printed.split()) == sorted(expected)
+
+
+def test_all_files_of_the_weights_are_installed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["*"]
+    files = [path.name for path in (ROOT / "fpliif_jax" / "weights").iterdir() if path.is_file()]
+    assert "model_cards.json" in files
+    left = {name for name in files if not any(fnmatch(name, one) for one in [*patterns, "*.py"])}
+    assert left == set()
 
 
 def test_every_command_is_tried_where_the_wheel_is_installed() -> None:
