@@ -12,11 +12,11 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.plans import scales
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 
-LAPA = table_named("table1").variants[0]
+LAPA = plan_and_text("table1")[0].variants[0]
 IMAGES = 12  # of the test split; a multiple of 3
 # How far the scores of the other evaluations lie below that of the best checkpoint on the test split, in points, in
 # the order of results.json; and their images.

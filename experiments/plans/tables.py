@@ -18,15 +18,6 @@ def own_plans() -> tuple[Table, ...]:
     )
 
 
-def table_named(name: str) -> Table:
-    """The table of that name.
-
-    Raises:
-      UserError: there is none; the message lists them.
-    """
-    return plan_and_text(name)[0]
-
-
 def plan_and_text(name: str) -> tuple[Table, str | None]:
     """The plan of that name or in that file, and the text of its file; None of a table of a paper.
 

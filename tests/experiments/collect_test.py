@@ -12,7 +12,7 @@ from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.comparison.study import Study, as_json
 from fpliif_jax.experiments.plans import frozen_plan, plan_file, plan_version, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report import __main__ as report_command
 from fpliif_jax.experiments.report import write
 
@@ -21,7 +21,7 @@ from fpliif_jax.experiments.report import write
 def study(tmp_path: pathlib.Path) -> pathlib.Path:
     """A planned study of two variants and three seeds, with what is not to be copied."""
     folder = tmp_path / "study"
-    table = table_named("table5")
+    table = plan_and_text("table5")[0]
     variants = table.variants[-2:]
     runs = tuple(f"{variant.name}/seed{seed}" for seed in range(3) for variant in variants)
     configs = {variant.name: {"data.manual_dir": "/secret"} for variant in variants}
@@ -69,7 +69,7 @@ def _report(folder: pathlib.Path) -> str:
 
 def test_measurements_without_runs_are_copied(tmp_path: pathlib.Path) -> None:
     folder, output = tmp_path / "study", tmp_path / "results"
-    table = table_named("table6")
+    table = plan_and_text("table6")[0]
     study_file.write_study(folder, study_file.Study(str(folder), table, "paper", "typed", ()))
     for variant in table.variants:
         for _, name in variant.then:

@@ -17,7 +17,7 @@ from statsmodels.stats import multitest
 from fpliif_jax.experiments.comparison import published_rows
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans import study_file
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.experiments.report import write_report
 from fpliif_jax.experiments.runs import arrays
@@ -33,7 +33,7 @@ def _analysed(root: pathlib.Path, *external: pathlib.Path) -> dict[str, Any]:
 def _note(folder: pathlib.Path, table: str, scale: str, jobs: Sequence[str] = ()) -> None:
     command = f"python -m experiments.reproduce {table}"
     study_file.write_study(
-        folder, study_file.Study(str(folder), table_named(table), scale, command, tuple(jobs))
+        folder, study_file.Study(str(folder), plan_and_text(table)[0], scale, command, tuple(jobs))
     )
 
 
@@ -113,7 +113,7 @@ def test_two_runs_are_inconclusive_whatever_they_say(tmp_path: pathlib.Path, val
 
 def test_the_papers_number_of_runs_is_used(tmp_path: pathlib.Path) -> None:
     # STN-iCNN's README has 90.0 as the mean of ten runs, its notebook 90.01 as one run.
-    table = table_named("stn_table2")
+    table = plan_and_text("stn_table2")[0]
     official = next(variant for variant in table.variants if variant.name == "official")
     _note(tmp_path, "stn_table2", "paper")
     for seed, percent in enumerate([89.8, 90.0, 90.2, 90.4, 90.6]):
@@ -195,7 +195,7 @@ def test_validation_scores_are_not_the_papers(tmp_path: pathlib.Path) -> None:
 def test_lines_scored_on_other_images_are_not_compared(
     tmp_path: pathlib.Path, differs: str
 ) -> None:
-    variants = {variant.name: variant for variant in table_named("table5").variants}
+    variants = {variant.name: variant for variant in plan_and_text("table5")[0].variants}
     for name, percents in (("lambda=0", [91.6, 91.9, 91.5]), ("lambda=40", NEAR[:3])):
         maps = "b" if differs == "label maps" and name == "lambda=0" else "a"
         digests = dict.fromkeys(("train", "validation", "test", "all"), maps * 64)
@@ -210,7 +210,7 @@ def test_lines_scored_on_other_images_are_not_compared(
 
 
 def test_lines_of_a_table_are_compared_with_its_baseline(tmp_path: pathlib.Path) -> None:
-    table = table_named("table5")
+    table = plan_and_text("table5")[0]
     variants = {variant.name: variant for variant in table.variants}
     percents = {
         "lambda=0": [91.6, 91.9, 91.5, 91.7, 91.8],  # 0.7 ± 0.1581 below, seed by seed
@@ -277,7 +277,7 @@ def test_numbers_measured_elsewhere_are_tested_against_ours(tmp_path: pathlib.Pa
 def test_what_was_measured_elsewhere_finds_its_line_or_stands_alone(
     tmp_path: pathlib.Path, system: str, protocol: str, label: str | None
 ) -> None:
-    variants = {variant.name: variant for variant in table_named("table5").variants}
+    variants = {variant.name: variant for variant in plan_and_text("table5")[0].variants}
     for name in ("lambda=0", "lambda=40"):
         write_run(tmp_path / "t" / name / "seed0", config_of(variants[name]), {"256": 92.0})
     _note(tmp_path / "t", "table5", "paper")
@@ -388,7 +388,7 @@ def test_runs_of_different_images_have_no_image_interval(tmp_path: pathlib.Path)
 
 
 def test_an_unfinished_line_of_our_own_is_no_other_system(tmp_path: pathlib.Path) -> None:
-    variants = {variant.name: variant for variant in table_named("stn_table2").variants}
+    variants = {variant.name: variant for variant in plan_and_text("stn_table2")[0].variants}
     write_seeds(tmp_path / "icnn", config_of(variants["icnn"]), [86.0, 86.5])
     write_seeds(tmp_path / "stn_icnn_apart", config_of(variants["stn_icnn_apart"]), [89.0])
     (tmp_path / "stn_icnn_apart" / "seed0" / "results.json").unlink()
@@ -405,7 +405,7 @@ def test_an_unfinished_line_of_our_own_is_no_other_system(tmp_path: pathlib.Path
 
 
 def test_a_checkpoint_before_the_last_stage_is_not_the_papers(tmp_path: pathlib.Path) -> None:
-    variant = table_named("stn_table2").variants[2]
+    variant = plan_and_text("stn_table2")[0].variants[2]
     run = write_run(tmp_path / "seed0", config_of(variant), {"canvas": 91.0})
     results = json.loads((run / "results.json").read_text())
     results["evaluations"] = results["evaluations"][-1:]

@@ -13,7 +13,7 @@ from fpliif_jax import configs, systems
 from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.plans import scales
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.runs.run_data import ScoredSet
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -21,7 +21,7 @@ from fpliif_jax.systems import reading
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 
 DOCS = pathlib.Path(__file__).parents[3] / "docs"
-LAPA = table_named("table1").variants[0]
+LAPA = plan_and_text("table1")[0].variants[0]
 OFFICIAL = {"name": "lapa", "complete": True, "counts": {"train": 1, "validation": 1, "test": 1}}
 
 
@@ -127,8 +127,8 @@ def test_the_readings_are_the_rows_of_the_documentation() -> None:
 def _variant_on(system: str, dataset: str | None, field: str = "") -> Variant:
     if system == "fp_liif":
         name = {"helen": "table3", "celebamask_hq": "table2"}.get(dataset, "table1")
-        return table_named(name).variants[0]
-    table = table_named("stn_table3" if dataset == "celebamask_hq" else "stn_table2")
+        return plan_and_text(name)[0].variants[0]
+    table = plan_and_text("stn_table3" if dataset == "celebamask_hq" else "stn_table2")[0]
     # STN-iCNN* alone has the stage `fine`, and not the joint training.
     return table.variants[2 if field.startswith("train.end_to_end.") else 1]
 
@@ -212,25 +212,25 @@ def test_the_same_function_is_judged_alike(mode: str, temperature: float, kind: 
     ],
 )
 def test_another_spelling_is_no_deviation(changes: dict[str, Any]) -> None:
-    variant = table_named("stn_table2").variants[2]
+    variant = plan_and_text("stn_table2")[0].variants[2]
     assert deviations.deviations(_config(variant, **changes), variant) == []
 
 
 def test_a_warm_start_is_another_experiment_but_for_the_table_about_it() -> None:
-    variant = table_named("stn_table2").variants[2]
+    variant = plan_and_text("stn_table2")[0].variants[2]
     config = _config(variant, train__init_from="runs/other/seed0")
     (found,) = deviations.deviations(config, variant)
     assert (found.field, found.kind) == ("train.init_from", "scale")
     (reason,) = obstacles({**OFFICIAL, "name": "helen"}, [found], variant)
     assert "train.init_from is runs/other/seed0" in reason
-    tuned = next(v for v in table_named("stn_finetune").variants if v.name == "finetuned")
+    tuned = next(v for v in plan_and_text("stn_finetune")[0].variants if v.name == "finetuned")
     assert deviations.deviations(_config(tuned, train__init_from="x/helen/seed3"), tuned) == []
     (found,) = deviations.deviations(_config(tuned, train__init_from=""), tuned)
     assert (found.field, found.kind) == ("train.init_from", "scale")
 
 
 def test_the_authors_code_is_silent_about_rounding_alone() -> None:
-    official = next(v for v in table_named("stn_table2").variants if v.name == "official")
+    official = next(v for v in plan_and_text("stn_table2")[0].variants if v.name == "official")
     for changes, kind in (
         ({"matmul_precision": "high"}, "reading"),
         ({"model__pool_size": 2}, "scale"),
@@ -243,7 +243,7 @@ def test_the_authors_code_is_silent_about_rounding_alone() -> None:
 
 
 def test_a_run_from_before_a_field_is_held_against_the_paper_by_what_was_done_then() -> None:
-    joint = next(v for v in table_named("stn_table2").variants if v.name == "stn_icnn")
+    joint = next(v for v in plan_and_text("stn_table2")[0].variants if v.name == "stn_icnn")
     config = _config(joint)
     del config["train"]["end_to_end"]["labels_from"]
     assert deviations.deviations(config, joint) == []
@@ -262,8 +262,8 @@ def test_values_of_an_ablation_are_held_against_its_own_table() -> None:
 
 
 def test_the_batch_decides_unless_it_is_a_reading_of_its_data_set() -> None:
-    celeb = table_named("table2").variants[0]
-    helen = table_named("table3").variants[0]
+    celeb = plan_and_text("table2")[0].variants[0]
+    helen = plan_and_text("table3")[0].variants[0]
     for variant, batch, kind in (
         (LAPA, 32, "scale"),
         (LAPA, 33, "scale"),
@@ -272,7 +272,7 @@ def test_the_batch_decides_unless_it_is_a_reading_of_its_data_set() -> None:
         (celeb, 132, "reading"),
         (helen, 33, "reading"),
         (helen, 8, "scale"),
-        (table_named("stn_table2").variants[2], 64, "scale"),
+        (plan_and_text("stn_table2")[0].variants[2], 64, "scale"),
     ):
         found = deviations.deviations(_config(variant, train__batch_size=batch), variant)
         assert [one.kind for one in found if one.field == "train.batch_size"] == [kind]
@@ -282,7 +282,7 @@ def test_the_batch_decides_unless_it_is_a_reading_of_its_data_set() -> None:
     "name", ["table1", "table2", "table3", "table5", "ablations", "stn_table2", "stn_table3"]
 )
 def test_the_published_settings_deviate_in_nothing(name: str) -> None:
-    for variant in table_named(name).variants:
+    for variant in plan_and_text(name)[0].variants:
         config = _config(variant, seed=3, data__manual_dir="/x", train__microbatch=4)
         assert deviations.deviations(config, variant) == []
         dataset = {**OFFICIAL, "name": deviations.dataset_of(variant)}
@@ -305,7 +305,7 @@ def test_another_experiment_is_an_obstacle() -> None:
 
 
 def test_lambda_is_open_on_helen_alone() -> None:
-    helen = table_named("table3").variants[0]
+    helen = plan_and_text("table3")[0].variants[0]
     (found,) = deviations.deviations(_config(helen, loss__edge_weight=10.0), helen)
     assert found.kind == "reading"
 
@@ -332,7 +332,7 @@ def test_other_data_are_an_obstacle() -> None:
     ],
 )
 def test_runs_by_themselves_find_their_experiment(table: str, name: str) -> None:
-    variant = next(v for v in table_named(table).variants if v.name == name)
+    variant = next(v for v in plan_and_text(table)[0].variants if v.name == name)
     assert deviations.variant_of(_config(variant, seed=4)) == variant
 
 

@@ -12,10 +12,10 @@ from report_study import as_written
 
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans import study_file
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report import write_report
 
-TABLE = table_named("stn_efficiency")
+TABLE = plan_and_text("stn_efficiency")[0]
 VARIANTS = {variant.name: variant for variant in TABLE.variants}
 GTX = "NVIDIA GeForce GTX 1080 Ti"
 

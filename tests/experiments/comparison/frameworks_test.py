@@ -12,7 +12,7 @@ from report_study import as_written
 from fpliif_jax.experiments.comparison import measured
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans import study_file
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report import write_report
 
 JAX = [92.4, 92.5, 92.3]
@@ -165,7 +165,7 @@ def test_pytorch_alone_is_named_and_jax_alone_is_not(tmp_path: pathlib.Path) -> 
 
 
 def test_lines_of_a_table_are_compared_within_their_framework(tmp_path: pathlib.Path) -> None:
-    table = table_named("table5")
+    table = plan_and_text("table5")[0]
     for variant in table.variants:
         if variant.name not in ("lambda=0", "lambda=40"):
             continue

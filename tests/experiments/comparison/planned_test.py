@@ -20,7 +20,7 @@ from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.plans import plan_file, plan_version, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.plan_version import Version
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report.plan_view import plan_view
 from fpliif_jax.experiments.report.write import write_report
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
@@ -302,7 +302,7 @@ def test_a_plan_is_compared_with_when_its_runs_began(
 
 
 def test_a_study_without_a_plan_says_so(tmp_path: pathlib.Path) -> None:
-    table = table_named("table5")
+    table = plan_and_text("table5")[0]
     study_file.write_study(tmp_path, study_file.Study(str(tmp_path), table, "paper", "typed", ()))
     _write_run(tmp_path, "base", 0, 80.0)
     study, _ = analyse(tmp_path)
@@ -311,7 +311,7 @@ def test_a_study_without_a_plan_says_so(tmp_path: pathlib.Path) -> None:
 
 
 def test_verdicts_on_published_numbers_rest_on_the_planned_seeds(tmp_path: pathlib.Path) -> None:
-    table = table_named("table5")
+    table = plan_and_text("table5")[0]
     variant = table.variants[-1]
 
     def version(seeds: int) -> Version:
@@ -441,7 +441,7 @@ def test_power_of_several_studies_has_a_table_for_each_plan(
         for seed, score in enumerate(_SCORES[name][:2]):
             config = config_of(seed=seed, loss__edge_weight=_WEIGHTS[name], train__epochs=7)
             write_run(tmp_path / "second" / name / f"seed{seed}", config, {"256": score})
-    table = table_named("table5")
+    table = plan_and_text("table5")[0]
     study = study_file.Study("", table, "paper", "typed", ())
     for name in ("third", "fourth"):
         study_file.write_study(tmp_path / name, study)
@@ -650,7 +650,7 @@ def test_a_study_with_runs_of_a_fixed_seed_is_not_the_planned_one(tmp_path: path
 def test_verdicts_on_published_numbers_wait_for_all_planned_runs(
     tmp_path: pathlib.Path, change: str
 ) -> None:
-    table = table_named("table5")
+    table = plan_and_text("table5")[0]
     variant = table.variants[-1]
     names = [f"{variant.name}/seed{seed}" for seed in range(4)]
     configs = {variant.name: {"train.epochs": config_of(variant)["train"]["epochs"]}}
@@ -680,8 +680,8 @@ def test_verdicts_on_published_numbers_wait_for_all_planned_runs(
 
 @pytest.mark.parametrize("table", ["table5", "edges"])
 def test_a_plan_that_cannot_be_read_gives_no_verdicts(tmp_path: pathlib.Path, table: str) -> None:
-    variant = table_named("table5").variants[-1]
-    study = study_file.Study(str(tmp_path), table_named("table5"), "paper", "typed", ())
+    variant = plan_and_text("table5")[0].variants[-1]
+    study = study_file.Study(str(tmp_path), plan_and_text("table5")[0], "paper", "typed", ())
     study_file.write_study(tmp_path, study)
     path = tmp_path / "study.json"
     path.write_text(path.read_text("utf-8").replace("table5", table), "utf-8")
@@ -770,7 +770,7 @@ def test_a_plan_that_cannot_be_read_counts_without_its_study_file(
     (tmp_path / "plan.json").write_text("{", "utf-8")
     if content is not None:
         (tmp_path / "study.json").write_text(content, "utf-8")
-    variant = table_named("table5").variants[-1]
+    variant = plan_and_text("table5")[0].variants[-1]
     for seed, score in enumerate((92.3, 92.4, 92.5)):
         folder = tmp_path / variant.name / f"seed{seed}"
         write_run(folder, config_of(variant, seed=seed), {"256": score})

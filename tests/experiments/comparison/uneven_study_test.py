@@ -17,7 +17,7 @@ from report_study import as_written
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.experiments.comparison import measured
 from fpliif_jax.experiments.comparison.analysis import analyse
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 
 RESAMPLES = 300
 FOLDERS = {"seed2": 2, "seed10": 10, "seed1": 1, "seed1-again": 1}
@@ -300,7 +300,7 @@ def test_the_doubled_seed_is_told(made: tuple) -> None:
 
 
 def test_stn_icnn_is_judged_by_its_overall_f1_on_the_canvas(tmp_path: pathlib.Path) -> None:
-    variant = table_named("stn_table2").variants[2]
+    variant = plan_and_text("stn_table2")[0].variants[2]
     for seed in range(3):
         folder = write_run(tmp_path / f"seed{seed}", config_of(variant, seed), {"image": 50.0})
         matrices = {

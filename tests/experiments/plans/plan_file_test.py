@@ -105,11 +105,11 @@ def test_the_content_of_a_plan_is_the_plan(tmp_path: pathlib.Path) -> None:
 
 
 def test_without_questions_each_variant_is_compared_with_the_baseline() -> None:
-    asked = tables.table_named("table5").asked
+    asked = tables.plan_and_text("table5")[0].asked
     assert [(one.variant, one.against, one.expects) for one in asked] == [
         (f"lambda={weight}", "lambda=40", Expectation.DIFFERENT) for weight in (0, 10, 20, 30)
     ]
-    assert tables.table_named("table1").asked == ()
+    assert tables.plan_and_text("table1")[0].asked == ()
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_packages_own_plans_state_what_they_expect() -> None:
         "rounding",
     }
     for plan in plans.values():
-        assert tables.table_named(plan.name) == plan
+        assert tables.plan_and_text(plan.name)[0] == plan
         asked_about = {name for one in plan.questions for name in (one.variant, one.against)}
         if plan.name != "rounding":  # which measures, and asks nothing
             assert asked_about == {variant.name for variant in plan.variants}
@@ -180,7 +180,7 @@ def test_the_packages_own_plans_state_what_they_expect() -> None:
 
 
 def test_variants_of_the_plan_rounding_differ_in_the_order_of_sums_alone() -> None:
-    plan = tables.table_named("rounding")
+    plan = tables.plan_and_text("rounding")[0]
     orders, others = [], []
     for variant in plan.variants:
         fields = dict(variant.overrides)
@@ -193,7 +193,7 @@ def test_variants_of_the_plan_rounding_differ_in_the_order_of_sums_alone() -> No
 
 
 def test_a_few_steps_of_a_plan_are_those_of_its_own_experiments() -> None:
-    plan = tables.table_named("photographs_stn_icnn")
+    plan = tables.plan_and_text("photographs_stn_icnn")[0]
     file, fields = scales.scaled(plan.variants[0], "smoke", plan.is_published)
     assert file == "configs/drawn_faces_stn_icnn.py"
     assert fields["train.stages"] == ("coarse", "localisation", "fine")

@@ -36,7 +36,7 @@ def test_every_claim_has_published_numbers(table: Table) -> None:
 
 @pytest.mark.parametrize("name", ["table1", "table2"])
 def test_rows_of_output_sizes_are_called_by_their_titles(name: str) -> None:
-    (variant,) = tables.table_named(name).variants
+    (variant,) = tables.plan_and_text(name)[0].variants
     titles = [f"FP-LIIF, {Protocol.of_key(claim.row).title}" for claim in variant.claims]
     assert [claim.label for claim in variant.claims] == titles
 
@@ -67,7 +67,7 @@ def test_what_the_command_line_says_is_what_the_variant_means(table: Table, scal
     ["table1", "table5", "ablations", "stn_table2", "stn_fig6", "stn_finetune", "stn_efficiency"],
 )
 def test_the_smallest_scale_has_possible_settings(name: str) -> None:
-    table = tables.table_named(name)
+    table = tables.plan_and_text(name)[0]
     for variant in table.variants:
         config = command_line.config_of(scales.as_arguments(*scales.scaled(variant, "smoke")))
         preflight.check_settings(config)
@@ -95,7 +95,7 @@ def _smoke_jobs(table: Table, seeds: list[int]) -> list[Job]:
 
 
 def test_table_5_is_five_weights_seed_by_seed() -> None:
-    table = tables.table_named("table5")
+    table = tables.plan_and_text("table5")[0]
     jobs = _smoke_jobs(table, [0, 3])
     weights = [0, 10, 20, 30, 40]
     assert [job.name for job in jobs] == [
@@ -113,7 +113,7 @@ def test_table_5_is_five_weights_seed_by_seed() -> None:
 def test_variants_that_are_the_same_at_a_scale_are_made_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    table = tables.table_named("open_questions")
+    table = tables.plan_and_text("open_questions")[0]
     variants = {v.name: v for v in table.variants}
     few = Table("few", "", (variants["default"], variants["cosine"], variants["area"]))
     jobs = _smoke_jobs(few, [0])
@@ -123,7 +123,7 @@ def test_variants_that_are_the_same_at_a_scale_are_made_once(
 
 @pytest.mark.slow
 def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
-    table = tables.table_named("stn_finetune")
+    table = tables.plan_and_text("stn_finetune")[0]
     jobs = {job.name: job for job in _smoke_jobs(table, [0, 1])}
     job = jobs["finetuned/seed1"]
     assert job.needs == "helen/seed1"
@@ -132,7 +132,7 @@ def test_fine_tuning_starts_from_the_run_of_its_own_seed() -> None:
 
 def test_a_setting_of_the_command_is_that_of_all_runs_whatever_is_planned() -> None:
     """Rows are a tuple, whose flag collects: the plan's own would stay beside those that were asked for."""
-    table = tables.table_named("table1")
+    table = tables.plan_and_text("table1")[0]
     passed_on = ["--config.eval.rows=('32',)", "--config.train.epochs=3"]
     configs = plan_jobs.configs_of(table, "smoke", passed_on)
     (config,) = configs.values()
@@ -145,7 +145,7 @@ def test_a_setting_of_the_command_is_that_of_all_runs_whatever_is_planned() -> N
 
 def test_the_run_of_the_plan_is_what_a_variant_starts_from_whatever_the_command_says() -> None:
     """Its own start replaces the command's: given twice, it would be refused as a mistake of the person."""
-    table = tables.table_named("stn_finetune")
+    table = tables.plan_and_text("stn_finetune")[0]
     passed_on = ["--config.train.init_from=elsewhere"]
     configs = plan_jobs.configs_of(table, "smoke", passed_on)
     jobs = plan_jobs.jobs_of(table, configs, "smoke", [1], pathlib.Path("D"), passed_on)
@@ -154,7 +154,7 @@ def test_the_run_of_the_plan_is_what_a_variant_starts_from_whatever_the_command_
 
 
 def test_one_face_is_measured_without_sizes() -> None:
-    table = tables.table_named("stn_efficiency")
+    table = tables.plan_and_text("stn_efficiency")[0]
     jobs = {job.name: job for job in _smoke_jobs(table, [0])}
     (step,) = jobs["one_face"].steps
     assert step.module == "fpliif_jax.experiments.benchmark"
@@ -164,7 +164,7 @@ def test_one_face_is_measured_without_sizes() -> None:
 
 
 def test_the_hidden_parts_are_measured_on_the_finished_run() -> None:
-    table = tables.table_named("stn_fig5")
+    table = tables.plan_and_text("stn_fig5")[0]
     job = _smoke_jobs(table, [0])[0]
     train, robustness = job.steps
     assert train.output == "results.json"
@@ -173,7 +173,7 @@ def test_the_hidden_parts_are_measured_on_the_finished_run() -> None:
 
 
 def test_cost_is_counted_once_whatever_the_seeds() -> None:
-    jobs = _smoke_jobs(tables.table_named("table6"), [0, 1])
+    jobs = _smoke_jobs(tables.plan_and_text("table6")[0], [0, 1])
     assert [step.module for job in jobs for step in job.steps] == [
         "fpliif_jax.experiments.cost",
         "fpliif_jax.experiments.benchmark",

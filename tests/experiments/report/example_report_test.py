@@ -31,7 +31,7 @@ def test_the_commands_of_the_example_make_its_runs_today() -> None:
     assert passed_on == []
     planned = {
         f"{flags.workdir}/{variant.name}": scales.as_arguments(*scales.scaled(variant, flags.scale))
-        for variant in tables.table_named(flags.table).variants
+        for variant in tables.plan_and_text(flags.table)[0].variants
     }
     assert len(runs) == 17
     for *command, workdir, experiment, setting, seed in runs:

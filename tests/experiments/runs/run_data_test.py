@@ -14,7 +14,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.synthetic_faces.__main__ import main as draw
 from fpliif_jax.experiments.comparison.analysis import analyse
-from fpliif_jax.experiments.plans.tables import table_named
+from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report import write_report
 from fpliif_jax.experiments.runs import runs
 from fpliif_jax.experiments.runs.groups import group_runs
@@ -59,7 +59,7 @@ def test_a_drawn_set_with_official_counts_gets_no_verdict(
     monkeypatch.setattr(data_builders.BUILDERS["helen"], "OFFICIAL_COUNTS", counts)
     arguments = ["--layout=helen", "--num_train=3", "--num_val=2", "--num_test=1"]
     assert draw([*arguments, "--image_size=32", f"--output_dir={tmp_path / 'raw'}"]) == 0
-    variant = table_named("table3").variants[0]
+    variant = plan_and_text("table3")[0].variants[0]
     config = config_of(variant)
     assert config["data"]["name"] == "helen" and not config["data"]["synthetic"]["num_train"]
     settled = command_line.config_of(
