@@ -16,6 +16,7 @@ from fpliif_jax.systems.protocol import Protocol
 _ROOT = pathlib.Path(__file__).parents[1]
 _RESULTS = _ROOT / "experiments" / "results"
 _PAGE = (_ROOT / "docs" / "photographs.md").read_text("utf-8")
+_AHEAD = "; ahead by three other scores, below"
 _MARGIN = 0.5
 _RARE = {"eye_g", "hat", "ear_r", "neck_l"}
 
@@ -108,7 +109,7 @@ def test_undecided_names_the_runs_that_would_find_half_a_point() -> None:
             )
 
         runs = next(runs for runs in range(3, 10_000) if power(runs) >= 0.8)
-        assert verdict.split("; ")[:2] == ["undecided", f"{runs} runs"], question["text"]
+        assert verdict.removesuffix(_AHEAD) == f"undecided; {runs} runs", question["text"]
         asked += 1
     assert asked == 9
 
@@ -131,7 +132,7 @@ def test_other_scores_are_those_of_the_runs() -> None:
 
 
 def test_a_question_that_is_said_to_be_ahead_by_other_scores_is() -> None:
-    (row,) = (line for line in _PAGE.splitlines() if "ahead by three other scores" in line)
+    (row,) = (line for line in _PAGE.splitlines() if _AHEAD in line)
     assert "Conv U-Net decoder" in row
     for kind in ("common", "miou", "per_image_mean_f1"):
         own, other = (_scores("photographs", name, "64", kind) for name in ("unet", "fp_liif"))

@@ -157,6 +157,7 @@ def _records(workdir: pathlib.Path) -> list[dict]:
     ("one", "two"),
     [
         ("alone", "by_two"),
+        pytest.param("alone", "by_mpirun", marks=_HAS_MPIRUN),
         ("alone_on_four", "by_two"),
         pytest.param("alone_on_four", "by_mpirun", marks=_HAS_MPIRUN),
     ],
