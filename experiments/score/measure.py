@@ -19,7 +19,13 @@ from fpliif_jax.data_builders.raw import drawn
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.experiments.runs.arrays import MATRICES_LIMIT
 from fpliif_jax.experiments.runs.run import printable
-from fpliif_jax.experiments.score import class_tables, image_by_image, run_folder, table
+from fpliif_jax.experiments.score import (
+    class_tables,
+    exchanged,
+    image_by_image,
+    run_folder,
+    table,
+)
 from fpliif_jax.experiments.score.class_tables import IdTable
 from fpliif_jax.experiments.score.counting import CANVAS, NATIVE, SIDES, Counter, canvas_of
 from fpliif_jax.experiments.score.pairing import Pair, Pairing, pair_folders
@@ -44,12 +50,14 @@ class CountedImage:
       digest: of the true label map.
       sizes: height and width of truth and prediction.
       maps: both, uint8, at the size of the truth; of few images, to look for mistakes.
+      small: both, uint8 [P], as `exchanged.small` makes them.
     """
 
     matrices: dict[str, np.ndarray]
     digest: str
     sizes: tuple[Size, Size]
     maps: tuple[np.ndarray, np.ndarray] | None
+    small: tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,12 +97,14 @@ def count_pairs(
     classes = {name: len(counter.class_names(name)) for name in counter.protocols}
     matrices = {name: np.zeros((len(pairs), n, n), np.int32) for name, n in classes.items()}
     digests, maps, sizes = {}, [], Tally()
+    small = np.zeros((2, len(pairs), exchanged.SIDE**2), np.uint8)
     bar = tqdm(ordered_map(one, numbered), "scoring", len(pairs), leave=False, unit="image")
     for index, (pair, image) in enumerate(zip(pairs, bar, strict=True)):
         for name, matrix in image.matrices.items():
             matrices[name][index] = matrix
         digests[pair.id] = image.digest
         sizes[image.sizes] += 1
+        small[:, index] = image.small
         if image.maps is not None:
             maps.append(image.maps)
     return Counted(
@@ -108,7 +118,7 @@ def count_pairs(
                 counter.names,
             ),
         ],
-        suspicions(maps, counter.names),
+        suspicions(maps, counter.names) or _exchanged(pairs, *small),
         max(max(truth) for truth, _ in sizes),
     )
 
@@ -124,10 +134,19 @@ def _count_pair(
     if is_looked_at:
         resized = resize_label_map(prediction, truth.shape, len(names), "nearest")
         maps = (truth, resized)
-    digest = label_map_digest(pair.id, truth)
     return CountedImage(
-        counter.count(truth, prediction), digest, (truth.shape, prediction.shape), maps
+        matrices=counter.count(truth, prediction),
+        digest=label_map_digest(pair.id, truth),
+        sizes=(truth.shape, prediction.shape),
+        maps=maps,
+        small=(exchanged.small(truth), exchanged.small(prediction)),
     )
+
+
+def _exchanged(pairs: Sequence[Pair], truths: np.ndarray, predictions: np.ndarray) -> list[str]:
+    """A warning of predictions under wrong names, if there are any: mirrored ones fit others, too, so it comes last."""
+    names = [(pair.truth.name, pair.prediction.name) for pair in pairs]
+    return exchanged.warnings(exchanged.find_exchanged(truths, predictions), names)
 
 
 def _size_notes(sizes: "Tally[tuple[Size, Size]]") -> list[str]:

@@ -474,6 +474,42 @@ def test_the_truth_itself_is_recognised(
     assert "are the true label maps themselves" in capsys.readouterr().out
 
 
+def scattered(count: int) -> dict[str, np.ndarray]:
+    """Faces elsewhere in every image, on 48 by 40 pixels."""
+    draws = np.random.default_rng(3)
+    maps = {}
+    for index in range(count):
+        row, column = draws.integers(0, (24, 20))
+        maps[f"face_{index}"] = np.pad(made_map(index), ((row, 24 - row), (column, 20 - column)))
+    return maps
+
+
+@pytest.mark.parametrize("count", [4, 90])  # fewer and more than are taken for a sample
+def test_predictions_under_the_names_of_others_are_named(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], count: int
+) -> None:
+    maps = scattered(count)
+    theirs = {name: worse(labels) for name, labels in maps.items()}
+    a, b, c = "face_0", "face_2", "face_3"
+    theirs |= {a: theirs[b], b: theirs[c], c: theirs[a]}
+    score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
+    (text,) = (line for line in capsys.readouterr().out.splitlines() if "WARNING: " in line)
+    pairs = ((a, b), (b, c), (c, a))
+    assert ", ".join(f"{one}.png fits {other}.png" for one, other in pairs) + "," in text
+
+
+def test_bad_predictions_are_not_taken_for_those_of_other_images(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maps = scattered(30)
+    theirs = {name: worse(labels) for name, labels in maps.items()}
+    theirs["face_4"] = np.zeros_like(theirs["face_4"])  # fits best where most is background
+    theirs["face_7"] = np.where(theirs["face_7"] > 0, 1, 0).astype(np.uint8)
+    theirs["face_9"] = np.roll(theirs["face_9"], 12, 1)  # another's place, and nobody's
+    score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
+    assert "WARNING" not in capsys.readouterr().out
+
+
 # ------------------------------------------------------------------------------- beside runs
 
 
