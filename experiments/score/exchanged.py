@@ -36,7 +36,7 @@ def small(labels: np.ndarray) -> np.ndarray:
 
 
 def find_exchanged(truths: np.ndarray, predictions: np.ndarray) -> list[Exchanged]:
-    """Predictions that another label map fits better by far, and that fit it better than its own prediction does.
+    """Predictions that another label map fits better by far, and that fit it no worse than its own prediction does.
 
     Faces in the middle fit one another, and an empty prediction fits whatever has much background. So what counts
     is how much better a pair fits than its prediction fits anything, and than anything fits its label map.
@@ -58,7 +58,7 @@ def find_exchanged(truths: np.ndarray, predictions: np.ndarray) -> list[Exchange
         agreement = _agreement(truths, predictions[one])
         best = int(np.argmax(agreement - by_truth))
         gain = agreement[best] - by_prediction[one] - by_truth[best] - fits[one]
-        if gain > _GAIN and agreement[best] > max(own[best], _FITS):
+        if gain > _GAIN and agreement[best] >= max(own[best], _FITS):
             exchanged.append(Exchanged(int(one), best))
     return exchanged
 

@@ -506,6 +506,7 @@ def test_bad_predictions_are_not_taken_for_those_of_other_images(
     theirs["face_4"] = np.zeros_like(theirs["face_4"])  # fits best where most is background
     theirs["face_7"] = np.where(theirs["face_7"] > 0, 1, 0).astype(np.uint8)
     theirs["face_9"] = np.roll(theirs["face_9"], 12, 1)  # another's place, and nobody's
+    theirs["face_12"] = worse(theirs["face_13"])  # nearest to a face that has a better one
     score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
     assert "WARNING" not in capsys.readouterr().out
 
