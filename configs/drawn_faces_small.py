@@ -1,6 +1,6 @@
 """A smaller FP-LIIF for photographs, trained on photographic drawn faces alone by two CPU cores in one sitting.
 
-Expected: mean F1 about 87 on its 200 drawn test faces, 11 classes, LaPa's; docs/model_card.md has photographs.
+Expected: mean F1 about 87 on its 200 drawn test faces, 11 classes, LaPa's; docs/model_card_small.md has photographs.
 Run:      python -m fpliif_jax.main --config=configs/drawn_faces_small.py
 Time:     105 minutes on two CPU cores beside other work, drawing and scores included.
 """

@@ -36,6 +36,12 @@ SHIPPED = {
         "drawn_faces",
         "weights 'drawn' of fpliif_jax, trained on 8,000 drawn faces and no photograph (docs/model_card.md)",
     ),
+    "drawn_small": Shipped(
+        "b9549436637a305b671bc2073b6f5b76338970846ea07fca9890f98d2cc55a23",
+        "drawn_faces_small",
+        "weights 'drawn_small' of fpliif_jax, trained on 4,000 drawn faces and no photograph "
+        "(docs/model_card_small.md)",
+    ),
     "drawn_stn_icnn": Shipped(
         "6b59322aae46b8b19a450f66c675ededa4316cfb68294afdf288ebc35a884fdd",
         "drawn_faces_stn_icnn",

@@ -105,7 +105,7 @@ def test_a_start_from_other_classes_of_the_same_number_is_told_in_one_line(
         ("weights:drawn", "^weights:drawn does not fit the config: params/decoder/"),
         (
             "weights:other",
-            "^there are no weights 'other' in this package; it has drawn, drawn_stn_icnn$",
+            "^there are no weights 'other' in this package; it has drawn, drawn_small, drawn_stn_icnn$",
         ),
     ],
 )

@@ -15,7 +15,7 @@ from PIL import Image
 from tiny_run import tiny_config
 
 from fpliif_jax import systems, train_and_evaluate, weights
-from fpliif_jax.configs import drawn_faces, drawn_faces_stn_icnn
+from fpliif_jax.configs import drawn_faces, drawn_faces_small, drawn_faces_stn_icnn
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.data_builders.synthetic_faces import draw_face
@@ -104,6 +104,7 @@ def test_a_wrong_name_lists_the_names(name: str) -> None:
     "name, config, names, sides_are_swapped, parameters",
     [
         ("drawn", drawn_faces, LAPA_AND_HELEN, False, 371_723),
+        ("drawn_small", drawn_faces_small, LAPA_AND_HELEN, False, 202_283),
         ("drawn_stn_icnn", drawn_faces_stn_icnn, FACIAL_PARTS, False, 554_581),
     ],
 )
@@ -131,9 +132,11 @@ def test_the_model_is_that_of_its_config(
         trained.config.model.depth = 3  # locked, as that of a run
 
 
-# The 200 test faces had a mean F1 of 91.4 and 88.5, most single faces from 81 to 96: six of them are within seven
+# The 200 test faces had a mean F1 of 91.4, 87.6 and 88.5, most single faces from 81 to 96: six of them are within seven
 # points of that unless the weights, the classes, the sides or the input are wrong.
-@pytest.mark.parametrize("name, least", [("drawn", 0.84), ("drawn_stn_icnn", 0.81)])
+@pytest.mark.parametrize(
+    "name, least", [("drawn", 0.84), ("drawn_small", 0.8), ("drawn_stn_icnn", 0.81)]
+)
 def test_a_drawn_face_is_labelled_well(name: str, least: float) -> None:
     trained = weights.load(name)
     labeller = systems.of(trained.config).make_labeller(trained)
