@@ -1,196 +1,28 @@
-"""Reads, counts and scores two folders of label maps: what `python -m experiments.score` does."""
+"""Scores two folders of label maps, prints and writes: what `python -m experiments.score` does."""
 
 import argparse
 import dataclasses
-import functools
 import pathlib
-from collections import Counter as Tally
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from fpliif_jax.data.resize import resize_label_map
 from fpliif_jax.data_builders.errors import DataError, UserError, counted
-from fpliif_jax.data_builders.host.ordered_map import ordered_map
-from fpliif_jax.data_builders.prepared.label_digests import label_map_digest
 from fpliif_jax.data_builders.raw import drawn
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.experiments.runs.arrays import MATRICES_LIMIT
 from fpliif_jax.experiments.runs.run import printable
-from fpliif_jax.experiments.score import (
-    class_tables,
-    exchanged,
-    image_by_image,
-    run_folder,
-    table,
-)
-from fpliif_jax.experiments.score.class_tables import IdTable
-from fpliif_jax.experiments.score.counting import CANVAS, NATIVE, SIDES, Counter, canvas_of
+from fpliif_jax.experiments.score import class_tables, image_by_image, run_folder, table
+from fpliif_jax.experiments.score.counted_pairs import count_pairs
+from fpliif_jax.experiments.score.counting import CANVAS, SIDES, Counter, canvas_of
 from fpliif_jax.experiments.score.pairing import Pair, Pairing, pair_folders
-from fpliif_jax.experiments.score.reading import read_label_map
-from fpliif_jax.experiments.score.suspicions import MOST_IMAGES, suspicions
 from fpliif_jax.files import atomic_file
 from fpliif_jax.run_folder.run_record import check_workdir, write_json
-
-Size = tuple[int, int]
 
 
 class ScoreError(UserError):
     """The label maps cannot be scored; the message says why and what to do."""
-
-
-@dataclasses.dataclass(frozen=True)
-class CountedImage:
-    """What one pair of label maps gave.
-
-    Attributes:
-      matrices: int32 [C, C] by protocol.
-      digest: of the true label map.
-      sizes: height and width of truth and prediction.
-      maps: both, uint8, at the size of the truth; of few images, to look for mistakes.
-      small: both, uint8 [P], as `exchanged.small` makes them.
-    """
-
-    matrices: dict[str, np.ndarray]
-    digest: str
-    sizes: tuple[Size, Size]
-    maps: tuple[np.ndarray, np.ndarray] | None
-    small: tuple[np.ndarray, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class Counted:
-    """What all pairs gave.
-
-    Attributes:
-      matrices: int32 [N, C, C] by protocol, in the order of the pairs.
-      digests: of true label maps by id, in the same order.
-      notes: on their sizes, and on what the true ones leave out.
-      warnings: what looks like a mistake.
-      largest_side: of the true label maps, in pixels.
-    """
-
-    matrices: dict[str, np.ndarray]
-    digests: dict[str, str]
-    notes: list[str]
-    warnings: list[str]
-    largest_side: int
-
-
-def count_pairs(
-    pairs: Sequence[Pair], counter: Counter, truth_ids: IdTable, prediction_ids: IdTable
-) -> Counted:
-    """Reads and counts all pairs on all cores, under a bar.
-
-    Raises:
-      DataError: names the first file that cannot be used.
-    """
-    looked_at = set(
-        np.linspace(0, len(pairs) - 1, min(MOST_IMAGES, len(pairs)), dtype=int).tolist()
-    )
-    one = functools.partial(
-        _count_pair, counter=counter, truth_ids=truth_ids, prediction_ids=prediction_ids
-    )
-    numbered = ((pair, index in looked_at) for index, pair in enumerate(pairs))
-    classes = {name: len(counter.class_names(name)) for name in counter.protocols}
-    matrices = {name: np.zeros((len(pairs), n, n), np.int32) for name, n in classes.items()}
-    digests, maps, sizes = {}, [], Tally()
-    small = np.zeros((2, len(pairs), exchanged.SIDE**2), np.uint8)
-    bar = tqdm(ordered_map(one, numbered), "scoring", len(pairs), leave=False, unit="image")
-    for index, (pair, image) in enumerate(zip(pairs, bar, strict=True)):
-        for name, matrix in image.matrices.items():
-            matrices[name][index] = matrix
-        digests[pair.id] = image.digest
-        sizes[image.sizes] += 1
-        small[:, index] = image.small
-        if image.maps is not None:
-            maps.append(image.maps)
-    return Counted(
-        matrices,
-        digests,
-        [
-            *_size_notes(sizes),
-            *_content_notes(
-                matrices[NATIVE].sum(axis=0, dtype=np.int64),
-                sum(height * width * count for ((height, width), _), count in sizes.items()),
-                counter.names,
-            ),
-        ],
-        suspicions(maps, counter.names) or _exchanged(pairs, *small),
-        max(max(truth) for truth, _ in sizes),
-    )
-
-
-def _count_pair(
-    numbered: tuple[Pair, bool], counter: Counter, truth_ids: IdTable, prediction_ids: IdTable
-) -> CountedImage:
-    pair, is_looked_at = numbered
-    names = counter.names
-    truth = read_label_map(pair.truth, truth_ids, names, "--truth_classes")
-    prediction = read_label_map(pair.prediction, prediction_ids, names, "--prediction_classes")
-    maps = None
-    if is_looked_at:
-        resized = resize_label_map(prediction, truth.shape, len(names), "nearest")
-        maps = (truth, resized)
-    return CountedImage(
-        matrices=counter.count(truth, prediction),
-        digest=label_map_digest(pair.id, truth),
-        sizes=(truth.shape, prediction.shape),
-        maps=maps,
-        small=(exchanged.small(truth), exchanged.small(prediction)),
-    )
-
-
-def _exchanged(pairs: Sequence[Pair], truths: np.ndarray, predictions: np.ndarray) -> list[str]:
-    """A warning of predictions under wrong names, if there are any: mirrored ones fit others, too, so it comes last."""
-    names = [(pair.truth.name, pair.prediction.name) for pair in pairs]
-    return exchanged.warnings(exchanged.find_exchanged(truths, predictions), names)
-
-
-def _size_notes(sizes: "Tally[tuple[Size, Size]]") -> list[str]:
-    """Predictions of another size than their truth, and those of another shape."""
-    other = {pair: count for pair, count in sizes.items() if pair[0] != pair[1]}
-    if not other:
-        return []
-    ((height, width), (own_height, own_width)), _ = max(other.items(), key=lambda item: item[1])
-    total = sum(other.values())
-    text = (
-        f"{total:,} of {sum(sizes.values()):,} predictions have another size than their label map "
-        f"(most: {own_width} x {own_height} for {width} x {height}); they are brought to the size that is scored by "
-        "nearest neighbour"
-    )
-    # Half a pixel is what rounding does to a size that was scaled.
-    squeezed = sum(
-        count
-        for ((h, w), (own_h, own_w)), count in other.items()
-        if min(abs(own_h - h * own_w / w), abs(own_w - w * own_h / h)) > 0.5
-    )
-    if squeezed:
-        text += f"; {squeezed:,} have another shape, too, and are taken for squeezed, not cropped"
-    return [text]
-
-
-def _content_notes(total: np.ndarray, pixels: int, names: tuple[str, ...]) -> list[str]:
-    """Pixels that do not count, and classes without a pixel in any true label map.
-
-    Args:
-      total: int64 [C, C], of all images at their own size.
-      pixels: of all true label maps.
-      names: C classes.
-    """
-    notes = []
-    left_out = pixels - int(total.sum())
-    if left_out:
-        share = 100 * left_out / pixels
-        notes.append(
-            f"{left_out:,} pixels of the label maps, {share:.2f} %, do not count: 255, or what --truth_classes ignores"
-        )
-    absent = [name for name, count in zip(names, total.sum(axis=1), strict=True) if not count]
-    if absent:
-        notes.append(f"no label map has a pixel of {', '.join(absent)}")
-    return notes
 
 
 def is_drawn(folder: pathlib.Path, pairs: Sequence[Pair]) -> bool | None:
@@ -254,23 +86,23 @@ def run(flags: argparse.Namespace) -> None:
             f"{len(pairing.pairs):,} images of {len(names)} classes are more than a run may have; "
             "score them in parts"
         )
-    found = count_pairs(pairing.pairs, counter, truth_ids, prediction_ids)
-    notes += found.notes
+    scored = count_pairs(pairing.pairs, counter, truth_ids, prediction_ids)
+    notes += scored.notes
     subject = run_folder.Subject(
         system=system,
         seed=flags.seed,
         dataset=dataset,
         split=flags.split,
         names=names,
-        digests=found.digests,
+        digests=scored.digests,
         drawn=is_drawn(flags.truth, pairing.pairs),
-        largest_side=found.largest_side,
-        notes=[*notes, *(f"suspicious: {warning}" for warning in found.warnings)],
+        largest_side=scored.largest_side,
+        notes=[*notes, *(f"suspicious: {warning}" for warning in scored.warnings)],
     )
     sides = {str(side): side for side in SIDES}
     if counter.canvas is not None:
         sides[CANVAS] = counter.canvas.side
-    evaluations = run_folder.evaluations(subject, found.matrices, sides)
+    evaluations = run_folder.evaluations(subject, scored.matrices, sides)
     made = [(one, counter.class_names(one.protocol.key)) for one in evaluations]
     records = {
         one.protocol.key: one.record(one.protocol.scored_at, own_names) for one, own_names in made
@@ -278,7 +110,7 @@ def run(flags: argparse.Namespace) -> None:
     lines = table.score_lines(
         dataset,
         records,
-        {name: stack.sum(axis=0, dtype=np.int64) for name, stack in found.matrices.items()},
+        {name: stack.sum(axis=0, dtype=np.int64) for name, stack in scored.matrices.items()},
     )
     differences = []
     if against is not None:
@@ -289,13 +121,13 @@ def run(flags: argparse.Namespace) -> None:
     print(table.text_table(lines, counter.protocols))
     said = [*table.spans(lines), *(one.text for one in differences)]
     said += [f"note: {note}" for note in notes]
-    said += [f"WARNING: {warning}" for warning in found.warnings]
+    said += [f"WARNING: {warning}" for warning in scored.warnings]
     print("\n".join(said))
     if flags.output is not None:
         flags.output.mkdir(parents=True, exist_ok=True)
         content = run_folder.results(subject, list(records.values()))
         run_folder.write_run(flags.output, subject, made, content)
-        _write_tables(flags.output, subject, lines, differences, found.warnings, notes)
+        _write_tables(flags.output, subject, lines, differences, scored.warnings, notes)
         print(flags.output)
 
 
