@@ -28,9 +28,9 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     """Tries every setting on shapes alone: nothing is computed.
 
     Raises:
-      SettingsError: names the first impossible setting.
+      SettingsError: names the first missing or impossible setting.
     """
-    config_fields.check(flatten_config(json_config(config)))
+    check_fields(config)
     # Of all norms, batch norm alone keeps statistics.
     if fixed_microbatch(config.train) and "batch_stats" in systems.variable_shapes(config):
         raise SettingsError(
@@ -58,6 +58,24 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     make_optimizer(config.train, 0.0, steps_per_epoch=1)
     _try_preprocessing(config.data)
     _try_training(config)
+
+
+def check_fields(config: ml_collections.ConfigDict) -> None:
+    """Refuses a config that lacks a field of its system, or has an impossible one.
+
+    A field that is asked for late, as those of eval, would end a run that has trained for days.
+
+    Raises:
+      SettingsError: names the first such field.
+    """
+    fields = flatten_config(json_config(config))
+    default = systems.of(config).default_config
+    for field in sorted(flatten_config(json_config(default())).keys() - fields.keys()):
+        raise SettingsError(
+            f"the config lacks config.{field}; begin with one that has every field, config = "
+            f"{default.__module__.rpartition('.')[2]}.get_config() of fpliif_jax.configs, and change its fields"
+        )
+    config_fields.check(fields)
 
 
 def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:

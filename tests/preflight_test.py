@@ -1,14 +1,18 @@
 """Tests of fpliif_jax.preflight: every impossible setting is told by name."""
 
+import functools
 import importlib
 import math
+import operator
 import re
+from collections.abc import Callable
 from typing import Any
 
 import ml_collections
 import pytest
 import tiny_run
 from configs_test import NAMES
+from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from fpliif_jax import preflight
@@ -109,6 +113,9 @@ def test_every_field_of_every_config_knows_what_it_may_be(name: str) -> None:
         if isinstance(rule, setting_ranges.Anything):
             assert rule.why
             continue
+        if isinstance(rule, setting_ranges.Path):
+            assert all(rule.problem(one) for one in (*_BAD_NUMBERS, *_BAD_LISTS))
+            continue
         bad = {str: _BAD_NAMES, list: _BAD_LISTS}.get(type(value), _BAD_NUMBERS)
         # Each field has bounds of its own; what is inside of them is harmless.
         harmless = [one for one in bad if rule.problem(one) is None]
@@ -144,6 +151,24 @@ def test_a_checkpoint_to_start_from_that_is_none_is_named(kind: object) -> None:
         preflight.check_settings(config)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "wanted"),
+    [
+        ("augment.enabled", "false", "true or false"),
+        ("model.remat", 1, "true or false"),
+        ("data.manual_dir", 3, "a path"),
+    ],
+)
+def test_a_switch_and_a_path_are_no_other_kinds_of_value(
+    field: str, value: object, wanted: str
+) -> None:
+    config = tiny_config()
+    with config.ignore_type():
+        config.update_from_flattened_dict({field: value})
+    with pytest.raises(SettingsError, match=rf"config\.{field} is {value!r}; it must be {wanted}"):
+        preflight.check_settings(config)
+
+
 def test_microbatches_are_refused_with_batch_norm() -> None:
     config = tiny_config()
     config.train.microbatch, config.model.norm = 2, "batch"
@@ -151,13 +176,21 @@ def test_microbatches_are_refused_with_batch_norm() -> None:
         preflight.check_settings(config)
 
 
-def test_a_config_file_of_ones_own_may_lack_what_training_is_not_traced_with() -> None:
-    config: ml_collections.ConfigDict = tiny_config()
-    with config.unlocked():
-        for settings, field in ((config, "study"), (config, "seeds"), (config.data, "cache_dir")):
-            if field in settings:
-                del settings[field]
-    preflight.check_settings(config)
+@pytest.mark.parametrize("make", [tiny_config, tiny_icnn_config])
+def test_a_field_that_a_config_file_of_ones_own_lacks_is_named(
+    make: Callable[[], ml_collections.ConfigDict],
+) -> None:
+    for field in _flat(make()):
+        if field == "model.name":  # told as the file is read
+            continue
+        config = make()
+        group, _, name = field.rpartition(".")
+        with config.unlocked():
+            del (functools.reduce(operator.getitem, group.split("."), config) if group else config)[
+                name
+            ]
+        with pytest.raises(SettingsError, match=rf"lacks config\.{field}; begin with .*get_config"):
+            preflight.check_settings(config)
 
 
 def test_a_locked_config_has_no_new_fields() -> None:

@@ -16,7 +16,9 @@ from fpliif_jax.run_folder.setting_ranges import (
     Number,
     NumberOrAuto,
     Numbers,
+    Path,
     Rule,
+    Switch,
 )
 
 _BOUNDLESS = 10**9  # bounds from here on only keep numbers finite
@@ -86,6 +88,10 @@ def in_words(rule: Rule) -> str:
             text = ", ".join(map(str, rule.values))
         case Names():
             text = f"some of {', '.join(rule.values)}" if rule.values else "names"
+        case Switch():
+            return "a switch"
+        case Path():
+            return "a path"
         case Anything():
             return rule.why.partition(":")[0]
     return text + (", or none" if getattr(rule, "is_optional", False) else "")

@@ -4,12 +4,11 @@ from typing import Any
 
 import ml_collections
 
-from fpliif_jax import systems
+from fpliif_jax import preflight, systems
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.published import PublishedValue, published_values, select
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import multiply_accumulates
 
 OUTPUT_SIZES = (64, 96, 128, 192, 256, 512)  # FP-LIIF Table 6, and the 512 rows of Tables 1 and 2
@@ -32,9 +31,9 @@ def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
       'gmacs', 'published_gmacs' (None unless Table 6 is about this model and size) and 'parts', GMACs by part.
 
     Raises:
-      SettingsError: a field is impossible.
+      SettingsError: a field is missing or impossible.
     """
-    config_fields.check(flatten_config(json_config(config)))
+    preflight.check_fields(config)
     own_size = config.data.image_size
     other_sizes = CANVAS_SIZES if _is_on_canvas(config) else ()
     sizes = OUTPUT_SIZES if systems.of(config).decodes_any_size else other_sizes

@@ -23,7 +23,9 @@ from fpliif_jax.run_folder.setting_ranges import (
     Number,
     NumberOrAuto,
     Numbers,
+    Path,
     Rule,
+    Switch,
 )
 
 
@@ -75,8 +77,8 @@ _WIDTH = Number(1, 2**16, is_whole=True)
 _RATE = Number(0, 10, is_above=True)
 _RATE_OR_0 = Number(0, 10)  # 0: the network is frozen
 _DTYPE = Choice(("float32", "bfloat16"))
-_SWITCH = Anything("a switch: true or false, as the command line sees to")
-_PATH = Anything("a path: looked up, and named, when it is used")
+_SWITCH = Switch()
+_PATH = Path()
 _ACTIVATION = Choice(("relu", "tanh"), is_optional=True)
 _FACTORS = Numbers(Number(0, 1_000), 2, is_interval=True)
 

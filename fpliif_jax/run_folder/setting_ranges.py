@@ -121,6 +121,24 @@ class Names:
 
 
 @dataclasses.dataclass(frozen=True)
+class Switch:
+    """true or false, and no word for it: 'false' would be true to Python."""
+
+    def problem(self, value: Any) -> str | None:
+        """As `Number.problem`."""
+        return None if isinstance(value, bool) else "must be true or false"
+
+
+@dataclasses.dataclass(frozen=True)
+class Path:
+    """A path, or None; it is looked up, and named, when it is used."""
+
+    def problem(self, value: Any) -> str | None:
+        """As `Number.problem`."""
+        return None if value is None or isinstance(value, str) else "must be a path"
+
+
+@dataclasses.dataclass(frozen=True)
 class Anything:
     """Any value; `why` says who checks it."""
 
@@ -131,4 +149,4 @@ class Anything:
         return None
 
 
-Rule = Number | NumberOrAuto | Numbers | Choice | Names | Anything
+Rule = Number | NumberOrAuto | Numbers | Choice | Names | Switch | Path | Anything

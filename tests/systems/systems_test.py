@@ -110,7 +110,7 @@ def _protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
 # Looked up as the two are: a module with a SYSTEM.
 SYSTEM = System(
     title="Pixel by pixel",
-    default_config=tiny_config,
+    default_config=lambda: _third_config(),
     data={"framing": "square"},
     main_score=lambda dataset: ("mean_f1", "mean"),
     main_protocol="whole",
