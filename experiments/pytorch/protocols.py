@@ -11,6 +11,7 @@ from torch.nn import functional
 from fpliif_jax.evaluation.scoring import ProtocolScores
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.step import Batch, autocast, normalise, to_images
+from fpliif_jax.systems.labeller import NO_LABEL
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 
 
@@ -46,9 +47,15 @@ def predict_labels(logits: Tensor, size: int, upsampling: str) -> Tensor:
     'logits': bilinear, then argmax; 'labels': argmax, then nearest.
     """
     if upsampling == "logits":
-        return functional.interpolate(logits, (size, size), mode="bilinear").argmax(dim=1)
-    labels = logits.argmax(dim=1, keepdim=True).float()
+        return _labels_of(functional.interpolate(logits, (size, size), mode="bilinear"))[:, 0]
+    labels = _labels_of(logits).float()
     return functional.interpolate(labels, (size, size), mode="nearest-exact")[:, 0].long()
+
+
+def _labels_of(values: Tensor) -> Tensor:
+    """As `labeller.labels_of`, of [B, C, h, w]: int64 [B, 1, h, w]."""
+    largest, labels = values.max(dim=1, keepdim=True)
+    return torch.where(largest.isfinite(), labels, NO_LABEL)
 
 
 def make_scorer(
@@ -68,9 +75,12 @@ def make_scorer(
 
 
 def confusion_matrices(truth: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """int32 [B, C, C], rows truth and columns prediction, of label maps [B, h, w] each."""
+    """int32 [B, C, C], rows truth and columns prediction, of label maps [B, h, w] each; see `ProtocolScores`."""
     matrices = []
     for true, predicted in zip(torch.from_numpy(truth), torch.from_numpy(labels), strict=True):
+        if (predicted == NO_LABEL).any():
+            matrices.append(torch.full((num_classes, num_classes), -1, dtype=torch.int32))
+            continue
         counted = true != IGNORE_LABEL
         pairs = true[counted].long() * num_classes + predicted[counted]
         counts = torch.bincount(pairs, minlength=num_classes**2)

@@ -14,18 +14,25 @@ from fpliif_jax import systems
 from fpliif_jax.data.batches import Batch, evaluation_batches
 from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data.resized_split import Split
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.systems.labeller import NO_LABEL
 from fpliif_jax.systems.protocol import Prediction, Protocol
 
 Variables = dict[str, Any]
+
+
+class ScoringError(UserError):
+    """A model cannot be scored; the message says which, on what, and what to do."""
 
 
 class ProtocolScores(NamedTuple):
     """The images of a batch or of a split, scored by a protocol.
 
     Attributes:
-      matrices: int32 [N, C, C], the confusion matrix of every image.
+      matrices: int32 [N, C, C], the confusion matrix of every image; -1 throughout where values of the network are no
+        numbers, which `score_split` refuses.
       measures: by name, float32 [N, …].
     """
 
@@ -79,6 +86,8 @@ def make_eval_step(
         scores = {}
         for name, predicted in predict(variables, batch).items():
             matrices = metrics.confusion_matrices(predicted.truth, predicted.labels, classes)
+            is_scored = (predicted.labels != NO_LABEL).all(axis=(1, 2))
+            matrices = jnp.where(is_scored[:, None, None], matrices, -1)
             counted = matrices * batch["weights"].astype(jnp.int32)[:, None, None]
             scores[name] = (counted, predicted.measures)
         return parallel.all_gather(scores)
@@ -114,6 +123,9 @@ def score_split(
       protocols: what is scored by.
       batch_size: global.
       description: label of the progress bar; None for no bar.
+
+    Raises:
+      ScoringError: values of the network are no numbers, of which `argmax` alone would make background.
     """
     batches: dict[Protocol, list[ProtocolScores]] = {protocol: [] for protocol in protocols}
     bar = tqdm(
@@ -138,10 +150,25 @@ def score_split(
                 batches[protocol].append(scores)
             remaining -= count
             bar.update(count)
-    return {
+    whole = {
         protocol: jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
         for protocol, parts in batches.items()
     }
+    for protocol, scores in whole.items():
+        _refuse_no_numbers(scores, split, protocol, description)
+    return whole
+
+
+def _refuse_no_numbers(
+    scores: ProtocolScores, split: Split, protocol: Protocol, description: str | None
+) -> None:
+    refused = np.flatnonzero((scores.matrices < 0).any(axis=(1, 2)))
+    if refused.size:
+        raise ScoringError(
+            f"{description or 'scoring'} by {protocol.text}: the network's values are not finite numbers on "
+            f"{refused.size} of {len(split)} images, first {split.ids[refused[0]]}: the weights are damaged, or of a "
+            "training that diverged; train again, with a smaller learning rate, or take another checkpoint"
+        )
 
 
 def protocol_scores(split_scores: ProtocolScores, class_names: tuple[str, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from fpliif_jax.data_builders.errors import UserError
 Inputs = dict[str, np.ndarray]
 Label = Callable[[Inputs, tuple[int, int]], np.ndarray]
 
-_NO_LABEL = 255  # no set has so many classes
+NO_LABEL = 255  # where a network's values are no numbers; no set has so many classes
 LOGITS_BYTES = 2**30  # of one call; larger batches are cut down and larger outputs made in pieces
 
 
@@ -75,9 +75,9 @@ def photos_at_once(bytes_of_one: int, batch_size: int) -> int:
 
 
 def labels_of(values: jax.Array) -> jax.Array:
-    """The class of the largest of real values [..., C], as uint8 [...]; for `checked`, where that is no number."""
+    """The class of the largest of real values [..., C], as uint8 [...]; `NO_LABEL` where that is no number."""
     is_number = jnp.isfinite(values.max(axis=-1))
-    return jnp.where(is_number, jnp.argmax(values, axis=-1), _NO_LABEL).astype(jnp.uint8)
+    return jnp.where(is_number, jnp.argmax(values, axis=-1), NO_LABEL).astype(jnp.uint8)
 
 
 def checked(labels: np.ndarray, note: str | None) -> np.ndarray:
@@ -90,7 +90,7 @@ def checked(labels: np.ndarray, note: str | None) -> np.ndarray:
     Raises:
       LabellerError: a label is no class.
     """
-    if (labels == _NO_LABEL).any():
+    if (labels == NO_LABEL).any():
         raise LabellerError(
             f"{note or 'this model'}: its values are not finite numbers, so there is no label map: the weights are "
             "damaged, or of a training that diverged; give others"

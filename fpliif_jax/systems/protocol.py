@@ -102,7 +102,7 @@ class Prediction(NamedTuple):
 
     Attributes:
       truth: int32 [B, h, w]; `IGNORE_LABEL` does not count.
-      labels: int32 [B, h, w], predicted class ids.
+      labels: int32 [B, h, w], predicted class ids; `labeller.NO_LABEL` where the values of the network are no numbers.
       measures: by name, float32 [B, …], NaN where undefined.
     """
 

@@ -50,10 +50,15 @@ def test_label_maps_are_enlarged_by_nearest() -> None:
     )
 
 
-def _trained(config: ConfigDict, workdir: pathlib.Path) -> Dataset:
-    """A run's folder with fresh parameters as its checkpoints: evaluation does not mind."""
+def _trained(config: ConfigDict, workdir: pathlib.Path, spoilt: str = "") -> Dataset:
+    """A run's folder with fresh parameters as its checkpoints: evaluation does not mind.
+
+    All parameters of the network of the name `spoilt` are no numbers.
+    """
     dataset = load_dataset(config.data)
     state = init_variables(create_model(config.model), config)
+    if spoilt:
+        state["params"][spoilt] = jax.tree.map(lambda leaf: leaf * np.nan, state["params"][spoilt])
     progress = {
         "config": json_config(config),
         "class_names": list(dataset.class_names),
@@ -94,6 +99,37 @@ def test_results_can_be_recomputed_from_the_matrices(
         assert metrics.scores(matrices, dataset.class_names)["mean_f1"] == found["mean_f1"]
     assert (tmp_path / "predictions.png").exists()
     _check_examples(tmp_path, results, dataset)
+
+
+@pytest.mark.parametrize(
+    ("make", "spoilt", "row"),
+    [
+        (tiny_config, "encoder", "32"),
+        (tiny_config, "encoder", "16->32"),
+        (tiny_icnn_config, "coarse", "image"),
+        (tiny_icnn_config, "coarse", "centroid_windows"),
+        (tiny_icnn_config, "coarse", "coarse"),
+        (tiny_icnn_config, "fine", "true_windows"),
+    ],
+)
+def test_values_that_are_no_numbers_are_not_scored_as_background(
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    helen_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    make: Callable[..., ConfigDict],
+    spoilt: str,
+    row: str,
+) -> None:
+    config = make(lapa_download if make is tiny_config else helen_download, data_dir)
+    config.eval.rows = (row,)
+    dataset = _trained(config, tmp_path, spoilt)
+    with pytest.raises(
+        scoring.ScoringError,
+        match=rf"evaluating last on test by {row}: .* not finite numbers on (\d) of \1 images, first ",
+    ):
+        evaluate(config, tmp_path, dataset)
+    assert not (tmp_path / "results.json").exists()
 
 
 def _check_examples(run: pathlib.Path, results: dict, dataset: Dataset) -> None:

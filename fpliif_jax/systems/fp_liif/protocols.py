@@ -10,6 +10,7 @@ import ml_collections
 
 from fpliif_jax import choices
 from fpliif_jax.systems.fp_liif.inputs import network_images
+from fpliif_jax.systems.labeller import labels_of
 from fpliif_jax.systems.protocol import Prediction, Protocol
 
 
@@ -47,11 +48,11 @@ def predict_labels(logits: jax.Array, size: tuple[int, int], upsampling: str) ->
     """
     batch, height, width, classes = logits.shape
     if (height, width) == size:
-        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        return labels_of(logits).astype(jnp.int32)
     if upsampling == "logits":
         resized = jax.image.resize(
             logits, (batch, *size, classes), "linear", antialias=False, precision="highest"
         )
-        return jnp.argmax(resized, axis=-1).astype(jnp.int32)
-    labels = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        return labels_of(resized).astype(jnp.int32)
+    labels = labels_of(logits).astype(jnp.int32)
     return jax.image.resize(labels, (batch, *size), "nearest")

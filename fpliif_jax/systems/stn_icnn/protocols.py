@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.systems.labeller import NO_LABEL, labels_of
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stn_icnn import framing
@@ -64,6 +65,11 @@ class _Faces:
         return jnp.argmax(self._coarse_logits, axis=-1).astype(jnp.int32)
 
     @functools.cached_property
+    def is_masked(self) -> Array:
+        """bool [B, 1, 1], whether all values of the coarse network are numbers."""
+        return jnp.isfinite(self._coarse_logits).all(axis=(1, 2, 3))[:, None, None]
+
+    @functools.cached_property
     def theta(self) -> Array:
         """The system's windows."""
         return self._apply(self._coarse_logits, self._side, self._view[1], method="localise")
@@ -81,19 +87,22 @@ class _Faces:
     @functools.cached_property
     def labels(self) -> Array:
         """Class ids of the whole system, on the canvas."""
-        return self.labels_in(self.theta)
+        return self.labels_in(self.theta, self.is_masked)
 
     @functools.cached_property
     def errors(self) -> dict[str, Array]:
         """Errors of the system's windows."""
         return self.errors_of(self.theta)
 
-    def labels_in(self, theta: Array) -> Array:
-        """Class ids of the fine networks in these windows, on the canvas."""
+    def labels_in(self, theta: Array, is_window: Array | bool = True) -> Array:
+        """Class ids of the fine networks in these windows, on the canvas.
+
+        Windows of a mask that is no numbers cover nothing, which would be background.
+        """
         parts = self._apply(self._canvas, theta, method="crop")
         logits = self._apply(parts, method="label_parts")
         probabilities = self._apply(logits, theta, self._side, method="join")
-        return jnp.argmax(probabilities, axis=-1).astype(jnp.int32)
+        return jnp.where(is_window, labels_of(probabilities), NO_LABEL).astype(jnp.int32)
 
     def errors_of(self, theta: Array) -> dict[str, Array]:
         """See `windows.window_errors`."""
@@ -121,12 +130,15 @@ def _true_windows(faces: _Faces) -> Prediction:
 def _centroid_windows(faces: _Faces) -> Prediction:
     """… around the centroids of the coarse mask: the baseline's cropper."""
     theta = faces.centred_theta
-    return Prediction(faces.truth_on_image, faces.labels_in(theta), faces.errors_of(theta))
+    return Prediction(
+        faces.truth_on_image, faces.labels_in(theta, faces.is_masked), faces.errors_of(theta)
+    )
 
 
 def _coarse(faces: _Faces) -> Prediction:
     """The coarse network alone, on its own grid."""
-    return Prediction(faces.coarse_truth, faces.mask, faces.errors)
+    labels = jnp.where(faces.is_masked, faces.mask, NO_LABEL)
+    return Prediction(faces.coarse_truth, labels, faces.errors)
 
 
 PROTOCOLS: dict[str, Callable[[_Faces], Prediction]] = {

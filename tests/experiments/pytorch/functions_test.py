@@ -16,6 +16,7 @@ from fpliif_jax.experiments.pytorch.color_jitter import color_jitter
 from fpliif_jax.experiments.pytorch.step import normalise, to_images
 from fpliif_jax.systems.fp_liif import augment, inputs, losses, protocols
 from fpliif_jax.systems.fp_liif.color_jitter import color_jitter as jax_color_jitter
+from fpliif_jax.systems.labeller import NO_LABEL
 from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 CLASSES = 11
@@ -148,6 +149,19 @@ def test_confusion_matrices_are_those_of_jax() -> None:
     wanted = metrics.confusion_matrices(truth, labels, CLASSES)
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("upsampling", ["logits", "labels"])
+@pytest.mark.parametrize("size", [4, 8])
+def test_images_of_values_that_are_no_numbers_are_marked(upsampling: str, size: int) -> None:
+    logits = torch.zeros(2, CLASSES, 4, 4)
+    logits[1, 3, 2, 2] = torch.nan
+    labels = torch_protocols.predict_labels(logits, size, upsampling).numpy()
+    of_jax = protocols.predict_labels(logits.movedim(1, -1).numpy(), (size, size), upsampling)
+    for found in (labels, of_jax):
+        np.testing.assert_array_equal((found == NO_LABEL).any(axis=(1, 2)), [False, True])
+    matrices = torch_protocols.confusion_matrices(np.zeros_like(labels), labels, CLASSES)
+    assert matrices[0].sum() == size**2 and (matrices[1] == -1).all()
 
 
 @pytest.mark.parametrize("upsampling", ["logits", "labels"])
