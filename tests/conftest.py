@@ -88,7 +88,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def _signal_handlers_of_a_test_end_with_it() -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     yield
     for number, handler in zip(numbers, before, strict=True):

@@ -21,7 +21,7 @@ from unittest import mock
 import numpy as np
 from ml_collections import ConfigDict
 
-from fpliif_jax.commands.interruption import Interruption
+from fpliif_jax.commands.interruption import Interruption, heeded
 from fpliif_jax.data.batches import steps_per_epoch
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.experiments.benchmark import jax_programs, timing, training
@@ -98,7 +98,7 @@ def _run(config: ConfigDict) -> Loop:
             saving.append(time.perf_counter() - started)
 
     dataset = load_dataset(config.data)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in heeded()}
     interruption = Interruption()
     try:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:

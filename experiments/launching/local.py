@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from fpliif_jax.commands.interruption import PARENT
+from fpliif_jax.commands.interruption import PARENT, heeded
 from fpliif_jax.data_builders.host.regular_files import append_regular
 from fpliif_jax.devices.supervision import LOST_PEER
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
@@ -104,9 +104,7 @@ class _Pool:
 
     def run(self) -> list[Outcome]:
         """Until nothing is waiting or at work."""
-        previous = {
-            number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        previous = {number: signal.signal(number, self._stop) for number in heeded()}
         try:
             with tqdm(total=len(self._waiting), unit="run", desc="study", leave=False) as bar:
                 while self._waiting or self._running:

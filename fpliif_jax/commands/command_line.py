@@ -20,7 +20,7 @@ from ml_collections import config_flags
 
 import fpliif_jax
 from fpliif_jax import configs
-from fpliif_jax.commands import config_files, strict_options
+from fpliif_jax.commands import config_files, interruption, strict_options
 from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
@@ -141,17 +141,18 @@ def run(
     """Does a command's work; ends the process with one line and exit code 1 at an error that a person can mend.
 
     These are `USER_ERRORS`, a missing package of `EXTRAS`, and memory, of the host or a device, that is full. Ctrl-C
-    is one line and exit code 130.
+    is one line and exit code 130, SIGTERM the same and 143, SIGHUP 129, where `work` does not handle them itself.
 
     Args:
       command: module of the command, see `command_name`.
       work: the work, which returns the exit code.
       *arguments: for it.
-      interrupted: the line that Ctrl-C ends with.
+      interrupted: the line that these end with.
     """
     gc.set_threshold(_NEW_OBJECTS)
     try:
-        return work(*arguments)
+        with interruption.as_exceptions():
+            return work(*arguments)
     except USER_ERRORS as error:
         sys.exit(user_error_line(error))
     except ModuleNotFoundError as error:
@@ -159,9 +160,9 @@ def run(
         if package not in EXTRAS:
             raise
         sys.exit(f"error: {command_name(command)} needs {package}: {how_to_install(package)}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(interrupted, file=sys.stderr)
-        sys.exit(130)
+        sys.exit(error.exit_code if isinstance(error, interruption.Ended) else 130)
     except Exception as error:
         if not is_out_of_memory(error):
             raise

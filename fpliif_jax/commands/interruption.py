@@ -1,7 +1,8 @@
-"""SIGTERM and Ctrl-C: a run in training finishes its step and saves, anything else ends at once.
+"""SIGTERM, SIGHUP and Ctrl-C: a run in training finishes its step and saves, anything else ends at once.
 
-At once means without an exception: one that is raised in a signal handler comes out of whatever is at work, which
-may take it for its own. C++ code that calls Python, as JAX does in tracing, swallows it or makes another one of it.
+A command that JAX is hardly at work in removes what it had begun to write (`as_exceptions`). In others, at once means
+without an exception: one that is raised in a signal handler comes out of whatever is at work, which may take it for
+its own. C++ code that calls Python, as JAX does in tracing, swallows it or makes another one of it.
 Files are always written whole, under another name first, so that nothing is lost; what such a process leaves
 behind is removed by the next one (`files.atomic_file.remove_leftovers`).
 """
@@ -11,6 +12,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 import types
 from collections.abc import Iterator
@@ -21,28 +23,78 @@ _ONCE = 0.25  # seconds within which a signal that comes again is the same one
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
-class Interruption:
-    """Handles SIGTERM (exit code 0) and SIGINT (exit code 130)."""
+def heeded() -> list[signal.Signals]:
+    """The signals that end a run: SIGTERM, SIGINT, and SIGHUP unless it was started to ignore that, as by `nohup`."""
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    return numbers if _is_ignored(signal.SIGHUP) else [*numbers, signal.SIGHUP]
 
-    def __init__(self, message: str = "interrupted: the same command goes on") -> None:
+
+def _is_ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
+class Ended(KeyboardInterrupt):
+    """A signal that ends the process, as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        """Takes the signal's number."""
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+@contextlib.contextmanager
+def as_exceptions() -> Iterator[None]:
+    """Inside, the first signal is an `Ended`, so that what is half written is removed; a later one ends at once."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may handle signals
+        yield
+        return
+    first: float | None = None
+
+    def end(number: int, frame: types.FrameType | None) -> None:
+        nonlocal first
+        if first is None:
+            first = time.monotonic()
+            raise Ended(number)
+        if time.monotonic() > first + _ONCE:
+            os._exit(128 + number)
+
+    # A shell has what it starts in the background ignore Ctrl-C.
+    numbers = [number for number in heeded() if not _is_ignored(number)]
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Interruption:
+    """Handles SIGTERM (exit code 0, or that of a killed process), SIGINT (exit code 130) and SIGHUP (129)."""
+
+    def __init__(
+        self, message: str = "interrupted: the same command goes on", goes_on: bool = True
+    ) -> None:
         """Installs the handlers.
 
         Args:
           message: printed where the process ends at once.
+          goes_on: whether the same command begins where this one ended: then SIGTERM, with which a cluster takes a
+            machine back, is no failure.
         """
+        self._goes_on = goes_on
         self.requested = False
         self._message = message
         self._signal: int | None = None
         self._first = 0.0  # when the first signal came
         self._is_deferred = False
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in heeded():
             signal.signal(number, self._handle)
         follow_parent()
 
     @property
     def exit_code(self) -> int:
         """What the process ends with once it has saved."""
-        return 130 if self._signal == signal.SIGINT else 0
+        return 0 if self._signal == signal.SIGTERM and self._goes_on else 128 + self._signal
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:

@@ -53,7 +53,7 @@ def in_child() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     (reader, writer), (news, teller) = os.pipe(), os.pipe()
-    signals = (signal.SIGTERM, signal.SIGINT)
+    signals = interruption.heeded()
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # until the parent can hand them on
     parent, child = os.getpid(), os.fork()
     if child == 0:

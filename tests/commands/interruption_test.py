@@ -1,6 +1,7 @@
 """Tests of fpliif_jax.commands.interruption, in a process of their own."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -39,12 +40,15 @@ def _run(deferred: bool, *signals: signal.Signals, linger: bool = False) -> tupl
     return child.returncode, output
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+_CODES = [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "code"), _CODES)
 def test_training_saves_before_it_ends(number: signal.Signals, code: int) -> None:
     assert _run(True, number) == (code, "saved\n")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), _CODES)
 def test_anything_else_ends_at_once(number: signal.Signals, code: int) -> None:
     assert _run(False, number) == (code, "")
 
@@ -88,3 +92,61 @@ def test_one_signal_that_comes_twice_at_once_is_one() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
     assert interruption.requested
+
+
+def test_what_cannot_go_on_says_that_it_was_ended() -> None:
+    interruption = Interruption(goes_on=False)
+    with interruption.deferred():
+        signal.raise_signal(signal.SIGTERM)
+    assert interruption.exit_code == 143
+
+
+def test_nohup_is_heeded() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interruption = Interruption()
+    signal.raise_signal(signal.SIGHUP)
+    assert not interruption.requested
+
+
+WRITING_PROGRAM = """
+import pathlib, signal, sys, time
+from fpliif_jax.commands import command_line
+from fpliif_jax.files import atomic_folder
+# As a terminal has it: what is started in the background may ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def work():
+    with atomic_folder.replacing(pathlib.Path("report")) as folder:
+        (folder / "page").write_text("half")
+        print("ready", flush=True)
+        try:
+            time.sleep(60)
+        finally:
+            time.sleep({seconds})
+command_line.run("experiments.report", work, interrupted="interrupted; nothing was written")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_command_removes_what_it_had_begun_to_write_unless_told_twice(
+    tmp_path: pathlib.Path, number: signal.Signals, code: int, seconds: int
+) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", WRITING_PROGRAM.format(seconds=seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(number)
+    if seconds:
+        time.sleep(0.5)
+        child.send_signal(number)
+    _, error = child.communicate(timeout=30)
+    assert child.returncode == code
+    if not seconds:
+        assert error == "interrupted; nothing was written\n"
+        assert list(tmp_path.iterdir()) == []
