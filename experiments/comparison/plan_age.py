@@ -25,6 +25,14 @@ def age_note(plan: Version, runs: Mapping[str, Run]) -> str:
     if not is_moment(frozen):
         return f"Whether the plan is older than its runs is not known: its date is {frozen[:40]!r}."
     dated = {name: started for name, started in starts.items() if started is not None}
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    ahead = [name for name, started in dated.items() if started > now]
+    if ahead or frozen > now:
+        which = shortened(["the plan"] * (frozen > now) + ahead)
+        return (
+            f"Whether the plan is older than its runs is not known: of {which} the date is still to come, so that a "
+            "clock is or was wrong."
+        )
     undated = [name for name in starts if name not in dated]
     if not dated:
         return (

@@ -242,9 +242,10 @@ def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path)
     assert any(line.startswith("Edges (planned on 20") for line in study.summary)
 
 
-_FROZEN = ("2026-11-26T21:03:05+00:00", "2026-11-26, 21:03:05 UTC")
-_LATER = ("2026-11-26T21:03:06+00:00", "2026-11-26, 21:03:06 UTC")
-_BEFORE = ("2026-11-25T23:00:00+00:00", "2026-11-25, 23:00:00 UTC")
+_FROZEN = ("2024-11-26T21:03:05+00:00", "2024-11-26, 21:03:05 UTC")
+_LATER = ("2024-11-26T21:03:06+00:00", "2024-11-26, 21:03:06 UTC")
+_BEFORE = ("2024-11-25T23:00:00+00:00", "2024-11-25, 23:00:00 UTC")
+_TO_COME = ("9000-01-01T00:00:00+00:00", "9000-01-01, 00:00:00 UTC")
 
 
 @pytest.mark.parametrize(
@@ -279,6 +280,18 @@ _BEFORE = ("2026-11-25T23:00:00+00:00", "2026-11-25, 23:00:00 UTC")
             "Whether the plan is older than its runs is not known: its date is '<some day>'.",
         ),
         (_FROZEN, (), ""),
+        (
+            _FROZEN,
+            (_LATER, _TO_COME),
+            "Whether the plan is older than its runs is not known: of base/seed1 the date is still to come, so that a "
+            "clock is or was wrong.",
+        ),
+        (
+            _TO_COME,
+            (_LATER,),
+            "Whether the plan is older than its runs is not known: of the plan the date is still to come, so that a "
+            "clock is or was wrong.",
+        ),
     ],
 )
 def test_a_plan_is_compared_with_when_its_runs_began(
