@@ -34,8 +34,7 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, f
 
 
 def _work() -> int:
-    if command_line.is_started("fpliif_jax.main"):
-        large_pages.restart_with()
+    large_pages.restart_with("fpliif_jax.main")
     from fpliif_jax import train_and_evaluate
 
     return train_and_evaluate.main(

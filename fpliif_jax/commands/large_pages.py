@@ -10,17 +10,24 @@ import os
 import pathlib
 import sys
 
+from fpliif_jax.commands import command_line
+
 _SETTING = "glibc.malloc.hugetlb"
 _KERNEL = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-def restart_with() -> None:
+def restart_with(command: str) -> None:
     """Starts this process again, as it was started, with large pages; returns where that would change nothing.
 
     Call it first of all in a command. The process keeps its number, its streams and its arguments. It is not started
-    again where the person has set the tunable, where the kernel gives such pages to nobody or to everybody, and under
-    a debugger.
+    again where the command was called from Python, where the person has set the tunable, where the kernel gives such
+    pages to nobody or to everybody, and under a debugger.
+
+    Args:
+      command: module of the command, as of `command_line.is_started`.
     """
+    if not command_line.is_started(command):
+        return
     given = os.environ.get("GLIBC_TUNABLES", "")
     if _SETTING in given or sys.gettrace() is not None or not _are_for_who_asks():
         return

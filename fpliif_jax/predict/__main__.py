@@ -37,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _work(flags: argparse.Namespace) -> int:
-    if command_line.is_started("fpliif_jax.predict"):
-        large_pages.restart_with()
+    large_pages.restart_with("fpliif_jax.predict")
     from fpliif_jax.predict import label_photos
 
     return label_photos.run(flags)

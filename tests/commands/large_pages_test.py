@@ -13,9 +13,10 @@ _ROOT = pathlib.Path(__file__).parents[2]
 _CODE = """
 import os, pathlib, sys
 from fpliif_jax.commands import large_pages
-large_pages._KERNEL = pathlib.Path(sys.argv[1])
-large_pages.restart_with()
-print(os.getpid(), os.environ.get("GLIBC_TUNABLES"), sys.argv[2:])
+sys.argv[0] = sys.argv[1]  # as an installed command is started
+large_pages._KERNEL = pathlib.Path(sys.argv[2])
+large_pages.restart_with("fpliif_jax.main")
+print(os.getpid(), os.environ.get("GLIBC_TUNABLES"), sys.argv[3:])
 """
 _HAS_TUNABLE = "CS_GNU_LIBC_VERSION" in os.confstr_names and tuple(
     map(int, os.confstr("CS_GNU_LIBC_VERSION").split()[1].split(".")[:2])
@@ -24,18 +25,29 @@ _HAS_TUNABLE = "CS_GNU_LIBC_VERSION" in os.confstr_names and tuple(
 
 @pytest.mark.skipif(not _HAS_TUNABLE, reason="this C library has no such tunable")
 @pytest.mark.parametrize(
-    ("kernel", "given", "setting"),
+    ("started", "kernel", "given", "setting"),
     [
-        ("always [madvise] never", None, "glibc.malloc.hugetlb=1"),
-        ("always [madvise] never", "glibc.rtld.nns=5", "glibc.rtld.nns=5:glibc.malloc.hugetlb=1"),
-        ("always [madvise] never", "glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
-        ("[always] madvise never", None, "None"),
-        ("always madvise [never]", None, "None"),
-        (None, None, "None"),
+        ("fpliif-train", "always [madvise] never", None, "glibc.malloc.hugetlb=1"),
+        (
+            "fpliif-train",
+            "always [madvise] never",
+            "glibc.rtld.nns=5",
+            "glibc.rtld.nns=5:glibc.malloc.hugetlb=1",
+        ),
+        (
+            "fpliif-train",
+            "always [madvise] never",
+            "glibc.malloc.hugetlb=0",
+            "glibc.malloc.hugetlb=0",
+        ),
+        ("fpliif-train", "[always] madvise never", None, "None"),
+        ("fpliif-train", "always madvise [never]", None, "None"),
+        ("fpliif-train", None, None, "None"),
+        ("of_python.py", "always [madvise] never", None, "None"),
     ],
 )
 def test_a_process_is_started_again_where_that_helps(
-    tmp_path: pathlib.Path, kernel: str | None, given: str | None, setting: str
+    tmp_path: pathlib.Path, started: str, kernel: str | None, given: str | None, setting: str
 ) -> None:
     if kernel is not None:
         (tmp_path / "enabled").write_text(kernel)
@@ -43,7 +55,7 @@ def test_a_process_is_started_again_where_that_helps(
     if given is not None:
         environment["GLIBC_TUNABLES"] = given
     child = subprocess.Popen(
-        [sys.executable, "-c", _CODE, str(tmp_path / "enabled"), "a b", "--c"],
+        [sys.executable, "-c", _CODE, started, str(tmp_path / "enabled"), "a b", "--c"],
         stdout=subprocess.PIPE,
         cwd=_ROOT,
         env=environment,
@@ -55,11 +67,12 @@ def test_a_process_is_started_again_where_that_helps(
 
 def test_under_a_debugger_nothing_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    monkeypatch.setattr(large_pages.command_line, "is_started", lambda command: True)
     monkeypatch.setattr(large_pages, "_are_for_who_asks", lambda: True)
     monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("started again"))
     before = sys.gettrace()
     sys.settrace(lambda *_: None)
     try:
-        large_pages.restart_with()
+        large_pages.restart_with("fpliif_jax.main")
     finally:
         sys.settrace(before)
