@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, Test
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.stats import number_text
@@ -125,7 +126,7 @@ def row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
         published_note=wording.published_note(row.published),
         measured=wording.mean_sd(statistics.summary, decimals),
         was_run=was_run,
-        runs=wording.count(statistics.summary.n, "run") if was_run else "not run",
+        runs=counted(statistics.summary.n, "run") if was_run else "not run",
         difference=number_text.difference(statistics.summary.mean - row.published.value, decimals)
         if row.is_judged and was_run
         else number_text.MISSING,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fpliif_jax import systems
-from fpliif_jax.data_builders.errors import counted as count
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study import Published, ReportGroup, ReportRow
 from fpliif_jax.experiments.stats.number_text import MISSING, number
 from fpliif_jax.experiments.stats.seed_statistics import Summary
@@ -58,7 +58,7 @@ def published_note(value: Published | None) -> str:
         return ""
     parts = []
     if value.n is not None:
-        parts.append(count(value.n, "run"))
+        parts.append(counted(value.n, "run"))
     elif value.sd is not None:
         parts.append("number of runs not given")
     if value.source:

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study import Curve, ReportGroup, StageCurves
-from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
     NARROW,
@@ -68,7 +68,7 @@ def curves_alt(group: ReportGroup, stage: StageCurves) -> str:
         if series:
             first = np.mean([values[0] for _, values in series])
             last = np.mean([values[-1] for _, values in series])
-            seeds = wording.count(len(series), "seed")
+            seeds = counted(len(series), "seed")
             parts.append(
                 f"{name} from {number_text.number(first)} to {number_text.number(last)} (mean of {seeds})"
             )

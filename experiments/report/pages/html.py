@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import jinja2
 from markupsafe import Markup
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import data_text, glossary, views, wording
 from fpliif_jax.experiments.report.figures import figure_svg, icons
@@ -44,6 +45,7 @@ def render_html(
         "inline": _inline,
         "plain": wording.plain,
         "class_title": wording.class_title,
+        "counted": counted,
         "number": number_text.number,
         "mean_sd": wording.mean_sd,
         "interval": number_text.interval,
