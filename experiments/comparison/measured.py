@@ -207,8 +207,8 @@ def described(
     return Statistics(
         values=dict(values),
         summary=seed_statistics.summary(numbers),
-        t_interval=_ends(seed_statistics.t_interval(enough)),
-        bootstrap_interval=_ends(seed_statistics.bootstrap_interval(enough)),
+        t_interval=seed_statistics.t_interval(enough),
+        bootstrap_interval=seed_statistics.bootstrap_interval(enough),
         image_interval=_ends(of_images),
         image_sd=of_images.sd if of_images else None,
         seed_and_image_interval=_ends(images.crossed if images else None),
@@ -217,7 +217,7 @@ def described(
 
 def prediction_interval(values: Mapping[int, float]) -> Interval | None:
     """Where one more run would fall, 95 %; None for fewer than three runs."""
-    return _ends(seed_statistics.prediction_interval(_enough(values)))
+    return seed_statistics.prediction_interval(_enough(values))
 
 
 def _enough(values: Mapping[int, float]) -> list[float]:
@@ -225,8 +225,8 @@ def _enough(values: Mapping[int, float]) -> list[float]:
     return list(values.values()) if len(values) >= seed_statistics.FEWEST_RUNS else []
 
 
-def _ends(interval: seed_statistics.Interval | None) -> Interval | None:
-    return None if interval is None else (interval.low, interval.high)
+def _ends(resampled: image_bootstrap.Resampled | None) -> Interval | None:
+    return None if resampled is None else (resampled.low, resampled.high)
 
 
 def _scores_of(evaluation: Evaluation) -> Iterator[tuple[str, str, float | None]]:

@@ -68,15 +68,15 @@ def power_of(
     return found + (0.0 if math.isnan(wrong_sign) else wrong_sign)
 
 
-def sd_interval(sd: float, df: float, level: float = 0.95) -> tuple[float, float]:
-    """The interval of an SD of normally distributed values with so many degrees of freedom, by chi-square.
+def sd_interval(sd: float, df: float) -> tuple[float, float]:
+    """The 95 % interval of an SD of normally distributed values with so many degrees of freedom, by chi-square.
 
     Raises:
       ValueError: there is no degree of freedom.
     """
     if df < 1:
         raise ValueError(f"an SD of {df} degrees of freedom has no interval")
-    tail = (1 - level) / 2
+    tail = (1 - 0.95) / 2
     low, high = (scipy.stats.chi2.ppf(1 - tail, df), scipy.stats.chi2.ppf(tail, df))
     return sd * math.sqrt(df / low), sd * math.sqrt(df / high)
 

@@ -1,7 +1,7 @@
 """What n runs with different seeds say by themselves: summary and intervals.
 
-Values are in percent: all means and intervals are in F1 points. Every result is a frozen dataclass of plain numbers,
-ready for JSON by `dataclasses.asdict`; where n runs cannot give it (n < 2) it is None.
+Values are in percent: all means and intervals are in F1 points. Intervals are of 95 %, (low, high); where n runs cannot
+give one (n < 2) it is None.
 
 Values that differ by less than a billionth of a point count as equal: they have SD 0 and intervals of length 0. The
 intervals assume that runs are independent of each other and that their scores are about normally distributed; with few
@@ -21,6 +21,8 @@ from fpliif_jax.experiments.stats.run_values import are_equal, around, checked, 
 
 # With two runs t has one degree of freedom: intervals as wide as the scale, which say nothing.
 FEWEST_RUNS = 3
+_LEVEL = 0.95
+_RESAMPLES = 9999
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,16 +44,6 @@ class Summary:
     maximum: float | None
 
 
-@dataclasses.dataclass(frozen=True)
-class Interval:
-    """An interval and how it was made; `level` is a fraction, 0.95 for 95 %."""
-
-    low: float
-    high: float
-    level: float
-    method: str
-
-
 def summary(values: Sequence[float]) -> Summary:
     """n, mean, SD (ddof = 1), SEM and range of the values.
 
@@ -66,22 +58,19 @@ def summary(values: Sequence[float]) -> Summary:
     return Summary(len(values), statistics.fmean(values), sd, sem, min(values), max(values))
 
 
-def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
+def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Interval of the mean: mean ± t · s / √n with n − 1 degrees of freedom."""
     values = checked(values)
     if len(values) < 2:
         return None
     sem = standard_deviation(values) / math.sqrt(len(values))
-    low, high = around(statistics.fmean(values), sem, len(values) - 1, level)
-    return Interval(low, high, level, "t-interval of the mean")
+    return around(statistics.fmean(values), sem, len(values) - 1, _LEVEL)
 
 
-def bootstrap_interval(
-    values: Sequence[float], level: float = 0.95, seed: int = 0, resamples: int = 9999
-) -> Interval | None:
+def bootstrap_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Interval of the mean from resampled values; it does not depend on their order.
 
-    BCa (Efron 1987), or percentile where BCa is undefined since all values are equal. With few values it is too
+    BCa (Efron 1987), or the mean twice where that is undefined since all values are equal. With few values it is too
     narrow: five runs have only 126 different resamples, and none beyond the extreme runs.
     """
     values = sorted(checked(values))
@@ -89,35 +78,28 @@ def bootstrap_interval(
         return None
     if are_equal(values):
         mean = statistics.fmean(values)
-        return Interval(mean, mean, level, "percentile bootstrap of the mean")
-    low, high = _bca_interval(tuple(values), level, seed, resamples)
-    return Interval(low, high, level, "BCa bootstrap of the mean")
+        return mean, mean
+    return _bca_interval(tuple(values))
 
 
 # A report asks for the interval of a group again in every table that shows it.
 @functools.lru_cache(maxsize=4096)
-def _bca_interval(
-    values: tuple[float, ...], level: float, seed: int, resamples: int
-) -> tuple[float, float]:
+def _bca_interval(values: tuple[float, ...]) -> tuple[float, float]:
     found = scipy.stats.bootstrap(
         (np.array(values),),
         np.mean,
-        n_resamples=resamples,
-        confidence_level=level,
+        n_resamples=_RESAMPLES,
+        confidence_level=_LEVEL,
         method="BCa",
-        rng=np.random.Generator(np.random.PCG64(seed)),
+        rng=np.random.Generator(np.random.PCG64(0)),
     ).confidence_interval
     return float(found.low), float(found.high)
 
 
-def prediction_interval(
-    values: Sequence[float], level: float = 0.95, runs: int = 1
-) -> Interval | None:
-    """Where one more run falls, or the mean of several: mean ± t · s · √(1 / runs + 1 / n)."""
+def prediction_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Where one more run falls: mean ± t · s · √(1 + 1 / n)."""
     values = checked(values)
     if len(values) < 2:
         return None
-    spread = standard_deviation(values) * math.sqrt(1 / runs + 1 / len(values))
-    low, high = around(statistics.fmean(values), spread, len(values) - 1, level)
-    what = "one more run" if runs == 1 else f"the mean of {runs} more runs"
-    return Interval(low, high, level, f"prediction interval of {what}")
+    spread = standard_deviation(values) * math.sqrt(1 + 1 / len(values))
+    return around(statistics.fmean(values), spread, len(values) - 1, _LEVEL)
