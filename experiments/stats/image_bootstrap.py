@@ -4,7 +4,7 @@ A test set of N images is one draw from the faces there are. Drawing N of its im
 shows how far a score would move with another draw; the matrices of the images are enough for that, no model is
 needed. Every resample takes the same images for all runs, since all runs were scored on the same ones.
 
-Scores are in percent, the rest of the statistics in F1 (or IoU) points.
+Scores are in percent, the rest of the statistics in F1 (or IoU) points. Intervals are of 95 %.
 """
 
 import dataclasses
@@ -19,28 +19,25 @@ from fpliif_jax.experiments.runs.run import RunError
 # From summed matrices [..., C, C] to scores [...] in percent, NaN where undefined.
 Score = Callable[[np.ndarray], np.ndarray]
 
+_LEVEL = 0.95
 _CHUNK_BYTES = 2**25
 _EXACT = 2**53  # float64 counts exactly up to here
 
 
 @dataclasses.dataclass(frozen=True)
 class Resampled:
-    """A score and how it varies between resamples.
+    """A score and how it varies between resamples; those in which it is undefined are left out.
 
     Attributes:
       estimate: of all images, in percent.
       sd: standard deviation over resamples.
       low, high: percentile interval.
-      level: its level as a fraction.
-      undefined: resamples in which the score was undefined; they are left out.
     """
 
     estimate: float
     sd: float
     low: float
     high: float
-    level: float
-    undefined: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,21 +45,13 @@ class ImageBootstrap:
     """Where the variance of a score comes from.
 
     Attributes:
-      per_seed: for each run, images resampled; None where the run's score is undefined.
-      mean: the mean over runs, images resampled.
+      mean: the mean over runs, images resampled; None where it is undefined.
       crossed: the mean over runs, runs and images resampled independently; None for one run. The part of the runs
         is too small by the factor (S − 1) / S of its variance, as in every bootstrap of S values.
-      seed_sd: SD (ddof = 1) of the runs' scores on all images; None for less than two.
-      images, seeds, resamples: how many.
     """
 
-    per_seed: tuple[Resampled | None, ...]
     mean: Resampled | None
     crossed: Resampled | None
-    seed_sd: float | None
-    images: int
-    seeds: int
-    resamples: int
 
 
 def mean_f1(matrices: np.ndarray) -> np.ndarray:
@@ -130,7 +119,6 @@ def image_bootstrap(
     matrices: np.ndarray,
     score: Score = mean_f1,
     *,
-    level: float = 0.95,
     seed: int = 0,
     resamples: int = 2000,
 ) -> ImageBootstrap | None:
@@ -139,7 +127,6 @@ def image_bootstrap(
     Args:
       matrices: integer [S runs, N images, C, C], of the same images in the same order.
       score: one of this module's.
-      level: of the intervals.
       seed: of the resamples (PCG64); the same seed gives the same numbers.
       resamples: how many.
 
@@ -169,32 +156,18 @@ def image_bootstrap(
     if seeds > 1:
         generator = np.random.Generator(np.random.PCG64(of_seeds))
         weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
-        crossed = _describe(_mean(estimates), _mean(resampled, weights), level)
-    defined = estimates[~np.isnan(estimates)]
-    return ImageBootstrap(
-        tuple(_describe(estimates[run], resampled[:, run], level) for run in range(seeds)),
-        _describe(_mean(estimates), _mean(resampled), level),
-        crossed,
-        float(defined.std(ddof=1)) if len(defined) > 1 else None,
-        images,
-        seeds,
-        resamples,
-    )
+        crossed = _describe(_mean(estimates), _mean(resampled, weights))
+    return ImageBootstrap(_describe(_mean(estimates), _mean(resampled)), crossed)
 
 
 def paired_difference(
-    matrices: np.ndarray,
-    score: Score = mean_f1,
-    *,
-    level: float = 0.95,
-    seed: int = 0,
-    resamples: int = 2000,
+    matrices: np.ndarray, *, seed: int = 0, resamples: int = 2000
 ) -> Resampled | None:
-    """How far two runs are apart, the same images drawn for both: what is hard for both cancels.
+    """How far the mean F1 of two runs is apart, the same images drawn for both: what is hard for both cancels.
 
     Args:
       matrices: integer [2, N images, C, C], of the same images in the same order.
-      score, level, seed, resamples: as for `image_bootstrap`.
+      seed, resamples: as for `image_bootstrap`.
 
     Returns:
       The score of the first less that of the second; None where that is undefined.
@@ -205,9 +178,9 @@ def paired_difference(
     if len(matrices) != 2:
         raise ValueError(f"{len(matrices)} runs are no pair")
     of_images, _ = np.random.SeedSequence(seed).spawn(2)
-    first, second = np.asarray(score(matrices.sum(axis=1, dtype=np.int64)), np.float64)
-    resampled = _resample(matrices, score, of_images, resamples)
-    return _describe(first - second, resampled[:, 0] - resampled[:, 1], level)
+    first, second = np.asarray(mean_f1(matrices.sum(axis=1, dtype=np.int64)), np.float64)
+    resampled = _resample(matrices, mean_f1, of_images, resamples)
+    return _describe(first - second, resampled[:, 0] - resampled[:, 1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,16 +242,14 @@ def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     return np.divide(sums, total, out=np.full(np.shape(total), np.nan), where=total > 0)
 
 
-def _describe(estimate: float, values: np.ndarray, level: float) -> Resampled | None:
+def _describe(estimate: float, values: np.ndarray) -> Resampled | None:
     defined = values[~np.isnan(values)]
     if np.isnan(estimate) or not defined.size:
         return None
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(defined, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Resampled(
         float(estimate),
         float(defined.std(ddof=1)) if len(defined) > 1 else 0.0,
         float(low),
         float(high),
-        level,
-        len(values) - len(defined),
     )

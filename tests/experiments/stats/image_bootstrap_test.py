@@ -84,40 +84,22 @@ def test_it_is_the_naive_loop(
     monkeypatch.setattr(bootstrap, "_CHUNK_BYTES", 8 * (5 + 48) * 7)  # 7 resamples at a time
     found = bootstrap.image_bootstrap(matrices, score, seed=4, resamples=40)
     expected, weights = naive(matrices, definition, 4, 40)
-    for run, of_run in enumerate(found.per_seed):
-        assert of_run.estimate == pytest.approx(100 * definition(matrices[run].sum(axis=0)))
-        assert of_run.sd == pytest.approx(np.std(expected[:, run], ddof=1))
-        assert of_run.low == pytest.approx(np.percentile(expected[:, run], 2.5))
-        assert of_run.high == pytest.approx(np.percentile(expected[:, run], 97.5))
-        assert of_run.undefined == 0
+    estimates = [100 * definition(matrix) for matrix in matrices.sum(axis=1)]
+    for run, estimate in enumerate(estimates):
+        of_run = bootstrap.image_bootstrap(matrices[[run]], score, seed=4, resamples=40)
+        assert of_run.crossed is None
+        assert of_run.mean.estimate == pytest.approx(estimate)
+        assert of_run.mean.sd == pytest.approx(np.std(expected[:, run], ddof=1))
+        ends = (of_run.mean.low, of_run.mean.high)
+        assert ends == pytest.approx(np.percentile(expected[:, run], (2.5, 97.5)))
     means = expected.mean(axis=1)
     assert found.mean.sd == pytest.approx(np.std(means, ddof=1))
-    assert found.mean.estimate == pytest.approx(
-        np.mean([of_run.estimate for of_run in found.per_seed])
-    )
+    assert found.mean.estimate == pytest.approx(np.mean(estimates))
     crossed = (expected * weights).sum(axis=1) / 3
     assert found.crossed.sd == pytest.approx(np.std(crossed, ddof=1))
     for resampled, values in ((found.mean, means), (found.crossed, crossed)):
         ends = (resampled.low, resampled.high)
         assert ends == pytest.approx(np.percentile(values, (2.5, 97.5)))
-    assert {one.level for one in (*found.per_seed, found.mean, found.crossed)} == {0.95}
-    estimates = [of_run.estimate for of_run in found.per_seed]
-    assert found.seed_sd == pytest.approx(np.std(estimates, ddof=1))
-    assert (found.images, found.seeds, found.resamples) == (5, 3, 40)
-
-
-def test_every_interval_has_the_level_that_was_asked_for() -> None:
-    matrices = draw(seeds=3, images=20, classes=3)
-    wide, narrow = (
-        bootstrap.image_bootstrap(matrices, level=level, resamples=400) for level in (0.95, 0.8)
-    )
-    for inner, outer in zip(
-        (*narrow.per_seed, narrow.mean, narrow.crossed),
-        (*wide.per_seed, wide.mean, wide.crossed),
-        strict=True,
-    ):
-        assert (inner.level, outer.level) == (0.8, 0.95)
-        assert outer.low < inner.low < inner.high < outer.high
 
 
 def test_it_agrees_with_scipy_on_a_ratio_of_sums() -> None:
@@ -134,21 +116,21 @@ def test_it_agrees_with_scipy_on_a_ratio_of_sums() -> None:
         n_resamples=20_000,
         rng=np.random.default_rng(5),
     )
-    (of_run,) = found.per_seed
+    of_run = found.mean
     # Of 20,000 resamples the SD is known to half a percent, a 2.5 % quantile to 2 % of the SD: 3 times that.
     assert of_run.sd == pytest.approx(expected.standard_error, rel=0.015)
     assert of_run.low == pytest.approx(expected.confidence_interval.low, abs=0.06 * of_run.sd)
     assert of_run.high == pytest.approx(expected.confidence_interval.high, abs=0.06 * of_run.sd)
-    assert found.crossed is None and found.seed_sd is None
+    assert found.crossed is None
 
 
 def test_all_runs_are_scored_on_the_same_images() -> None:
     one = draw(seeds=1, images=30, classes=3)
     found = bootstrap.image_bootstrap(np.concatenate([one] * 4), resamples=300)
     # Four equal runs vary together: their mean varies as one does, not by half of it.
-    assert found.mean.sd == pytest.approx(found.per_seed[0].sd)
-    assert found.crossed.sd == pytest.approx(found.per_seed[0].sd)
-    assert found.seed_sd == 0
+    alone = bootstrap.image_bootstrap(one, resamples=300)
+    assert found.mean.sd == pytest.approx(alone.mean.sd)
+    assert found.crossed.sd == pytest.approx(alone.mean.sd)
 
 
 def test_runs_alone_vary_where_all_images_are_equal() -> None:
@@ -156,7 +138,7 @@ def test_runs_alone_vary_where_all_images_are_equal() -> None:
     matrices = np.stack([np.stack([one + extra] * 6) for extra in (0, 5, 20)])
     found = bootstrap.image_bootstrap(matrices, resamples=4000)
     assert found.mean.sd == pytest.approx(0, abs=1e-9)
-    estimates = [of_run.estimate for of_run in found.per_seed]
+    estimates = bootstrap.mean_f1(matrices.sum(axis=1))
     # The variance of the mean of S draws from S values is their variance with ddof = 0, by S.
     assert found.crossed.sd == pytest.approx(np.std(estimates) / np.sqrt(3), rel=0.05)
 
@@ -171,17 +153,18 @@ def test_a_seed_gives_the_same_numbers_however_much_memory_there_is(
     assert found == bootstrap.image_bootstrap(matrices, resamples=50, seed=1)
 
 
-def test_undefined_scores_are_left_out_and_counted() -> None:
+def test_undefined_scores_are_left_out() -> None:
     matrices = np.zeros((2, 3, 3, 3), int)
     matrices[:, :, 0, 0] = 10
     matrices[0, 0, 1, 1] = matrices[0, 0, 1, 0] = 5  # class 1 only in one image of the first run
     found = bootstrap.image_bootstrap(matrices, resamples=3000)
-    first, second = found.per_seed
+    first, second = (
+        bootstrap.image_bootstrap(matrices[[run]], resamples=3000).mean for run in (0, 1)
+    )
     assert second is None  # it has no class but the background
     assert first.estimate == pytest.approx(200 / 3)
+    # The image with the class is not drawn in (2/3)³ of the resamples.
     assert (first.sd, first.low) == (pytest.approx(0, abs=1e-9), pytest.approx(200 / 3))
-    # An image of three is not drawn in (2/3)³ of the resamples; ± 4 standard errors.
-    assert first.undefined / 3000 == pytest.approx(8 / 27, abs=0.034)
     assert found.mean.estimate == pytest.approx(200 / 3)
     assert bootstrap.image_bootstrap(matrices, bootstrap.class_f1(2)).mean is None
     # Whichever runs are drawn, only the first has a score.
@@ -190,7 +173,7 @@ def test_undefined_scores_are_left_out_and_counted() -> None:
 
 def test_results_are_ready_for_json() -> None:
     found = dataclasses.asdict(bootstrap.image_bootstrap(draw(2, 4, 3), resamples=20))
-    assert json.loads(json.dumps(found, allow_nan=False))["images"] == 4
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_impossible_matrices_are_refused() -> None:
