@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import ml_collections
 
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, command_names
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import options
 
@@ -64,7 +64,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     _check_framework(flags.framework, config)
     workdir = pathlib.Path(flags.workdir).expanduser()
     jobs = [seed_job(passed_on, workdir / f"seed{seed}", seed, flags.framework) for seed in seeds]
-    command = f"{command_line.command_name(_COMMAND)} {typed}"
+    command = f"{command_names.command_name(_COMMAND)} {typed}"
     study = Study(str(workdir), None, "", command, tuple(job.name for job in jobs))
     outcomes = launch.start(jobs, flags, study, [config])
     finished = [outcome.job.workdir for outcome in outcomes if outcome.is_well]
@@ -89,7 +89,7 @@ def _check_framework(framework: str, config: ml_collections.ConfigDict) -> None:
         )
     if importlib.util.find_spec("torch") is None:
         raise UserError(
-            f"--framework=pytorch needs PyTorch: {command_line.how_to_install('torch')}"
+            f"--framework=pytorch needs PyTorch: {command_names.how_to_install('torch')}"
         )
 
 

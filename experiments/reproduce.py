@@ -26,7 +26,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, command_names
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import options
 from fpliif_jax.experiments.plans import scales, tables
@@ -71,7 +71,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     table = dataclasses.replace(table, seeds=tuple(planned))
     configs = plan_jobs.configs_of(table, flags.scale, passed_on)
     jobs = plan_jobs.jobs_of(table, configs, flags.scale, planned, workdir, passed_on)
-    command = f"{command_line.command_name(_COMMAND)} {typed}"
+    command = f"{command_names.command_name(_COMMAND)} {typed}"
     version = plan_version.version_of(
         table,
         flags.scale,

@@ -12,7 +12,7 @@ from absl import flags, logging
 from tqdm import tqdm
 
 from fpliif_jax import preflight, systems
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, command_names
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.benchmark import (
     figure,
@@ -92,7 +92,7 @@ def _plan() -> Plan:
             raise SettingsError(f"--torch: there is no PyTorch {system.title} here")
         if not torch_programs.is_installed():
             raise SettingsError(
-                f"--torch: PyTorch is not installed: {command_line.how_to_install('torch')}"
+                f"--torch: PyTorch is not installed: {command_names.how_to_install('torch')}"
             )
         torch_programs.prepare(config)
         variants = tuple(
@@ -103,7 +103,7 @@ def _plan() -> Plan:
             raise SettingsError("--onnx is for forward passes of FP-LIIF")
         if not onnx_programs.is_installed():
             raise SettingsError(
-                f"--onnx: ONNX Runtime is not installed: {command_line.how_to_install('onnxruntime')}"
+                f"--onnx: ONNX Runtime is not installed: {command_names.how_to_install('onnxruntime')}"
             )
     plan_fields = {
         "parts": _chosen("parts", flags.FLAGS.parts, PARTS),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_names
 from fpliif_jax.experiments.comparison.data_notes import sets_note
 from fpliif_jax.experiments.comparison.lines import Line, study_of
 from fpliif_jax.experiments.comparison.plan_age import age_note
@@ -126,7 +126,7 @@ def _power(questions: Sequence[AnsweredQuestion]) -> list[str]:
     )
     if left_out:
         text += f"; left out, as equivalence needs another test: {shortened(left_out)}"
-    return [f"{text}. For each question: {command_line.command_name('experiments.power')} STUDY."]
+    return [f"{text}. For each question: {command_names.command_name('experiments.power')} STUDY."]
 
 
 def _needed_text(number: int, one: AnsweredQuestion, level: float) -> str:

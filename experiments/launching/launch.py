@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_names
 from fpliif_jax.data.dataset import evaluation_data, load_dataset
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import local, slurm
@@ -66,7 +66,7 @@ def finish(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
     kinds = ("finished", "skipped", "interrupted", "not started", "failed", "blocked")
     counts = {kind: [outcome for outcome in outcomes if outcome.status == kind] for kind in kinds}
     if counts["finished"] or counts["skipped"]:
-        report = command_line.command_name("experiments.report")
+        report = command_names.command_name("experiments.report")
         print(f"report: {report} --runs={folder} --output={folder}/report")
     line = ", ".join(f"{len(ended)} {kind}" for kind, ended in counts.items() if ended)
     print(line.replace("skipped", "finished before"))

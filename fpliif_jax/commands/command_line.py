@@ -1,4 +1,4 @@
-"""How every command begins and ends: its name, its --help, its config, and its errors in one line.
+"""How every command begins and ends: its --help, its config, and its errors in one line.
 
 A command's file has its arguments and imports what does the work only in the function that does it, so that --help and
 a misspelt argument need not wait for JAX.
@@ -7,7 +7,6 @@ a misspelt argument need not wait for JAX.
 import argparse
 import contextlib
 import gc
-import os
 import pathlib
 import re
 import sys
@@ -18,118 +17,21 @@ import ml_collections
 from absl import app, flags
 from ml_collections import config_flags
 
-import fpliif_jax
-from fpliif_jax import configs
-from fpliif_jax.commands import config_files, interruption, strict_options
+from fpliif_jax.commands import command_names, config_files, interruption, strict_options
 from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
 
-# The commands that an installed package has by a name of their own, as in pyproject.toml.
-SCRIPTS = {
-    "fpliif_jax.main": "fpliif-train",
-    "fpliif_jax.predict": "fpliif-predict",
-    "fpliif_jax.interop": "fpliif-weights",
-    "fpliif_jax.export": "fpliif-export",
-    "fpliif_jax.demo": "fpliif-demo",
-    "fpliif_jax.data_builders.prepare": "fpliif-prepare",
-    "fpliif_jax.experiments.multi_seed": "fpliif-study",
-    "fpliif_jax.experiments.reproduce": "fpliif-reproduce",
-    "fpliif_jax.experiments.report": "fpliif-report",
-}
-# The packages that only some commands need, by the extra of pyproject.toml that has them.
-EXTRAS = {
-    "av": "video",
-    "flatbuffers": "export",
-    "jax_cuda13_plugin": "chips",
-    "jinja2": "study",
-    "libtpu": "chips",
-    "matplotlib": "study",
-    "onnx": "export",
-    "onnxruntime": "export",
-    "scipy": "study",
-    "statsmodels": "study",
-    "submitit": "study",
-    "torch": "torch",
-}
-_REQUIREMENTS = {
-    "chips": "requirements-chips.txt",
-    "export": "requirements-export.txt",
-    "study": "requirements.txt",
-    "torch": "requirements-test.txt",
-    "video": "requirements-test.txt",
-}
 # The garbage collector looks for cycles after this many new objects, not Python's 700: importing and tracing make
 # half a million that stay, and every search passes over them.
 _NEW_OBJECTS = 50_000
-_CONFIGS = pathlib.Path(configs.__file__).parent
 _DEFAULT_CONFIG = "synthetic"
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort"}
 
 
-def _started() -> str:
-    """The module that this process was started with, without the leading 'fpliif_jax.'."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    name = spec.name.removesuffix(".__main__") if spec is not None else ""
-    if spec is None:
-        script = pathlib.Path(sys.argv[0]).name
-        name = next((module for module, known in SCRIPTS.items() if known == script), "")
-    return name.removeprefix("fpliif_jax.")
-
-
-def is_started(module: str) -> bool:
-    """Whether this process was started as that command, and it is not called from Python; with fpliif_jax."""
-    return _started() == module.removeprefix("fpliif_jax.")
-
-
-def command_name(module: str) -> str:
-    """What a person types to start a command: as this process was started, where it is that command.
-
-    Args:
-      module: of the command, with or without the leading 'fpliif_jax.'.
-    """
-    module = f"fpliif_jax.{module.removeprefix('fpliif_jax.')}"
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    if spec is None and pathlib.Path(sys.argv[0]).name in SCRIPTS.values() and module in SCRIPTS:
-        return SCRIPTS[module]
-    started = spec.name.removesuffix(".__main__") if spec is not None else ""
-    if module == f"fpliif_jax.{started.removeprefix('fpliif_jax.')}":
-        return f"python -m {started}"
-    beside = module.removeprefix("fpliif_jax.")
-    is_beside = beside.startswith(("data_builders.", "experiments."))
-    return f"python -m {beside if is_beside and _is_in_checkout() else module}"
-
-
-def _is_in_checkout() -> bool:
-    """Whether the working folder is the one that has the package, its requirements and what lies beside it."""
-    if not fpliif_jax.IS_CHECKOUT:
-        return False
-    try:
-        return os.path.samefile(".", pathlib.Path(fpliif_jax.__file__).parents[1])
-    except OSError:  # a working folder that is gone
-        return False
-
-
-def with_command_names(text: str) -> str:
-    """A text in which every `python -m MODULE` of this package is what a person types here."""
-    return re.sub(
-        r"python -m ((?:fpliif_jax|data_builders|experiments)\b[\w.]*\w)",
-        lambda match: command_name(match[1]),
-        text,
-    )
-
-
 def user_error_line(error: Exception) -> str:
     """The line that one of `USER_ERRORS` ends a command with."""
-    return with_command_names(one_line(error_line(error)))
-
-
-def how_to_install(package: str) -> str:
-    """The command that installs one of `EXTRAS`."""
-    extra = EXTRAS[package]
-    if _is_in_checkout():
-        return f"pip install -r {_REQUIREMENTS[extra]}"
-    return f'pip install "fpliif_jax[{extra}]"'
+    return command_names.with_command_names(one_line(error_line(error)))
 
 
 def run(
@@ -140,11 +42,12 @@ def run(
 ) -> int | None:
     """Does a command's work; ends the process with one line and exit code 1 at an error that a person can mend.
 
-    These are `USER_ERRORS`, a missing package of `EXTRAS`, and memory, of the host or a device, that is full. Ctrl-C
-    is one line and exit code 130, SIGTERM the same and 143, SIGHUP 129, where `work` does not handle them itself.
+    These are `USER_ERRORS`, a missing package of `command_names.EXTRAS`, and memory, of the host or a device, that is
+    full. Ctrl-C is one line and exit code 130, SIGTERM the same and 143, SIGHUP 129, where `work` does not handle them
+    itself.
 
     Args:
-      command: module of the command, see `command_name`.
+      command: module of the command, see `command_names.command_name`.
       work: the work, which returns the exit code.
       *arguments: for it.
       interrupted: the line that these end with.
@@ -157,9 +60,10 @@ def run(
         sys.exit(user_error_line(error))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
+        if package not in command_names.EXTRAS:
             raise
-        sys.exit(f"error: {command_name(command)} needs {package}: {how_to_install(package)}")
+        name, install = command_names.command_name(command), command_names.how_to_install(package)
+        sys.exit(f"error: {name} needs {package}: {install}")
     except KeyboardInterrupt as error:
         print(interrupted, file=sys.stderr)
         sys.exit(error.exit_code if isinstance(error, interruption.Ended) else 130)
@@ -179,14 +83,14 @@ class CommandParser(argparse.ArgumentParser):
         """Makes a parser without options.
 
         Args:
-          command: module of the command, see `command_name`.
+          command: module of the command, see `command_names.command_name`.
           documentation: what it does and two examples, each as `python -m MODULE …`; None where Python left
             docstrings out (-OO).
         """
-        if is_started(command):
+        if command_names.is_started(command):
             standard_streams.outlive_readers()
         super().__init__(
-            prog=command_name(command),
+            prog=command_names.command_name(command),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -206,9 +110,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """The documentation, then usage and options."""
-        return (
-            f"{with_command_names(self._documentation).strip()}\n\n{super().format_help()}".lstrip()
-        )
+        documentation = command_names.with_command_names(self._documentation).strip()
+        return f"{documentation}\n\n{super().format_help()}".lstrip()
 
 
 def run_with_flags(
@@ -217,7 +120,7 @@ def run_with_flags(
     """Runs a command whose arguments are absl's flags, those of the module that defines `work`.
 
     Args:
-      command: module of the command, see `command_name`.
+      command: module of the command, see `command_names.command_name`.
       documentation: what --help opens with, as `CommandParser` has it.
       work: returns the exit code, see `run`.
     """
@@ -251,38 +154,11 @@ def _flags_parser(command: str, documentation: str | None, module: str) -> Comma
     return parser
 
 
-def config_names() -> list[str]:
-    """The experiments that the package has, for --config=NAME."""
-    return sorted(
-        path.stem for path in _CONFIGS.glob("[!_]*.py") if path.stem != "shared"
-    )  # which has no model
-
-
-def config_file(value: str) -> str:
-    """The file that --config=VALUE means: the package's for the name of an experiment, else VALUE itself.
-
-    Raises:
-      UserError: there is no such experiment, or no such file.
-    """
-    path, colon, argument = value.partition(":")
-    names = config_names()
-    known = f"give a file, or one of {', '.join(names)}"
-    if re.fullmatch(r"\w+", path):
-        if path not in names:
-            raise UserError(f"--config={value}: there is no experiment of this name; {known}")
-        return f"{_CONFIGS / path}.py{colon}{argument}"
-    if path and not pathlib.Path(path).exists():
-        name = pathlib.Path(path).stem
-        remedy = f"the package's own is --config={name}" if name in names else known
-        raise UserError(f"--config={value}: there is no such file; {remedy}")
-    return value
-
-
 class _ConfigParser(flags.ArgumentParser):
     """The parser of --config: an experiment of the package by its name, or a file."""
 
     def parse(self, argument: str) -> ml_collections.ConfigDict:
-        return config_files.load(config_file(argument), argument)
+        return config_files.load(config_files.config_file(argument), argument)
 
     def flag_type(self) -> str:
         return "config object"
@@ -302,7 +178,7 @@ def _define_config_flag(
     values: flags.FlagValues, command: list[str] | None
 ) -> flags.FlagHolder[ml_collections.ConfigDict]:
     text = "Experiment: a name, as lapa, or a file; --config.FIELD=VALUE sets a field of it."
-    default = config_file(_DEFAULT_CONFIG)
+    default = config_files.config_file(_DEFAULT_CONFIG)
     holder = config_flags.DEFINE_config_file(
         "config", default, text, flag_values=values, sys_argv=command
     )

@@ -1,18 +1,49 @@
-"""Loads a person's config file, and says what is wrong with it."""
+"""Finds the file of an experiment, loads it, and says what is wrong with it."""
 
 import importlib.machinery
 import importlib.util
 import os
+import pathlib
+import re
 import sys
 import traceback
 import types
 
 import ml_collections
 
+from fpliif_jax import configs
 from fpliif_jax.data_builders.errors import UserError
 
+_CONFIGS = pathlib.Path(configs.__file__).parent
 _MODULE = "config_file"
 _GROUPS = ("data", "eval", "model", "train")  # that every experiment has
+
+
+def config_names() -> list[str]:
+    """The experiments that the package has, for --config=NAME."""
+    return sorted(
+        path.stem for path in _CONFIGS.glob("[!_]*.py") if path.stem != "shared"
+    )  # which has no model
+
+
+def config_file(value: str) -> str:
+    """The file that --config=VALUE means: the package's for the name of an experiment, else VALUE itself.
+
+    Raises:
+      UserError: there is no such experiment, or no such file.
+    """
+    path, colon, argument = value.partition(":")
+    names = config_names()
+    known = f"give a file, or one of {', '.join(names)}"
+    if re.fullmatch(r"\w+", path):
+        if path not in names:
+            raise UserError(f"--config={value}: there is no experiment of this name; {known}")
+        return f"{_CONFIGS / path}.py{colon}{argument}"
+    if path and not pathlib.Path(path).exists():
+        name = pathlib.Path(path).stem
+        remedy = f"the package's own is --config={name}" if name in names else known
+        raise UserError(f"--config={value}: there is no such file; {remedy}")
+    return value
 
 
 def load(value: str, given: str) -> ml_collections.ConfigDict:

@@ -10,7 +10,7 @@ import os
 import pathlib
 import sys
 
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_names
 
 _SETTING = "glibc.malloc.hugetlb"
 _KERNEL = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -24,9 +24,9 @@ def restart_with(command: str) -> None:
     pages to nobody or to everybody, and under a debugger.
 
     Args:
-      command: module of the command, as of `command_line.is_started`.
+      command: module of the command, as of `command_names.is_started`.
     """
-    if not command_line.is_started(command):
+    if not command_names.is_started(command):
         return
     given = os.environ.get("GLIBC_TUNABLES", "")
     if _SETTING in given or sys.gettrace() is not None or not _are_for_who_asks():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_names
 from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, open_regular
 
@@ -200,7 +200,7 @@ def import_av() -> types.ModuleType:
     try:
         import av
     except ModuleNotFoundError:
-        install = command_line.how_to_install("av")
+        install = command_names.how_to_install("av")
         raise VideoError(f"videos need PyAV, of the extra 'video': {install}") from None
     return av
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fpliif_jax
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, command_names, config_files
 from fpliif_jax.data_builders import BUILDERS, NAMES
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import torch_programs
@@ -126,14 +126,14 @@ def test_scripts_are_those_of_the_package() -> None:
     modules = {
         name: target.partition(":")[0].removesuffix(".__main__") for name, target in scripts.items()
     }
-    assert {name: module for module, name in command_line.SCRIPTS.items()} == modules
+    assert {name: module for module, name in command_names.SCRIPTS.items()} == modules
 
 
 def test_extras_are_those_of_the_package() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
-    for package, extra in command_line.EXTRAS.items():
+    for package, extra in command_names.EXTRAS.items():
         assert any(requirement.startswith(f"{package}>=") for requirement in extras[extra])
 
 
@@ -148,13 +148,13 @@ def _pinned(name: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("package", command_line.EXTRAS)
+@pytest.mark.parametrize("package", command_names.EXTRAS)
 def test_what_a_clone_is_told_to_install_has_the_package(
     monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", True)
-    pip, install, option, name = command_line.how_to_install(package).split()
+    pip, install, option, name = command_names.how_to_install(package).split()
     assert (pip, install, option) == ("pip", "install", "-r")
     part_of = {"jax_cuda13_plugin": "jax[cuda13]"}
     assert part_of.get(package, package) in _pinned(name)
@@ -200,7 +200,7 @@ def test_a_command_is_named_as_it_was_started(
     _started(monkeypatch, argv0, module)
     monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", is_checkout)
     text = "python -m experiments.report, python -m fpliif_jax.experiments.audit. python -m pip"
-    assert command_line.with_command_names(text) == f"{report}, {audit}. python -m pip"
+    assert command_names.with_command_names(text) == f"{report}, {audit}. python -m pip"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_missing_extra_is_one_line(
     monkeypatch.setattr(builtins, "__import__", without_matplotlib)
     with pytest.raises(SystemExit) as ended:
         command_line.run("experiments.report", draw)
-    name = command_line.command_name("experiments.report")
+    name = command_names.command_name("experiments.report")
     assert ended.value.code == f"error: {name} needs matplotlib: {remedy}"
     if is_checkout:  # which is of no use in another folder
         monkeypatch.chdir(tmp_path)
@@ -309,7 +309,7 @@ def test_experiments_of_the_package_have_names(
 
 
 def test_every_name_is_an_experiment() -> None:
-    names = command_line.config_names()
+    names = config_files.config_names()
     assert {"lapa", "synthetic", "stn_icnn_helen"} <= set(names) and "shared" not in names
     for name in names:
-        assert runpy.run_path(command_line.config_file(name))["get_config"]().model.name
+        assert runpy.run_path(config_files.config_file(name))["get_config"]().model.name

@@ -67,7 +67,7 @@ def test_a_process_is_started_again_where_that_helps(
 
 def test_under_a_debugger_nothing_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    monkeypatch.setattr(large_pages.command_line, "is_started", lambda command: True)
+    monkeypatch.setattr(large_pages.command_names, "is_started", lambda command: True)
     monkeypatch.setattr(large_pages, "_are_for_who_asks", lambda: True)
     monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("started again"))
     before = sys.gettrace()

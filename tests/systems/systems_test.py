@@ -13,7 +13,7 @@ import pytest
 from tiny_run import tiny_config
 
 from fpliif_jax import preflight, systems
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import config_files
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import SettingsError
@@ -42,7 +42,7 @@ def test_a_system_is_that_of_its_own_config(name: str) -> None:
         assert system.parse_protocol(protocol.text, config) == protocol
     if system.main_protocol is not None:
         assert system.parse_protocol(system.main_protocol, config).key == system.main_protocol
-    assert system.config_for_weights in command_line.config_names()
+    assert system.config_for_weights in config_files.config_names()
 
 
 @pytest.mark.parametrize("name", ["resnet", "", None, ("fp_liif",)])

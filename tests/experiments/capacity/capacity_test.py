@@ -10,7 +10,7 @@ import pytest
 from tiny_run import tiny_config
 
 import fpliif_jax
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, command_names
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.capacity import before_jax, chips, programs, report
@@ -104,7 +104,7 @@ def test_a_missing_compiler_is_told_with_what_installs_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as ended:
         command_line.run("experiments.capacity", before_jax.check_compiler, chips.chip_named(name))
-    command = command_line.command_name("experiments.capacity")
+    command = command_names.command_name("experiments.capacity")
     assert ended.value.code == f'error: {command} needs {package}: pip install "fpliif_jax[chips]"'
 
 
