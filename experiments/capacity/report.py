@@ -1,7 +1,6 @@
 """What was compiled, as data ready for JSON and as a table; both say that nothing was run."""
 
 import dataclasses
-import importlib.metadata
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from fpliif_jax.experiments.capacity.ceiling import ceiling
 from fpliif_jax.experiments.capacity.chips import Chip
 from fpliif_jax.experiments.capacity.programs import Compiled
 from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.run_folder.run_record import versions
 
 NOT_RUN = "compiled, not run"
 _PACKAGES = ("jax", "jaxlib", "jax-cuda13-plugin", "libtpu", "flax")
@@ -156,7 +156,7 @@ class Report:
                 "source": chip.source,
             },
             "num_devices": self.num_devices,
-            "versions": {package: _version(package) for package in _PACKAGES},
+            "versions": versions(_PACKAGES),
             "xla_flags": os.environ.get("XLA_FLAGS", ""),
             "programs": [program.as_json() for program in self.programs],
         }
@@ -165,7 +165,7 @@ class Report:
         """A table: a line a fact, a column a program, and in the last one that nothing was run."""
         chip, programs, devices = self.chip, self.programs, self.num_devices
         many = f"one of {devices} devices" if devices > 1 else "one device"
-        versions = ", ".join(f"{name} {v}" for name in _PACKAGES if (v := _version(name)))
+        compilers = ", ".join(f"{name} {v}" for name, v in versions(_PACKAGES).items() if v)
         usable = f"{chip.usable_bytes / _GIB:.1f} of its {chip.memory_bytes / _GIB:.1f} GiB"
         rows = [("", [one.compiled.name for one in programs])]
         rows += [
@@ -179,7 +179,7 @@ class Report:
             f"JAX may use {usable} there ({NOT_RUN}).",
             f"Data sheet, of which the ceiling is made ({NOT_RUN}): {_sheet(chip)}.",
             f"Source: {chip.source}.",
-            f"Compiled by {versions} ({NOT_RUN}).",
+            f"Compiled by {compilers} ({NOT_RUN}).",
             "",
         ]
         for label, cells in rows:
@@ -249,10 +249,3 @@ def _sheet(chip: Chip) -> str:
         for kind, rate in chip.rates.items()
     ]
     return "; ".join([f"memory {chip.bytes_per_second / 1e9:,.0f} GB/s", *rates])
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

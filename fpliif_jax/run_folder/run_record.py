@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -214,9 +214,9 @@ def _is_up_to(line: str, step: int) -> bool:
         return False
 
 
-def versions() -> dict[str, str | None]:
-    """Of the packages that a number may depend on; None for one that is not installed."""
-    return {name: _version(name) for name in PACKAGES}
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:
+    """Of packages, by default those that a number may depend on; None for one that is not installed."""
+    return {name: _version(name) for name in packages}
 
 
 def _version(package: str) -> str | None:
