@@ -97,12 +97,11 @@ def test_help_lists_the_options_where_docstrings_are_stripped(command: str) -> N
 
 
 def test_all_commands_end_in_the_same_place() -> None:
-    """Each file that can be started is a command of this list, an inner process or a moved one."""
+    """Each file that can be started is a command of this list or an inner process."""
     others = {
         "data_builders.synthetic_faces.worker",
         "experiments.benchmark.child",
         "experiments.benchmark.growth_steps",
-        "experiments.run",
     }
     found = set()
     for folder in ("fpliif_jax", "experiments", "data_builders"):
