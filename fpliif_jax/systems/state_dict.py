@@ -23,6 +23,8 @@ _HOLDERS = ("state_dict", "model_state_dict")
 _WRAPPERS = ("module.", "_orig_mod.")
 _TO_FLAX = {4: (2, 3, 1, 0), 2: (1, 0)}  # OIHW -> HWIO, [outputs, inputs] -> [inputs, outputs]
 _TO_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}
+# What PyTorch calls the leaves of Flax; a bias is a bias.
+TORCH_LEAVES = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 
 
 class InteropError(UserError):

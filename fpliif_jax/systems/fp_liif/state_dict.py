@@ -14,6 +14,7 @@ import numpy as np
 from flax import traverse_util
 
 from fpliif_jax.systems.state_dict import (
+    TORCH_LEAVES,
     InteropError,
     Path,
     Table,
@@ -47,7 +48,6 @@ _NAMES = {
         rf"|(?:ups\.{_INDEX}|head)\.(?:weight|bias))"
     ),
 }
-_TO_TORCH = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 
 
 class _Norms(NamedTuple):
@@ -133,7 +133,7 @@ def fpliif_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
 def _torch_name(path: Path) -> str:
     *modules, leaf = map(str, path[1:] or path)
     parts = [re.sub(r"_([0-9]+)$", r".\1", module) for module in modules]
-    return ".".join([*parts, _TO_TORCH.get(leaf, leaf)])
+    return ".".join([*parts, TORCH_LEAVES.get(leaf, leaf)])
 
 
 def _unknown_kind(problem: str) -> InteropError:

@@ -13,6 +13,7 @@ import numpy as np
 from flax import traverse_util
 
 from fpliif_jax.systems.state_dict import (
+    TORCH_LEAVES,
     Entry,
     InteropError,
     Table,
@@ -32,7 +33,6 @@ _NAME = re.compile(
     rf"(?:{'|'.join(NETWORKS)})(?:\.(?!(?:kernel|scale|bias|mean|var)\.)\w{{1,40}}){{1,3}}"
     r"\.(?:weight|bias|running_mean|running_var)"
 )
-_TO_TORCH = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 _STATISTICS = {"running_mean": "mean", "running_var": "var"}
 _TITLE = "these are not the variables of an STN-iCNN"
 
@@ -53,7 +53,7 @@ def stn_icnn_to_torch(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     table: Table = {}
     for path, leaf in leaves.items():
         shape = torch_shape(leaf)
-        name = ".".join((*map(str, path[1:-1]), _TO_TORCH.get(path[-1], str(path[-1]))))
+        name = ".".join((*map(str, path[1:-1]), TORCH_LEAVES.get(path[-1], str(path[-1]))))
         if shape is None or not _NAME.fullmatch(name):
             raise InteropError(f"{_TITLE}: {joined(path)}")
         table[name] = Entry(shape, path)
