@@ -18,6 +18,8 @@ _RESULTS = _ROOT / "experiments" / "results"
 _PAGE = (_ROOT / "docs" / "photographs.md").read_text("utf-8")
 _AHEAD = "; ahead by three other scores, below"
 _MARGIN = 0.5
+_STUDIES = ("photographs", "photographs_stn_icnn", "fine_tuning", "drawings")
+_OF_FIVE_SEEDS = _STUDIES[:2]
 _RARE = {"eye_g", "hat", "ear_r", "neck_l"}
 
 
@@ -25,15 +27,25 @@ def _plan(name: str) -> dict[str, Any]:
     return tomllib.loads((_ROOT / "experiments" / "plans" / f"{name}.toml").read_text("utf-8"))
 
 
-def _scores(study: str, variant: str, row: str, metric: str = "mean_f1") -> np.ndarray:
-    """Points, one a seed; the metric is one of results.json, or 'common': mean F1 without the rare classes."""
+def _evaluations(study: str, variant: str, row: str) -> list[dict[str, Any]]:
+    """By a row of results.json, one a seed."""
+    paths = sorted((_RESULTS / study / variant).glob("seed*/results.json"))
+    runs = (json.loads(path.read_text("utf-8"))["evaluations"] for path in paths)
+    return [one for evaluations in runs for one in evaluations if one["row"] == row]
+
+
+def _scores(study: str, variant: str, row: str, metric: str | None = None) -> np.ndarray:
+    """Points, one a seed, by default of the score that stands for the study's runs.
+
+    The metric is one of results.json, 'overall', or 'common': mean F1 without the rare classes.
+    """
+    metric = metric or ("overall" if study == "photographs_stn_icnn" else "mean_f1")
     scores = []
-    for path in sorted((_RESULTS / study / variant).glob("seed*/results.json")):
-        evaluations = json.loads(path.read_text("utf-8"))["evaluations"]
-        (one,) = (one for one in evaluations if one["row"] == row)
+    for one in _evaluations(study, variant, row):
         common = [score for name, score in one["class_f1"].items() if name not in _RARE]
         assert metric != "common" or len(common) == 14
-        scores.append(100 * {"common": np.mean(common), **one}[metric])
+        named = {"common": np.mean(common), "overall": one["group_f1"].get("overall")}
+        scores.append(100 * (named | one)[metric])
     return np.array(scores)
 
 
@@ -63,11 +75,11 @@ def _cells_of(first: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-@pytest.mark.parametrize("study", ["photographs", "fine_tuning", "drawings"])
+@pytest.mark.parametrize("study", _STUDIES)
 def test_questions_have_the_differences_and_verdicts_of_the_runs(study: str) -> None:
     plan = _plan(study)
     questions = list(plan["questions"].values())
-    seeds = 5 if study == "photographs" else 3
+    seeds = 5 if study in _OF_FIVE_SEEDS else 3
     differences = [_differences(study, plan, question) for question in questions]
     assert {len(one) for one in differences} == {seeds}
     p = [_p(one, question["expects"]) for one, question in zip(differences, questions, strict=True)]
@@ -78,7 +90,7 @@ def test_questions_have_the_differences_and_verdicts_of_the_runs(study: str) -> 
         error = sd / np.sqrt(seeds)
         low, high = scipy.stats.t.interval(0.95, seeds - 1, mean, error)
         shown = f"{_shown(mean)} [{_shown(low)}, {_shown(high)}]"
-        numbers = [shown, f"{sd:.2f}"] if study == "photographs" else [shown, f"{p_holm:.3f}"]
+        numbers = [shown, f"{sd:.2f}"] if seeds == 5 else [shown, f"{p_holm:.3f}"]
         assert cells[-3:-1] == numbers
         verdict = "undecided"
         if question["expects"] == "equivalent":
@@ -156,12 +168,27 @@ def test_scores_are_those_of_the_runs() -> None:
         assert _cells_of(f"{count:,}")[-2:] == shown
 
 
-@pytest.mark.parametrize("study", ["photographs", "fine_tuning", "drawings"])
+def _mean_and_sd(values: np.ndarray) -> str:
+    return f"{values.mean():.2f} ± {values.std(ddof=1):.2f}"
+
+
+def test_scores_and_windows_of_stn_icnn_are_those_of_the_runs() -> None:
+    study = "photographs_stn_icnn"
+    rows = ("image", "centroid_windows", "true_windows", "coarse")
+    for name, variant in _plan(study)["variants"].items():
+        shown = [_mean_and_sd(_scores(study, name, row)) for row in rows]
+        for row in rows[:2]:
+            errors = [one["window_error"]["mean"] for one in _evaluations(study, name, row)]
+            shown.append(_mean_and_sd(np.array(errors)))
+        assert _cells_of(variant["label"])[1:] == shown
+
+
+@pytest.mark.parametrize("study", _STUDIES)
 def test_all_planned_runs_are_there_and_of_the_frozen_commit(study: str) -> None:
     plan = json.loads((_RESULTS / study / "plan.json").read_text("utf-8"))
     runs = {path.parent for path in (_RESULTS / study).rglob("results.json")}
     variants = _plan(study)["variants"]
-    seeds = range(5 if study == "photographs" else 3)
+    seeds = range(5 if study in _OF_FIVE_SEEDS else 3)
     assert runs == {_RESULTS / study / name / f"seed{seed}" for name in variants for seed in seeds}
     commits = {
         json.loads((run / "environment.json").read_text("utf-8"))["git_commit"] for run in runs

@@ -50,7 +50,6 @@ _FLOORS = {
             "power",
             "report",
             "reproduce",
-            "run",
             "score",
         },
         {"comparison", "launching"},
