@@ -13,6 +13,17 @@ _Named = tuple[tuple[str, str], ...]  # (name, number)
 
 
 @dataclasses.dataclass(frozen=True)
+class TestView:
+    """A test behind a verdict. Texts are not escaped."""
+
+    name: str
+    statistic: str
+    df: str
+    p: str
+    assumes: str
+
+
+@dataclasses.dataclass(frozen=True)
 class RowView:
     """A row of a table. Texts are not escaped."""
 
@@ -29,7 +40,7 @@ class RowView:
     seeds: _Named
     verdict: Verdict | None
     reason: str
-    tests: tuple[dict[str, str], ...]
+    tests: tuple[TestView, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,11 +153,11 @@ def row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
     )
 
 
-def _test_view(test: Test) -> dict[str, str]:
-    return {
-        "name": test.name,
-        "statistic": number_text.number(test.statistic),
-        "df": number_text.MISSING if test.df is None else f"{test.df:.4g}",
-        "p": number_text.p_value(test.p),
-        "assumes": test.assumes,
-    }
+def _test_view(test: Test) -> TestView:
+    return TestView(
+        name=test.name,
+        statistic=number_text.number(test.statistic),
+        df=number_text.MISSING if test.df is None else f"{test.df:.4g}",
+        p=number_text.p_value(test.p),
+        assumes=test.assumes,
+    )

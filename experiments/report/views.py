@@ -18,6 +18,44 @@ from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 
 @dataclasses.dataclass(frozen=True)
+class ComparisonView:
+    """A difference between two sets of runs. Texts are not escaped, here and below."""
+
+    a: str
+    b: str
+    metric: str
+    difference: str
+    interval: str
+    test: str
+    p: str
+    p_holm: str
+    equivalent_p: str
+    margin: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreView:
+    """A score of a group; seeds are (seed, score)."""
+
+    metric: str
+    measured: str
+    t_interval: str
+    image_interval: str
+    seeds: tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviationView:
+    """A deviation from the paper, and the groups that have it."""
+
+    field: str
+    here: str
+    paper: str
+    kind: str
+    groups: str
+
+
+@dataclasses.dataclass(frozen=True)
 class TableView:
     """A table: what was measured, apart from it what cannot be compared, and what was only published.
 
@@ -40,7 +78,7 @@ class TableView:
     rows: tuple[RowView, ...]
     rows_apart: tuple[RowView, ...]
     rows_not_run: tuple[RowView, ...]
-    comparisons: tuple[dict[str, str], ...]
+    comparisons: tuple[ComparisonView, ...]
 
 
 def table_view(table: ReportTable, index: int) -> TableView:
@@ -100,25 +138,25 @@ def has_interval_over_seeds(study: Study) -> bool:
     return any(statistics.t_interval is not None for statistics in (*scores, *rows))
 
 
-def score_views(group: ReportGroup) -> dict[str, list[dict[str, Any]]]:
+def score_views(group: ReportGroup) -> dict[str, list[ScoreView]]:
     """A group's scores but for the single classes, by split, checkpoint and row."""
-    by_place: dict[str, list[dict[str, Any]]] = {}
+    by_place: dict[str, list[ScoreView]] = {}
     for score in group.scores:
         if score.key.metric == "f1":
             continue
         statistics = score.statistics
-        view = {
-            "metric": wording.metric_name(*score.key.measure),
-            "measured": wording.mean_sd(statistics.summary),
-            "t_interval": number_text.interval(statistics.t_interval),
-            "image_interval": number_text.interval(statistics.image_interval),
-            "seeds": wording.seeds(statistics.values),
-        }
+        view = ScoreView(
+            metric=wording.metric_name(*score.key.measure),
+            measured=wording.mean_sd(statistics.summary),
+            t_interval=number_text.interval(statistics.t_interval),
+            image_interval=number_text.interval(statistics.image_interval),
+            seeds=wording.seeds(statistics.values),
+        )
         by_place.setdefault(data_text.place(group, *score.key.evaluation), []).append(view)
     return by_place
 
 
-def deviation_views(study: Study) -> list[dict[str, str]]:
+def deviation_views(study: Study) -> list[DeviationView]:
     """Deviations from the paper, those that several groups share once."""
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for group in study.groups:
@@ -132,16 +170,8 @@ def deviation_views(study: Study) -> list[dict[str, str]]:
             groups.setdefault(key, []).append(group.name)
     everyone = sum(bool(group.deviations) for group in study.groups)
     return [
-        {
-            "field": field,
-            "here": here,
-            "paper": paper,
-            "kind": kind,
-            "groups": "all" if len(names) == everyone > 1 else ", ".join(names),
-        }
-        for (field, here, paper, kind), names in sorted(
-            groups.items(), key=lambda item: item[0][3] != "reading"
-        )
+        DeviationView(*texts, "all" if len(names) == everyone > 1 else ", ".join(names))
+        for texts, names in sorted(groups.items(), key=lambda item: item[0][3] != "reading")
     ]
 
 
@@ -158,16 +188,16 @@ def _shared(texts: list[str]) -> str:
     return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
 
 
-def _comparison_view(item: Comparison) -> dict[str, str]:
-    return {
-        "a": item.a,
-        "b": item.b,
-        "metric": wording.metric_name(item.metric, item.class_name),
-        "difference": number_text.difference(item.difference),
-        "interval": number_text.interval(item.interval, signed=True),
-        "test": f"{item.test}, n = {item.n}",
-        "p": number_text.p_value(item.p),
-        "p_holm": number_text.p_value(item.p_holm),
-        "equivalent_p": number_text.p_value(item.equivalent_p),
-        "margin": wording.plain(item.margin),
-    }
+def _comparison_view(item: Comparison) -> ComparisonView:
+    return ComparisonView(
+        a=item.a,
+        b=item.b,
+        metric=wording.metric_name(item.metric, item.class_name),
+        difference=number_text.difference(item.difference),
+        interval=number_text.interval(item.interval, signed=True),
+        test=f"{item.test}, n = {item.n}",
+        p=number_text.p_value(item.p),
+        p_holm=number_text.p_value(item.p_holm),
+        equivalent_p=number_text.p_value(item.equivalent_p),
+        margin=wording.plain(item.margin),
+    )

@@ -138,7 +138,6 @@ def _cell(column: Column, cell: Cell) -> str:
 
 
 def _comparisons(view: views.TableView) -> str:
-    fields = ("difference", "interval", "test", "p", "p_holm", "equivalent_p")
     return _grid(
         (
             "compared",
@@ -151,8 +150,16 @@ def _comparisons(view: views.TableView) -> str:
             "p of equivalence",
         ),
         [
-            [f"{escaped(item['a'])} − {escaped(item['b'])}", escaped(item["metric"])]
-            + [escaped(item[field]) for field in fields]
+            [
+                f"{escaped(item.a)} − {escaped(item.b)}",
+                escaped(item.metric),
+                escaped(item.difference),
+                escaped(item.interval),
+                escaped(item.test),
+                escaped(item.p),
+                escaped(item.p_holm),
+                escaped(item.equivalent_p),
+            ]
             for item in view.comparisons
         ],
     )
@@ -209,9 +216,12 @@ def _environment(study: Study) -> list[str]:
 
 
 def _deviations(study: Study) -> list[str]:
-    fields = ("field", "here", "paper", "kind", "groups")
-    rows = [[escaped(item[key]) for key in fields] for item in views.deviation_views(study)]
-    return ["## Deviations from the papers", _grid(fields, rows) if rows else "None."]
+    rows = [
+        list(map(escaped, (item.field, item.here, item.paper, item.kind, item.groups)))
+        for item in views.deviation_views(study)
+    ]
+    table = _grid(("field", "here", "paper", "kind", "groups"), rows) if rows else "None."
+    return ["## Deviations from the papers", table]
 
 
 def _incomplete(study: Study) -> list[str]:

@@ -30,7 +30,7 @@ def test_every_p_value_has_its_own_name(study: dict[str, Any]) -> None:
     table = study["tables"][1]
     table["comparisons"][0] |= {"p": 0.01, "p_holm": 0.02, "equivalent_p": 0.03}
     found = views.table_view(report_study.as_table(table), 0).comparisons[0]
-    assert (found["p"], found["p_holm"], found["equivalent_p"]) == ("0.010", "0.020", "0.030")
+    assert (found.p, found.p_holm, found.equivalent_p) == ("0.010", "0.020", "0.030")
 
 
 def test_any_score_can_be_the_one_that_stands_for_a_group(study: dict[str, Any]) -> None:
@@ -46,13 +46,12 @@ def test_any_score_can_be_the_one_that_stands_for_a_group(study: dict[str, Any])
 
 def test_deviations_are_of_all_only_where_there_are_several_groups(study: dict[str, Any]) -> None:
     deviations = {
-        item["field"]: item["groups"]
-        for item in views.deviation_views(report_study.as_study(study))
+        item.field: item.groups for item in views.deviation_views(report_study.as_study(study))
     }
     assert deviations["train.epochs"] == "all"
     assert deviations["model.g0"] == "table1/lapa"
     study |= {"groups": study["groups"][:1], "tables": []}
-    assert {item["groups"] for item in views.deviation_views(report_study.as_study(study))} == {
+    assert {item.groups for item in views.deviation_views(report_study.as_study(study))} == {
         "table1/lapa"
     }
 
