@@ -147,8 +147,8 @@ matrices = []
 for one in read_runs(PLACE / "seeds"):
     best = next(each for each in one.evaluations if each.checkpoint == "best")
     matrices.append(load_matrices(one, best))
-by_run = image_bootstrap.image_bootstrap(image_bootstrap.stack(matrices))
-for seed, score in enumerate(by_run.per_seed):
+for seed, of_run in enumerate(image_bootstrap.stack(matrices)):
+    score = image_bootstrap.image_bootstrap(of_run[None]).mean
     if score is not None:  # of a class that is nowhere, mean F1 is undefined
         print(f"seed {seed}: mean F1 {score.estimate:.2f} [{score.low:.2f}, {score.high:.2f}]")
 paired = image_bootstrap.paired_runs(*matrices)
