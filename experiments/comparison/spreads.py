@@ -18,6 +18,7 @@ _EQUIVALENT = "as equivalence needs another test"
 _FEW = "as they have no two pairs of finished runs of the same seeds"
 _EQUAL = "as their scores or differences are the same for all seeds (SD 0)"
 _OTHER_SCORE = "as the two have no score in common"
+_OTHER_DATA = "as the two are scored on other label maps or in other classes"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +103,9 @@ def _beside_the_first(lines: Sequence[Line]) -> SpreadsOfPlan:
         scores = [one.main_score for one in (lines[0], line)]
         if None in scores or scores[0].key.measure != scores[1].key.measure:
             left_out.setdefault(_OTHER_SCORE, []).append(name)
+            continue
+        if not line.is_scored_as(lines[0]):
+            left_out.setdefault(_OTHER_DATA, []).append(name)
             continue
         values = [score.values for score in scores]
         paired, own = power.sd_of_differences(*values), power.pooled_sd(*values)
