@@ -41,7 +41,8 @@ _LIMITS = {
 }  # bytes that reports read
 _START = "train.init_from"
 _OF_STUDY = ("plan.json", "study.json")
-_OF_RUN = ("config.json", "results.json", "environment.json", "metrics.jsonl")
+# results.json is last, as in a run: it says that the others are there.
+_OF_RUN = ("config.json", "environment.json", "metrics.jsonl", "results.json")
 # Files that a report reads, beside evaluations/*.npz.
 _REPORTED = (
     *_OF_STUDY,
@@ -79,9 +80,9 @@ def _work(flags: argparse.Namespace) -> None:
         raise UserError(f"{flags.study} has no finished run; there is nothing to collect")
     files = [path for name in _OF_STUDY for path in source.rglob(name)]
     for run in runs:
-        files += [path for name in _OF_RUN if os.path.lexists(path := run.path / name)]
         if not flags.without_matrices:
             files += [run.path / one.file for one in run.evaluations]
+        files += [path for name in _OF_RUN if os.path.lexists(path := run.path / name)]
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts = 0, [], set()

@@ -126,8 +126,8 @@ def run(flags: argparse.Namespace) -> None:
     if flags.output is not None:
         flags.output.mkdir(parents=True, exist_ok=True)
         content = run_folder.results(subject, list(records.values()))
-        run_folder.write_run(flags.output, subject, made, content)
         _write_tables(flags.output, subject, lines, differences, scored.warnings, notes)
+        run_folder.write_run(flags.output, subject, made, content)  # the mark of what is whole
         print(flags.output)
 
 

@@ -1,8 +1,11 @@
 """Tests of experiments.collect: the report of the copy is that of the study."""
 
+import contextlib
+import errno
 import json
 import pathlib
 import shutil
+from typing import BinaryIO
 
 import pytest
 from made_runs import config_of, write_run
@@ -15,6 +18,7 @@ from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report import __main__ as report_command
 from fpliif_jax.experiments.report import write
+from fpliif_jax.files import atomic_file
 
 
 @pytest.fixture
@@ -54,6 +58,25 @@ def test_the_copy_has_the_same_report_and_no_places(
     report = _report(output)
     assert report == _report(study)
     assert json.loads(report)["plans"][0]["finished"] == 6
+
+
+def test_no_run_of_a_copy_that_was_cut_off_looks_finished(
+    study: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, replacing = tmp_path / "results", atomic_file.replacing
+
+    def on_a_full_disk(path: pathlib.Path) -> contextlib.AbstractContextManager[BinaryIO]:
+        if path.suffix == ".npz" and "seed1" in path.parts:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return replacing(path)
+
+    monkeypatch.setattr(atomic_file, "replacing", on_a_full_disk)
+    with pytest.raises(SystemExit, match=r"seed1/.*\.npz: No space left on device"):
+        collect.main([str(study), f"--output={output}"])
+    copied = {path.parent for path in output.rglob("results.json")}
+    assert copied and all(
+        len(list((run / "evaluations").iterdir())) == 3 and run.name != "seed1" for run in copied
+    )
 
 
 def _report(folder: pathlib.Path) -> str:
