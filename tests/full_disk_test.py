@@ -6,6 +6,7 @@ import pathlib
 import resource
 import sys
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 from tiny_run import tiny_config
@@ -14,6 +15,8 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.prepare import prepare
+from fpliif_jax.demo import page_folder
+from fpliif_jax.export import write
 from fpliif_jax.files import atomic_file
 from fpliif_jax.run_folder.run_record import MetricsLog
 
@@ -106,3 +109,25 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:
     with no_file_beyond(10), pytest.raises(OSError) as told:
         log.write({"step": 1, "split": "train", "loss": 2.5})
     assert said(told.value) == f"{tmp_path / 'metrics.jsonl'}: File too large"
+
+
+def test_a_page_that_has_no_room_is_named_and_nothing_of_it_stays(tmp_path: pathlib.Path) -> None:
+    with no_file_beyond(10), pytest.raises(OSError) as told:
+        page_folder.write(tmp_path / "page", {"index.html": bytes(100_000)}, "")
+    assert said(told.value) == f"{tmp_path / 'page' / 'index.html'}: File too large"
+    assert _content(tmp_path) == {}
+
+
+def test_an_export_that_has_no_room_is_named_and_nothing_of_it_stays(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(chosen: object, file_format: str, folder: pathlib.Path, parts: bool) -> list[str]:
+        (folder / "model.onnx").write_bytes(bytes(100_000))
+        return []
+
+    monkeypatch.setattr(write, "_write", fill)
+    chosen = mock.MagicMock()
+    with no_file_beyond(10), pytest.raises(OSError) as told:
+        write.export(chosen, "onnx", tmp_path / "exported", parts=False, float16=False)
+    assert said(told.value) == f"{tmp_path / 'exported'}: File too large"
+    assert list(tmp_path.iterdir()) == []

@@ -105,12 +105,14 @@ def _work(flags: argparse.Namespace) -> None:
             lines.append(growth(step, over, counts, [measure(order) for order in orders]))
             print(f"{step}: exponent {lines[-1].exponent:.2f}", file=sys.stderr)
     from fpliif_jax.experiments.benchmark import machine
+    from fpliif_jax.files import atomic_file
 
     steps = [dataclasses.asdict(line) for line in lines]
     content = {"environment": machine.environment(with_torch=False), "steps": steps}
+    print(table(lines))  # first: a disk that is full loses no measurement
     if flags.output:
-        flags.output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(table(lines))
+        with atomic_file.replacing(flags.output) as file:
+            file.write(f"{json.dumps(content, indent=2)}\n".encode())
 
 
 def _plan(

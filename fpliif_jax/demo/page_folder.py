@@ -6,7 +6,7 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from fpliif_jax.data_builders.errors import UserError, one_line
+from fpliif_jax.data_builders.errors import UserError, naming, one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.files import atomic_folder
 
@@ -66,7 +66,8 @@ def write(output: pathlib.Path, files: Mapping[str, bytes], policy: str) -> None
         for name, content in {**files, LIST: _list_of(files, policy)}.items():
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            with naming(output / name):
+                path.write_bytes(content)
         check_place(output)
 
 

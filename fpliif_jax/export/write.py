@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fpliif_jax import systems
+from fpliif_jax.data_builders.errors import naming
 from fpliif_jax.export import float16_storage, model_card, network_files
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.interop.run_weights import metadata_of, write_model
@@ -65,7 +66,8 @@ def export(
     folder = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     try:
         make = _write_half if float16 else _write
-        lines = make(chosen, file_format, pathlib.Path(folder), parts)
+        with naming(path):
+            lines = make(chosen, file_format, pathlib.Path(folder), parts)
         os.chmod(folder, 0o755)
         os.rename(folder, path)
     finally:
