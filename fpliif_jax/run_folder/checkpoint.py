@@ -111,6 +111,9 @@ class _EndedWithoutWords(asyncio.SelectorEventLoop):
                 raise
             return None
 
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Is called for what nobody waited for, often long after `_quiet`: the first such error is Orbax's own."""
+
 
 class _EventLoops(asyncio.DefaultEventLoopPolicy):
     def new_event_loop(self) -> asyncio.AbstractEventLoop:

@@ -1,6 +1,7 @@
 """Tests of fpliif_jax.run_folder.checkpoint, its files and the checkpoint for inference."""
 
 import asyncio
+import gc
 import logging
 import pathlib
 import resource
@@ -272,3 +273,21 @@ def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
     np.testing.assert_array_equal(
         loaded.variables["params"]["head"]["kernel"], _state()["params"]["head"]["kernel"]
     )
+
+
+def test_what_several_writers_of_a_full_disk_say_is_printed_neither_then_nor_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def write() -> None:
+        raise ValueError("RESOURCE_EXHAUSTED")
+
+    async def write_several(kept: list[asyncio.Task]) -> None:
+        kept += [asyncio.ensure_future(write()) for _ in range(3)]
+        await kept[0]
+
+    kept: list[asyncio.Task] = []
+    with checkpoint._quiet(), pytest.raises(ValueError, match="RESOURCE_EXHAUSTED"):
+        asyncio.run(write_several(kept))
+    kept.clear()
+    gc.collect()
+    assert caplog.messages == []
