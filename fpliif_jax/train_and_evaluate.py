@@ -99,12 +99,12 @@ def main(
         )
         check_settings(config)
         warn_of_dtype(config)
-        run(config, folder, mode, read_given, interruption)
+        is_finished = run(config, folder, mode, read_given, interruption)
     except Exception as error:
         if is_one_of_several:
             _end_one_of_several(error)
         raise
-    return interruption.exit_code if interruption.requested else 0
+    return 0 if is_finished else interruption.exit_code
 
 
 def _read_shipped(name: str, config: ml_collections.ConfigDict) -> InferenceCheckpoint:
@@ -148,13 +148,16 @@ def run(
     mode: str,
     read_given: Callable[[], InferenceCheckpoint] | None,
     stop: Interruption,
-) -> None:
+) -> bool:
     """Prepares the data, then trains and evaluates.
 
     Args:
       config, workdir, mode: those of `main`.
       read_given: gives a model to evaluate instead of the run's checkpoints.
       stop: asks to stop.
+
+    Returns:
+      whether that is finished; if not, this process or another one was asked to stop, and the run is saved.
     """
     run_record.check_workdir(workdir)
     weights = read_given() if read_given is not None else None
@@ -170,7 +173,9 @@ def run(
         # Several processes do what they have agreed on: a signal may have reached one of them alone.
         if not is_trained or (stop.requested and jax.process_count() == 1):
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
-        elif mode != "train":
+            return False
+        if mode != "train":
             results = evaluate(config, workdir, scored_on, weights)
             if parallel.is_main_process():
                 print(f"{table(results)}\n{workdir / 'results.json'}")
+    return True

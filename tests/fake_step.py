@@ -13,7 +13,7 @@ def main(what: str, folder: str, *rest: str) -> None:
     """Does one thing in a folder.
 
     write NAME: leaves a file with the GPUs that it sees. fail: as a program with an error for the person does.
-    meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved', exit code 0.
+    meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved', exit code 143.
     train: the same by the handlers that a run has.
     """
     path = pathlib.Path(folder)
@@ -46,7 +46,7 @@ def main(what: str, folder: str, *rest: str) -> None:
 
 def _save(path: pathlib.Path) -> None:
     (path / "saved").touch()
-    sys.exit(0)
+    sys.exit(143)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from fpliif_jax.commands.interruption import PARENT, heeded
+from fpliif_jax.commands.interruption import PARENT, SAVED, heeded
 from fpliif_jax.data_builders.host.regular_files import append_regular
 from fpliif_jax.devices.supervision import LOST_PEER
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
@@ -166,7 +166,7 @@ class _Pool:
             step, seconds = running.steps[0], time.monotonic() - running.started
             problem = unfinished(step, running.job.workdir, code)
             if problem is not None:
-                stopped = self._stopping is not None or code in (0, LOST_PEER)
+                stopped = self._stopping is not None or code in (SAVED, LOST_PEER)
                 status = "interrupted" if stopped else "failed"
                 self._end(Outcome(running.job, status, problem, seconds), bar)
                 del self._running[slot]
@@ -224,7 +224,7 @@ def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
     if code == 0 and step.is_finished(workdir):
         return None
     log = workdir / "run.log"
-    if code == 0:
+    if code == SAVED:
         return f"saved ({log})"
     reason = last_error(log) or last_words(log)
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -55,8 +55,7 @@ def main(
     folder = pathlib.Path(workdir or f"runs/{config_name}-pytorch/seed{config.seed}").expanduser()
     chosen = choose_device(device)
     apply_to_torch(config)
-    run(config, folder, chosen, interruption)
-    return interruption.exit_code if interruption.requested else 0
+    return 0 if run(config, folder, chosen, interruption) else interruption.exit_code
 
 
 def run(
@@ -64,8 +63,8 @@ def run(
     workdir: pathlib.Path,
     device: torch.device,
     stop: Interruption,
-) -> None:
-    """Prepares the data, trains and evaluates."""
+) -> bool:
+    """Prepares the data, trains and evaluates; whether that is finished, and not stopped and saved."""
     run_record.check_workdir(workdir)
     trained_on, scored_on = load_datasets(config, trains=True)
     check_classes(config, trained_on)
@@ -75,9 +74,10 @@ def run(
     with run_lock.locked(workdir):
         if not loop.train(config, workdir, trained_on, device, stop) or stop.requested:
             print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
-            return
+            return False
         results = evaluation.evaluate_run(config, workdir, scored_on, device)
         print(f"{table(results)}\n{workdir / 'results.json'}")
+    return True
 
 
 def choose_device(name: str | None) -> torch.device:

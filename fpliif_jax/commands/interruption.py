@@ -17,6 +17,7 @@ import time
 import types
 from collections.abc import Iterator
 
+SAVED = 128 + signal.SIGTERM  # exit code of a run that SIGTERM has ended, and that goes on
 # Environment variable with the number of the process that launched this one and that it is to end with.
 PARENT = "FPLIIF_JAX_PARENT"
 _ONCE = 0.25  # seconds within which a signal that comes again is the same one
@@ -69,19 +70,14 @@ def as_exceptions() -> Iterator[None]:
 
 
 class Interruption:
-    """Handles SIGTERM (exit code 0, or that of a killed process), SIGINT (exit code 130) and SIGHUP (129)."""
+    """Handles SIGTERM (exit code `SAVED`), SIGINT (130) and SIGHUP (129)."""
 
-    def __init__(
-        self, message: str = "interrupted: the same command goes on", goes_on: bool = True
-    ) -> None:
+    def __init__(self, message: str = "interrupted: the same command goes on") -> None:
         """Installs the handlers.
 
         Args:
           message: printed where the process ends at once.
-          goes_on: whether the same command begins where this one ended: then SIGTERM, with which a cluster takes a
-            machine back, is no failure.
         """
-        self._goes_on = goes_on
         self.requested = False
         self._message = message
         self._signal: int | None = None
@@ -93,8 +89,11 @@ class Interruption:
 
     @property
     def exit_code(self) -> int:
-        """What the process ends with once it has saved."""
-        return 0 if self._signal == signal.SIGTERM and self._goes_on else 128 + self._signal
+        """What the process ends with once it has saved: never 0, or a cluster would take the run for finished.
+
+        Where another process of the run was asked to stop, and not this one: as if it were this one.
+        """
+        return SAVED if self._signal is None else 128 + self._signal
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:

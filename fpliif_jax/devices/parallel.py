@@ -136,6 +136,8 @@ def initialize(
         raise ParallelError("--distributed=off and --num_processes contradict each other")
     if not is_one_of_several(distributed, num_processes):
         return
+    # It takes SIGTERM for itself, and a run that a cluster ends would not save: commands.interruption handles it.
+    jax.config.update("jax_enable_preemption_service", False)
     if os.environ.get("JAX_PLATFORMS", "") == "cpu":
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     started_by = launcher.detect(os.environ)

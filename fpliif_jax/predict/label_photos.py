@@ -113,7 +113,7 @@ def run(flags: argparse.Namespace) -> int:
     Raises:
       UserError, OSError: what `command_line.run` ends with in one line.
     """
-    interruption = Interruption("interrupted; the photos labelled so far are there", goes_on=False)
+    interruption = Interruption("interrupted; the photos labelled so far are there")
     compilation_cache.enable()
     try:
         num_tasks, num_labelled = _run(flags, interruption)

@@ -334,7 +334,7 @@ def test_sigterm_and_kill_change_nothing(
         command_line.config_of(command[4:]), whole, "train_and_eval", None, Interruption()
     )
 
-    assert _run(command, stop=(log, 3, signal.SIGTERM)) == 0
+    assert _run(command, stop=(log, 3, signal.SIGTERM)) == 143
     assert not (ended / "results.json").exists()
     assert checkpoint.saved_step(ended, "last") is not None
     # Three lines later: in another epoch, where the checkpoint of the one before may or may not be finished.

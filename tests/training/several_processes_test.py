@@ -183,19 +183,25 @@ def test_two_processes_train_as_one(one: str, two: str, request: pytest.FixtureR
     assert np.abs(matrices[0] - matrices[1]).sum() <= 0.01 * matrices[0].sum()
 
 
+def _two_that_have_saved(workdir: pathlib.Path, arguments: list[str]) -> list[subprocess.Popen]:
+    """Two processes after their first checkpoint."""
+    for _ in range(3):  # on a busy machine they may miss each other: Gloo waits 30 s for a process
+        processes = _start_two(workdir, arguments)
+        deadline = time.monotonic() + 240
+        while not checkpoint.saved_step(workdir, "last") and processes[0].poll() is None:
+            assert time.monotonic() < deadline, _killed(processes)
+            time.sleep(0.02)
+        if processes[0].poll() is None:
+            break
+        _ends(processes)
+    return processes
+
+
 def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     tmp_path: pathlib.Path, by_two: pathlib.Path, arguments: list[str]
 ) -> None:
     arguments = [*arguments, "--mode=train"]
-    for _ in range(3):  # on a busy machine they may miss each other: Gloo waits 30 s for a process
-        survivor, victim = _start_two(tmp_path, arguments)
-        deadline = time.monotonic() + 240
-        while not checkpoint.saved_step(tmp_path, "last") and survivor.poll() is None:
-            assert time.monotonic() < deadline, _killed([survivor, victim])
-            time.sleep(0.02)
-        if survivor.poll() is None:
-            break
-        _ends([survivor, victim])
+    survivor, victim = _two_that_have_saved(tmp_path, arguments)
     victim.kill()
     killed_at = time.monotonic()
     victim.communicate()
@@ -214,6 +220,20 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(
     assert whole.keys() == resumed.keys()
     for name in whole:
         np.testing.assert_array_equal(whole[name], resumed[name], err_msg=name)
+    assert _records(by_two) == _records(tmp_path)
+
+
+def test_a_run_that_is_ended_saves_and_goes_on(
+    tmp_path: pathlib.Path, by_two: pathlib.Path, arguments: list[str]
+) -> None:
+    """SIGTERM to one of them, as a cluster sends it before it takes a machine away."""
+    arguments = [*arguments, "--mode=train"]
+    processes = _two_that_have_saved(tmp_path, arguments)
+    processes[1].terminate()
+    ends = _ends(processes)
+    assert [process.returncode for process in processes] == [143, 143], ends
+    assert checkpoint.saved_step(tmp_path, "last") < STEPS, ends
+    _end_well(_start_two(tmp_path, arguments))
     assert _records(by_two) == _records(tmp_path)
 
 

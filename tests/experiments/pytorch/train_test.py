@@ -142,7 +142,7 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(
 ) -> None:
     """SIGTERM in the first epoch, then a kill in the second. It keeps the number that it was begun with."""
     log, number_of_parts = tmp_path / "metrics.jsonl", "--config.train.microbatch=0"
-    for lines, number, code in ((1, signal.SIGTERM, 0), (2, signal.SIGKILL, -9)):
+    for lines, number, code in ((1, signal.SIGTERM, 143), (2, signal.SIGKILL, -9)):
         child = start(f"--workdir={tmp_path}", *data, number_of_parts)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and child.poll() is None:
