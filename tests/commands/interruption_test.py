@@ -108,7 +108,7 @@ from fpliif_jax.files import atomic_folder
 # As a terminal has it: what is started in the background may ignore SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def work():
-    with atomic_folder.replacing(pathlib.Path("report")) as folder:
+    with atomic_folder.replacing(pathlib.Path(sys.argv[1])) as folder:
         (folder / "page").write_text("half")
         print("ready", flush=True)
         try:
@@ -127,11 +127,10 @@ def test_a_command_removes_what_it_had_begun_to_write_unless_told_twice(
     tmp_path: pathlib.Path, number: signal.Signals, code: int, seconds: int
 ) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", WRITING_PROGRAM.format(seconds=seconds)],
+        [sys.executable, "-c", WRITING_PROGRAM.format(seconds=seconds), str(tmp_path / "report")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=tmp_path,
     )
     assert child.stdout.readline() == "ready\n"
     child.send_signal(number)

@@ -206,8 +206,9 @@ def test_slurm_submits_an_array_and_tells_each_end(tmp_path: pathlib.Path) -> No
 
 
 def test_slurm_refuses_unknown_parameters_and_a_machine_without_slurm(
-    tmp_path: pathlib.Path,
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PATH", "")
     jobs = [_job(tmp_path, "a", ("write", "done"))]
     with pytest.raises(slurm.SlurmError, match="submitit"):
         slurm.run(jobs, tmp_path / "slurm", {"colour": "red"}, "local")
