@@ -12,7 +12,8 @@ import pytest
 from fpliif_jax.commands.interruption import Interruption
 
 PROGRAM = """
-import contextlib, sys, time
+import contextlib, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests may be started by nohup
 from fpliif_jax.commands.interruption import Interruption
 interruption = Interruption()
 with interruption.deferred() if {deferred} else contextlib.nullcontext():
@@ -105,8 +106,9 @@ WRITING_PROGRAM = """
 import pathlib, signal, sys, time
 from fpliif_jax.commands import command_line
 from fpliif_jax.files import atomic_folder
-# As a terminal has it: what is started in the background may ignore SIGINT.
+# As a terminal has them: what is started in the background may ignore SIGINT, and what nohup starts SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def work():
     with atomic_folder.replacing(pathlib.Path(sys.argv[1])) as folder:
         (folder / "page").write_text("half")
