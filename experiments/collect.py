@@ -86,6 +86,9 @@ def _work(flags: argparse.Namespace) -> None:
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts = 0, [], set()
+    for path in files:  # what is cut off must not look finished
+        if path.name == "results.json":
+            (output / path.relative_to(source)).unlink(missing_ok=True)
     for path in files:  # plans come first: they say which starts of runs are published with them
         content = read_bytes(path, source, _LIMITS[path.suffix])
         if path.suffix == ".json":

@@ -73,7 +73,7 @@ def check_fields(config: ml_collections.ConfigDict) -> None:
     for field in sorted(flatten_config(json_config(default())).keys() - fields.keys()):
         raise SettingsError(
             f"the config lacks config.{field}; begin with one that has every field, config = "
-            f"{default.__module__.rpartition('.')[2]}.get_config() of fpliif_jax.configs, and change its fields"
+            f"{default.__module__}.{default.__qualname__}(), and change its fields"
         )
     config_fields.check(fields)
 

@@ -27,6 +27,7 @@ from fpliif_jax.preflight import (
     apply_to_jax,
     check_classes,
     check_devices,
+    check_fields,
     check_scored_classes,
     check_settings,
     warn_of_dtype,
@@ -71,6 +72,7 @@ def main(
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of every save
     logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
+    check_fields(config)
     is_one_of_several = parallel.is_one_of_several(processes[0], processes[2])
     if is_one_of_several:
         supervision.in_child()

@@ -15,7 +15,7 @@ from configs_test import NAMES
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
-from fpliif_jax import preflight
+from fpliif_jax import preflight, train_and_evaluate
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.run_folder import config_fields, setting_ranges
@@ -254,3 +254,19 @@ def test_numbers_that_may_be_auto_are_read_from_the_command_line(field: str) -> 
         (problem,) = config_fields.problems(_flat(config))
         assert problem.startswith(f"config.{field} is ")
         assert problem.endswith(", or 'auto'")
+
+
+@pytest.mark.parametrize("field", ["seed", "deterministic", "matmul_precision"])
+def test_a_run_without_a_field_that_is_read_first_is_refused_by_its_name(field: str) -> None:
+    config = tiny_config()
+    with config.unlocked():
+        del config[field]
+    with pytest.raises(SettingsError, match=rf"lacks config\.{field}; "):
+        train_and_evaluate.main(
+            config,
+            "tiny",
+            workdir=None,
+            mode="train",
+            torch_checkpoint=None,
+            processes=("off", None, None, None),
+        )

@@ -4,6 +4,7 @@ Every task writes into its job's own folder, so a task that Slurm ends at its ti
 queued again, and a study that is submitted again goes on where it stopped.
 """
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -55,9 +56,12 @@ class JobTask:
 
     def checkpoint(self, job: Job) -> object:
         """Slurm is about to end the task: the step saves, and the task is queued again."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait()
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):  # it has ended before
+                os.kill(self._process.pid, signal.SIGTERM)
+                # This is called in a signal handler, amid `wait` of the same process, which holds a lock: so it is
+                # left for that one.
+                os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         return submitit.helpers.DelayedSubmission(JobTask(), job)
 
 

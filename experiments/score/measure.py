@@ -126,6 +126,7 @@ def run(flags: argparse.Namespace) -> None:
     if flags.output is not None:
         flags.output.mkdir(parents=True, exist_ok=True)
         content = run_folder.results(subject, list(records.values()))
+        (flags.output / "results.json").unlink(missing_ok=True)  # of an earlier score
         _write_tables(flags.output, subject, lines, differences, scored.warnings, notes)
         run_folder.write_run(flags.output, subject, made, content)  # the mark of what is whole
         print(flags.output)

@@ -1,8 +1,9 @@
 """SIGTERM, SIGHUP and Ctrl-C: a run in training finishes its step and saves, anything else ends at once.
 
-A command that JAX is hardly at work in removes what it had begun to write (`as_exceptions`). In others, at once means
-without an exception: one that is raised in a signal handler comes out of whatever is at work, which may take it for
-its own. C++ code that calls Python, as JAX does in tracing, swallows it or makes another one of it.
+Other commands than training and prediction remove what they had begun to write (`as_exceptions`); a second signal ends
+them where the first was lost. In these two, at once means without an exception: one that is raised in a signal handler
+comes out of whatever is at work, which may take it for its own. C++ code that calls Python, as JAX does in tracing,
+swallows it or makes another one of it.
 Files are always written whole, under another name first, so that nothing is lost; what such a process leaves
 behind is removed by the next one (`files.atomic_file.remove_leftovers`).
 """

@@ -5,7 +5,6 @@ import http
 import http.server
 import pathlib
 import re
-import signal
 import socketserver
 import sys
 import urllib.parse
@@ -85,8 +84,6 @@ def address(server: Server) -> str:
 
 def serve(server: Server, folder: pathlib.Path) -> None:
     """Answers until Ctrl-C or SIGTERM, each a KeyboardInterrupt; says where first."""
-    # Here, where nothing of JAX is at work that could take the exception for its own.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.folder = folder
     print(f"{address(server)}  (Ctrl-C ends it)", flush=True)
     server.serve_forever()

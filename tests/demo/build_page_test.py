@@ -181,14 +181,17 @@ def test_what_is_wrong_is_said_before_anything_is_read(
     taken.server_close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_serving_says_where_and_ends_with_ctrl_c_or_sigterm(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    code: int,
 ) -> None:
     folders = []
     # As a terminal has it: what is started in the background may ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def build(chosen: object, output: pathlib.Path, archive: object) -> list[str]:
         output.mkdir()
@@ -206,7 +209,7 @@ def test_serving_says_where_and_ends_with_ctrl_c_or_sigterm(
     monkeypatch.setattr(serve.Server, "serve_forever", interrupted)
     with pytest.raises(SystemExit) as ended:
         command.main(["--serve=0", "--runtime=x.tgz"])
-    assert ended.value.code == 130
+    assert ended.value.code == code
     printed = capsys.readouterr()
     assert re.fullmatch(r"made\nhttp://127\.0\.0\.1:\d+/  \(Ctrl-C ends it\)\n", printed.out)
     assert printed.err == "stopped\n"

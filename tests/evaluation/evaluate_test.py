@@ -109,6 +109,7 @@ def test_results_can_be_recomputed_from_the_matrices(
         (tiny_icnn_config, "coarse", "image"),
         (tiny_icnn_config, "coarse", "centroid_windows"),
         (tiny_icnn_config, "coarse", "coarse"),
+        (tiny_icnn_config, "localisation", "image"),
         (tiny_icnn_config, "fine", "true_windows"),
     ],
 )

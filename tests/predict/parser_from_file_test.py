@@ -169,3 +169,15 @@ def test_a_model_whose_values_are_no_numbers_gives_no_background(
     parser = FaceParser(dataclasses.replace(trained, variables=huge, note="weights of a.pth"))
     with pytest.raises(LabellerError, match="weights of a.pth: its values are not finite numbers"):
         parser(make_photo(), size)
+
+
+def test_windows_that_are_no_numbers_give_no_background() -> None:
+    trained = untrained_models.stn_icnn_checkpoint()
+    parameters = dict(trained.variables["params"])
+    parameters["localisation"] = jax.tree.map(
+        lambda leaf: np.full_like(leaf, np.nan), parameters["localisation"]
+    )
+    variables = {**trained.variables, "params": parameters}
+    parser = FaceParser(dataclasses.replace(trained, variables=variables, note="weights of a.pth"))
+    with pytest.raises(LabellerError, match="weights of a.pth: its values are not finite numbers"):
+        parser(make_photo())

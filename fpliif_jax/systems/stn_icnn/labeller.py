@@ -115,6 +115,7 @@ class STNICNNLabeller:
             canvas, inputs["image_sizes"], settings.resolve(self._config.model)
         )
         outputs = self._model.apply(variables, resized, canvas, shown)
-        # Windows of a mask that is no numbers cover nothing, which would be background.
+        # Windows that are no numbers, or of a mask that is none, cover nothing, which would be background.
         is_number = jnp.isfinite(outputs["coarse_logits"]).all(axis=(1, 2, 3), keepdims=True)
+        is_number &= ~jnp.isnan(outputs["theta"]).any(axis=(1, 2, 3))[:, None, None, None]
         return jnp.where(is_number, outputs["label_probabilities"], jnp.nan)

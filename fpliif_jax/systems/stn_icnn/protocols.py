@@ -97,8 +97,9 @@ class _Faces:
     def labels_in(self, theta: Array, is_window: Array | bool = True) -> Array:
         """Class ids of the fine networks in these windows, on the canvas.
 
-        Windows of a mask that is no numbers cover nothing, which would be background.
+        Windows that are no numbers, or of a mask that is none, cover nothing, which would be background.
         """
+        is_window &= ~jnp.isnan(theta).any(axis=(1, 2, 3))[:, None, None]
         parts = self._apply(self._canvas, theta, method="crop")
         logits = self._apply(parts, method="label_parts")
         probabilities = self._apply(logits, theta, self._side, method="join")

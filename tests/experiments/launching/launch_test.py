@@ -219,17 +219,22 @@ def test_slurm_refuses_unknown_parameters_and_a_machine_without_slurm(
 def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -> None:
     job = _job(tmp_path, "a", ("save", "done"))
     task = slurm.JobTask()
-    ended: list[tuple] = []
-    thread = threading.Thread(target=lambda: ended.append(task(job)))
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not (tmp_path / "a" / "ready").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    again = task.checkpoint(job)
-    thread.join()
+    again = []
+    # As submitit does it: in a handler of the thread that waits for the step.
+    signal.signal(signal.SIGUSR2, lambda *_: again.append(task.checkpoint(job)))
+
+    def signal_when_ready() -> None:
+        _wait_for(tmp_path / "a" / "ready")
+        os.kill(os.getpid(), signal.SIGUSR2)
+
+    threading.Thread(target=signal_when_ready).start()
+    try:
+        status, *_ = task(job)
+    finally:
+        signal.signal(signal.SIGUSR2, signal.SIG_DFL)
     assert (tmp_path / "a" / "saved").exists()
-    assert ended[0][0] == "interrupted"
-    assert again.args == (job,)
+    assert status == "interrupted"
+    assert again[0].args == (job,)
 
 
 @pytest.mark.parametrize(

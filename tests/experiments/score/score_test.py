@@ -18,7 +18,7 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.write import write_report
 from fpliif_jax.experiments.runs.runs import read_runs
-from fpliif_jax.experiments.score import __main__, counting
+from fpliif_jax.experiments.score import __main__, counting, measure
 from fpliif_jax.pictures.colours import class_colours
 from fpliif_jax.pictures.label_maps import palette_image
 
@@ -646,6 +646,25 @@ def test_the_folder_of_a_run_is_not_written_over(
         )
     assert "is --predictions" in refused(truth, folder, f"--output={folder}")
     assert "is --truth" in refused(truth, folder, f"--output={truth}")
+
+
+def test_what_is_cut_off_over_an_earlier_score_does_not_look_finished(
+    truth: pathlib.Path,
+    predict: Callable[..., pathlib.Path],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    predictions, option = predict(), f"--output={tmp_path / 'run'}"
+    score(truth, predictions, option)
+    assert (tmp_path / "run" / "results.json").exists()
+
+    def cut_off(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measure, "_write_tables", cut_off)
+    with pytest.raises(SystemExit):
+        score(truth, predictions, option)
+    assert not (tmp_path / "run" / "results.json").exists()
 
 
 def test_a_run_on_other_images_is_not_compared(
