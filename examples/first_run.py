@@ -36,8 +36,9 @@ def run(*command: object) -> None:
         raise SystemExit(f"{command[1]} failed")
 
 
-def show(name: str, pictures: list[Image.Image], titles: list[str], side: int = 160) -> Image.Image:
+def show(name: str, pictures: list[Image.Image], titles: list[str]) -> Image.Image:
     """Pictures in a row, each under its title."""
+    side = 160
     row = Image.new("RGB", (len(pictures) * (side + 4) - 4, side + 16), "white")
     for index, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
         place = index * (side + 4)

@@ -85,10 +85,8 @@ def _work(flags: argparse.Namespace) -> None:
         files += [path for name in _OF_RUN if os.path.lexists(path := run.path / name)]
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
-    size, places, planned_starts = 0, [], set()
-    for path in files:  # what is cut off must not look finished
-        if path.name == "results.json":
-            (output / path.relative_to(source)).unlink(missing_ok=True)
+    size, places, planned_starts, contents = 0, [], set(), {}
+    # All is read before anything is written: an earlier copy stays whole where a file cannot be read.
     for path in files:  # plans come first: they say which starts of runs are published with them
         content = read_bytes(path, source, _LIMITS[path.suffix])
         if path.suffix == ".json":
@@ -103,7 +101,12 @@ def _work(flags: argparse.Namespace) -> None:
                     raise UnreadableError(f"{path} is no JSON object")
                 _empty_all_places(path.name, content, planned_starts)
             text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-            content = f"{text}\n".encode()
+            contents[path] = f"{text}\n".encode()
+    for path in files:  # what is cut off must not look finished
+        if path.name == "results.json":
+            (output / path.relative_to(source)).unlink(missing_ok=True)
+    for path in files:
+        content = contents.get(path) or read_bytes(path, source, _LIMITS[path.suffix])
         target = output / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file.replacing(target) as file:

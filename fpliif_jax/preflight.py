@@ -111,7 +111,11 @@ def apply_to_jax(config: ml_collections.ConfigDict) -> None:
     """Sets matrix precision, deterministic kernels and the folder of compiled functions.
 
     Call it before JAX sees its devices.
+
+    Raises:
+      SettingsError: see `check_fields`.
     """
+    check_fields(config)
     compilation_cache.enable()
     if config.deterministic:
         flags = os.environ.get("XLA_FLAGS", "")
@@ -188,7 +192,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
         for group, fields in _UNTRACED.items():
             settings = config[group] if group else config
             for field in fields:
-                if field in settings:  # a config file of one's own may lack some
+                if field in settings:  # some are of one system alone
                     del settings[field]
         for settings in (config.train, *config.train.values()):
             for field in _UNTRACED_NUMBERS:

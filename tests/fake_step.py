@@ -14,13 +14,15 @@ def main(what: str, folder: str, *rest: str) -> None:
 
     write NAME: leaves a file with the GPUs that it sees. fail: as a program with an error for the person does.
     meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved', exit code 143.
-    train: the same by the handlers that a run has.
+    train: the same by the handlers that a run has. end CODE: as one that a signal ends, with this exit code.
     """
     path = pathlib.Path(folder)
     with open(path / "starts", "a", encoding="utf-8") as file:
         file.write(f"{what} {' '.join(rest)}\n")
     if what == "fail":
         sys.exit("error: it is broken; mend it")
+    if what == "end":
+        sys.exit(int(rest[0]))
     if what == "meet":
         (path / "here").touch()
         deadline = time.monotonic() + 20

@@ -9,6 +9,8 @@ from PIL import Image
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.face import Face
 
+_COLUMNS = 4
+
 
 def _palette() -> np.ndarray:
     """uint8 [19, 3]: black for the background, hues a golden angle apart for the rest."""
@@ -21,11 +23,11 @@ def _palette() -> np.ndarray:
     return np.array(colours, np.uint8)
 
 
-def contact_sheet(faces: Iterable[Face], columns: int = 4) -> Image.Image:
-    """Faces of one size S in rows of `columns` pairs: picture, then its 19-class label map."""
+def contact_sheet(faces: Iterable[Face]) -> Image.Image:
+    """Faces of one size S in rows of `_COLUMNS` pairs: picture, then its 19-class label map."""
     palette = _palette()
     pairs = [np.concatenate([face.image, palette[face.label_map]], 1) for face in faces]
     blank = np.zeros_like(pairs[0])
-    pairs += [blank] * (-len(pairs) % columns)
-    rows = [np.concatenate(pairs[i : i + columns], 1) for i in range(0, len(pairs), columns)]
+    pairs += [blank] * (-len(pairs) % _COLUMNS)
+    rows = [np.concatenate(pairs[i : i + _COLUMNS], 1) for i in range(0, len(pairs), _COLUMNS)]
     return Image.fromarray(np.concatenate(rows, 0))

@@ -20,6 +20,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "File to write instead of the stan
 
 def _work() -> None:
     from fpliif_jax.experiments.audit import layout
+    from fpliif_jax.run_folder import run_record
 
     renderers = {
         "text": layout.to_text,
@@ -35,7 +36,7 @@ def _work() -> None:
         print(content, end="")
         return
     try:
-        path.write_text(content, encoding="utf-8")
+        run_record.write_text(path, content)
     except OSError as error:
         raise UserError(f"--output={path}: {error.strerror or error}") from error
     print(path)

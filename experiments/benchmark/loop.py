@@ -12,7 +12,6 @@ frequent than in a whole run.
 
 import dataclasses
 import pathlib
-import signal
 import tempfile
 import time
 from typing import Any
@@ -21,7 +20,7 @@ from unittest import mock
 import numpy as np
 from ml_collections import ConfigDict
 
-from fpliif_jax.commands.interruption import Interruption, heeded
+from fpliif_jax.commands.interruption import Ended, Interruption, restored_handlers
 from fpliif_jax.data.batches import steps_per_epoch
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.experiments.benchmark import jax_programs, timing, training
@@ -98,19 +97,13 @@ def _run(config: ConfigDict) -> Loop:
             saving.append(time.perf_counter() - started)
 
     dataset = load_dataset(config.data)
-    handlers = {number: signal.getsignal(number) for number in heeded()}
-    interruption = Interruption()
-    try:
-        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            workdir = pathlib.Path(folder)
-            with mock.patch.object(checkpoint, "save", timed_save):
-                training_loop.train(config, workdir, dataset, interruption)
-            if interruption.requested:
-                raise KeyboardInterrupt
-            progress = Progress.from_json(checkpoint.read_progress(workdir, "last"), workdir)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    with restored_handlers(), tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        workdir, interruption = pathlib.Path(folder), Interruption()
+        with mock.patch.object(checkpoint, "save", timed_save):
+            training_loop.train(config, workdir, dataset, interruption)
+        if interruption.requested:
+            raise Ended(interruption.exit_code)
+        progress = Progress.from_json(checkpoint.read_progress(workdir, "last"), workdir)
     totals, images = progress.train, progress.timed_images
     if not images:
         raise NotMeasuredError("the loop had one step, which compiles")

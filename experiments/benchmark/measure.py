@@ -49,7 +49,6 @@ def main() -> None:
     logging.set_verbosity(logging.WARNING)
     config = flags.FLAGS.config
     with _surroundings():
-        preflight.check_fields(config)
         preflight.apply_to_jax(config)
         # What compiling takes is measured: nothing may be ready beforehand.
         jax.config.update("jax_enable_compilation_cache", False)

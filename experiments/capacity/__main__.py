@@ -50,7 +50,6 @@ def _work() -> None:
         raise UserError(f"--programs={unknown[0]}: give some of {', '.join(programs.PROGRAMS)}")
     if _OUTPUT.value and not pathlib.Path(_OUTPUT.value).parent.is_dir():
         raise UserError(f"--output={_OUTPUT.value}: there is no folder for it; make it first")
-    preflight.check_fields(config)
     preflight.apply_to_jax(config)
     # What is compiled for a chip that is not here can be kept, but not read again.
     jax.config.update("jax_enable_compilation_cache", False)

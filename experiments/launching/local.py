@@ -16,7 +16,13 @@ from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from fpliif_jax.commands.interruption import PARENT, SAVED, heeded
+from fpliif_jax.commands.interruption import (
+    PARENT,
+    SAVED,
+    heeded,
+    restored_handlers,
+    was_ended,
+)
 from fpliif_jax.data_builders.host.regular_files import append_regular
 from fpliif_jax.devices.supervision import LOST_PEER
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
@@ -104,22 +110,25 @@ class _Pool:
 
     def run(self) -> list[Outcome]:
         """Until nothing is waiting or at work."""
-        previous = {number: signal.signal(number, self._stop) for number in heeded()}
-        try:
-            with tqdm(total=len(self._waiting), unit="run", desc="study", leave=False) as bar:
-                while self._waiting or self._running:
-                    self._end_the_blocked(bar)
-                    self._start_the_ready(bar)
-                    time.sleep(_POLL_SECONDS)
-                    self._collect(bar)
-                    if sys.stderr.isatty():  # elsewhere every look would be a line of its own
-                        bar.set_postfix_str(self._doing())
-        finally:
-            for running in self._running.values():
-                running.process.terminate()
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        with restored_handlers():
+            for number in heeded():
+                signal.signal(number, self._stop)
+            try:
+                self._run_all()
+            finally:
+                for running in self._running.values():
+                    running.process.terminate()
         return [self._outcomes[job.name] for job in self._jobs]
+
+    def _run_all(self) -> None:
+        with tqdm(total=len(self._waiting), unit="run", desc="study", leave=False) as bar:
+            while self._waiting or self._running:
+                self._end_the_blocked(bar)
+                self._start_the_ready(bar)
+                time.sleep(_POLL_SECONDS)
+                self._collect(bar)
+                if sys.stderr.isatty():  # elsewhere every look would be a line of its own
+                    bar.set_postfix_str(self._doing())
 
     def _stop(self, number: int, frame: types.FrameType | None) -> None:
         """Hands the signal on as SIGTERM, which saves; a second Ctrl-C as itself, which ends at once."""
@@ -166,7 +175,7 @@ class _Pool:
             step, seconds = running.steps[0], time.monotonic() - running.started
             problem = unfinished(step, running.job.workdir, code)
             if problem is not None:
-                stopped = self._stopping is not None or code in (SAVED, LOST_PEER)
+                stopped = self._stopping is not None or was_ended(code) or code == LOST_PEER
                 status = "interrupted" if stopped else "failed"
                 self._end(Outcome(running.job, status, problem, seconds), bar)
                 del self._running[slot]

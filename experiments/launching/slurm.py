@@ -16,7 +16,7 @@ from typing import Any
 import submitit
 from tqdm import tqdm
 
-from fpliif_jax.commands.interruption import SAVED
+from fpliif_jax.commands.interruption import was_ended
 from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
@@ -50,7 +50,7 @@ class JobTask:
             code = self._process.wait()
             problem = local.unfinished(step, job.workdir, code)
             if problem is not None:
-                status = "interrupted" if code == SAVED else "failed"
+                status = "interrupted" if was_ended(code) else "failed"
                 return status, problem, time.monotonic() - started
         return "finished", None, time.monotonic() - started
 

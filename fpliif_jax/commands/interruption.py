@@ -31,6 +31,13 @@ def heeded() -> list[signal.Signals]:
     return numbers if _is_ignored(signal.SIGHUP) else [*numbers, signal.SIGHUP]
 
 
+def was_ended(exit_code: int) -> bool:
+    """Whether a process that ended with this was ended by such a signal, be it before it could handle it."""
+    return exit_code in {
+        code for number in (*heeded(), signal.SIGHUP) for code in (128 + number, -number)
+    }
+
+
 def _is_ignored(number: signal.Signals) -> bool:
     return signal.getsignal(number) is signal.SIG_IGN
 
@@ -38,10 +45,21 @@ def _is_ignored(number: signal.Signals) -> bool:
 class Ended(KeyboardInterrupt):
     """A signal that ends the process, as Ctrl-C does."""
 
-    def __init__(self, number: int) -> None:
-        """Takes the signal's number."""
-        super().__init__(number)
-        self.exit_code = 128 + number
+    def __init__(self, exit_code: int) -> None:
+        """Takes what the process is to end with."""
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+@contextlib.contextmanager
+def restored_handlers() -> Iterator[None]:
+    """Puts the handlers of signals that are changed inside back at the end."""
+    before = {number: signal.getsignal(number) for number in heeded()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -56,18 +74,16 @@ def as_exceptions() -> Iterator[None]:
         nonlocal first
         if first is None:
             first = time.monotonic()
-            raise Ended(number)
+            raise Ended(128 + number)
         if time.monotonic() > first + _ONCE:
             os._exit(128 + number)
 
     # A shell has what it starts in the background ignore Ctrl-C.
     numbers = [number for number in heeded() if not _is_ignored(number)]
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
+    with restored_handlers():
+        for number in numbers:
+            signal.signal(number, end)
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Interruption:

@@ -1,6 +1,6 @@
 """Scores a trained model, whatever framework it is in: batches of a split -> confusion matrices of every image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -145,29 +145,29 @@ def score_split(
         ):
             results = score(batch)
             count = min(batch_size, remaining)
+            done = len(split) - remaining
             for protocol in protocols:
                 scores = jax.tree.map(lambda leaf, n=count: leaf[:n], results[protocol.key])
+                ids = split.ids[done : done + count]
+                _refuse_no_numbers(scores.matrices, ids, protocol, description)
                 batches[protocol].append(scores)
             remaining -= count
             bar.update(count)
-    whole = {
+    return {
         protocol: jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
         for protocol, parts in batches.items()
     }
-    for protocol, scores in whole.items():
-        _refuse_no_numbers(scores, split, protocol, description)
-    return whole
 
 
 def _refuse_no_numbers(
-    scores: ProtocolScores, split: Split, protocol: Protocol, description: str | None
+    matrices: np.ndarray, ids: Sequence[str], protocol: Protocol, description: str | None
 ) -> None:
-    refused = np.flatnonzero((scores.matrices < 0).any(axis=(1, 2)))
+    refused = np.flatnonzero((matrices < 0).any(axis=(1, 2)))
     if refused.size:
         raise ScoringError(
-            f"{description or 'scoring'} by {protocol.text}: the network's values are not finite numbers on "
-            f"{refused.size} of {len(split)} images, first {split.ids[refused[0]]}: the weights are damaged, or of a "
-            "training that diverged; train again, with a smaller learning rate, or take another checkpoint"
+            f"{description or 'scoring'} by {protocol.text}: the network's values are not finite numbers on image "
+            f"{ids[refused[0]]}: the weights are damaged, or of a training that diverged; train again, with a smaller "
+            "learning rate, or take another checkpoint"
         )
 
 

@@ -1,6 +1,7 @@
 """Files that are always either the old one or the new one, whole."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -22,8 +23,12 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
     Where writing is interrupted or fails, `path` stays what it was.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: it cannot be written, or is a device, a pipe or a folder, whose place nothing is to take.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(
+            errno.EINVAL, "it is no regular file, so nothing can take its place", str(path)
+        )
     descriptor, temporary = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX
     )

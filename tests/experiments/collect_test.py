@@ -213,6 +213,21 @@ def test_links_out_of_the_study_and_large_files_are_one_line(
         collect.main(arguments)
 
 
+def test_a_file_that_cannot_be_read_leaves_an_earlier_copy_as_it_was(
+    study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "results"
+    arguments = [str(study), f"--output={output}"]
+    collect.main(arguments)
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    record = study / "study.json"
+    record.rename(tmp_path / "elsewhere")
+    record.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SystemExit, match=r"study\.json is a link out of"):
+        collect.main(arguments)
+    assert before == {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+
+
 def test_a_copy_with_a_run_that_is_gone_is_refused(
     study: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

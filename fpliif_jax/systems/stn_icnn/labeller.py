@@ -12,7 +12,7 @@ from fpliif_jax.data.canvas import canvas_window, place_on_canvas
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.pixels import to_unit_range
-from fpliif_jax.systems.stn_icnn import framing, settings
+from fpliif_jax.systems.stn_icnn import framing, settings, windows
 
 
 class STNICNNLabeller:
@@ -115,7 +115,5 @@ class STNICNNLabeller:
             canvas, inputs["image_sizes"], settings.resolve(self._config.model)
         )
         outputs = self._model.apply(variables, resized, canvas, shown)
-        # Windows that are no numbers, or of a mask that is none, cover nothing, which would be background.
-        is_number = jnp.isfinite(outputs["coarse_logits"]).all(axis=(1, 2, 3), keepdims=True)
-        is_number &= ~jnp.isnan(outputs["theta"]).any(axis=(1, 2, 3))[:, None, None, None]
-        return jnp.where(is_number, outputs["label_probabilities"], jnp.nan)
+        are_numbers = windows.are_numbers(outputs["theta"], outputs["coarse_logits"])
+        return jnp.where(are_numbers[:, None, None, None], outputs["label_probabilities"], jnp.nan)

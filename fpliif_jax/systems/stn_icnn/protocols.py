@@ -13,9 +13,8 @@ from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.systems.labeller import NO_LABEL, labels_of
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
-from fpliif_jax.systems.stn_icnn import framing
+from fpliif_jax.systems.stn_icnn import framing, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
-from fpliif_jax.systems.stn_icnn.windows import true_windows, window_errors
 
 Array = jax.Array
 
@@ -56,23 +55,19 @@ class _Faces:
         return framing.coarse_view(self._canvas, self._image_sizes, self._settings)
 
     @functools.cached_property
-    def _coarse_logits(self) -> Array:
+    def coarse_logits(self) -> Array:
+        """Of the coarse network, on its grid."""
         return self._apply(self._view[0], method="label_coarsely")
 
     @functools.cached_property
     def mask(self) -> Array:
         """Class ids of the coarse network, on its grid."""
-        return jnp.argmax(self._coarse_logits, axis=-1).astype(jnp.int32)
-
-    @functools.cached_property
-    def is_masked(self) -> Array:
-        """bool [B, 1, 1], whether all values of the coarse network are numbers."""
-        return jnp.isfinite(self._coarse_logits).all(axis=(1, 2, 3))[:, None, None]
+        return jnp.argmax(self.coarse_logits, axis=-1).astype(jnp.int32)
 
     @functools.cached_property
     def theta(self) -> Array:
         """The system's windows."""
-        return self._apply(self._coarse_logits, self._side, self._view[1], method="localise")
+        return self._apply(self.coarse_logits, self._side, self._view[1], method="localise")
 
     @functools.cached_property
     def centred_theta(self) -> Array:
@@ -82,32 +77,31 @@ class _Faces:
     @functools.cached_property
     def true_windows(self) -> tuple[Array, Array]:
         """See `windows.true_windows`."""
-        return true_windows(self.truth, self._settings)
+        return windows.true_windows(self.truth, self._settings)
 
     @functools.cached_property
     def labels(self) -> Array:
         """Class ids of the whole system, on the canvas."""
-        return self.labels_in(self.theta, self.is_masked)
+        return self.labels_in(self.theta, self.coarse_logits)
 
     @functools.cached_property
     def errors(self) -> dict[str, Array]:
         """Errors of the system's windows."""
         return self.errors_of(self.theta)
 
-    def labels_in(self, theta: Array, is_window: Array | bool = True) -> Array:
-        """Class ids of the fine networks in these windows, on the canvas.
-
-        Windows that are no numbers, or of a mask that is none, cover nothing, which would be background.
-        """
-        is_window &= ~jnp.isnan(theta).any(axis=(1, 2, 3))[:, None, None]
+    def labels_in(self, theta: Array, coarse_logits: Array | None = None) -> Array:
+        """Class ids of the fine networks in these windows, on the canvas; see `windows.are_numbers`."""
         parts = self._apply(self._canvas, theta, method="crop")
         logits = self._apply(parts, method="label_parts")
         probabilities = self._apply(logits, theta, self._side, method="join")
-        return jnp.where(is_window, labels_of(probabilities), NO_LABEL).astype(jnp.int32)
+        are_numbers = windows.are_numbers(theta, coarse_logits)[:, None, None]
+        return jnp.where(are_numbers, labels_of(probabilities), NO_LABEL).astype(jnp.int32)
 
     def errors_of(self, theta: Array) -> dict[str, Array]:
         """See `windows.window_errors`."""
-        return window_errors(theta, *self.true_windows, self._side, self._settings.theta_form)
+        return windows.window_errors(
+            theta, *self.true_windows, self._side, self._settings.theta_form
+        )
 
 
 def _image(faces: _Faces) -> Prediction:
@@ -131,14 +125,14 @@ def _true_windows(faces: _Faces) -> Prediction:
 def _centroid_windows(faces: _Faces) -> Prediction:
     """… around the centroids of the coarse mask: the baseline's cropper."""
     theta = faces.centred_theta
-    return Prediction(
-        faces.truth_on_image, faces.labels_in(theta, faces.is_masked), faces.errors_of(theta)
-    )
+    labels = faces.labels_in(theta, faces.coarse_logits)
+    return Prediction(faces.truth_on_image, labels, faces.errors_of(theta))
 
 
 def _coarse(faces: _Faces) -> Prediction:
     """The coarse network alone, on its own grid."""
-    labels = jnp.where(faces.is_masked, faces.mask, NO_LABEL)
+    are_numbers = jnp.isfinite(faces.coarse_logits).all(axis=(1, 2, 3))[:, None, None]
+    labels = jnp.where(are_numbers, faces.mask, NO_LABEL)
     return Prediction(faces.coarse_truth, labels, faces.errors)
 
 

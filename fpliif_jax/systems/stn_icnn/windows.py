@@ -35,6 +35,24 @@ def true_windows(labels: Array, settings: ml_collections.ConfigDict) -> tuple[Ar
     return theta, present.astype(jnp.float32)
 
 
+def are_numbers(theta: Array, coarse_logits: Array | None = None) -> Array:
+    """Whether windows, and the coarse network's values that they are of, are numbers.
+
+    Windows that are none, or of a mask that is none, cover nothing, which would be background.
+
+    Args:
+      theta: float [B, 6, 2, 3].
+      coarse_logits: float [B, S, S, 9], or None where the windows are of no mask.
+
+    Returns:
+      bool [B].
+    """
+    are = ~jnp.isnan(theta).any(axis=(1, 2, 3))
+    if coarse_logits is not None:
+        are &= jnp.isfinite(coarse_logits).all(axis=(1, 2, 3))
+    return are
+
+
 def crop_sizes(settings: ml_collections.ConfigDict) -> tuple[int, ...]:
     """Side of each part's crop, in pixels, from config.model, resolved."""
     return part_sizes(settings.crop_size, settings.mouth_crop_size)

@@ -123,6 +123,14 @@ def test_a_signal_is_handed_on_as_sigterm_and_nothing_new_starts(
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.parametrize("code", [129, 130, 143])
+def test_a_run_that_a_signal_ended_by_itself_is_interrupted(
+    code: int, tmp_path: pathlib.Path
+) -> None:
+    jobs = [_job(tmp_path, "a", ("end", str(code))), _job(tmp_path, "b", ("write", "done"))]
+    assert _ends(local.run(jobs, 1)) == {"a": "interrupted", "b": "finished"}
+
+
 def test_runs_save_when_the_study_is_killed(tmp_path: pathlib.Path) -> None:
     program = (
         "import pathlib, sys; sys.path.insert(0, sys.argv[2]); import launch_test as t\n"
