@@ -9,7 +9,8 @@ benchmark.json, robustness.json): the report of the copy (`--runs=FOLDER`) is th
 behind are weights, pictures, logs, and the places of this machine: paths in configs are emptied, commands are cut to
 their module, Linux kernels to their number, and of the run that another starts from VARIANT/SEED is left.
 --without_matrices leaves the confusion matrices behind too, most of the size: the copy has every score of every run,
-and no report. What is copied already is copied again; a copy that has what the study has no more is refused.
+of which the same option makes a report, without intervals over images. What is copied already is copied again; a copy
+that has what the study has no more is refused.
 """
 
 import argparse
@@ -59,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("study", type=pathlib.Path, metavar="STUDY", help="folder of the runs")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="folder to copy into")
     parser.add_argument(
-        "--without_matrices", action="store_true", help="scores alone, without what a report needs"
+        "--without_matrices",
+        action="store_true",
+        help="scores alone, without what intervals over images need",
     )
     command_line.run(_COMMAND, _work, parser.parse_args(arguments))
 

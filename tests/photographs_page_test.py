@@ -10,6 +10,8 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
+from fpliif_jax.experiments.comparison.analysis import analyse
+from fpliif_jax.experiments.comparison.planned_study import Answer
 from fpliif_jax.run_folder.run_config import config_fingerprint
 from fpliif_jax.systems.protocol import Protocol
 
@@ -101,6 +103,23 @@ def test_questions_have_the_differences_and_verdicts_of_the_runs(study: str) -> 
             is_expected = question["expects"] == ("higher" if mean > 0 else "lower")
             verdict = "supported" if is_expected else "contradicted"
         assert cells[-1].strip("*").startswith(verdict), question["text"]
+
+
+@pytest.mark.parametrize("study", _STUDIES)
+def test_the_report_of_the_committed_runs_is_the_page(study: str) -> None:
+    report, _ = analyse(_RESULTS / study, without_matrices=True)
+    (plan,) = report.plans
+    assert not report.incomplete_runs and plan.finished == plan.planned
+    verdicts = {
+        Answer.AS_EXPECTED: "supported",
+        Answer.NOT_AS_EXPECTED: "contradicted",
+        Answer.INCONCLUSIVE: "undecided",
+    }
+    for question in plan.questions:
+        cells = _cells_of(question.text)
+        low, high = question.interval
+        assert f"{_shown(question.difference)} [{_shown(low)}, {_shown(high)}]" in cells
+        assert cells[-1].strip("*").startswith(verdicts[question.answer])
 
 
 def test_undecided_names_the_runs_that_would_find_half_a_point() -> None:

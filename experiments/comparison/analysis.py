@@ -42,13 +42,14 @@ from fpliif_jax.run_folder.run_config import flatten_config
 
 
 def analyse(
-    root: pathlib.Path, external: Sequence[pathlib.Path] = ()
+    root: pathlib.Path, external: Sequence[pathlib.Path] = (), without_matrices: bool = False
 ) -> tuple[Study, dict[str, Run]]:
     """Reads all runs in a folder and compares them with what is published.
 
     Args:
       root: folder of the runs.
       external: CSV files of numbers measured elsewhere, in the format of experiments/published.
+      without_matrices: as `read_runs` has it.
 
     Returns:
       The study, and by group identifier the run whose examples are shown.
@@ -57,7 +58,7 @@ def analyse(
       RunError: root is not a folder.
       PublishedError: an external file cannot be read.
     """
-    runs = read_runs(root, keep_matrices=True)
+    runs = read_runs(root, keep_matrices=True, without_matrices=without_matrices)
     studies, problems = study_file.read_studies(root)
     elsewhere = [value for path in external for value in read_external(path)]
     lines = make_lines(group_runs(runs), studies)

@@ -179,6 +179,9 @@ class MeasuredGroup:
     def _stack(self, where: Place) -> list[Matrices] | None:
         if where not in self._matrices:
             try:
+                if not all(run.has_matrices for run in self.runs.values()):
+                    self._matrices[where] = None
+                    return None
                 evaluations = [
                     load_matrices(run, self._evaluation(run, where)) for run in self.runs.values()
                 ]

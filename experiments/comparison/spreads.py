@@ -58,15 +58,19 @@ class SpreadsOfPlan:
     left_out: Mapping[str, list[str]]
 
 
-def spreads_of(root: pathlib.Path) -> list[SpreadsOfPlan]:
+def spreads_of(root: pathlib.Path, without_matrices: bool = False) -> list[SpreadsOfPlan]:
     """The spreads of all comparisons in a folder, by plan.
 
     Of studies with a frozen plan, its questions; where no study has one, every setting beside the first.
 
+    Args:
+      root: of the studies.
+      without_matrices: as `read_runs` has it.
+
     Raises:
       RunError: root is not a folder.
     """
-    runs = read_runs(root)
+    runs = read_runs(root, without_matrices=without_matrices)
     studies, _ = study_file.read_studies(root)
     lines = make_lines(group_runs(runs), studies)
     plans = planned_studies(lines, studies)

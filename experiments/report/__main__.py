@@ -9,7 +9,9 @@ verdict; runs that cannot be compared are shown, never beside a verdict of "repr
 runs are listed.
 
 --external adds numbers measured elsewhere, in the format of experiments/published with a column for the seed;
---nophotos leaves out photographs, to publish a report on data whose licence forbids them.
+--nophotos leaves out photographs, to publish a report on data whose licence forbids them. --without_matrices is for
+results as published in experiments/results: runs without confusion matrices count by their recorded scores, which are
+not computed again and have no intervals over images.
 """
 
 import argparse
@@ -42,22 +44,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="CSV file of numbers measured elsewhere; may be given several times",
     )
     parser.add_argument("--nophotos", action="store_true", help="leave out the photographs")
+    parser.add_argument(
+        "--without_matrices",
+        action="store_true",
+        help="take the recorded scores of runs that have no confusion matrices",
+    )
     command_line.run("experiments.report", _work, parser.parse_args(arguments))
 
 
 def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.comparison.analysis import analyse
     from fpliif_jax.experiments.report.write import write_report
-    from fpliif_jax.experiments.runs.scores_alone import refuse_scores_alone
+    from fpliif_jax.experiments.runs import scores_alone
+    from fpliif_jax.experiments.runs.runs import read_runs
 
-    study, shown = analyse(flags.runs, flags.external)
+    study, shown = analyse(flags.runs, flags.external, flags.without_matrices)
     if not (study.groups or study.tables or study.incomplete_runs):
         raise UserError(
             f"there are no runs in {flags.runs}; make some with python -m experiments.multi_seed or "
             "python -m experiments.reproduce, or check --runs"
         )
-    if not study.groups:
-        refuse_scores_alone(flags.runs)
+    if not study.groups and not flags.without_matrices:
+        scores_alone.refuse(read_runs(flags.runs), flags.runs)
     examples, unusable = _examples(shown)
     study = dataclasses.replace(study, incomplete_runs=[*study.incomplete_runs, *unusable])
     write_report(study, examples, flags.output, photos=not flags.nophotos)

@@ -33,6 +33,7 @@ class Run:
       metrics: the records of metrics.jsonl, checked: steps in order.
       study: the innermost folder, at or above its own and within where runs were looked for, that a study was started
         in; None without one.
+      has_matrices: False where there are none of its evaluations, so that its scores were not computed again.
       matrices: of its evaluations, where they were kept when it was read.
     """
 
@@ -45,6 +46,7 @@ class Run:
     environment: dict[str, Any] | None
     metrics: tuple[LogRecord, ...]
     study: pathlib.Path | None = None
+    has_matrices: bool = True
     matrices: Mapping[Place, Matrices] = dataclasses.field(
         default_factory=dict, repr=False, compare=False
     )

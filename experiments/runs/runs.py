@@ -5,6 +5,7 @@ run is a line of its own instead of an end of the reading.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
-from fpliif_jax.experiments.runs import run_log
+from fpliif_jax.experiments.runs import run_log, scores_alone
 from fpliif_jax.experiments.runs.arrays import checked_matrices
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.log_record import LogRecord
@@ -33,7 +34,9 @@ _NOT_RUNS = ("checkpoints", "tensorboard", evaluation_files.FOLDER)
 _DIGITS = re.compile(r"([0-9]+)")
 
 
-def read_runs(root: pathlib.Path | str, keep_matrices: bool = False) -> list[Run]:
+def read_runs(
+    root: pathlib.Path | str, keep_matrices: bool = False, without_matrices: bool = False
+) -> list[Run]:
     """Reads every folder under root, itself included, that has config.json or results.json.
 
     Folders that are links are not followed, but listed where they hold a run. Broken runs are part of the list.
@@ -41,6 +44,7 @@ def read_runs(root: pathlib.Path | str, keep_matrices: bool = False) -> list[Run
     Args:
       root: where to look.
       keep_matrices: for who needs those of all finished runs: each is read to be checked.
+      without_matrices: whether a run that has its scores and not one of its confusion matrices is finished too.
 
     Raises:
       RunError: root is not a folder.
@@ -48,11 +52,14 @@ def read_runs(root: pathlib.Path | str, keep_matrices: bool = False) -> list[Run
     root = pathlib.Path(root)
     if not root.is_dir():
         raise RunError(f"{root} is not a folder; give the one that holds the runs")
+    read_run = functools.partial(
+        _read_run, keep_matrices=keep_matrices, without_matrices=without_matrices
+    )
     read = []
     for folder, problem in _run_folders(root):
         inside = root.resolve().name if folder == root else folder.relative_to(root).as_posix()
         name = printable(inside)
-        run = _broken(folder, name, problem) if problem else _read_run(folder, name, keep_matrices)
+        run = _broken(folder, name, problem) if problem else read_run(folder, name)
         read.append(dataclasses.replace(run, study=_study_folder(folder, root)))
     return sorted(read, key=lambda run: _natural(run.name))
 
@@ -95,7 +102,7 @@ def _broken(folder: pathlib.Path, name: str, problem: str) -> Run:
     return Run(folder, name, "broken", problem, None, None, None, ())
 
 
-def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool) -> Run:
+def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matrices: bool) -> Run:
     problems: list[str] = []
 
     def read(file_name: str, check: Callable[[Any], None]) -> dict[str, Any] | None:
@@ -128,10 +135,17 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool) -> Run:
     if len({framework for _, framework in stated}) > 1:
         frameworks = ", ".join(f"{file_name} has {framework}" for file_name, framework in stated)
         problems.append(f"the framework is not clear: {frameworks}")
-    run = Run(folder, name, "finished", None, config, results, environment, records)
+    has_matrices = not (without_matrices and scores_alone.has_no_matrices(folder))
+    run = Run(
+        *(folder, name, "finished", None, config, results, environment, records),
+        has_matrices=has_matrices,
+    )
     if results is not None and not problems:
         try:
             check_same_settings(config, results)
+            if not has_matrices:
+                scores_alone.check(run)
+                return run
             kept = {place: one for place, one in checked_matrices(run) if keep_matrices}
         except (UnreadableError, RunError) as error:
             problems.append(printable(error).removeprefix(f"{name}: "))

@@ -1,24 +1,51 @@
-"""Folders of finished runs that have scores, and no confusion matrices that these follow from."""
+"""Finished runs that have scores, and no confusion matrices that these follow from."""
 
 import pathlib
+from collections.abc import Sequence
 
-from fpliif_jax.experiments.runs.run import RunError
-from fpliif_jax.experiments.runs.runs import read_runs
+from fpliif_jax.experiments.runs.run import Run, RunError
 from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 
+OPTION = "--without_matrices"
+_SAME_SCORE = 1e-9
 
-def refuse_scores_alone(root: pathlib.Path) -> None:
-    """Refuses a folder of finished runs of which not one has its confusion matrices: nothing can be judged there.
+
+def has_no_matrices(folder: pathlib.Path) -> bool:
+    """Whether the folder of a run has none of any evaluation."""
+    return not any((folder / FOLDER).glob(f"*{SUFFIX}"))
+
+
+def check(run: Run) -> None:
+    """Checks what scores alone allow: means over classes are those of the classes.
 
     Raises:
-      RunError: it is one, or root is not a folder.
+      RunError: says which is not.
     """
-    runs = read_runs(root)
-    finished = sum(run.results is not None for run in runs)
-    has_matrices = any(any((run.path / FOLDER).glob(f"*{SUFFIX}")) for run in runs)
-    if finished and not has_matrices:
+    for one in run.evaluations:
+        f1 = [value for value in one.class_f1.values() if value is not None]
+        # Of one class, with counts summed over images, IoU = F1 / (2 − F1).
+        for name, of_classes in (("mean_f1", f1), ("miou", [value / (2 - value) for value in f1])):
+            stated = one.means[name]
+            computed = sum(of_classes) / len(of_classes) if f1 else None
+            is_same = stated is computed is None or (
+                None not in (stated, computed) and abs(stated - computed) <= _SAME_SCORE
+            )
+            if not is_same:
+                raise RunError(
+                    f"{run.name}: results.json has {name} {stated} of {' '.join(one.place)}, its classes {computed}"
+                )
+
+
+def refuse(runs: Sequence[Run], root: pathlib.Path) -> None:
+    """Refuses a folder of finished runs of which not one has its confusion matrices, and says how to go on.
+
+    Raises:
+      RunError: it is one.
+    """
+    finished = [run for run in runs if run.results is not None]
+    if finished and all(has_no_matrices(run.path) for run in finished):
         raise RunError(
-            f"{root} has the scores of {finished} finished runs and no confusion matrices ({FOLDER}/*{SUFFIX}), as a "
-            "copy made by experiments.collect --without_matrices: take the study itself, or collect it without that "
-            "option"
+            f"{root} has the scores of {len(finished)} finished runs and no confusion matrices ({FOLDER}/*{SUFFIX}), "
+            f"as a copy made by experiments.collect {OPTION}: give {OPTION} here too, to go by scores that are not "
+            "computed again and have no intervals over images, or take the study itself"
         )

@@ -79,9 +79,9 @@ def test_no_run_of_a_copy_that_was_cut_off_looks_finished(
     )
 
 
-def _report(folder: pathlib.Path) -> str:
+def _report(folder: pathlib.Path, without_matrices: bool = False) -> str:
     """All that a report says of a folder, but for places and commands."""
-    content = as_json(analyse(folder)[0])
+    content = as_json(analyse(folder, without_matrices=without_matrices)[0])
     del content["root"], content["commands"]
     for group in content["groups"]:
         group["settings"].pop("train.init_from", None)
@@ -307,6 +307,37 @@ def test_without_matrices_the_scores_are_all_there_and_no_old_matrices_stay(
         assert copy["evaluations"] == own["evaluations"]
 
 
+def test_the_report_of_scores_alone_has_all_but_what_images_say(
+    study: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, report = tmp_path / "results", tmp_path / "report"
+    collect.main([str(study), f"--output={output}", "--without_matrices"])
+    report_command.main([f"--runs={output}", f"--output={report}", "--without_matrices"])
+    assert "\nAll runs came without confusion matrices: " in capsys.readouterr().out
+    shown, whole = (json.loads(_report(folder, folder == output)) for folder in (output, study))
+    assert len(shown["summary"]) == len(whole["summary"]) + 1
+    of_images = [
+        content["groups"][0]["scores"][0].pop("image_interval") for content in (shown, whole)
+    ]
+    assert of_images[0] is None and len(of_images[1]) == 2
+    assert _without_images(shown) == _without_images(whole)
+    with pytest.raises(
+        SystemExit, match="no SD to go by: left out, as their scores or differences"
+    ):
+        power.main([str(output), "--without_matrices"])
+
+
+def _without_images(content: object) -> object:
+    if isinstance(content, list):
+        return [_without_images(one) for one in content]
+    if isinstance(content, dict):
+        left_out = ("image_interval", "image_sd", "seed_and_image_interval", "confusion", "summary")
+        return {
+            key: _without_images(value) for key, value in content.items() if key not in left_out
+        }
+    return content
+
+
 def test_a_copy_without_matrices_has_no_report_and_says_why(
     study: pathlib.Path,
     tmp_path: pathlib.Path,
@@ -318,7 +349,7 @@ def test_a_copy_without_matrices_has_no_report_and_says_why(
         (report_command, [f"--runs={output}", f"--output={report}"]),
         (power, [str(output)]),
     ):
-        with pytest.raises(SystemExit, match="experiments.collect --without_matrices") as ended:
+        with pytest.raises(SystemExit, match="give --without_matrices here too") as ended:
             command.main(arguments)
         assert str(output) in ended.value.code and "\n" not in ended.value.code
     assert not report.exists()

@@ -528,6 +528,31 @@ def test_matrices_that_are_kept_are_not_read_again(tmp_path: pathlib.Path) -> No
         arrays.load_matrices(left, left.evaluations[0])
 
 
+def test_scores_alone_count_where_they_are_asked_for(tmp_path: pathlib.Path) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    (file,) = (folder / "evaluations").iterdir()
+    assert runs.read_runs(tmp_path, without_matrices=True)[0].has_matrices
+    file.unlink()
+    (refused,), (taken,) = (
+        runs.read_runs(tmp_path, without_matrices=choice) for choice in (False, True)
+    )
+    assert (refused.status, taken.status, taken.has_matrices) == ("broken", "finished", False)
+    assert taken.evaluations == refused.evaluations
+
+
+@pytest.mark.parametrize("name", ["mean_f1", "miou"])
+def test_means_that_are_not_of_the_classes_are_no_scores(name: str, tmp_path: pathlib.Path) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0))
+    (file,) = (folder / "evaluations").iterdir()
+    file.unlink()
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    results["evaluations"][0][name] += 0.01
+    (folder / "results.json").write_text(json.dumps(results), "utf-8")
+    (run,) = runs.read_runs(tmp_path, without_matrices=True)
+    assert run.status == "broken"
+    assert f"results.json has {name} 0." in run.problem and "its classes 0." in run.problem
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
