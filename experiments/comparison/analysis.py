@@ -78,7 +78,7 @@ def analyse(
         title=title_of(studies, lines, root),
         root=root.resolve().name,
         margin=min(margins, default=0.5),
-        summary=summary_of(lines, tables, incomplete) + planned.sentences(plans, studies),
+        summary=summary_of(lines, studies, tables, incomplete) + planned.sentences(plans, studies),
         commands=_commands(studies, sound),
         groups=groups,
         tables=tables,

@@ -8,7 +8,7 @@ from fpliif_jax import systems
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison import frameworks
 from fpliif_jax.experiments.comparison.data_notes import scored_on, sets_note
-from fpliif_jax.experiments.comparison.lines import Line, published_table, unique_label
+from fpliif_jax.experiments.comparison.lines import Line, is_baseline, unique_label
 from fpliif_jax.experiments.comparison.measured import described
 from fpliif_jax.experiments.comparison.report_tables import CLASSES
 from fpliif_jax.experiments.comparison.study import Incomplete, ReportTable
@@ -20,7 +20,10 @@ from fpliif_jax.experiments.stats import number_text
 
 
 def summary_of(
-    lines: Sequence[Line], tables: Sequence[ReportTable], incomplete: Sequence[Incomplete]
+    lines: Sequence[Line],
+    studies: Sequence[Study],
+    tables: Sequence[ReportTable],
+    incomplete: Sequence[Incomplete],
 ) -> list[str]:
     """What a reader should know first, in plain sentences."""
     sentences = []
@@ -42,7 +45,7 @@ def summary_of(
     sentences += _other_data(lines) + _unrecorded_data(lines)
     sentences += frameworks.sentences(lines, tables)
     if lines:
-        sentences += _spreads(lines)
+        sentences += _spreads(lines, studies)
     for table in tables:
         sentences += _differences(table)
     return sentences
@@ -182,15 +185,9 @@ def _verdicts(tables: Sequence[ReportTable]) -> list[str]:
     return sentences
 
 
-def _spreads(lines: Sequence[Line]) -> list[str]:
-    """How far seeds, and test images, move the main score: of the setting with most runs, the paper's first."""
-
-    def importance(line: Line) -> tuple[int, bool]:
-        table = published_table(line)
-        is_baseline = table is not None and line.variant.name == table.baseline
-        return len(line.measured.runs), is_baseline
-
-    line = max(lines, key=importance)
+def _spreads(lines: Sequence[Line], studies: Sequence[Study]) -> list[str]:
+    """How far seeds, and test images, move the main score: of the setting with most runs, the baseline first."""
+    line = max(lines, key=lambda line: (len(line.measured.runs), is_baseline(line, studies)))
     main = line.measured.main
     if main is None:
         return []

@@ -190,6 +190,15 @@ def test_nothing_is_judged_before_all_planned_runs_are_there(tmp_path: pathlib.P
     assert any("9 of 12 planned runs" in sentence for sentence in study.summary)
 
 
+def test_the_first_sentence_on_scores_is_of_the_plan_s_baseline(tmp_path: pathlib.Path) -> None:
+    _write_plan(tmp_path, _CONTENT | {"baseline": "none", "questions": {}})
+    _write_runs(tmp_path)
+    study, _ = analyse(tmp_path)
+    (sentence,) = (text for text in study.summary if "over 4 seeds" in text)
+    mean, sd = np.mean(_SCORES["none"]), np.std(_SCORES["none"], ddof=1)
+    assert sentence.startswith(f"λ of none: mean F1 {mean:.2f}, SD {sd:.2f} over 4 seeds")
+
+
 def test_what_was_added_later_is_shown_and_not_judged(tmp_path: pathlib.Path) -> None:
     later = json.loads(json.dumps(_CONTENT))
     later["seeds"] = "0-4"
