@@ -11,17 +11,27 @@ import scipy.stats
 _ROOT = pathlib.Path(__file__).parents[1]
 _PAGE = (_ROOT / "docs" / "parity.md").read_text("utf-8")
 _README = (_ROOT / "README.md").read_text("utf-8")
+_RESULTS = _ROOT / "experiments" / "results"
 _SEEDS = range(10)
 
 
-def _evaluation(framework: str, seed: int, row: str) -> dict:
-    path = _ROOT / "experiments" / "results" / "frameworks" / framework / f"seed{seed}"
+def _evaluation_of(run: pathlib.Path, row: str) -> dict:
     (one,) = (
         evaluation
-        for evaluation in json.loads((path / "results.json").read_text("utf-8"))["evaluations"]
+        for evaluation in json.loads((run / "results.json").read_text("utf-8"))["evaluations"]
         if (evaluation["checkpoint"], evaluation["row"]) == ("best", row)
     )
     return one
+
+
+def _evaluation(framework: str, seed: int, row: str) -> dict:
+    return _evaluation_of(_RESULTS / "frameworks" / framework / f"seed{seed}", row)
+
+
+def _scores_of(folder: str, runs: str) -> np.ndarray:
+    """Points of the runs that a pattern finds, in the order of their names."""
+    paths = sorted(path.parent for path in (_RESULTS / folder).glob(f"{runs}/results.json"))
+    return np.array([100 * _evaluation_of(path, "64")["mean_f1"] for path in paths])
 
 
 def _scores(framework: str, row: str = "64") -> np.ndarray:
@@ -92,3 +102,19 @@ def test_other_rows_and_classes_are_told() -> None:
     )  # fmt: skip
     lowest_p = min(scipy.stats.ttest_1samp(one, 0).pvalue for one in of_classes.values())
     assert 10 * lowest_p > 1  # Holm's smallest
+
+
+def test_what_rounding_alone_does_is_that_of_the_runs() -> None:
+    text = " ".join(_PAGE.split())
+    of_seeds = [_scores_of("rounding", f"*/seed{seed}") for seed in range(3)]
+    for seed, (scores, count) in enumerate(zip(of_seeds, ("ten", "nine", "two"), strict=True)):
+        assert len(scores) == {"ten": 10, "nine": 9, "two": 2}[count]
+        mean, sd = scores.mean(), scores.std(ddof=1)
+        runs = "ten runs" if seed == 0 else count
+        said = f"eed {seed}: {mean:.2f} ± {sd:.2f} over {runs} ({scores.min():.2f} to {scores.max():.2f})"
+        assert said in text
+    assert f"Of the 30 runs of the plan {sum(map(len, of_seeds))} were finished" in text
+    squares = sum(((scores - scores.mean()) ** 2).sum() for scores in of_seeds)
+    pooled = np.sqrt(squares / sum(len(scores) - 1 for scores in of_seeds))
+    assert f"that is an SD of {pooled:.2f}".replace("0.", ".") in text
+    assert f"differ by {np.sqrt(2) * pooled:.2f} points".replace("0.", ".") in text
