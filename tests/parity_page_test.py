@@ -54,6 +54,20 @@ def test_every_seed_has_its_score(name: str, framework: str) -> None:
     assert f"| {name} | {' | '.join(cells)} | {mean} |" in _PAGE
 
 
+def test_seeds_on_the_h100_have_their_scores() -> None:
+    kept = {name: _scores_of("frameworks-nvidia-h100", f"{name}/*") for name in ("jax", "pytorch")}
+    for name, count in (("JAX", 10), ("PyTorch", 4)):
+        scores = kept[name.lower()]
+        assert len(scores) == count
+        cells = [f"{score:.2f}" for score in scores] + ["–"] * (10 - count)
+        mean = f"{scores.mean():.2f} ± {scores.std(ddof=1):.2f}"
+        assert f"| {name}, H100 | {' | '.join(cells)} | {mean} |" in _PAGE
+    difference = kept["jax"][:4] - kept["pytorch"]
+    low, high = scipy.stats.ttest_1samp(difference, 0).confidence_interval()
+    shown = f"{_signed(difference.mean())} ({_signed(low)} to {_signed(high)})"
+    assert f"Over the four pairs JAX − PyTorch is {shown}" in _PAGE
+
+
 def test_the_difference_and_the_equivalence_are_those_of_the_runs() -> None:
     differences = _differences()
     paired = scipy.stats.ttest_1samp(differences, 0)
@@ -117,4 +131,6 @@ def test_what_rounding_alone_does_is_that_of_the_runs() -> None:
     squares = sum(((scores - scores.mean()) ** 2).sum() for scores in of_seeds)
     pooled = np.sqrt(squares / sum(len(scores) - 1 for scores in of_seeds))
     assert f"that is an SD of {pooled:.2f}".replace("0.", ".") in text
+    between = _scores_of("frameworks-nvidia-h100", "jax/*").std(ddof=1)
+    assert f"/{between:.2f}² = {100 * pooled**2 / between**2:.0f} % of the variance" in text
     assert f"differ by {np.sqrt(2) * pooled:.2f} points".replace("0.", ".") in text
