@@ -1,0 +1,31 @@
+"""Tests of docs/speed.md: what it says of compiled programs is in the committed JSON."""
+
+import json
+import pathlib
+from typing import Any
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_COMPILED = _ROOT / "experiments" / "results" / "compiled-not-run"
+_PAGE = " ".join((_ROOT / "docs" / "speed.md").read_text("utf-8").split())
+
+
+def _step(name: str) -> dict[str, Any]:
+    kept = json.loads((_COMPILED / f"{name}-h100.json").read_text("utf-8"))
+    (program,) = kept["programs"]
+    assert (kept["was_run"], program["name"]) == (False, "training: parsing")
+    return program
+
+
+def test_steps_in_microbatches_are_those_compiled() -> None:
+    names = ("lapa-training-of-8", "lapa-training-of-16", "lapa-bfloat16-training-of-4")
+    steps = [_step(name) for name in names]
+    assert [step["chosen"]["train.microbatch"] for step in steps] == [8, 16, 4]
+    kernels = [f"{step['kernels']:,}" for step in steps]
+    traffic = [f"{step['bytes'] / step['images'] / 1e9:.2f}" for step in steps]
+    said = f"{kernels[0]}, {kernels[1]} and {kernels[2]} kernels, {traffic[0]}, {traffic[1]} and {traffic[2]} GB"
+    assert said in _PAGE
+    gib = [f"{step['planned_bytes']['total'] / 2**30:.2f} GiB" for step in steps]
+    fewer = [f"{step['kernels'] - 102:,}" for step in steps]  # as the page says of jax.pmap
+    of_8, of_16 = (f"{gib[i]}, {fewer[i]}, {traffic[i]} GB" for i in (0, 1))
+    assert f"microbatch 8; 16 | – | {of_8}; {of_16} |" in _PAGE
+    assert f"| {gib[2]}, {fewer[2]}, " in _PAGE
