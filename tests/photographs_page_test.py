@@ -1,5 +1,6 @@
 """Tests of docs/photographs.md: its numbers and verdicts are those of the committed runs, by SciPy and statsmodels."""
 
+import datetime
 import json
 import pathlib
 import tomllib
@@ -217,3 +218,14 @@ def test_all_planned_runs_are_there_and_of_the_frozen_commit(study: str) -> None
     for run in runs:  # readers refuse a run whose config is another one than it says
         results = json.loads((run / "results.json").read_text("utf-8"))
         assert results["config_fingerprint"] == config_fingerprint(results["config"])
+
+
+@pytest.mark.parametrize("study", _STUDIES)
+def test_what_shows_that_a_plan_came_first_is_what_its_files_have(study: str) -> None:
+    plan = json.loads((_RESULTS / study / "plan.json").read_text("utf-8"))
+    frozen = datetime.datetime.fromisoformat(plan["frozen"]["date"])
+    committed, shown, _ = _cells_of(f"`{study}`")[1:]
+    assert shown == f"{frozen:%H:%M}"
+    assert committed == "the same" or committed.startswith(f"{frozen.day} November, ")
+    environments = (_RESULTS / study).rglob("environment.json")
+    assert all("started" not in json.loads(path.read_text("utf-8")) for path in environments)
