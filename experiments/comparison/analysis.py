@@ -30,6 +30,7 @@ from fpliif_jax.experiments.comparison.study import (
 )
 from fpliif_jax.experiments.comparison.summary import summary_of, title_of
 from fpliif_jax.experiments.plans import study_file
+from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
 from fpliif_jax.experiments.runs.groups import group_runs
@@ -195,8 +196,7 @@ def _incomplete(
     ]
     names = {run.name for run in runs}
     for study in studies:
-        for job in study.jobs:
-            name = f"{study.folder}/{job}" if study.folder else job
+        for job, name in zip(study.jobs, study.run_names, strict=True):
             if name not in names and "/seed" in f"/{job}":
                 error = last_error(root / name / "run.log")
                 problem = error or "it has left nothing; the same command starts it"
@@ -208,7 +208,15 @@ def _incomplete(
         for problem in dict.fromkeys(line.measured.problems):
             entries.append(Incomplete(name, "evaluation", problem))
         for seed in line.measured.group.duplicates:
-            problem = f"seed {seed} was run more than once: the first of these runs counts"
+            counted = line.measured.runs[seed].name
+            others = [
+                run.name
+                for run in line.measured.group.finished
+                if run.seed == seed and run.name != counted
+            ]
+            problem = (
+                f"seed {seed} was run more than once: {counted} counts, not {shortened(others)}"
+            )
             entries.append(Incomplete(name, "duplicate", problem))
         for earlier, seed in line.measured.alike:
             problem = (

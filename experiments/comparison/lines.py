@@ -191,8 +191,9 @@ def make_lines(groups: Sequence[Group], studies: Sequence[Study]) -> list[Line]:
     finished = [group for group in groups if group.finished]
     shows_framework = any(group.framework != "jax" for group in finished)
     runs = [run for group in finished for run in group.finished]
+    made = {name for study in studies for name in study.run_names}
     return [
-        _line(f"g{index}", MeasuredGroup(group), studies, shows_framework, runs)
+        _line(f"g{index}", MeasuredGroup(group, made), studies, shows_framework, runs)
         for index, group in enumerate(finished)
     ]
 

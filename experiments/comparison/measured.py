@@ -5,7 +5,7 @@ Scores are in percent points.
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,13 +43,15 @@ class SeedScores:
 class MeasuredGroup:
     """The finished runs of a group, one a seed."""
 
-    def __init__(self, group: Group) -> None:
-        """Takes the first finished run of each seed."""
+    def __init__(self, group: Group, made: Collection[str] = ()) -> None:
+        """Takes one finished run of each seed: the first, but one that a study made before a copy of it.
+
+        Args:
+          group: has finished runs.
+          made: names of the runs that studies made.
+        """
         self.group = group
-        by_seed: dict[int, Run] = {}
-        for run in group.finished:
-            by_seed.setdefault(run.seed, run)
-        self.runs = dict(sorted(by_seed.items()))
+        self.runs = _one_a_seed(sorted(group.finished, key=lambda run: run.name not in made))
         first = next(iter(self.runs.values()))
         self.results: dict[str, Any] = first.results
         self.problems: list[str] = []  # files of evaluations that could not be used
@@ -148,33 +150,12 @@ class MeasuredGroup:
         )
 
     def curves(self) -> Curves:
-        """Training loss and validation score by step, of each stage and run, unfinished runs included."""
+        """Training loss and validation score by step, of each stage and seed, those without finished runs included."""
+        runs = _one_a_seed([*self.runs.values(), *self.group.runs]).values()
         names: dict[str, None] = {}
-        for run in self.group.runs:
+        for run in runs:
             names |= dict.fromkeys(one.stage for one in run.metrics if one.stage is not None)
-        return Curves([self._stage_curves(name) for name in names])
-
-    def _stage_curves(self, stage: str) -> StageCurves:
-        of_location = stage == "localisation"
-        loss, validation = [], []
-        for run in self.group.runs:
-            records = [record for record in run.metrics if record.stage == stage]
-            trained = [r for r in records if r.split == "train" and r.loss is not None]
-            loss.append(_curve(run, [(r.step, r.loss) for r in trained]))
-            validated = [
-                (r.step, _validation_value(r, of_location))
-                for r in records
-                if r.split == "validation"
-            ]
-            validation.append(
-                _curve(run, [(step, one) for step, one in validated if one is not None])
-            )
-        return StageCurves(
-            stage,
-            [curve for curve in loss if curve.steps],
-            [curve for curve in validation if curve.steps],
-            "window error, pixels" if of_location else "mean F1, percent",
-        )
+        return Curves([_stage_curves(name, runs) for name in names])
 
     def _stack(self, where: Place) -> list[Matrices] | None:
         if where not in self._matrices:
@@ -254,6 +235,33 @@ def _statistic(key: ScoreKey, class_names: Sequence[str]) -> image_bootstrap.Sco
     if key.metric == "group_f1" and key.class_name == "overall":
         return image_bootstrap.group_f1([index for part in parts.values() for index in part])
     return None
+
+
+def _one_a_seed(runs: Iterable[Run]) -> dict[int, Run]:
+    """The first run of each seed, by seed."""
+    by_seed: dict[int, Run] = {}
+    for run in runs:
+        by_seed.setdefault(run.seed, run)
+    return dict(sorted(by_seed.items()))
+
+
+def _stage_curves(stage: str, runs: Iterable[Run]) -> StageCurves:
+    of_location = stage == "localisation"
+    loss, validation = [], []
+    for run in runs:
+        records = [record for record in run.metrics if record.stage == stage]
+        trained = [r for r in records if r.split == "train" and r.loss is not None]
+        loss.append(_curve(run, [(r.step, r.loss) for r in trained]))
+        validated = [
+            (r.step, _validation_value(r, of_location)) for r in records if r.split == "validation"
+        ]
+        validation.append(_curve(run, [(step, one) for step, one in validated if one is not None]))
+    return StageCurves(
+        stage,
+        [curve for curve in loss if curve.steps],
+        [curve for curve in validation if curve.steps],
+        "window error, pixels" if of_location else "mean F1, percent",
+    )
 
 
 def _validation_value(record: LogRecord, of_location: bool) -> float | None:

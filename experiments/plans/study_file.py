@@ -41,6 +41,11 @@ class Study:
     plan: FrozenPlan | None = None
     plan_problem: str = ""
 
+    @property
+    def run_names(self) -> tuple[str, ...]:
+        """The names of its runs where studies were looked for: `jobs` with its folder."""
+        return tuple(f"{self.folder}/{job}" if self.folder else job for job in self.jobs)
+
     def variant_of(self, run_name: str) -> Variant | None:
         """The line of the table that a run (path from the common root) belongs to."""
         name = self.inside(run_name).split("/")[0]

@@ -737,6 +737,20 @@ def test_studies_with_runs_of_one_config_keep_their_own_runs(tmp_path: pathlib.P
     assert all(not group.duplicate_seeds for group in report.groups)
 
 
+@pytest.mark.parametrize("copy", ["none/a copy of seed1", "none-old/seed1", "backup/none/seed1"])
+def test_a_copy_of_a_planned_run_does_not_take_its_place(tmp_path: pathlib.Path, copy: str) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    shutil.copytree(tmp_path / "none" / "seed1", tmp_path / copy)
+    plan, questions, study = _plan(tmp_path)
+    assert (plan.finished, plan.missing, plan.unplanned) == (12, [], [])
+    assert questions["none"].answer == Answer.AS_EXPECTED
+    told = [one.problem for one in study.incomplete_runs if one.status == "duplicate"]
+    assert told == [f"seed 1 was run more than once: none/seed1 counts, not {copy}"]
+    curves = next(one.curves for one in study.groups if 1 in one.duplicate_seeds)
+    assert [one.seed for one in curves.stages[0].loss] == [0, 1, 2, 3]
+
+
 def test_a_run_of_another_seed_than_its_name_says_is_not_the_planned_one(
     tmp_path: pathlib.Path,
 ) -> None:
