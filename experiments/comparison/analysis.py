@@ -68,7 +68,10 @@ def analyse(
     broken = {run.name for run in runs if run.status == "broken"}
     sound = [run for run in runs if run.name not in broken]
     tables += costs.tables(root, studies) + training_times.tables(lines, studies)
-    windows, unusable = hidden_parts.tables(root, studies, broken)
+    misnamed = {
+        run.name for run in sound if run.seed is not None and run.path.name != f"seed{run.seed}"
+    }
+    windows, unusable = hidden_parts.tables(root, studies, broken | misnamed)
     tables += windows
     tables = [data_notes.with_sets(table, lines) for table in tables]
     groups = [_group(line, lines) for line in lines]

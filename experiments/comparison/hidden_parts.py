@@ -50,14 +50,14 @@ class _Robustness:
 
 
 def tables(
-    root: pathlib.Path, studies: Sequence[Study], broken: Collection[str] = ()
+    root: pathlib.Path, studies: Sequence[Study], left_out: Collection[str] = ()
 ) -> tuple[list[ReportTable], list[Incomplete]]:
     """Distances of the windows' centres from the true ones, in pixels of the canvas, a table a study.
 
     Args:
       root: folder of the runs.
       studies: in it.
-      broken: names of runs that are left out.
+      left_out: names of runs that are not read: broken ones, and those of another seed than their folder says.
 
     Returns:
       the tables, and the files that cannot be used.
@@ -68,7 +68,7 @@ def tables(
         measuring = [variant for variant in variants if any(f == FILE for _, f in variant.then)]
         rows = []
         for variant in measuring:
-            found, damaged = _read(root, study, variant, broken)
+            found, damaged = _read(root, study, variant, left_out)
             rows += _rows(variant, found)
             unusable += damaged
         if rows:
@@ -84,13 +84,13 @@ def tables(
 
 
 def _read(
-    root: pathlib.Path, study: Study, variant: Variant, broken: Collection[str]
+    root: pathlib.Path, study: Study, variant: Variant, left_out: Collection[str]
 ) -> tuple[dict[int, _OfParts], list[Incomplete]]:
     found, unusable = {}, []
     for path in sorted((root / study.folder / variant.name).glob(f"seed*/{FILE}")):
         run = path.parents[1]
         name, seed = run.relative_to(root).as_posix(), re.fullmatch(r"seed(\d{1,9})", run.name)
-        if seed is None or name in broken:
+        if seed is None or name in left_out:
             continue
         try:
             found[int(seed[1])] = typed_json.read(_Robustness, path, root, _LIMIT).overall

@@ -3,6 +3,7 @@
 import copy
 import json
 import pathlib
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -551,6 +552,9 @@ def test_hidden_parts_stand_beside_each_other_by_seed(tmp_path: pathlib.Path) ->
         folder = tmp_path / "stn_icnn" / f"seed{seed}" / "robustness"
         folder.mkdir(parents=True)
         (folder / "robustness.json").write_text(damaged)
+    # The run of seed 0 once more, as if it were of seed 5.
+    copied = shutil.copytree(tmp_path / "stn_icnn" / "seed0", tmp_path / "stn_icnn" / "seed5")
+    (copied / "config.json").write_text(json.dumps(config_of(seed=0)))
     study = _analysed(tmp_path)
     (table,) = study["tables"]
     values = {row["label"]: row["values"] for row in table["rows"]}
