@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.prepared import (
     complete_contents,
     label_digests,
@@ -173,7 +174,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             self.info.read_from_directory(self.data_dir)
         tree = None
         if config.manual_dir is not None:
-            manual_dir = pathlib.Path(config.manual_dir).expanduser().absolute()
+            manual_dir = expanded(config.manual_dir).absolute()
             refuse_earlier_sides(self.name, manual_dir)
             tree = self.index_raw_tree(manual_dir)
             if not tree.splits:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fpliif_jax import data_builders
 from fpliif_jax.data_builders.class_list import ClassList
 from fpliif_jax.data_builders.errors import DataError, one_line
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.prepared import label_digests, prepared_set
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _builder(name: str, builder_config: str | None, data_dir: str | None) -> "Fa
         raise DataError(
             f"Data set {name} has no builder_config {builder_config!r}; it has: {configs}."
         )
-    folder = os.path.abspath(os.path.expanduser(data_dir)) if data_dir else None
+    folder = os.path.abspath(expanded(data_dir)) if data_dir else None
     try:
         os.fsencode(folder or "").decode("utf-8")
     except UnicodeDecodeError as error:

@@ -29,6 +29,7 @@ import ml_collections
 
 from fpliif_jax.commands import command_line, command_names
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.experiments.launching import options
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     config = command_line.config_of(passed_on)
     preflight.check_settings(config)
     _check_framework(flags.framework, config)
-    workdir = pathlib.Path(flags.workdir).expanduser()
+    workdir = expanded(flags.workdir)
     jobs = [seed_job(passed_on, workdir / f"seed{seed}", seed, flags.framework) for seed in seeds]
     command = f"{command_names.command_name(_COMMAND)} {typed}"
     study = Study(str(workdir), None, "", command, tuple(job.name for job in jobs))

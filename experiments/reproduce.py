@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from fpliif_jax.commands import command_line, command_names
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.experiments.launching import options
 from fpliif_jax.experiments.plans import scales, tables
 from fpliif_jax.experiments.plans.seeds import read_seeds, seeds_text
@@ -65,7 +66,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     options.check_options(flags)
     table, text = tables.plan_and_text(flags.table)
     suffix = "" if flags.scale == "paper" else f"-{flags.scale}"
-    workdir = pathlib.Path(flags.workdir or f"runs/{table.name}{suffix}").expanduser()
+    workdir = expanded(flags.workdir or f"runs/{table.name}{suffix}")
     frozen = frozen_plan.read_frozen(workdir, workdir)
     planned, chosen = _seeds(table, flags, frozen)
     table = dataclasses.replace(table, seeds=tuple(planned))

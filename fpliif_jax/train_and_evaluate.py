@@ -19,6 +19,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_datasets
 from fpliif_jax.data_builders.errors import USER_ERRORS, SettingsError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.devices import parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
 from fpliif_jax.evaluation.results import table
@@ -81,7 +82,7 @@ def main(
         raise SettingsError("--torch_checkpoint and --weights are both given: give one of them")
     read_given, run_name = None, f"seed{config.seed}"
     if torch_checkpoint:
-        read_given = functools.partial(read_weights, torch_checkpoint, config)
+        read_given = functools.partial(read_weights, expanded(torch_checkpoint), config)
         run_name = f"torch-{pathlib.Path(torch_checkpoint).name}"
     elif weights:
         read_given = functools.partial(_read_shipped, weights, config)
@@ -89,7 +90,7 @@ def main(
     if read_given is not None and mode != "eval":
         option = "torch_checkpoint" if torch_checkpoint else "weights"
         raise SettingsError(f"--{option} is for --mode=eval")
-    folder = pathlib.Path(workdir or f"runs/{config_name}/{run_name}").expanduser()
+    folder = expanded(workdir or f"runs/{config_name}/{run_name}")
     try:
         apply_to_jax(config)
         parallel.initialize(*processes)

@@ -281,6 +281,18 @@ def test_notes_of_a_prepared_set_follow_no_link(tmp_path: pathlib.Path) -> None:
     assert prepared_set.read_contents(tmp_path) == contents
 
 
+def test_a_device_is_not_replaced_by_a_file(tmp_path: pathlib.Path) -> None:
+    """Root could write --output=/dev/null: another program's output would then fill the disk."""
+    for name, make in (("pipe", os.mkfifo), ("device", lambda path: path.symlink_to("/dev/null"))):
+        path = tmp_path / name
+        make(path)
+        with pytest.raises(OSError, match="not a file but a device or a pipe") as caught:
+            run_record.write_json(path, {})
+        assert caught.value.filename == path
+        assert not path.is_file() and os.path.lexists(path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["device", "pipe"]
+
+
 def test_a_list_of_an_earlier_report_that_is_a_pipe_is_not_waited_for(
     tmp_path: pathlib.Path,
 ) -> None:

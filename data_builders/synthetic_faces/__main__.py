@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import DataError, counted
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
 from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
@@ -69,7 +70,7 @@ def _save_contact_sheet(
     seeds = [face_seed(seed, split, i) for split, i in first[:_FACES_ON_SHEET]]
     sheet = contact_sheet([draw_face(s, image_size, style, without) for s in seeds])
     try:
-        sheet.save(path)
+        sheet.save(expanded(path))
     except (OSError, ValueError) as error:  # the latter of an ending that names no format
         raise DataError(
             f"{path}: the contact sheet could not be written ({error}). Name a .png file in a "

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 import fpliif_jax
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.host.ordered_map import available_cores
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.data_builders.prepared.prepared_set import lock, put_in_place
@@ -82,7 +83,7 @@ def write_dataset(
         num_workers = available_cores() if len(job.tasks()) > _FEW_FACES else 1
     elif num_workers < 1:
         raise DataError(f"num_workers={num_workers}: draw with at least one process.")
-    root = Path(output_dir).expanduser() / LAYOUTS[layout].folder
+    root = expanded(output_dir) / LAYOUTS[layout].folder
     if not overwrite and _is_finished(root, job):  # perhaps on a disk that may only be read
         return root
     try:

@@ -7,12 +7,11 @@ From the published tables (experiments/published), the configs and the models: n
 are no failures: the exit code is 0. docs/audit.md is this command's Markdown.
 """
 
-import pathlib
-
 from absl import flags, logging
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.home_folder import expanded
 
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "markdown", "json"], "How to print.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write instead of the standard output.")
@@ -20,7 +19,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "File to write instead of the stan
 
 def _work() -> None:
     from fpliif_jax.experiments.audit import layout
-    from fpliif_jax.run_folder import run_record
+    from fpliif_jax.run_folder.run_record import write_text
 
     renderers = {
         "text": layout.to_text,
@@ -28,7 +27,7 @@ def _work() -> None:
         "json": layout.to_json,
     }
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
-    path = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
+    path = expanded(_OUTPUT.value) if _OUTPUT.value else None
     if path is not None and not path.parent.is_dir():
         raise UserError(f"--output={path}: there is no folder {path.parent}; make it first")
     content = renderers[_FORMAT.value](layout.audit())
@@ -36,7 +35,7 @@ def _work() -> None:
         print(content, end="")
         return
     try:
-        run_record.write_text(path, content)
+        write_text(path, content)
     except OSError as error:
         raise UserError(f"--output={path}: {error.strerror or error}") from error
     print(path)

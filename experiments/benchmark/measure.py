@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pathlib
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from fpliif_jax import preflight, systems
 from fpliif_jax.commands import command_line, command_names
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.experiments.benchmark import (
     figure,
     machine,
@@ -70,7 +70,7 @@ def run(plan: Plan) -> None:
             tasks.run_task(plan, task)
     tasks.fit_lines(plan)
     if flags.FLAGS.profile:
-        tasks.trace(plan, pathlib.Path(flags.FLAGS.profile).expanduser())
+        tasks.trace(plan, expanded(flags.FLAGS.profile))
     results = record.finish()
     text = tables.to_markdown(results)
     print(text)
@@ -117,7 +117,7 @@ def _plan() -> Plan:
     if flags.FLAGS.output:
         import matplotlib  # noqa: F401 - the figure comes last, and must not fail then
 
-        folder = pathlib.Path(flags.FLAGS.output).expanduser()
+        folder = expanded(flags.FLAGS.output)
         folder.mkdir(parents=True, exist_ok=True)
     head = {
         "schema": 1,

@@ -9,13 +9,13 @@ needed, nor any data; a program takes minutes to compile. docs/capacity.md says 
 """
 
 import json
-import pathlib
 import sys
 
 from absl import flags, logging
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.home_folder import expanded
 
 _CONFIG = command_line.define_config_flag()
 _CHIP = flags.DEFINE_string(
@@ -48,7 +48,7 @@ def _work() -> None:
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     if unknown := [name for name in _PROGRAMS.value if name not in programs.PROGRAMS]:
         raise UserError(f"--programs={unknown[0]}: give some of {', '.join(programs.PROGRAMS)}")
-    if _OUTPUT.value and not pathlib.Path(_OUTPUT.value).parent.is_dir():
+    if _OUTPUT.value and not expanded(_OUTPUT.value).parent.is_dir():
         raise UserError(f"--output={_OUTPUT.value}: there is no folder for it; make it first")
     preflight.apply_to_jax(config)
     # What is compiled for a chip that is not here can be kept, but not read again.
@@ -63,7 +63,7 @@ def _work() -> None:
     for compiled in programs.compile_all(config, absent, tuple(_PROGRAMS.value), tell):
         told = told.with_program(compiled)
         if _OUTPUT.value:  # minutes each: what there is stays
-            write_json(pathlib.Path(_OUTPUT.value), told.as_json())
+            write_json(expanded(_OUTPUT.value), told.as_json())
     if _FORMAT.value == "json":
         print(json.dumps(told.as_json(), indent=2, ensure_ascii=False))
     else:

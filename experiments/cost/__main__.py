@@ -13,11 +13,11 @@ is the canvas'; its paper gives no operations. JSON on stdout is
 """
 
 import json
-import pathlib
 
 from absl import flags, logging
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.host.home_folder import expanded
 
 _CONFIG = command_line.define_config_flag()
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "json"], "How to print.")
@@ -34,7 +34,7 @@ def _work() -> None:
     costs = model_cost.cost(config)
     if _OUTPUT.value:
         content = {"config": json_config(config), **costs}
-        write_json(pathlib.Path(_OUTPUT.value), content)
+        write_json(expanded(_OUTPUT.value), content)
     if _FORMAT.value == "json":
         print(json.dumps(costs, indent=2))
     else:

@@ -14,6 +14,7 @@ from fpliif_jax import systems
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_datasets
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.evaluation.results import table
 from fpliif_jax.experiments.pytorch import evaluation, loop
 from fpliif_jax.preflight import check_classes, check_scored_classes, check_settings
@@ -52,7 +53,7 @@ def main(
             f"config.train.init_from is {config.train.init_from!r}: the trainer of PyTorch starts from its "
             "initialiser alone; use python -m fpliif_jax.main"
         )
-    folder = pathlib.Path(workdir or f"runs/{config_name}-pytorch/seed{config.seed}").expanduser()
+    folder = expanded(workdir or f"runs/{config_name}-pytorch/seed{config.seed}")
     chosen = choose_device(device)
     apply_to_torch(config)
     return 0 if run(config, folder, chosen, interruption) else interruption.exit_code

@@ -9,6 +9,7 @@ import numpy as np
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.class_list import MOST_CLASSES, ClassList, parse_class_list
 from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.raw import raw_tree
 from fpliif_jax.pictures.colours import class_colours
 
@@ -51,7 +52,7 @@ def scored_classes(text: str) -> tuple[str, tuple[str, ...]]:
     """
     if text in SETS:
         return text, SETS[text]
-    path = pathlib.Path(text)
+    path = expanded(text)
     if not path.exists():
         raise DataError(f"--classes={text}: give {', '.join(SETS)}, or a file with a class a line")
     return OWN_SET, parse_class_list(raw_tree.read_rows(path, _REMEDY), path).names

@@ -21,6 +21,7 @@ from fpliif_jax.commands import command_names, config_files, interruption, stric
 from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
+from fpliif_jax.data_builders.host.home_folder import expanded
 
 # The garbage collector looks for cycles after this many new objects, not Python's 700: importing and tracing make
 # half a million that stay, and every search passes over them.
@@ -97,6 +98,7 @@ class CommandParser(argparse.ArgumentParser):
         self._documentation = documentation or ""
         for action in (None, "store"):
             self.register("action", action, strict_options.StoreOnce)
+        self.register("type", pathlib.Path, _path)
 
     def parse_known_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -112,6 +114,14 @@ class CommandParser(argparse.ArgumentParser):
         """The documentation, then usage and options."""
         documentation = command_names.with_command_names(self._documentation).strip()
         return f"{documentation}\n\n{super().format_help()}".lstrip()
+
+
+def _path(text: str) -> pathlib.Path:
+    """The value of an option of the type pathlib.Path."""
+    try:
+        return expanded(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run_with_flags(

@@ -1,5 +1,6 @@
 """Keeps compiled functions on the disk, so that a second start of any command need not compile again."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -8,6 +9,8 @@ import platform
 import jax
 
 from fpliif_jax.commands import processor
+from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.data_builders.host.home_folder import expanded
 
 # Seconds of compilation. A start compiles a hundred small functions too, a second of processor time together.
 _WORTH_KEEPING = 0.0
@@ -22,7 +25,10 @@ def enable() -> None:
     may be deleted at any time. Call it before anything is compiled.
     """
     if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(folder()))
+        with contextlib.suppress(
+            SettingsError
+        ):  # nobody's home: a container may have users without a name
+            jax.config.update("jax_compilation_cache_dir", str(folder()))
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING)
 
@@ -33,7 +39,7 @@ def folder() -> pathlib.Path:
     The name ends in a digest of the processor's features: JAX's keys do not contain them, and code compiled for
     one machine of a cluster with a common home may use instructions that another lacks.
     """
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     features = hashlib.sha256(processor.features().encode()).hexdigest()[:12]
     name = f"{platform.machine() or 'unknown'}-{features}"
-    return pathlib.Path(home).expanduser() / "fpliif_jax" / "compiled" / name
+    return expanded(home) / "fpliif_jax" / "compiled" / name

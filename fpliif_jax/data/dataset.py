@@ -15,6 +15,7 @@ from fpliif_jax.data import canvas, renamed_labels, resize_cache, splits
 from fpliif_jax.data_builders import class_names, prepare, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError, SettingsError, said
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.prepared import label_digests
 
 
@@ -101,7 +102,7 @@ class Dataset:
         """The folder for what is computed from these very examples, as their resized arrays."""
         metadata = self.metadata
         if self.config.cache_dir:
-            cache = pathlib.Path(self.config.cache_dir).expanduser()
+            cache = expanded(self.config.cache_dir)
         else:
             # The builder's folder is <data_dir>/<name>/[<config>/]<version>.
             data_dir = self.builder.data_path.parent
@@ -259,7 +260,7 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     counts = f"{synthetic.num_train}-{synthetic.num_val}-{synthetic.num_test}"
     faces = f"{config.name}-{counts}-{synthetic.image_size}px-seed{synthetic.seed}"
     # Earlier drawings, and what was prepared from them, keep their folders: earlier runs were on them.
-    earlier = pathlib.Path(config.manual_dir).expanduser() / faces
+    earlier = expanded(config.manual_dir) / faces
     version = synthetic_faces.DRAWING_VERSIONS.get(config.name, 1)
     if version > 1:
         faces += f"-drawing{version}"
@@ -269,7 +270,7 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     without = synthetic_faces.left_out(synthetic.get("without") or ())
     if without:
         faces += f"-without-{'-'.join(without)}"
-    manual_dir = pathlib.Path(config.manual_dir).expanduser() / faces
+    manual_dir = expanded(config.manual_dir) / faces
     reason = (
         synthetic_faces.why_outdated(config.name, earlier)
         if version > 1 and style == "plain"
@@ -277,7 +278,7 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     )
     if reason is not None and not manual_dir.exists():
         logging.warning("%s: drawn anew in %s, for %s", earlier, manual_dir, reason)
-    data_dir = pathlib.Path(config.data_dir).expanduser() / faces
+    data_dir = expanded(config.data_dir) / faces
     synthetic_faces.write_dataset(
         config.name,
         manual_dir,

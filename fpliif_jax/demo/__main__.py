@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.weights import shipped, trained_model
 
 DEFAULT_PORT = 8000
@@ -33,7 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _work(flags: argparse.Namespace) -> None:
-    import pathlib
     import tempfile
 
     import jax
@@ -43,7 +43,7 @@ def _work(flags: argparse.Namespace) -> None:
     # The page is compared with programs of a CPU, whatever else is here.
     jax.config.update("jax_platforms", "cpu")
     with tempfile.TemporaryDirectory(prefix="fpliif-demo-") as temporary:
-        output = pathlib.Path(flags.output or f"{temporary}/page").expanduser()
+        output = expanded(flags.output or f"{temporary}/page")
         page_folder.check_place(output)
         # First of all what can fail at once: a port in use, no such model, no npm.
         server = None if flags.serve is None else serve.listen(flags.serve)

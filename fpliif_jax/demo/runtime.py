@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 
 from fpliif_jax.data_builders.errors import UserError, one_line
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 
 VERSION = "1.30.0"
@@ -45,7 +46,7 @@ def files(archive: str | os.PathLike[str] | None = None) -> dict[str, bytes]:
       RuntimeArchiveError: npm is missing or cannot fetch it, or the archive is unreadable or another.
     """
     if archive is not None:
-        path = pathlib.Path(archive).expanduser()
+        path = expanded(archive)
         return _unpacked(_checked(path, "--runtime: "), path)
     path = cache_folder() / ARCHIVE
     if path.exists():
@@ -59,8 +60,8 @@ def files(archive: str | os.PathLike[str] | None = None) -> dict[str, bytes]:
 
 def cache_folder() -> pathlib.Path:
     """Where the archive is kept: `$XDG_CACHE_HOME/fpliif_jax/npm`, by default under ~/.cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(home).expanduser() / "fpliif_jax" / "npm"
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return expanded(home) / "fpliif_jax" / "npm"
 
 
 def integrity(content: bytes) -> str:

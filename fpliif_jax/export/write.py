@@ -11,6 +11,7 @@ from typing import Any
 
 from fpliif_jax import systems
 from fpliif_jax.data_builders.errors import naming
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.export import float16_storage, model_card, network_files
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.interop.run_weights import metadata_of, write_model
@@ -27,7 +28,7 @@ def check_place(output: str | os.PathLike[str]) -> None:
     Raises:
       ExportError: it exists.
     """
-    if os.path.lexists(os.path.expanduser(output)):
+    if os.path.lexists(expanded(output)):
         raise ExportError(f"--output={output} exists already: name a new folder, or delete it")
 
 
@@ -54,7 +55,7 @@ def export(
       ExportError: it cannot be written so, or differs from JAX.
       UserError: as `run_weights.write_model`, or the network has no ONNX operators.
     """
-    path = pathlib.Path(output).expanduser()
+    path = expanded(output)
     check_place(path)
     bicubic = chosen.trained.config.data.bicubic
     if file_format == "hub" and bicubic != "pillow":

@@ -23,11 +23,11 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
     Where writing is interrupted or fails, `path` stays what it was.
 
     Raises:
-      OSError: it cannot be written, or is a device, a pipe or a folder, whose place nothing is to take.
+      OSError: it cannot be written, or is a device or a pipe, in whose place a file would stand.
     """
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(
-            errno.EINVAL, "it is no regular file, so nothing can take its place", str(path)
+            errno.EINVAL, "not a file but a device or a pipe, which is not replaced", path
         )
     descriptor, temporary = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX

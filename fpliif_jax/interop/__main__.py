@@ -12,11 +12,11 @@ other.
 """
 
 import argparse
-import pathlib
 import sys
 from collections.abc import Sequence
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.weights import trained_model
 
 
@@ -35,7 +35,7 @@ def _work(flags: argparse.Namespace, config_arguments: list[str]) -> None:
     # Copying weights must not take the memory of a GPU at which others are at work.
     jax.config.update("jax_platforms", "cpu")
     if flags.output:
-        output = pathlib.Path(flags.output).expanduser()
+        output = expanded(flags.output)
         check_name(output)
         chosen = trained_model.load(flags)
         written = write_model(chosen.trained, chosen.checkpoint, chosen.origin, output)
@@ -45,8 +45,8 @@ def _work(flags: argparse.Namespace, config_arguments: list[str]) -> None:
     else:
         config = command_line.config_of(config_arguments)
         preflight.check_settings(config)
-        workdir = pathlib.Path(flags.workdir).expanduser()
-        note = make_run(pathlib.Path(flags.input).expanduser(), config, workdir)
+        workdir = expanded(flags.workdir)
+        note = make_run(expanded(flags.input), config, workdir)
         print(f"{workdir}: checkpoint best holds {note}")
 
 

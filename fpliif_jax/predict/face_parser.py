@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import overload
@@ -16,6 +15,7 @@ from fpliif_jax import choices, systems, weights
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import one_line
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.interop.weights_of_file import config_of_file, read_weights
 from fpliif_jax.predict import find_faces, labelling, photos, videos
 from fpliif_jax.predict.find_faces import NONE
@@ -75,7 +75,7 @@ class FaceParser:
         Raises:
           CheckpointError: there is no such checkpoint, or it is damaged.
         """
-        workdir = pathlib.Path(workdir).expanduser()
+        workdir = expanded(workdir)
         return cls(load_for_inference(workdir, checkpoint), workdir)
 
     @classmethod
@@ -94,7 +94,7 @@ class FaceParser:
             another.
           CheckpointError: the networks are not those of the settings.
         """
-        path = pathlib.Path(path).expanduser()
+        path = expanded(path)
         return cls(read_weights(path, config or config_of_file(path)), path)
 
     def __repr__(self) -> str:

@@ -4,7 +4,6 @@ import argparse
 import collections
 import concurrent.futures
 import os
-import pathlib
 import sys
 import time
 import warnings
@@ -18,6 +17,7 @@ from fpliif_jax.commands import compilation_cache
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import counted, one_line
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.files import atomic_file
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import label_videos, labelling, photos, result_files, videos
@@ -129,7 +129,7 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
     output_size = parse_output_size(flags.output_size)
     if flags.batch_size is not None and flags.batch_size < 1:
         raise PredictError(f"--batch_size={flags.batch_size}: must be at least 1")
-    output_dir = pathlib.Path(flags.output_dir).expanduser()
+    output_dir = expanded(flags.output_dir)
     for argument in flags.photos:
         if os.path.realpath(argument) == os.path.realpath(output_dir):
             raise PredictError(

@@ -12,6 +12,7 @@ from absl import logging
 from fpliif_jax.data.batches import Batch, EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder import checkpoint
@@ -210,7 +211,7 @@ def other_networks(
     if origin.startswith(shipped.PREFIX):
         other = shipped_model.load(origin.removeprefix(shipped.PREFIX))
     else:
-        origin = pathlib.Path(origin).expanduser()
+        origin = expanded(origin)
         other = load_for_inference(origin, config.train.get("init_checkpoint", "best"))
     refuse_swapped_sides(other.sides_are_swapped, origin)
     checkpoint.check_same_arrays(other.variables, initial, origin)

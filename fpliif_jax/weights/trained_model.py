@@ -10,11 +10,11 @@ output = trained_model.make_output_folder(flags, "groups")
 from __future__ import annotations
 
 import argparse
-import os
 import pathlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.weights import shipped
 
 if TYPE_CHECKING:  # a command's --help need not wait for JAX
@@ -66,7 +66,7 @@ def load(flags: argparse.Namespace, default: str | None = None) -> ChosenModel:
     if flags.workdir is not None and flags.weights is not None:
         raise shipped.WeightsError("--workdir and --weights are both given: give one of them")
     if flags.workdir is not None:
-        workdir = os.path.expanduser(flags.workdir)
+        workdir = str(expanded(flags.workdir))
         checkpoint = flags.checkpoint or "best"
         trained = load_for_inference(workdir, checkpoint)
         description = f"the {checkpoint} checkpoint (step {trained.step})"
@@ -94,7 +94,7 @@ def make_output_folder(flags: argparse.Namespace, name: str) -> pathlib.Path:
       UserError: there can be no such folder.
     """
     of_model = flags.workdir or f"runs/weights-{flags.weights}"
-    folder = pathlib.Path(flags.output or pathlib.Path(of_model) / name).expanduser()
+    folder = expanded(flags.output or pathlib.Path(of_model) / name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

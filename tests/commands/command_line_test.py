@@ -269,6 +269,36 @@ def test_full_memory_is_one_line(is_on_device: bool) -> None:
         command_line.run("main", fill)
 
 
+def test_a_path_may_begin_with_the_home_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shells leave the ~ of --output=~/FOLDER as it is; a folder named ~ is a trap for who removes it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    parser = command_line.CommandParser("experiments.report", None)
+    parser.add_argument("--output", type=pathlib.Path)
+    assert parser.parse_args(["--output=~/report"]).output == tmp_path / "report"
+    assert parser.parse_args(["--output=report/~"]).output == pathlib.Path("report/~")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--output=~nobody-of-this-name/report"])
+    assert "no home folder is known for ~nobody-of-this-name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "fpliif_jax.predict --weights=drawn --output_dir=~nobody-of-this-name/x photo.jpg",
+        "experiments.audit --output=~nobody-of-this-name/x",
+        "experiments.multi_seed --config=synthetic --workdir=~nobody-of-this-name/x",
+    ],
+)
+def test_a_home_folder_that_there_is_not_is_one_line(arguments: str) -> None:
+    command = [sys.executable, "-m", *arguments.split()]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: ~nobody-of-this-name/x: no home folder is known for")
+
+
 def test_commands_look_for_cycles_of_objects_less_often_than_python() -> None:
     """A start makes half a million objects that stay: each search of Python's own rhythm passes over them."""
     before = gc.get_threshold()

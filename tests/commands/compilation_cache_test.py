@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from fpliif_jax.commands import compilation_cache, processor
@@ -56,3 +57,20 @@ def test_another_processor_has_a_folder_of_its_own(
     assert here == compilation_cache.folder()
     monkeypatch.setattr(processor, "features", lambda: "flags : sse2")
     assert compilation_cache.folder() != here
+
+
+def test_a_user_without_a_home_compiles_without_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that is run under a number of a user that it does not know."""
+
+    def unknown(self: pathlib.Path) -> pathlib.Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(pathlib.Path, "expanduser", unknown)
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    try:
+        compilation_cache.enable()
+        assert jax.config.jax_compilation_cache_dir is None
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)

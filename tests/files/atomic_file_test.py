@@ -1,8 +1,6 @@
-"""What is written whole takes the place of regular files alone."""
+"""A file is the earlier one or the new one, whole."""
 
-import os
 import pathlib
-import stat
 
 import pytest
 
@@ -19,13 +17,3 @@ def test_it_takes_the_earlier_one_s_place_when_it_is_written(tmp_path: pathlib.P
         file.write(b"half")
         raise RuntimeError
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
-
-
-def test_nothing_takes_the_place_of_a_device(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "out"
-    os.mkfifo(path)
-    with pytest.raises(OSError, match="no regular file") as caught, atomic_file.replacing(path):
-        pass
-    assert caught.value.filename == str(path)
-    assert stat.S_ISFIFO(path.stat().st_mode)
-    assert list(tmp_path.iterdir()) == [path]
