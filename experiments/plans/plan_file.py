@@ -158,11 +158,7 @@ class _Reader:
         names = tuple(variant.name for variant in variants)
         if not names:
             self._refuse("variants", "there are none; add [variants.NAME]")
-        for variant in variants:
-            if variant.needs is not None:
-                self._check_variant(variant.needs, names, f"variants.{variant.name}.needs")
-                if variant.needs == variant.name:
-                    self._refuse(f"variants.{variant.name}.needs", "names itself")
+        self._check_needs(variants)
         baseline = self._text(content, "baseline", "", None)
         if baseline is not None:
             self._check_variant(baseline, names, "baseline")
@@ -170,6 +166,19 @@ class _Reader:
         title = self._text(content, "title", "", name)
         seeds = self.seeds(content, "")
         return Table(name, title, variants, baseline, seeds, questions, is_published=False)
+
+    def _check_needs(self, variants: tuple[Variant, ...]) -> None:
+        """Each starts from one of the plan, and none from itself, over however many others: no run could be first."""
+        needs = {variant.name: variant.needs for variant in variants}
+        for name, needed in needs.items():
+            place, passed = f"variants.{name}.needs", {name}
+            if needed is not None:
+                self._check_variant(needed, tuple(needs), place)
+            while needed is not None and needed not in passed:
+                passed.add(needed)
+                needed = needs.get(needed)
+            if needed == name:
+                self._refuse(place, "names itself, or what starts from it")
 
     def questions(
         self, content: dict[str, Any], names: tuple[str, ...], baseline: str | None

@@ -1,6 +1,7 @@
 """Tests of experiments.plans.plan_file: what a plan of one's own means, and what is refused."""
 
 import pathlib
+import re
 
 import pytest
 
@@ -232,6 +233,28 @@ def test_a_file_of_ones_own_is_not_taken_for_the_packages(
     for one in table.variants:
         with pytest.raises(UserError, match="no small version"):
             scales.scaled(one, "small", table.is_published)
+
+
+@pytest.mark.parametrize(
+    ("needs", "wrong"),
+    [
+        ({"a": "a"}, "a"),
+        ({"a": "b", "b": "a"}, "a"),
+        ({"a": "b", "b": "c", "c": "b"}, "b"),
+        ({"a": "b", "b": "c"}, None),
+    ],
+)
+def test_a_run_that_waits_for_itself_is_refused(needs: dict[str, str], wrong: str | None) -> None:
+    variants = {
+        name: {"config": "lapa", **({"needs": needs[name]} if name in needs else {})}
+        for name in "abc"
+    }
+    if wrong is None:
+        assert len(plan_file.plan_of({"variants": variants}, "mine", "mine.toml").variants) == 3
+        return
+    message = f"mine.toml: variants.{wrong}.needs names itself, or what starts from it"
+    with pytest.raises(PlanError, match=re.escape(message)):
+        plan_file.plan_of({"variants": variants}, "mine", "mine.toml")
 
 
 @pytest.mark.parametrize("config", ["lapa", "celebamask_hq", "helen", "stn_icnn_helen"])
