@@ -69,12 +69,13 @@ def as_exceptions() -> Iterator[None]:
         yield
         return
     first: float | None = None
+    ended: Ended | None = None
 
     def end(number: int, frame: types.FrameType | None) -> None:
-        nonlocal first
+        nonlocal first, ended
         if first is None:
-            first = time.monotonic()
-            raise Ended(128 + number)
+            first, ended = time.monotonic(), Ended(128 + number)
+            raise ended
         if time.monotonic() > first + _ONCE:
             os._exit(128 + number)
 
@@ -83,7 +84,13 @@ def as_exceptions() -> Iterator[None]:
     with restored_handlers():
         for number in numbers:
             signal.signal(number, end)
-        yield
+        try:
+            yield
+        except Exception as error:
+            if ended is None:
+                raise
+            # What was at work made another error of it: an extension that is being imported, an ImportError.
+            raise ended from error
 
 
 class Interruption:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 
 PROGRAM = """
@@ -144,3 +145,21 @@ def test_a_command_removes_what_it_had_begun_to_write_unless_told_twice(
     if not seconds:
         assert error == "interrupted; nothing was written\n"
         assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_was_made_of_the_signal_is_the_signal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As of one that comes while an extension is imported, which says ImportError."""
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise ImportError("encountered an error while initializing the extension") from error
+
+    with pytest.raises(SystemExit) as ended:
+        command_line.run("experiments.report", work)
+    assert ended.value.code == 143
+    assert capsys.readouterr().err == "interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
