@@ -25,9 +25,8 @@ def enable() -> None:
     may be deleted at any time. Call it before anything is compiled.
     """
     if jax.config.jax_compilation_cache_dir is None:
-        with contextlib.suppress(
-            SettingsError
-        ):  # nobody's home: a container may have users without a name
+        # A container may have users without a name, and so without a home.
+        with contextlib.suppress(SettingsError):
             jax.config.update("jax_compilation_cache_dir", str(folder()))
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING)
