@@ -89,7 +89,7 @@ def _work(flags: argparse.Namespace) -> None:
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts, contents = 0, [], set(), {}
-    # All is read before anything is written: an earlier copy stays whole where a file cannot be read.
+    # All is read once before anything is written: what cannot be read leaves an earlier copy as it was.
     for path in files:  # plans come first: they say which starts of runs are published with them
         content = read_bytes(path, source, _LIMITS[path.suffix])
         if path.suffix == ".json":

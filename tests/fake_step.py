@@ -14,7 +14,7 @@ def main(what: str, folder: str, *rest: str) -> None:
 
     write NAME: leaves a file with the GPUs that it sees. fail: as a program with an error for the person does.
     meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved', exit code 143.
-    train: the same by the handlers that a run has. end CODE: as one that a signal ends, with this exit code.
+    train: the same by the handlers that a run has. end CODE: with this exit code, or by the signal −CODE.
     """
     path = pathlib.Path(folder)
     with open(path / "starts", "a", encoding="utf-8") as file:
@@ -22,7 +22,10 @@ def main(what: str, folder: str, *rest: str) -> None:
     if what == "fail":
         sys.exit("error: it is broken; mend it")
     if what == "end":
-        sys.exit(int(rest[0]))
+        code = int(rest[0])
+        if code < 0:
+            os.kill(os.getpid(), -code)
+        sys.exit(code)
     if what == "meet":
         (path / "here").touch()
         deadline = time.monotonic() + 20

@@ -21,7 +21,8 @@ _RESULTS = _ROOT / "experiments" / "results"
 _PAGE = (_ROOT / "docs" / "photographs.md").read_text("utf-8")
 _AHEAD = "; ahead by three other scores, below"
 _MARGIN = 0.5
-_STUDIES = ("photographs", "photographs_stn_icnn", "fine_tuning", "drawings")
+_STUDIES = ("photographs", "photographs_stn_icnn", "fine_tuning", "drawings", "window_drift")
+_OF_STN_ICNN = ("photographs_stn_icnn", "window_drift")
 _OF_FIVE_SEEDS = _STUDIES[:2]
 _RARE = {"eye_g", "hat", "ear_r", "neck_l"}
 
@@ -42,7 +43,7 @@ def _scores(study: str, variant: str, row: str, metric: str | None = None) -> np
 
     The metric is one of results.json, 'overall', or 'common': mean F1 without the rare classes.
     """
-    metric = metric or ("overall" if study == "photographs_stn_icnn" else "mean_f1")
+    metric = metric or ("overall" if study in _OF_STN_ICNN else "mean_f1")
     scores = []
     for one in _evaluations(study, variant, row):
         common = [score for name, score in one["class_f1"].items() if name not in _RARE]
@@ -220,6 +221,40 @@ def test_all_planned_runs_are_there_and_of_the_frozen_commit(study: str) -> None
         assert results["config_fingerprint"] == config_fingerprint(results["config"])
 
 
+def test_windows_are_as_far_off_as_the_runs_say() -> None:
+    plan, start = _plan("window_drift"), _PAGE.index("| joint training | window error |")
+    lines = _PAGE[start:].splitlines()[2:]
+    for line, (name, variant) in zip(lines, plan["variants"].items(), strict=False):
+        own = _evaluations("window_drift", name, "image")
+        columns = (
+            [one["window_error"]["mean"] for one in own],
+            [one["window_size_error"]["mean"] for one in own],
+            _scores("window_drift", name, "image"),
+            _scores("window_drift", name, "true_windows"),
+        )
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert variant["label"].replace("before", "none: before it") == cells[0]
+        assert [
+            f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" for values in columns
+        ] == cells[1:]
+    errors = {
+        name: np.array(
+            [one["window_error"]["mean"] for one in _evaluations("window_drift", name, "image")]
+        )
+        for name in ("apart", "helen", "helen_true_labels")
+    }
+    for against, text in (("apart", "7.8 [4.0, 11.5]"), ("helen_true_labels", "7.2 [3.5, 11.0]")):
+        further = errors["helen"] - errors[against]
+        low, high = scipy.stats.ttest_1samp(further, 0).confidence_interval(0.95)
+        assert f"{further.mean():.1f} [{low:.1f}, {high:.1f}]" == text and text in _PAGE
+
+
+def test_the_joint_runs_of_both_studies_are_the_same_to_the_last_digit() -> None:
+    for row in ("image", "centroid_windows", "true_windows", "coarse"):
+        anew, earlier = (_evaluations(study, "joint", row) for study in reversed(_OF_STN_ICNN))
+        assert len(anew) == 3 and anew == earlier[:3]
+
+
 @pytest.mark.parametrize("study", _STUDIES)
 def test_what_shows_that_a_plan_came_first_is_what_its_files_have(study: str) -> None:
     plan = json.loads((_RESULTS / study / "plan.json").read_text("utf-8"))
@@ -227,5 +262,7 @@ def test_what_shows_that_a_plan_came_first_is_what_its_files_have(study: str) ->
     committed, shown, _ = _cells_of(f"`{study}`")[1:]
     assert shown == f"{frozen:%H:%M}"
     assert committed == "the same" or committed.startswith(f"{frozen.day} November, ")
-    environments = (_RESULTS / study).rglob("environment.json")
-    assert all("started" not in json.loads(path.read_text("utf-8")) for path in environments)
+    environments = list((_RESULTS / study).rglob("environment.json"))
+    assert environments and all(
+        "started" not in json.loads(path.read_text("utf-8")) for path in environments
+    )

@@ -16,6 +16,5 @@ def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
         return pathlib.Path(path).expanduser()
     except RuntimeError as error:
         raise SettingsError(
-            f"{path}: no home folder is known for {pathlib.Path(path).parts[0]}; write the whole path, "
-            "or ./~… for a file of this name"
+            f"{path}: no home folder is known for {pathlib.Path(path).parts[0]}; write the whole path"
         ) from error

@@ -68,12 +68,9 @@ def analyse(
     broken = {run.name for run in runs if run.status == "broken"}
     sound = [run for run in runs if run.name not in broken]
     tables += costs.tables(root, studies) + training_times.tables(lines, studies)
-    misnamed = {
-        run.name for run in sound if run.seed is not None and run.path.name != f"seed{run.seed}"
-    }
-    windows, unusable = hidden_parts.tables(root, studies, broken | misnamed)
+    windows, unusable = hidden_parts.tables(root, studies, runs)
     tables += windows
-    tables = [data_notes.with_sets(table, lines) for table in tables]
+    tables = [data_notes.with_notes(table, lines) for table in tables]
     groups = [_group(line, lines) for line in lines]
     incomplete = _incomplete(root, runs, studies, problems, lines) + unusable
     margins = [line.margin for line in lines]

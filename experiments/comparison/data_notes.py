@@ -1,9 +1,10 @@
-"""Sentences on what lines were trained on, where that is not what they were scored on."""
+"""Sentences beside tables: what lines were trained on, if not what they were scored on, and what they lack."""
 
 import dataclasses
 from collections.abc import Sequence
 
 from fpliif_jax.data.set_names import set_name
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.study import ReportTable
 from fpliif_jax.experiments.plans.name_list import shortened
@@ -36,8 +37,26 @@ def sets_note(lines: Sequence[Line], every_line: Sequence[Line]) -> str:
     return " ".join(sentences)
 
 
-def with_sets(table: ReportTable, lines: Sequence[Line]) -> ReportTable:
-    """The table with what its runs were trained on and scored on, where that is not the same."""
+def scores_alone(lines: Sequence[Line]) -> str:
+    """Which runs of these lines have no confusion matrices, and so what is not known of them; else ''."""
+    runs = [run for line in lines for run in line.measured.runs.values()]
+    alone = [run.name for run in runs if not run.has_matrices]
+    if not alone:
+        return ""
+    which = (
+        "All runs"
+        if len(alone) == len(runs)
+        else f"{counted(len(alone), 'run')} ({shortened(alone)})"
+    )
+    return (
+        f"{which} came without confusion matrices: their scores are as recorded, not computed again, and what is of "
+        "single images or pixels is not shown of their settings."
+    )
+
+
+def with_notes(table: ReportTable, lines: Sequence[Line]) -> ReportTable:
+    """The table with what its runs were trained and scored on, where that is not the same, and lack."""
     groups = {row.group for row in table.rows} - {None}
-    sets = sets_note([line for line in lines if line.identifier in groups], lines)
-    return dataclasses.replace(table, sets=sets)
+    members = [line for line in lines if line.identifier in groups]
+    note = " ".join(filter(None, (table.note, scores_alone(members))))
+    return dataclasses.replace(table, sets=sets_note(members, lines), note=note)

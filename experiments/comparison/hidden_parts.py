@@ -6,7 +6,7 @@ The paper has a picture and no numbers, so nothing is compared; seeds and croppe
 import dataclasses
 import pathlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.comparison.report_row import table_row
@@ -15,7 +15,7 @@ from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
-from fpliif_jax.experiments.runs.run import printable
+from fpliif_jax.experiments.runs.run import Run, printable
 
 FILE = "robustness/robustness.json"
 _LIMIT = 4 * MEBIBYTE
@@ -50,25 +50,25 @@ class _Robustness:
 
 
 def tables(
-    root: pathlib.Path, studies: Sequence[Study], left_out: Collection[str] = ()
+    root: pathlib.Path, studies: Sequence[Study], runs: Sequence[Run] = ()
 ) -> tuple[list[ReportTable], list[Incomplete]]:
     """Distances of the windows' centres from the true ones, in pixels of the canvas, a table a study.
 
     Args:
       root: folder of the runs.
       studies: in it.
-      left_out: names of runs that are not read: broken ones, and those of another seed than their folder says.
+      runs: in it; what broken ones measured is not read, nor what those of another seed than their folder says.
 
     Returns:
       the tables, and the files that cannot be used.
     """
-    made, unusable = [], []
+    made, unusable, by_name = [], [], {run.name: run for run in runs}
     for study in studies:
         variants = study.table.variants if study.table else ()
         measuring = [variant for variant in variants if any(f == FILE for _, f in variant.then)]
         rows = []
         for variant in measuring:
-            found, damaged = _read(root, study, variant, left_out)
+            found, damaged = _read(root, study, variant, by_name)
             rows += _rows(variant, found)
             unusable += damaged
         if rows:
@@ -84,13 +84,20 @@ def tables(
 
 
 def _read(
-    root: pathlib.Path, study: Study, variant: Variant, left_out: Collection[str]
+    root: pathlib.Path, study: Study, variant: Variant, runs: Mapping[str, Run]
 ) -> tuple[dict[int, _OfParts], list[Incomplete]]:
     found, unusable = {}, []
     for path in sorted((root / study.folder / variant.name).glob(f"seed*/{FILE}")):
         run = path.parents[1]
         name, seed = run.relative_to(root).as_posix(), re.fullmatch(r"seed(\d{1,9})", run.name)
-        if seed is None or name in left_out:
+        own = runs.get(name)
+        if seed is None or (own is not None and own.status == "broken"):
+            continue
+        if own is not None and own.seed not in (None, int(seed[1])):
+            problem = (
+                f"its config.json has seed {own.seed}: a copy of another run is not shown twice"
+            )
+            unusable.append(Incomplete(name, "hidden parts", problem))
             continue
         try:
             found[int(seed[1])] = typed_json.read(_Robustness, path, root, _LIMIT).overall

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from fpliif_jax import systems
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison import frameworks
-from fpliif_jax.experiments.comparison.data_notes import scored_on, sets_note
+from fpliif_jax.experiments.comparison.data_notes import scored_on, scores_alone, sets_note
 from fpliif_jax.experiments.comparison.lines import Line, is_baseline, unique_label
 from fpliif_jax.experiments.comparison.measured import described
 from fpliif_jax.experiments.comparison.report_tables import CLASSES
 from fpliif_jax.experiments.comparison.study import Incomplete, ReportTable
-from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.runs.run_data import short
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
@@ -30,7 +29,7 @@ def summary_of(
     if lines:
         count = sum(len(line.measured.runs) for line in lines)
         sentences.append(f"{counted(count, 'finished run')} of {_settings_of(lines)}.")
-        sentences += _scores_alone(lines)
+        sentences += filter(None, [scores_alone(lines)])
     elif not tables:
         sentences.append("There is no finished run here.")
     sentences += filter(None, [sets_note(lines, lines)])
@@ -49,22 +48,6 @@ def summary_of(
     for table in tables:
         sentences += _differences(table)
     return sentences
-
-
-def _scores_alone(lines: Sequence[Line]) -> list[str]:
-    runs = [run for line in lines for run in line.measured.runs.values()]
-    alone = [run.name for run in runs if not run.has_matrices]
-    if not alone:
-        return []
-    which = (
-        "All runs"
-        if len(alone) == len(runs)
-        else f"{counted(len(alone), 'run')} ({shortened(alone)})"
-    )
-    return [
-        f"{which} came without confusion matrices: their scores are as recorded, not computed again, and have no "
-        "intervals over images."
-    ]
 
 
 def _settings_of(lines: Sequence[Line]) -> str:

@@ -158,7 +158,7 @@ class Outcome:
 
     Attributes:
       job: the job.
-      status: 'finished', 'skipped' (it was finished before), 'interrupted' (saved, the same command goes on),
+      status: 'finished', 'skipped' (it was finished before), 'interrupted' (by a signal; the same command goes on),
         'not started', 'failed' or 'blocked' (what it needs is not finished).
       problem: one line; None where all is well.
       seconds: how long it ran now.

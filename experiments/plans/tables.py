@@ -4,6 +4,7 @@ import difflib
 import pathlib
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.experiments.plans import fp_liif_tables, plan_file, stn_icnn_tables
 from fpliif_jax.experiments.plans.variant import Table
 
@@ -28,7 +29,7 @@ def plan_and_text(name: str) -> tuple[Table, str | None]:
     if found:
         return found[0], None
     if name.endswith(plan_file.SUFFIX):
-        return plan_file.read_plan(pathlib.Path(name))
+        return plan_file.read_plan(expanded(name))
     names = [table.name for table in TABLES]
     names += sorted(path.stem for path in _FOLDER.glob(f"*{plan_file.SUFFIX}"))
     if name in names:

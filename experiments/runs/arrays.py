@@ -104,14 +104,14 @@ def load_matrices(run: Run, evaluation: Evaluation) -> Matrices:
     for field, computed in metrics.scores(counted, class_names).items():
         stated = scores[field]
         if not isinstance(computed, dict):
-            require(_same(stated, computed), different.format(field, stated, computed))
+            require(same_score(stated, computed), different.format(field, stated, computed))
             continue
         what = {"class_f1": "classes", "group_f1": "groups"}[field]
         text = different.format(what, list(stated), list(computed))
         require(list(stated) == list(computed), text)
         for label in stated:
             text = different.format(f"F1 of {label}", stated[label], computed[label])
-            require(_same(stated[label], computed[label]), text)
+            require(same_score(stated[label], computed[label]), text)
     return Matrices(ids, counted, class_names)
 
 
@@ -242,7 +242,8 @@ def _texts(array: np.ndarray) -> tuple[str, ...] | None:
     return texts if is_utf8 and len(set(texts)) == len(texts) else None
 
 
-def _same(recorded: float | None, computed: float | None) -> bool:
+def same_score(recorded: float | None, computed: float | None) -> bool:
+    """Whether two fractions, None where undefined, are the same but for rounding."""
     if recorded is None or computed is None:
         return recorded is computed
     return abs(recorded - computed) <= _SAME_SCORE

@@ -1,18 +1,26 @@
 """Finished runs that have scores, and no confusion matrices that these follow from."""
 
+import os
 import pathlib
 from collections.abc import Sequence
 
+from fpliif_jax.experiments.runs.arrays import same_score
 from fpliif_jax.experiments.runs.run import Run, RunError
 from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 
 OPTION = "--without_matrices"
-_SAME_SCORE = 1e-9
 
 
 def has_no_matrices(folder: pathlib.Path) -> bool:
-    """Whether the folder of a run has none of any evaluation."""
-    return not any((folder / FOLDER).glob(f"*{SUFFIX}"))
+    """Whether the folder of a run has none of any evaluation; False where that cannot be seen."""
+    evaluations = folder / FOLDER
+    if not os.path.lexists(evaluations):
+        return True
+    try:
+        with os.scandir(evaluations) as entries:
+            return not any(entry.name.endswith(SUFFIX) for entry in entries)
+    except OSError:
+        return False
 
 
 def check(run: Run) -> None:
@@ -27,10 +35,7 @@ def check(run: Run) -> None:
         for name, of_classes in (("mean_f1", f1), ("miou", [value / (2 - value) for value in f1])):
             stated = one.means[name]
             computed = sum(of_classes) / len(of_classes) if f1 else None
-            is_same = stated is computed is None or (
-                None not in (stated, computed) and abs(stated - computed) <= _SAME_SCORE
-            )
-            if not is_same:
+            if not same_score(stated, computed):
                 raise RunError(
                     f"{run.name}: results.json has {name} {stated} of {' '.join(one.place)}, its classes {computed}"
                 )

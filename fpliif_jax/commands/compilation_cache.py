@@ -1,6 +1,5 @@
 """Keeps compiled functions on the disk, so that a second start of any command need not compile again."""
 
-import contextlib
 import hashlib
 import os
 import pathlib
@@ -25,9 +24,11 @@ def enable() -> None:
     may be deleted at any time. Call it before anything is compiled.
     """
     if jax.config.jax_compilation_cache_dir is None:
-        # A container may have users without a name, and so without a home.
-        with contextlib.suppress(SettingsError):
+        try:
             jax.config.update("jax_compilation_cache_dir", str(folder()))
+        except SettingsError:  # a container may have users without a name, and so without a home
+            if "XDG_CACHE_HOME" in os.environ:
+                raise
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING)
 

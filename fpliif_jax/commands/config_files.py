@@ -13,6 +13,7 @@ import ml_collections
 
 from fpliif_jax import configs
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.home_folder import expanded
 
 _CONFIGS = pathlib.Path(configs.__file__).parent
 _MODULE = "config_file"
@@ -39,11 +40,12 @@ def config_file(value: str) -> str:
         if path not in names:
             raise UserError(f"--config={value}: there is no experiment of this name; {known}")
         return f"{_CONFIGS / path}.py{colon}{argument}"
+    path = str(expanded(path)) if path else path
     if path and not pathlib.Path(path).exists():
         name = pathlib.Path(path).stem
         remedy = f"the package's own is --config={name}" if name in names else known
         raise UserError(f"--config={value}: there is no such file; {remedy}")
-    return value
+    return f"{path}{colon}{argument}"
 
 
 def load(value: str, given: str) -> ml_collections.ConfigDict:

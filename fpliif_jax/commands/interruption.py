@@ -19,6 +19,11 @@ import types
 from collections.abc import Iterator
 
 SAVED = 128 + signal.SIGTERM  # exit code of a run that SIGTERM has ended, and that goes on
+_ENDED = {
+    code
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for code in (128 + number, -number)
+}
 # Environment variable with the number of the process that launched this one and that it is to end with.
 PARENT = "FPLIIF_JAX_PARENT"
 _ONCE = 0.25  # seconds within which a signal that comes again is the same one
@@ -33,9 +38,7 @@ def heeded() -> list[signal.Signals]:
 
 def was_ended(exit_code: int) -> bool:
     """Whether a process that ended with this was ended by such a signal, be it before it could handle it."""
-    return exit_code in {
-        code for number in (*heeded(), signal.SIGHUP) for code in (128 + number, -number)
-    }
+    return exit_code in _ENDED
 
 
 def _is_ignored(number: signal.Signals) -> bool:
@@ -86,10 +89,9 @@ def as_exceptions() -> Iterator[None]:
             signal.signal(number, end)
         try:
             yield
-        except Exception as error:
+        except ImportError as error:  # which an extension that is being imported makes of it
             if ended is None:
                 raise
-            # What was at work made another error of it: an extension that is being imported, an ImportError.
             raise ended from error
 
 

@@ -230,6 +230,9 @@ def _build(
         for array in arrays
     }
     digests[_IDS] = array_digests.of_array(np.array(ids, dtype=np.str_), num_workers)
+    record = folder / array_digests.FILE_NAME
+    if record.exists() and not (record.is_file() or record.is_dir()):
+        record.unlink()  # a pipe or a device, which no file takes the place of by itself
     array_digests.write(folder, {**array_digests.read(folder), **digests})
 
 

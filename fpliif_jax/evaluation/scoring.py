@@ -165,9 +165,9 @@ def _refuse_no_numbers(
     refused = np.flatnonzero((matrices < 0).any(axis=(1, 2)))
     if refused.size:
         raise ScoringError(
-            f"{description or 'scoring'} by {protocol.text}: the network's values are not finite numbers on image "
-            f"{ids[refused[0]]}: the weights are damaged, or of a training that diverged; train again, with a smaller "
-            "learning rate, or take another checkpoint"
+            f"{description or 'scoring'} by {protocol.text}: the network's values are not finite numbers on "
+            f"{refused.size} of {len(ids)} images of a batch, first {ids[refused[0]]}: the weights are damaged, "
+            "or of a training that diverged; train again, with a smaller learning rate, or take another checkpoint"
         )
 
 

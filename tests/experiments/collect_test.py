@@ -331,7 +331,14 @@ def _without_images(content: object) -> object:
     if isinstance(content, list):
         return [_without_images(one) for one in content]
     if isinstance(content, dict):
-        left_out = ("image_interval", "image_sd", "seed_and_image_interval", "confusion", "summary")
+        left_out = (
+            "image_interval",
+            "image_sd",
+            "seed_and_image_interval",
+            "confusion",
+            "summary",
+            "note",
+        )
         return {
             key: _without_images(value) for key, value in content.items() if key not in left_out
         }

@@ -564,7 +564,8 @@ def test_hidden_parts_stand_beside_each_other_by_seed(tmp_path: pathlib.Path) ->
         "STN-iCNN: centroids, hidden": {"0": 17.0, "1": 16.0},
     }
     told = [one for one in study["incomplete_runs"] if one["status"] == "hidden parts"]
-    assert [one["name"] for one in told] == [f"stn_icnn/seed{seed}" for seed in (2, 3, 4)]
+    assert [one["name"] for one in told] == [f"stn_icnn/seed{seed}" for seed in (2, 3, 4, 5)]
+    assert told[3]["problem"].startswith("its config.json has seed 0: ")
     again = "; measure it again with experiments.robustness"
     assert told[0]["problem"] == f"robustness.json is not an object{again}"
     missing = "robustness.json: overall.stn has no 'distance_before'"

@@ -425,6 +425,38 @@ def test_power_of_a_study_is_that_of_its_questions(
     assert "experiments.power STUDY" in line
 
 
+def test_power_by_scores_alone_is_that_of_the_study(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    power.main([str(tmp_path)])
+    whole = capsys.readouterr().out
+    for folder in tmp_path.glob("*/seed*/evaluations"):
+        shutil.rmtree(folder)
+    with pytest.raises(SystemExit, match="give --without_matrices here too"):
+        power.main([str(tmp_path)])
+    power.main([str(tmp_path), "--without_matrices"])
+    assert capsys.readouterr().out == whole and "Lower without?" not in whole
+
+
+def test_a_setting_of_which_one_run_has_no_matrices_is_shown_and_says_so(
+    tmp_path: pathlib.Path,
+) -> None:
+    _write_plan(tmp_path, _CONTENT)
+    _write_runs(tmp_path)
+    shutil.rmtree(tmp_path / "none" / "seed1" / "evaluations")
+    study, _ = analyse(tmp_path, without_matrices=True)
+    said = "1 run (none/seed1) came without confusion matrices"
+    assert any(text.startswith(said) for text in study.summary)
+    assert all(said in table.note for table in study.tables)
+    shown = {group.folder: group for group in study.groups}
+    assert shown["none"].confusion is None and shown["base"].confusion is not None
+    assert shown["none"].main_score.statistics.image_interval is None
+    assert shown["base"].main_score.statistics.image_interval is not None
+    assert not study.incomplete_runs
+
+
 def test_power_of_one_question_says_one_number(tmp_path: pathlib.Path) -> None:
     content = json.loads(json.dumps(_CONTENT))
     content["questions"] = {"none": content["questions"]["none"]}

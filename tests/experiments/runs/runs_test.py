@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -538,6 +539,15 @@ def test_scores_alone_count_where_they_are_asked_for(tmp_path: pathlib.Path) -> 
     )
     assert (refused.status, taken.status, taken.has_matrices) == ("broken", "finished", False)
     assert taken.evaluations == refused.evaluations
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_evaluations_that_cannot_be_seen_are_not_missing(kind: str, tmp_path: pathlib.Path) -> None:
+    folder = write_run(tmp_path / "seed0", config_of(0)) / "evaluations"
+    shutil.rmtree(folder)
+    folder.touch() if kind == "file" else folder.symlink_to(tmp_path / "gone")
+    (run,) = runs.read_runs(tmp_path, without_matrices=True)
+    assert run.status == "broken"
 
 
 @pytest.mark.parametrize("name", ["mean_f1", "miou"])
