@@ -14,7 +14,7 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.home_folder import expanded
 
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "markdown", "json"], "How to print.")
-_OUTPUT = flags.DEFINE_string("output", None, "File to write instead of the standard output.")
+_OUTPUT = flags.DEFINE_string("output", None, "File to write; without it, the standard output.")
 
 
 def _work() -> None:
