@@ -5,6 +5,8 @@ import pathlib
 import re
 from typing import Any
 
+import numpy as np
+
 _ROOT = pathlib.Path(__file__).parents[1]
 _COMPILED = _ROOT / "experiments" / "results" / "compiled-not-run"
 _PAGE = " ".join((_ROOT / "docs" / "speed.md").read_text("utf-8").split())
@@ -31,3 +33,28 @@ def test_steps_in_microbatches_are_those_compiled() -> None:
     of_8, of_16 = (f"{gib[i]}, {fewer[i]}, {traffic[i]} GB" for i in (0, 1))
     assert f"microbatch 8; 16 | – | {of_8}; {of_16} |" in _PAGE
     assert f"| {gib[2]}, {fewer[2]}, " in _PAGE
+
+
+def test_forward_passes_are_those_measured() -> None:
+    folder = _COMPILED.parent / "amd-epyc-2-cores-latency"
+    kept = json.loads((folder / "benchmark.json").read_text("utf-8"))
+    others = ("PyTorch eager", "torch.compile", "ONNX Runtime")
+    readme = (_ROOT / "README.md").read_text("utf-8")
+    shown = {}
+    for size in (64, 128, 256):
+        rounds = {
+            one["candidate"]: np.array(one["seconds"])
+            for one in kept["measurements"]
+            if (one["part"], one["output_size"], one["batch"]) == ("latency", size, 1)
+        }
+        cells = [f"{1000 * np.median(rounds[name]):,.0f}" for name in ("JAX", *others)]
+        for name in others:
+            ratio = rounds[name] / rounds["JAX"]
+            low, middle, high = np.quantile(ratio, (0.25, 0.5, 0.75))
+            cells.append(f"{middle:.2f} ({low:.2f}–{high:.2f})")
+            shown[size, name] = f"{middle:.2f}".lstrip("0")
+        assert f"| {size}² | {' | '.join(cells)} |" in _PAGE
+        shown[size, "JAX"] = f"{np.median(rounds['JAX']):.2f}".lstrip("0")
+    compiled = "torch.compile"
+    row = f"{shown[256, 'JAX']}; {shown[64, 'JAX']} s | {shown[256, compiled]}; {shown[64, compiled]} times as fast"
+    assert row in readme
