@@ -58,3 +58,22 @@ def test_forward_passes_are_those_measured() -> None:
     compiled = "torch.compile"
     row = f"{shown[256, 'JAX']}; {shown[64, 'JAX']} s | {shown[256, compiled]}; {shown[64, compiled]} times as fast"
     assert row in readme
+
+
+def test_the_training_step_is_that_measured() -> None:
+    path = _COMPILED.parent / "amd-epyc-2-cores-training" / "benchmark.json"
+    measurements = json.loads(path.read_text("utf-8"))["measurements"]
+    rounds = {
+        one["candidate"]: np.array(one["seconds"])
+        for one in measurements
+        if one["part"] == "gradient"
+    }
+    times = [f"{1000 * np.median(one):,.0f}" for one in rounds.values()]
+    ratios = []
+    for name in ("PyTorch eager", "torch.compile"):
+        low, middle, high = np.quantile(rounds[name] / rounds["JAX"], (0.25, 0.5, 0.75))
+        ratios.append(f"{middle:.2f} ({low:.2f}–{high:.2f})")
+    row = f"| {' | '.join(times)} | – | {' | '.join(ratios)} | – |"
+    assert f"| loss, gradients and Adam, 256², one image {row}" in _PAGE
+    readme = (_ROOT / "README.md").read_text("utf-8")
+    assert f"{np.median(rounds['JAX']):.2f} s | {ratios[1][:4]} times as fast" in readme
