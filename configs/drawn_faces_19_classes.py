@@ -1,0 +1,23 @@
+"""A small FP-LIIF with the 19 classes of CelebAMask-HQ, trained on photographic drawn faces alone by two CPU cores.
+
+Expected: not measured yet.
+Run:      python -m fpliif_jax.main --config=configs/drawn_faces_19_classes.py
+Time:     that of drawn_faces_small.py: one to two hours on two CPU cores.
+"""
+
+import ml_collections
+
+from fpliif_jax.configs import celebamask_hq, drawn_faces_small
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the settings of drawn_faces_small.py with the classes and the λ of celebamask_hq.py."""
+    config = drawn_faces_small.get_config()
+    paper = celebamask_hq.get_config()
+    config.data.name = paper.data.name
+    config.data.builder_config = paper.data.builder_config
+    config.data.manual_dir = "data/drawn_faces_19_classes/raw"
+    config.data.data_dir = "data/drawn_faces_19_classes/prepared"
+    config.model.num_classes = paper.model.num_classes
+    config.loss.edge_weight = paper.loss.edge_weight
+    return config
