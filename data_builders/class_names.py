@@ -66,6 +66,28 @@ CELEBAMASK_HQ_FACIAL_PARTS = {
 }
 
 
+# CelebAMask-HQ's names as they are read. Traps: 'l_lip' is the lower lip, 'ear_r' an earring, 'neck_l' a necklace.
+_CELEBAMASK_HQ_IN_WORDS = {
+    "eye_g": "eyeglasses",
+    "l_eye": "left eye",
+    "r_eye": "right eye",
+    "l_brow": "left brow",
+    "r_brow": "right brow",
+    "l_ear": "left ear",
+    "r_ear": "right ear",
+    "u_lip": "upper lip",
+    "l_lip": "lower lip",
+    "ear_r": "earring",
+    "neck_l": "necklace",
+    "cloth": "clothes",
+}
+
+
+def class_title(name: str) -> str:
+    """A class as it is read, 'eyeglasses' for `eye_g`; left and right are those of its set (`whose_left`)."""
+    return _CELEBAMASK_HQ_IN_WORDS.get(name, name.replace("_", " "))
+
+
 def whose_left(names: Sequence[str]) -> str:
     """Whose left the names of classes mean: PICTURE for `left_…`, PERSON for CelebAMask-HQ's."""
     return PICTURE if any(name.startswith("left_") for name in names) else PERSON
@@ -81,3 +103,8 @@ def mirrored_classes(class_names: Sequence[str]) -> tuple[int, ...]:
             next((class_names.index(other) for other in others if other in class_names), index)
         )
     return tuple(mirrored)
+
+
+def has_sides(class_names: Sequence[str]) -> bool:
+    """Whether some class has its like on the other side of the face."""
+    return mirrored_classes(class_names) != tuple(range(len(class_names)))

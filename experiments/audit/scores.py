@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.experiments.audit.finding import (
     SET_NAMES,
     Finding,
@@ -14,7 +15,6 @@ from fpliif_jax.experiments.audit.finding import (
 )
 from fpliif_jax.experiments.audit.sentences import describe
 from fpliif_jax.experiments.published import PublishedValue
-from fpliif_jax.pictures.colours import PART_OF_ALIAS
 
 OURS = ("FP-LIIF", "256")
 TABLES = {"lapa": "FP-LIIF Table 1", "celebamask_hq": "FP-LIIF Table 2"}
@@ -154,10 +154,7 @@ def _marginal_gap(tables: Tables) -> Finding:
         "fp-liif-marginal-gap",
         "claim",
         "doubt" if large else "agrees",
-        largest=[
-            (g, SET_NAMES[d], PART_OF_ALIAS.get(name, name).replace("_", " "))
-            for g, d, name in largest
-        ],
+        largest=[(g, SET_NAMES[d], class_title(name)) for g, d, name in largest],
         number_of_classes=number,
         set=SET_NAMES[dataset],
         sd=sd,

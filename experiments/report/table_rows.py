@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, ScoreKey, Study
 from fpliif_jax.experiments.report import data_text, wording
 
@@ -50,7 +51,7 @@ def detail(table: ReportTable, row: ReportRow) -> str:
     parts = []
     label = row.label.replace("_", " ")
     class_name = row.key.class_name
-    names_class = class_name not in (None, "mean") and wording.class_title(class_name) in label
+    names_class = class_name not in (None, "mean") and class_title(class_name) in label
     if ("metric" in differing or "class_name" in differing) and row.key.metric and not names_class:
         parts.append(wording.metric_name(row.key.metric, class_name))
     parts.append(_place(differing))

@@ -3,11 +3,11 @@
 from typing import Any
 
 from fpliif_jax import systems
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study import Published, ReportGroup, ReportRow
 from fpliif_jax.experiments.stats.number_text import MISSING, number
 from fpliif_jax.experiments.stats.seed_statistics import Summary
-from fpliif_jax.pictures.colours import PART_OF_ALIAS
 from fpliif_jax.systems.protocol import Protocol
 
 _ICNN_ROWS = {
@@ -102,11 +102,6 @@ def metric_name(metric: str, class_name: str | None = None) -> str:
 def model_name(model: str) -> str:
     """The paper's name of a model."""
     return systems.of_name(model).title if model in systems.names() else str(model)
-
-
-def class_title(name: str) -> str:
-    """A class in words: CelebAMask-HQ's 'l_lip' is the lower lip, its 'ear_r' an earring."""
-    return PART_OF_ALIAS.get(name, str(name)).replace("_", " ")
 
 
 def plain(value: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from fpliif_jax.data.resize import resize_label_map
-from fpliif_jax.data_builders.class_names import mirrored_classes
+from fpliif_jax.data_builders.class_names import has_sides, mirrored_classes
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.score.counting import confusion_matrix
 
@@ -73,11 +73,10 @@ def _trials(maps: Maps, total: np.ndarray, names: tuple[str, ...]) -> Iterator[_
     """Named mistakes first: the order of classes that fits best may be one of these."""
     count = len(names)
     swapped = np.array(mirrored_classes(names), np.uint8)
-    has_sides = (swapped != np.arange(count)).any()
-    if has_sides:
+    if has_sides(names):
         yield _Trial("left and right classes seem to be exchanged", lambda p: swapped[p])
     yield _Trial("the pictures seem to be mirrored", lambda p: p[:, ::-1])
-    if has_sides:
+    if has_sides(names):
         yield _Trial(
             "the predictions seem to be of mirrored photos (picture mirrored, left and right exchanged)",
             lambda p: swapped[p[:, ::-1]],

@@ -35,7 +35,7 @@ PART_COLOURS = {
     "neck": (196, 132, 112),
     "cloth": (84, 104, 132),
 }
-# CelebAMask-HQ's names, by the picture's sides. Traps: 'ear_r' is an earring, 'neck_l' a necklace.
+# CelebAMask-HQ's names, by the picture's sides.
 PART_OF_ALIAS = names_of_sets.CELEBAMASK_HQ_FACIAL_PARTS | {
     "r_ear": "left_ear",
     "l_ear": "right_ear",

@@ -28,6 +28,7 @@ from running_server import running
 
 from fpliif_jax import FaceParser
 from fpliif_jax.data.resize import resize_image
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.demo import __main__ as command
 from fpliif_jax.demo import serve
@@ -191,7 +192,7 @@ def test_by_keyboard(page: Page, parser: FaceParser) -> None:
     sample = folder_face(page)
     probabilities = parser(sample, size=32).probabilities[:, 17, 16]
     first = int(probabilities.argmax())
-    expect(shown.first.locator(".name")).to_have_text(parser.class_names[first].replace("_", " "))
+    expect(shown.first.locator(".name")).to_have_text(class_title(parser.class_names[first]))
     told = float(shown.first.locator(".value").inner_text().removesuffix(" %"))
     assert abs(told - 100 * probabilities[first]) <= 0.6
     page.keyboard.press("Escape")

@@ -15,6 +15,7 @@ from running_server import running
 
 from fpliif_jax import FaceParser
 from fpliif_jax.data.canvas import canvas_size
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.demo import __main__ as command
 from fpliif_jax.demo import serve
 from fpliif_jax.run_folder import inference_checkpoint
@@ -106,7 +107,7 @@ def test_probabilities_at_the_pointer_are_python_s(page: sync_api.Page, parser: 
     expect(shown).to_have_count(4)
     probabilities = parser(photo, size=(40, 31)).probabilities[:, 21, 15]
     first = int(probabilities.argmax())
-    expect(shown.first.locator(".name")).to_have_text(parser.class_names[first].replace("_", " "))
+    expect(shown.first.locator(".name")).to_have_text(class_title(parser.class_names[first]))
     told = float(shown.first.locator(".value").inner_text().removesuffix(" %"))
     assert abs(told - 100 * probabilities[first]) <= 0.6
 

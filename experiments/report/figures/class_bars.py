@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.experiments.comparison.study import ReportGroup, Score
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
@@ -59,7 +60,7 @@ def class_bars(group: ReportGroup) -> str | None:
             middle = (index + 0.5) * _LINE
             top = _HEAD + middle
             statistics, class_name = score.statistics, score.key.class_name
-            name = wording.class_title(class_name)
+            name = class_title(class_name)
             write_at(figure, 20, top, name, _LABELS - 24)
             colour = colours.get(class_name)
             if colour:
@@ -91,7 +92,7 @@ def class_bars(group: ReportGroup) -> str | None:
 def class_bars_alt(group: ReportGroup) -> str:
     """The bars in words."""
     parts = [
-        f"{wording.class_title(score.key.class_name)} {wording.mean_sd(score.statistics.summary)}"
+        f"{class_title(score.key.class_name)} {wording.mean_sd(score.statistics.summary)}"
         for score in class_scores(group)
     ]
     return f"F1 by class of {group.name}: " + ", ".join(parts) + "."

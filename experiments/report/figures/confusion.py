@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.experiments.comparison.study import ReportGroup
-from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
     SMALL,
@@ -28,7 +28,7 @@ def confusion(group: ReportGroup) -> str | None:
     """
     if group.confusion is None:
         return None
-    names = [wording.class_title(name) for name in group.class_names]
+    names = [class_title(name) for name in group.class_names]
     shares = _shares(group)
     side = len(names) * _CELL
     with style():
@@ -84,8 +84,8 @@ def confusion_alt(group: ReportGroup) -> str:
         row, column = np.unravel_index(position, wrong.shape)
         if wrong[row, column] >= _LEAST:
             parts.append(
-                f"{100 * wrong[row, column]:.0f} % of {wording.class_title(names[row])} "
-                f"labelled {wording.class_title(names[column])}"
+                f"{100 * wrong[row, column]:.0f} % of {class_title(names[row])} "
+                f"labelled {class_title(names[column])}"
             )
     confusions = "; ".join(parts) or "no confusion above half a percent"
     return f"Confusion matrix of {group.name}. Largest: {confusions}."

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.experiments.comparison.study import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.swatches import hex_colours
@@ -112,7 +113,7 @@ def make_gallery(group: ReportGroup, examples: Examples, photos: bool) -> Galler
         rows=tuple((Protocol.of_key(name).title, wording.row_meaning(name)) for name in names),
         first=order.index(0),
         cards=cards,
-        legend=tuple((wording.class_title(name), colour) for name, colour in colours.items()),
+        legend=tuple((class_title(name), colour) for name, colour in colours.items()),
     )
 
 

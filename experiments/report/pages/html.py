@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import jinja2
 from markupsafe import Markup
 
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import data_text, glossary, views, wording
@@ -44,7 +45,7 @@ def render_html(
     environment.filters |= {
         "inline": _inline,
         "plain": wording.plain,
-        "class_title": wording.class_title,
+        "class_title": class_title,
         "counted": counted,
         "number": number_text.number,
         "mean_sd": wording.mean_sd,

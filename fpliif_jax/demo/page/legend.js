@@ -2,9 +2,6 @@
 
 import { element } from './dom.js';
 
-/** As it is read. @param {string} name */
-export const spoken = (name) => name.replaceAll('_', ' ');
-
 /** @param {string} colour */
 export function swatch(colour) {
   const made = element('span', { class: 'swatch', 'aria-hidden': 'true' });
@@ -21,8 +18,8 @@ export class Legend {
     this.hidden = hidden;
     this.onChange = onChange;
     /** @type {HTMLElement[]} */
-    this.buttons = model.class_names.map((/** @type {string} */ name, /** @type {number} */ i) => {
-      const button = element('button', { type: 'button' }, swatch(model.colours[i]), spoken(name), element('small'));
+    this.buttons = model.class_titles.map((/** @type {string} */ title, /** @type {number} */ i) => {
+      const button = element('button', { type: 'button' }, swatch(model.colours[i]), title, element('small'));
       button.addEventListener('click', () => {
         if (!hidden.delete(i)) hidden.add(i);
         this.#changed();

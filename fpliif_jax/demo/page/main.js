@@ -7,7 +7,7 @@ import { Engine, Stopped } from './engine.js';
 import { takePhotos } from './incoming.js';
 import { introduce } from './introduction.js';
 import { shares } from './labels.js';
-import { Legend, percent, spoken } from './legend.js';
+import { Legend, percent } from './legend.js';
 import { sayPace, setLive } from './live.js';
 import { firstStep, onProgress } from './loading.js';
 import { letLook } from './look.js';
@@ -240,7 +240,7 @@ function allowSaving() {
 function describe(pane) {
   const { rows, columns } = pane.size;
   const found = shares(/** @type {Uint8Array} */ (pane.labels), model.class_names.length);
-  const parts = found.flatMap((share, i) => (share ? [`${spoken(model.class_names[i])} ${percent(share)}`] : []));
+  const parts = found.flatMap((share, i) => (share ? [`${model.class_titles[i]} ${percent(share)}`] : []));
   pane.canvas.setAttribute('aria-label', `Photo with its labels, ${columns} by ${rows}: ${parts.join(', ')}`);
   say(`Labelled in ${sizeText(rows, columns)}.`);
 }

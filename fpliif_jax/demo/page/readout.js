@@ -1,7 +1,7 @@
 // What the network says of one pixel: its class, and the probabilities of the likeliest ones.
 
 import { element } from './dom.js';
-import { percent, spoken, swatch } from './legend.js';
+import { percent, swatch } from './legend.js';
 
 const MOST_CLASSES = 4;
 const HINT = 'Point at the picture, or tap it. With the keyboard: arrow keys, once the picture has the focus.';
@@ -48,7 +48,7 @@ export class Readout {
     const rows = order.slice(0, MOST_CLASSES).map((i) => {
       const bar = element('span', { class: 'bar', 'aria-hidden': 'true' });
       bar.style.setProperty('--share', `${probabilities[i]}`);
-      const name = element('span', { class: 'name' }, swatch(this.model.colours[i]), spoken(this.model.class_names[i]));
+      const name = element('span', { class: 'name' }, swatch(this.model.colours[i]), this.model.class_titles[i]);
       return element('li', {}, name, bar, element('span', { class: 'value' }, percent(probabilities[i])));
     });
     this.place.replaceChildren(element('ol', { class: 'probabilities' }, ...rows));

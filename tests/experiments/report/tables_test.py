@@ -169,5 +169,4 @@ def test_numbers_as_text() -> None:
     assert wording.published_note(fraction) == "10 runs, printed as .910"
     percent = Published(9.0, "9", 0, 0.1, None, "", "percent")
     assert wording.published_note(percent) == "number of runs not given"
-    assert wording.class_title("l_lip") == "lower lip"
     assert wording.plain({"jax": "0.1", "on": True, "no": None}) == "jax 0.1, on yes, no –"

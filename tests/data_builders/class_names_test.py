@@ -1,0 +1,43 @@
+"""Tests of class names in words: whose left is left is the set's, and no two classes read alike."""
+
+import pytest
+
+from fpliif_jax.data_builders import class_names
+from fpliif_jax.pictures.colours import PART_OF_ALIAS
+
+SETS = (class_names.LAPA_AND_HELEN, class_names.CELEBAMASK_HQ, class_names.FACIAL_PARTS)
+
+
+@pytest.mark.parametrize("names", SETS)
+def test_no_two_classes_of_a_set_read_alike(names: tuple[str, ...]) -> None:
+    titles = [class_names.class_title(name) for name in names]
+    assert len(set(titles)) == len(names)
+    assert not any("_" in title for title in titles)
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("l_lip", "lower lip"),
+        ("ear_r", "earring"),
+        ("r_ear", "right ear"),
+        ("neck_l", "necklace"),
+        ("left_brow", "left brow"),
+        ("l_somebody_s_own", "l somebody s own"),
+    ],
+)
+def test_a_class_is_read_as_its_set_means_it(name: str, title: str) -> None:
+    assert class_names.class_title(name) == title
+
+
+def test_the_person_s_left_is_read_as_left_though_it_is_painted_as_the_picture_s_right() -> None:
+    assert class_names.whose_left(class_names.CELEBAMASK_HQ) == class_names.PERSON
+    for part in ("brow", "eye", "ear"):
+        for short, side, other in (("l", "left", "right"), ("r", "right", "left")):
+            assert class_names.class_title(f"{short}_{part}") == f"{side} {part}"
+            assert PART_OF_ALIAS[f"{short}_{part}"] == f"{other}_{part}"
+
+
+def test_which_sets_have_sides() -> None:
+    assert all(class_names.has_sides(names) for names in SETS)
+    assert not class_names.has_sides(("background", "skin", "l_lip", "u_lip", "ear_r"))
