@@ -101,13 +101,13 @@ class Builder(FaceParsingBuilder):
 
     def _raw_example(self, root: pathlib.Path, name: str) -> RawExample:
         official = {f"{name}_lbl{class_id:02d}" for class_id in range(len(self.CLASS_NAMES))}
-        found = set(raw_tree.image_stems(root / "labels" / name, ".png"))
-        for stem in sorted(official - found):
+        present = set(raw_tree.image_stems(root / "labels" / name, ".png"))
+        for stem in sorted(official - present):
             raise DataError(
                 f"{root / 'labels' / name / stem}.png: this mask is missing. Unpack the archive "
                 "again."
             )
-        for stem in sorted(found - official):
+        for stem in sorted(present - official):
             raise DataError(
                 f"{root / 'labels' / name / stem}.png: this is no mask of {name}, or its label id "
                 f"is out of range (00 to {len(self.CLASS_NAMES) - 1}). Remove it, or restore the "

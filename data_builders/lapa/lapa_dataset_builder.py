@@ -40,8 +40,8 @@ class Builder(FaceParsingBuilder):
         )
         splits = {split: _index_split(root, folder) for split, folder in _FOLDERS.items()}
         _check_ids_are_unique(root, splits)
-        found = {split: examples for split, examples in splits.items() if examples}
-        return RawTree(manual_dir, root, (), found)
+        not_empty = {split: examples for split, examples in splits.items() if examples}
+        return RawTree(manual_dir, root, (), not_empty)
 
     def encode_labels(
         self, paths: Sequence[pathlib.Path], contents: Sequence[bytes]

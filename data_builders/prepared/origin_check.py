@@ -30,9 +30,9 @@ def check_made_from(
     stat_digest = fingerprint.stat_digest(tree)
     if stat_digest == origin.stat_digest:
         return
-    found = digest(f"Checking that {remedies.name} is unchanged")
-    if found != origin.fingerprint:
-        raise remedies.of_other_data(origin, tree, found)
+    own_digest = digest(f"Checking that {remedies.name} is unchanged")
+    if own_digest != origin.fingerprint:
+        raise remedies.of_other_data(origin, tree, own_digest)
     _note(remedies, dataclasses.replace(origin, stat_digest=stat_digest))
 
 

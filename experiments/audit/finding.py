@@ -78,8 +78,8 @@ class Tables:
 
     def row(self, source: str, system: str, protocol: str) -> dict[str, PublishedValue]:
         """A line of a table, by class, with its mean or overall score."""
-        found = self.all(source=source, system=system, protocol=protocol)
-        return {value.class_name: value for value in found}
+        values = self.all(source=source, system=system, protocol=protocol)
+        return {value.class_name: value for value in values}
 
     def rows(self, source: str) -> dict[tuple[str, str], dict[str, PublishedValue]]:
         """All lines of a table, by system and protocol."""

@@ -62,8 +62,8 @@ def crop_errors(reading: tuple[str, bool, float], size: int) -> tuple[float, flo
         ).astype(np.float32)
         rows, columns = (slice(start, start + size) for start in first)
         grey = max(grey, float(np.abs(crop - canvas[rows, columns]).max()))
-        for found, start in zip(positions, first, strict=True):
-            beside = max(beside, float(np.abs(found - start - np.arange(size)).max()))
+        for position, start in zip(positions, first, strict=True):
+            beside = max(beside, float(np.abs(position - start - np.arange(size)).max()))
     return grey, beside
 
 
@@ -74,10 +74,10 @@ def _equation_21() -> Finding:
     lines, exact = [header], {}
     for reading in READINGS:
         form, align_corners, offset = reading
-        found = [crop_errors(reading, size) for size in (odd, _EVEN_SIZE)]
-        exact[reading] = [_described(*errors) == _SAME for errors in found]
+        errors = [crop_errors(reading, size) for size in (odd, _EVEN_SIZE)]
+        exact[reading] = [_described(*one) == _SAME for one in errors]
         centre = "c + ½" if offset else "c"
-        lines.append((form, str(align_corners), centre, *(_described(*e) for e in found)))
+        lines.append((form, str(align_corners), centre, *(_described(*one) for one in errors)))
     corners, pixels = READINGS[0], READINGS[1]
     depends = exact[pixels] == [True, False] and not exact[corners][0]
     return describe(

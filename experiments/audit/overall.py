@@ -42,14 +42,14 @@ def common_weights(parts: Sequence[Sequence[float]], overall: Sequence[float]) -
     matrix, target = np.asarray(parts), np.asarray(overall)
     number = matrix.shape[1]
     slack = -np.ones((len(matrix), 1))
-    found = optimize.linprog(
+    solution = optimize.linprog(
         c=[0.0] * number + [1.0],
         A_ub=np.block([[matrix, slack], [-matrix, slack]]),
         b_ub=np.concatenate([target, -target]),
         A_eq=[[1.0] * number + [0.0]],
         b_eq=[1.0],
     )
-    return float(found.fun)
+    return float(solution.fun)
 
 
 def area_error(

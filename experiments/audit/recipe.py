@@ -84,12 +84,12 @@ def _batch(tables: Tables) -> Finding:
 
 def split_counts(tables: Tables, source: str, dataset: str) -> Finding:
     """Whether the splits add up, and are those of the official set; classes likewise."""
-    found = {v.protocol: int(v.value) for v in tables.all(source=source, dataset=dataset)
+    counts = {v.protocol: int(v.value) for v in tables.all(source=source, dataset=dataset)
              if v.metric == "count" and v.protocol != "fine-tuning"}  # fmt: skip
-    splits = {name: found[name] for name in ("train", "validation", "test")}
+    splits = {name: counts[name] for name in ("train", "validation", "test")}
     total, official = sum(splits.values()), dict(BUILDERS[dataset].OFFICIAL_COUNTS)
-    gap = total - found["images"]
-    classes_fit = found["classes"] == len(BUILDERS[dataset].CLASS_NAMES)
+    gap = total - counts["images"]
+    classes_fit = counts["classes"] == len(BUILDERS[dataset].CLASS_NAMES)
     paper, section = source.split(" §")
     return describe(
         f"{paper.lower()}-counts-{dataset.replace('_', '-')}",
@@ -99,9 +99,9 @@ def split_counts(tables: Tables, source: str, dataset: str) -> Finding:
         set=SET_NAMES[dataset],
         paper=paper,
         paper_section=section,
-        images=found["images"],
+        images=counts["images"],
         splits=splits.values(),
-        classes=found["classes"],
+        classes=counts["classes"],
         total=total,
         official=official.values(),
         known_classes=len(BUILDERS[dataset].CLASS_NAMES),

@@ -69,18 +69,18 @@ def environment() -> jinja2.Environment:
         for section, body in _split(r"## (.+)\n", path.read_text(encoding="utf-8")):
             for field, text in _split(r"([A-Z]\w+): ", body):
                 fields[f"{section}/{field}"] = re.sub(r"\s*\n\s*", " ", text.strip())
-    found = jinja2.Environment(
+    templates = jinja2.Environment(
         autoescape=False,  # text for a terminal and for Markdown, of the project's own files
         loader=jinja2.DictLoader(fields),
         undefined=jinja2.StrictUndefined,
     )
-    found.filters |= {
+    templates.filters |= {
         "number": format,
         "to_digits": rounded,
         "each": _each,
         "listed": _listed,
     }
-    return found
+    return templates
 
 
 def _split(heading: str, text: str) -> Iterable[tuple[str, str]]:

@@ -135,14 +135,14 @@ def _pipeline_and_loop(results: Results) -> Lines:
             rows.append(["loader alone", rate])
     for run in results.loop:
         saving = run.seconds_of_each_checkpoint
-        found = f"{run.images_per_second:.1f} images/s over {counted(run.steps, 'step')}, with "
-        found += f"{counted(len(saving), 'checkpoint')} of {np.mean(saving):.2f} s"
-        rows.append(["training loop, end to end", found])
+        rate_text = f"{run.images_per_second:.1f} images/s over {counted(run.steps, 'step')}, with "
+        rate_text += f"{counted(len(saving), 'checkpoint')} of {np.mean(saving):.2f} s"
+        rows.append(["training loop, end to end", rate_text])
         without = f"{run.images_per_second_without_checkpoints:.1f} images/s"
         rows.append(["the same without the time of checkpoints", without])
         for name, rate in run.bare_images_per_second.items():
-            found = f"{rate:.1f} images/s; the loop has {run.share[name]:.1%} of it"
-            rows.append([f"bare step, {name.replace('_', ' ')}", found])
+            rate_text = f"{rate:.1f} images/s; the loop has {run.share[name]:.1%} of it"
+            rows.append([f"bare step, {name.replace('_', ' ')}", rate_text])
     return _table("Input pipeline and training loop", ["what", "found"], rows)
 
 

@@ -55,19 +55,19 @@ def _work() -> None:
     jax.config.update("jax_enable_compilation_cache", False)
     preflight.check_settings(config)
     absent = topology.absent_devices(chip, count)
-    told = report.Report(config, command_line.config_name(), chip, count)
+    result = report.Report(config, command_line.config_name(), chip, count)
 
     def tell(name: str) -> None:
         print(f"compiling {name} for {chip.title}", file=sys.stderr)
 
     for compiled in programs.compile_all(config, absent, tuple(_PROGRAMS.value), tell):
-        told = told.with_program(compiled)
+        result = result.with_program(compiled)
         if _OUTPUT.value:  # minutes each: what there is stays
-            write_json(expanded(_OUTPUT.value), told.as_json())
+            write_json(expanded(_OUTPUT.value), result.as_json())
     if _FORMAT.value == "json":
-        print(json.dumps(told.as_json(), indent=2, ensure_ascii=False))
+        print(json.dumps(result.as_json(), indent=2, ensure_ascii=False))
     else:
-        print(told.as_text())
+        print(result.as_text())
 
 
 if __name__ == "__main__":

@@ -39,13 +39,13 @@ def flops(program: Program, computation: Computation, instruction: Instruction) 
     """
     opcode = instruction.opcode
     if opcode in ("fusion", "call"):
-        found: Flops = collections.Counter()
+        sums: Flops = collections.Counter()
         for name in instruction.called("calls", "to_apply"):
             inner = program.computations[name]
             for one in inner.instructions:
                 for kind, count in flops(program, inner, one).items():
-                    found[kind] += count
-        return dict(found)
+                    sums[kind] += count
+        return dict(sums)
     operands = [array for one in computation.operands(instruction) for array in one.results]
     if opcode == "dot":
         contracted = instruction.attribute("lhs_contracting_dims") or ""

@@ -95,13 +95,13 @@ class Instruction:
     @property
     def trips(self) -> int | None:
         """How often a 'while' goes round; None where XLA does not print it, see `loops.trips`."""
-        found = _TRIPS.search(self.attributes)
-        return int(found[1]) if found else None
+        printed = _TRIPS.search(self.attributes)
+        return int(printed[1]) if printed else None
 
     def attribute(self, name: str) -> str | None:
         """The value of an attribute, without its braces: 'lhs_contracting_dims' -> '1'; None where it has none."""
-        found = re.search(rf"\b{name}=(?:\{{([^{{}}]*)\}}|([^\s,]+))", self.attributes)
-        return None if found is None else found[1] if found[1] is not None else found[2]
+        match = re.search(rf"\b{name}=(?:\{{([^{{}}]*)\}}|([^\s,]+))", self.attributes)
+        return None if match is None else match[1] if match[1] is not None else match[2]
 
 
 class Computation:
@@ -136,8 +136,8 @@ class Computation:
     @property
     def parameters(self) -> list[Instruction]:
         """In the order of their numbers."""
-        found = [one for one in self.instructions if one.opcode == "parameter"]
-        return sorted(found, key=lambda one: int(one.literal))
+        parameters = [one for one in self.instructions if one.opcode == "parameter"]
+        return sorted(parameters, key=lambda one: int(one.literal))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _instruction(line: str) -> Instruction:
     return Instruction(
         name=assigned[2],
         opcode=opcode[1],
-        results=tuple(_array(*found) for found in _ARRAY.findall(line[start:end])),
+        results=tuple(_array(*parts) for parts in _ARRAY.findall(line[start:end])),
         operands=() if is_parameter or is_constant else tuple(_NAME.findall(inside)),
         attributes=line[last:],
         is_root=bool(assigned[1]),

@@ -46,17 +46,20 @@ def _behind_copies(computation: Computation, instruction: Instruction) -> Instru
 
 def _place(computation: Computation, instruction: Instruction) -> int | None:
     """Which part of what the loop carries it is."""
-    found = _behind_copies(computation, instruction)
-    if found.opcode != "get-tuple-element" or computation.operands(found)[0].opcode != "parameter":
+    source = _behind_copies(computation, instruction)
+    if (
+        source.opcode != "get-tuple-element"
+        or computation.operands(source)[0].opcode != "parameter"
+    ):
         return None
-    return int(found.attribute("index"))
+    return int(source.attribute("index"))
 
 
 def _constant(computation: Computation, instruction: Instruction) -> int | None:
-    found = _behind_copies(computation, instruction)
-    if found.opcode != "constant" or not found.literal.lstrip("-").isdigit():
+    source = _behind_copies(computation, instruction)
+    if source.opcode != "constant" or not source.literal.lstrip("-").isdigit():
         return None
-    return int(found.literal)
+    return int(source.literal)
 
 
 def _carried_constant(computation: Computation, initial: Instruction, place: int) -> int | None:

@@ -25,7 +25,7 @@ from fpliif_jax.training.step import State, init_state, make_fitted_step
 PROGRAMS = ("training", "evaluation", "prediction")
 # Of the learning rate's schedule: a constant of the program, whatever its value.
 _STEPS_PER_EPOCH = 1000
-# Triton's matrix products are made for tiles that are found by trying. Without that XLA takes some that do not suit
+# Triton's matrix products are made for tiles that are chosen by trying. Without that XLA takes some that do not suit
 # every product, and gives up; on a chip it takes cuBLAS there.
 _NO_TILES = "Couldn't find output tile sizes"
 _WITHOUT_TRITON = {"xla_gpu_enable_triton_gemm": False}
@@ -177,11 +177,11 @@ def _prediction(
 def _compiled(
     name: str, images: int, lowered: list[Any], chosen: StepNumbers | None = None
 ) -> Compiled:
-    found, notes = [], []
+    programs, notes = [], []
     try:
         for one in lowered:
-            compiled, note = _compile(one)
-            found.append(compiled)
+            program, note = _compile(one)
+            programs.append(program)
             notes += [note] if note else []
     except jax.errors.JaxRuntimeError as error:
         if not is_out_of_memory(error):
@@ -191,8 +191,8 @@ def _compiled(
     return Compiled(
         name,
         images,
-        modules=tuple(one.as_text() for one in found),
-        planned=tuple(fitting.planned_bytes(one) for one in found),
+        modules=tuple(program.as_text() for program in programs),
+        planned=tuple(fitting.planned_bytes(program) for program in programs),
         chosen=chosen,
         note=notes[0] if notes else None,
     )

@@ -17,16 +17,16 @@ def absent_devices(chip: Chip, count: int) -> parallel.AbsentDevices:
     """
     try:
         if chip.backend == "gpu":
-            found = topologies.get_topology_desc(
+            topology = topologies.get_topology_desc(
                 platform="cuda", target_config=chip.target_config(), topology=f"1x1x{count}"
             )
         else:
-            found = topologies.get_topology_desc(platform="tpu", topology_name=chip.topology)
+            topology = topologies.get_topology_desc(platform="tpu", topology_name=chip.topology)
     except (jax.errors.JaxRuntimeError, RuntimeError, ValueError) as error:
         package = COMPILERS[chip.backend]
         reason = str(error).splitlines()[0]
         raise UserError(
             f"--chip={chip.name}: the installed {package} cannot compile for it: {reason}"
         ) from error
-    devices = tuple(found.devices[:count])
+    devices = tuple(topology.devices[:count])
     return parallel.AbsentDevices(devices, chip.backend, chip.usable_bytes)

@@ -68,8 +68,8 @@ def tables(
         measuring = [variant for variant in variants if any(f == FILE for _, f in variant.then)]
         rows = []
         for variant in measuring:
-            found, damaged = _read(root, study, variant, by_name)
-            rows += _rows(variant, found)
+            by_seed, damaged = _read(root, study, variant, by_name)
+            rows += _rows(variant, by_seed)
             unusable += damaged
         if rows:
             made.append(
@@ -86,7 +86,7 @@ def tables(
 def _read(
     root: pathlib.Path, study: Study, variant: Variant, runs: Mapping[str, Run]
 ) -> tuple[dict[int, _OfParts], list[Incomplete]]:
-    found, unusable = {}, []
+    by_seed, unusable = {}, []
     for path in sorted((root / study.folder / variant.name).glob(f"seed*/{FILE}")):
         run = path.parents[1]
         name, seed = run.relative_to(root).as_posix(), re.fullmatch(r"seed(\d{1,9})", run.name)
@@ -100,20 +100,20 @@ def _read(
             unusable.append(Incomplete(name, "hidden parts", problem))
             continue
         try:
-            found[int(seed[1])] = typed_json.read(_Robustness, path, root, _LIMIT).overall
+            by_seed[int(seed[1])] = typed_json.read(_Robustness, path, root, _LIMIT).overall
         except UnreadableError as error:
             problem = printable(f"{error}; measure it again with experiments.robustness")
             unusable.append(Incomplete(name, "hidden parts", problem))
-    return dict(sorted(found.items())), unusable
+    return dict(sorted(by_seed.items())), unusable
 
 
-def _rows(variant: Variant, found: dict[int, _OfParts]) -> list[ReportRow]:
+def _rows(variant: Variant, by_seed: dict[int, _OfParts]) -> list[ReportRow]:
     rows = []
     for cropper, cropper_label in _CROPPERS.items():
         for moment, moment_label in _MOMENTS.items():
             means = {
                 seed: getattr(getattr(overall, cropper), moment).mean
-                for seed, overall in found.items()
+                for seed, overall in by_seed.items()
             }
             values = {seed: mean for seed, mean in means.items() if mean is not None}
             if values:

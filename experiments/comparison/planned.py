@@ -78,7 +78,7 @@ def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
         for name, run in runs.items()
         if name in known
     }
-    unlike = frozenset(name for name, found in differences.items() if found)
+    unlike = frozenset(name for name, fields in differences.items() if fields)
     missing = [name for name in plan.first.runs if name not in runs]
     first = plan.first
     return PlannedStudy(

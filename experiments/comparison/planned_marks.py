@@ -27,8 +27,8 @@ def marks_of(
     """The runs of other settings, another commit or versions than the plan's, or another machine than its first run."""
     moment = plan.first.moment
     named: dict[tuple[str, str, str], list[str]] = {}
-    for name, found in differences.items():
-        for field, value, planned in found:
+    for name, fields in differences.items():
+        for field, value, planned in fields:
             key = (f"config.{field}", *_texts(field, value, planned))
             named.setdefault(key, []).append(runs[name].name)
     in_order = [runs[name] for name in plan.last.runs if name in runs and runs[name].environment]

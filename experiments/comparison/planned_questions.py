@@ -211,11 +211,11 @@ def _answered(question: AnsweredQuestion, family: int) -> AnsweredQuestion:
         return with_answer(Answer.INCONCLUSIVE, "not shown to be within the margin")
     if not is_shown:
         return with_answer(Answer.INCONCLUSIVE, "no difference stands out from the seeds' noise")
-    found = Expectation.HIGHER if question.difference > 0 else Expectation.LOWER
+    direction = Expectation.HIGHER if question.difference > 0 else Expectation.LOWER
     within = " within the margin" if abs(question.difference) < question.margin else ""
-    expected = question.expects in (found, Expectation.DIFFERENT)
+    expected = question.expects in (direction, Expectation.DIFFERENT)
     answer = Answer.AS_EXPECTED if expected else Answer.NOT_AS_EXPECTED
-    return with_answer(answer, f"{found}{', though' + within if within else ''}")
+    return with_answer(answer, f"{direction}{', though' + within if within else ''}")
 
 
 def _key(line: Line, question: Question, row: str) -> ScoreKey | None:

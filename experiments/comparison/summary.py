@@ -121,12 +121,12 @@ def _other_scored_maps(lines: Sequence[Line]) -> list[str]:
     sentences = []
     for (name, split), parts in by_split.items():
         if len(parts) > 1 and any(line.training for members in parts.values() for line in members):
-            told = [
+            of_each = [
                 f"{short(digest)} in {' and '.join(unique_label(line, lines) for line in members)}"
                 for digest, members in parts.items()
             ]
             sentences.append(
-                f"Not all groups are scored on the same {split} label maps of {name}: {'; '.join(told)}."
+                f"Not all groups are scored on the same {split} label maps of {name}: {'; '.join(of_each)}."
             )
     return sentences
 

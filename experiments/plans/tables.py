@@ -25,9 +25,9 @@ def plan_and_text(name: str) -> tuple[Table, str | None]:
     Raises:
       UserError: there is none, and the message lists them; or the file is no plan.
     """
-    found = [table for table in TABLES if table.name == name]
-    if found:
-        return found[0], None
+    of_papers = [table for table in TABLES if table.name == name]
+    if of_papers:
+        return of_papers[0], None
     if name.endswith(plan_file.SUFFIX):
         return plan_file.read_plan(expanded(name))
     names = [table.name for table in TABLES]

@@ -65,7 +65,7 @@ def differences(
       AgainstError: none of the run's evaluations has the same protocol, images and classes.
     """
     ids = tuple(subject.digests)
-    found, reasons = [], []
+    compared, reasons = [], []
     for evaluation, names in made:
         own = Matrices(ids, evaluation.scores.matrices.astype(np.int64), names)
         for one in run.evaluations:
@@ -79,11 +79,11 @@ def differences(
             elif (paired := image_bootstrap.paired_runs(own, other)).difference is None:
                 reasons.append("the mean F1 of one of the two is undefined")
             else:
-                found.append(_difference(subject, run, one, paired))
-    if not found:
+                compared.append(_difference(subject, run, one, paired))
+    if not compared:
         reason = reasons[0] if reasons else f"no evaluation of {subject.split} at the same size"
         raise AgainstError(f"--against={run.path}: nothing to compare image by image: {reason}")
-    return found
+    return compared
 
 
 def only_run(folder: pathlib.Path) -> Run:

@@ -28,8 +28,8 @@ class ScoreError(UserError):
 def is_drawn(folder: pathlib.Path, pairs: Sequence[Pair]) -> bool | None:
     """Whether true label maps are of drawn faces; None where nothing says so."""
     examples = [RawExample(pair.id, pair.truth.name, (pair.truth.name,)) for pair in pairs]
-    found = drawn.find_drawing(RawTree(folder, folder, (), {"test": examples}))
-    return True if found is not None else None
+    drawing = drawn.find_drawing(RawTree(folder, folder, (), {"test": examples}))
+    return True if drawing is not None else None
 
 
 def _pairs(flags: argparse.Namespace) -> tuple[Pairing, list[str]]:

@@ -192,8 +192,8 @@ def _png_files(folder: pathlib.Path) -> tuple[dict[str, str], list[str]]:
     if len(files) > MOST_FILES:
         raise DataError(f"{folder}: more than {MOST_FILES:,} files. Score them in parts.")
     if not files:
-        found = f"; it holds {others[0]}" if others else ""
-        raise DataError(f"{folder}: there is no PNG file in this folder{found}.")
+        content = f"; it holds {others[0]}" if others else ""
+        raise DataError(f"{folder}: there is no PNG file in this folder{content}.")
     count = len(others)
     note = (
         f"{folder.name}: {counted(count, 'file')} other than PNG passed over, the first {min(others)}"

@@ -97,14 +97,14 @@ def one_sample_t(values: Sequence[float], published: float) -> TTest | None:
     difference = difference_of(statistics.fmean(values), published)
     if are_equal(values):
         return _equal_t(method, difference, df, len(values), None, _FIXED)
-    found = scipy.stats.ttest_1samp(values, published)
-    interval = found.confidence_interval(0.95)
+    test = scipy.stats.ttest_1samp(values, published)
+    interval = test.confidence_interval(0.95)
     return TTest(
         method,
         difference,
-        float(found.statistic),
+        float(test.statistic),
         df,
-        float(found.pvalue),
+        float(test.pvalue),
         float(interval.low) - published,
         float(interval.high) - published,
         len(values),
@@ -148,14 +148,14 @@ def paired_t(first: Mapping[int, float], second: Mapping[int, float]) -> TTest |
     if are_equal(differences):
         count = len(pairs)
         return _equal_t(method, difference, count - 1.0, count, count, assumption)
-    found = scipy.stats.ttest_rel(*zip(*pairs, strict=True))
-    interval = found.confidence_interval(0.95)
+    test = scipy.stats.ttest_rel(*zip(*pairs, strict=True))
+    interval = test.confidence_interval(0.95)
     return TTest(
         method,
         difference,
-        float(found.statistic),
-        float(found.df),
-        float(found.pvalue),
+        float(test.statistic),
+        float(test.df),
+        float(test.pvalue),
         float(interval.low),
         float(interval.high),
         len(pairs),
@@ -178,8 +178,8 @@ def equivalence(values: Sequence[float], published: float, margin: float) -> Equ
     if are_equal(values):
         difference = difference_of(statistics.fmean(values), published)
         return _equal_tost(method, difference, margin, len(values) - 1.0)
-    found = weightstats.DescrStatsW(values).ttost_mean(published - margin, published + margin)
-    return _from_statsmodels(method, found)
+    tost = weightstats.DescrStatsW(values).ttost_mean(published - margin, published + margin)
+    return _from_statsmodels(method, tost)
 
 
 def welch_equivalence_between(
@@ -197,10 +197,10 @@ def welch_equivalence_between(
     if standard_error == 0:
         difference = difference_of(statistics.fmean(first), statistics.fmean(second))
         return _equal_tost(method, difference, margin, df)
-    found = weightstats.ttost_ind(
+    tost = weightstats.ttost_ind(
         np.array(first), np.array(second), -margin, margin, usevar="unequal"
     )
-    return _from_statsmodels(method, found)
+    return _from_statsmodels(method, tost)
 
 
 def paired_equivalence(
@@ -276,12 +276,12 @@ def _welch(method: str, ours: tuple[float, float, int], theirs: tuple[float, flo
     standard_error, df = welch_error(*ours[1:], *theirs[1:])
     if standard_error == 0:
         return _equal_t(method, difference, df, *counts, _NORMAL)
-    found = scipy.stats.ttest_ind_from_stats(*ours, *theirs, equal_var=False)
+    test = scipy.stats.ttest_ind_from_stats(*ours, *theirs, equal_var=False)
     low, high = around(difference, standard_error, df, 0.95)
-    statistic, p = float(found.statistic), float(found.pvalue)
+    statistic, p = float(test.statistic), float(test.pvalue)
     return TTest(method, difference, statistic, df, p, low, high, *counts, _NORMAL)
 
 
-def _from_statsmodels(method: str, found: tuple) -> Equivalence:
-    p, (_, _, df), _ = found
+def _from_statsmodels(method: str, tost: tuple) -> Equivalence:
+    p, (_, _, df), _ = tost
     return Equivalence(method, float(p), float(df))

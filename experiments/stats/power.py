@@ -63,9 +63,9 @@ def power_of(
     # SciPy warns of a tail that is too far out to be computed, or gives NaN: that of the wrong sign is then nothing.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        found = float(scipy.stats.nct.sf(beyond, df, centre))
+        right_sign = float(scipy.stats.nct.sf(beyond, df, centre))
         wrong_sign = float(scipy.stats.nct.cdf(-beyond, df, centre))
-    return found + (0.0 if math.isnan(wrong_sign) else wrong_sign)
+    return right_sign + (0.0 if math.isnan(wrong_sign) else wrong_sign)
 
 
 def sd_interval(sd: float, df: float) -> tuple[float, float]:

@@ -85,7 +85,7 @@ def bootstrap_interval(values: Sequence[float]) -> tuple[float, float] | None:
 # A report asks for the interval of a group again in every table that shows it.
 @functools.lru_cache(maxsize=4096)
 def _bca_interval(values: tuple[float, ...]) -> tuple[float, float]:
-    found = scipy.stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (np.array(values),),
         np.mean,
         n_resamples=_RESAMPLES,
@@ -93,7 +93,7 @@ def _bca_interval(values: tuple[float, ...]) -> tuple[float, float]:
         method="BCa",
         rng=np.random.Generator(np.random.PCG64(0)),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def prediction_interval(values: Sequence[float]) -> tuple[float, float] | None:

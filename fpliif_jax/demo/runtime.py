@@ -139,15 +139,15 @@ def _checked(path: pathlib.Path, where: str = "") -> bytes:
 def _unpacked(content: bytes, path: pathlib.Path) -> dict[str, bytes]:
     """The named files of an archive, read in memory: nothing of it is written by its own names."""
     members = {f"package/dist/{name}": name for name in FILES}
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
             for member in archive:
                 if member.isreg() and member.name in members:
-                    found[members[member.name]] = archive.extractfile(member).read()
+                    contents[members[member.name]] = archive.extractfile(member).read()
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise RuntimeArchiveError(f"{one_line(path)}: cannot be unpacked ({error})") from error
-    missing = sorted(set(FILES) - found.keys())
+    missing = sorted(set(FILES) - contents.keys())
     if missing:
         raise RuntimeArchiveError(f"{one_line(path)}: has no {', '.join(missing)}")
-    return found
+    return contents

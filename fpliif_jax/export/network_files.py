@@ -131,23 +131,23 @@ def differences(network: NetworkFunction, call: Call, name: str) -> Differences:
     largest, differing, labels, others, rounding = 0.0, 0, 0, 0, 0.0
     own: list[float] | None = None
     for example in network.examples:
-        found, expected = call(*example), list(map(np.asarray, reference(*example)))
-        for output, (array, right) in enumerate(zip(found, expected, strict=True)):
+        outputs, expected = call(*example), list(map(np.asarray, reference(*example)))
+        for index, (array, right) in enumerate(zip(outputs, expected, strict=True)):
             sizes = " × ".join(map(str, right.shape))
             if array.shape != right.shape or array.dtype != right.dtype:
                 raise ExportError(f"{name} gives {array.dtype} {array.shape} where JAX has {sizes}")
-            allowed, takes_nearest = tolerance(right), network.takes_nearest and output == 0
+            allowed, takes_nearest = tolerance(right), network.takes_nearest and index == 0
             distance, is_other = _distances(array, right, allowed, takes_nearest)
             if not _is_near(distance, is_other, allowed, takes_nearest):
                 own = own or _own_rounding(network, reference)
-                rounding = max(rounding, own[output])
-                allowed = max(allowed, _AS_FAR * min(own[output], _MOST_ROUNDING))
+                rounding = max(rounding, own[index])
+                allowed = max(allowed, _AS_FAR * min(own[index], _MOST_ROUNDING))
                 distance, is_other = _distances(array, right, allowed, takes_nearest)
             if not _is_near(distance, is_other, allowed, takes_nearest):
                 raise ExportError(
                     f"{name} is {distance.max():.1e} away from JAX at {sizes}, too far: nothing was written"
                 )
-            if output == 0:
+            if index == 0:
                 others += int((distance > allowed).sum())
                 differing += int((array.argmax(axis=-1) != right.argmax(axis=-1)).sum())
                 labels += distance.size

@@ -160,12 +160,12 @@ def _checked(
 ) -> str:
     path.write_bytes(content)
     call = make_call(path.read_bytes())
-    found = network_files.differences(network, call, path.name)
-    line = f"{path.name}: {len(content):,} bytes; largest difference from JAX {found.largest:.1e}, "
-    if found.rounding:
-        line += f"where rounding takes JAX itself {found.rounding:.1e} from the values of float64, "
+    differences = network_files.differences(network, call, path.name)
+    line = f"{path.name}: {len(content):,} bytes; largest difference from JAX {differences.largest:.1e}, "
+    if differences.rounding:
+        line += f"where rounding takes JAX itself {differences.rounding:.1e} from the values of float64, "
     if network.takes_nearest:
-        line += f"but for {found.others} positions where rounding decides which of two pixels is nearer, "
+        line += f"but for {differences.others} positions where rounding decides which of two pixels is nearer, "
     if path.stem != "encoder":
-        line += f"{found.differing} of {found.positions:,} labels differ, "
+        line += f"{differences.differing} of {differences.positions:,} labels differ, "
     return line + f"at {len(network.examples)} sizes"

@@ -53,7 +53,7 @@ def read_weights(
         variables = systems.of(config).from_torch(content)
     except InteropError as error:
         raise InteropError(f"{path}: {error}{_other_system(content, config)}") from error
-    _check_told_settings(path, systems.of(config).settings_of_weights(variables), config)
+    _check_settings_of_weights(path, systems.of(config).settings_of_weights(variables), config)
     checkpoint.check_same_arrays(variables, systems.variable_shapes(config), pathlib.Path(path))
     _check_same_function(path, metadata, config)
     if metadata is None:
@@ -123,11 +123,11 @@ def _check_bounds(
             )
 
 
-def _check_told_settings(
-    path: str | os.PathLike[str], told: Mapping[str, Any], config: ml_collections.ConfigDict
+def _check_settings_of_weights(
+    path: str | os.PathLike[str], settings: Mapping[str, Any], config: ml_collections.ConfigDict
 ) -> None:
     """Compares what names and shapes tell with the config; how many there are first: a config may say a million."""
-    for field, value in told.items():
+    for field, value in settings.items():
         asked = config.model.get(field, value)
         if asked != value:
             raise InteropError(

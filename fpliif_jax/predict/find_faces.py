@@ -2,8 +2,8 @@
 
 FP-LIIF is trained on photos that a face fills, and makes nothing of one that is a third as wide. Here the photo is
 parsed in few pixels, first as a whole, then in windows of half and of a quarter of its longer side, but for those in
-which faces are found already. A window is then framed about each connected region of face, as training data frame
-theirs, and what is certain there is a face, unless most of it is the face of a window that is found already.
+which faces are known already. A window is then framed about each connected region of face, as training data frame
+theirs, and what is certain there is a face, unless most of it is the face of a window that is known already.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -139,10 +139,10 @@ class FaceFinder:
     def _refined(self, size: tuple[int, int], window: Window, weigh: Weigh) -> _Seen:
         best = seen = self._look(window, weigh)
         for _ in range(_REFINEMENTS):
-            found = regions(seen.is_face)
-            if not found:
+            face_regions = regions(seen.is_face)
+            if not face_regions:
                 break
-            window = _framing(size, seen.window, found[0])
+            window = _framing(size, seen.window, face_regions[0])
             seen = self._look(window, weigh)
             if seen.score >= _AS_GOOD * best.score:
                 best = seen
@@ -155,8 +155,8 @@ def regions(is_true: np.ndarray) -> list[np.ndarray]:
     from scipy import ndimage
 
     labels, count = ndimage.label(is_true)
-    found = [np.argwhere(labels == label) for label in range(1, count + 1)]
-    return sorted(found, key=len, reverse=True)
+    cells = [np.argwhere(labels == label) for label in range(1, count + 1)]
+    return sorted(cells, key=len, reverse=True)
 
 
 def _candidates(size: tuple[int, int], seen: Sequence[_Seen]) -> Iterator[_Candidate]:

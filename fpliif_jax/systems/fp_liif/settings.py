@@ -102,21 +102,21 @@ def settings_of_weights(variables: dict[str, Any]) -> dict[str, Any]:
     """The fields of `config.model` that names and shapes of a whole FP-LIIF's variables tell."""
     encoder, decoder = variables["params"]["encoder"], variables["params"]["decoder"]
     groups = itertools.takewhile(encoder.__contains__, map("groups_{}".format, itertools.count()))
-    told = {
+    fields = {
         "features": encoder["head"]["kernel"].shape[-1],
         "group_blocks": tuple(
             sum(name.startswith("blocks_") for name in encoder[group]) for group in groups
         ),
     }
     if "mlp_0" not in decoder:
-        return told | {
+        return fields | {
             "decoder": "conv_unet",
             "num_classes": decoder["head"]["kernel"].shape[-1],
         }
     *mlp, num_classes = _dense_outputs(decoder, "mlp")
-    told |= {"decoder": "liif", "num_classes": num_classes, "mlp_features": tuple(mlp)}
+    fields |= {"decoder": "liif", "num_classes": num_classes, "mlp_features": tuple(mlp)}
     rcmlp = _dense_outputs(decoder, "rcmlp")
-    return told | ({"rcmlp": True, "rcmlp_features": rcmlp} if rcmlp else {"rcmlp": False})
+    return fields | ({"rcmlp": True, "rcmlp_features": rcmlp} if rcmlp else {"rcmlp": False})
 
 
 def _dense_outputs(decoder: dict[str, Any], name: str) -> tuple[int, ...]:
