@@ -11,7 +11,8 @@ import pathlib
 import re
 import sys
 
-from fpliif_jax.experiments.comparison.study import ReportGroup, Study
+from fpliif_jax.experiments.comparison.study import Study
+from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import write
 from fpliif_jax.experiments.report.figures.gallery import Card, Frame, Gallery
 

@@ -9,24 +9,22 @@ import numpy as np
 
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.experiments.comparison.deviations import Deviation
-from fpliif_jax.experiments.comparison.study import (
-    Comparison,
+from fpliif_jax.experiments.comparison.scores import Score, ScoreKey, Statistics
+from fpliif_jax.experiments.comparison.study import Incomplete, Study, as_json
+from fpliif_jax.experiments.comparison.study_groups import (
     Confusion,
     Curve,
     Curves,
-    Incomplete,
-    Published,
     ReportGroup,
+    RunSummary,
+    StageCurves,
+)
+from fpliif_jax.experiments.comparison.study_tables import (
+    Comparison,
+    Published,
     ReportRow,
     ReportTable,
-    RunSummary,
-    Score,
-    ScoreKey,
-    StageCurves,
-    Statistics,
-    Study,
     Test,
-    as_json,
 )
 from fpliif_jax.experiments.runs.arrays import Examples
 from fpliif_jax.experiments.runs.environments import Difference, Environments

@@ -20,14 +20,9 @@ from fpliif_jax.experiments.comparison import (
 from fpliif_jax.experiments.comparison.lines import Line, make_lines, unique_label
 from fpliif_jax.experiments.comparison.measured import described
 from fpliif_jax.experiments.comparison.report_tables import published_tables
-from fpliif_jax.experiments.comparison.study import (
-    Incomplete,
-    ReportGroup,
-    RunSummary,
-    Score,
-    ScoreKey,
-    Study,
-)
+from fpliif_jax.experiments.comparison.scores import Score, ScoreKey
+from fpliif_jax.experiments.comparison.study import Incomplete, Study
+from fpliif_jax.experiments.comparison.study_groups import ReportGroup, RunSummary
 from fpliif_jax.experiments.comparison.summary import summary_of, title_of
 from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.plans.name_list import shortened

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
-from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
+from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.study_file import Study

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fpliif_jax.data.set_names import set_name
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
-from fpliif_jax.experiments.comparison.study import ReportTable
+from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.plans.name_list import shortened
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from fpliif_jax.experiments.comparison.lines import Line
 from fpliif_jax.experiments.comparison.measured import SeedScores
-from fpliif_jax.experiments.comparison.study import Comparison, ReportRow
+from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportRow
 from fpliif_jax.experiments.stats import holm, mean_tests, seed_statistics
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fpliif_jax.experiments.comparison.lines import Line
 from fpliif_jax.experiments.comparison.measured import described, prediction_interval
 from fpliif_jax.experiments.comparison.report_row import SCORE_METRICS
-from fpliif_jax.experiments.comparison.study import ReportRow
+from fpliif_jax.experiments.comparison.study_tables import ReportRow
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Claim
 from fpliif_jax.experiments.published import PublishedValue

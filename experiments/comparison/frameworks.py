@@ -8,7 +8,8 @@ from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.measured import SeedScores
 from fpliif_jax.experiments.comparison.report_row import MAIN_CLASSES, table_row
 from fpliif_jax.experiments.comparison.report_tables import split_by_class
-from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable, ScoreKey
+from fpliif_jax.experiments.comparison.scores import ScoreKey
+from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportRow, ReportTable
 from fpliif_jax.experiments.runs.schema import FRAMEWORKS
 from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS

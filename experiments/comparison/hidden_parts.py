@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.comparison.report_row import table_row
-from fpliif_jax.experiments.comparison.study import Incomplete, ReportRow, ReportTable, ScoreKey
+from fpliif_jax.experiments.comparison.scores import ScoreKey
+from fpliif_jax.experiments.comparison.study import Incomplete
+from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.runs import typed_json

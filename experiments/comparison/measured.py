@@ -12,15 +12,8 @@ import numpy as np
 
 from fpliif_jax import systems
 from fpliif_jax.evaluation import metrics
-from fpliif_jax.experiments.comparison.study import (
-    Confusion,
-    Curve,
-    Curves,
-    Interval,
-    ScoreKey,
-    StageCurves,
-    Statistics,
-)
+from fpliif_jax.experiments.comparison.scores import Interval, ScoreKey, Statistics
+from fpliif_jax.experiments.comparison.study_groups import Confusion, Curve, Curves, StageCurves
 from fpliif_jax.experiments.runs.arrays import load_matrices
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.groups import Group

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from fpliif_jax.experiments.comparison.lines import APART, Line
 from fpliif_jax.experiments.comparison.planned_study import Answer, AnsweredQuestion
-from fpliif_jax.experiments.comparison.study import ScoreKey
+from fpliif_jax.experiments.comparison.scores import ScoreKey
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Expectation, Question
 from fpliif_jax.experiments.stats import holm, mean_tests, power, seed_statistics

@@ -18,7 +18,8 @@ from fpliif_jax.experiments.comparison.report_row import (
     table_row,
 )
 from fpliif_jax.experiments.comparison.row_verdicts import judged
-from fpliif_jax.experiments.comparison.study import ReportRow, ScoreKey
+from fpliif_jax.experiments.comparison.scores import ScoreKey
+from fpliif_jax.experiments.comparison.study_tables import ReportRow
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Claim, Variant

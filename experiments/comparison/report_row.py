@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from fpliif_jax.experiments.comparison.measured import described, prediction_interval
-from fpliif_jax.experiments.comparison.study import Published, ReportRow, ScoreKey
+from fpliif_jax.experiments.comparison.scores import ScoreKey
+from fpliif_jax.experiments.comparison.study_tables import Published, ReportRow
 from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.experiments.stats.verdict_rule import Verdict

@@ -8,7 +8,7 @@ from fpliif_jax.experiments.comparison import differences, published_rows
 from fpliif_jax.experiments.comparison.external_rows import measured_elsewhere
 from fpliif_jax.experiments.comparison.lines import Line, published_table, study_of
 from fpliif_jax.experiments.comparison.report_row import MAIN_CLASSES, of_no_evaluation, table_row
-from fpliif_jax.experiments.comparison.study import Comparison, ReportRow, ReportTable
+from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.published import PublishedValue

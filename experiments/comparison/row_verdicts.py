@@ -6,7 +6,7 @@ from typing import Any
 
 from fpliif_jax.experiments.comparison.lines import Line
 from fpliif_jax.experiments.comparison.report_row import MAIN_CLASSES
-from fpliif_jax.experiments.comparison.study import ReportRow, Test
+from fpliif_jax.experiments.comparison.study_tables import ReportRow, Test
 from fpliif_jax.experiments.stats import mean_tests, verdicts
 
 

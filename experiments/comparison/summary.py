@@ -11,7 +11,8 @@ from fpliif_jax.experiments.comparison.data_notes import scored_on, scores_alone
 from fpliif_jax.experiments.comparison.lines import Line, is_baseline, unique_label
 from fpliif_jax.experiments.comparison.measured import described
 from fpliif_jax.experiments.comparison.report_tables import CLASSES
-from fpliif_jax.experiments.comparison.study import Incomplete, ReportTable
+from fpliif_jax.experiments.comparison.study import Incomplete
+from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.runs.run_data import short
 from fpliif_jax.experiments.runs.schema import ELSEWHERE

@@ -9,7 +9,7 @@ from fpliif_jax.experiments.comparison.costs import speed_verdict
 from fpliif_jax.experiments.comparison.deviations import dataset_of
 from fpliif_jax.experiments.comparison.lines import Line, study_of
 from fpliif_jax.experiments.comparison.report_row import as_published, of_no_evaluation, table_row
-from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
+from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.experiments.runs.run import Run

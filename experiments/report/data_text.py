@@ -5,7 +5,7 @@ from typing import Any
 from fpliif_jax.data.set_names import set_name
 from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.data_builders.class_names import PERSON, has_sides, whose_left
-from fpliif_jax.experiments.comparison.study import ReportGroup
+from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.runs.run_data import labels_digests, short
 from fpliif_jax.experiments.runs.schema import ELSEWHERE

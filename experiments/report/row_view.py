@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from fpliif_jax.data_builders.errors import counted
-from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, Test
+from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable, Test
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.verdict_rule import Verdict

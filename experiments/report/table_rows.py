@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fpliif_jax.data_builders.class_names import class_title
-from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable, ScoreKey, Study
+from fpliif_jax.experiments.comparison.scores import ScoreKey
+from fpliif_jax.experiments.comparison.study import Study
+from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable
 from fpliif_jax.experiments.report import data_text, wording
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(ScoreKey))

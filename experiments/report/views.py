@@ -5,12 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax.experiments.comparison.study import (
-    Comparison,
-    ReportGroup,
-    ReportTable,
-    Study,
-)
+from fpliif_jax.experiments.comparison.study import Study
+from fpliif_jax.experiments.comparison.study_groups import ReportGroup
+from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportTable
 from fpliif_jax.experiments.report import data_text, row_view, table_rows, wording
 from fpliif_jax.experiments.report.row_view import Column, RowView
 from fpliif_jax.experiments.stats import number_text

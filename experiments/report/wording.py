@@ -5,7 +5,8 @@ from typing import Any
 from fpliif_jax import systems
 from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.data_builders.errors import counted
-from fpliif_jax.experiments.comparison.study import Published, ReportGroup, ReportRow
+from fpliif_jax.experiments.comparison.study_groups import ReportGroup
+from fpliif_jax.experiments.comparison.study_tables import Published, ReportRow
 from fpliif_jax.experiments.stats.number_text import MISSING, number
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 from fpliif_jax.systems.protocol import Protocol

@@ -4,7 +4,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fpliif_jax.data_builders.class_names import class_title
-from fpliif_jax.experiments.comparison.study import ReportGroup, Score
+from fpliif_jax.experiments.comparison.scores import Score
+from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,

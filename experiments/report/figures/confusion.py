@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from fpliif_jax.data_builders.class_names import class_title
-from fpliif_jax.experiments.comparison.study import ReportGroup
+from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
     SMALL,

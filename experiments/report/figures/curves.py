@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from fpliif_jax.data_builders.errors import counted
-from fpliif_jax.experiments.comparison.study import Curve, ReportGroup, StageCurves
+from fpliif_jax.experiments.comparison.study_groups import Curve, ReportGroup, StageCurves
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,
     NARROW,

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fpliif_jax.experiments.comparison.study import Published, ReportRow, ReportTable
+from fpliif_jax.experiments.comparison.study_tables import Published, ReportRow, ReportTable
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
     COLOURS,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fpliif_jax.experiments.comparison.study import ReportTable
+from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.report import table_rows
 from fpliif_jax.experiments.report.figures.figure_svg import COLOURS, SMALL, add_axes, write_at
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from fpliif_jax.data_builders.class_names import class_title
-from fpliif_jax.experiments.comparison.study import ReportGroup
+from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.swatches import hex_colours
 from fpliif_jax.experiments.runs.arrays import Examples

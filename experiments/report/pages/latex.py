@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fpliif_jax.experiments.comparison.study import ReportTable
+from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.report import views, wording
 from fpliif_jax.experiments.report.row_view import RowView
 from fpliif_jax.experiments.stats import number_text

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax.experiments.comparison.report_row import of_no_evaluation, table_row
-from fpliif_jax.experiments.comparison.study import ReportRow, ReportTable
+from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 
 _PUBLISHED = ("value", "printed", "sd", "n", "unit", "source")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import report_study
 
-from fpliif_jax.experiments.comparison.study import Published
+from fpliif_jax.experiments.comparison.study_tables import Published
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.pages import latex, markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv

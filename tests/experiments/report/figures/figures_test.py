@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import report_study
 
-from fpliif_jax.experiments.comparison.study import Curve, StageCurves
+from fpliif_jax.experiments.comparison.study_groups import Curve, StageCurves
 from fpliif_jax.experiments.report.figures import class_bars, confusion, curves, figure_svg, forest
 from fpliif_jax.experiments.report.figures.figures import draw_figures
 from fpliif_jax.experiments.report.file_names import FileNames
