@@ -27,21 +27,18 @@ import pathlib
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from fpliif_jax import configs
-from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.plan_content import MODULES
+from fpliif_jax.experiments.plans.plan_values import HINT, PlanError, PlanValues, key_in, shortened
 from fpliif_jax.experiments.plans.seeds import read_seeds
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
 
 SUFFIX = ".toml"
 _MARGIN = "study.equivalence_margin"
-_MOST_ENTRIES = 1_000  # variants, or questions
-_LONGEST_TEXT = 2_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=+-]{0,79}")  # of a folder, on any system
 _PLAN_KEYS = (
     "title",
     "config",
@@ -66,10 +63,6 @@ _QUESTION_KEYS = (
 )
 
 
-class PlanError(UserError):
-    """A plan cannot be used; the message names the file and the key, and says what to do."""
-
-
 def read_plan(path: pathlib.Path) -> tuple[Table, str]:
     """The plan in a file and the file's text.
 
@@ -82,7 +75,7 @@ def read_plan(path: pathlib.Path) -> tuple[Table, str]:
     except OSError as error:
         raise PlanError(f"{path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"{path} is no TOML: {error}; {_hint()}") from error
+        raise PlanError(f"{path} is no TOML: {error}; {HINT}") from error
     except RecursionError as error:
         raise PlanError(f"{path} is no plan: nested too deeply") from error
     plan = plan_of(content, path.stem, str(path), path.parent)
@@ -136,34 +129,34 @@ class _Reader:
     """Reads one plan; every message names its file and the key."""
 
     def __init__(self, where: str, folder: pathlib.Path | None) -> None:
-        self._where = where
+        self._values = PlanValues(where)
         self._folder = folder
 
     def plan(self, content: Any, name: str) -> Table:
         """The whole plan."""
-        self._check_name(name, "the file's name")
-        content = self._table(content, "", _PLAN_KEYS)
-        shared = self._overrides(content, "")
+        self._values.check_name(name, "the file's name")
+        content = self._values.table(content, "", _PLAN_KEYS)
+        shared = self._values.overrides(content, "")
         if "margin" in content:
             margin = content["margin"]
             if isinstance(margin, bool) or not isinstance(margin, int | float):
-                self._refuse("margin", "must be a number of F1 points, as 0.5")
+                self._values.refuse("margin", "must be a number of F1 points, as 0.5")
             shared[_MARGIN] = float(margin)
         rows = self._rows(content, "")
         config = self._config(content, "") if "config" in content else None
         variants = tuple(
             self._variant(one, variant, config, shared, rows)
-            for variant, one in self._entries(content, "variants").items()
+            for variant, one in self._values.entries(content, "variants").items()
         )
         names = tuple(variant.name for variant in variants)
         if not names:
-            self._refuse("variants", "there are none; add [variants.NAME]")
+            self._values.refuse("variants", "there are none; add [variants.NAME]")
         self._check_needs(variants)
-        baseline = self._text(content, "baseline", "", None)
+        baseline = self._values.text(content, "baseline", "", None)
         if baseline is not None:
             self._check_variant(baseline, names, "baseline")
         questions = self.questions(content, names, baseline)
-        title = self._text(content, "title", "", name)
+        title = self._values.text(content, "title", "", name)
         seeds = self.seeds(content, "")
         return Table(name, title, variants, baseline, seeds, questions, is_published=False)
 
@@ -178,7 +171,7 @@ class _Reader:
                 passed.add(needed)
                 needed = needs.get(needed)
             if needed == name:
-                self._refuse(place, "names itself, or what starts from it")
+                self._values.refuse(place, "names itself, or what starts from it")
 
     def questions(
         self, content: dict[str, Any], names: tuple[str, ...], baseline: str | None
@@ -186,7 +179,7 @@ class _Reader:
         """Its questions about variants of these names."""
         return tuple(
             self._question(one, question, names, baseline)
-            for question, one in self._entries(content, "questions").items()
+            for question, one in self._values.entries(content, "questions").items()
         )
 
     def _variant(
@@ -198,21 +191,23 @@ class _Reader:
         rows: tuple[str, ...] | None,
     ) -> Variant:
         place = f"variants.{name}"
-        self._check_name(name, place)
-        content = self._table(content, place, _VARIANT_KEYS)
+        self._values.check_name(name, place)
+        content = self._values.table(content, place, _VARIANT_KEYS)
         if "config" in content:
             config = self._config(content, place)
         if config is None:
-            self._refuse(place, 'has no config; add config = "NAME" to it or to the whole plan')
-        own = self._overrides(content, place)
+            self._values.refuse(
+                place, 'has no config; add config = "NAME" to it or to the whole plan'
+            )
+        own = self._values.overrides(content, place)
         own_rows = self._rows(content, place)
         return Variant(
             name=name,
-            label=self._text(content, "label", place, name),
+            label=self._values.text(content, "label", place, name),
             config=config,
             overrides=tuple((dict(shared) | own).items()),
             rows=rows if own_rows is None else own_rows,
-            needs=self._text(content, "needs", place, None),
+            needs=self._values.text(content, "needs", place, None),
             then=self._then(content, place),
             seeds=self.seeds(content, place),
         )
@@ -221,71 +216,49 @@ class _Reader:
         self, content: Any, name: str, names: tuple[str, ...], baseline: str | None
     ) -> Question:
         place = f"questions.{name}"
-        self._check_name(name, place)
-        content = self._table(content, place, _QUESTION_KEYS)
+        self._values.check_name(name, place)
+        content = self._values.table(content, place, _QUESTION_KEYS)
         for key in ("text", "variant"):
             if key not in content:
-                self._refuse(
+                self._values.refuse(
                     f"{place}.{key}", "is missing; say what is asked, and of which variant"
                 )
-        variant = self._text(content, "variant", place, "")
-        against = self._text(content, "against", place, baseline)
+        variant = self._values.text(content, "variant", place, "")
+        against = self._values.text(content, "against", place, baseline)
         if against is None:
-            self._refuse(f"{place}.against", "is missing, and the plan has no baseline; name one")
+            self._values.refuse(
+                f"{place}.against", "is missing, and the plan has no baseline; name one"
+            )
         self._check_variant(variant, names, f"{place}.variant")
         self._check_variant(against, names, f"{place}.against")
-        row = self._text(content, "row", place, "")
-        against_row = self._text(content, "against_row", place, "")
+        row = self._values.text(content, "row", place, "")
+        against_row = self._values.text(content, "against_row", place, "")
         if variant == against and against_row in ("", row):
-            self._refuse(place, "compares a variant with itself; name another variant or row")
-        expects = self._text(content, "expects", place, None)
+            self._values.refuse(
+                place, "compares a variant with itself; name another variant or row"
+            )
+        expects = self._values.text(content, "expects", place, None)
         if expects not in tuple(Expectation):
             choices = ", ".join(Expectation)
-            self._refuse(f"{place}.expects", f"must be one of {choices}, before anything is run")
-        metric = self._text(content, "metric", place, "")
+            self._values.refuse(
+                f"{place}.expects", f"must be one of {choices}, before anything is run"
+            )
+        metric = self._values.text(content, "metric", place, "")
         return Question(
             name=name,
-            text=self._text(content, "text", place, ""),
+            text=self._values.text(content, "text", place, ""),
             variant=variant,
             against=against,
             expects=Expectation(expects),
             metric=metric,
-            class_name=self._text(content, "class", place, "mean" if metric else ""),
+            class_name=self._values.text(content, "class", place, "mean" if metric else ""),
             row=row,
             against_row=against_row,
         )
 
-    def _table(self, content: Any, place: str, keys: tuple[str, ...]) -> dict[str, Any]:
-        """A TOML table with no other keys than these."""
-        if not isinstance(content, dict):
-            self._refuse(place or "it", f"must be a table with {', '.join(keys)}")
-        for key in content:
-            if key not in keys:
-                full = f"{place}.{key}" if place else key
-                self._refuse(_short(full), f"is no key of a plan; there are {', '.join(keys)}")
-        return content
-
-    def _entries(self, content: dict[str, Any], key: str) -> dict[str, Any]:
-        entries = content.get(key, {})
-        if not isinstance(entries, dict) or len(entries) > _MOST_ENTRIES:
-            self._refuse(key, f"must be at most {_MOST_ENTRIES:,} tables [{key}.NAME]")
-        return entries
-
-    def _text(
-        self, content: dict[str, Any], key: str, place: str, default: str | None
-    ) -> str | None:
-        value = content.get(key, default)
-        if value is default:
-            return default
-        if not isinstance(value, str) or not value or len(value) > _LONGEST_TEXT:
-            self._refuse(_key(place, key), f"must be a text of 1 to {_LONGEST_TEXT:,} characters")
-        if not value.isprintable():
-            self._refuse(_key(place, key), "must be one line of printable text")
-        return value
-
     def _config(self, content: dict[str, Any], place: str) -> str:
         """The file of an experiment: the package's own by its name, or one beside the plan."""
-        value = self._text(content, "config", place, "")
+        value = self._values.text(content, "config", place, "")
         if re.fullmatch(r"\w+", value):
             return f"configs/{value}.py"
         if self._folder is None:
@@ -299,87 +272,26 @@ class _Reader:
         # 'configs/NAME.py' is always the package's own.
         return f"./{beside}" if scales.is_of_package(str(beside)) else str(beside)
 
-    def _overrides(self, content: dict[str, Any], place: str) -> dict[str, Any]:
-        """Fields by their full name; TOML's tables and quoted dotted names mean the same."""
-        flat: dict[str, Any] = {}
-        self._flatten(content.get("overrides", {}), _key(place, "overrides"), "", flat)
-        return flat
-
-    def _flatten(self, node: Any, place: str, prefix: str, flat: dict[str, Any]) -> None:
-        if not isinstance(node, dict):
-            self._refuse(place, "must be a table of config fields, as overrides.train.epochs = 4")
-        for key, value in node.items():
-            field = f"{prefix}{key}"
-            if not re.fullmatch(r"\w+(\.\w+)*", field):
-                self._refuse(_short(f"{place}: {field!r}"), "is not the name of a config field")
-            if isinstance(value, dict):
-                self._flatten(value, place, f"{field}.", flat)
-                continue
-            if field == "seed":
-                self._refuse(f"{place}.{field}", "is what the plan's key 'seeds' is for")
-            if field in flat:
-                self._refuse(f"{place}.{field}", "is there twice")
-            flat[field] = self._value(value, f"{place}.{field}")
-
-    def _value(self, value: Any, place: str) -> Any:
-        if isinstance(value, list):
-            return tuple(self._value(item, place) for item in value)
-        if not isinstance(value, bool | int | float | str):
-            self._refuse(place, "must be a number, a text, true, false or a list of these")
-        if isinstance(value, str) and (len(value) > _LONGEST_TEXT or not value.isprintable()):
-            self._refuse(place, f"must be one line of at most {_LONGEST_TEXT:,} characters")
-        return value
-
     def _rows(self, content: dict[str, Any], place: str) -> tuple[str, ...] | None:
-        return self._texts(content, "rows", place, "of the evaluation, as ['64', '48->64']")
+        return self._values.texts(content, "rows", place, "of the evaluation, as ['64', '48->64']")
 
     def _then(self, content: dict[str, Any], place: str) -> tuple[tuple[str, str], ...]:
-        names = self._texts(content, "then", place, f"of {', '.join(MODULES)}") or ()
+        names = self._values.texts(content, "then", place, f"of {', '.join(MODULES)}") or ()
         for name in names:
             if name not in MODULES:
-                self._refuse(f"{place}.then", f"has {name!r}; there is {', '.join(MODULES)}")
+                self._values.refuse(f"{place}.then", f"has {name!r}; there is {', '.join(MODULES)}")
         return tuple(MODULES[name] for name in names)
-
-    def _texts(
-        self, content: dict[str, Any], key: str, place: str, what: str
-    ) -> tuple[str, ...] | None:
-        if key not in content:
-            return None
-        value = content[key]
-        is_list = isinstance(value, list) and 0 < len(value) <= _MOST_ENTRIES
-        if not is_list or not all(isinstance(one, str) and one.isprintable() for one in value):
-            self._refuse(_key(place, key), f"must be a list of names {what}")
-        return tuple(value)
 
     def seeds(self, content: dict[str, Any], place: str) -> tuple[int, ...] | None:
         """Of the plan, or of a variant; None where it says nothing."""
-        text = self._text(content, "seeds", place, None)
+        text = self._values.text(content, "seeds", place, None)
         if text is None:
             return None
-        return tuple(read_seeds(text, f"{self._where}: {_key(place, 'seeds')}"))
-
-    def _check_name(self, name: str, place: str) -> None:
-        if not _NAME.fullmatch(name) or name.endswith("."):
-            self._refuse(
-                _short(place), "must be a name of letters, digits and _ . , = + -, at most 80 long"
-            )
+        return tuple(read_seeds(text, f"{self._values.where}: {key_in(place, 'seeds')}"))
 
     def _check_variant(self, name: str, names: tuple[str, ...], place: str) -> None:
         if name not in names:
             listed = ", ".join(names)
-            self._refuse(place, f"is {name!r}, which is no variant; there are {_short(listed)}")
-
-    def _refuse(self, place: str, problem: str) -> NoReturn:
-        raise PlanError(f"{self._where}: {place} {problem}; {_hint()}")
-
-
-def _key(place: str, key: str) -> str:
-    return f"{place}.{key}" if place else key
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-def _hint() -> str:
-    return "docs/studies.md has the form of a plan"
+            self._values.refuse(
+                place, f"is {name!r}, which is no variant; there are {shortened(listed)}"
+            )

@@ -9,7 +9,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import plan_jobs
 from fpliif_jax.experiments.plans import plan_content, plan_file, scales, tables
-from fpliif_jax.experiments.plans.plan_file import PlanError
+from fpliif_jax.experiments.plans.plan_values import PlanError
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
 from fpliif_jax.run_folder.run_config import json_config
 
