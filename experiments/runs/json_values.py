@@ -5,6 +5,8 @@ import re
 from typing import Any
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LARGEST = 1e30  # no loss, time or rate of a run is larger; figures can still draw it
 _MOST = 2**53  # of steps and images: float64 counts exactly up to here
 
@@ -53,6 +55,53 @@ def is_moment(value: Any) -> bool:
 def is_object(value: Any) -> bool:
     """Whether it is an object."""
     return isinstance(value, dict)
+
+
+def is_score(value: Any) -> bool:
+    """Whether it is a share, or null."""
+    return value is None or is_share(value)
+
+
+def is_text_or_none(value: Any) -> bool:
+    """Whether it is a text, or null."""
+    return value is None or is_text(value)
+
+
+def is_measure_or_none(value: Any) -> bool:
+    """Whether it is a measure, or null."""
+    return value is None or is_measure(value)
+
+
+def is_count_or_none(value: Any) -> bool:
+    """Whether it is a count, or null."""
+    return value is None or is_count(value)
+
+
+def is_flag(value: Any) -> bool:
+    """Whether it is true, false or null."""
+    return value is None or isinstance(value, bool)
+
+
+def is_digest(value: Any) -> bool:
+    """Whether it is a SHA-256 in hexadecimal, or null."""
+    return value is None or (isinstance(value, str) and _DIGEST.fullmatch(value) is not None)
+
+
+def is_safe_name(value: Any) -> bool:
+    """Whether it may be a part of the name of a file."""
+    return isinstance(value, str) and _SAFE_NAME.fullmatch(value) is not None
+
+
+def is_list_of_texts(value: Any) -> bool:
+    """Whether it is a list of texts alone."""
+    return isinstance(value, list) and all(is_text(one) for one in value)
+
+
+def holds_measures(value: Any) -> bool:
+    """Whether it is a number, null, or an object of these."""
+    if is_object(value):
+        return all(holds_measures(one) for one in value.values())
+    return is_measure_or_none(value)
 
 
 def longest_text(value: Any) -> int:

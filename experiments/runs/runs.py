@@ -17,14 +17,13 @@ from fpliif_jax.experiments.runs import run_log, scores_alone
 from fpliif_jax.experiments.runs.arrays import checked_matrices
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.log_record import LogRecord
+from fpliif_jax.experiments.runs.results_schema import check_results, check_same_settings
 from fpliif_jax.experiments.runs.run import Run, RunError, printable, stated_frameworks
 from fpliif_jax.experiments.runs.schema import (
     STUDY_FILES,
     check_config,
     check_environment,
     check_record,
-    check_results,
-    check_same_settings,
 )
 from fpliif_jax.run_folder import evaluation_files
 
