@@ -14,15 +14,12 @@ then what is read is compared with the digests of arrays and progress that are s
 Checkpoints of earlier versions have no digests, and are believed.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import json
-import logging
 import os
 import pathlib
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -35,11 +32,11 @@ from orbax.checkpoint import v1 as ocp
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.run_folder import checkpoint_files
 from fpliif_jax.run_folder.checkpoint_files import DamageError
+from fpliif_jax.run_folder.quiet_orbax import quiet
 from fpliif_jax.run_folder.run_config import config_fingerprint
 
 PyTree = Any
 _DIGESTS = ("digest_of_arrays", "digest_of_progress")
-_IN_TURN = threading.RLock()
 _LONGEST_REASON = 200  # characters; tensorstore's own messages may repeat a whole file
 
 
@@ -98,53 +95,9 @@ def save(
         ) from error
 
 
-class _EndedWithoutWords(asyncio.SelectorEventLoop):
-    """An event loop that may have ended when a thread calls back: the first array that a full disk cannot take ends
-    Orbax's, and tensorstore would print a stack for each of the others (still with Orbax 0.12.8, which asks
-    asyncio for a new loop, so that a policy is the one way to give it another)."""
-
-    def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> asyncio.Handle | None:
-        try:
-            return super().call_soon_threadsafe(*arguments, **options)
-        except RuntimeError:
-            if not self.is_closed():
-                raise
-            return None
-
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Is called for what nobody waited for, often long after `_quiet`: the first such error is Orbax's own."""
-
-
-class _EventLoops(asyncio.DefaultEventLoopPolicy):
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return _EndedWithoutWords()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps Orbax from printing the stacks of its threads: what went wrong is raised as well.
-
-    Policy and loggers are the process's: where two threads changed them in turn, the second would put back for good
-    what the first had made of them. So one waits for the other.
-    """
-    with _IN_TURN:
-        loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
-        before = [logger.disabled for logger in loggers]
-        policy = asyncio.get_event_loop_policy()
-        try:
-            asyncio.set_event_loop_policy(_EventLoops())
-            for logger in loggers:
-                logger.disabled = True
-            yield
-        finally:
-            asyncio.set_event_loop_policy(policy)
-            for logger, disabled in zip(loggers, before, strict=True):
-                logger.disabled = disabled
-
-
 def _write(folder: pathlib.Path, step: int, state: PyTree, progress: dict[str, Any]) -> None:
     with (
-        _quiet(),
+        quiet(),
         ocp.training.Checkpointer(
             folder,
             preservation_policy=ocp.training.preservation_policies.LatestN(1),
@@ -246,7 +199,7 @@ def _read_step(folder: pathlib.Path) -> tuple[PyTree, dict[str, Any]]:
 def _reading(folder: pathlib.Path) -> Iterator[ocp.training.Checkpointer]:
     """Orbax's reader of a checkpoint; whatever it raises is damage."""
     try:
-        with _quiet(), ocp.training.Checkpointer(folder.parent) as checkpointer:
+        with quiet(), ocp.training.Checkpointer(folder.parent) as checkpointer:
             yield checkpointer
     except Exception as error:  # Orbax and tensorstore raise many kinds for damaged files
         raise DamageError(_in_short(error)) from error

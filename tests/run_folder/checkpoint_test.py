@@ -1,11 +1,7 @@
 """Tests of fpliif_jax.run_folder.checkpoint, its files and the checkpoint for inference."""
 
-import asyncio
-import gc
-import logging
 import pathlib
 import resource
-import threading
 
 import jax
 import numpy as np
@@ -235,35 +231,6 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
     assert checkpoint.read_progress(tmp_path, "last") == saved_progress(9)
 
 
-def test_what_comes_back_to_an_event_loop_that_has_ended_is_passed_over() -> None:
-    """So do the writers of a full disk after the first one, and would each print a stack."""
-    with checkpoint._quiet():
-        loop = asyncio.new_event_loop()
-    assert loop.run_until_complete(asyncio.sleep(0, 7)) == 7
-    loop.close()
-    loop.call_soon_threadsafe(pytest.fail)
-    assert not isinstance(asyncio.get_event_loop_policy(), checkpoint._EventLoops)
-
-
-def test_two_threads_leave_event_loops_and_loggers_as_they_were() -> None:
-    policy, logger = asyncio.get_event_loop_policy(), logging.getLogger("asyncio")
-    entered, may_leave = threading.Event(), threading.Event()
-
-    def other() -> None:
-        with checkpoint._quiet():
-            entered.set()
-            may_leave.wait()
-
-    thread = threading.Thread(target=other)
-    with checkpoint._quiet():
-        thread.start()
-        assert not entered.wait(0.2)
-    may_leave.set()
-    thread.join()
-    assert entered.is_set()
-    assert asyncio.get_event_loop_policy() is policy and not logger.disabled
-
-
 def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
     checkpoint.save(tmp_path, "best", 3, _state(), saved_progress(3))
     loaded = load_for_inference(tmp_path)
@@ -273,21 +240,3 @@ def test_inference_gets_config_and_parameters(tmp_path: pathlib.Path) -> None:
     np.testing.assert_array_equal(
         loaded.variables["params"]["head"]["kernel"], _state()["params"]["head"]["kernel"]
     )
-
-
-def test_what_several_writers_of_a_full_disk_say_is_printed_neither_then_nor_later(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async def write() -> None:
-        raise ValueError("RESOURCE_EXHAUSTED")
-
-    async def write_several(kept: list[asyncio.Task]) -> None:
-        kept += [asyncio.ensure_future(write()) for _ in range(3)]
-        await kept[0]
-
-    kept: list[asyncio.Task] = []
-    with checkpoint._quiet(), pytest.raises(ValueError, match="RESOURCE_EXHAUSTED"):
-        asyncio.run(write_several(kept))
-    kept.clear()
-    gc.collect()
-    assert caplog.messages == []

@@ -12,17 +12,21 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
 
 from fpliif_jax import choices
 from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
-from fpliif_jax.systems.stn_icnn import augment, framing, grid_transformer
-from fpliif_jax.systems.stn_icnn import losses as part_losses
+from fpliif_jax.systems.stn_icnn import augment, framing, losses
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
-from fpliif_jax.systems.stn_icnn.windows import crop_sizes, true_windows
+from fpliif_jax.systems.stn_icnn.loss_of_parts import (
+    part_pixels,
+    part_sums,
+    part_targets,
+    part_total,
+)
+from fpliif_jax.systems.stn_icnn.windows import true_windows
 
 STAGES = ("coarse", "localisation", "fine", "end_to_end")
 # Of config.train.end_to_end; the first is the paper's.
@@ -54,9 +58,7 @@ def make_stages(
             f"config.train.stages is {names!r} and config.model.cropper is 'centroid', which has "
             "nothing to train: use ('coarse', 'fine')"
         )
-    choices.check(
-        "config.loss.part_reduction", config.loss.part_reduction, part_losses.PART_REDUCTIONS
-    )
+    choices.check("config.loss.part_reduction", config.loss.part_reduction, losses.PART_REDUCTIONS)
     for field, allowed in (
         ("next_stage_from", ("best", "last")),
         ("frozen_batch_norm", ("inference", "training")),
@@ -96,13 +98,13 @@ def _coarse_stage(
             method="label_coarsely",
             mutable=["batch_stats"],
         )
-        loss_sum = part_losses.segmentation_sum(
+        loss_sum = losses.segmentation_sum(
             logits, inputs["labels"], inputs["weights"], config.loss.segmentation
         )
         return {"segmentation": loss_sum}, updated["batch_stats"]
 
     def total(loss_sums: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
-        return part_losses.mean(loss_sums["segmentation"], counts["pixels"]), {}
+        return losses.mean(loss_sums["segmentation"], counts["pixels"]), {}
 
     rates = {"coarse": config.train.coarse.learning_rate}
     return _stage("coarse", config, rates, prepare, normalisers, sums, total, "coarse")
@@ -136,11 +138,11 @@ def _localisation_stage(
             )
 
         theta, updated = nn.apply(predicted_theta, model, mutable=["batch_stats"])(variables)
-        loss_sum = part_losses.smooth_l1_sum(theta, inputs["theta"], inputs["part_weights"])
+        loss_sum = losses.smooth_l1_sum(theta, inputs["theta"], inputs["part_weights"])
         return {"smooth_l1": loss_sum}, updated["batch_stats"]
 
     def total(loss_sums: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
-        return part_losses.mean(loss_sums["smooth_l1"], counts["entries"]), {}
+        return losses.mean(loss_sums["smooth_l1"], counts["entries"]), {}
 
     stage = "localisation"
     return _stage(
@@ -156,12 +158,12 @@ def _fine_stage(
         theta, present = true_windows(labels, settings)
         return {
             "parts": model.apply({}, canvas, theta, method="crop"),
-            "targets": _targets(labels, theta, settings),
+            "targets": part_targets(labels, theta, settings),
             "part_weights": present * batch["weights"][:, None],
         }
 
     def normalisers(inputs: Arrays) -> Arrays:
-        return _part_pixels(inputs["part_weights"], settings)
+        return part_pixels(inputs["part_weights"], settings)
 
     def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
         weights = inputs["part_weights"]
@@ -173,10 +175,10 @@ def _fine_stage(
             method="label_parts",
             mutable=["batch_stats"],
         )
-        return _part_sums(config, logits, inputs["targets"], weights), updated["batch_stats"]
+        return part_sums(config, logits, inputs["targets"], weights), updated["batch_stats"]
 
     rates = {"fine": config.train.fine.learning_rate}
-    total = _part_total(config)
+    total = part_total(config)
     return _stage("fine", config, rates, prepare, normalisers, sums, total, "true_windows")
 
 
@@ -210,11 +212,11 @@ def _end_to_end_stage(
             part_weights = jnp.broadcast_to(weights[:, None], (len(weights), len(PART_NAMES)))
             return inputs | {"labels": labels, "part_weights": part_weights}
         theta, present = true_windows(labels, settings)
-        targets = _targets(labels, theta, settings)
+        targets = part_targets(labels, theta, settings)
         return inputs | {"targets": targets, "part_weights": present * weights[:, None]}
 
     def normalisers(inputs: Arrays) -> Arrays:
-        return _part_pixels(inputs["part_weights"], settings)
+        return part_pixels(inputs["part_weights"], settings)
 
     def sums(variables: Variables, inputs: Arrays) -> tuple[Arrays, Any]:
         outputs, updated = model.apply(
@@ -227,13 +229,13 @@ def _end_to_end_stage(
         )
         targets = inputs.get("targets")
         if targets is None:  # the truth is what the predicted windows show of it (§2.1)
-            targets = _targets(inputs["labels"], outputs["theta"], settings)
+            targets = part_targets(inputs["labels"], outputs["theta"], settings)
         return (
-            _part_sums(config, outputs["part_logits"], targets, inputs["part_weights"]),
+            part_sums(config, outputs["part_logits"], targets, inputs["part_weights"]),
             updated["batch_stats"],
         )
 
-    total = _part_total(config)
+    total = part_total(config)
     fresh = ("fine",) if joint.fresh_fine else ()
     return _stage(
         "end_to_end", config, rates, prepare, normalisers, sums, total, "image", fresh=fresh
@@ -300,44 +302,3 @@ def _batch_normed(
     if config.train.frozen_batch_norm == "training":
         return used
     return tuple(network for network in used if rates.get(network, 0.0) > 0)
-
-
-def _targets(labels: Array, theta: Array, settings: ml_collections.ConfigDict) -> tuple[Array, ...]:
-    """What the windows show of label maps [B, S, S], as labels of each part's own network."""
-    crops = grid_transformer.crop_parts(
-        grid_transformer.crop_labels, labels, theta, crop_sizes(settings), settings.theta_form
-    )
-    return grid_transformer.part_targets(crops)
-
-
-def _part_pixels(weights: Array, settings: ml_collections.ConfigDict) -> Arrays:
-    """Pixels of each part: float32 scalars by part, from weights [B, 6]."""
-    counts = jnp.sum(weights, axis=0) * np.square(crop_sizes(settings), dtype=np.float32)
-    return dict(zip(PART_NAMES, counts, strict=True))
-
-
-def _part_sums(
-    config: ml_collections.ConfigDict,
-    logits: tuple[Array, ...],
-    targets: tuple[Array, ...],
-    weights: Array,
-) -> Arrays:
-    parts = zip(PART_NAMES, logits, targets, weights.T, strict=True)
-    kind = config.loss.segmentation
-    return {
-        name: part_losses.segmentation_sum(part_logits, labels, part_weights, kind)
-        for name, part_logits, labels, part_weights in parts
-    }
-
-
-def _part_total(
-    config: ml_collections.ConfigDict,
-) -> Callable[[Arrays, Arrays], tuple[Array, Arrays]]:
-    def total(loss_sums: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
-        losses = {name: part_losses.mean(loss_sums[name], counts[name]) for name in PART_NAMES}
-        loss = sum(losses.values())
-        if config.loss.part_reduction == "mean":
-            loss = loss / len(losses)
-        return loss, losses
-
-    return total

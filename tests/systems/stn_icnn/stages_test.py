@@ -25,6 +25,7 @@ from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn import stages as icnn_stages
 from fpliif_jax.systems.stn_icnn import windows
+from fpliif_jax.systems.stn_icnn.loss_of_parts import part_targets
 from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.training.step import init_variables, loss_and_gradients
 
@@ -339,7 +340,7 @@ def test_the_truth_of_the_joint_training_is_what_these_windows_show(labels_from:
         true, _ = windows.true_windows(labels, settings)
         predicted = true.at[..., 2].add(2 * 3 / 47)  # three pixels beside
         shown = predicted if labels_from == "predicted_windows" else true
-        targets = icnn_stages._targets(labels, shown, settings)
+        targets = part_targets(labels, shown, settings)
         logits = tuple(20 * jax.nn.one_hot(target, 4) - 10 for target in targets)
         found = {"theta": predicted, "part_logits": logits}
         model = types.SimpleNamespace(apply=lambda *_, **__: (found, {"batch_stats": {}}))
