@@ -69,7 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.plans import frozen_plan
-    from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
+    from fpliif_jax.experiments.runs.bounded_files import (
+        UnreadableError,
+        check_bytes,
+        parse_json,
+        read_bytes,
+    )
     from fpliif_jax.experiments.runs.runs import read_runs
     from fpliif_jax.files import atomic_file
 
@@ -89,22 +94,23 @@ def _work(flags: argparse.Namespace) -> None:
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts, contents = 0, [], set(), {}
-    # All is read once before anything is written: what cannot be read leaves an earlier copy as it was.
+    # All is looked at before anything is written: what cannot be read leaves an earlier copy as it was.
     for path in files:  # plans come first: they say which starts of runs are published with them
-        content = read_bytes(path, source, _LIMITS[path.suffix])
-        if path.suffix == ".json":
-            if path.name == frozen_plan.NAME:
-                plan = frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
-                places += _places_of_plan(plan)
-                planned_starts |= _starts_of_plan(plan)
-                content = _without_commands(plan).as_json()
-            else:
-                content = parse_json(content, str(path))
-                if not isinstance(content, dict):
-                    raise UnreadableError(f"{path} is no JSON object")
-                _empty_all_places(path.name, content, planned_starts)
-            text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-            contents[path] = f"{text}\n".encode()
+        if path.suffix != ".json":
+            check_bytes(path, source, _LIMITS[path.suffix])
+            continue
+        if path.name == frozen_plan.NAME:
+            plan = frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
+            places += _places_of_plan(plan)
+            planned_starts |= _starts_of_plan(plan)
+            content = _without_commands(plan).as_json()
+        else:
+            content = parse_json(read_bytes(path, source, _LIMITS[path.suffix]), str(path))
+            if not isinstance(content, dict):
+                raise UnreadableError(f"{path} is no JSON object")
+            _empty_all_places(path.name, content, planned_starts)
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        contents[path] = f"{text}\n".encode()
     for path in files:  # what is cut off must not look finished
         if path.name == "results.json":
             (output / path.relative_to(source)).unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.runs import scores_option
 
 if TYPE_CHECKING:
     from fpliif_jax.experiments.comparison.spreads import Spread, SpreadsOfPlan
@@ -36,18 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--family", type=int, help="number of questions that share alpha; none: those planned"
     )
-    parser.add_argument(
-        "--without_matrices",
-        action="store_true",
-        help="take the recorded scores of runs that have no confusion matrices",
-    )
+    scores_option.add_to(parser)
     command_line.run(_COMMAND, _work, parser.parse_args(arguments))
 
 
 def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.comparison.spreads import spreads_of, studies_without_plan
-    from fpliif_jax.experiments.runs import scores_alone
-    from fpliif_jax.experiments.runs.runs import read_runs
 
     if flags.difference is not None and not 0 < flags.difference <= 100:
         raise UserError(f"--difference is {flags.difference:g}; it must be above 0, at most 100")
@@ -59,8 +54,6 @@ def _work(flags: argparse.Namespace) -> None:
     without, unreadable = studies_without_plan(flags.study)
     problems = [f"the plan of {name} cannot be read: {why}" for name, why in unreadable.items()]
     if not any(one.spreads for one in groups):
-        if not flags.without_matrices:
-            scores_alone.refuse(read_runs(flags.study), flags.study)
         reasons = [line for one in groups for line in left_out(one)] + problems
         few = "it has no two settings with two finished runs of the same seeds"
         raise UserError(f"{flags.study} has no SD to go by: {'; '.join(reasons) or few}")

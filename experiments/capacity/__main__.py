@@ -48,7 +48,8 @@ def _work() -> None:
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     if unknown := [name for name in _PROGRAMS.value if name not in programs.PROGRAMS]:
         raise UserError(f"--programs={unknown[0]}: give some of {', '.join(programs.PROGRAMS)}")
-    if _OUTPUT.value and not expanded(_OUTPUT.value).parent.is_dir():
+    output = expanded(_OUTPUT.value) if _OUTPUT.value else None
+    if output is not None and not output.parent.is_dir():
         raise UserError(f"--output={_OUTPUT.value}: there is no folder for it; make it first")
     preflight.apply_to_jax(config)
     # What is compiled for a chip that is not here can be kept, but not read again.
@@ -62,8 +63,8 @@ def _work() -> None:
 
     for compiled in programs.compile_all(config, absent, tuple(_PROGRAMS.value), tell):
         result = result.with_program(compiled)
-        if _OUTPUT.value:  # minutes each: what there is stays
-            write_json(expanded(_OUTPUT.value), result.as_json())
+        if output is not None:  # minutes each: what there is stays
+            write_json(output, result.as_json())
     if _FORMAT.value == "json":
         print(json.dumps(result.as_json(), indent=2, ensure_ascii=False))
     else:

@@ -55,13 +55,23 @@ def analyse(
       PublishedError: an external file cannot be read.
     """
     runs = read_runs(root, keep_matrices=True, without_matrices=without_matrices)
+    return analyse_runs(root, runs, external)
+
+
+def analyse_runs(
+    root: pathlib.Path, runs: Sequence[Run], external: Sequence[pathlib.Path] = ()
+) -> tuple[Study, dict[str, Run]]:
+    """The same of runs that are read already, with their matrices.
+
+    Raises:
+      PublishedError: an external file cannot be read.
+    """
     studies, problems = study_file.read_studies(root)
     elsewhere = [value for path in external for value in read_external(path)]
     lines = make_lines(group_runs(runs), studies)
     tables = frameworks.tables(lines) + image_pairs.tables(lines)
     tables += published_tables(lines, studies, elsewhere)
-    broken = {run.name for run in runs if run.status == "broken"}
-    sound = [run for run in runs if run.name not in broken]
+    sound = [run for run in runs if run.status != "broken"]
     tables += costs.tables(root, studies) + training_times.tables(lines, studies)
     windows, unusable = hidden_parts.tables(root, studies, runs)
     tables += windows

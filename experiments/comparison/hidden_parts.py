@@ -52,7 +52,7 @@ class _Robustness:
 
 
 def tables(
-    root: pathlib.Path, studies: Sequence[Study], runs: Sequence[Run] = ()
+    root: pathlib.Path, studies: Sequence[Study], runs: Sequence[Run]
 ) -> tuple[list[ReportTable], list[Incomplete]]:
     """Distances of the windows' centres from the true ones, in pixels of the canvas, a table a study.
 

@@ -151,20 +151,22 @@ class MeasuredGroup:
         return Curves([_stage_curves(name, runs) for name in names])
 
     def _stack(self, where: Place) -> list[Matrices] | None:
+        """The matrices of an evaluation, run by run; None where a run has none, or they do not fit together."""
         if where not in self._matrices:
-            try:
-                if not all(run.has_matrices for run in self.runs.values()):
-                    self._matrices[where] = None
-                    return None
-                evaluations = [
-                    load_matrices(run, self._evaluation(run, where)) for run in self.runs.values()
-                ]
-                image_bootstrap.stack(evaluations)
-                self._matrices[where] = evaluations
-            except RunError as error:
-                self.problems.append(str(error))
-                self._matrices[where] = None
+            self._matrices[where] = None
+            if all(run.has_matrices for run in self.runs.values()):
+                try:
+                    self._matrices[where] = self._load(where)
+                except RunError as error:
+                    self.problems.append(str(error))
         return self._matrices[where]
+
+    def _load(self, where: Place) -> list[Matrices]:
+        evaluations = [
+            load_matrices(run, self._evaluation(run, where)) for run in self.runs.values()
+        ]
+        image_bootstrap.stack(evaluations)  # it refuses those that do not fit together
+        return evaluations
 
     @staticmethod
     def _evaluation(run: Run, where: Place) -> Evaluation:

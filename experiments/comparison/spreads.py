@@ -9,6 +9,7 @@ from fpliif_jax.experiments.comparison.planned import planned_studies
 from fpliif_jax.experiments.comparison.planned_study import PlannedStudy
 from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.plans.variant import Expectation
+from fpliif_jax.experiments.runs import scores_alone
 from fpliif_jax.experiments.runs.groups import group_runs
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.stats import power
@@ -68,13 +69,16 @@ def spreads_of(root: pathlib.Path, without_matrices: bool = False) -> list[Sprea
       without_matrices: as `read_runs` has it.
 
     Raises:
-      RunError: root is not a folder.
+      RunError: root is not a folder, or gives no spread and has no matrices where these are asked for.
     """
     runs = read_runs(root, without_matrices=without_matrices)
     studies, _ = study_file.read_studies(root)
     lines = make_lines(group_runs(runs), studies)
     plans = planned_studies(lines, studies)
-    return [_of_plan(plan) for plan in plans] if plans else [_beside_the_first(lines)]
+    groups = [_of_plan(plan) for plan in plans] if plans else [_beside_the_first(lines)]
+    if not (without_matrices or any(one.spreads for one in groups)):
+        scores_alone.refuse(runs, root)
+    return groups
 
 
 def studies_without_plan(root: pathlib.Path) -> tuple[list[str], dict[str, str]]:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.runs import scores_option
 
 if TYPE_CHECKING:
     from fpliif_jax.experiments.comparison.study import Incomplete
@@ -44,28 +45,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="CSV file of numbers measured elsewhere; may be given several times",
     )
     parser.add_argument("--nophotos", action="store_true", help="leave out the photographs")
-    parser.add_argument(
-        "--without_matrices",
-        action="store_true",
-        help="take the recorded scores of runs that have no confusion matrices",
-    )
+    scores_option.add_to(parser)
     command_line.run("experiments.report", _work, parser.parse_args(arguments))
 
 
 def _work(flags: argparse.Namespace) -> None:
-    from fpliif_jax.experiments.comparison.analysis import analyse
+    from fpliif_jax.experiments.comparison.analysis import analyse_runs
     from fpliif_jax.experiments.report.write import write_report
     from fpliif_jax.experiments.runs import scores_alone
     from fpliif_jax.experiments.runs.runs import read_runs
 
-    study, shown = analyse(flags.runs, flags.external, flags.without_matrices)
+    runs = read_runs(flags.runs, keep_matrices=True, without_matrices=flags.without_matrices)
+    study, shown = analyse_runs(flags.runs, runs, flags.external)
     if not (study.groups or study.tables or study.incomplete_runs):
         raise UserError(
             f"there are no runs in {flags.runs}; make some with python -m experiments.multi_seed or "
             "python -m experiments.reproduce, or check --runs"
         )
     if not study.groups and not flags.without_matrices:
-        scores_alone.refuse(read_runs(flags.runs), flags.runs)
+        scores_alone.refuse(runs, flags.runs)
     examples, unusable = _examples(shown)
     study = dataclasses.replace(study, incomplete_runs=[*study.incomplete_runs, *unusable])
     write_report(study, examples, flags.output, photos=not flags.nophotos)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from fpliif_jax.experiments.runs.arrays import same_score
 from fpliif_jax.experiments.runs.run import Run, RunError
+from fpliif_jax.experiments.runs.scores_option import OPTION
 from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
-
-OPTION = "--without_matrices"
 
 
 def has_no_matrices(folder: pathlib.Path) -> bool:

@@ -131,8 +131,8 @@ def _centroid_windows(faces: _Faces) -> Prediction:
 
 def _coarse(faces: _Faces) -> Prediction:
     """The coarse network alone, on its own grid."""
-    are_numbers = jnp.isfinite(faces.coarse_logits).all(axis=(1, 2, 3))[:, None, None]
-    labels = jnp.where(are_numbers, faces.mask, NO_LABEL)
+    are_finite = windows.are_finite(faces.coarse_logits)[:, None, None]
+    labels = jnp.where(are_finite, faces.mask, NO_LABEL)
     return Prediction(faces.coarse_truth, labels, faces.errors)
 
 

@@ -48,9 +48,12 @@ def are_numbers(theta: Array, coarse_logits: Array | None = None) -> Array:
       bool [B].
     """
     are = ~jnp.isnan(theta).any(axis=(1, 2, 3))
-    if coarse_logits is not None:
-        are &= jnp.isfinite(coarse_logits).all(axis=(1, 2, 3))
-    return are
+    return are if coarse_logits is None else are & are_finite(coarse_logits)
+
+
+def are_finite(coarse_logits: Array) -> Array:
+    """Whether all values float [B, S, S, 9] of the coarse network are numbers: bool [B]."""
+    return jnp.isfinite(coarse_logits).all(axis=(1, 2, 3))
 
 
 def crop_sizes(settings: ml_collections.ConfigDict) -> tuple[int, ...]:
