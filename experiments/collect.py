@@ -21,11 +21,12 @@ import re
 import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.plans.name_list import shortened
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 from fpliif_jax.weights import shipped
 
@@ -172,7 +173,7 @@ def _refuse_leftovers(output: pathlib.Path, targets: Collection[pathlib.Path]) -
         )
 
 
-def _empty_all_places(name: str, content: dict[str, Any], planned_starts: Collection[str]) -> None:
+def _empty_all_places(name: str, content: JsonObject, planned_starts: Collection[str]) -> None:
     """Takes the paths of this machine out of a file of a study."""
     from fpliif_jax.run_folder import run_config
 
@@ -188,9 +189,7 @@ def _empty_all_places(name: str, content: dict[str, Any], planned_starts: Collec
             part["platform"] = _without_local_version(part["platform"])
 
 
-def _empty_places(
-    config: dict[str, Any], planned_starts: Collection[str], prefix: str = ""
-) -> None:
+def _empty_places(config: JsonObject, planned_starts: Collection[str], prefix: str = "") -> None:
     """Empties the fields that are places, and shortens the run that it starts from, which is a setting."""
     from fpliif_jax.run_folder.config_fields import Role, has_role
 

@@ -1,7 +1,6 @@
 """Checks a config before anything long begins, and gives JAX the settings that are its own."""
 
 import os
-from typing import Any
 
 import jax
 import ml_collections
@@ -14,6 +13,7 @@ from fpliif_jax.data import dataset, renamed_labels, resize
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
@@ -209,7 +209,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     for stage in systems.of(config).make_stages(config, model, names):
 
         def loss(
-            variables: dict[str, Any], batch: dict[str, jax.Array], stage: Stage = stage
+            variables: Variables, batch: dict[str, jax.Array], stage: Stage = stage
         ) -> jax.Array:
             inputs = stage.prepare(batch)
             loss_sums, _ = stage.sums(variables, inputs)

@@ -10,7 +10,6 @@ import json
 import pathlib
 import sys
 import time
-from typing import Any
 
 _STARTED = time.perf_counter()
 
@@ -22,6 +21,7 @@ from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, train
 from fpliif_jax.experiments.benchmark.children import ChildTask  # noqa: E402
 from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
 from fpliif_jax.experiments.runs.benchmark_results import Start  # noqa: E402
+from fpliif_jax.nn.variables import Variables  # noqa: E402
 from fpliif_jax.run_folder.run_config import config_of_json  # noqa: E402
 from fpliif_jax.systems import create_model  # noqa: E402
 from fpliif_jax.training.step import init_variables  # noqa: E402
@@ -60,7 +60,7 @@ def _do(task: ChildTask, seconds_of_importing: float) -> Start:
     return Start(seconds_of_importing, program.compile_seconds, resident, peak)
 
 
-def _jax_program(task: ChildTask, config: ConfigDict, variables: dict[str, Any]) -> Program:
+def _jax_program(task: ChildTask, config: ConfigDict, variables: Variables) -> Program:
     config = jax_programs.with_dtype(config, task.dtype)
     if task.what == "forward":
         return jax_programs.forward(config, variables, task.output_size, task.batch)
@@ -70,7 +70,7 @@ def _jax_program(task: ChildTask, config: ConfigDict, variables: dict[str, Any])
     return jax_programs.training_step(config, variables, stage)
 
 
-def _torch_program(task: ChildTask, config: ConfigDict, variables: dict[str, Any]) -> Program:
+def _torch_program(task: ChildTask, config: ConfigDict, variables: Variables) -> Program:
     config = jax_programs.with_dtype(config, "float32")
     variant = torch_programs.VARIANTS[task.variant]
     if task.what == "forward":

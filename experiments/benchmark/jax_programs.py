@@ -13,6 +13,7 @@ from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.benchmark.timing import Program
 from fpliif_jax.experiments.runs.benchmark_results import PlannedBytes
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.step_numbers import fixed_microbatch
@@ -79,14 +80,14 @@ def labels_of(config: ConfigDict, output_size: int) -> Any:
     """The jitted function (variables, normalised images) -> label maps, int32 [B, h, w]."""
     model = create_model(config.model)
 
-    def labels(variables: dict[str, Any], images: jax.Array) -> jax.Array:
+    def labels(variables: Variables, images: jax.Array) -> jax.Array:
         logits = model.apply(variables, images, output_size=(output_size, output_size))
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
 
     return jax.jit(labels)
 
 
-def forward(config: ConfigDict, variables: dict[str, Any], output_size: int, batch: int) -> Program:
+def forward(config: ConfigDict, variables: Variables, output_size: int, batch: int) -> Program:
     """From normalised images on the first device to label maps on it.
 
     Args:
@@ -110,7 +111,7 @@ def forward(config: ConfigDict, variables: dict[str, Any], output_size: int, bat
 
 
 def logits(
-    config: ConfigDict, variables: dict[str, Any], images: np.ndarray, output_size: int
+    config: ConfigDict, variables: Variables, images: np.ndarray, output_size: int
 ) -> np.ndarray:
     """Logits of normalised images [B, H, W, 3]: float32 [B, h, w, C]."""
     return np.asarray(logits_of(config, output_size)(variables, images))
@@ -123,7 +124,7 @@ def stages_of(config: ConfigDict) -> list[Stage]:
 
 
 def training_step(
-    config: ConfigDict, variables: dict[str, Any], stage: Stage, steps_per_epoch: int = 1000
+    config: ConfigDict, variables: Variables, stage: Stage, steps_per_epoch: int = 1000
 ) -> Program:
     """The step of the training loop with the same batch again and again, augmentation included.
 

@@ -22,6 +22,7 @@ from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, Timed, measure_in_turn
 from fpliif_jax.experiments.runs.benchmark_results import FaceStep, OneFace
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import framing, settings
@@ -83,21 +84,21 @@ def _programs(
     sizes = jax.device_put(inputs["image_sizes"][None])
 
     @jax.jit
-    def locate(variables: dict[str, Any], canvas: jax.Array, sizes: jax.Array) -> jax.Array:
+    def locate(variables: Variables, canvas: jax.Array, sizes: jax.Array) -> jax.Array:
         resized, shown = framing.coarse_view(canvas, sizes, own)
         logits = model.apply(variables, resized, method="label_coarsely")
         return model.apply(variables, logits, side, shown, method="localise")
 
     @jax.jit
     def label_parts(
-        variables: dict[str, Any], canvas: jax.Array, theta: jax.Array
+        variables: Variables, canvas: jax.Array, theta: jax.Array
     ) -> tuple[jax.Array, ...]:
         parts = model.apply(variables, canvas, theta, method="crop")
         return model.apply(variables, parts, method="label_parts")
 
     @jax.jit
     def join(
-        variables: dict[str, Any], part_logits: tuple[jax.Array, ...], theta: jax.Array
+        variables: Variables, part_logits: tuple[jax.Array, ...], theta: jax.Array
     ) -> jax.Array:
         probabilities = model.apply(variables, part_logits, theta, side, method="join")
         return jnp.argmax(probabilities, axis=-1).astype(jnp.uint8)

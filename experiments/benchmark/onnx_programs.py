@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError, Program
 from fpliif_jax.nn import grid_sampling
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems import create_model
 
 NAME = "ONNX Runtime"
@@ -28,7 +29,7 @@ def facts() -> dict[str, Any]:
     return {"version": onnxruntime.__version__}
 
 
-def forward(config: ConfigDict, variables: dict[str, Any], output_size: int, batch: int) -> Program:
+def forward(config: ConfigDict, variables: Variables, output_size: int, batch: int) -> Program:
     """From normalised images to label maps; threads are ONNX Runtime's own choice.
 
     Args:
@@ -48,7 +49,7 @@ def forward(config: ConfigDict, variables: dict[str, Any], output_size: int, bat
 
 
 def logits(
-    config: ConfigDict, variables: dict[str, Any], images: np.ndarray, output_size: int
+    config: ConfigDict, variables: Variables, images: np.ndarray, output_size: int
 ) -> np.ndarray:
     """Logits of normalised images [B, H, W, 3]: float32 [B, h, w, C]."""
     session = _session(config, variables, len(images))
@@ -60,7 +61,7 @@ def _inputs(images: np.ndarray, output_size: int) -> dict[str, np.ndarray]:
     return {"images": np.asarray(images, np.float32), "y": centres, "x": centres}
 
 
-def _session(config: ConfigDict, variables: dict[str, Any], batch: int) -> Any:
+def _session(config: ConfigDict, variables: Variables, batch: int) -> Any:
     import onnx
     import onnxruntime
 

@@ -16,6 +16,7 @@ from fpliif_jax.experiments.benchmark.timing import Timed, measure_in_turn, reas
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant
 from fpliif_jax.experiments.runs import benchmark_results, typed_json
 from fpliif_jax.experiments.runs.benchmark_results import About, Failure, Measurement
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.systems import create_model
 from fpliif_jax.training.step import init_variables
@@ -97,7 +98,7 @@ class Plan:
     tell: Callable[[str], object] = lambda text: None
 
     @functools.cached_property
-    def variables(self) -> dict[str, Any]:
+    def variables(self) -> Variables:
         """Fresh weights, on the host: they do not change the work."""
         return init_variables(create_model(self.config.model), self.config)
 

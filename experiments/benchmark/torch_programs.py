@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError, Program
+from fpliif_jax.nn.variables import Variables
 
 NAME = "PyTorch"
 
@@ -99,7 +100,7 @@ def forget_compiled() -> None:
     torch.compiler.reset()
 
 
-def make_model(config: ConfigDict, variables: dict[str, Any], device: str) -> Any:
+def make_model(config: ConfigDict, variables: Variables, device: str) -> Any:
     """`experiments.pytorch.fp_liif.FPLIIF` with the weights of the Flax model."""
     import torch
 
@@ -116,7 +117,7 @@ def make_model(config: ConfigDict, variables: dict[str, Any], device: str) -> An
 
 
 def logits(
-    config: ConfigDict, variables: dict[str, Any], images: np.ndarray, output_size: int
+    config: ConfigDict, variables: Variables, images: np.ndarray, output_size: int
 ) -> np.ndarray:
     """Logits of normalised images [B, H, W, 3], by the eager model in float32: [B, h, w, C]."""
     import torch
@@ -130,7 +131,7 @@ def logits(
 
 def forward(
     config: ConfigDict,
-    variables: dict[str, Any],
+    variables: Variables,
     output_size: int,
     batch: int,
     variant: TorchVariant,
@@ -169,7 +170,7 @@ def forward(
 
 def gradient_step(
     config: ConfigDict,
-    variables: dict[str, Any],
+    variables: Variables,
     batch: dict[str, np.ndarray],
     variant: TorchVariant,
     dtype: str,

@@ -14,6 +14,7 @@ from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
@@ -30,8 +31,6 @@ _STEPS_PER_EPOCH = 1000
 _NO_TILES = "Couldn't find output tile sizes"
 _WITHOUT_TRITON = {"xla_gpu_enable_triton_gemm": False}
 _NOTE_WITHOUT_TRITON = "matrix products by cuBLAS alone: Triton's untried tiles do not suit one"
-
-Variables = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import ml_collections
 
@@ -11,6 +10,7 @@ from fpliif_jax.experiments.capacity import hlo, hlo_text
 from fpliif_jax.experiments.capacity.ceiling import ceiling
 from fpliif_jax.experiments.capacity.chips import Chip
 from fpliif_jax.experiments.capacity.programs import Compiled
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import versions
 
@@ -96,7 +96,7 @@ class Program:
         """1e9 of what one call has, for each image."""
         return count / self.compiled.images / _GIGA
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """An entry of 'programs'; all that would be read is null where nothing could be."""
         compiled = self.compiled
         content = {
@@ -140,7 +140,7 @@ class Report:
         programs = (*self.programs, Program(compiled, reading))
         return dataclasses.replace(self, programs=programs)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Ready for JSON."""
         chip = self.chip
         return {

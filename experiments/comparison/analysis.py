@@ -5,7 +5,6 @@ Nothing here raises for what a run's files contain.
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax.experiments.comparison import (
     costs,
@@ -33,6 +32,7 @@ from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_log import last_error
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
+from fpliif_jax.files.json_types import Fields
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config
 
@@ -147,7 +147,7 @@ def _deserves_images(key: ScoreKey, main: ScoreKey | None) -> bool:
     return key.metric == "mean_f1" or (main is not None and key.evaluation == main.evaluation)
 
 
-def _differing_settings(line: Line, lines: Sequence[Line]) -> dict[str, Any]:
+def _differing_settings(line: Line, lines: Sequence[Line]) -> Fields:
     """The fields in which the groups of this study differ, and their framework where that differs."""
     settings = [flatten_config(other.config) for other in lines]
     fields_of: dict[str, set[str]] = {}

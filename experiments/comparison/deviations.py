@@ -17,6 +17,7 @@ from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.runs.run_data import ScoredSet
+from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
@@ -38,7 +39,7 @@ class Deviation:
     kind: str
 
 
-def deviations(config: dict[str, Any], variant: Variant) -> list[Deviation]:
+def deviations(config: JsonObject, variant: Variant) -> list[Deviation]:
     """What differs between a config (nested, from JSON) and a variant as published, by field."""
     published = _published_config(variant)
     here = config_fields.with_earlier(flatten_config(config), published)
@@ -88,7 +89,7 @@ def obstacles(dataset: ScoredSet, differing: Sequence[Deviation], variant: Varia
     return reasons
 
 
-def variant_of(config: dict[str, Any]) -> Variant | None:
+def variant_of(config: JsonObject) -> Variant | None:
     """The published experiment that runs of this model and data set are about; None if there is none.
 
     Used where nothing says which table the runs were made for. The papers score every model on the set that it was
@@ -124,13 +125,13 @@ def dataset_of(variant: Variant) -> str:
     return _model_and_data(_published_config(variant))[1]
 
 
-def _model_and_data(config: dict[str, Any]) -> tuple[str, str]:
+def _model_and_data(config: Fields) -> tuple[str, str]:
     """Names, from a flat config."""
     return config["model.name"], config["data.name"]
 
 
 @functools.cache
-def _published_config(variant: Variant) -> dict[str, Any]:
+def _published_config(variant: Variant) -> Fields:
     file, fields = scales.scaled(variant, "paper")
     arguments = scales.as_arguments(file, fields)
     return flatten_config(json_config(command_line.config_of(arguments)))

@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fpliif_jax.data.renamed_labels import AS_THEY_ARE
 from fpliif_jax.data.set_names import is_scored_drawn
@@ -21,6 +20,7 @@ from fpliif_jax.experiments.runs.training_data import (
     drawing_fields,
     training_data,
 )
+from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.weights import shipped
 
@@ -60,7 +60,7 @@ class Line:
         return next(iter(self.measured.runs.values()))
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> JsonObject:
         """The config of the first run, with its seed."""
         return self.measured.results["config"]
 
@@ -70,7 +70,7 @@ class Line:
         return RunData.of(self._recorded.config, self._recorded.results, self._recorded.environment)
 
     @property
-    def dataset(self) -> dict[str, Any]:
+    def dataset(self) -> JsonObject:
         """What the runs recorded of the data that they were evaluated on, as in results.json.
 
         Where earlier ones do not say that their faces are drawn, and their config does, with that.
@@ -105,7 +105,7 @@ class Line:
         return start if known is None else known.note
 
     @property
-    def drawing(self) -> dict[str, Any]:
+    def drawing(self) -> Fields:
         """The settings of the faces that the runs drew to be trained on, as fields of a flat config."""
         if self.config["model"]["name"] == ELSEWHERE:  # whose settings are of any form
             return {}

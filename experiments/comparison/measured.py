@@ -6,7 +6,6 @@ Scores are in percent points.
 import dataclasses
 import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.run import Run, RunError
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
+from fpliif_jax.files.json_types import JsonObject
 
 _RESAMPLES = 1000
 
@@ -46,7 +46,7 @@ class MeasuredGroup:
         self.group = group
         self.runs = _one_a_seed(sorted(group.finished, key=lambda run: run.name not in made))
         first = next(iter(self.runs.values()))
-        self.results: dict[str, Any] = first.results
+        self.results: JsonObject = first.results
         self.problems: list[str] = []  # files of evaluations that could not be used
         self._matrices: dict[Place, list[Matrices] | None] = {}
         self._images: dict[ScoreKey, image_bootstrap.ImageBootstrap | None] = {}

@@ -10,6 +10,7 @@ What a paper leaves open its system tells (`System.readings`). Which fields do n
 from typing import Any
 
 from fpliif_jax import systems
+from fpliif_jax.files.json_types import Fields
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
 
@@ -27,7 +28,7 @@ _IMMATERIAL = (
 )
 
 
-def is_open(paper: dict[str, Any], field: str, value: Any) -> bool:
+def is_open(paper: Fields, field: str, value: Any) -> bool:
     """Whether the text of a published experiment can be read as this value of a field.
 
     Args:
@@ -41,7 +42,7 @@ def is_open(paper: dict[str, Any], field: str, value: Any) -> bool:
     )
 
 
-def effective(config: dict[str, Any], beside: str = "") -> dict[str, Any]:
+def effective(config: Fields, beside: str = "") -> Fields:
     """A flat config with the one spelling of each function: what decides nothing is left out.
 
     Fields that are None have the value that they stand for.

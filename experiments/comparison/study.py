@@ -11,6 +11,7 @@ from fpliif_jax.experiments.comparison.planned_study import PlannedStudy
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.runs.environments import Environments
+from fpliif_jax.files.json_types import JsonObject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,13 +70,13 @@ _LEFT_OUT_EMPTY = ("note", "sets", "plans", "trained_on", "labels", "start", "da
 _OF_GROUPS = ("group_name", "trained_set", "scored_set")
 
 
-def as_json(part: Study | ReportTable) -> dict[str, Any]:
+def as_json(part: Study | ReportTable) -> JsonObject:
     """A study or a table of one as report.json has it."""
     return dataclasses.asdict(part, dict_factory=_object)
 
 
-def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {}
+def _object(fields: list[tuple[str, Any]]) -> JsonObject:
+    content: JsonObject = {}
     for name, value in fields:
         if name in _PARTS_OF_ROWS:
             content |= value

@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax.experiments.comparison.deviations import Deviation
 from fpliif_jax.experiments.comparison.scores import Score, ScoreKey
 from fpliif_jax.experiments.runs.training_data import TrainingData
+from fpliif_jax.files.json_types import Fields, JsonObject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,12 +89,12 @@ class ReportGroup:
     folder: str
     model: str
     framework: str
-    dataset: dict[str, Any]
+    dataset: JsonObject
     parameters: int | None
     seeds: Sequence[int]
     duplicate_seeds: Sequence[int]
     fixed_seeds: dict[str, int]
-    settings: dict[str, Any]
+    settings: Fields
     runs: Sequence[RunSummary]
     main: ScoreKey | None
     scores: Sequence[Score]

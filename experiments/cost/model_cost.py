@@ -1,13 +1,12 @@
 """What a model costs, as data and as a table: `experiments.cost` is its command."""
 
-from typing import Any
-
 import ml_collections
 
 from fpliif_jax import preflight, systems
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.published import PublishedValue, published_values, select
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.systems import multiply_accumulates
 
@@ -19,7 +18,7 @@ _TABLE_6 = "FP-LIIF Table 6"
 _IMMATERIAL = ("num_classes", "norm_epsilon")
 
 
-def cost(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def cost(config: ml_collections.ConfigDict) -> JsonObject:
     """Parameters and operations of `config.model` for one image.
 
     Args:
@@ -91,7 +90,7 @@ def _published(
     return next(iter(select(published_values(), **key)), None)
 
 
-def to_text(costs: dict[str, Any], config: ml_collections.ConfigDict) -> str:
+def to_text(costs: JsonObject, config: ml_collections.ConfigDict) -> str:
     """The same as a table: a column a size, a line a part."""
     rows = costs["rows"]
     names = list(rows[0]["parts"])

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups.attributes import ATTRIBUTES
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.experiments.stats.number_text import MISSING, number
+from fpliif_jax.files.json_types import JsonObject
 
 FEWEST_FACES = 10  # of a group that may be called the worst
 
@@ -115,9 +116,9 @@ class Scores:
         ]
         return min(large, key=lambda one: one.mean_f1 - one.all_f1, default=None)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """'overall', 'classes' by name, 'attributes' by name of the attribute and of the group, and 'worst_group'."""
-        attributes: dict[str, dict[str, Any]] = {}
+        attributes: dict[str, JsonObject] = {}
         for one in self.groups:
             content = dataclasses.asdict(one)
             group = attributes.setdefault(content.pop("attribute"), {})

@@ -5,9 +5,9 @@ import dataclasses
 import pathlib
 import shlex
 import sys
-from typing import Any
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import read_environment, read_record
@@ -31,7 +31,7 @@ class Step:
     module: str
     arguments: tuple[str, ...]
     output: str
-    config: dict[str, Any] | None = None
+    config: JsonObject | None = None
     framework: str = "jax"
     follows_seed: tuple[str, ...] | None = None
 
@@ -175,14 +175,14 @@ class Outcome:
         return self.status in ("finished", "skipped")
 
 
-def _compared(config: dict[str, Any]) -> dict[str, Any]:
+def _compared(config: JsonObject) -> Fields:
     flat = flatten_config(config)
     return {
         field: value for field, value in flat.items() if not config_fields.changes_no_result(field)
     }
 
 
-def _chosen(environment: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+def _chosen(environment: JsonObject, config: Fields) -> Fields:
     """The numbers that a run chose where its config says 'auto'."""
     chosen = environment.get("chosen")
     if not isinstance(chosen, dict):

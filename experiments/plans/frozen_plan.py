@@ -29,6 +29,7 @@ from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.json_values import is_integer, is_text
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES, STUDY_FILES
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import config_fields, run_record
 from fpliif_jax.run_folder.config_fields import Role
 
@@ -71,7 +72,7 @@ class FrozenPlan:
             for before, after in itertools.pairwise(self.versions)
         ]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """The content of plan.json."""
         form = 2 if FOLLOWS_SEED in self.last.content else 1
         first, *additions = map(_record, self.versions)
@@ -148,12 +149,12 @@ def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None
     return FrozenPlan(first, tuple(later))
 
 
-def _record(version: Version) -> dict[str, Any]:
+def _record(version: Version) -> JsonObject:
     moment = dataclasses.asdict(version.moment)
     return {**version.content, "digest": version.digest, "frozen": moment}
 
 
-def _parse(record: dict[str, Any]) -> Version:
+def _parse(record: JsonObject) -> Version:
     """One version of the plan; its digest is checked first."""
     if not all(key in record for key in _KEYS):
         raise UnreadableError(f"{NAME} is no frozen plan: it needs {', '.join(_KEYS)}")
@@ -210,7 +211,7 @@ def _is_settings(fields: Any) -> bool:
     )
 
 
-def _is_sources(content: Any, configs: dict[str, Any]) -> bool:
+def _is_sources(content: Any, configs: JsonObject) -> bool:
     """Whether it is an object of lists of sources of variation, for the same variants as `configs`."""
     return (
         isinstance(content, dict)

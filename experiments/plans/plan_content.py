@@ -1,7 +1,6 @@
 """What a plan means as data that JSON can hold: the content that `plan_file.plan_of` reads."""
 
-from typing import Any
-
+from fpliif_jax.experiments.plans.plan_values import Content
 from fpliif_jax.experiments.plans.seeds import seeds_text
 from fpliif_jax.experiments.plans.variant import Question, Table, Variant
 
@@ -10,7 +9,7 @@ MODULES = {  # what may be run on a finished run, and the file that it leaves
 }
 
 
-def content_of(plan: Table) -> dict[str, Any]:
+def content_of(plan: Table) -> Content:
     """What `plan_file.plan_of` makes a plan of one's own of, ready for JSON; what variants share is written with each.
 
     Of a table of a paper it is a record: what its variants claim, and measure without training, has no key.
@@ -24,8 +23,8 @@ def content_of(plan: Table) -> dict[str, Any]:
     }
 
 
-def _variant_content(variant: Variant) -> dict[str, Any]:
-    content: dict[str, Any] = {"label": variant.label, "config": variant.config}
+def _variant_content(variant: Variant) -> Content:
+    content: Content = {"label": variant.label, "config": variant.config}
     if variant.overrides:
         content["overrides"] = {
             field: list(value) if isinstance(value, tuple) else value
@@ -45,7 +44,7 @@ def _variant_content(variant: Variant) -> dict[str, Any]:
     return content
 
 
-def _question_content(question: Question) -> dict[str, Any]:
+def _question_content(question: Question) -> Content:
     content = {
         "text": question.text,
         "variant": question.variant,

@@ -33,7 +33,14 @@ from fpliif_jax import configs
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.plan_content import MODULES
-from fpliif_jax.experiments.plans.plan_values import HINT, PlanError, PlanValues, key_in, shortened
+from fpliif_jax.experiments.plans.plan_values import (
+    HINT,
+    Content,
+    PlanError,
+    PlanValues,
+    key_in,
+    shortened,
+)
 from fpliif_jax.experiments.plans.seeds import read_seeds
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
 
@@ -174,7 +181,7 @@ class _Reader:
                 self._values.refuse(place, "names itself, or what starts from it")
 
     def questions(
-        self, content: dict[str, Any], names: tuple[str, ...], baseline: str | None
+        self, content: Content, names: tuple[str, ...], baseline: str | None
     ) -> tuple[Question, ...]:
         """Its questions about variants of these names."""
         return tuple(
@@ -256,7 +263,7 @@ class _Reader:
             against_row=against_row,
         )
 
-    def _config(self, content: dict[str, Any], place: str) -> str:
+    def _config(self, content: Content, place: str) -> str:
         """The file of an experiment: the package's own by its name, or one beside the plan."""
         value = self._values.text(content, "config", place, "")
         if re.fullmatch(r"\w+", value):
@@ -272,17 +279,17 @@ class _Reader:
         # 'configs/NAME.py' is always the package's own.
         return f"./{beside}" if scales.is_of_package(str(beside)) else str(beside)
 
-    def _rows(self, content: dict[str, Any], place: str) -> tuple[str, ...] | None:
+    def _rows(self, content: Content, place: str) -> tuple[str, ...] | None:
         return self._values.texts(content, "rows", place, "of the evaluation, as ['64', '48->64']")
 
-    def _then(self, content: dict[str, Any], place: str) -> tuple[tuple[str, str], ...]:
+    def _then(self, content: Content, place: str) -> tuple[tuple[str, str], ...]:
         names = self._values.texts(content, "then", place, f"of {', '.join(MODULES)}") or ()
         for name in names:
             if name not in MODULES:
                 self._values.refuse(f"{place}.then", f"has {name!r}; there is {', '.join(MODULES)}")
         return tuple(MODULES[name] for name in names)
 
-    def seeds(self, content: dict[str, Any], place: str) -> tuple[int, ...] | None:
+    def seeds(self, content: Content, place: str) -> tuple[int, ...] | None:
         """Of the plan, or of a variant; None where it says nothing."""
         text = self._values.text(content, "seeds", place, None)
         if text is None:

@@ -4,10 +4,12 @@ import re
 from typing import Any, NoReturn
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.files.json_types import Fields
 
 _MOST_ENTRIES = 1_000  # variants, or questions
 _LONGEST_TEXT = 2_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=+-]{0,79}")  # of a folder, on any system
+Content = dict[str, Any]  # a table of TOML, or the same of JSON
 HINT = "docs/studies.md has the form of a plan"
 
 
@@ -25,7 +27,7 @@ class PlanValues:
     def __init__(self, where: str) -> None:
         self.where = where
 
-    def table(self, content: Any, place: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    def table(self, content: Any, place: str, keys: tuple[str, ...]) -> Content:
         """A TOML table with no other keys than these."""
         if not isinstance(content, dict):
             self.refuse(place or "it", f"must be a table with {', '.join(keys)}")
@@ -35,16 +37,14 @@ class PlanValues:
                 self.refuse(shortened(full), f"is no key of a plan; there are {', '.join(keys)}")
         return content
 
-    def entries(self, content: dict[str, Any], key: str) -> dict[str, Any]:
+    def entries(self, content: Content, key: str) -> Content:
         """Tables by name, as [variants.NAME]; none where the key is missing."""
         entries = content.get(key, {})
         if not isinstance(entries, dict) or len(entries) > _MOST_ENTRIES:
             self.refuse(key, f"must be at most {_MOST_ENTRIES:,} tables [{key}.NAME]")
         return entries
 
-    def text(
-        self, content: dict[str, Any], key: str, place: str, default: str | None
-    ) -> str | None:
+    def text(self, content: Content, key: str, place: str, default: str | None) -> str | None:
         """One printable line; the default where the key is missing."""
         value = content.get(key, default)
         if value is default:
@@ -55,9 +55,7 @@ class PlanValues:
             self.refuse(key_in(place, key), "must be one line of printable text")
         return value
 
-    def texts(
-        self, content: dict[str, Any], key: str, place: str, what: str
-    ) -> tuple[str, ...] | None:
+    def texts(self, content: Content, key: str, place: str, what: str) -> tuple[str, ...] | None:
         """A list of at least one name; None where the key is missing."""
         if key not in content:
             return None
@@ -67,13 +65,13 @@ class PlanValues:
             self.refuse(key_in(place, key), f"must be a list of names {what}")
         return tuple(value)
 
-    def overrides(self, content: dict[str, Any], place: str) -> dict[str, Any]:
+    def overrides(self, content: Content, place: str) -> Fields:
         """Fields by their full name; TOML's tables and quoted dotted names mean the same."""
-        flat: dict[str, Any] = {}
+        flat: Fields = {}
         self._flatten(content.get("overrides", {}), key_in(place, "overrides"), "", flat)
         return flat
 
-    def _flatten(self, node: Any, place: str, prefix: str, flat: dict[str, Any]) -> None:
+    def _flatten(self, node: Any, place: str, prefix: str, flat: Fields) -> None:
         if not isinstance(node, dict):
             self.refuse(place, "must be a table of config fields, as overrides.train.epochs = 4")
         for key, value in node.items():

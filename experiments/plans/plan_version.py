@@ -12,6 +12,7 @@ from typing import Any
 from fpliif_jax.experiments.plans import plan_content
 from fpliif_jax.experiments.plans.variant import Question, Table
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
+from fpliif_jax.files.json_types import Fields
 from fpliif_jax.run_folder import config_fields, run_record
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.same_run import goes_on_with
@@ -194,7 +195,7 @@ def version_of(
     return Version(table, content, Moment.now(command))
 
 
-def _planned_fields(config: Mapping[str, Any]) -> dict[str, Any]:
+def _planned_fields(config: Fields) -> Fields:
     """The fields of a flat config, as JSON has them, that are part of a plan."""
     return {
         field: value

@@ -15,6 +15,7 @@ from typing import Any
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.plans.variant import Variant
+from fpliif_jax.files.json_types import Fields
 
 SCALES = ("smoke", "small", "paper")
 DEFAULT_SEEDS = {"smoke": "0-1", "small": "0-4", "paper": "0-4"}
@@ -25,7 +26,7 @@ _PAPER_BATCH = 64
 _FP_LIIF_SMALL = "configs/synthetic.py"
 _STN_SMALL = "configs/stn_icnn_synthetic.py"
 # For each published experiment, the small file that stands for it and what that file lacks of it.
-_SMALL: dict[str, tuple[str, dict[str, Any]]] = {
+_SMALL: dict[str, tuple[str, Fields]] = {
     "configs/lapa.py": (_FP_LIIF_SMALL, {}),
     "configs/celebamask_hq.py": (
         _FP_LIIF_SMALL,
@@ -73,7 +74,7 @@ _SMOKE_DATA = {
     "train.epochs": 1,
     "train.log_every_steps": 1,
 }
-_SMOKE: dict[str, dict[str, Any]] = {
+_SMOKE: dict[str, Fields] = {
     _FP_LIIF_SMALL: {
         "data.image_size": 32,
         "model.features": 8,
@@ -105,7 +106,7 @@ _BATCH = {"smoke": 6, "small": 8, "paper": 64}  # of FP-LIIF
 _COARSE_FACTOR = {"smoke": 0.5, "small": 0.5, "paper": 1.0}  # of K's input, 128 in the paper
 
 
-def scaled(variant: Variant, scale: str, is_published: bool = True) -> tuple[str, dict[str, Any]]:
+def scaled(variant: Variant, scale: str, is_published: bool = True) -> tuple[str, Fields]:
     """The experiment file of a variant at a scale, and the fields that differ from it, in order.
 
     Args:
@@ -149,7 +150,7 @@ def is_of_package(file: str) -> bool:
     return re.fullmatch(r"configs/\w+\.py", file) is not None
 
 
-def as_arguments(file: str, fields: dict[str, Any]) -> tuple[str, ...]:
+def as_arguments(file: str, fields: Fields) -> tuple[str, ...]:
     """For the command line: --config=NAME --config.FIELD=VALUE …; the package's own files work in any folder."""
     return (
         f"--config={pathlib.PurePath(file).stem if is_of_package(file) else file}",
@@ -157,7 +158,7 @@ def as_arguments(file: str, fields: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _few_steps(variant: Variant, scale: str) -> dict[str, Any]:
+def _few_steps(variant: Variant, scale: str) -> Fields:
     """The fields that make a few steps of a variant of a plan of one's own.
 
     Raises:

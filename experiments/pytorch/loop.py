@@ -29,6 +29,7 @@ from fpliif_jax.experiments.pytorch.step import (
     make_scheduler,
     train_step,
 )
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.checkpoint import CheckpointError, saved_step
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, first_start, write_json
@@ -100,7 +101,7 @@ def new_model(config: ml_collections.ConfigDict) -> FPLIIF:
     return model
 
 
-def _environment(dataset: Dataset, device: torch.device) -> dict[str, Any]:
+def _environment(dataset: Dataset, device: torch.device) -> JsonObject:
     facts = environment(dataset.environment())
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return facts | {

@@ -1,7 +1,5 @@
 """The data of a group of runs as people read it: what was trained on, and what was scored."""
 
-from typing import Any
-
 from fpliif_jax.data.set_names import set_name
 from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.data_builders.class_names import PERSON, has_sides, whose_left
@@ -11,6 +9,7 @@ from fpliif_jax.experiments.runs.run_data import labels_digests, short
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.runs.training_data import TrainingData
 from fpliif_jax.experiments.stats import number_text
+from fpliif_jax.files.json_types import JsonObject
 
 _CLASSES = {"lapa": "in the classes of lapa", "facial_parts": "as facial parts"}
 
@@ -39,7 +38,7 @@ def data_text(group: ReportGroup) -> str:
     return f"{trained}; scored on {', '.join(map(wording.plain, scored))}"
 
 
-def dataset_text(dataset: dict[str, Any] | None, classes: str = "") -> str:
+def dataset_text(dataset: JsonObject | None, classes: str = "") -> str:
     """The data of results.json that runs were trained and scored on; `classes` are those that theirs were made."""
     if dataset is None:
         return "data unknown"
@@ -112,7 +111,7 @@ def _counts(counts: dict[str, int]) -> str:
     return " / ".join(f"{count:,} {split}" for split, count in counts.items())
 
 
-def _style(drawing: dict[str, Any] | None) -> str:
+def _style(drawing: JsonObject | None) -> str:
     """'photographic style, without camera and pose': of drawn faces, where it is recorded and not the plain style."""
     drawing = drawing or {}
     without = drawing.get("without") or ()
@@ -122,7 +121,7 @@ def _style(drawing: dict[str, Any] | None) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _origin(dataset: dict[str, Any]) -> str:
+def _origin(dataset: JsonObject) -> str:
     """No more than is checked: counts, and ids where the official ones are known."""
     if dataset.get("drawn"):
         return ", ".join(filter(None, ("drawn faces", _style(dataset.get("drawing")))))

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +18,7 @@ from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.robustness import hiding, sheet
 from fpliif_jax.experiments.robustness.statistics import CROPPERS, Findings, Statistics
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_json
@@ -29,7 +29,7 @@ from fpliif_jax.systems.stn_icnn import framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.weights import trained_model
 
-Locate = Callable[[dict[str, Any], np.ndarray, np.ndarray], dict[str, jax.Array]]
+Locate = Callable[[Variables, np.ndarray, np.ndarray], dict[str, jax.Array]]
 
 
 class RobustnessError(UserError):
@@ -70,9 +70,7 @@ def make_locate(trained: InferenceCheckpoint) -> Locate:
     model = create_model(trained.config.model)
 
     @jax.jit
-    def locate(
-        variables: dict[str, Any], canvases: jax.Array, sizes: jax.Array
-    ) -> dict[str, jax.Array]:
+    def locate(variables: Variables, canvases: jax.Array, sizes: jax.Array) -> dict[str, jax.Array]:
         side = canvases.shape[1]
         pixels = to_unit_range(canvases)
         resized, shown = framing.coarse_view(pixels, sizes, settings)

@@ -8,6 +8,7 @@ import ml_collections
 from fpliif_jax import systems
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.json_values import is_integer, is_measure, is_text
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.config_fields import FIELDS
 from fpliif_jax.run_folder.setting_ranges import Names
 
@@ -21,7 +22,7 @@ _KINDS = {
 }
 
 
-def check_types(config: dict[str, Any], name: str) -> None:
+def check_types(config: JsonObject, name: str) -> None:
     """Refuses values that no run of this program can have; fields that it does not know may be anything.
 
     Args:
@@ -38,7 +39,7 @@ def check_types(config: dict[str, Any], name: str) -> None:
     _check_group(config, _defaults(system), name, "")
 
 
-def check_names(config: dict[str, Any], name: str) -> None:
+def check_names(config: JsonObject, name: str) -> None:
     """Refuses names of fields with a dot: one named 'model.norm' would hide the field norm of model.
 
     Raises:
@@ -52,7 +53,7 @@ def check_names(config: dict[str, Any], name: str) -> None:
 
 
 def _check_group(
-    config: dict[str, Any], defaults: ml_collections.ConfigDict, name: str, prefix: str
+    config: JsonObject, defaults: ml_collections.ConfigDict, name: str, prefix: str
 ) -> None:
     for field, default in defaults.items():
         if field not in config:

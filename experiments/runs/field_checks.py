@@ -5,6 +5,7 @@ from typing import Any
 
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.json_values import longest_text
+from fpliif_jax.files.json_types import JsonObject
 
 
 def require(fits: bool, name: str, problem: str) -> None:
@@ -14,7 +15,7 @@ def require(fits: bool, name: str, problem: str) -> None:
 
 
 def check_field(
-    content: dict[str, Any], field: str, name: str, fits: Callable[[Any], bool], wanted: str
+    content: JsonObject, field: str, name: str, fits: Callable[[Any], bool], wanted: str
 ) -> None:
     """Requires that an object has a field, and that its value fits."""
     require(field in content, name, f"has no {field!r}")

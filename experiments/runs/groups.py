@@ -7,13 +7,13 @@ import pathlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax.data import sides
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
+from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.setting_ranges import AUTO
@@ -32,7 +32,7 @@ class Group:
     """
 
     name: str
-    config: dict[str, Any]
+    config: JsonObject
     framework: str
     runs: list[Run]
 
@@ -113,7 +113,7 @@ def _by_numbers(runs: list[Run]) -> list[list[Run]]:
     return list(parts.values())
 
 
-def _without_numbers(config: dict[str, Any]) -> dict[str, Any]:
+def _without_numbers(config: JsonObject) -> Fields:
     return {
         field: value
         for field, value in flatten_config(config).items()
@@ -121,7 +121,7 @@ def _without_numbers(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
+def _without_seeds(config: JsonObject) -> JsonObject:
     fields = {key: value for key, value in config.items() if key not in ("seed", "seeds")}
     for section, group in fields.items():
         if isinstance(group, dict):

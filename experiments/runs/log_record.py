@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from fpliif_jax.experiments.runs.json_values import is_number
+from fpliif_jax.files.json_types import JsonObject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class LogRecord:
     seconds: float | None
 
     @classmethod
-    def of(cls, content: dict[str, Any]) -> "LogRecord":
+    def of(cls, content: JsonObject) -> "LogRecord":
         """Of a line, checked."""
         known = ("step", "split", "stage", "epoch", "loss", "mean_f1")
         inner = (("window_error", "mean"), ("timing", "seconds"))

@@ -28,6 +28,7 @@ from fpliif_jax.experiments.runs.schema import (
     check_framework,
     check_sides,
 )
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config
@@ -82,7 +83,7 @@ def check_results(results: Any, name: str = "results.json") -> None:
         seen.add(place)
 
 
-def check_same_settings(config: dict[str, Any], results: dict[str, Any]) -> None:
+def check_same_settings(config: JsonObject, results: JsonObject) -> None:
     """Refuses results whose config is not the one that the run was trained with.
 
     Args:
@@ -104,7 +105,7 @@ def check_same_settings(config: dict[str, Any], results: dict[str, Any]) -> None
         )
 
 
-def _check_config_is_of(results: dict[str, Any], name: str) -> None:
+def _check_config_is_of(results: JsonObject, name: str) -> None:
     """What results.json says twice must be the same."""
     config = results["config"]
     for field, stated in (
@@ -119,7 +120,7 @@ def _check_config_is_of(results: dict[str, Any], name: str) -> None:
     require(same, name, "config is not the one of its config_fingerprint")
 
 
-def _check_follows_seed(results: dict[str, Any], name: str) -> None:
+def _check_follows_seed(results: JsonObject, name: str) -> None:
     sources = results.get("follows_seed", [])  # which older runs do not have
     fits = is_list_of_texts(sources) and set(sources) <= set(SEED_SOURCES)
     require(fits, name, f"follows_seed is not a list of {', '.join(SEED_SOURCES)}")
@@ -129,7 +130,7 @@ def _check_follows_seed(results: dict[str, Any], name: str) -> None:
         require(same, name, f"follows_seed has {source}, whose seed is not the run's")
 
 
-def _check_dataset(dataset: dict[str, Any], name: str) -> None:
+def _check_dataset(dataset: JsonObject, name: str) -> None:
     check_field(dataset, "name", name, is_text, "a text")
     check_field(dataset, "complete", name, lambda value: isinstance(value, bool), "true or false")
     check_field(dataset, "counts", name, is_object, "an object")

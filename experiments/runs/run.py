@@ -4,12 +4,12 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.files.json_types import JsonObject
 
 _GIVEN = "given"  # the checkpoint of weights that are no run's
 
@@ -41,9 +41,9 @@ class Run:
     name: str
     status: str
     problem: str | None
-    config: dict[str, Any] | None
-    results: dict[str, Any] | None
-    environment: dict[str, Any] | None
+    config: JsonObject | None
+    results: JsonObject | None
+    environment: JsonObject | None
     metrics: tuple[LogRecord, ...]
     study: pathlib.Path | None = None
     has_matrices: bool = True
@@ -79,7 +79,7 @@ class Run:
 
 
 def stated_frameworks(
-    results: dict[str, Any] | None, environment: dict[str, Any] | None
+    results: JsonObject | None, environment: JsonObject | None
 ) -> list[tuple[str, str]]:
     """What the files of a run that say it say of their framework: (file, framework)."""
     files = (("results.json", results), ("environment.json", environment))

@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from fpliif_jax.data import sides
+from fpliif_jax.files.json_types import JsonObject
 
 _SHOWN_DIGITS = 16  # of 64: enough to compare by eye
 
@@ -27,7 +27,7 @@ class RunData:
 
     @classmethod
     def of(
-        cls, config: dict[str, Any], results: dict[str, Any], environment: dict[str, Any] | None
+        cls, config: JsonObject, results: JsonObject, environment: JsonObject | None
     ) -> "RunData":
         """From config.json, results.json and environment.json, checked."""
         environment = environment or {}
@@ -78,14 +78,14 @@ class ScoredSet:
     counts: Mapping[str, int]
 
     @classmethod
-    def of(cls, dataset: dict[str, Any]) -> "ScoredSet":
+    def of(cls, dataset: JsonObject) -> "ScoredSet":
         """From the dataset of a line."""
         known = (dataset[field] for field in ("name", "complete"))
         drawn = bool(dataset.get("drawn"))
         return cls(*known, dataset.get("official_ids"), drawn, dataset["counts"])
 
 
-def labels_digests(dataset: dict[str, Any]) -> dict[str, str | None] | None:
+def labels_digests(dataset: JsonObject) -> dict[str, str | None] | None:
     """Digests of label maps by split and of all, from a dataset of results.json; None if not recorded."""
     digest = dataset.get("digest")
     return None if digest is None else digest["labels"]

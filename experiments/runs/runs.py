@@ -25,6 +25,7 @@ from fpliif_jax.experiments.runs.schema import (
     check_environment,
     check_record,
 )
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import evaluation_files
 
 _JSON_LIMIT = 16 * MEBIBYTE
@@ -104,7 +105,7 @@ def _broken(folder: pathlib.Path, name: str, problem: str) -> Run:
 def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matrices: bool) -> Run:
     problems: list[str] = []
 
-    def read(file_name: str, check: Callable[[Any], None]) -> dict[str, Any] | None:
+    def read(file_name: str, check: Callable[[Any], None]) -> JsonObject | None:
         try:
             content = parse_json(read_bytes(folder / file_name, folder, _JSON_LIMIT), file_name)
             check(content)
@@ -177,9 +178,7 @@ def _read_records(folder: pathlib.Path) -> tuple[LogRecord, ...]:
     return tuple(records)
 
 
-def _how_far(
-    folder: pathlib.Path, config: dict[str, Any] | None, records: Sequence[LogRecord]
-) -> str:
+def _how_far(folder: pathlib.Path, config: JsonObject | None, records: Sequence[LogRecord]) -> str:
     parts = ["no results.json: not finished"]
     if records:
         last = max(records, key=lambda record: record.step)
@@ -195,7 +194,7 @@ def _how_far(
     return printable("; ".join(parts))
 
 
-def _total_steps(config: dict[str, Any] | None, records: Sequence[LogRecord]) -> int | None:
+def _total_steps(config: JsonObject | None, records: Sequence[LogRecord]) -> int | None:
     """Steps of a run of one stage, from the first validation, which ends an epoch; None if unknown."""
     train = (config or {}).get("train", {})
     stages, epochs = train.get("stages"), train.get("epochs")

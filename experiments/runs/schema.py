@@ -25,6 +25,7 @@ from fpliif_jax.experiments.runs.json_values import (
     is_text,
     is_text_or_none,
 )
+from fpliif_jax.files.json_types import JsonObject
 
 # What was started in a folder, and what was planned before: either makes it the folder of a study.
 STUDY_FILES = ("study.json", "plan.json")
@@ -144,14 +145,14 @@ def check_record(record: Any, name: str = "metrics.jsonl") -> None:
             require(holds_measures(value), name, f"{field[:100]!r} is not a number")
 
 
-def check_sides(content: dict[str, Any], name: str) -> None:
+def check_sides(content: JsonObject, name: str) -> None:
     """Refuses a `whose_left` that is no side."""
     known = (class_names.PICTURE, class_names.PERSON)
     whose_left = content.get("whose_left")  # which files of older runs do not have
     require(whose_left in (None, *known), name, f"whose_left is not one of {', '.join(known)}")
 
 
-def check_framework(content: dict[str, Any], name: str) -> None:
+def check_framework(content: JsonObject, name: str) -> None:
     """Refuses a `framework` that no run is trained with."""
     framework = content.get("framework", "jax")
     known = is_text(framework) and framework in FRAMEWORKS

@@ -6,6 +6,7 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
+from fpliif_jax.files.json_types import Fields
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
@@ -13,7 +14,7 @@ FOLLOWS = "follows"  # in place of the number
 _FIELD = "seeds.{}"
 
 
-def settings_of(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def settings_of(config: ml_collections.ConfigDict) -> Fields:
     """A config, flat, as JSON has it, with `FOLLOWS` in place of each seed that is config.seed's."""
     follows = {_FIELD.format(source): FOLLOWS for source in config_fields.follows_seed(config)}
     return flatten_config(json_config(config)) | follows

@@ -5,12 +5,12 @@ and where what is scored are weights that no run trained.
 """
 
 import dataclasses
-from typing import Any
 
 from fpliif_jax.data.set_names import is_drawn, is_scored_drawn, set_name
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.weights import shipped
 
 _DRAWING = "data.synthetic."
@@ -32,7 +32,7 @@ class TrainingData:
     name: str
     drawn: bool | None
     counts: dict[str, int]
-    drawing: dict[str, Any]
+    drawing: JsonObject
     digest: str | None
     weights: str = ""
 
@@ -72,7 +72,7 @@ def training_data(run: Run) -> TrainingData | None:
     )
 
 
-def drawing_of(config: dict[str, Any]) -> dict[str, Any]:
+def drawing_of(config: JsonObject) -> JsonObject:
     """The settings of the faces that a run draws itself, without those that are not set; empty where it draws none."""
     synthetic = config["data"].get("synthetic", {})
     if not synthetic.get("num_train"):
@@ -83,7 +83,7 @@ def drawing_of(config: dict[str, Any]) -> dict[str, Any]:
     return known
 
 
-def drawing_fields(config: dict[str, Any]) -> dict[str, Any]:
+def drawing_fields(config: JsonObject) -> Fields:
     """The same as fields of a flat config; 'data.synthetic.num_train' 0 where a run draws none."""
     return {
         f"{_DRAWING}{name}": value
@@ -92,7 +92,7 @@ def drawing_fields(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counts(
-    config: dict[str, Any], drawing: dict[str, Any], recorded: dict[str, int] | None
+    config: JsonObject, drawing: JsonObject, recorded: dict[str, int] | None
 ) -> dict[str, int]:
     """What was recorded; of earlier runs known of faces that they drew themselves, and divided as they are drawn."""
     if recorded:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.json_values import is_integer, is_measure, is_text
+from fpliif_jax.files.json_types import JsonObject
 
 Kind = TypeVar("Kind")
 
@@ -114,7 +115,7 @@ def _parse(kind: Any, content: Any, name: str, place: str) -> Any:
 
 def _row(
     kind: Any,
-    content: dict[str, Any],
+    content: JsonObject,
     name: str,
     place: str,
     parse_field: Callable[[Any, Any, str, str], Any] = _parse,

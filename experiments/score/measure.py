@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from fpliif_jax.experiments.score.counted_pairs import count_pairs
 from fpliif_jax.experiments.score.counting import CANVAS, SIDES, Counter, canvas_of
 from fpliif_jax.experiments.score.pairing import Pair, Pairing, pair_folders
 from fpliif_jax.files import atomic_file
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import check_workdir, write_json
 
 
@@ -140,7 +140,7 @@ def _write_tables(
     warnings: Sequence[str],
     notes: Sequence[str],
 ) -> None:
-    content: dict[str, Any] = {
+    content: JsonObject = {
         "system": subject.system,
         "dataset": subject.dataset,
         "images": len(subject.digests),

@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fpliif_jax.evaluation.scoring import ProtocolScores
 from fpliif_jax.experiments.runs.run import RunError
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import environment, write_json
 from fpliif_jax.systems.protocol import Protocol
 
@@ -87,7 +88,7 @@ def evaluations(
     return made
 
 
-def results(subject: Subject, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def results(subject: Subject, records: Sequence[JsonObject]) -> JsonObject:
     """The content of results.json: the config says whose label maps these are, and nothing of how they came to be."""
     return {
         "config": {
@@ -112,7 +113,7 @@ def write_run(
     folder: pathlib.Path,
     subject: Subject,
     made: Sequence[tuple[Evaluation, tuple[str, ...]]],
-    content: dict[str, Any],
+    content: JsonObject,
 ) -> None:
     """Writes evaluations/*.npz, environment.json and, last, results.json.
 
@@ -130,7 +131,7 @@ def write_run(
     write_json(folder / "results.json", content)
 
 
-def _dataset(subject: Subject) -> dict[str, Any]:
+def _dataset(subject: Subject) -> JsonObject:
     counts = dict.fromkeys(("train", "validation", "test"), 0)
     counts[subject.split] = len(subject.digests)
     by_split = {split: {} for split in counts} | {subject.split: subject.digests}

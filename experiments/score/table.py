@@ -11,6 +11,7 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.score import papers
 from fpliif_jax.experiments.score.counting import CANVAS
 from fpliif_jax.experiments.stats.number_text import number
+from fpliif_jax.files.json_types import JsonObject
 
 _WITHOUT_CLASS = {
     "mean_f1": "mean F1",
@@ -136,7 +137,7 @@ def spans(lines: Sequence[ScoreLine]) -> list[str]:
     return sentences
 
 
-def as_json(lines: Sequence[ScoreLine]) -> list[dict[str, Any]]:
+def as_json(lines: Sequence[ScoreLine]) -> list[JsonObject]:
     """The lines, ready for JSON; in percent."""
     return [
         {

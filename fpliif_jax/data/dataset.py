@@ -17,6 +17,7 @@ from fpliif_jax.data_builders.errors import DataError, SettingsError, said
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.prepared import label_digests
+from fpliif_jax.files.json_types import JsonObject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Dataset:
                 }
         return label_digests.digests_of_splits(own)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """What results say of the data, ready for JSON."""
         return {
             "name": self.metadata.name,
@@ -86,7 +87,7 @@ class Dataset:
             "whose_left": self.whose_left,
         }
 
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> JsonObject:
         """What the record of a training run's surroundings says of the data, ready for JSON."""
         return {
             "data_fingerprint": self.metadata.fingerprint,

@@ -17,10 +17,9 @@ from fpliif_jax.data.resized_split import Split
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.labeller import NO_LABEL
 from fpliif_jax.systems.protocol import Prediction, Protocol
-
-Variables = dict[str, Any]
 
 
 class ScoringError(UserError):

@@ -1,12 +1,12 @@
 """Weights that float16 holds, and what rounding them to it changes."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from fpliif_jax.export.network_files import ExportError, tolerance
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.network_function import NetworkFunction
 
 
@@ -33,7 +33,7 @@ class Changes(NamedTuple):
         )
 
 
-def rounded_to_float16(variables: Mapping[str, Any]) -> dict[str, Any]:
+def rounded_to_float16(variables: Variables) -> Variables:
     """Weights that float16 holds, as float32.
 
     Raises:

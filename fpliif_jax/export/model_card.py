@@ -4,7 +4,6 @@ import json
 import pathlib
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import fpliif_jax
 from fpliif_jax import systems
@@ -12,6 +11,7 @@ from fpliif_jax.data.set_names import is_scored_drawn, set_name, trained_on
 from fpliif_jax.data_builders.errors import one_line
 from fpliif_jax.evaluation import results as results_file
 from fpliif_jax.export.network_files import ExportError
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import read_record
 from fpliif_jax.weights import model_cards, shipped
 from fpliif_jax.weights.trained_model import ChosenModel
@@ -183,7 +183,7 @@ def _without_path(note: str) -> str:
     return re.sub(r"^weights of .* \(sha256", "weights of a file (sha256", one_line(note))
 
 
-def _record(path: pathlib.Path) -> dict[str, Any] | None:
+def _record(path: pathlib.Path) -> JsonObject | None:
     """A JSON object that a run leaves, None where there is none.
 
     Raises:
@@ -201,7 +201,7 @@ def _damaged(path: pathlib.Path, error: Exception) -> ExportError:
     )
 
 
-def _results(chosen: ChosenModel) -> dict[str, Any] | None:
+def _results(chosen: ChosenModel) -> JsonObject | None:
     """results.json of the run, of the checkpoint and with a mean F1 alone; None where there is none."""
     path = pathlib.Path(chosen.origin) / "results.json"
     results = _record(path)
@@ -225,7 +225,7 @@ def _results(chosen: ChosenModel) -> dict[str, Any] | None:
     return scored if scored["evaluations"] else None
 
 
-def _of_run(results: dict[str, Any]) -> dict[str, Any]:
+def _of_run(results: JsonObject) -> JsonObject:
     """Scores of a run on one set, as hubs read them."""
     metrics = [
         _metric(f"mean F1, {entry['split']}, {entry['row']}", entry["mean_f1"])
@@ -236,7 +236,7 @@ def _of_run(results: dict[str, Any]) -> dict[str, Any]:
     return {"task": _TASK, "dataset": dataset, "metrics": metrics}
 
 
-def _of_shipped(scored: model_cards.Scored) -> dict[str, Any]:
+def _of_shipped(scored: model_cards.Scored) -> JsonObject:
     """Scores of weights of the package on one set, as hubs read them."""
     is_drawn = scored.of == "drawn"
     dataset = {
@@ -248,11 +248,11 @@ def _of_shipped(scored: model_cards.Scored) -> dict[str, Any]:
     return {"task": _TASK, "dataset": dataset, "metrics": [metric]}
 
 
-def _metric(name: str, f1: float) -> dict[str, Any]:
+def _metric(name: str, f1: float) -> JsonObject:
     return {"type": "f1", "name": name, "value": f1}
 
 
-def _model_index(results: Iterable[dict[str, Any]]) -> str:
+def _model_index(results: Iterable[JsonObject]) -> str:
     """The scores as hubs read them: YAML, of which JSON is a part."""
     index = [{"name": "fpliif_jax", "results": list(results)}]
     return f"model-index: {json.dumps(index, ensure_ascii=False)}\n"

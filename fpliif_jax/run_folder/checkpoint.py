@@ -30,12 +30,14 @@ from flax import traverse_util
 from orbax.checkpoint import v1 as ocp
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import checkpoint_files
 from fpliif_jax.run_folder.checkpoint_files import DamageError
 from fpliif_jax.run_folder.quiet_orbax import quiet
 from fpliif_jax.run_folder.run_config import config_fingerprint
 
 PyTree = Any
+ArrayTree = dict[str, Any]  # nested dicts of arrays alone
 _DIGESTS = ("digest_of_arrays", "digest_of_progress")
 _LONGEST_REASON = 200  # characters; tensorstore's own messages may repeat a whole file
 
@@ -65,7 +67,7 @@ def saved_step(workdir: pathlib.Path | str, which: str) -> int | None:
 
 
 def save(
-    workdir: pathlib.Path | str, which: str, step: int, state: PyTree, progress: dict[str, Any]
+    workdir: pathlib.Path | str, which: str, step: int, state: PyTree, progress: JsonObject
 ) -> None:
     """Writes a checkpoint and then drops the older ones of its kind. Call it in every process.
 
@@ -95,7 +97,7 @@ def save(
         ) from error
 
 
-def _write(folder: pathlib.Path, step: int, state: PyTree, progress: dict[str, Any]) -> None:
+def _write(folder: pathlib.Path, step: int, state: PyTree, progress: JsonObject) -> None:
     with (
         quiet(),
         ocp.training.Checkpointer(
@@ -114,7 +116,7 @@ def _write(folder: pathlib.Path, step: int, state: PyTree, progress: dict[str, A
 
 def restore(
     workdir: pathlib.Path | str, which: str, like: PyTree
-) -> tuple[PyTree, dict[str, Any]] | None:
+) -> tuple[PyTree, JsonObject] | None:
     """Reads the newest checkpoint into the structure of `like`.
 
     Returns:
@@ -133,7 +135,7 @@ def restore(
     return state, progress
 
 
-def read_progress(workdir: pathlib.Path | str, which: str) -> dict[str, Any] | None:
+def read_progress(workdir: pathlib.Path | str, which: str) -> JsonObject | None:
     """The progress alone of the newest checkpoint; None where there is none.
 
     Raises:
@@ -142,7 +144,7 @@ def read_progress(workdir: pathlib.Path | str, which: str) -> dict[str, Any] | N
     return _read(workdir, which, _read_progress)
 
 
-def read(workdir: pathlib.Path | str, which: str) -> tuple[PyTree, dict[str, Any]] | None:
+def read(workdir: pathlib.Path | str, which: str) -> tuple[PyTree, JsonObject] | None:
     """The newest checkpoint as nested dicts of arrays, and its progress; None where there is none.
 
     Raises:
@@ -166,7 +168,7 @@ def _read(
         ) from damage
 
 
-def _read_progress(folder: pathlib.Path) -> dict[str, Any]:
+def _read_progress(folder: pathlib.Path) -> JsonObject:
     """The progress in files that are as they were saved; others are read whole, to be compared.
 
     Of several processes all read it whole: Orbax waits for each of them there, and they may not see the same files yet.
@@ -179,7 +181,7 @@ def _read_progress(folder: pathlib.Path) -> dict[str, Any]:
         return progress
 
 
-def _read_step(folder: pathlib.Path) -> tuple[PyTree, dict[str, Any]]:
+def _read_step(folder: pathlib.Path) -> tuple[PyTree, JsonObject]:
     are_compared = checkpoint_files.are_as_saved(folder)
     with _reading(folder) as checkpointer:
         step = int(folder.name)
@@ -207,7 +209,7 @@ def _reading(folder: pathlib.Path) -> Iterator[ocp.training.Checkpointer]:
 
 def _without_digests(
     metadata: Mapping[str, Any],
-) -> tuple[dict[str, Any], dict[str, str | None]]:
+) -> tuple[JsonObject, dict[str, str | None]]:
     progress = dict(metadata)
     return progress, {name: progress.pop(name, None) for name in _DIGESTS}
 
@@ -220,7 +222,7 @@ def _in_short(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def _digests(arrays: dict[str, Any], progress: dict[str, Any]) -> dict[str, str]:
+def _digests(arrays: ArrayTree, progress: JsonObject) -> dict[str, str]:
     digest = hashlib.sha256()
     for name, array in sorted(traverse_util.flatten_dict(arrays, sep="/").items()):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
@@ -246,13 +248,13 @@ def _offer(workdir: pathlib.Path | str, which: str) -> str:
     return "there is no other one that is whole; delete it to train again"
 
 
-def _arrays(state: PyTree) -> dict[str, Any]:
+def _arrays(state: PyTree) -> ArrayTree:
     """Nested dicts of arrays alone: named tuples become dicts, empty nodes go."""
     flat = traverse_util.flatten_dict(flax.serialization.to_state_dict(state))
     return traverse_util.unflatten_dict({path: np.asarray(leaf) for path, leaf in flat.items()})
 
 
-def _with_empty_nodes(arrays: dict[str, Any], like: PyTree) -> dict[str, Any]:
+def _with_empty_nodes(arrays: ArrayTree, like: PyTree) -> ArrayTree:
     """Puts back the empty nodes that `_arrays` drops, where `like` has them."""
     template = traverse_util.flatten_dict(
         flax.serialization.to_state_dict(like), keep_empty_nodes=True

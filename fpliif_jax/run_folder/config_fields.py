@@ -16,6 +16,7 @@ from fpliif_jax import data_builders
 from fpliif_jax.data import canvas, renamed_labels, resize
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
+from fpliif_jax.files.json_types import Fields
 from fpliif_jax.run_folder.setting_ranges import (
     Anything,
     Choice,
@@ -261,13 +262,13 @@ def may_be_auto(field: str) -> bool:
     return field in FIELDS and isinstance(FIELDS[field].rule, NumberOrAuto)
 
 
-def with_earlier(config: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+def with_earlier(config: Mapping[str, Any], fields: Iterable[str]) -> Fields:
     """A flat config of a run with those of the fields that it is too early to have, as was done then."""
     values = {field: _before(field) for field in fields if field not in config}
     return {**config, **{field: value for field, value in values.items() if value is not None}}
 
 
-def without_earlier(config: Mapping[str, Any]) -> dict[str, Any]:
+def without_earlier(config: Mapping[str, Any]) -> Fields:
     """A flat config without the fields that say what was done before they were there: the same for runs of all
     versions."""
     return {field: value for field, value in config.items() if value != _before(field)}

@@ -2,11 +2,11 @@
 
 import dataclasses
 import pathlib
-from typing import Any
 
 import ml_collections
 
 from fpliif_jax.data import sides
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.run_config import config_of_json
@@ -27,7 +27,7 @@ class InferenceCheckpoint:
     """
 
     config: ml_collections.ConfigDict
-    variables: dict[str, Any]
+    variables: Variables
     class_names: tuple[str, ...]
     step: int
     fingerprint: str | None

@@ -8,13 +8,15 @@ from typing import Any
 import ml_collections
 from flax import traverse_util
 
+from fpliif_jax.files.json_types import Fields, JsonObject
 
-def json_config(config: ml_collections.ConfigDict) -> dict[str, Any]:
+
+def json_config(config: ml_collections.ConfigDict) -> JsonObject:
     """A config as JSON-ready nested dicts: references resolved, tuples as lists."""
     return json.loads(config.to_json())
 
 
-def config_of_json(saved: dict[str, Any]) -> ml_collections.ConfigDict:
+def config_of_json(saved: JsonObject) -> ml_collections.ConfigDict:
     """The inverse of `json_config`: lists become tuples, for JSON has no tuples and configs have no lists."""
     return ml_collections.ConfigDict(_lists_to_tuples(saved))
 
@@ -27,12 +29,12 @@ def _lists_to_tuples(node: Any) -> Any:
     return node
 
 
-def config_fingerprint(config: dict[str, Any]) -> str:
+def config_fingerprint(config: JsonObject) -> str:
     """SHA-256 of a config as JSON, whatever the order of its fields: equal for equal settings alone."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
-def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
+def flatten_config(config: JsonObject) -> Fields:
     """{'a': {'b': 1}} -> {'a.b': 1}."""
     return traverse_util.flatten_dict(config, sep=".")
 

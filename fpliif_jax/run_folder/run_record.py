@@ -21,6 +21,7 @@ from fpliif_jax.commands import processor
 from fpliif_jax.data_builders.errors import UserError, naming
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, append_regular, read_regular
 from fpliif_jax.files import atomic_file
+from fpliif_jax.files.json_types import JsonObject
 
 _LARGEST = 64 * MEBIBYTE  # of a record
 PACKAGES = (
@@ -76,7 +77,7 @@ def write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def environment(data: Mapping[str, Any]) -> dict[str, Any]:
+def environment(data: Mapping[str, Any]) -> JsonObject:
     """Everything outside the config that a number may depend on.
 
     Args:
@@ -101,7 +102,7 @@ def environment(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_record(path: pathlib.Path) -> dict[str, Any] | None:
+def read_record(path: pathlib.Path) -> JsonObject | None:
     """A JSON object that a run leaves; None where there is no such file.
 
     Raises:
@@ -118,7 +119,7 @@ def read_record(path: pathlib.Path) -> dict[str, Any] | None:
     return content
 
 
-def read_environment(workdir: pathlib.Path) -> dict[str, Any]:
+def read_environment(workdir: pathlib.Path) -> JsonObject:
     """What a run recorded with `environment`; empty where there is none. Errors as `read_record`."""
     return read_record(workdir / "environment.json") or {}
 
@@ -162,7 +163,7 @@ class MetricsLog:
             str(workdir / "tensorboard"), purge_step=first_step + 1
         )
 
-    def write(self, record: dict[str, Any]) -> None:
+    def write(self, record: JsonObject) -> None:
         """Adds a record with 'step', 'split' and numbers; nested dicts are joined by '/'."""
         with naming(self._path):
             self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
@@ -196,7 +197,7 @@ def _tensorboard() -> types.ModuleType:
     return tensorboardX
 
 
-def _numbers(record: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+def _numbers(record: JsonObject, prefix: str = "") -> list[tuple[str, float]]:
     numbers = []
     for name, value in record.items():
         if isinstance(value, dict):

@@ -7,6 +7,7 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax.data import sides
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.config_fields import Role
@@ -20,7 +21,7 @@ _OTHER_RUN = "give it the same value, use another --workdir, or delete this one 
 
 
 def check_same_run(
-    progress: dict[str, Any], config: ml_collections.ConfigDict, fingerprint: str, workdir: object
+    progress: JsonObject, config: ml_collections.ConfigDict, fingerprint: str, workdir: object
 ) -> None:
     """Refuses to go on with a run whose settings or data are not those it was started with.
 
@@ -90,7 +91,7 @@ def check_same_classes(trained: Sequence[str], data: Sequence[str], origin: obje
 
 
 def check_same_fields(
-    saved: dict[str, Any],
+    saved: JsonObject,
     config: ml_collections.ConfigDict,
     fields: tuple[str, ...],
     workdir: object,

@@ -3,7 +3,6 @@
 import functools
 import importlib
 from collections.abc import Sequence
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -11,6 +10,7 @@ import ml_collections
 
 from fpliif_jax import choices
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.protocol import Protocol
 from fpliif_jax.systems.system import System
 
@@ -67,7 +67,7 @@ def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None
     return of_name(config.name).create_model(config, axis_name)
 
 
-def variable_shapes(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def variable_shapes(config: ml_collections.ConfigDict) -> Variables:
     """Shapes and dtypes of the variables of an experiment's networks, as `init` makes them; nothing is computed.
 
     Tracing large networks takes seconds, so it is done once in a process for equal networks.
@@ -83,7 +83,7 @@ def variable_shapes(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=16)
-def _variable_shapes(frozen: ml_collections.FrozenConfigDict, image_size: int) -> dict[str, Any]:
+def _variable_shapes(frozen: ml_collections.FrozenConfigDict, image_size: int) -> Variables:
     model = ml_collections.ConfigDict(frozen)
     shapes = of_name(model.name).input_shapes(model, image_size)
     return jax.eval_shape(create_model(model).init, jax.random.key(0), *shapes)

@@ -12,9 +12,10 @@ from typing import Any
 import jax
 import ml_collections
 
+from fpliif_jax.nn.variables import Variables
+
 Array = jax.Array
 Arrays = dict[str, Any]
-Variables = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from flax import traverse_util
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.nn.variables import Variables
 
 Path = tuple[str, ...]
 
@@ -117,7 +118,7 @@ def without_counters(entries: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def to_variables(entries: Mapping[str, Any], table: Table, title: str) -> dict[str, Any]:
+def to_variables(entries: Mapping[str, Any], table: Table, title: str) -> Variables:
     """Variables from the entries of a state dict, if all of the table are there, and no others.
 
     Args:

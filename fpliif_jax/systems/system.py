@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import ml_collections
 
+from fpliif_jax.files.json_types import Fields
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.labeller import Labeller
 from fpliif_jax.systems.network_function import NetworkFunction
@@ -17,8 +19,6 @@ from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.step_numbers import Chosen, Planned
 
 Config = ml_collections.ConfigDict
-Fields = dict[str, Any]  # of a config, by name with dots, as JSON has them
-Variables = dict[str, Any]
 Predictor = Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]
 
 

@@ -15,6 +15,7 @@ from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog
@@ -155,11 +156,11 @@ def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]
 def variables_to_start_from(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
-    initial: dict[str, Any],
+    initial: Variables,
     stage_before: str | None,
     fresh: tuple[str, ...],
     class_names: tuple[str, ...] = (),
-) -> dict[str, Any]:
+) -> Variables:
     """The networks as the stage before left them, or those of `other_networks`; `fresh` ones as they are initially.
 
     A warning names the first class that another run or the package's weights have of another name than `class_names`.
@@ -194,9 +195,7 @@ def _warn_of_other_classes(then: tuple[str, ...], now: tuple[str, ...], origin: 
         )  # fmt: skip
 
 
-def other_networks(
-    config: ml_collections.ConfigDict, initial: dict[str, Any]
-) -> InferenceCheckpoint:
+def other_networks(config: ml_collections.ConfigDict, initial: Variables) -> InferenceCheckpoint:
     """The model whose networks config.train.init_from names: of another run, or the package's.
 
     Args:

@@ -10,8 +10,10 @@ import ml_collections
 
 from fpliif_jax.data.batches import steps_per_epoch
 from fpliif_jax.data.dataset import Dataset
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.systems.step_numbers import StepNumbers
 
 
 class Stopwatch:
@@ -136,7 +138,7 @@ class Progress:
       chosen: see `fitting`; None before it is chosen.
     """
 
-    config: dict[str, Any]
+    config: JsonObject
     fingerprint: str
     class_names: list[str] = dataclasses.field(default_factory=list)
     whose_left: str | None = None
@@ -147,7 +149,7 @@ class Progress:
     interval: Interval = dataclasses.field(default_factory=Interval)
     train: Totals = dataclasses.field(default_factory=Totals)
     timed_images: int = 0
-    chosen: dict[str, Any] | None = None
+    chosen: StepNumbers | None = None
 
     @classmethod
     def at_start(cls, config: ml_collections.ConfigDict, dataset: Dataset) -> Self:
@@ -186,7 +188,7 @@ class Progress:
                 "use another --workdir, or delete this one to start afresh"
             ) from error
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The content for a checkpoint; a copy, which later steps leave as it is."""
         content = dataclasses.asdict(self)
         if self.chosen is None:

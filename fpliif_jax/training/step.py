@@ -19,6 +19,7 @@ from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
 from fpliif_jax.nn.cast_weights import with_gradients_of
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.step_numbers import StepNumbers
@@ -28,7 +29,7 @@ State = dict[str, Any]  # 'params', 'batch_stats', 'opt_state'
 Step = Callable[[State, dict[str, Any]], tuple[State, dict[str, jax.Array]]]
 
 
-def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> dict[str, Any]:
+def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> Variables:
     """Fresh parameters from config.seeds.initialisation, as NumPy arrays: {'params'[, 'batch_stats']}."""
     shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
     # Not under jit: compiling the generators of a hundred arrays at once takes longer.
@@ -37,7 +38,7 @@ def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> dict[
 
 
 def init_state(
-    variables: dict[str, Any], stage: Stage, optimizer: optax.GradientTransformation
+    variables: Variables, stage: Stage, optimizer: optax.GradientTransformation
 ) -> State:
     """The state before the first step of a stage, as NumPy arrays."""
     state = {

@@ -3,9 +3,10 @@
 import json
 import math
 import pathlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.weights.shipped import WeightsError, shipped
 
 PATH = pathlib.Path(__file__).with_name("model_cards.json")
@@ -114,7 +115,7 @@ def read(name: str) -> ModelCard:
     raise WeightsError(f"{PATH}: {problem}; install fpliif_jax anew")
 
 
-def _card(content: dict[str, Any], model: dict[str, Any]) -> ModelCard:
+def _card(content: JsonObject, model: JsonObject) -> ModelCard:
     common = {key: content[key] for key in ("purpose", "not_for", "photographs")}
     if not all(isinstance(text, str) for text in common.values()):
         raise TypeError(f"{', '.join(common)} must be text")
@@ -131,7 +132,7 @@ def _card(content: dict[str, Any], model: dict[str, Any]) -> ModelCard:
     return ModelCard(**common, **(model | parts))
 
 
-def _scored(one: dict[str, Any]) -> Scored:
+def _scored(one: JsonObject) -> Scored:
     f1 = {name: _score(values) for name, values in one["f1"].items()}
     scored = Scored(**({"style_version": None} | one | {"f1": f1}))
     if (scored.of, scored.style_version is None) not in (("drawn", False), ("photographs", True)):

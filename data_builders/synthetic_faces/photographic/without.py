@@ -19,39 +19,41 @@ _OPEN_EYE = 0.92  # the means of what is sampled for a face
 _CLOSE_UP = 0.281
 _MIDDLE = 0.535
 
+Changes = dict[str, Any]  # fields of a person, and what they become
 
-def _without_shadows(_: PhotographicPerson) -> dict[str, Any]:
+
+def _without_shadows(_: PhotographicPerson) -> Changes:
     """Light from all sides alike: no lamp, none from behind."""
     return {"light": np.array([0.0, 0.0, 1.0]), "ambient": 1.0, "rim": 0.0}
 
 
-def _without_skin_texture(_: PhotographicPerson) -> dict[str, Any]:
+def _without_skin_texture(_: PhotographicPerson) -> Changes:
     """No folds, pores, blotches, freckles, shine, stubble or beards."""
     bare = ("skin_grain", "blotches", "freckles", "shine", "age", "stubble", "beard", "moustache")
     return dict.fromkeys(bare, 0.0)
 
 
-def _without_hair_texture(_: PhotographicPerson) -> dict[str, Any]:
+def _without_hair_texture(_: PhotographicPerson) -> Changes:
     """Hair of one tone, with an even outline: no single locks, strands, streaks, waves."""
     return dict.fromkeys(("hair_grain", "hair_streaks", "hair_wave", "hair_raggedness"), 0.0)
 
 
-def _without_hair_over_face(_: PhotographicPerson) -> dict[str, Any]:
+def _without_hair_over_face(_: PhotographicPerson) -> Changes:
     """No fringe, and no hair before the cheeks."""
     return {"fringe": None, "cheek_cover": (-0.10, -0.10)}
 
 
-def _without_occluders(_: PhotographicPerson) -> dict[str, Any]:
+def _without_occluders(_: PhotographicPerson) -> Changes:
     """No hand, microphone or thing before the face."""
     return {"occluder": None}
 
 
-def _without_accessories(_: PhotographicPerson) -> dict[str, Any]:
+def _without_accessories(_: PhotographicPerson) -> Changes:
     """No glasses, hat or jewels."""
     return dict.fromkeys(("glasses", "hat", "earrings", "necklace"))
 
 
-def _without_expressions(_: PhotographicPerson) -> dict[str, Any]:
+def _without_expressions(_: PhotographicPerson) -> Changes:
     """Neutral: lips closed, eyes open, brows at rest."""
     return {
         "expression": "neutral",
@@ -62,7 +64,7 @@ def _without_expressions(_: PhotographicPerson) -> dict[str, Any]:
     }
 
 
-def _without_pose(person: PhotographicPerson) -> dict[str, Any]:
+def _without_pose(person: PhotographicPerson) -> Changes:
     """Upright and frontal, at the place where the turned face is."""
     x, y = person.centre
     return {
@@ -73,13 +75,13 @@ def _without_pose(person: PhotographicPerson) -> dict[str, Any]:
     }
 
 
-def _without_framing(person: PhotographicPerson) -> dict[str, Any]:
+def _without_framing(person: PhotographicPerson) -> Changes:
     """All of one size, in the middle."""
     x = 0.5 - 0.55 * _CLOSE_UP * float(np.sin(person.yaw))
     return {"unit": _CLOSE_UP, "centre": (x, _MIDDLE)}
 
 
-_TRAITS: dict[str, Callable[[PhotographicPerson], dict[str, Any]]] = {
+_TRAITS: dict[str, Callable[[PhotographicPerson], Changes]] = {
     "shadows": _without_shadows,
     "skin_texture": _without_skin_texture,
     "hair_texture": _without_hair_texture,

@@ -9,6 +9,7 @@ import numpy as np
 
 from fpliif_jax.data import resize
 from fpliif_jax.devices import parallel
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import labeller
@@ -150,13 +151,13 @@ class FPLIIFLabeller:
                 coordinates = np.broadcast_to(coordinates, (batch, chunk, 2))
                 yield start, decode(self._variables, latent, coordinates)
 
-    def _latent(self, variables: dict[str, Any], inputs: jax.Array) -> Any:
+    def _latent(self, variables: Variables, inputs: jax.Array) -> Any:
         images = network_images(inputs, self._config.data.input_scaling)
         return self._model.apply(variables, images, method="encode")
 
     def _labels_of_grid(
         self,
-        variables: dict[str, Any],
+        variables: Variables,
         latent: Any,
         size: tuple[int, int],
     ) -> jax.Array:
@@ -165,7 +166,7 @@ class FPLIIFLabeller:
 
     def _labels_of_queries(
         self,
-        variables: dict[str, Any],
+        variables: Variables,
         latent: Any,
         coordinates: jax.Array,
     ) -> jax.Array:
@@ -174,7 +175,7 @@ class FPLIIFLabeller:
 
     def _probabilities_of_queries(
         self,
-        variables: dict[str, Any],
+        variables: Variables,
         latent: Any,
         coordinates: jax.Array,
     ) -> jax.Array:

@@ -1,7 +1,6 @@
 """FP-LIIF's protocols: '512', or '192->256', decoded at 192 and scored at 256 (§5.2)."""
 
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax import choices
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.fp_liif.inputs import network_images
 from fpliif_jax.systems.labeller import labels_of
 from fpliif_jax.systems.protocol import Prediction, Protocol
@@ -16,7 +16,7 @@ from fpliif_jax.systems.protocol import Prediction, Protocol
 
 def make_predictor(
     model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
-) -> Callable[[dict[str, Any], dict[str, jax.Array]], dict[str, Prediction]]:
+) -> Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]:
     """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
 
     Raises:
@@ -25,7 +25,7 @@ def make_predictor(
     upsampling = config.eval.upsampling
     choices.check("config.eval.upsampling", upsampling, ("logits", "labels"))
 
-    def predict(variables: dict[str, Any], batch: dict[str, jax.Array]) -> dict[str, Prediction]:
+    def predict(variables: Variables, batch: dict[str, jax.Array]) -> dict[str, Prediction]:
         images = network_images(batch["images"], config.data.input_scaling)
         latent = model.apply(variables, images, method="encode")
         predictions = {}

@@ -1,7 +1,6 @@
 """What the paper of FP-LIIF leaves open, and the one spelling of each function of its settings."""
 
-from typing import Any
-
+from fpliif_jax.files.json_types import Fields
 from fpliif_jax.systems.reading import ANY_COUNT, OF_BOTH, Reading
 
 READINGS = (
@@ -23,7 +22,7 @@ READINGS = (
 )
 
 
-def effective(config: dict[str, Any]) -> dict[str, Any]:
+def effective(config: Fields) -> Fields:
     """See `System.effective`.
 
     Softmax without temperature is a temperature of 1, and logits · τ are logits / (1 / τ).

@@ -9,6 +9,7 @@ import ml_collections
 
 from fpliif_jax.nn import layers
 from fpliif_jax.nn.cast_weights import cast_convolutions
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.systems.fp_liif.decoder import LIIFDecoder
 from fpliif_jax.systems.fp_liif.encoder import Encoder
@@ -85,9 +86,7 @@ def input_shapes(
     return (jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32),)
 
 
-def inference_variables(
-    config: ml_collections.ConfigDict, variables: dict[str, Any]
-) -> dict[str, Any]:
+def inference_variables(config: ml_collections.ConfigDict, variables: Variables) -> Variables:
     """The variables of the model that `config.model` describes, for calls without gradients.
 
     In bfloat16 the weights of convolutions are cast here rather than in every call; logits are the same bits.
@@ -98,7 +97,7 @@ def inference_variables(
     return {**variables, "params": cast_convolutions(variables["params"], dtype)}
 
 
-def settings_of_weights(variables: dict[str, Any]) -> dict[str, Any]:
+def settings_of_weights(variables: Variables) -> dict[str, Any]:
     """The fields of `config.model` that names and shapes of a whole FP-LIIF's variables tell."""
     encoder, decoder = variables["params"]["encoder"], variables["params"]["decoder"]
     groups = itertools.takewhile(encoder.__contains__, map("groups_{}".format, itertools.count()))

@@ -10,11 +10,12 @@ import ml_collections
 from fpliif_jax.data_builders.class_names import mirrored_classes
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.nn.cast_weights import cast_convolutions
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.fp_liif import augment, losses
 from fpliif_jax.systems.fp_liif.inputs import normalise
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.protocol import IGNORE_LABEL
-from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
+from fpliif_jax.systems.stage import Array, Arrays, Stage
 
 
 def make_stages(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flax import traverse_util
 
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.state_dict import (
     TORCH_LEAVES,
     InteropError,
@@ -102,7 +103,7 @@ def fpliif_to_torch(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return to_state_dict(leaves, _table(structure), _title("these variables do not fit", structure))
 
 
-def fpliif_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+def fpliif_from_torch(state_dict: Mapping[str, Any]) -> Variables:
     """Variables of FP-LIIF from a state dict of the exchange format; the inverse of `fpliif_to_torch`.
 
     The settings that shape the network (features, blocks, norms, decoder, widths) are read from names and

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.state_dict import (
     TORCH_LEAVES,
     Entry,
@@ -70,7 +71,7 @@ def is_exchange_format(state_dict: object) -> bool:
     return any(name.startswith(starts) for name in named_entries(unwrapped(state_dict)))
 
 
-def stn_icnn_from_exchange_format(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+def stn_icnn_from_exchange_format(state_dict: Mapping[str, Any]) -> Variables:
     """The way back.
 
     Args:

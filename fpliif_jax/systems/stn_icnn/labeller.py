@@ -1,7 +1,5 @@
 """STN-iCNN as a function from photos to label maps and probabilities."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +7,7 @@ from PIL import Image
 
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import canvas_window, place_on_canvas
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.pixels import to_unit_range
@@ -98,18 +97,16 @@ class STNICNNLabeller:
         with jax.default_matmul_precision(self._config.matmul_precision):
             return {"label_canvas": self._label_canvas.lower(self._variables, inputs)}
 
-    def _labels_of_canvas(self, variables: dict[str, Any], inputs: labeller.Inputs) -> jax.Array:
+    def _labels_of_canvas(self, variables: Variables, inputs: labeller.Inputs) -> jax.Array:
         """uint8 [B, side, side]."""
         return labeller.labels_of(self._values_of_canvas(variables, inputs))
 
-    def _probabilities_of_canvas(
-        self, variables: dict[str, Any], inputs: labeller.Inputs
-    ) -> jax.Array:
+    def _probabilities_of_canvas(self, variables: Variables, inputs: labeller.Inputs) -> jax.Array:
         """float32 [B, C, side, side]."""
         values = self._values_of_canvas(variables, inputs)
         return jnp.moveaxis(values / values.sum(axis=-1, keepdims=True), -1, 1)
 
-    def _values_of_canvas(self, variables: dict[str, Any], inputs: labeller.Inputs) -> jax.Array:
+    def _values_of_canvas(self, variables: Variables, inputs: labeller.Inputs) -> jax.Array:
         canvas = to_unit_range(inputs["images"])
         resized, shown = framing.coarse_view(
             canvas, inputs["image_sizes"], settings.resolve(self._config.model)

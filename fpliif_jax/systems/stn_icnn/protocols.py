@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.labeller import NO_LABEL, labels_of
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
@@ -26,7 +26,7 @@ class _Faces:
         self,
         model: nn.Module,
         settings: ml_collections.ConfigDict,
-        variables: dict[str, Any],
+        variables: Variables,
         canvas: Array,
         truth: Array,
         image_sizes: Array,
@@ -160,7 +160,7 @@ def parse_protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
 
 def make_predictor(
     model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
-) -> Callable[[dict[str, Any], dict[str, Array]], dict[str, Prediction]]:
+) -> Callable[[Variables, dict[str, Array]], dict[str, Prediction]]:
     """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
 
     Protocols with windows of their own measure them, see `windows.window_errors`.
@@ -168,7 +168,7 @@ def make_predictor(
     settings = stn_icnn_settings.resolve(config.model)
     side = config.data.image_size
 
-    def predict(variables: dict[str, Any], batch: dict[str, Array]) -> dict[str, Prediction]:
+    def predict(variables: Variables, batch: dict[str, Array]) -> dict[str, Prediction]:
         canvas = to_unit_range(batch["images"])
         truth = batch[f"labels_{side}"].astype(jnp.int32)
         faces = _Faces(model, settings, variables, canvas, truth, batch["image_sizes"])

@@ -1,7 +1,6 @@
 """What the paper of STN-iCNN leaves open, and the one spelling of each function of its settings."""
 
-from typing import Any
-
+from fpliif_jax.files.json_types import Fields
 from fpliif_jax.systems.reading import ANY_INTEGER, ANY_NUMBER, OF_BOTH, ROUNDING, Reading
 from fpliif_jax.systems.stn_icnn.settings import VARIANTS
 
@@ -30,12 +29,12 @@ READINGS = (
 )
 
 
-def readings(paper: dict[str, Any]) -> tuple[Reading, ...]:
+def readings(paper: Fields) -> tuple[Reading, ...]:
     """Those of a published experiment; the authors' code leaves nothing but rounding open."""
     return ROUNDING if paper["model.variant"] == "official" else READINGS
 
 
-def effective(config: dict[str, Any]) -> dict[str, Any]:
+def effective(config: Fields) -> Fields:
     """See `System.effective`."""
     fields = dict(config)
     for field, value in VARIANTS.get(fields.pop("model.variant", None), {}).items():

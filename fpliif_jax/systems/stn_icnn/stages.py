@@ -16,8 +16,9 @@ import ml_collections
 from fpliif_jax import choices
 from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.pixels import to_unit_range
-from fpliif_jax.systems.stage import Array, Arrays, Stage, Variables
+from fpliif_jax.systems.stage import Array, Arrays, Stage
 from fpliif_jax.systems.stn_icnn import augment, framing, losses
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn.loss_of_parts import (

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.state_dict import (
     InteropError,
     Path,
@@ -130,7 +131,7 @@ _ALONE = {
 }
 
 
-def stn_icnn_from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+def stn_icnn_from_torch(state_dict: Mapping[str, Any]) -> Variables:
     """Variables of STN-iCNN from the state dicts of its authors' code (github.com/aod321/STN-iCNN).
 
     Accepted are those of `FaceModel` (K), `SelectNet` or `SelectNet_resnet` (L) and `Stage2Model` (the

@@ -7,6 +7,7 @@ import ml_collections
 
 from fpliif_jax.configs import stn_icnn
 from fpliif_jax.data.facial_parts import PART_LABELS
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.stn_icnn import (
     exchange_format,
     labeller,
@@ -25,11 +26,11 @@ def _main_score(dataset: str) -> tuple[str, str]:
     return "group_f1", "overall"
 
 
-def _as_they_are(config: ml_collections.ConfigDict, variables: dict[str, Any]) -> dict[str, Any]:
+def _as_they_are(config: ml_collections.ConfigDict, variables: Variables) -> Variables:
     return variables
 
 
-def _from_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+def _from_torch(state_dict: Mapping[str, Any]) -> Variables:
     if exchange_format.is_exchange_format(state_dict):
         return exchange_format.stn_icnn_from_exchange_format(state_dict)
     return stn_icnn_from_torch(state_dict)
