@@ -2,14 +2,13 @@
 
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import ml_collections
 import torch
 
 from fpliif_jax.data import sides
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.evaluation.results import RunFacts, evaluate_models
+from fpliif_jax.evaluation.results import Results, RunFacts, evaluate_models
 from fpliif_jax.evaluation.scoring import TrainedModel
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
@@ -24,7 +23,7 @@ def evaluate_run(
     workdir: pathlib.Path,
     dataset: Dataset,
     device: torch.device,
-) -> dict[str, Any]:
+) -> Results:
     """Evaluates every checkpoint, split and row of config.eval, see `fpliif_jax.evaluation.results.evaluate_models`.
 
     Returns:

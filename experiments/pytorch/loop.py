@@ -141,7 +141,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
     prepare: Callable[[Batch], Inputs]
-    validate: Callable[[], dict[str, Any]] | None
+    validate: Callable[[], scoring.MeasuredScores] | None
 
     def save(self, which: str, log: MetricsLog) -> None:
         """Writes a checkpoint."""
@@ -192,14 +192,14 @@ def _make_validation(
     dataset: Dataset,
     model: FPLIIF,
     device: torch.device,
-) -> Callable[[], dict[str, Any]] | None:
+) -> Callable[[], scoring.MeasuredScores] | None:
     if "validation" in dataset.missing_splits:
         return None
     protocols = parse_protocols(config, (str(config.data.image_size),))
     split = load_split(dataset, "validation", scoring.label_sizes(protocols))
     score = make_scorer(make_predictor(model, config, protocols, device), config.model.num_classes)
 
-    def validate() -> dict[str, Any]:
+    def validate() -> scoring.MeasuredScores:
         (scores,) = scoring.score_split(
             score, split, protocols, config.eval.batch_size, description="validating"
         ).values()

@@ -3,7 +3,6 @@
 import functools
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import ml_collections
@@ -12,7 +11,7 @@ import numpy as np
 from fpliif_jax import systems
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.devices import parallel
-from fpliif_jax.evaluation.results import RunFacts, evaluate_models
+from fpliif_jax.evaluation.results import Results, RunFacts, evaluate_models
 from fpliif_jax.evaluation.scoring import TrainedModel, make_eval_step, make_scorer
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint, config_fields
@@ -31,7 +30,7 @@ def evaluate(
     workdir: pathlib.Path,
     dataset: Dataset,
     external: InferenceCheckpoint | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Evaluates every checkpoint, split and protocol of config.eval and writes what `results.evaluate_models` leaves.
 
     Args:

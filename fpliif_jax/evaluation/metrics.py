@@ -8,7 +8,7 @@ over all its images (the paper's §4.3: class F1, mean F1 and mIoU, background l
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -168,18 +168,33 @@ def _group_scores(matrix: np.ndarray, class_names: Sequence[str]) -> dict[str, f
     return groups
 
 
-def scores(matrices: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+class Scores(TypedDict):
+    """The scores of a split, ready for JSON: floats in [0, 1], None where undefined.
+
+    Attributes:
+        mean_f1, miou, miou_with_background: means over classes, of all images together.
+        per_image_mean_f1: mean over images.
+        class_f1: by class, without the background.
+        group_f1: {eyes, brows, mouth, overall, overall_merged: those the label map allows}; overall is
+            brows ∪ eyes ∪ nose ∪ mouth, without skin and hair.
+        images: how many there are.
+    """
+
+    mean_f1: float | None
+    class_f1: dict[str, float | None]
+    miou: float | None
+    miou_with_background: float | None
+    group_f1: dict[str, float | None]
+    per_image_mean_f1: float | None
+    images: int
+
+
+def scores(matrices: np.ndarray, class_names: Sequence[str]) -> Scores:
     """All scores of a split from the confusion matrices of its images.
 
     Args:
         matrices: integer [N, C, C], one an image, padding removed.
         class_names: C names, the background first.
-
-    Returns:
-        A dictionary ready for JSON: `mean_f1`, `class_f1` {name: …} without the background, `miou`,
-        `miou_with_background`, `group_f1` {eyes, brows, mouth, overall, overall_merged: those the
-        label map allows; overall is brows ∪ eyes ∪ nose ∪ mouth, without skin and hair},
-        `per_image_mean_f1`: floats in [0, 1], None where undefined; `images`: N.
 
     Raises:
         ValueError: the shapes do not fit together.

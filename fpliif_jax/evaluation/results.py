@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import ml_collections
 import numpy as np
@@ -17,18 +17,48 @@ from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import examples
 from fpliif_jax.evaluation.scoring import (
+    MeasuredScores,
     ProtocolScores,
     TrainedModel,
     label_sizes,
     protocol_scores,
     score_split,
 )
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.evaluation_files import evaluation_file
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 from fpliif_jax.run_folder.run_record import read_environment, write_json, write_npz
 from fpliif_jax.systems import parse_protocols
 from fpliif_jax.systems.protocol import Protocol
+
+
+class EvaluationRecord(MeasuredScores):
+    """An entry of 'evaluations' of results.json: what was scored, by the protocol 'row', and its scores."""
+
+    split: str
+    checkpoint: str
+    step: int | None
+    row: str
+    input_size: int
+    output_size: int
+    scored_at: int
+
+
+class Results(TypedDict):
+    """The content of results.json; see `RunFacts` and `Dataset.record`."""
+
+    config: JsonObject
+    config_fingerprint: str
+    seed: int
+    follows_seed: list[str]
+    framework: str
+    model: str
+    parameters: int
+    dataset: JsonObject
+    evaluations: list[EvaluationRecord]
+    train: JsonObject | None
+    notes: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +79,7 @@ class Evaluation:
     protocol: Protocol
     scores: ProtocolScores
 
-    def record(self, input_size: int, class_names: tuple[str, ...]) -> dict[str, Any]:
+    def record(self, input_size: int, class_names: tuple[str, ...]) -> EvaluationRecord:
         """An entry of 'evaluations' of results.json."""
         return {
             "split": self.split,
@@ -83,7 +113,7 @@ class RunFacts(NamedTuple):
     """
 
     framework: str
-    train: dict[str, Any] | None
+    train: JsonObject | None
     notes: list[str]
 
 
@@ -93,7 +123,7 @@ def evaluate_models(
     dataset: Dataset,
     models: Iterable[TrainedModel],
     facts: RunFacts,
-) -> dict[str, Any]:
+) -> Results:
     """Evaluates models of any framework on every split and protocol of config.eval and writes what a study needs.
 
     Leaves evaluations/<split>-<checkpoint>-<protocol>.npz, examples.npz, predictions.png and, last, results.json.
@@ -119,7 +149,7 @@ def evaluate_models(
         name: load_split(dataset, name, label_sizes(protocols))
         for name in _splits_to_evaluate(config, dataset, notes)
     }
-    records: dict[str, list[dict[str, Any]]] = {name: [] for name in splits}
+    records: dict[str, list[EvaluationRecord]] = {name: [] for name in splits}
     num_pictures, parameters = config.eval.num_pictures, 0
     for model in models:
         parameters = model.parameters
@@ -152,10 +182,10 @@ def write_results(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
     dataset: Dataset,
-    evaluations: list[dict[str, Any]],
+    evaluations: list[EvaluationRecord],
     parameters: int,
     facts: RunFacts,
-) -> dict[str, Any]:
+) -> Results:
     """Writes results.json; the other processes of the run wait until it is there.
 
     Args:
@@ -169,7 +199,7 @@ def write_results(
     Returns:
       The content of the file.
     """
-    results = {
+    results: Results = {
         "config": json_config(config),
         "config_fingerprint": config_fingerprint(json_config(config)),
         "seed": config.seed,
@@ -227,7 +257,7 @@ def _notes_on(model: TrainedModel, dataset: Dataset) -> list[str]:
     return notes
 
 
-def table(results: dict[str, Any]) -> str:
+def table(results: JsonObject) -> str:
     """The evaluations of results.json as text, scores in percent as in the paper's tables."""
     lines = [
         f"{'split':<11}{'checkpoint':<19}{'row':>17}{'mean F1':>9}{'mIoU':>8}{'per image':>10}"

@@ -1,7 +1,7 @@
 """Scores a trained model, whatever framework it is in: batches of a split -> confusion matrices of every image."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -170,12 +170,20 @@ def _refuse_no_numbers(
         )
 
 
-def protocol_scores(split_scores: ProtocolScores, class_names: tuple[str, ...]) -> dict[str, Any]:
-    """All scores by a protocol, ready for JSON: `metrics.scores`, and the means of its measures.
+class MeasuredScores(metrics.Scores, total=False):
+    """The scores by a protocol and the means of what it measures besides, ready for JSON.
 
-    A measure [N, 6] is one of the six parts: {'mean': over images and parts, 'brow1': …}, in pixels, None
-    where no image has the part.
+    Attributes:
+      window_error, window_size_error: {'mean': over images and parts, 'brow1': …}, in pixels; None where no image has
+        the part.
     """
+
+    window_error: dict[str, float | None]
+    window_size_error: dict[str, float | None]
+
+
+def protocol_scores(split_scores: ProtocolScores, class_names: tuple[str, ...]) -> MeasuredScores:
+    """All scores by a protocol: `metrics.scores`, and the means of its measures, which are [N, 6], of the six parts."""
     scores = metrics.scores(split_scores.matrices, class_names)
     for name, values in split_scores.measures.items():
         means = {"mean": _defined_mean(values)}

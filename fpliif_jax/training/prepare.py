@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import flax.linen as nn
 import ml_collections
@@ -82,7 +81,7 @@ class PreparedStage:
     split: Split
     batches: Callable[[int], Iterator[Batch]]
     step: Step
-    validate: Callable[[State], dict[str, Any]] | None
+    validate: Callable[[State], scoring.MeasuredScores] | None
 
 
 def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
@@ -131,7 +130,7 @@ def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
     return PreparedStage(stage, steps, split, batches, fitted.step, validate), state
 
 
-def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]] | None:
+def _make_validation(run: Run, stage: Stage) -> Callable[[State], scoring.MeasuredScores] | None:
     if "validation" in run.dataset.missing_splits:
         return None
     protocols = parse_protocols(run.config, (stage.validation_protocol,))
@@ -140,7 +139,7 @@ def _make_validation(run: Run, stage: Stage) -> Callable[[State], dict[str, Any]
     own = fitting.with_numbers(run.config, run.progress.chosen)
     eval_step = scoring.make_eval_step(create_model(own.model, parallel.AXIS), own, protocols)
 
-    def validate(state: State) -> dict[str, Any]:
+    def validate(state: State) -> scoring.MeasuredScores:
         variables = {"params": state["params"]}
         if state["batch_stats"]:
             variables["batch_stats"] = state["batch_stats"]
