@@ -23,7 +23,11 @@ from fpliif_jax.data_builders.prepared import (
     origin_check,
     prepared_set,
 )
-from fpliif_jax.data_builders.prepared.prepared_split import PreparedSplit, reporting_damage
+from fpliif_jax.data_builders.prepared.prepared_split import (
+    Example,
+    PreparedSplit,
+    reporting_damage,
+)
 from fpliif_jax.data_builders.prepared.remedies import Remedies
 from fpliif_jax.data_builders.raw import fingerprint, raw_images
 from fpliif_jax.data_builders.raw.orientation import UPRIGHT
@@ -31,7 +35,6 @@ from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
 from fpliif_jax.data_builders.tree_encoding import (
     EncodedExample,
-    Example,
     TreeEncoding,
     fingerprint_of,
 )

@@ -16,6 +16,7 @@ from PIL import Image
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.prepared import prepared_set
+from fpliif_jax.data_builders.prepared.prepared_split import Example
 from fpliif_jax.data_builders.raw import drawn, fingerprint
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 
@@ -29,8 +30,6 @@ _REMARKS = {
     ),
     "scaled": ("label map", "resized, as the size is not that of the photo"),
 }
-
-Example = dict[str, Any]
 
 
 class EncodedExample(NamedTuple):

@@ -10,9 +10,9 @@ import tensorflow_datasets as tfds
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
+from fpliif_jax.data_builders.prepared.prepared_split import Example
 from fpliif_jax.data_builders.raw import raw_images, raw_tree
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
-from fpliif_jax.data_builders.tree_encoding import Example
 
 _FOLDER = "SmithCVPR2013_dataset_resized"
 _LISTS = {"train": "exemplars.txt", "validation": "tuning.txt", "test": "testing.txt"}

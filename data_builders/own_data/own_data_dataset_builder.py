@@ -12,10 +12,10 @@ from fpliif_jax.data_builders.class_list import parse_class_list
 from fpliif_jax.data_builders.errors import DataError, counted
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.own_data import label_maps, photos
+from fpliif_jax.data_builders.prepared.prepared_split import Example
 from fpliif_jax.data_builders.raw import raw_tree
 from fpliif_jax.data_builders.raw.raw_images import Photograph
 from fpliif_jax.data_builders.raw.raw_tree import SPLITS, RawExample, RawTree
-from fpliif_jax.data_builders.tree_encoding import Example
 
 _FOLDER = "own_data"  # as synthetic_faces writes it
 _CLASSES = "classes.txt"

@@ -20,6 +20,7 @@ from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepared import label_digests, prepared_set
 
 Damaged = Callable[[str], DataError]
+Example = dict[str, Any]  # by feature, images as the bytes of their files
 
 
 @contextlib.contextmanager
@@ -34,13 +35,13 @@ def reporting_damage(damaged: Damaged, file: str = "") -> Iterator[None]:
         raise damaged(f"{file}: {reason}" if file else reason) from error
 
 
-class PreparedSplit(Sequence[dict[str, Any]]):
+class PreparedSplit(Sequence[Example]):
     """Encoded examples; reading one raises DataError where it is damaged or does not belong there."""
 
     def __init__(
         self,
         info: tfds.core.SplitInfo,
-        source: Sequence[dict[str, Any]],
+        source: Sequence[Example],
         expected: Mapping[str, str | None] | None,
         damaged: Damaged,
     ) -> None:
@@ -69,7 +70,7 @@ class PreparedSplit(Sequence[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self._source)
 
-    def __getitem__(self, position: int) -> dict[str, Any]:
+    def __getitem__(self, position: int) -> Example:
         if position >= len(self):
             raise IndexError(position)
         with reporting_damage(self._damaged, self._file(position)):
@@ -83,7 +84,7 @@ class PreparedSplit(Sequence[dict[str, Any]]):
                 )
         return example
 
-    def label_map(self, position: int, example: dict[str, Any]) -> np.ndarray:
+    def label_map(self, position: int, example: Example) -> np.ndarray:
         """The label map of an example that was read at this position: uint8 [h, w].
 
         Raises:

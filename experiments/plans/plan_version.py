@@ -7,9 +7,10 @@ import json
 import pathlib
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from fpliif_jax.experiments.plans import plan_content
+from fpliif_jax.experiments.plans.plan_values import Content
 from fpliif_jax.experiments.plans.variant import Question, Table
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
 from fpliif_jax.files.json_types import Fields
@@ -46,18 +47,40 @@ class Moment:
         return Moment(date, commit, platform.python_version(), versions, command)
 
 
+class PlannedContent(TypedDict):
+    """All that the digest of a plan is of, as plan.json has it.
+
+    Attributes:
+      name: of the plan.
+      scale: 'smoke', 'small' or 'paper'.
+      plan: of `plan_content.content_of`.
+      text: of its file; None of a table of a paper.
+      configs: fields by variant that is run at this scale, without what is no part of a plan.
+      runs: names, '<variant>/seed<seed>', in order.
+      follows_seed: by variant the sources of variation that follow a run's seed; not in plans of form 1.
+    """
+
+    name: str
+    scale: str
+    plan: Content
+    text: str | None
+    configs: dict[str, Fields]
+    runs: list[str]
+    follows_seed: NotRequired[dict[str, list[str]]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Version:
     """A plan as it was at one moment.
 
     Attributes:
       table: the plan.
-      content: all that the digest is of, as plan.json has it.
+      content: what was planned.
       moment: when it was frozen, or added to.
     """
 
     table: Table
-    content: Mapping[str, Any]
+    content: PlannedContent
     moment: Moment
 
     @property
@@ -71,7 +94,7 @@ class Version:
         return self.content["scale"]
 
     @property
-    def configs(self) -> Mapping[str, Mapping[str, Any]]:
+    def configs(self) -> Mapping[str, Fields]:
         """Flat, by variant that is run at this scale, without what is no part of a plan."""
         return self.content["configs"]
 
@@ -154,7 +177,7 @@ def version_of(
     table: Table,
     scale: str,
     text: str | None,
-    configs: Mapping[str, Mapping[str, Any]],
+    configs: Mapping[str, Fields],
     runs: Sequence[str],
     command: str,
 ) -> Version:
@@ -169,7 +192,7 @@ def version_of(
       command: that was typed.
     """
     table = dataclasses.replace(table, questions=table.asked)
-    content = {
+    content: PlannedContent = {
         "name": table.name,
         "scale": scale,
         "plan": plan_content.content_of(table),

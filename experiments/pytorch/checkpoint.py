@@ -2,12 +2,26 @@
 
 import pathlib
 import pickle
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 
 from fpliif_jax.files import atomic_file
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.checkpoint import CheckpointError
+
+
+class Saved(TypedDict):
+    """The content of a checkpoint.
+
+    Attributes:
+      progress: as `training.progress.Progress` has it.
+      model, optimizer: their `state_dict`.
+    """
+
+    progress: JsonObject
+    model: dict[str, torch.Tensor]
+    optimizer: dict[str, Any]
 
 
 def path_of(workdir: pathlib.Path, which: str) -> pathlib.Path:
@@ -15,7 +29,7 @@ def path_of(workdir: pathlib.Path, which: str) -> pathlib.Path:
     return workdir / "checkpoints" / f"{which}.pt"
 
 
-def save(workdir: pathlib.Path, which: str, content: dict[str, Any]) -> None:
+def save(workdir: pathlib.Path, which: str, content: Saved) -> None:
     """Writes a checkpoint: the file is always either the old one or the new one, whole."""
     path = path_of(workdir, which)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,7 +37,7 @@ def save(workdir: pathlib.Path, which: str, content: dict[str, Any]) -> None:
         torch.save(content, file)
 
 
-def load(workdir: pathlib.Path, which: str) -> dict[str, Any] | None:
+def load(workdir: pathlib.Path, which: str) -> Saved | None:
     """Reads a checkpoint onto the CPU without executing what it may contain; None where there is none.
 
     Raises:

@@ -5,7 +5,6 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
 import ml_collections
 import torch
@@ -146,7 +145,7 @@ class Run:
     def save(self, which: str, log: MetricsLog) -> None:
         """Writes a checkpoint."""
         log.flush()
-        content = {
+        content: checkpoint.Saved = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": self.progress.to_json(),
@@ -160,7 +159,7 @@ def prepare(
     dataset: Dataset,
     device: torch.device,
     progress: Progress,
-    saved: dict[str, Any] | None,
+    saved: checkpoint.Saved | None,
 ) -> Run:
     """Opens the data, and makes the model or takes it from the checkpoint `saved` of the progress."""
     settings, size = config.train, config.data.image_size

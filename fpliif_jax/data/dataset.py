@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import ml_collections
 import numpy as np
@@ -17,6 +16,7 @@ from fpliif_jax.data_builders.errors import DataError, SettingsError, said
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.prepared import label_digests
+from fpliif_jax.data_builders.prepared.prepared_split import Example
 from fpliif_jax.files.json_types import JsonObject
 
 
@@ -116,7 +116,7 @@ class Dataset:
     def cached(
         self,
         folder_name: str,
-        source: Sequence[dict[str, Any]],
+        source: Sequence[Example],
         arrays: list[resize_cache.ResizedArray],
         description: str,
     ) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -20,7 +20,6 @@ import pathlib
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from absl import logging
@@ -30,6 +29,7 @@ from fpliif_jax.data_builders.errors import DataError, naming, one_line
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.host.regular_files import open_regular
 from fpliif_jax.data_builders.prepared import prepared_set
+from fpliif_jax.data_builders.prepared.prepared_split import Example
 from fpliif_jax.files import array_digests, atomic_file
 
 _IDS = "ids.npy"
@@ -53,14 +53,14 @@ class ResizedArray:
 
     file_name: str
     shape: tuple[int, ...]
-    make: Callable[[dict[str, Any]], np.ndarray]
+    make: Callable[[Example], np.ndarray]
     dtype: np.dtype = np.dtype(np.uint8)
     values: int | None = None
 
 
 def open_or_build(
     folder: pathlib.Path,
-    source: Sequence[dict[str, Any]],
+    source: Sequence[Example],
     arrays: Sequence[ResizedArray],
     *,
     description: str,
@@ -171,7 +171,7 @@ def _open(path: pathlib.Path, shape: tuple[int, ...], dtype: np.dtype | None) ->
 
 def _build(
     folder: pathlib.Path,
-    source: Sequence[dict[str, Any]],
+    source: Sequence[Example],
     arrays: Sequence[ResizedArray],
     *,
     description: str,
