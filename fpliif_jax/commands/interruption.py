@@ -1,9 +1,9 @@
 """SIGTERM, SIGHUP and Ctrl-C: a run in training finishes its step and saves, anything else ends at once.
 
-Other commands than training and prediction remove what they had begun to write (`as_exceptions`); a second signal ends
-them where the first was lost. In these two, at once means without an exception: one that is raised in a signal handler
-comes out of whatever is at work, which may take it for its own. C++ code that calls Python, as JAX does in tracing,
-swallows it or makes another one of it.
+Other commands than training and prediction remove what they had begun to write (`as_exceptions`); where the signal is
+lost, it comes again if Python knows, or else a second one ends them. In these two, at once means without an exception:
+one that is raised in a signal handler comes out of whatever is at work, which may take it for its own. C++ code that
+calls Python, as JAX does in tracing, swallows it or makes another one of it.
 Files are always written whole, under another name first, so that nothing is lost; what such a process leaves
 behind is removed by the next one (`files.atomic_file.remove_leftovers`).
 """
@@ -27,6 +27,7 @@ _ENDED = {
 # Environment variable with the number of the process that launched this one and that it is to end with.
 PARENT = "FPLIIF_JAX_PARENT"
 _ONCE = 0.25  # seconds within which a signal that comes again is the same one
+_AGAIN = 0.05  # seconds after which a signal that was lost comes again
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -82,9 +83,22 @@ def as_exceptions() -> Iterator[None]:
         if time.monotonic() > first + _ONCE:
             os._exit(128 + number)
 
+    def come_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        """Python only shows what is raised in a callback, as JAX's at every collection of garbage, and goes on."""
+        nonlocal first
+        if ended is None or unraisable.exc_value is not ended:
+            show(unraisable)
+            return
+        first = None
+        timer = threading.Timer(_AGAIN, os.kill, (os.getpid(), ended.exit_code - 128))
+        timer.daemon = True
+        timer.start()
+
     # A shell has what it starts in the background ignore Ctrl-C.
     numbers = [number for number in heeded() if not _is_ignored(number)]
+    show = sys.unraisablehook
     with restored_handlers():
+        sys.unraisablehook = come_again
         for number in numbers:
             signal.signal(number, end)
         try:
@@ -93,6 +107,8 @@ def as_exceptions() -> Iterator[None]:
             if ended is None:
                 raise
             raise ended from error
+        finally:
+            sys.unraisablehook = show
 
 
 class Interruption:

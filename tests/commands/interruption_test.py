@@ -1,5 +1,6 @@
 """Tests of fpliif_jax.commands.interruption, in a process of their own."""
 
+import gc
 import os
 import pathlib
 import signal
@@ -113,8 +114,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def work():
     with atomic_folder.replacing(pathlib.Path(sys.argv[1])) as folder:
         (folder / "page").write_text("half")
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             time.sleep(60)
         finally:
             time.sleep({seconds})
@@ -163,3 +164,32 @@ def test_an_error_that_was_made_of_the_signal_is_the_signal(
     assert ended.value.code == 143
     assert capsys.readouterr().err == "interrupted\n"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_a_callback_loses_comes_again(
+    capfd: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    """JAX has a callback at every collection of garbage, of whose errors Python only shows the traceback."""
+    times = []
+
+    def at_collection(phase: str, information: dict[str, int]) -> None:
+        if phase == "stop" and not times:
+            times.append(time.monotonic())
+            signal.raise_signal(number)
+
+    def work() -> None:
+        gc.collect()
+        time.sleep(20)
+
+    before = sys.unraisablehook
+    gc.callbacks.append(at_collection)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            command_line.run("experiments.report", work)
+    finally:
+        gc.callbacks.remove(at_collection)
+    assert ended.value.code == 128 + number
+    assert capfd.readouterr().err == "interrupted\n"
+    assert time.monotonic() - times[0] < 10
+    assert sys.unraisablehook is before
