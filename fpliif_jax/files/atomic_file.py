@@ -13,6 +13,8 @@ from typing import BinaryIO
 from fpliif_jax.data_builders.errors import naming
 
 _SUFFIX = ".partial"
+# Names that Python's tempfile makes of a prefix and a suffix; other programs have files called .NAME.partial.
+_LEFTOVER = f".*.{'[a-z0-9_]' * 8}{_SUFFIX}"
 _OLD = 24 * 3600  # seconds; nothing takes that long to write
 
 
@@ -47,13 +49,14 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
 
 
 def remove_leftovers(folder: pathlib.Path, is_alone: bool = False) -> None:
-    """Removes, at any depth, what processes that were killed had begun to write.
+    """Removes what processes that were killed had begun to write.
 
     Args:
       folder: where `replacing`, or folders that are renamed when they are filled, were used. Links are not followed.
-      is_alone: whether no other process can be writing there; if not, a day has to have passed.
+      is_alone: whether the folder is this process's own: then at any depth. If not, that of others is left alone: what
+        is not a day old, and folders in it.
     """
-    for path in list(folder.rglob(f".*{_SUFFIX}")):
+    for path in list(folder.rglob(_LEFTOVER) if is_alone else folder.glob(_LEFTOVER)):
         with contextlib.suppress(OSError):
             if is_alone or time.time() - path.lstat().st_mtime > _OLD:
                 if path.is_dir() and not path.is_symlink():

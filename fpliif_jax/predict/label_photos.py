@@ -152,7 +152,8 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PredictError(f"--output_dir={output_dir}: {error.strerror or error}") from error
-    atomic_file.remove_leftovers(output_dir)
+    for folder in {task.target.parent for task in tasks}:
+        atomic_file.remove_leftovers(folder)
     # Photos up to `photos.MAX_PIXELS` are read; Pillow warns at half of that.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 

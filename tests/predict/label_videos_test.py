@@ -295,14 +295,22 @@ def test_what_a_killed_process_left_is_removed_a_day_later(
     run: Run, tmp_path: pathlib.Path
 ) -> None:
     save_video(tmp_path / "x.mp4")
-    for name, age in (("old", 2 * 86400), ("new", 0)):
-        folder = tmp_path / "out" / f".x_labels.{name}.partial"
+    """But of no other program's and, below the folder, nothing: --output_dir may be all that somebody has."""
+    left = [
+        (".x_labels.old_made.partial", 2 * 86400),
+        (".x_labels.new_made.partial", 0),
+        (".film.part.partial", 2 * 86400),
+        ("mine/.x_labels.old_made.partial", 2 * 86400),
+    ]
+    for name, age in left:
+        folder = tmp_path / "out" / name
         folder.mkdir(parents=True)
         (folder / "000000.png").write_bytes(b"")
         moment = folder.stat().st_mtime - age
         os.utime(folder, (moment, moment))
     assert run("x.mp4")[0] == 0
-    assert listed() == [".x_labels.new.partial", "x_overlay.mp4"]
+    assert listed() == [".film.part.partial", ".x_labels.new_made.partial", "mine", "x_overlay.mp4"]
+    assert listed("out/mine") == [".x_labels.old_made.partial"]
 
 
 # ---------------------------------------------------------------------------------- hostile files
