@@ -8,4 +8,6 @@ def is_out_of_memory(error: BaseException) -> bool:
         (one.__module__, one.__name__) == ("jax.errors", "JaxRuntimeError")
         for one in type(error).__mro__
     )
-    return isinstance(error, MemoryError) or (of_jax and "RESOURCE_EXHAUSTED" in str(error))
+    # The second is what is said of the host's memory, by an error of the kind INTERNAL.
+    words = ("RESOURCE_EXHAUSTED", "Out of memory allocating")
+    return isinstance(error, MemoryError) or (of_jax and any(word in str(error) for word in words))
