@@ -1,10 +1,11 @@
-"""Refuses an option of one value that is given again, and one that is empty.
+"""Refuses an option of one value that is given again, and what is empty.
 
 Argparse and absl keep the last of several values and say nothing. An empty one is mostly a variable of the shell that
 is not set: `--workdir=$RUN` would mean the default folder.
 """
 
 import argparse
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -41,12 +42,19 @@ class StoreOnce(argparse.Action):
 
 
 def refuse_empty(arguments: Sequence[str]) -> None:
-    """Refuses options without a value; a field of a config may be empty.
+    """Refuses options without a value, and empty arguments: a folder '' would be the working folder.
+
+    A field of a config may be empty.
 
     Raises:
       UserError: names the first.
     """
-    for argument in arguments:
+    for before, argument in itertools.pairwise(["", *arguments]):
+        if not argument and not before.startswith("--config."):
+            behind = f" behind {before}" if before else ""
+            raise UserError(
+                f"an argument{behind} is empty: leave it out, or give its value (is a variable of the shell not set?)"
+            )
         if empty := _EMPTY.fullmatch(argument):
             raise UserError(
                 f"--{empty[1]}= is empty: leave it out, or give its value (is a variable of the shell not set?)"

@@ -7,7 +7,7 @@ from absl import flags
 
 from fpliif_jax.commands import command_line, strict_options
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments import multi_seed
+from fpliif_jax.experiments import collect, multi_seed
 from fpliif_jax.experiments.report import __main__ as report
 from fpliif_jax.interop import __main__ as interop
 
@@ -45,6 +45,19 @@ def test_an_empty_option_is_refused_by_argparse_and_absl(
     with pytest.raises(SystemExit, match="^error: --workdir= is empty: leave it out"):
         command_line.parse_flags(["main", "--workdir="])
     strict_options.refuse_empty(["--config.data.cache_dir=", "--quick", "a="])
+    strict_options.refuse_empty(["--config.data.cache_dir", ""])
+
+
+@pytest.mark.parametrize("arguments", [["", "--output=x"], ["a", "--output", ""]])
+def test_an_empty_argument_is_not_the_working_folder(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        collect.main(arguments)
+    assert ended.value.code == 2
+    assert "is empty: leave it out, or give its value" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="^error: an argument.* is empty"):
+        command_line.parse_flags(["main", *arguments])
 
 
 def test_a_parser_takes_the_values_of_each_command_line_and_several_where_it_collects() -> None:
