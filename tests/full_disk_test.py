@@ -1,5 +1,6 @@
 """A disk that is full while something is written: one line that names the place, and what stood there stays."""
 
+import argparse
 import contextlib
 import io
 import pathlib
@@ -17,8 +18,9 @@ from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.demo import page_folder
 from fpliif_jax.export import write
-from fpliif_jax.files import atomic_file
+from fpliif_jax.files import atomic_file, atomic_folder
 from fpliif_jax.run_folder.run_record import MetricsLog
+from fpliif_jax.weights import trained_model
 
 
 @contextlib.contextmanager
@@ -104,6 +106,23 @@ def test_a_file_that_cannot_be_replaced_is_named_and_stays(tmp_path: pathlib.Pat
     assert _content(tmp_path) == {"results.json": b"before"}
 
 
+@pytest.mark.parametrize("place", ["missing/results.json", "folder"])
+def test_a_file_that_cannot_be_begun_or_put_in_place_is_named(
+    tmp_path: pathlib.Path, place: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError) as told, atomic_file.replacing(tmp_path / place) as file:
+        file.write(b"content")
+    assert told.value.filename == str(tmp_path / place) and "partial" not in str(told.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_cannot_be_begun_is_named(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(OSError) as told, atomic_folder.replacing(tmp_path / "missing" / "page"):
+        pass
+    assert told.value.filename == str(tmp_path / "missing" / "page")
+
+
 def test_a_log_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:
     log = MetricsLog(tmp_path, 0)
     with no_file_beyond(10), pytest.raises(OSError) as told:
@@ -116,6 +135,19 @@ def test_a_page_that_has_no_room_is_named_and_nothing_of_it_stays(tmp_path: path
         page_folder.write(tmp_path / "page", {"index.html": bytes(100_000)}, "")
     assert said(told.value) == f"{tmp_path / 'page' / 'index.html'}: File too large"
     assert _content(tmp_path) == {}
+
+
+@pytest.mark.parametrize("file_format", ["safetensors", "hub"])
+def test_weights_that_have_no_room_are_named_by_the_folder_that_was_asked_for(
+    tmp_path: pathlib.Path, file_format: str
+) -> None:
+    flags = argparse.Namespace(workdir=None, weights="drawn_small", checkpoint=None)
+    chosen = trained_model.load(flags)
+    with no_file_beyond(10), pytest.raises(write.ExportError) as told:
+        write.export(chosen, file_format, tmp_path / "exported", parts=False, float16=False)
+    place = tmp_path / "exported" / "model.safetensors"
+    assert str(told.value) == f"{place} cannot be written: File too large"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_has_no_room_is_named_and_nothing_of_it_stays(

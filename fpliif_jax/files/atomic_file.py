@@ -31,20 +31,32 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         raise OSError(
             errno.EINVAL, "not a file but a device or a pipe, which is not replaced", path
         )
-    descriptor, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX
-    )
+    with instead_of_temporary(path):
+        descriptor, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX
+        )
     try:
         with naming(path), os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with instead_of_temporary(path):
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
     except BaseException:
         # A signal's exception may come just after the replacing.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def instead_of_temporary(path: pathlib.Path) -> Iterator[None]:
+    """Errors of the system inside name this file or folder: nobody knows the name that it was begun under."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(path), None
         raise
 
 

@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+from fpliif_jax.files import atomic_file
+
 
 @contextlib.contextmanager
 def replacing(folder: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -19,9 +21,10 @@ def replacing(folder: pathlib.Path) -> Iterator[pathlib.Path]:
       OSError: it cannot be written.
     """
     _settle(folder)
-    new = pathlib.Path(
-        tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".partial")
-    )
+    with atomic_file.instead_of_temporary(folder):
+        new = pathlib.Path(
+            tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".partial")
+        )
     try:
         yield new
         os.chmod(new, 0o755)
