@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from unittest import mock
 
+import numpy as np
 import pytest
 from tiny_run import tiny_config
 
@@ -121,6 +122,29 @@ def test_a_folder_that_cannot_be_begun_is_named(tmp_path: pathlib.Path) -> None:
     with pytest.raises(OSError) as told, atomic_folder.replacing(tmp_path / "missing" / "page"):
         pass
     assert told.value.filename == str(tmp_path / "missing" / "page")
+
+
+@pytest.mark.parametrize("size", [10, 9000, 20_000])
+def test_files_of_pytorch_that_have_no_room_are_named_and_the_earlier_ones_stay(
+    tmp_path: pathlib.Path, size: int
+) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from fpliif_jax.experiments.pytorch import checkpoint
+    from fpliif_jax.interop.file_formats import write_file
+    from fpliif_jax.systems.state_dict import InteropError
+
+    run = checkpoint.path_of(tmp_path, "last")
+    run.parent.mkdir()
+    for path in (run, tmp_path / "model.pt"):
+        path.write_bytes(b"before")
+    weights = {name: np.zeros(3000, np.float32) for name in "abcdef"}
+    with no_file_beyond(size):
+        with pytest.raises(InteropError, match="model.pt cannot be written: File too large"):
+            write_file(tmp_path / "model.pt", weights, "")
+        with pytest.raises(OSError) as told:
+            checkpoint.save(tmp_path, "last", {"model": {"a": bytes(100_000)}})
+    assert said(told.value) == f"{run}: File too large"
+    assert set(_content(tmp_path).values()) == {b"before"}
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:

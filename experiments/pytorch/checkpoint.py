@@ -8,6 +8,7 @@ import torch
 
 from fpliif_jax.files import atomic_file
 from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.interop.torch_files import torch_bytes
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 
 
@@ -34,7 +35,7 @@ def save(workdir: pathlib.Path, which: str, content: Saved) -> None:
     path = path_of(workdir, which)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file.replacing(path) as file:
-        torch.save(content, file)
+        file.write(torch_bytes(content))
 
 
 def load(workdir: pathlib.Path, which: str) -> Saved | None:

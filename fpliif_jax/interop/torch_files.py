@@ -124,7 +124,18 @@ def save_torch_checkpoint(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> N
       InteropError: PyTorch is missing.
     """
     torch = _import_torch("writing this file")
-    torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, file)
+    file.write(torch_bytes({name: torch.from_numpy(array) for name, array in arrays.items()}))
+
+
+def torch_bytes(content: Any) -> memoryview:
+    """What `torch.save` writes, made in memory: of a full disk it raises a RuntimeError about positions.
+
+    Raises:
+      InteropError: PyTorch is missing.
+    """
+    buffer = io.BytesIO()
+    _import_torch("writing this file").save(content, buffer)
+    return buffer.getbuffer()
 
 
 def _import_torch(purpose: str) -> Any:
