@@ -17,6 +17,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import DataError, said
 from fpliif_jax.data_builders.prepare import prepare
+from fpliif_jax.data_builders.synthetic_faces import __main__ as synthetic_faces
 from fpliif_jax.demo import page_folder
 from fpliif_jax.export import write
 from fpliif_jax.files import atomic_file, atomic_folder
@@ -145,6 +146,24 @@ def test_files_of_pytorch_that_have_no_room_are_named_and_the_earlier_ones_stay(
             checkpoint.save(tmp_path, "last", {"model": {"a": bytes(100_000)}})
     assert said(told.value) == f"{run}: File too large"
     assert set(_content(tmp_path).values()) == {b"before"}
+
+
+def test_a_contact_sheet_that_has_no_room_is_named_and_the_earlier_one_stays(
+    tmp_path: pathlib.Path,
+) -> None:
+    """It is larger than the files of the set, which are drawn first."""
+    sheet = tmp_path / "sheet.png"
+    sheet.write_bytes(b"before")
+    counts = ("--num_train=4", "--num_val=1", "--num_test=1", "--num_workers=1")
+    command = ["--layout=lapa", f"--output_dir={tmp_path / 'drawn'}", *counts, "--image_size=64"]
+    with no_file_beyond(20_000), pytest.raises(SystemExit) as told:
+        synthetic_faces.main([*command, f"--contact_sheet={sheet}"])
+    assert str(told.value).startswith(
+        f"error: {sheet}: the contact sheet could not be written (File too large). "
+    )
+    assert (tmp_path / "drawn" / "LaPa").is_dir()
+    sheets = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert sheets == {"sheet.png": b"before"}
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import re
-import secrets
 import shutil
 import stat
 import sys
@@ -22,9 +21,9 @@ from absl import logging
 from array_record.python import array_record_module
 
 from fpliif_jax.data_builders.class_list import are_class_names
-from fpliif_jax.data_builders.errors import naming
 from fpliif_jax.data_builders.host.lock_file import open_lock_file
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.data_builders.host.whole_files import write_whole
 from fpliif_jax.data_builders.raw.raw_tree import SPLITS
 
 _ORIGIN_FILE = "raw_tree.json"
@@ -143,16 +142,7 @@ def _read_note(path: pathlib.Path, largest: int) -> dict[str, Any]:
 
 def _write_note(path: pathlib.Path, note: dict[str, Any]) -> None:
     text = json.dumps({**note, _CHECKSUM: _checksum(note)}, indent=2)
-    # Under a name that is nobody's yet: the folder may have come from elsewhere, with links in it.
-    temporary = path.with_name(f"{_INCOMPLETE}{secrets.token_hex(8)}{path.name}")
-    file = open(temporary, "x", encoding="utf-8")  # noqa: SIM115 - closed below
-    try:
-        with naming(path), file:
-            file.write(text + "\n")
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_whole(path, f"{text}\n".encode())
 
 
 def _checksum(note: dict[str, Any]) -> str:

@@ -7,12 +7,16 @@ The folder becomes the manual_dir of `python -m data_builders.prepare` and of co
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
+
+from PIL import Image
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import DataError, counted
 from fpliif_jax.data_builders.host.home_folder import expanded
+from fpliif_jax.data_builders.host.whole_files import write_whole
 from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
 from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
@@ -69,11 +73,14 @@ def _save_contact_sheet(
     first = [(split, i) for split, n in zip(SPLITS, counts, strict=True) for i in range(n)]
     seeds = [face_seed(seed, split, i) for split, i in first[:_FACES_ON_SHEET]]
     sheet = contact_sheet([draw_face(s, image_size, style, without) for s in seeds])
+    target, content = expanded(path), io.BytesIO()
     try:
-        sheet.save(expanded(path))
-    except (OSError, ValueError) as error:  # the latter of an ending that names no format
+        sheet.save(content, Image.registered_extensions()[target.suffix.lower()])
+        write_whole(target, content.getvalue())
+    except (OSError, KeyError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its ending names no format"
         raise DataError(
-            f"{path}: the contact sheet could not be written ({error}). Name a .png file in a "
+            f"{path}: the contact sheet could not be written ({reason}). Name a .png file in a "
             "folder that exists."
         ) from error
 
