@@ -1,0 +1,107 @@
+"""Part 'differences': how far exported files are from JAX, how large they are and what a call of them takes."""
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fpliif_jax import systems, weights
+from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
+from fpliif_jax.export import network_files
+from fpliif_jax.nn import grid_sampling
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
+from fpliif_jax.systems.network_function import NetworkFunction
+
+_FACES = 4
+# Of a format: the suffix of its files, how one is made, and how it is called.
+_FORMATS: dict[str, tuple[Callable[[NetworkFunction], bytes], Callable[[bytes], Any]]] = {
+    "onnx": (lambda network: network_files.onnx_bytes(network, "{}"), network_files.onnx_call),
+    "stablehlo": (network_files.stablehlo_bytes, network_files.stablehlo_call),
+}
+
+
+def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
+    """A row for each file and each kind of inputs.
+
+    Args:
+      flags: with `weights` and `rounds`.
+
+    Raises:
+      ExportError: a file is too far from JAX.
+    """
+    trained = weights.load(flags.weights)
+    return of_networks(
+        trained, systems.of(trained.config).make_network_functions(trained), flags.rounds
+    )
+
+
+def of_networks(
+    trained: InferenceCheckpoint, networks: Mapping[str, NetworkFunction], rounds: int
+) -> list[dict[str, Any]]:
+    """The rows of a model's networks, of which 'model' also gets drawn faces."""
+    faces = dataclasses.replace(networks["model"], examples=_faces(trained))
+    rows = []
+    for name, network in networks.items():
+        for suffix, (make, make_call) in _FORMATS.items():
+            if name != "model" and suffix != "onnx":
+                continue
+            content = make(network)
+            call = make_call(content)
+            row = {"file": f"{name}.{suffix}", "bytes": len(content)}
+            if suffix == "onnx":
+                row["nodes"] = _nodes(content)
+            kinds = {"noise": network} | ({"drawn faces": faces} if name == "model" else {})
+            for kind, inputs in kinds.items():
+                found = network_files.differences(inputs, call, row["file"])
+                rows.append({**row, "inputs": kind, **found._asdict()})
+            # The first call compiles or lays out memory.
+            rows[-len(kinds)]["processor_seconds"] = _seconds(call, network.examples[0], rounds)
+    return rows
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows in Markdown; times are those of the quickest call."""
+    lines = [
+        "| file | bytes | inputs | largest difference from JAX | JAX from float64 | labels that differ | ms |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        rounding = f"{row['rounding']:.1e}" if row["rounding"] else "–"
+        is_labels = not row["file"].startswith("encoder")
+        labels = f"{row['differing']:,} of {row['positions']:,}" if is_labels else "–"
+        seconds = row.get("processor_seconds")
+        milliseconds = f"{1000 * min(seconds):.1f}" if seconds else "–"
+        cells = (row["file"], f"{row['bytes']:,}", row["inputs"], f"{row['largest']:.1e}")
+        lines.append(f"| {' | '.join((*cells, rounding, labels, milliseconds))} |")
+    return "\n".join(lines)
+
+
+def _faces(trained: InferenceCheckpoint) -> list[tuple[np.ndarray, ...]]:
+    """Drawn faces as a network takes them, FP-LIIF's label maps of twice their side."""
+    side = trained.config.data.image_size
+    photos = [drawn_face(index, side) for index in range(_FACES)]
+    if not systems.of(trained.config).decodes_any_size:
+        return [(photo, np.array([side, side], np.int32)) for photo in photos]
+    centres = grid_sampling.cell_centres(2 * side).astype(np.float32)
+    return [(photo, centres, centres) for photo in photos]
+
+
+def _nodes(content: bytes) -> int:
+    import onnx  # of the extra 'export'
+
+    return len(onnx.load_from_string(content).graph.node)
+
+
+def _seconds(
+    call: network_files.Call, inputs: Sequence[np.ndarray], rounds: int
+) -> Sequence[float]:
+    """Of processors, that each of some calls takes; one before them does not count."""
+    call(*inputs)
+    marks = [time.process_time()]
+    for _ in range(rounds):
+        call(*inputs)
+        marks.append(time.process_time())
+    return np.diff(marks).tolist()

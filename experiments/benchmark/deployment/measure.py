@@ -1,0 +1,54 @@
+"""Measures the parts one after the other: what `python -m experiments.benchmark.deployment` does."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from fpliif_jax import systems, weights
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.benchmark import machine
+from fpliif_jax.experiments.benchmark.deployment import differences, first_photo, graphs, video
+from fpliif_jax.experiments.benchmark.deployment.__main__ import PARTS
+from fpliif_jax.run_folder.run_record import write_json
+
+_MODULES = dict(zip(PARTS, (first_photo, graphs, differences, video), strict=True))
+_OF_ONE_FACE = ("graphs",)  # what a system without a decoder of any size does not have
+
+
+def run(flags: argparse.Namespace) -> None:
+    """Measures, prints the tables, and writes a file as soon as its part is measured.
+
+    Args:
+      flags: of the command.
+
+    Raises:
+      UserError, OSError: what `command_line.run` ends with in one line.
+    """
+    decodes_any_size = systems.of(weights.load(flags.weights).config).decodes_any_size
+    without = () if decodes_any_size else _OF_ONE_FACE
+    if flags.output:
+        flags.output.mkdir(parents=True, exist_ok=True)
+    for name in flags.parts or [part for part in PARTS if part not in without]:
+        if name in without:
+            raise UserError(f"--parts={name}: {flags.weights!r} is no FP-LIIF")
+        load = [os.getloadavg()[0]]
+        rows = _MODULES[name].measure(flags)
+        load.append(os.getloadavg()[0])
+        print(f"{_MODULES[name].table(rows)}\n", flush=True)
+        if flags.output:
+            write_json(flags.output / f"{flags.weights}-{name}.json", _content(flags, rows, load))
+
+
+def _content(
+    flags: argparse.Namespace, rows: Sequence[dict[str, Any]], load: Sequence[float]
+) -> dict[str, Any]:
+    own = machine.environment(with_torch="torch" in str(rows), with_onnx="onnx" in str(rows))
+    return {
+        "schema": 1,
+        "weights": flags.weights,
+        # Programs that wanted a core, at the beginning and at the end: this one's threads are among them.
+        "load": list(load),
+        "environment": own,
+        "rows": list(rows),
+    }
