@@ -27,6 +27,7 @@ COMMANDS = (
     "data_builders.synthetic_faces",
     "experiments.audit",
     "experiments.benchmark",
+    "experiments.benchmark.deployment",
     "experiments.benchmark.growth",
     "experiments.capacity",
     "experiments.collect",
@@ -101,6 +102,7 @@ def test_all_commands_end_in_the_same_place() -> None:
     others = {
         "data_builders.synthetic_faces.worker",
         "experiments.benchmark.child",
+        "experiments.benchmark.deployment.label_photos",
         "experiments.benchmark.growth_steps",
     }
     found = set()

@@ -54,12 +54,12 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """The rows in Markdown: processor seconds of a frame."""
     lines = [
-        "| output | frames | reading and labelling | overlay | writing | the three by the clock |",
+        "| output | frames | reading and labelling | overlay | writing | frames a second by the clock |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
         steps = [f"{seconds:.3f} s" for seconds in row["processor_seconds"].values()]
-        by_clock = f"{sum(row['seconds'].values()):.3f} s"
+        by_clock = f"{1 / sum(row['seconds'].values()):.1f}"
         cells = (f"{row['side']}² in `{row['suffix']}`", str(row["frames"]), *steps, by_clock)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

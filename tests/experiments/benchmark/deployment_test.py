@@ -1,0 +1,163 @@
+"""Tests of experiments.benchmark.deployment: what is measured, what is written of it, and who is refused."""
+
+import argparse
+import importlib
+import json
+import pathlib
+from typing import Any
+
+import pytest
+import untrained_models
+
+from fpliif_jax import systems, weights
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.benchmark.deployment import (
+    __main__ as command,
+)
+from fpliif_jax.experiments.benchmark.deployment import (
+    differences,
+    first_photo,
+    graphs,
+    measure,
+    video,
+)
+from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
+
+
+@pytest.fixture
+def of_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every name of weights stands for an untrained FP-LIIF of 32², at few sizes."""
+    tiny = untrained_models.fp_liif_checkpoint()
+    monkeypatch.setattr(weights, "load", lambda name: tiny)
+    monkeypatch.setattr(systems.fp_liif.network_functions, "_EXAMPLE_SIZES", ((5, 9), (1, 1)))
+
+
+def flags(**changes: Any) -> argparse.Namespace:
+    given = {"weights": "drawn", "parts": None, "rounds": 1, "size": 32, "frames": 3}
+    return argparse.Namespace(**given | {"output": None} | changes)
+
+
+def test_torch_s_files_are_the_same_function_and_every_case_has_a_ratio(
+    of_tiny: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("needs_torch", "needs_onnx"):
+        importlib.import_module(name)
+    monkeypatch.setattr(graphs, "SIZES", (8, 40))
+    monkeypatch.setattr(graphs, "_SECONDS", 0.0)
+    rows = graphs.measure(flags(rounds=2))
+    cases = [(row["what"], row["output_size"]) for row in rows]
+    assert cases == [("encoder", None)] + [(p, n) for p in ("decoder", "model") for n in (8, 40)]
+    for row in rows:
+        ours, theirs = row["measurements"]
+        assert (ours["candidate"], theirs["candidate"]) == (graphs.OURS, graphs.THEIRS)
+        ratios = [a / b for a, b in zip(ours["seconds"], theirs["seconds"], strict=True)]
+        assert row["ratio"]["rounds"] == pytest.approx(ratios)
+        assert max(row["largest_difference_from_jax"].values()) < 1e-4
+    line = graphs.table(rows).splitlines()[-1]
+    assert line.startswith("| model | 40² |") and f"{rows[-1]['ratio']['median']:.2f} (" in line
+
+
+def test_only_what_is_written_in_pytorch_is_compared() -> None:
+    importlib.import_module("needs_torch")
+    from fpliif_jax.experiments.benchmark.deployment import torch_graph
+
+    with pytest.raises(NotMeasuredError, match="only FP-LIIF with the paper's decoder"):
+        torch_graph.onnx_bytes(untrained_models.fp_liif_checkpoint(ensemble="area"), "model")
+
+
+def test_every_file_is_compared_and_the_whole_model_at_drawn_faces_too(of_tiny: None) -> None:
+    importlib.import_module("needs_onnx")
+    rows = differences.measure(flags())
+    assert [(row["file"], row["inputs"]) for row in rows] == [
+        ("model.onnx", "noise"),
+        ("model.onnx", "drawn faces"),
+        ("model.stablehlo", "noise"),
+        ("model.stablehlo", "drawn faces"),
+        ("encoder.onnx", "noise"),
+        ("decoder.onnx", "noise"),
+    ]
+    whole, faces, hlo, *_ = rows
+    assert whole["positions"] == 5 * 9 + 1 and faces["positions"] == 4 * 64**2
+    assert 0 <= whole["largest"] < 1e-4 and whole["nodes"] > 10 and "nodes" not in hlo
+    assert len(whole["processor_seconds"]) == 1 and "processor_seconds" not in faces
+    assert " | 0 of 46 | " in differences.table(rows).splitlines()[2]
+
+
+def test_photos_are_timed_from_the_start_of_python_on(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = first_photo.measure(flags(weights="drawn_small"))
+    assert [row["programs"] for row in rows] == ["compiled first", "compiled before"]
+    for row in rows:
+        for clock in ("seconds", "processor_seconds"):
+            assert 0.1 < row[clock]["read"] < row[clock]["first"]
+            assert all(0 < one < row[clock]["first"] for one in row[clock]["further"])
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho 'MemoryError: full' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(first_photo.sys, "executable", str(program))
+    with pytest.raises(UserError, match="photo ended with 1: MemoryError: full"):
+        first_photo.measure(flags())
+
+
+def test_medians_are_those_of_starts_and_of_all_photos() -> None:
+    def start(first: float, further: list[float]) -> dict[str, Any]:
+        taken = {"read": 2.0, "first": first, "further": further}
+        return {"programs": "compiled first", "seconds": taken, "processor_seconds": taken}
+
+    rows = [start(7.0, [1.0, 1.2]), start(8.0, [1.4, 9.0, 9.0]), start(60.0, [])]
+    assert first_photo.median(rows, "seconds", "further") == 1.4
+    line = first_photo.table(rows).splitlines()[-1]
+    assert line == "| compiled first | 2.0 s | 8.0 s | 1.4 s | 8.0 s, 1.4 s |"
+
+
+def test_steps_of_a_video_are_those_of_its_frames(
+    of_tiny: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importlib.import_module("needs_video")
+    monkeypatch.setattr(video, "_VIDEOS", ((".mp4", 64), (".webm", 128)))
+    rows = video.measure(flags(frames=1))
+    assert [(row["suffix"], row["side"], row["frames"]) for row in rows] == [
+        (".mp4", 64, 4),
+        (".webm", 128, 2),
+    ]
+    for row in rows:
+        assert list(row["processor_seconds"]) == ["reading and labelling", "overlay", "writing"]
+        assert all(seconds > 0 for seconds in row["processor_seconds"].values())
+    assert video.table(rows).splitlines()[-1].startswith("| 128² in `.webm` | 2 | ")
+
+
+def test_a_part_is_written_as_soon_as_it_is_measured(
+    of_tiny: None,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(flags: argparse.Namespace) -> None:
+        raise UserError("no")
+
+    monkeypatch.setattr(first_photo, "measure", lambda flags: [])
+    monkeypatch.setattr(graphs, "measure", fail)
+    folder = tmp_path / "new" / "folder"
+    with pytest.raises(UserError, match="no"):
+        measure.run(flags(parts=["first_photo", "graphs"], output=folder))
+    (written,) = folder.iterdir()
+    assert written.name == "drawn-first_photo.json"
+    content = json.loads(written.read_text())
+    assert (content["weights"], content["rows"], len(content["load"])) == ("drawn", [], 2)
+    assert content["environment"]["versions"]["jax"]
+    assert "to the first label map" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--parts=photo"], "--parts has 'photo'; it must be of first_photo, graphs"),
+        (["--rounds=0"], "must be at least 1"),
+        (["--weights=drawn_stn_icnn", "--parts=graphs"], "'drawn_stn_icnn' is no FP-LIIF"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(arguments)
+    assert message in str(ended.value)
