@@ -14,8 +14,8 @@ them, those with none, those with more, and the windows whose middle is in no fa
 import argparse
 import collections
 import pathlib
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -28,7 +28,9 @@ from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.photographic.backdrop import draw_background
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.benchmark import machine
 from fpliif_jax.experiments.stats import image_bootstrap
+from fpliif_jax.run_folder import run_record
 
 _SIDE = 256  # of the label maps
 # Height and width of the canvas and the sides of the faces on it, in pixels.
@@ -106,8 +108,8 @@ def windows_of(faces: tuple[tuple[int, int, int, int], ...], pasted: Pasted) -> 
     return counts
 
 
-def row(parser: FaceParser, name: str, kind: str, canvases: Iterator[Pasted]) -> str:
-    """A line of the table."""
+def row(parser: FaceParser, name: str, kind: str, canvases: Iterable[Pasted]) -> dict[str, Any]:
+    """What is measured of a row of the table; F1 in percent."""
     matrices: list[list[np.ndarray]] = [[], []]
     windows: collections.Counter[str] = collections.Counter()
     for pasted in canvases:
@@ -120,19 +122,31 @@ def row(parser: FaceParser, name: str, kind: str, canvases: Iterator[Pasted]) ->
             found.append(np.asarray(counts[0], np.int64))
             if find == "auto":
                 *each, beside = windows_of(parsed.faces, pasted)
-                windows.update(faces=len(each), one=each.count(1), none=each.count(0))
+                windows.update(one=each.count(1), none=each.count(0))
                 windows.update(more=sum(count > 1 for count in each), beside=beside)
     stacked = np.array(matrices)
-    auto, none = image_bootstrap.mean_f1(stacked.sum(axis=1))
+    auto, none = image_bootstrap.mean_f1(stacked.sum(axis=1)).tolist()
     gain = image_bootstrap.paired_difference(stacked)
-    by_canvas = image_bootstrap.mean_f1(stacked)
-    losses = (by_canvas[0] - by_canvas[1])[by_canvas[0] < by_canvas[1]]
-    worst = f" (at most {-losses.min():.1f})" if len(losses) else ""
+    by_canvas = dict(zip(("auto", "none"), image_bootstrap.mean_f1(stacked).tolist(), strict=True))
+    difference = {"estimate": gain.estimate, "low": gain.low, "high": gain.high}
+    return {
+        **{"faces": kind, "on_the_canvas": name, "none": none, "auto": auto},
+        **{"difference": difference, "by_canvas": by_canvas, "windows": dict(windows)},
+    }
+
+
+def line(one: dict[str, Any]) -> str:
+    """A row as a line of the table."""
+    by_canvas, gain, windows = one["by_canvas"], one["difference"], one["windows"]
+    pairs = zip(by_canvas["none"], by_canvas["auto"], strict=True)
+    losses = [none - auto for none, auto in pairs if auto < none]
+    worst = f" (at most {max(losses):.1f})" if losses else ""
     cells = (
-        *(kind, name, str(len(stacked[0])), f"{none:.2f}", f"{auto:.2f}"),
-        f"{gain.estimate:+.2f} [{gain.low:.2f}, {gain.high:.2f}]",
+        *(one["faces"], one["on_the_canvas"], str(len(by_canvas["none"]))),
+        *(f"{one['none']:.2f}", f"{one['auto']:.2f}"),
+        f"{gain['estimate']:+.2f} [{gain['low']:.2f}, {gain['high']:.2f}]",
         f"{len(losses)}{worst}",
-        f"{windows['one']}, {windows['none']}, {windows['more']}, {windows['beside']}",
+        ", ".join(str(windows[what]) for what in ("one", "none", "more", "beside")),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -148,7 +162,10 @@ def main() -> None:
     flags.add_argument("--canvases", type=int, default=20, help="in each row")
     flags.add_argument("--photographs", type=pathlib.Path, metavar="FOLDER")
     flags.add_argument("--names", type=pathlib.Path, help="file of the photographs' names")
+    flags.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
     chosen = flags.parse_args()
+    if chosen.output:  # first: measuring takes long
+        chosen.output.parent.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
     if chosen.photographs:
         if chosen.names:
@@ -158,6 +175,7 @@ def main() -> None:
         if len(names) < chosen.canvases:
             flags.error(f"{len(names)} photographs are too few for --canvases={chosen.canvases}")
     parser = FaceParser.from_pretrained("drawn")
+    rows: list[dict[str, Any]] = []
     print("| faces | on the canvas | canvases | `none` | `auto` | difference | worse | windows |")
     print("|---|---|---|---|---|---|---|---|")
     for name, (height, width, sides) in _CANVASES.items():
@@ -170,7 +188,11 @@ def main() -> None:
                 paste(np.random.default_rng(source), (height, width), sides, draw)
                 for source in tqdm(sources, desc=f"{kind}, {name}", leave=False)
             )
-            print(row(parser, name, kind, canvases), flush=True)
+            rows.append(row(parser, name, kind, canvases))
+            print(line(rows[-1]), flush=True)
+    if chosen.output:
+        environment = machine.environment(with_torch=False)
+        run_record.write_json(chosen.output, {"environment": environment, "rows": rows})
 
 
 if __name__ == "__main__":

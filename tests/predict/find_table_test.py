@@ -1,5 +1,6 @@
 """Tests of docs/faces/find.py, which makes the table of docs/predict.md: what is pasted and what is counted."""
 
+import json
 import pathlib
 
 import numpy as np
@@ -51,9 +52,8 @@ def test_windows_are_counted_by_the_face_in_their_middle_and_worse_canvases_by_t
                 labels[128:192, 128:160] = 2
             return ParsedPhoto(labels, photo, "abcdefghijk", lambda: None, windows)
 
-    cells = [
-        cell.strip() for cell in find.row(Parser(), "two", "drawn", iter([pasted] * 2)).split("|")
-    ]
+    row = json.loads(json.dumps(find.row(Parser(), "two", "drawn", [pasted] * 2)))
+    cells = [cell.strip() for cell in find.line(row).split("|")]
     assert cells[1:6] == ["drawn", "two", "2", "100.00", "50.00"]
     assert cells[6].startswith("-50.00") and cells[7:9] == ["2 (at most 50.0)", "0, 2, 2, 2"]
 
