@@ -2,6 +2,7 @@
 
     python -m experiments.benchmark.deployment --output=experiments/results/my-machine-deployment
     python -m experiments.benchmark.deployment --weights=drawn_stn_icnn --parts=differences
+    python -m experiments.benchmark.deployment --untrained=configs/stn_icnn_helen.py --parts=differences
 
 Inputs are drawn faces. Parts, each of them a table that is printed, and in --output a file WEIGHTS-PART.json:
 
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line.CommandParser("experiments.benchmark.deployment", __doc__)
     parser.add_argument("--weights", choices=shipped.NAMES, default="drawn", help="default: drawn")
     parser.add_argument(
+        "--untrained", metavar="CONFIG", help="instead: fresh weights of its networks; differences"
+    )
+    parser.add_argument(
         "--parts", type=lambda text: text.split(","), help="default: all that these weights have"
     )
     parser.add_argument("--rounds", type=int, default=7, help="of what is timed in turn (7)")
@@ -44,6 +48,8 @@ def _work(flags: argparse.Namespace) -> None:
     for name in flags.parts or ():
         if name not in PARTS:
             raise UserError(f"--parts has {name!r}; it must be of {', '.join(PARTS)}")
+    if flags.untrained and flags.parts != ["differences"]:
+        raise UserError("--untrained is for --parts=differences")
     if min(flags.rounds, flags.size, flags.frames) < 1:
         raise UserError("--rounds, --size and --frames must be at least 1")
 

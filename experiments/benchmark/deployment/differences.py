@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from fpliif_jax import systems, weights
+from fpliif_jax.commands import command_line
+from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.export import network_files
 from fpliif_jax.nn import grid_sampling
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
+from fpliif_jax.systems import create_model
 from fpliif_jax.systems.network_function import NetworkFunction
+from fpliif_jax.training.step import init_variables
 
 _FACES = 4
 # Of a format: the suffix of its files, how one is made, and how it is called.
@@ -27,12 +31,13 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
     """A row for each file and each kind of inputs.
 
     Args:
-      flags: with `weights` and `rounds`.
+      flags: with `weights`, `untrained` and `rounds`.
 
     Raises:
       ExportError: a file is too far from JAX.
+      UserError: there is no such config.
     """
-    trained = weights.load(flags.weights)
+    trained = _fresh(flags.untrained) if flags.untrained else weights.load(flags.weights)
     return of_networks(
         trained, systems.of(trained.config).make_network_functions(trained), flags.rounds
     )
@@ -77,6 +82,13 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         cells = (row["file"], f"{row['bytes']:,}", row["inputs"], f"{row['largest']:.1e}")
         lines.append(f"| {' | '.join((*cells, rounding, labels, milliseconds))} |")
     return "\n".join(lines)
+
+
+def _fresh(config: str) -> InferenceCheckpoint:
+    """The networks of a config with the weights that training begins with."""
+    read = command_line.config_of([f"--config={config}"])
+    variables = init_variables(create_model(read.model), read)
+    return InferenceCheckpoint(read, variables, jax_programs.class_names(read), 0, None)
 
 
 def _faces(trained: InferenceCheckpoint) -> list[tuple[np.ndarray, ...]]:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,8 +26,9 @@ def run(flags: argparse.Namespace) -> None:
     Raises:
       UserError, OSError: what `command_line.run` ends with in one line.
     """
-    decodes_any_size = systems.of(weights.load(flags.weights).config).decodes_any_size
-    without = () if decodes_any_size else _OF_ONE_FACE
+    of_any_size = systems.of(weights.load(flags.weights).config).decodes_any_size
+    without = () if of_any_size else _OF_ONE_FACE
+    origin = pathlib.Path(flags.untrained).stem if flags.untrained else flags.weights
     if flags.output:
         flags.output.mkdir(parents=True, exist_ok=True)
     for name in flags.parts or [part for part in PARTS if part not in without]:
@@ -37,7 +39,7 @@ def run(flags: argparse.Namespace) -> None:
         load.append(os.getloadavg()[0])
         print(f"{_MODULES[name].table(rows)}\n", flush=True)
         if flags.output:
-            write_json(flags.output / f"{flags.weights}-{name}.json", _content(flags, rows, load))
+            write_json(flags.output / f"{origin}-{name}.json", _content(flags, rows, load))
 
 
 def _content(
@@ -46,7 +48,8 @@ def _content(
     own = machine.environment(with_torch="torch" in str(rows), with_onnx="onnx" in str(rows))
     return {
         "schema": 1,
-        "weights": flags.weights,
+        "weights": None if flags.untrained else flags.weights,
+        "untrained": flags.untrained,
         # Programs that wanted a core, at the beginning and at the end: this one's threads are among them.
         "load": list(load),
         "environment": own,

@@ -34,7 +34,7 @@ def of_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def flags(**changes: Any) -> argparse.Namespace:
     given = {"weights": "drawn", "parts": None, "rounds": 1, "size": 32, "frames": 3}
-    return argparse.Namespace(**given | {"output": None} | changes)
+    return argparse.Namespace(**given | {"output": None, "untrained": None} | changes)
 
 
 def test_torch_s_files_are_the_same_function_and_every_case_has_a_ratio(
@@ -81,6 +81,23 @@ def test_every_file_is_compared_and_the_whole_model_at_drawn_faces_too(of_tiny: 
     assert 0 <= whole["largest"] < 1e-4 and whole["nodes"] > 10 and "nodes" not in hlo
     assert len(whole["processor_seconds"]) == 1 and "processor_seconds" not in faces
     assert " | 0 of 46 | " in differences.table(rows).splitlines()[2]
+
+
+def test_fresh_weights_of_a_config_are_compared_too(tmp_path: pathlib.Path) -> None:
+    importlib.import_module("needs_onnx")
+    config = tmp_path / "tiny_config.py"
+    config.write_text(
+        "import untrained_models\n\n\n"
+        "def get_config():\n    return untrained_models.stn_icnn_checkpoint().config\n"
+    )
+    measure.run(flags(untrained=str(config), parts=["differences"], output=tmp_path))
+    content = json.loads((tmp_path / "tiny_config-differences.json").read_text())
+    assert (content["weights"], content["untrained"]) == (None, str(config))
+    counts = {(row["file"], row["inputs"]): row["positions"] for row in content["rows"]}
+    side = untrained_models.CANVAS
+    for file in ("model.onnx", "model.stablehlo"):
+        assert counts[file, "noise"] == 6 * side**2 and counts[file, "drawn faces"] == 4 * side**2
+    assert len(counts) == 4
 
 
 def test_photos_are_timed_from_the_start_of_python_on(
@@ -154,6 +171,7 @@ def test_a_part_is_written_as_soon_as_it_is_measured(
     [
         (["--parts=photo"], "--parts has 'photo'; it must be of first_photo, graphs"),
         (["--rounds=0"], "must be at least 1"),
+        (["--untrained=configs/lapa.py"], "--untrained is for --parts=differences"),
         (["--weights=drawn_stn_icnn", "--parts=graphs"], "'drawn_stn_icnn' is no FP-LIIF"),
     ],
 )
