@@ -1,0 +1,31 @@
+"""Tests of docs/predict.md and docs/export.md: what they say of weights in use is in the committed JSON."""
+
+import json
+import pathlib
+import types
+from typing import Any
+
+import pytest
+
+from fpliif_jax.experiments.benchmark.deployment import first_photo
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_KEPT = _ROOT / "experiments" / "results" / "amd-epyc-2-cores-deployment"
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    return json.loads((_KEPT / f"{name}.json").read_text("utf-8"))["rows"]
+
+
+def _page(name: str) -> str:
+    return (_ROOT / "docs" / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("page", "part", "name"),
+    [
+        ("predict.md", first_photo, "drawn-first_photo"),
+    ],
+)
+def test_tables_are_those_of_the_json(page: str, part: types.ModuleType, name: str) -> None:
+    assert part.table(_rows(name)) in _page(page)
