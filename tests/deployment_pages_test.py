@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fpliif_jax.experiments.benchmark.deployment import first_photo
+from fpliif_jax.experiments.benchmark.deployment import first_photo, graphs
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _KEPT = _ROOT / "experiments" / "results" / "amd-epyc-2-cores-deployment"
@@ -25,7 +25,17 @@ def _page(name: str) -> str:
     ("page", "part", "name"),
     [
         ("predict.md", first_photo, "drawn-first_photo"),
+        ("export.md", graphs, "drawn-graphs"),
     ],
 )
 def test_tables_are_those_of_the_json(page: str, part: types.ModuleType, name: str) -> None:
     assert part.table(_rows(name)) in _page(page)
+
+
+def test_no_file_from_jax_takes_more_than_1_3_times_as_long_as_pytorch_s() -> None:
+    whole = {row["output_size"]: row for row in _rows("drawn-graphs") if row["what"] == "model"}
+    assert whole.keys() == set(graphs.SIZES)
+    assert all(row["ratio"]["median"] < 1.3 for row in whole.values())
+    milliseconds = 1000 * min(whole[256]["measurements"][0]["seconds"])
+    said = f"takes {milliseconds:.0f} ms for photo, encoder and decoder at 256²"
+    assert said in _page("demo.md").replace("\n", " ")
