@@ -1,5 +1,6 @@
 """Files that are always either the old one or the new one, whole; `fpliif_jax.files` does it for what is not here."""
 
+import contextlib
 import os
 import pathlib
 import secrets
@@ -20,7 +21,9 @@ def write_whole(path: pathlib.Path, content: bytes) -> None:
                 file.close()  # before it takes the place
                 os.replace(temporary, path)
             except BaseException:
-                os.unlink(temporary)
+                # A signal's exception may come just after the replacing.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary)
                 raise
     except OSError as error:
         error.filename, error.filename2 = os.fspath(path), None
