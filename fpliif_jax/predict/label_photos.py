@@ -4,6 +4,7 @@ import argparse
 import collections
 import concurrent.futures
 import os
+import re
 import sys
 import time
 import warnings
@@ -92,7 +93,7 @@ def parse_output_size(text: str) -> tuple[int, int] | None:
     if text == "native":
         return None
     sides = text.lower().split("x")
-    if len(sides) not in (1, 2) or not all(side.isascii() and side.isdigit() for side in sides):
+    if len(sides) not in (1, 2) or not all(re.fullmatch("[0-9]{1,9}", side) for side in sides):
         raise PredictError(
             f"--output_size={text}: give one number (512), HEIGHTxWIDTH (300x400) or native"
         )

@@ -141,6 +141,15 @@ def test_labels_are_the_models_at_any_output_size(
     assert len(out.splitlines()) == 1 and "1 of 1 photos" in out and "step 7" in out
 
 
+@pytest.mark.parametrize("size", ["0", "-1", "10x", "1x2x3", "nan", "1e9", "²", "9" * 5000])
+def test_output_sizes_that_are_none_are_refused(
+    run: Run, tmp_path: pathlib.Path, size: str
+) -> None:
+    save_photo(tmp_path / "photo.png")
+    code, _, err = run(f"--output_size={size}", "photo.png")
+    assert code == 1 and f"--output_size={size}: " in err and err.count("\n") == 1
+
+
 def test_pieces_make_the_same_label_map_and_compile_once(
     trained: InferenceCheckpoint,
 ) -> None:
