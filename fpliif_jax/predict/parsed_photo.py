@@ -4,6 +4,7 @@ import functools
 import os
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,11 +21,36 @@ class ParsedPhotoError(UserError):
     """Something was asked of a parsed photo that it has not; the message says what it has."""
 
 
+class _Weigher:
+    """What computes probabilities, by a model that copies share and pickles leave behind."""
+
+    def __init__(self, weigh: Callable[[], np.ndarray]) -> None:
+        self._weigh = weigh
+
+    def __call__(self) -> np.ndarray:
+        return self._weigh()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Weigher":
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., "_Weigher"], tuple[Callable[[], np.ndarray]]]:
+        return _Weigher, (_left_behind,)
+
+
+def _left_behind() -> np.ndarray:
+    raise ParsedPhotoError(
+        "its probabilities were not computed before it was pickled: ask for them first, or parse the photo again"
+    )
+
+
 class ParsedPhoto:
     """A photo and what a face parser made of it.
 
+    It can be pickled, and so sent to another process; its probabilities go along if they were asked for before.
+
     Attributes:
-      labels: uint8 [H, W], class ids: `class_names[labels[y, x]]` is there.
+      labels: uint8 [H, W], class ids: `class_names[labels[y, x]]` is there. This array and the next one may be
+        written to.
       photo: uint8 [H, W, 3], the photo at the size of the label map.
       class_names: names by class id.
       faces: (top, left, bottom, right) of the windows that were parsed at full detail, in pixels of the label
@@ -40,11 +66,11 @@ class ParsedPhoto:
         faces: Sequence[tuple[int, int, int, int]] = (),
     ) -> None:
         """For `labelling.label_photos`; `weigh` computes the probabilities, float32 [C, H, W]."""
-        self.labels = labels
-        self.photo = photo
+        self.labels = np.require(labels, requirements="W")
+        self.photo = np.require(photo, requirements="W")
         self.class_names = tuple(class_names)
         self.faces = tuple(faces)
-        self._weigh = weigh
+        self._weigh = _Weigher(weigh)
 
     def __repr__(self) -> str:
         height, width = self.size

@@ -1,9 +1,11 @@
 """Tests of fpliif_jax.FaceParser: every kind of photo, both systems, and what a parsed photo gives."""
 
 import contextlib
+import copy
 import dataclasses
 import io
 import pathlib
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -190,6 +192,36 @@ def test_masks_are_found_by_name(parsers: dict[str, FaceParser]) -> None:
     assert parsed.mask(list(CLASS_NAMES)).all() and not parsed.mask([]).any()
     with pytest.raises(ParsedPhotoError, match="no class 'beard'; there are background, skin, "):
         parsed.mask(["skin", "beard"])
+
+
+@pytest.mark.parametrize("size", [None, 24])
+def test_what_it_gives_is_the_caller_s_to_write_to(
+    parsers: dict[str, FaceParser], size: int | None
+) -> None:
+    photo = make_photo()
+    before = photo.copy()
+    for system in SYSTEMS:
+        first, second = parsers[system]([photo, photo], size, batch_size=2)
+        kept = second.labels.copy()
+        for array in (first.labels, first.photo, first.probabilities, first.mask("nose")):
+            array[:] = 0
+        assert not first.labels.any() and (second.labels == kept).all()
+    assert (photo == before).all()
+
+
+def test_a_parsed_photo_is_pickled_and_copied(parsers: dict[str, FaceParser]) -> None:
+    for system in SYSTEMS:
+        parsed = parsers[system](make_photo())
+        sent = pickle.loads(pickle.dumps(parsed))
+        assert repr(sent) == repr(parsed) and sent.class_names == parsed.class_names
+        assert (sent.labels == parsed.labels).all() and (sent.photo == parsed.photo).all()
+        with pytest.raises(ParsedPhotoError, match="parse the photo again"):
+            _ = sent.probabilities
+        copies = [copy.copy(parsed), copy.deepcopy(parsed)]
+        expected = parsed.probabilities
+        sent = pickle.loads(pickle.dumps(parsed))
+        for one in (*copies, sent):
+            assert (one.probabilities == expected).all()
 
 
 def test_an_overlay_is_a_picture_of_the_photo(
