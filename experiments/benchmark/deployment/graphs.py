@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fpliif_jax import systems, weights
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import comparison, plan, timing
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program
 from fpliif_jax.experiments.runs import typed_json
@@ -28,7 +29,7 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
 
     Raises:
       ExportError: a file of PyTorch's is not the function that JAX has.
-      NotMeasuredError: PyTorch's graph cannot be made.
+      UserError: one cannot be made or called.
     """
     from fpliif_jax.experiments.benchmark.deployment import torch_graph  # needs the extra 'torch'
 
@@ -59,7 +60,7 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
             ours, theirs = timings
             for timed in timings:
                 if timed.problem:
-                    raise timing.NotMeasuredError(f"{timed.name}: {timed.problem}")
+                    raise UserError(f"{timed.name}: {timed.problem}")
             # How many times as many photos a second PyTorch's file takes: above 1 ours is the slower one.
             ratio = comparison.paired_ratio(about, theirs, ours)
             rows.append(

@@ -14,7 +14,8 @@ from fpliif_jax.experiments.benchmark.deployment.__main__ import PARTS
 from fpliif_jax.run_folder.run_record import write_json
 
 _MODULES = dict(zip(PARTS, (first_photo, graphs, differences, video), strict=True))
-_OF_ONE_FACE = ("graphs",)  # what a system without a decoder of any size does not have
+_OF_ANY_SIZE = ("graphs",)  # not of a system that has one size of label map
+_WITH_TORCH, _WITH_ONNX = ("graphs",), ("graphs", "differences")
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -27,7 +28,7 @@ def run(flags: argparse.Namespace) -> None:
       UserError, OSError: what `command_line.run` ends with in one line.
     """
     of_any_size = systems.of(weights.load(flags.weights).config).decodes_any_size
-    without = () if of_any_size else _OF_ONE_FACE
+    without = () if of_any_size else _OF_ANY_SIZE
     origin = pathlib.Path(flags.untrained).stem if flags.untrained else flags.weights
     if flags.output:
         flags.output.mkdir(parents=True, exist_ok=True)
@@ -39,19 +40,18 @@ def run(flags: argparse.Namespace) -> None:
         load.append(os.getloadavg()[0])
         print(f"{_MODULES[name].table(rows)}\n", flush=True)
         if flags.output:
-            write_json(flags.output / f"{origin}-{name}.json", _content(flags, rows, load))
+            write_json(flags.output / f"{origin}-{name}.json", _content(flags, name, rows, load))
 
 
 def _content(
-    flags: argparse.Namespace, rows: Sequence[dict[str, Any]], load: Sequence[float]
+    flags: argparse.Namespace, part: str, rows: Sequence[dict[str, Any]], load: Sequence[float]
 ) -> dict[str, Any]:
-    own = machine.environment(with_torch="torch" in str(rows), with_onnx="onnx" in str(rows))
     return {
         "schema": 1,
         "weights": None if flags.untrained else flags.weights,
         "untrained": flags.untrained,
         # Programs that wanted a core, at the beginning and at the end: this one's threads are among them.
         "load": list(load),
-        "environment": own,
+        "environment": machine.environment(part in _WITH_TORCH, part in _WITH_ONNX),
         "rows": list(rows),
     }

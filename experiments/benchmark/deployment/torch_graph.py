@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import torch_programs
-from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.fp_liif.inputs import INPUT_SCALINGS
 
@@ -28,11 +28,11 @@ def onnx_bytes(trained: InferenceCheckpoint, part: str) -> bytes:
     """A file of the whole 'model', the 'encoder' or the 'decoder'.
 
     Raises:
-      NotMeasuredError: the network is no FP-LIIF with the paper's decoder.
+      UserError: the network is no FP-LIIF with the paper's decoder.
     """
     config = trained.config.model
     if any(getattr(config, name, None) != value for name, value in _PAPER.items()):
-        raise NotMeasuredError("only FP-LIIF with the paper's decoder is written in PyTorch")
+        raise UserError("only FP-LIIF with the paper's decoder is written in PyTorch")
     photo = torch.zeros((trained.config.data.image_size,) * 2 + (3,), dtype=torch.uint8)
     module = _PARTS[part](trained).eval()
     with torch.no_grad():

@@ -21,7 +21,6 @@ from fpliif_jax.experiments.benchmark.deployment import (
     measure,
     video,
 )
-from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_only_what_is_written_in_pytorch_is_compared() -> None:
     importlib.import_module("needs_torch")
     from fpliif_jax.experiments.benchmark.deployment import torch_graph
 
-    with pytest.raises(NotMeasuredError, match="only FP-LIIF with the paper's decoder"):
+    with pytest.raises(UserError, match="only FP-LIIF with the paper's decoder"):
         torch_graph.onnx_bytes(untrained_models.fp_liif_checkpoint(ensemble="area"), "model")
 
 
