@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fpliif_jax.experiments.benchmark.deployment import first_photo, graphs
+from fpliif_jax.experiments.benchmark.deployment import differences, first_photo, graphs
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _KEPT = _ROOT / "experiments" / "results" / "amd-epyc-2-cores-deployment"
@@ -26,6 +26,7 @@ def _page(name: str) -> str:
     [
         ("predict.md", first_photo, "drawn-first_photo"),
         ("export.md", graphs, "drawn-graphs"),
+        ("export.md", differences, "drawn_stn_icnn-differences"),
     ],
 )
 def test_tables_are_those_of_the_json(page: str, part: types.ModuleType, name: str) -> None:
@@ -39,3 +40,9 @@ def test_no_file_from_jax_takes_more_than_1_3_times_as_long_as_pytorch_s() -> No
     milliseconds = 1000 * min(whole[256]["measurements"][0]["seconds"])
     said = f"takes {milliseconds:.0f} ms for photo, encoder and decoder at 256²"
     assert said in _page("demo.md").replace("\n", " ")
+
+
+def test_the_network_of_stn_icnn_has_as_many_operators_as_both_pages_say() -> None:
+    (nodes,) = {row["nodes"] for row in _rows("drawn_stn_icnn-differences") if "nodes" in row}
+    assert f"The ONNX file has {nodes:,} nodes." in _page("export.md")
+    assert f"The network is {nodes:,} operators" in _page("demo.md")
