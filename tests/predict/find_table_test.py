@@ -65,3 +65,21 @@ def test_too_few_photographs_are_told(
     with pytest.raises(SystemExit):
         find.main()
     assert "0 photographs are too few for --canvases=3" in capsys.readouterr().err
+
+
+def test_the_table_can_be_made_again_of_what_is_kept(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def label(photo: np.ndarray, size: int, find: str) -> ParsedPhoto:
+        labels = np.full((size, size), find == "auto", np.uint8)
+        return ParsedPhoto(labels, photo, "abcdefghijk", lambda: None, [(0, 0, size, size)])
+
+    kept = tmp_path / "new" / "find.json"
+    monkeypatch.setattr(find, "_CANVASES", {"60 %": (64, 64, (38,)), "two": (64, 64, (20, 9))})
+    monkeypatch.setattr(FaceParser, "from_pretrained", lambda name: label)
+    monkeypatch.setattr("sys.argv", ["find", "--canvases=2", f"--output={kept}"])
+    find.main()
+    content = json.loads(kept.read_text())
+    printed = capsys.readouterr().out.splitlines()[2:]
+    assert list(map(find.line, content["rows"])) == printed and len(printed) == 2
+    assert content["environment"]["versions"]["jax"]
