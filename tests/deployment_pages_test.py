@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fpliif_jax.experiments.benchmark.deployment import differences, first_photo, graphs
+from fpliif_jax.experiments.benchmark.deployment import differences, first_photo, graphs, video
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _KEPT = _ROOT / "experiments" / "results" / "amd-epyc-2-cores-deployment"
@@ -25,12 +25,19 @@ def _page(name: str) -> str:
     ("page", "part", "name"),
     [
         ("predict.md", first_photo, "drawn-first_photo"),
+        ("predict.md", video, "drawn-video"),
         ("export.md", graphs, "drawn-graphs"),
         ("export.md", differences, "drawn_stn_icnn-differences"),
     ],
 )
 def test_tables_are_those_of_the_json(page: str, part: types.ModuleType, name: str) -> None:
     assert part.table(_rows(name)) in _page(page)
+
+
+def test_frames_that_two_free_cores_have_time_for_are_those_of_the_json() -> None:
+    frames = [2 / sum(row["processor_seconds"].values()) for row in _rows("drawn-video")[:2]]
+    said = "time for {:.1f} and {:.1f} frames of `.mp4` a second".format(*frames)
+    assert said in " ".join(_page("predict.md").split())
 
 
 def test_no_file_from_jax_takes_more_than_1_3_times_as_long_as_pytorch_s() -> None:
