@@ -38,7 +38,7 @@ def files(chosen: ChosenModel) -> Iterator[tuple[str, dict[str, bytes]]]:
         for side in network_sides(chosen):
             folder = pathlib.Path(temporary) / str(side)
             lines = write.export(
-                _seeing(chosen, side), "onnx", folder, parts=names == PARTS, float16=False
+                seeing(chosen, side), "onnx", folder, parts=names == PARTS, float16=False
             )
             for name, line in zip(names, lines, strict=True):
                 content = (folder / f"{name}.onnx").read_bytes()
@@ -101,7 +101,7 @@ def _path(name: str, side: int) -> str:
     return f"model/{name}_{side}.onnx"
 
 
-def _seeing(chosen: ChosenModel, side: int) -> ChosenModel:
+def seeing(chosen: ChosenModel, side: int) -> ChosenModel:
     """The model with a square of another side as its input: the weights are those of any."""
     config = chosen.trained.config.copy_and_resolve_references()
     config.data.image_size = side

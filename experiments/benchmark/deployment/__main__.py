@@ -11,6 +11,7 @@ Inputs are drawn faces. Parts, each of them a table that is printed, and in --ou
     graphs        FP-LIIF's ONNX files beside those of PyTorch's exporter, in turn, in onnxruntime on one thread
     differences   exported files from JAX, at noise of six sizes and at drawn faces, and what a call takes
     video         what a frame takes to be read and labelled, laid over and written
+    squares       F1 of FP-LIIF where the network sees a smaller square, as in the live video of fpliif_jax.demo
 
 Seconds are of processors, all threads together, which other programs disturb less than the clock; a ratio is taken
 within each round. docs/predict.md and docs/export.md have what was measured.
@@ -24,7 +25,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.weights import shipped
 
-PARTS = ("first_photo", "graphs", "differences", "video")
+PARTS = ("first_photo", "graphs", "differences", "video", "squares")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,12 +9,18 @@ from typing import Any
 from fpliif_jax import systems, weights
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import machine
-from fpliif_jax.experiments.benchmark.deployment import differences, first_photo, graphs, video
+from fpliif_jax.experiments.benchmark.deployment import (
+    differences,
+    first_photo,
+    graphs,
+    squares,
+    video,
+)
 from fpliif_jax.experiments.benchmark.deployment.__main__ import PARTS
 from fpliif_jax.run_folder.run_record import write_json
 
-_MODULES = dict(zip(PARTS, (first_photo, graphs, differences, video), strict=True))
-_OF_ANY_SIZE = ("graphs",)  # not of a system that has one size of label map
+_MODULES = dict(zip(PARTS, (first_photo, graphs, differences, video, squares), strict=True))
+_OF_ANY_SIZE = ("graphs", "squares")  # not of a system that has one size of label map
 _WITH_TORCH, _WITH_ONNX = ("graphs",), ("graphs", "differences")
 
 

@@ -19,6 +19,7 @@ from fpliif_jax.experiments.benchmark.deployment import (
     first_photo,
     graphs,
     measure,
+    squares,
     video,
 )
 
@@ -141,6 +142,19 @@ def test_steps_of_a_video_are_those_of_its_frames(
         assert list(row["processor_seconds"]) == ["reading and labelling", "overlay", "writing"]
         assert all(seconds > 0 for seconds in row["processor_seconds"].values())
     assert video.table(rows).splitlines()[-1].startswith("| 128² in `.webm` | 2 | ")
+
+
+def test_labels_of_smaller_squares_are_compared_with_the_truth_and_with_the_model_s_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(squares, "FACES", 3)
+    rows = squares.measure(flags(weights="drawn_small"))
+    assert [row["square"] for row in rows] == [96, 72, 60, 48, 36]
+    own, *smaller = rows
+    assert own["labels_as_with_its_own"] == own["share_of_the_encoder"] == 1
+    assert own["mean_f1"] > 70 > rows[-1]["mean_f1"]
+    assert all(0.5 < row["labels_as_with_its_own"] < 1 for row in smaller)
+    assert squares.table(rows).splitlines()[4].startswith("| 60² | 0.39 | ")
 
 
 def test_a_part_is_written_as_soon_as_it_is_measured(
