@@ -1,4 +1,4 @@
-"""Tests of docs/predict.md and docs/export.md: what they say of weights in use is in the committed JSON."""
+"""Tests of docs/predict.md, docs/export.md and docs/demo.md: what they say of weights in use is in the JSON."""
 
 import json
 import pathlib
@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from fpliif_jax.experiments.benchmark.deployment import differences, first_photo, graphs, video
+from fpliif_jax.experiments.benchmark.deployment import (
+    differences,
+    first_photo,
+    graphs,
+    squares,
+    video,
+)
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _KEPT = _ROOT / "experiments" / "results" / "amd-epyc-2-cores-deployment"
@@ -28,6 +34,8 @@ def _page(name: str) -> str:
         ("predict.md", video, "drawn-video"),
         ("export.md", graphs, "drawn-graphs"),
         ("export.md", differences, "drawn_stn_icnn-differences"),
+        ("export.md", differences, "stn_icnn_helen-differences"),
+        ("demo.md", squares, "drawn-squares"),
     ],
 )
 def test_tables_are_those_of_the_json(page: str, part: types.ModuleType, name: str) -> None:

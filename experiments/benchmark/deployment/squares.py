@@ -59,7 +59,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         "|---|---|---|---|",
     ]
     for row in rows:
-        same = "–" if row["square"] == own else f"{row['labels_as_with_its_own']:.1%}"
+        same = "–" if row["square"] == own else f"{100 * row['labels_as_with_its_own']:.1f} %"
         cells = (f"{row['square']}²", f"{row['share_of_the_encoder']:.2f}", same)
         lines.append(f"| {' | '.join(cells)} | {row['mean_f1']:.1f} |")
     return "\n".join(lines)
