@@ -149,6 +149,14 @@ def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None
     return FrozenPlan(first, tuple(later))
 
 
+def read_named(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None:
+    """As `read_frozen`, with errors that name the folder: reports, which name no places, have them without."""
+    try:
+        return read_frozen(folder, within)
+    except UnreadableError as error:
+        raise UnreadableError(f"{folder}: {error}") from error
+
+
 def _record(version: Version) -> JsonObject:
     moment = dataclasses.asdict(version.moment)
     return {**version.content, "digest": version.digest, "frozen": moment}

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import pytest
 from made_runs import config_of, write_run
 
-from fpliif_jax.experiments import collect, power
+from fpliif_jax.experiments import collect, power, reproduce
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.comparison.study import Study, as_json
 from fpliif_jax.experiments.plans import frozen_plan, plan_file, plan_version, study_file
@@ -480,3 +480,18 @@ def test_places_in_a_plan_are_named(
     printed = capsys.readouterr().out
     assert "plan.json" in printed and "data.manual_dir" in printed and "mine.py" in printed
     assert frozen_plan.read_frozen(tmp_path / "results", tmp_path).first.digest == plan.first.digest
+
+
+def test_a_plan_that_was_changed_is_named_with_its_folder(
+    study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    path = study / "plan.json"
+    path.write_text(
+        path.read_text("utf-8").replace('"scale": "paper"', '"scale": "small"'), "utf-8"
+    )
+    problem = f"^error: {study}: plan.json was changed after it was frozen"
+    with pytest.raises(SystemExit, match=problem):
+        collect.main([str(study), f"--output={tmp_path / 'results'}"])
+    with pytest.raises(SystemExit, match=problem):
+        reproduce.main(["table5", f"--workdir={study}", "--dry_run"])
+    assert not (tmp_path / "results").exists()
