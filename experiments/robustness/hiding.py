@@ -19,7 +19,7 @@ def part_region(labels: np.ndarray, own: tuple[int, ...], margin: int) -> np.nda
     part = np.isin(labels, own)
     for axis in (0, 1):
         grown = part.copy()
-        for shift in range(1, margin + 1):
+        for shift in range(1, min(margin, part.shape[axis] - 1) + 1):  # further ones leave the map
             grown |= _shifted(part, shift, axis) | _shifted(part, -shift, axis)
         part = grown
     return part & ((labels == 0) | np.isin(labels, own))

@@ -128,7 +128,7 @@ def run(flags: argparse.Namespace) -> None:
       UserError, OSError: what `command_line.run` ends with in one line.
     """
     compilation_cache.enable()
-    for name in ("num_images", "num_pictures", "margin"):
+    for name in ("num_images", "num_pictures", "margin", "seed"):
         value = getattr(flags, name)
         if value is not None and value < 0:
             raise RobustnessError(f"--{name}={value}: must be 0 or more")

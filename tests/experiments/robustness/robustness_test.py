@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import time
 from typing import Any
 
 import jax
@@ -226,10 +227,21 @@ def test_the_command_writes_numbers_and_a_picture(
     assert (fewer["images"], fewer["seed"], fewer["margin"]) == (2, 3, 0)
 
 
+def test_a_margin_beyond_the_picture_takes_no_longer_than_one_up_to_its_edge() -> None:
+    labels = np.zeros((20, 30), np.uint8)
+    labels[3, 4], labels[10, 10] = 1, 2
+    wanted = hiding.part_region(labels, (1,), 30)
+    assert wanted.sum() == labels.size - 1
+    started = time.process_time()
+    assert (hiding.part_region(labels, (1,), 10**8) == wanted).all()
+    assert time.process_time() - started < 1
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [
         ({}, ["--num_images=-1"], "--num_images=-1"),
+        ({}, ["--seed=-1"], "--seed=-1: must be 0 or more"),
         ({"cropper": "centroid"}, [], "model.cropper='centroid'"),
         (None, [], "model.name='fp_liif'"),
         ({}, ["--manual_dir=gone", "--data_dir=gone"], "gone"),
