@@ -25,6 +25,8 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except OSError as error:
         if error.filename is None:
+            # A library's own, without the system's number, would lose its words when it gets a name.
+            error.strerror = error.strerror or str(error)
             error.filename = os.fspath(path)
         raise
 

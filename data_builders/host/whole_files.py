@@ -26,5 +26,4 @@ def write_whole(path: pathlib.Path, content: bytes) -> None:
                     os.unlink(temporary)
                 raise
     except OSError as error:
-        error.filename, error.filename2 = os.fspath(path), None
-        raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error

@@ -56,8 +56,7 @@ def instead_of_temporary(path: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = os.fspath(path), None
-        raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def remove_leftovers(folder: pathlib.Path, is_alone: bool = False) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import fpliif_jax
 from fpliif_jax import data_builders, experiments
-from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, counted, error_line
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, counted, error_line, naming
 from fpliif_jax.experiments import multi_seed
 
 # Caught where they are raised: they say nothing to a person.
@@ -37,6 +37,17 @@ def test_all_errors_of_the_packages_are_user_errors() -> None:
 def test_user_errors_are_a_line(error: Exception, line: str) -> None:
     assert isinstance(error, USER_ERRORS)
     assert error_line(error) == line
+
+
+def test_an_error_of_a_library_keeps_its_words_when_it_gets_a_name() -> None:
+    """As Pillow's errors have words alone."""
+    for error, words in (
+        (OSError("image file is truncated"), "image file is truncated"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ):
+        with pytest.raises(OSError) as told, naming("runs/a"):
+            raise error
+        assert error_line(told.value) == f"error: runs/a: {words}"
 
 
 def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
