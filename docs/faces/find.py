@@ -116,10 +116,10 @@ def row(parser: FaceParser, name: str, kind: str, canvases: Iterable[Pasted]) ->
         truth = np.asarray(
             Image.fromarray(pasted.labels).resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
         )
-        for find, found in zip(("auto", "none"), matrices, strict=True):
+        for find, own in zip(("auto", "none"), matrices, strict=True):
             parsed = parser(pasted.photo, _SIDE, find=find)
             counts = metrics.confusion_matrices(truth[None], parsed.labels[None], 11)
-            found.append(np.asarray(counts[0], np.int64))
+            own.append(np.asarray(counts[0], np.int64))
             if find == "auto":
                 *each, beside = windows_of(parsed.faces, pasted)
                 windows.update(one=each.count(1), none=each.count(0))

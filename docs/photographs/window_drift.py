@@ -16,8 +16,8 @@ import numpy as np
 
 def lines(study: pathlib.Path) -> list[str]:
     """The table's lines; a variant without finished runs has none."""
-    found = ["| variant | seeds | window error | … of the size | overall F1 | after each epoch |"]
-    found.append("|---|---|---|---|---|---|")
+    table = ["| variant | seeds | window error | … of the size | overall F1 | after each epoch |"]
+    table.append("|---|---|---|---|---|---|")
     variants = json.loads((study / "plan.json").read_text("utf-8"))["plan"]["variants"]
     for name, variant in variants.items():
         runs = sorted((study / name).glob("seed*/results.json"))
@@ -32,8 +32,8 @@ def lines(study: pathlib.Path) -> list[str]:
         )
         cells = [variant["label"], str(len(scores)), *(_mean_and_sd(values) for values in columns)]
         cells.append(", ".join(f"{value:.2f}" for value in np.mean(epochs, axis=0)))
-        found.append(f"| {' | '.join(cells)} |")
-    return found
+        table.append(f"| {' | '.join(cells)} |")
+    return table
 
 
 def _entry(path: pathlib.Path) -> dict[str, Any]:

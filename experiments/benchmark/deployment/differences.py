@@ -13,6 +13,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.export import network_files
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.nn import grid_sampling
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
@@ -27,7 +28,7 @@ _FORMATS: dict[str, tuple[Callable[[NetworkFunction], bytes], Callable[[bytes], 
 }
 
 
-def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(flags: argparse.Namespace) -> list[JsonObject]:
     """A row for each file and each kind of inputs.
 
     Args:
@@ -45,7 +46,7 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
 
 def of_networks(
     trained: InferenceCheckpoint, networks: Mapping[str, NetworkFunction], rounds: int
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """The rows of a model's networks, of which 'model' also gets drawn faces."""
     faces = dataclasses.replace(networks["model"], examples=_faces(trained))
     rows = []
@@ -60,14 +61,14 @@ def of_networks(
                 row["nodes"] = _nodes(content)
             kinds = {"noise": network} | ({"drawn faces": faces} if name == "model" else {})
             for kind, inputs in kinds.items():
-                found = network_files.differences(inputs, call, row["file"])
-                rows.append({**row, "inputs": kind, **found._asdict()})
+                away = network_files.differences(inputs, call, row["file"])
+                rows.append({**row, "inputs": kind, **away._asdict()})
             # The first call compiles or lays out memory.
             rows[-len(kinds)]["processor_seconds"] = _seconds(call, network.examples[0], rounds)
     return rows
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[JsonObject]) -> str:
     """The rows in Markdown; times are those of the quickest call."""
     lines = [
         "| file | bytes | inputs | largest difference from JAX | JAX from float64 | labels that differ | ms |",

@@ -10,20 +10,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from PIL import Image
 
 import fpliif_jax
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
+from fpliif_jax.files.json_types import JsonObject
 
 _MOST_ROUNDS = 3  # a round is two starts of several seconds
 _FURTHER = 3  # photos after the first
 _ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
 
 
-def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(flags: argparse.Namespace) -> list[JsonObject]:
     """A row a start: each round one without compiled programs, then one with those that it left.
 
     Args:
@@ -45,7 +45,7 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[JsonObject]) -> str:
     """The rows in Markdown, a line each kind of start: medians."""
     lines = [
         "| programs | imports and reading | to the first label map | a further photo | the last two by the clock |",
@@ -60,7 +60,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def median(rows: Sequence[dict[str, Any]], clock: str, what: str) -> float:
+def median(rows: Sequence[JsonObject], clock: str, what: str) -> float:
     """Of rows: 'read' and 'first' since the start, 'further' of a photo; `clock` is the field that has them."""
     values = [row[clock][what] for row in rows]
     if what == "further":
@@ -68,7 +68,7 @@ def median(rows: Sequence[dict[str, Any]], clock: str, what: str) -> float:
     return statistics.median(values)
 
 
-def _start(weights: str, size: int, paths: Sequence[pathlib.Path], cache: str) -> dict[str, Any]:
+def _start(weights: str, size: int, paths: Sequence[pathlib.Path], cache: str) -> JsonObject:
     """A process that labels the photos with programs from `cache`, and what it answers."""
     command = [sys.executable, "-m", "fpliif_jax.experiments.benchmark.deployment.label_photos"]
     command += [repr(time.monotonic()), weights, str(size), *map(str, paths)]

@@ -3,7 +3,6 @@
 import argparse
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from fpliif_jax.experiments.benchmark.timing import Candidate, Program
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.benchmark_results import About
 from fpliif_jax.export import network_files
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.nn import grid_sampling
 
 OURS, THEIRS = "fpliif_jax.export", "torch.onnx"
@@ -21,7 +21,7 @@ SIZES = (64, 128, 256)
 _SECONDS = 0.2  # of a round, of processors
 
 
-def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(flags: argparse.Namespace) -> list[JsonObject]:
     """A row for the encoder, and one for the decoder and for both at each output size.
 
     Args:
@@ -78,7 +78,7 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[JsonObject]) -> str:
     """The rows in Markdown: the lowest round of each, and the ratios' median and quartiles."""
     lines = [
         "| part | output | bytes | from PyTorch, bytes | ms | from PyTorch, ms | ratio |",

@@ -4,7 +4,6 @@ import argparse
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax import systems, weights
 from fpliif_jax.data_builders.errors import UserError
@@ -17,6 +16,7 @@ from fpliif_jax.experiments.benchmark.deployment import (
     video,
 )
 from fpliif_jax.experiments.benchmark.deployment.__main__ import PARTS
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import write_json
 
 _MODULES = dict(zip(PARTS, (first_photo, graphs, differences, video, squares), strict=True))
@@ -50,8 +50,8 @@ def run(flags: argparse.Namespace) -> None:
 
 
 def _content(
-    flags: argparse.Namespace, part: str, rows: Sequence[dict[str, Any]], load: Sequence[float]
-) -> dict[str, Any]:
+    flags: argparse.Namespace, part: str, rows: Sequence[JsonObject], load: Sequence[float]
+) -> JsonObject:
     return {
         "schema": 1,
         "weights": None if flags.untrained else flags.weights,

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from fpliif_jax.demo import networks
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups import measure as groups
 from fpliif_jax.experiments.stats import image_bootstrap
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.weights import trained_model
 
 FACES = 24
@@ -19,7 +19,7 @@ _SEED = 0  # of the drawn set whose test faces they are
 _TOO_SMALL = 3 / 8  # of the model's side: a square that the page does not have
 
 
-def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(flags: argparse.Namespace) -> list[JsonObject]:
     """A row for each square, the model's own first: drawn faces of its side, labelled at that side.
 
     Args:
@@ -32,7 +32,7 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
     own = trained.config.data.image_size
     faces = [groups.draw(_SEED, index, own) for index in range(FACES)]
     truth = np.stack([groups.truth_of(trained.class_names)(face) for face in faces])
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     whole = None
     for side in (*networks.network_sides(chosen), round(own * _TOO_SMALL)):
         labeller = systems.of(trained.config).make_labeller(networks.seeing(chosen, side).trained)
@@ -51,7 +51,7 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[JsonObject]) -> str:
     """The rows in Markdown."""
     own = rows[0]["square"]
     lines = [

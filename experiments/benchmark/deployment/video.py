@@ -8,13 +8,13 @@ import pathlib
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from fpliif_jax import systems, weights
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.predict import labelling, photos, videos
 from fpliif_jax.predict.find_faces import NONE
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
@@ -28,7 +28,7 @@ _DIFFERENT = 8  # faces, one after the other again and again: drawing is slow
 _RATE = 25
 
 
-def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(flags: argparse.Namespace) -> list[JsonObject]:
     """A row for each video, drawn faces as its frames.
 
     Args:
@@ -51,7 +51,7 @@ def measure(flags: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[JsonObject]) -> str:
     """The rows in Markdown: processor seconds of a frame."""
     lines = [
         "| output | frames | reading and labelling | overlay | writing | frames a second by the clock |",
@@ -92,7 +92,7 @@ def _label_frames(
             return list(itertools.islice(results, most))
 
 
-def _measured(labeller: Labeller, path: pathlib.Path) -> dict[str, Any]:
+def _measured(labeller: Labeller, path: pathlib.Path) -> JsonObject:
     """Frames, and the seconds of one of them for each step, of processors and of the clock."""
     taken: dict[str, tuple[float, float]] = {}
 
