@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import pathlib
-import re
 import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.plans.name_list import shortened
+from fpliif_jax.experiments.runs.local_versions import without_local_version
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 from fpliif_jax.weights import shipped
@@ -51,8 +51,6 @@ _REPORTED = (
     *_OF_RUN,
     *("cost.json", "benchmark.json", "robustness.json", "examples.npz"),
 )
-# Of platform.platform(): the number of the kernel, what who built it added, and the processor's kind and C library.
-_KERNEL = re.compile(r"^(Linux-[0-9]+(?:\.[0-9]+)*).*?-([^-]+(?:-with-.+)?)$")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -186,7 +184,7 @@ def _empty_all_places(name: str, content: JsonObject, planned_starts: Collection
         if isinstance(part, dict) and isinstance(part.get("command"), str):
             part["command"] = _module_of(part["command"])
         if isinstance(part, dict) and isinstance(part.get("platform"), str):
-            part["platform"] = _without_local_version(part["platform"])
+            part["platform"] = without_local_version(part["platform"])
 
 
 def _empty_places(config: JsonObject, planned_starts: Collection[str], prefix: str = "") -> None:
@@ -214,11 +212,6 @@ def _module_of(command: str) -> str:
     if words[1:2] == ["-m"]:
         kept += words[1:3]
     return " ".join(kept) + (" …" if len(words) > len(kept) else "")
-
-
-def _without_local_version(platform: str) -> str:
-    """'Linux-6.8.0-45-generic-x86_64-with-glibc2.39' -> 'Linux-6.8.0-x86_64-with-glibc2.39'."""
-    return _KERNEL.sub(r"\1-\2", platform)
 
 
 def _without_commands(plan: "FrozenPlan") -> "FrozenPlan":

@@ -18,6 +18,8 @@ def write_whole(path: pathlib.Path, content: bytes) -> None:
         with open(temporary, "xb") as file:
             try:
                 file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
                 file.close()  # before it takes the place
                 os.replace(temporary, path)
             except BaseException:

@@ -74,11 +74,16 @@ def _save_contact_sheet(
     seeds = [face_seed(seed, split, i) for split, i in first[:_FACES_ON_SHEET]]
     sheet = contact_sheet([draw_face(s, image_size, style, without) for s in seeds])
     target, content = expanded(path), io.BytesIO()
+    file_format = Image.registered_extensions().get(target.suffix.lower(), "")
     try:
-        sheet.save(content, Image.registered_extensions()[target.suffix.lower()])
+        sheet.save(
+            content, file_format
+        )  # in memory: not all formats can be written to a file that is not named
         write_whole(target, content.getvalue())
-    except (OSError, KeyError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "its ending names no format"
+    except (OSError, KeyError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or (
+            str(error) if file_format else "its ending names no format"
+        )
         raise DataError(
             f"{path}: the contact sheet could not be written ({reason}). Name a .png file in a "
             "folder that exists."

@@ -9,15 +9,18 @@ import jax
 
 from fpliif_jax.commands import processor
 from fpliif_jax.experiments.benchmark import onnx_programs, torch_programs
+from fpliif_jax.experiments.runs.local_versions import without_local_version
 from fpliif_jax.run_folder import run_record
 
 
 def environment(with_torch: bool, with_onnx: bool = False) -> dict[str, Any]:
     """Device, versions, threads, flags, commit and date, ready for JSON."""
+    own = run_record.environment({})
+    own["platform"] = without_local_version(own["platform"])
     return {
         "device": device_name(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **run_record.environment({}),
+        **own,
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "torch": torch_programs.facts() if with_torch else None,
         "onnxruntime": onnx_programs.facts() if with_onnx else None,

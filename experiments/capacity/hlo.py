@@ -86,17 +86,17 @@ def kernels(program: Program) -> list[Kernel]:
     return list(_kernels(program, program.computations[program.entry], 1))
 
 
-def totals(kernels: list[Kernel]) -> Totals:
-    """Sums over kernels."""
+def totals(launched: list[Kernel]) -> Totals:
+    """Sums over the kernels that are launched."""
     flops: dict[str, int] = collections.Counter()
-    for kernel in kernels:
+    for kernel in launched:
         for kind, count in kernel.flops.items():
             flops[kind] += kernel.launches * count
     return Totals(
-        launches=sum(kernel.launches for kernel in kernels),
-        bytes=sum(kernel.launches * kernel.bytes for kernel in kernels),
+        launches=sum(kernel.launches for kernel in launched),
+        bytes=sum(kernel.launches * kernel.bytes for kernel in launched),
         flops=dict(flops),
-        collectives=sum(kernel.launches for kernel in kernels if kernel.is_collective),
+        collectives=sum(kernel.launches for kernel in launched if kernel.is_collective),
     )
 
 
@@ -132,7 +132,7 @@ def _kernels(program: Program, computation: Computation, launches: int) -> Itera
                 list(_kernels(program, program.computations[name], launches))
                 for name in instruction.branches
             ]
-            yield from max(branches, key=lambda kernels: totals(kernels).bytes)
+            yield from max(branches, key=lambda branch: totals(branch).bytes)
         elif opcode in ("call", "async-start"):
             for name in instruction.called("to_apply", "calls"):
                 yield from _kernels(program, program.computations[name], launches)

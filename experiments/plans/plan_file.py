@@ -38,8 +38,8 @@ from fpliif_jax.experiments.plans.plan_values import (
     Content,
     PlanError,
     PlanValues,
+    cut_short,
     key_in,
-    shortened,
 )
 from fpliif_jax.experiments.plans.seeds import read_seeds
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
@@ -300,5 +300,5 @@ class _Reader:
         if name not in names:
             listed = ", ".join(names)
             self._values.refuse(
-                place, f"is {name!r}, which is no variant; there are {shortened(listed)}"
+                place, f"is {name!r}, which is no variant; there are {cut_short(listed)}"
             )

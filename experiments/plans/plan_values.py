@@ -34,7 +34,7 @@ class PlanValues:
         for key in content:
             if key not in keys:
                 full = f"{place}.{key}" if place else key
-                self.refuse(shortened(full), f"is no key of a plan; there are {', '.join(keys)}")
+                self.refuse(cut_short(full), f"is no key of a plan; there are {', '.join(keys)}")
         return content
 
     def entries(self, content: Content, key: str) -> Content:
@@ -77,7 +77,7 @@ class PlanValues:
         for key, value in node.items():
             field = f"{prefix}{key}"
             if not re.fullmatch(r"\w+(\.\w+)*", field):
-                self.refuse(shortened(f"{place}: {field!r}"), "is not the name of a config field")
+                self.refuse(cut_short(f"{place}: {field!r}"), "is not the name of a config field")
             if isinstance(value, dict):
                 self._flatten(value, place, f"{field}.", flat)
                 continue
@@ -100,7 +100,7 @@ class PlanValues:
         """A name becomes that of a folder."""
         if not _NAME.fullmatch(name) or name.endswith("."):
             self.refuse(
-                shortened(place),
+                cut_short(place),
                 "must be a name of letters, digits and _ . , = + -, at most 80 long",
             )
 
@@ -114,6 +114,6 @@ def key_in(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key
 
 
-def shortened(text: str) -> str:
+def cut_short(text: str) -> str:
     """A text for a message, of at most 200 characters."""
     return text if len(text) <= 200 else f"{text[:199]}…"

@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from fpliif_jax.experiments.runs.run import Run
-from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_config import flatten_config
 
 
@@ -13,14 +13,14 @@ class Difference:
     """A field of environment.json in which runs differ: its value by run."""
 
     field: str
-    values: JsonObject
+    values: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Environments:
     """The environments of all runs: the fields that have one value, and the others."""
 
-    common: JsonObject
+    common: dict[str, Any]
     differences: Sequence[Difference]
 
 

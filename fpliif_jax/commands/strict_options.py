@@ -50,7 +50,8 @@ def refuse_empty(arguments: Sequence[str]) -> None:
       UserError: names the first.
     """
     for before, argument in itertools.pairwise(["", *arguments]):
-        if not argument and not before.startswith("--config."):
+        is_field = before.startswith("--config.") and "=" not in before
+        if not argument and not is_field:
             behind = f" behind {before}" if before else ""
             raise UserError(
                 f"an argument{behind} is empty: leave it out, or give its value (is a variable of the shell not set?)"

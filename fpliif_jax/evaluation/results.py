@@ -257,7 +257,7 @@ def _notes_on(model: TrainedModel, dataset: Dataset) -> list[str]:
     return notes
 
 
-def table(results: JsonObject) -> str:
+def table(results: Results) -> str:
     """The evaluations of results.json as text, scores in percent as in the paper's tables."""
     lines = [
         f"{'split':<11}{'checkpoint':<19}{'row':>17}{'mean F1':>9}{'mIoU':>8}{'per image':>10}"

@@ -75,8 +75,9 @@ def export(
                 lines = make(chosen, file_format, pathlib.Path(folder), parts)
         except InteropError as error:  # names a file in a folder that nobody knows
             raise ExportError(str(error).replace(folder, str(path))) from error
-        os.chmod(folder, 0o755)
-        os.rename(folder, path)
+        with atomic_file.instead_of_temporary(path):
+            os.chmod(folder, 0o755)
+            os.rename(folder, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return [f"{path / line}" for line in lines]

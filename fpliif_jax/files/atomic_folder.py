@@ -27,10 +27,11 @@ def replacing(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         )
     try:
         yield new
-        os.chmod(new, 0o755)
-        if folder.exists():
-            folder.rename(_aside(folder))
-        new.rename(folder)
+        with atomic_file.instead_of_temporary(folder):
+            os.chmod(new, 0o755)
+            if folder.exists():
+                folder.rename(_aside(folder))
+            new.rename(folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
         _settle(folder)

@@ -67,7 +67,7 @@ class ParsedPhoto:
     ) -> None:
         """For `labelling.label_photos`; `weigh` computes the probabilities, float32 [C, H, W]."""
         self.labels = np.require(labels, requirements="W")
-        self.photo = np.require(photo, requirements="W")
+        self.photo = np.array(photo)  # probabilities are computed from the other one
         self.class_names = tuple(class_names)
         self.faces = tuple(faces)
         self._weigh = _Weigher(weigh)

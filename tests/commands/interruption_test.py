@@ -171,6 +171,7 @@ def test_a_signal_that_a_callback_loses_comes_again(
     capfd: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     """JAX has a callback at every collection of garbage, of whose errors Python only shows the traceback."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored
     times = []
 
     def at_collection(phase: str, information: dict[str, int]) -> None:

@@ -46,6 +46,8 @@ def test_an_empty_option_is_refused_by_argparse_and_absl(
         command_line.parse_flags(["main", "--workdir="])
     strict_options.refuse_empty(["--config.data.cache_dir=", "--quick", "a="])
     strict_options.refuse_empty(["--config.data.cache_dir", ""])
+    with pytest.raises(UserError, match="behind --config.seed=1 is empty"):
+        strict_options.refuse_empty(["--config.seed=1", ""])
 
 
 @pytest.mark.parametrize("arguments", [["", "--output=x"], ["a", "--output", ""]])

@@ -552,6 +552,10 @@ def test_command_line(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
         main([*arguments, f"--contact_sheet={tmp_path}/none/sheet.png"])
     with pytest.raises(SystemExit, match="^error: .*sheet.nothing: .* Name a .png file"):
         main([*arguments, f"--contact_sheet={tmp_path}/sheet.nothing"])
+    with pytest.raises(SystemExit, match=r"^error: .*sheet.xbm: .*cannot write mode RGB as XBM"):
+        main([*arguments, f"--contact_sheet={tmp_path}/sheet.xbm"])
+    with pytest.raises(SystemExit, match=r"^error: .*sheet.blp: .* \(.+\)\. Name a .png file"):
+        main([*arguments, f"--contact_sheet={tmp_path}/sheet.blp"])
     with pytest.raises(SystemExit, match="^error: image_size=3.*$"):
         main([*arguments[:-1], "--image_size=3"])
 

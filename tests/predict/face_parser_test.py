@@ -209,6 +209,17 @@ def test_what_it_gives_is_the_caller_s_to_write_to(
     assert (photo == before).all()
 
 
+def test_probabilities_are_of_the_photo_that_was_parsed_whatever_is_written_to_it_since(
+    parsers: dict[str, FaceParser],
+) -> None:
+    for system in SYSTEMS:
+        side = parsers[system].config.data.image_size
+        photo = make_photo(side, side)  # which the network takes as it is
+        first, second = (parsers[system](photo) for _ in range(2))
+        first.photo[:] = 0
+        assert (first.probabilities == second.probabilities).all()
+
+
 def test_a_parsed_photo_is_pickled_and_copied(parsers: dict[str, FaceParser]) -> None:
     for system in SYSTEMS:
         parsed = parsers[system](make_photo())

@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--parts", type=lambda text: text.split(","), help="default: all that these weights have"
     )
-    parser.add_argument("--rounds", type=int, default=7, help="of what is timed in turn (7)")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="of what is timed in turn (7); starts: at most 3"
+    )
     parser.add_argument("--size", type=int, default=512, help="of the first photo (512)")
     parser.add_argument("--frames", type=int, default=60, help="of a video of 256² (60)")
     parser.add_argument("--output", type=pathlib.Path, help="folder for the JSON; none: print only")

@@ -52,12 +52,15 @@ def run(flags: argparse.Namespace) -> None:
 def _content(
     flags: argparse.Namespace, part: str, rows: Sequence[JsonObject], load: Sequence[float]
 ) -> JsonObject:
+    environment = machine.environment(part in _WITH_TORCH, part in _WITH_ONNX)
+    if part == "video":
+        environment["av"] = video.facts()
     return {
         "schema": 1,
         "weights": None if flags.untrained else flags.weights,
         "untrained": flags.untrained,
         # Programs that wanted a core, at the beginning and at the end: this one's threads are among them.
         "load": list(load),
-        "environment": machine.environment(part in _WITH_TORCH, part in _WITH_ONNX),
+        "environment": environment,
         "rows": list(rows),
     }

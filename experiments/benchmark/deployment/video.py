@@ -51,6 +51,13 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
     return rows
 
 
+def facts() -> JsonObject:
+    """What a reader of the results needs to know of PyAV and its FFmpeg."""
+    import av
+
+    return {"version": av.__version__, "ffmpeg": av.ffmpeg_version_info}
+
+
 def table(rows: Sequence[JsonObject]) -> str:
     """The rows in Markdown: processor seconds of a frame."""
     lines = [
