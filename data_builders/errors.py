@@ -31,6 +31,16 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def naming_instead(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Errors of the system inside name this file or folder: nobody knows the name that it was begun under."""
+    try:
+        yield
+    except OSError as error:
+        # A new one, as Python shows a second file's name once there was one.
+        raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
+
+
 class UserError(Exception):
     """Something that the person at the keyboard can put right: an option, a setting, a file.
 

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fpliif_jax import systems
-from fpliif_jax.data_builders.errors import naming
+from fpliif_jax.data_builders.errors import naming, naming_instead
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.export import float16_storage, model_card, network_files
 from fpliif_jax.export.network_files import ExportError
-from fpliif_jax.files import atomic_file
 from fpliif_jax.interop.run_weights import metadata_of, write_model
 from fpliif_jax.pictures.colours import class_colours
 from fpliif_jax.systems.network_function import NetworkFunction
@@ -66,7 +65,7 @@ def export(
             f"config.data.bicubic={bicubic!r}; use --format=onnx"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file.instead_of_temporary(path):
+    with naming_instead(path):
         folder = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     try:
         make = _write_half if float16 else _write
@@ -75,7 +74,7 @@ def export(
                 lines = make(chosen, file_format, pathlib.Path(folder), parts)
         except InteropError as error:  # names a file in a folder that nobody knows
             raise ExportError(str(error).replace(folder, str(path))) from error
-        with atomic_file.instead_of_temporary(path):
+        with naming_instead(path):
             os.chmod(folder, 0o755)
             os.rename(folder, path)
     finally:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from fpliif_jax.data_builders.errors import naming
+from fpliif_jax.data_builders.errors import naming, naming_instead
 
 _SUFFIX = ".partial"
 # Names that Python's tempfile makes of a prefix and a suffix; other programs have files called .NAME.partial.
@@ -31,7 +31,7 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         raise OSError(
             errno.EINVAL, "not a file but a device or a pipe, which is not replaced", path
         )
-    with instead_of_temporary(path):
+    with naming_instead(path):
         descriptor, temporary = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX
         )
@@ -40,7 +40,7 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        with instead_of_temporary(path):
+        with naming_instead(path):
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
     except BaseException:
@@ -48,15 +48,6 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-
-
-@contextlib.contextmanager
-def instead_of_temporary(path: pathlib.Path) -> Iterator[None]:
-    """Errors of the system inside name this file or folder: nobody knows the name that it was begun under."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def remove_leftovers(folder: pathlib.Path, is_alone: bool = False) -> None:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from fpliif_jax.files import atomic_file
+from fpliif_jax.data_builders.errors import naming_instead
 
 
 @contextlib.contextmanager
@@ -21,13 +21,13 @@ def replacing(folder: pathlib.Path) -> Iterator[pathlib.Path]:
       OSError: it cannot be written.
     """
     _settle(folder)
-    with atomic_file.instead_of_temporary(folder):
+    with naming_instead(folder):
         new = pathlib.Path(
             tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".partial")
         )
     try:
         yield new
-        with atomic_file.instead_of_temporary(folder):
+        with naming_instead(folder):
             os.chmod(new, 0o755)
             if folder.exists():
                 folder.rename(_aside(folder))
