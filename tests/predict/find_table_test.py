@@ -83,3 +83,22 @@ def test_the_table_can_be_made_again_of_what_is_kept(
     printed = capsys.readouterr().out.splitlines()[2:]
     assert list(map(find.line, content["rows"])) == printed and len(printed) == 2
     assert content["environment"]["versions"]["jax"]
+
+
+def test_the_page_has_the_table_and_the_sum_of_what_is_worse() -> None:
+    root = pathlib.Path(__file__).parents[2]
+    kept = root / "experiments" / "results" / "find_faces" / "find.json"
+    rows = json.loads(kept.read_text("utf-8"))["rows"]
+    page = (root / "docs" / "predict.md").read_text("utf-8")
+    assert [line for line in map(find.line, rows) if line not in page] == []
+    assert {row["faces"] for row in rows} == {"drawn", "CelebAMask-HQ"}
+    pairs = [
+        pair
+        for row in rows
+        for pair in zip(row["by_canvas"]["auto"], row["by_canvas"]["none"], strict=True)
+    ]
+    worse = sum(auto < none for auto, none in pairs)
+    share = f"{worse} of these {len(pairs)} canvases are ({worse / len(pairs):.1%}".replace(
+        "%", " %)"
+    )
+    assert share in page
