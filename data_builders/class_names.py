@@ -66,6 +66,19 @@ CELEBAMASK_HQ_FACIAL_PARTS = {
 }
 
 
+def same_parts(class_names: Sequence[str], other_names: Sequence[str]) -> tuple[int | None, ...]:
+    """For each class the id of the same part of the same side among `other_names`, by what each set means; or None."""
+    others = [_as_in_helen(name, other_names) for name in other_names]
+    names = [_as_in_helen(name, class_names) for name in class_names]
+    return tuple(others.index(name) if name in others else None for name in names)
+
+
+def _as_in_helen(name: str, class_names: Sequence[str]) -> str:
+    if whose_left(class_names) == PERSON:
+        return CELEBAMASK_HQ_FACIAL_PARTS.get(name, name)
+    return name
+
+
 # CelebAMask-HQ's names as they are read. Traps: 'l_lip' is the lower lip, 'ear_r' an earring, 'neck_l' a necklace.
 _CELEBAMASK_HQ_IN_WORDS = {
     "eye_g": "eyeglasses",

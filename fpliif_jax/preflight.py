@@ -20,7 +20,7 @@ from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.step_numbers import fixed_microbatch
 from fpliif_jax.training.optimizer import make_optimizer
-from fpliif_jax.training.prepare import other_networks
+from fpliif_jax.training.other_networks import check_start
 from fpliif_jax.weights import shipped
 
 
@@ -205,7 +205,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     batch = blank_batch(1, size, size)
     variables = systems.variable_shapes(config)
     if (config.train.get("init_from") or "").startswith(shipped.PREFIX):  # a run may still be made
-        other_networks(config, variables)
+        check_start(config, variables)
     for stage in systems.of(config).make_stages(config, model, names):
 
         def loss(

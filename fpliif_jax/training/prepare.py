@@ -6,26 +6,23 @@ from collections.abc import Callable, Iterator
 
 import flax.linen as nn
 import ml_collections
-from absl import logging
 
 from fpliif_jax.data.batches import Batch, EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
-from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog
-from fpliif_jax.run_folder.same_run import refuse_swapped_sides
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import fitting
 from fpliif_jax.training.optimizer import make_optimizer
+from fpliif_jax.training.other_networks import other_networks
 from fpliif_jax.training.progress import Progress, StageSteps
 from fpliif_jax.training.step import State, Step, init_state, init_variables, make_fitted_step
-from fpliif_jax.weights import shipped, shipped_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,11 +155,9 @@ def variables_to_start_from(
     initial: Variables,
     stage_before: str | None,
     fresh: tuple[str, ...],
-    class_names: tuple[str, ...] = (),
+    class_names: tuple[str, ...],
 ) -> Variables:
     """The networks as the stage before left them, or those of `other_networks`; `fresh` ones as they are initially.
-
-    A warning names the first class that another run or the package's weights have of another name than `class_names`.
 
     Raises:
       UserError: see `other_networks`.
@@ -170,9 +165,7 @@ def variables_to_start_from(
     if stage_before is not None:
         loaded = load_for_inference(workdir, f"after_{stage_before}").variables
     elif config.train.get("init_from"):
-        other = other_networks(config, initial)
-        _warn_of_other_classes(other.class_names, class_names, config.train.init_from)
-        loaded = other.variables
+        loaded = other_networks(config, initial, class_names)
     else:
         return initial
     return {
@@ -182,35 +175,3 @@ def variables_to_start_from(
         }
         for collection, networks in initial.items()
     }
-
-
-def _warn_of_other_classes(then: tuple[str, ...], now: tuple[str, ...], origin: str) -> None:
-    differing = [pair for pair in zip(then, now, strict=False) if pair[0] != pair[1]]
-    if differing:
-        logging.warning(
-            "%d classes of config.train.init_from=%s have other names in this run's data, such as %r, there %r: "
-            "training starts from what was learnt of those",
-            len(differing), origin, differing[0][1], differing[0][0],
-        )  # fmt: skip
-
-
-def other_networks(config: ml_collections.ConfigDict, initial: Variables) -> InferenceCheckpoint:
-    """The model whose networks config.train.init_from names: of another run, or the package's.
-
-    Args:
-      config: of the run.
-      initial: its variables, or their shapes.
-
-    Raises:
-      CheckpointError: the other run has no such checkpoint, or it has other networks or other sides.
-      WeightsError: there are no such weights, or their file is damaged.
-    """
-    origin = config.train.init_from
-    if origin.startswith(shipped.PREFIX):
-        other = shipped_model.load(origin.removeprefix(shipped.PREFIX))
-    else:
-        origin = expanded(origin)
-        other = load_for_inference(origin, config.train.get("init_checkpoint", "best"))
-    refuse_swapped_sides(other.sides_are_swapped, origin)
-    checkpoint.check_same_arrays(other.variables, initial, origin)
-    return other

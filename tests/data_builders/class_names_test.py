@@ -41,3 +41,24 @@ def test_the_person_s_left_is_read_as_left_though_it_is_painted_as_the_picture_s
 def test_which_sets_have_sides() -> None:
     assert all(class_names.has_sides(names) for names in SETS)
     assert not class_names.has_sides(("background", "skin", "l_lip", "u_lip", "ear_r"))
+
+
+def test_the_same_part_of_another_set_is_found_by_what_the_names_mean_not_by_how_they_look() -> (
+    None
+):
+    lapa, mask_hq = class_names.LAPA_AND_HELEN, class_names.CELEBAMASK_HQ
+    parts = dict(zip(mask_hq, class_names.same_parts(mask_hq, lapa), strict=True))
+    meant = {name: None if id is None else lapa[id] for name, id in parts.items()}
+    assert meant["l_brow"] == "right_brow"  # the person's left is on the right of the picture
+    assert meant["r_eye"] == "left_eye"
+    assert (meant["mouth"], meant["l_lip"]) == ("inner_mouth", "lower_lip")
+    assert meant["hair"] == "hair" and meant["background"] == "background"
+    new = {"eye_g", "l_ear", "r_ear", "hat", "ear_r", "neck_l", "neck", "cloth"}
+    assert {name for name, other in meant.items() if other is None} == new
+
+    back = class_names.same_parts(lapa, mask_hq)
+    assert [mask_hq[id] for id in back if id is not None] == [
+        *("background", "skin", "r_brow", "l_brow", "r_eye", "l_eye"),
+        *("nose", "u_lip", "mouth", "l_lip", "hair"),
+    ]
+    assert class_names.same_parts(("face", "hair"), lapa) == (None, 10)

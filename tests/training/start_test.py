@@ -10,17 +10,22 @@ import pytest
 import safetensors.numpy
 from tiny_run import tiny_config
 
+from fpliif_jax import systems
 from fpliif_jax.commands.interruption import Interruption
-from fpliif_jax.configs import drawn_faces
+from fpliif_jax.configs import drawn_faces, drawn_faces_small
 from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ
 from fpliif_jax.devices import parallel
 from fpliif_jax.interop import fpliif_to_torch
+from fpliif_jax.nn.variables import Variables
 from fpliif_jax.preflight import check_settings
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.training import loop
+from fpliif_jax.training.other_networks import check_start
 from fpliif_jax.training.prepare import Run, variables_to_start_from
+from fpliif_jax.training.step import init_variables
 from fpliif_jax.weights import WeightsError, shipped, shipped_model
 
 
@@ -97,6 +102,44 @@ def test_a_start_from_other_classes_of_the_same_number_is_told_in_one_line(
     (line,) = warnings_with((*drawn.class_names[:-1], "beard"))
     assert line.startswith("1 classes of config.train.init_from=weights:drawn have other names")
     assert "'beard', there 'hair'" in line and "\n" not in line
+
+
+def test_a_start_from_other_classes_keeps_what_was_learnt_of_the_same_parts_and_says_which_are_new(
+    caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
+) -> None:
+    config = started(
+        drawn_faces_small.get_config(), "weights:drawn_small"
+    ).copy_and_resolve_references()
+    config.model.num_classes = len(CELEBAMASK_HQ)
+    check_start(config, systems.variable_shapes(config))
+    assert not caplog.records  # names are not known yet
+
+    initial = init_variables(systems.create_model(config.model), config)
+    drawn = shipped_model.load("drawn_small")
+    variables = variables_to_start_from(config, tmp_path, initial, None, (), CELEBAMASK_HQ)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "tells 11 classes apart, this run's data 19" in line and "\n" not in line
+    assert line.endswith("begun anew: eye_g, l_ear, r_ear, hat, ear_r, neck_l, neck, cloth")
+
+    image = jax.random.uniform(jax.random.key(0), (1, 96, 96, 3))
+
+    def logits(config: ml_collections.ConfigDict, variables: Variables) -> np.ndarray:
+        model = systems.create_model(config.model)
+        return np.asarray(jax.jit(lambda variables: model.apply(variables, image))(variables))
+
+    was, now = logits(drawn.config, drawn.variables), logits(config, variables)
+    shared = {"skin": 1, "l_brow": 3, "r_brow": 2, "l_lip": 9, "mouth": 8, "hair": 10}
+    for name, index in shared.items():
+        # One more column in the last product may be summed in another order.
+        np.testing.assert_allclose(
+            now[..., CELEBAMASK_HQ.index(name)], was[..., index], rtol=1e-5, atol=1e-4
+        )
+    before = initial["params"]["decoder"]["mlp_6"]
+    after = variables["params"]["decoder"]["mlp_6"]
+    for name in ("hat", "cloth"):
+        index = CELEBAMASK_HQ.index(name)
+        np.testing.assert_array_equal(after["kernel"][:, index], before["kernel"][:, index])
+        assert after["bias"][index] == before["bias"][index]
 
 
 @pytest.mark.parametrize(

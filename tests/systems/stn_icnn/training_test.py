@@ -17,6 +17,7 @@ from tiny_icnn_run import tiny_icnn_config
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
+from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.evaluation import metrics, scoring
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.run_folder import checkpoint
@@ -219,7 +220,7 @@ def test_the_next_stage_starts_from_the_best_state_or_the_last(
 def test_joint_training_starts_with_fresh_fine_networks(
     run: pathlib.Path, config: ml_collections.ConfigDict, initial: dict[str, Any]
 ) -> None:
-    started = variables_to_start_from(config, run, initial, "fine", ("fine",))
+    started = variables_to_start_from(config, run, initial, "fine", ("fine",), FACIAL_PARTS)
     before = _variables(run, "after_fine")
     for collection in ("params", "batch_stats"):
         assert _is_same(started[collection]["fine"], initial[collection]["fine"])
@@ -235,15 +236,15 @@ def test_a_run_can_start_from_another(
 ) -> None:
     config = config.copy_and_resolve_references()
     config.train.init_from = str(run)
-    started = variables_to_start_from(config, tmp_path, initial, None, ())
+    started = variables_to_start_from(config, tmp_path, initial, None, (), FACIAL_PARTS)
     assert _is_same(started, _variables(run, "best"))
     config.model.row_features = (3, 5)
     initial = init_variables(create_model(config.model), config)
     with pytest.raises(checkpoint.CheckpointError, match="does not fit the config"):
-        variables_to_start_from(config, tmp_path, initial, None, ())
+        variables_to_start_from(config, tmp_path, initial, None, (), FACIAL_PARTS)
     config.train.init_from = str(tmp_path)
     with pytest.raises(checkpoint.CheckpointError, match="no 'best' checkpoint"):
-        variables_to_start_from(config, tmp_path, initial, None, ())
+        variables_to_start_from(config, tmp_path, initial, None, (), FACIAL_PARTS)
 
 
 def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
@@ -260,7 +261,7 @@ def test_no_run_starts_from_an_earlier_one_with_the_other_sides(
     config = config.copy_and_resolve_references()
     config.train.init_from = str(tmp_path)
     with pytest.raises(checkpoint.CheckpointError, match="left and right of brows and eyes are"):
-        variables_to_start_from(config, tmp_path, initial, None, ())
+        variables_to_start_from(config, tmp_path, initial, None, (), FACIAL_PARTS)
 
 
 @pytest.fixture(scope="module")
