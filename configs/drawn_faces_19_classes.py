@@ -21,5 +21,4 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.num_classes = paper.model.num_classes
     config.loss.edge_weight = paper.loss.edge_weight
     config.train.init_from = "weights:drawn_small"
-    config.train.epochs = 10
     return config
