@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
-from fpliif_jax.experiments.runs.json_values import longest_text
+from fpliif_jax.experiments.runs.json_values import is_integer, longest_text
 from fpliif_jax.files.json_types import JsonObject
 
 
@@ -25,3 +25,10 @@ def check_field(
 def check_lengths(content: Any, name: str, most: int) -> None:
     """Requires that no text in it has more characters."""
     require(longest_text(content) <= most, name, f"has a text of more than {most:,} characters")
+
+
+def check_seeded_object(content: Any, name: str, most: int) -> None:
+    """Requires an object with a seed, without a text of more characters."""
+    require(isinstance(content, dict), name, "is not a JSON object")
+    check_lengths(content, name, most)
+    check_field(content, "seed", name, is_integer, "an integer")

@@ -4,14 +4,13 @@ from typing import Any
 
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.evaluation import MEANS, Evaluation
-from fpliif_jax.experiments.runs.field_checks import check_field, check_lengths, require
+from fpliif_jax.experiments.runs.field_checks import check_field, check_seeded_object, require
 from fpliif_jax.experiments.runs.json_values import (
     holds_measures,
     is_count,
     is_count_or_none,
     is_digest,
     is_flag,
-    is_integer,
     is_list_of_texts,
     is_object,
     is_safe_name,
@@ -52,9 +51,7 @@ def check_results(results: Any, name: str = "results.json") -> None:
     Raises:
       UnreadableError: names the first field that is missing or impossible.
     """
-    require(isinstance(results, dict), name, "is not a JSON object")
-    check_lengths(results, name, LONGEST_TEXT)
-    check_field(results, "seed", name, is_integer, "an integer")
+    check_seeded_object(results, name, LONGEST_TEXT)
     check_field(results, "model", name, is_text, "a text")
     of_elsewhere = results["model"] == ELSEWHERE
     is_number_of = is_count_or_none if of_elsewhere else is_count

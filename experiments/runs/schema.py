@@ -7,7 +7,12 @@ from typing import Any
 
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.experiments.runs.config_check import check_names, check_types
-from fpliif_jax.experiments.runs.field_checks import check_field, check_lengths, require
+from fpliif_jax.experiments.runs.field_checks import (
+    check_field,
+    check_lengths,
+    check_seeded_object,
+    require,
+)
 from fpliif_jax.experiments.runs.json_values import (
     holds_measures,
     is_count,
@@ -58,9 +63,7 @@ def check_config(config: Any, name: str = "config.json") -> None:
     Raises:
       UnreadableError: names the first field that is missing or impossible.
     """
-    require(isinstance(config, dict), name, "is not a JSON object")
-    check_lengths(config, name, LONGEST_TEXT)
-    check_field(config, "seed", name, is_integer, "an integer")
+    check_seeded_object(config, name, LONGEST_TEXT)
     for group, text in (("data", "name"), ("model", "name"), ("train", None), ("eval", None)):
         check_field(config, group, name, is_object, "an object")
         if text is not None:
