@@ -99,7 +99,7 @@ def _work(flags: argparse.Namespace) -> None:
             check_bytes(path, source, _LIMITS[path.suffix])
             continue
         if path.name == frozen_plan.NAME:
-            plan = frozen_plan.read_named(path.parent, source)  # refuses one that was changed
+            plan = frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
             places += _places_of_plan(plan)
             planned_starts |= _starts_of_plan(plan)
             content = _without_commands(plan).as_json()

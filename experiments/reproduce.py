@@ -67,7 +67,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     table, text = tables.plan_and_text(flags.table)
     suffix = "" if flags.scale == "paper" else f"-{flags.scale}"
     workdir = expanded(flags.workdir or f"runs/{table.name}{suffix}")
-    frozen = frozen_plan.read_named(workdir, workdir)
+    frozen = frozen_plan.read_frozen(workdir, workdir)
     planned, chosen = _seeds(table, flags, frozen)
     table = dataclasses.replace(table, seeds=tuple(planned))
     configs = plan_jobs.configs_of(table, flags.scale, passed_on)

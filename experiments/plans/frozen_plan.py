@@ -127,12 +127,18 @@ def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None
       within: folder that the file must lie in once all links are followed.
 
     Raises:
-      UnreadableError: the file cannot be read, is no plan, or is not what its digest says.
+      UnreadableError: the file cannot be read, is no plan, or is not what its digest says. It begins with the folder,
+        which reports leave out: they name no places.
     """
     try:
-        content = parse_json(read_bytes(folder / NAME, within, _LIMIT), NAME)
+        return _plan_of(parse_json(read_bytes(folder / NAME, within, _LIMIT), NAME))
     except FileNotFoundError:
         return None
+    except UnreadableError as error:
+        raise UnreadableError(f"{folder}: {error}") from error
+
+
+def _plan_of(content: Any) -> FrozenPlan:
     form = content.get("form") if isinstance(content, dict) else None
     if not is_integer(form) or form not in _FORMS:
         raise UnreadableError(f"{NAME} is no frozen plan of this version of the program")
@@ -147,14 +153,6 @@ def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None
         )
     first, *later = (_parse(one) for one in (content, *additions))
     return FrozenPlan(first, tuple(later))
-
-
-def read_named(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None:
-    """As `read_frozen`, with errors that name the folder: reports, which name no places, have them without."""
-    try:
-        return read_frozen(folder, within)
-    except UnreadableError as error:
-        raise UnreadableError(f"{folder}: {error}") from error
 
 
 def _record(version: Version) -> JsonObject:

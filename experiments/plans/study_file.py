@@ -90,8 +90,8 @@ def read_studies(root: pathlib.Path) -> tuple[list[Study], list[str]]:
             try:
                 plan = frozen_plan.read_frozen(folder, root)
             except UnreadableError as error:
-                plan_problem = str(error)
-                problems.append(f"{inside}/{error}".removeprefix("./"))
+                plan_problem = str(error).removeprefix(f"{folder}: ")
+                problems.append(f"{inside}/{plan_problem}".removeprefix("./"))
             study = _of_plan(name, plan, plan_problem)
             try:
                 content = parse_json(read_bytes(folder / _NAME, root, _LIMIT), _NAME)
