@@ -1,4 +1,4 @@
-"""Starts `child` and reads its answer."""
+"""Starts processes that do one thing once, and reads their answers: `child`, and `deployment.label_photos`."""
 
 import contextlib
 import dataclasses
@@ -9,12 +9,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import fpliif_jax
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.runs.benchmark_results import Start
+from fpliif_jax.files.json_types import JsonObject
 
+CACHES = ("empty", "warm")  # of compiled programs, at the starts of a round
+MOST_ROUNDS = 3  # of two starts, each of several seconds
 _ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
 
 
@@ -31,16 +35,48 @@ class ChildTask:
     variant: str | None = None  # of `torch_programs.VARIANTS`
 
 
-def run(task: ChildTask, environment: dict[str, str] | None = None) -> Start:
+def run(task: ChildTask, environment: Mapping[str, str] | None = None) -> Start:
     """What a fresh process answers; `environment` is of variables besides this process's.
 
     Raises:
       NotMeasuredError: it could not do it, or ended without an answer.
     """
+    given = json.dumps(dataclasses.asdict(task))
+    content, taken = answer(["fpliif_jax.experiments.benchmark.child"], given, environment)
+    if "problem" in content:
+        raise NotMeasuredError(content["problem"])
+    return dataclasses.replace(Start(**content), seconds_from_start=taken)
+
+
+def starts(rounds: int) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """The starts of so many rounds, each one with an empty compilation cache, then one with what that left.
+
+    Yields:
+      The number of the round, from 0 on; 'empty' or 'warm'; the environment of the process.
+    """
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="benchmark-cache-") as folder:
+            for cache in CACHES:
+                yield number, cache, {"JAX_COMPILATION_CACHE_DIR": folder}
+
+
+def answer(
+    command: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None
+) -> tuple[JsonObject, float]:
+    """The line of JSON that a fresh process answers with, and the seconds from its start to that.
+
+    Args:
+      command: module and arguments.
+      given: its stdin.
+      environment: variables besides this process's.
+
+    Raises:
+      NotMeasuredError: it ended without an answer.
+    """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         started = time.perf_counter()
         with subprocess.Popen(
-            [sys.executable, "-m", "fpliif_jax.experiments.benchmark.child"],
+            [sys.executable, "-m", *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -50,9 +86,9 @@ def run(task: ChildTask, environment: dict[str, str] | None = None) -> Start:
         ) as process:
             try:
                 with contextlib.suppress(BrokenPipeError):  # it says why on stderr
-                    process.stdin.write(json.dumps(dataclasses.asdict(task)))
+                    process.stdin.write(given)
                     process.stdin.close()
-                answer = process.stdout.readline()
+                said = process.stdout.readline()
                 taken = time.perf_counter() - started  # leaving the process is not part of it
                 process.wait()
             except BaseException:
@@ -60,9 +96,6 @@ def run(task: ChildTask, environment: dict[str, str] | None = None) -> Start:
                 raise
         errors.seek(0)
         last = (errors.read().strip().splitlines() or ["no message"])[-1]
-    if not answer:
+    if not said:
         raise NotMeasuredError(f"the process ended with {process.returncode}: {last}")
-    content = json.loads(answer)
-    if "problem" in content:
-        raise NotMeasuredError(content["problem"])
-    return dataclasses.replace(Start(**content), seconds_from_start=taken)
+    return json.loads(said), taken

@@ -1,14 +1,10 @@
 """Part 'starts': from the start of a process to its first result, without and with a compilation cache that is warm."""
 
-import tempfile
-
 from fpliif_jax.experiments.benchmark import children
 from fpliif_jax.experiments.benchmark.children import ChildTask
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.runs.benchmark_results import Start, Starts
 from fpliif_jax.run_folder.run_config import json_config
-
-_MOST_ROUNDS = 3  # a round takes two starts, each of several seconds
 
 
 def two_starts(plan: Plan, what: str) -> None:
@@ -20,13 +16,11 @@ def two_starts(plan: Plan, what: str) -> None:
     """
     own = plan.config
     task = ChildTask(what, "jax", plan.dtypes[0], own.data.image_size, 1, json_config(own))
-    starts: dict[str, list[Start]] = {"empty": [], "warm": []}
-    count = min(plan.rounds, _MOST_ROUNDS)
-    for number in range(1, count + 1):
-        with tempfile.TemporaryDirectory(prefix="benchmark-cache-") as folder:
-            for name, own_starts in starts.items():
-                plan.tell(f"start with {name} cache, round {number} of {count}")
-                own_starts.append(children.run(task, {"JAX_COMPILATION_CACHE_DIR": folder}))
+    starts: dict[str, list[Start]] = {cache: [] for cache in children.CACHES}
+    count = min(plan.rounds, children.MOST_ROUNDS)
+    for number, cache, environment in children.starts(count):
+        plan.tell(f"start with {cache} cache, round {number + 1} of {count}")
+        starts[cache].append(children.run(task, environment))
     plan.record.add(
-        Starts(what, task.dtype, **{name: tuple(each) for name, each in starts.items()})
+        Starts(what, task.dtype, **{cache: tuple(each) for cache, each in starts.items()})
     )

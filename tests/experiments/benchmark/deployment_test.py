@@ -11,6 +11,7 @@ import untrained_models
 
 from fpliif_jax import systems, weights
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.benchmark import children
 from fpliif_jax.experiments.benchmark.deployment import (
     __main__ as command,
 )
@@ -104,7 +105,7 @@ def test_photos_are_timed_from_the_start_of_python_on(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = first_photo.measure(flags(weights="drawn_small"))
-    assert [row["programs"] for row in rows] == ["compiled first", "compiled before"]
+    assert [row["cache"] for row in rows] == ["empty", "warm"]
     for row in rows:
         for clock in ("seconds", "processor_seconds"):
             assert 0.1 < row[clock]["read"] < row[clock]["first"]
@@ -112,20 +113,20 @@ def test_photos_are_timed_from_the_start_of_python_on(
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\necho 'MemoryError: full' >&2\nexit 1\n")
     program.chmod(0o755)
-    monkeypatch.setattr(first_photo.sys, "executable", str(program))
-    with pytest.raises(UserError, match="photo ended with 1: MemoryError: full"):
+    monkeypatch.setattr(children.sys, "executable", str(program))
+    with pytest.raises(UserError, match="photo: the process ended with 1: MemoryError: full"):
         first_photo.measure(flags())
 
 
 def test_medians_are_those_of_starts_and_of_all_photos() -> None:
     def start(first: float, further: list[float]) -> dict[str, Any]:
         taken = {"read": 2.0, "first": first, "further": further}
-        return {"programs": "compiled first", "seconds": taken, "processor_seconds": taken}
+        return {"cache": "empty", "seconds": taken, "processor_seconds": taken}
 
     rows = [start(7.0, [1.0, 1.2]), start(8.0, [1.4, 9.0, 9.0]), start(60.0, [])]
     assert first_photo.median(rows, "seconds", "further") == 1.4
     line = first_photo.table(rows).splitlines()[-1]
-    assert line == "| compiled first | 2.0 s | 8.0 s | 1.4 s | 8.0 s, 1.4 s |"
+    assert line == "| empty | 2.0 s | 8.0 s | 1.4 s | 8.0 s, 1.4 s |"
 
 
 def test_steps_of_a_video_are_those_of_its_frames(
