@@ -67,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _work(flags: argparse.Namespace) -> None:
+    from fpliif_jax.data_builders.host import atomic_file
     from fpliif_jax.experiments.plans import frozen_plan
     from fpliif_jax.experiments.runs.bounded_files import (
         UnreadableError,
@@ -75,7 +76,6 @@ def _work(flags: argparse.Namespace) -> None:
         read_bytes,
     )
     from fpliif_jax.experiments.runs.runs import read_runs
-    from fpliif_jax.files import atomic_file
 
     source, output = flags.study.resolve(), flags.output.resolve()
     if output == source or output.is_relative_to(source) or source.is_relative_to(output):

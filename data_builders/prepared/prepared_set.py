@@ -21,9 +21,9 @@ from absl import logging
 from array_record.python import array_record_module
 
 from fpliif_jax.data_builders.class_list import are_class_names
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.lock_file import open_lock_file
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
-from fpliif_jax.data_builders.host.whole_files import write_whole
 from fpliif_jax.data_builders.raw.raw_tree import SPLITS
 
 _ORIGIN_FILE = "raw_tree.json"
@@ -142,7 +142,8 @@ def _read_note(path: pathlib.Path, largest: int) -> dict[str, Any]:
 
 def _write_note(path: pathlib.Path, note: dict[str, Any]) -> None:
     text = json.dumps({**note, _CHECKSUM: _checksum(note)}, indent=2)
-    write_whole(path, f"{text}\n".encode())
+    with atomic_file.replacing(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 def _checksum(note: dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from PIL import Image
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import DataError, counted
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.home_folder import expanded
-from fpliif_jax.data_builders.host.whole_files import write_whole
 from fpliif_jax.data_builders.synthetic_faces.contact_sheet import contact_sheet
 from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
@@ -79,7 +79,8 @@ def _save_contact_sheet(
         sheet.save(
             content, file_format
         )  # in memory: not all formats can be written to a file that is not named
-        write_whole(target, content.getvalue())
+        with atomic_file.replacing(target) as file:
+            file.write(content.getvalue())
     except (OSError, KeyError, ValueError) as error:
         reason = getattr(error, "strerror", None) or (
             str(error) if file_format else "its ending names no format"

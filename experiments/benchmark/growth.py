@@ -104,8 +104,8 @@ def _work(flags: argparse.Namespace) -> None:
         for step, over, counts, orders in _plan(flags, pathlib.Path(folder)):
             lines.append(growth(step, over, counts, [measure(order) for order in orders]))
             print(f"{step}: exponent {lines[-1].exponent:.2f}", file=sys.stderr)
+    from fpliif_jax.data_builders.host import atomic_file
     from fpliif_jax.experiments.benchmark import machine
-    from fpliif_jax.files import atomic_file
 
     steps = [dataclasses.asdict(line) for line in lines]
     content = {"environment": machine.environment(with_torch=False), "steps": steps}

@@ -16,6 +16,7 @@ from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import renamed_labels
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.synthetic_faces import STYLE_VERSIONS, Face, draw_face
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
@@ -23,7 +24,6 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups.attributes import ATTRIBUTES
 from fpliif_jax.experiments.groups.scores import GroupScore, Scored, Scores
 from fpliif_jax.experiments.stats import image_bootstrap
-from fpliif_jax.files import atomic_file
 from fpliif_jax.pictures.sheet import prediction_sheet
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.run_folder.same_run import refuse_swapped_sides

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fpliif_jax.data_builders.errors import DataError, UserError, counted
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.raw import drawn
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.experiments.runs.arrays import MATRICES_LIMIT
@@ -16,7 +17,6 @@ from fpliif_jax.experiments.score import class_tables, image_by_image, run_folde
 from fpliif_jax.experiments.score.counted_pairs import count_pairs
 from fpliif_jax.experiments.score.counting import CANVAS, SIDES, Counter, canvas_of
 from fpliif_jax.experiments.score.pairing import Pair, Pairing, pair_folders
-from fpliif_jax.files import atomic_file
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import check_workdir, write_json
 

@@ -5,7 +5,7 @@ lost, it comes again if Python knows, or else a second one ends them. In these t
 one that is raised in a signal handler comes out of whatever is at work, which may take it for its own. C++ code that
 calls Python, as JAX does in tracing, swallows it or makes another one of it.
 Files are always written whole, under another name first, so that nothing is lost; what such a process leaves
-behind is removed by the next one (`files.atomic_file.remove_leftovers`).
+behind is removed by the next one (`data_builders.host.atomic_file.remove_leftovers`).
 """
 
 import contextlib

@@ -1,1 +1,1 @@
-"""Files that are whole or not there, and arrays whose damage is noticed."""
+"""Folders that are whole or not there, and arrays whose damage is noticed."""

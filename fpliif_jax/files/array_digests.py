@@ -13,9 +13,9 @@ from collections.abc import Iterable
 import numpy as np
 from tqdm import tqdm
 
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
-from fpliif_jax.files import atomic_file
 
 FILE_NAME = "digests.json"
 _BYTES_AT_ONCE = MEBIBYTE  # that a thread takes digests of

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fpliif_jax.files import atomic_file
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.interop.safetensors_files import load_safetensors, safetensors_bytes
 from fpliif_jax.interop.torch_files import load_torch_checkpoint, save_torch_checkpoint
 from fpliif_jax.systems.state_dict import InteropError

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from fpliif_jax.files import atomic_file
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.pictures.colours import NO_CLASS_COLOUR, class_colours
 
 

@@ -18,8 +18,8 @@ from fpliif_jax.commands import compilation_cache
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import counted, one_line
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.home_folder import expanded
-from fpliif_jax.files import atomic_file
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import label_videos, labelling, photos, result_files, videos
 from fpliif_jax.predict.parsed_photo import ParsedPhoto

@@ -4,7 +4,7 @@ import hashlib
 import json
 import pathlib
 
-from fpliif_jax.files import atomic_file
+from fpliif_jax.data_builders.host import atomic_file
 
 
 class DamageError(Exception):

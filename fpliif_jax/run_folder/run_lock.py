@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from absl import logging
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.lock_file import open_lock_file
-from fpliif_jax.files import atomic_file
 
 
 class RunLockError(UserError):

@@ -19,8 +19,8 @@ import numpy as np
 import fpliif_jax
 from fpliif_jax.commands import processor
 from fpliif_jax.data_builders.errors import UserError, naming
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, append_regular, read_regular
-from fpliif_jax.files import atomic_file
 from fpliif_jax.files.json_types import JsonObject
 
 _LARGEST = 64 * MEBIBYTE  # of a record

@@ -4,11 +4,9 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import pathlib
 import random
 import shutil
-import stat
 from collections.abc import Callable
 
 import numpy as np
@@ -238,17 +236,6 @@ def test_a_note_gives_an_official_set_no_other_classes(
     names = ["background", *reversed(LAPA_AND_HELEN[1:])]
     prepared_set.write_origin(folder, dataclasses.replace(origin, class_names=names))
     assert metadata(prepare("lapa", data_dir=str(tmp_path / "data"))).class_names == LAPA_AND_HELEN
-
-
-@pytest.mark.parametrize("umask", [0o002, 0o077])
-def test_the_umask_says_who_may_read_a_note(tmp_path: pathlib.Path, umask: int) -> None:
-    before = os.umask(umask)
-    try:
-        prepared_set.write_contents(tmp_path, prepared_set.Contents({}, None, None))
-    finally:
-        os.umask(before)
-    (note,) = tmp_path.iterdir()
-    assert stat.S_IMODE(note.stat().st_mode) == 0o666 & ~umask
 
 
 @pytest.mark.parametrize("name", ["ids.npy", "images-32-pillow.npy"])

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pytest
 from made_runs import config_of, write_run
 
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.experiments import collect, power, reproduce
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.comparison.study import Study, as_json
@@ -18,7 +19,6 @@ from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report import __main__ as report_command
 from fpliif_jax.experiments.report import write
-from fpliif_jax.files import atomic_file
 
 
 @pytest.fixture

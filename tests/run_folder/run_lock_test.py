@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fpliif_jax.files import atomic_file
+from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.run_folder import run_lock
 
 _HOLD = """
@@ -64,7 +64,7 @@ def test_the_holder_removes_what_killed_processes_had_begun_to_write(
     tmp_path: pathlib.Path,
 ) -> None:
     kill_in_writing = (
-        "import os, pathlib, signal, sys; from fpliif_jax.files import atomic_file\n"
+        "import os, pathlib, signal, sys; from fpliif_jax.data_builders.host import atomic_file\n"
         "with atomic_file.replacing(pathlib.Path(sys.argv[1])) as file:\n"
         "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
     )

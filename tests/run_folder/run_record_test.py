@@ -83,14 +83,15 @@ def test_json_is_replaced_whole_or_not_at_all(tmp_path: pathlib.Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.json"]
 
 
-def test_what_a_run_leaves_can_be_read_by_all(tmp_path: pathlib.Path) -> None:
+def test_what_a_run_leaves_can_be_read_by_whom_the_umask_lets(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "plain").touch()
     run_record.write_json(tmp_path / "results.json", {})
     run_record.write_text(tmp_path / "metrics.jsonl", "")
     run_record.write_npz(tmp_path / "evaluations" / "test.npz", ids=np.zeros(1))
     save_image(Image.new("RGB", (2, 2)), tmp_path / "predictions.png")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 4
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o644}
+    assert len(files) == 5
+    assert len({stat.S_IMODE(path.stat().st_mode) for path in files}) == 1
 
 
 def test_a_run_began_when_its_first_session_did(tmp_path: pathlib.Path) -> None:

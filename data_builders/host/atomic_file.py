@@ -4,8 +4,8 @@ import contextlib
 import errno
 import os
 import pathlib
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -13,7 +13,7 @@ from typing import BinaryIO
 from fpliif_jax.data_builders.errors import naming, naming_instead
 
 _SUFFIX = ".partial"
-# Names that Python's tempfile makes of a prefix and a suffix; other programs have files called .NAME.partial.
+# Of this and of folders that Python's tempfile names; other programs have files called .NAME.partial.
 _LEFTOVER = f".*.{'[a-z0-9_]' * 8}{_SUFFIX}"
 _OLD = 24 * 3600  # seconds; nothing takes that long to write
 
@@ -22,7 +22,7 @@ _OLD = 24 * 3600  # seconds; nothing takes that long to write
 def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
     """A file to write, which takes the place of `path` in one step when it is written to the end.
 
-    Where writing is interrupted or fails, `path` stays what it was.
+    Where writing is interrupted or fails, `path` stays what it was. The umask says who may read it.
 
     Raises:
       OSError: it cannot be written, or is a device or a pipe, in whose place a file would stand.
@@ -31,17 +31,16 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         raise OSError(
             errno.EINVAL, "not a file but a device or a pipe, which is not replaced", path
         )
+    # A name that is nobody's yet: the folder may have come from elsewhere, with links in it.
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}"
     with naming_instead(path):
-        descriptor, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX
-        )
+        file = open(temporary, "xb")  # noqa: SIM115 - closed below, with errors that name another
     try:
-        with naming(path), os.fdopen(descriptor, "wb") as file:
+        with naming(path), file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         with naming_instead(path):
-            os.chmod(temporary, 0o644)
             os.replace(temporary, path)
     except BaseException:
         # A signal's exception may come just after the replacing.
