@@ -4,8 +4,10 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from needs_browser import CHROMIUM, sync_api
+from needs_browser import sync_api
 from PIL import Image
+
+from fpliif_jax.experiments.benchmark.deployment import chromium
 
 Page = sync_api.Page
 expect = sync_api.expect
@@ -15,13 +17,8 @@ SECONDS = 60  # that a page may take to load on a busy machine
 
 def browser() -> Iterator[sync_api.Browser]:
     """A browser without a window, for a fixture."""
-    # A camera that shows a moving picture, for whoever is allowed to use it. Playwright starts Chromium without its
-    # sandbox, which root has to.
-    flags = ["--use-fake-device-for-media-stream"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium.opened() as browser:
         yield browser
-        browser.close()
 
 
 def sound_page(browser: sync_api.Browser, address: str, **context: Any) -> Iterator[Page]:

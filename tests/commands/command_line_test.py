@@ -103,6 +103,7 @@ def test_all_commands_end_in_the_same_place() -> None:
         "data_builders.synthetic_faces.worker",
         "experiments.benchmark.child",
         "experiments.benchmark.deployment.label_photos",
+        "experiments.benchmark.deployment.whole_process",
         "experiments.benchmark.growth_steps",
     }
     found = set()

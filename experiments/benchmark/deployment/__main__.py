@@ -10,11 +10,14 @@ Inputs are drawn faces. Parts, each of them a table that is printed, and in --ou
                   leaves, and every photo after it
     graphs        FP-LIIF's ONNX files beside those of PyTorch's exporter, in turn, in onnxruntime on one thread
     differences   exported files from JAX, at noise of six sizes and at drawn faces, and what a call takes
+    onnx_only     what examples/onnx_only.py takes for a photo, from the start of its process to the end, and its memory
     video         what a frame takes to be read and labelled, laid over and written
     squares       F1 of FP-LIIF where the network sees a smaller square, as in the live video of fpliif_jax.demo
+    browser       milliseconds that the page of fpliif_jax.demo shows in a Chromium without a window, and its live video
 
-Seconds are of processors, all threads together, which other programs disturb less than the clock; a ratio is taken
-within each round. docs/predict.md and docs/export.md have what was measured.
+Seconds are of processors, all threads together, which other programs disturb less than the clock, but for those of the
+page, which are the clock's; a ratio is taken within each round. docs/predict.md, docs/export.md and docs/demo.md have
+what was measured.
 """
 
 import argparse
@@ -25,7 +28,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.weights import shipped
 
-PARTS = ("first_photo", "graphs", "differences", "video", "squares")
+PARTS = ("first_photo", "graphs", "differences", "onnx_only", "video", "squares", "browser")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rounds", type=int, default=7, help="of what is timed in turn (7); starts: at most 3"
     )
-    parser.add_argument("--size", type=int, default=512, help="of the first photo (512)")
+    parser.add_argument("--size", type=int, default=512, help="of the photo that is labelled (512)")
     parser.add_argument("--frames", type=int, default=60, help="of a video of 256² (60)")
     parser.add_argument("--output", type=pathlib.Path, help="folder for the JSON; none: print only")
     command_line.run("experiments.benchmark.deployment", _work, parser.parse_args(arguments))

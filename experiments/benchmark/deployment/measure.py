@@ -9,9 +9,11 @@ from fpliif_jax import systems, weights
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import machine
 from fpliif_jax.experiments.benchmark.deployment import (
+    browser,
     differences,
     first_photo,
     graphs,
+    onnx_only,
     squares,
     video,
 )
@@ -19,9 +21,11 @@ from fpliif_jax.experiments.benchmark.deployment.__main__ import PARTS
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import write_json
 
-_MODULES = dict(zip(PARTS, (first_photo, graphs, differences, video, squares), strict=True))
+_IN_ORDER = (first_photo, graphs, differences, onnx_only, video, squares, browser)
+_MODULES = dict(zip(PARTS, _IN_ORDER, strict=True))
 _OF_ANY_SIZE = ("graphs", "squares")  # not of a system that has one size of label map
-_WITH_TORCH, _WITH_ONNX = ("graphs",), ("graphs", "differences")
+_WITH_TORCH, _WITH_ONNX = ("graphs",), ("graphs", "differences", "onnx_only")
+_FACTS = {"video": ("av", video.facts), "browser": ("browser", browser.facts)}
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -53,8 +57,9 @@ def _content(
     flags: argparse.Namespace, part: str, rows: Sequence[JsonObject], load: Sequence[float]
 ) -> JsonObject:
     environment = machine.environment(part in _WITH_TORCH, part in _WITH_ONNX)
-    if part == "video":
-        environment["av"] = video.facts()
+    if part in _FACTS:
+        name, facts = _FACTS[part]
+        environment[name] = facts()
     return {
         "schema": 1,
         "weights": None if flags.untrained else flags.weights,

@@ -16,13 +16,17 @@ from fpliif_jax.experiments.benchmark.deployment import (
     __main__ as command,
 )
 from fpliif_jax.experiments.benchmark.deployment import (
+    browser,
+    chromium,
     differences,
     first_photo,
     graphs,
     measure,
+    onnx_only,
     squares,
     video,
 )
+from fpliif_jax.weights import shipped_model
 
 
 @pytest.fixture
@@ -30,6 +34,7 @@ def of_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every name of weights stands for an untrained FP-LIIF of 32², at few sizes."""
     tiny = untrained_models.fp_liif_checkpoint()
     monkeypatch.setattr(weights, "load", lambda name: tiny)
+    monkeypatch.setattr(shipped_model, "load", lambda name: tiny)
     monkeypatch.setattr(systems.fp_liif.network_functions, "_EXAMPLE_SIZES", ((5, 9), (1, 1)))
 
 
@@ -127,6 +132,58 @@ def test_medians_are_those_of_starts_and_of_all_photos() -> None:
     assert first_photo.median(rows, "seconds", "further") == 1.4
     line = first_photo.table(rows).splitlines()[-1]
     assert line == "| empty | 2.0 s | 8.0 s | 1.4 s | 8.0 s, 1.4 s |"
+
+
+def test_the_example_is_measured_as_a_whole_process(
+    of_tiny: None, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importlib.import_module("needs_onnx")
+    rows = onnx_only.measure(flags(rounds=2))
+    assert [(row["round"], row["size"]) for row in rows] == [(0, 32), (1, 32)]
+    for row in rows:
+        assert min(row["seconds"], row["processor_seconds"]) > 0.05
+        # More than Python, and less than this process, which has imported JAX and started it.
+        assert 2**24 < row["peak_bytes"] < 2**28
+    rows[1] |= {"processor_seconds": 3.0, "seconds": 2.0, "peak_bytes": 2**27}
+    rows[0] |= {"processor_seconds": 1.0, "seconds": 1.5, "peak_bytes": 2**26}
+    assert onnx_only.table(rows).splitlines()[-1] == "| 32² | 2.00 | 1.75 | 96 |"
+    example = tmp_path / "example.py"
+    monkeypatch.setattr(onnx_only, "_EXAMPLE", example)
+    with pytest.raises(UserError, match="not in its repository"):
+        onnx_only.measure(flags())
+    example.write_text("import sys\nsys.exit('error: no more memory')\n")
+    with pytest.raises(UserError, match="ended with 1: error: no more memory"):
+        onnx_only.measure(flags())
+
+
+def test_without_a_browser_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chromium.shutil, "which", lambda name: None)
+    monkeypatch.setattr(chromium.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError) as ended:
+        browser.measure(flags())
+    for needed in ("pip install playwright", "apt-get install chromium"):
+        assert needed in str(ended.value)
+    monkeypatch.setattr(chromium.shutil, "which", lambda name: f"/bin/{name}")
+    with pytest.raises(UserError, match=r"^not installed: Playwright \(pip install playwright\)$"):
+        browser.measure(flags())
+
+
+def test_of_a_browser_medians_are_shown_and_the_range_of_live_sizes() -> None:
+    def row(threads: int, decoder: dict[str, list[float]]) -> dict[str, Any]:
+        live = {"seconds": 4.0, "frames": 40, "processor_seconds": 6.0}
+        live |= {"squares": ["64²", "64²"], "labels": ["64 × 48", "59 × 44", "32 × 24"]}
+        photos = {"photo": [9.0, 3.44, 4.0], "encoder": [31.0, 30.0, 70.0], "decoder": decoder}
+        return {"threads": threads, "size": 512, **photos, "live": live}
+
+    sizes = {"1024": [19590.0], "32": [5.0, 6.0]}
+    photos, live = browser.table([row(1, sizes), row(2, sizes)]).split("\n\n")
+    head, _, first, _ = photos.splitlines()
+    assert head == (
+        "| threads | photo read and resized | encoder | decoder at 32² | decoder at 1024² |"
+    )
+    assert first == "| 1 | 4.0 | 31 | 5.5 | 19,590 |"
+    assert live.splitlines()[-1] == "| 2 | 10.0 | 64² | 32 × 24 to 64 × 48 | 150 |"
+    assert browser.table([row(1, {})]).splitlines()[2] == "| 1 | 4.0 | 31 |"
 
 
 def test_steps_of_a_video_are_those_of_its_frames(
