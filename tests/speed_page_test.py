@@ -6,6 +6,9 @@ import re
 from typing import Any
 
 import numpy as np
+import pytest
+
+from fpliif_jax.experiments.benchmark import growth
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _COMPILED = _ROOT / "experiments" / "results" / "compiled-not-run"
@@ -39,6 +42,16 @@ def test_steps_in_microbatches_are_those_compiled() -> None:
     of_8, of_16 = (f"{gib[i]}, {fewer[i]}, {traffic[i]} GB" for i in (0, 1))
     assert f"microbatch 8; 16 | – | {of_8}; {of_16} |" in _PAGE
     assert f"| {gib[2]}, {fewer[2]}, " in _PAGE
+
+
+@pytest.mark.parametrize("path", sorted(_COMPILED.parent.glob("*-growth/growth.json")))
+def test_growth_is_that_measured(path: pathlib.Path) -> None:
+    lines = [growth.Growth(**step) for step in json.loads(path.read_text("utf-8"))["steps"]]
+    assert " ".join(growth.table(lines).split()) in _PAGE
+    assert max(max(line.exponent, line.last_exponent) for line in lines) < 1.1
+    least = min(peak for line in lines for peak in line.peak_bytes) / 2**20
+    assert f"Nothing grows faster than its count. The least peak, {least:.0f} MiB," in _PAGE
+    assert f"{path.parent.name}/growth.json" in _PAGE
 
 
 def test_forward_passes_are_those_measured() -> None:

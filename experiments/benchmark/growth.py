@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 
 import fpliif_jax
@@ -97,6 +98,7 @@ def _work(flags: argparse.Namespace) -> None:
         raise UserError(f"--images: the smallest set must have at least {DRAWN_SHARE}")
     if flags.workspace:
         flags.workspace.mkdir(parents=True, exist_ok=True)
+    load, started = [os.getloadavg()[0]], time.monotonic()
     with tempfile.TemporaryDirectory(
         prefix="growth-", dir=flags.workspace, ignore_cleanup_errors=True
     ) as folder:
@@ -108,9 +110,16 @@ def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.benchmark import machine
 
     steps = [dataclasses.asdict(line) for line in lines]
-    content = {"environment": machine.environment(with_torch=False), "steps": steps}
+    content = {
+        "environment": machine.environment(with_torch=False),
+        # Programs that wanted a core, at the beginning and at the end: this one's are among them.
+        "load": [*load, os.getloadavg()[0]],
+        "seconds": time.monotonic() - started,
+        "steps": steps,
+    }
     print(table(lines))  # first: a disk that is full loses no measurement
     if flags.output:
+        flags.output.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file.replacing(flags.output) as file:
             file.write(f"{json.dumps(content, indent=2)}\n".encode())
 
@@ -196,7 +205,7 @@ def table(lines: Sequence[Growth]) -> str:
         peaks = ", ".join(f"{peak / _MEBIBYTE:.0f}" for peak in line.peak_bytes)
         cells = [line.step, f"{counts} {line.over}", *times]
         cells += [f"{line.exponent:.2f}; {line.last_exponent:.2f}", peaks]
-        cells += [f"{line.bytes_each / _KIBIBYTE:.1f}"]
+        cells += [f"{line.bytes_each / _KIBIBYTE:,.1f}"]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

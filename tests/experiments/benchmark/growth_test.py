@@ -25,6 +25,31 @@ def test_exponents_and_bytes_of_a_known_growth() -> None:
     assert growth.table([found]).splitlines()[2] == expected
 
 
+def test_what_was_measured_is_kept_and_gives_the_table_again(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = []
+
+    def measured(order: growth.Order) -> growth.Measured:
+        orders.append((order.step, order.count))
+        return growth.Measured(order.count / 10, order.count / 20, 2**20 * order.count)
+
+    monkeypatch.setattr(growth, "measure", measured)
+    path = tmp_path / "new" / "growth.json"
+    growth.main(["--images=20,40", "--runs=1,3", f"--output={path}"])
+    assert orders[:2] == [("draw", 1), ("draw", 2)]
+    assert orders[-3:] == [("make_runs", 3), ("report", 1), ("report", 3)]
+    kept = json.loads(path.read_text())
+    assert len(kept["load"]) == 2 and kept["seconds"] >= 0
+    assert kept["environment"]["command"]
+    again = growth.table([growth.Growth(**step) for step in kept["steps"]])
+    assert again == capsys.readouterr().out.strip()
+    assert (
+        "| prepare | 20, 40 images | 1.00, 2.00 | 2.00, 4.00 | 1.00; 1.00 | 20, 40 | 1,024.0 |"
+        in again
+    )
+
+
 def test_every_step_leaves_what_the_next_one_needs(tmp_path: pathlib.Path) -> None:
     def do(step: str, count: int) -> growth_steps.Clock:
         clock = growth_steps.Clock()
