@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+from kept_studies import RESULTS, evaluations, scores_of, signed, with_interval
 from statsmodels.stats.multitest import multipletests
 
 from fpliif_jax.experiments.comparison.analysis import analyse
@@ -17,47 +18,22 @@ from fpliif_jax.run_folder.run_config import config_fingerprint
 from fpliif_jax.systems.protocol import Protocol
 
 _ROOT = pathlib.Path(__file__).parents[1]
-_RESULTS = _ROOT / "experiments" / "results"
 _PAGE = (_ROOT / "docs" / "photographs.md").read_text("utf-8")
 _AHEAD = "; ahead by three other scores, below"
 _MARGIN = 0.5
 _STUDIES = ("photographs", "photographs_stn_icnn", "fine_tuning", "drawings", "window_drift")
-_OF_STN_ICNN = ("photographs_stn_icnn", "window_drift")
 _OF_FIVE_SEEDS = _STUDIES[:2]
-_RARE = {"eye_g", "hat", "ear_r", "neck_l"}
 
 
 def _plan(name: str) -> dict[str, Any]:
     return tomllib.loads((_ROOT / "experiments" / "plans" / f"{name}.toml").read_text("utf-8"))
 
 
-def _evaluations(study: str, variant: str, row: str) -> list[dict[str, Any]]:
-    """By a row of results.json, one a seed."""
-    paths = sorted((_RESULTS / study / variant).glob("seed*/results.json"))
-    runs = (json.loads(path.read_text("utf-8"))["evaluations"] for path in paths)
-    return [one for evaluations in runs for one in evaluations if one["row"] == row]
-
-
-def _scores(study: str, variant: str, row: str, metric: str | None = None) -> np.ndarray:
-    """Points, one a seed, by default of the score that stands for the study's runs.
-
-    The metric is one of results.json, 'overall', or 'common': mean F1 without the rare classes.
-    """
-    metric = metric or ("overall" if study in _OF_STN_ICNN else "mean_f1")
-    scores = []
-    for one in _evaluations(study, variant, row):
-        common = [score for name, score in one["class_f1"].items() if name not in _RARE]
-        assert metric != "common" or len(common) == 14
-        named = {"common": np.mean(common), "overall": one["group_f1"].get("overall")}
-        scores.append(100 * (named | one)[metric])
-    return np.array(scores)
-
-
 def _differences(study: str, plan: dict[str, Any], question: dict[str, Any]) -> np.ndarray:
     rows = question.get("row", plan["rows"][0]), question.get("against_row", question.get("row"))
     first, second = (Protocol.of_key(row or plan["rows"][0]).key for row in rows)
     against = question.get("against", plan["baseline"])
-    return _scores(study, question["variant"], first) - _scores(study, against, second)
+    return scores_of(study, question["variant"], first) - scores_of(study, against, second)
 
 
 def _p(differences: np.ndarray, expects: str) -> float:
@@ -68,10 +44,6 @@ def _p(differences: np.ndarray, expects: str) -> float:
         scipy.stats.ttest_1samp(differences, bound, alternative=side).pvalue
         for side, bound in sides
     )
-
-
-def _shown(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def _cells_of(first: str) -> list[str]:
@@ -92,9 +64,8 @@ def test_questions_have_the_differences_and_verdicts_of_the_runs(study: str) -> 
         cells = _cells_of(question["text"])
         mean, sd = difference.mean(), difference.std(ddof=1)
         error = sd / np.sqrt(seeds)
-        low, high = scipy.stats.t.interval(0.95, seeds - 1, mean, error)
-        shown = f"{_shown(mean)} [{_shown(low)}, {_shown(high)}]"
-        numbers = [shown, f"{sd:.2f}"] if seeds == 5 else [shown, f"{p_holm:.3f}"]
+        last = f"{sd:.2f}" if seeds == 5 else f"{p_holm:.3f}"
+        numbers = [with_interval(difference), last]
         assert cells[-3:-1] == numbers
         verdict = "undecided"
         if question["expects"] == "equivalent":
@@ -109,7 +80,7 @@ def test_questions_have_the_differences_and_verdicts_of_the_runs(study: str) -> 
 
 @pytest.mark.parametrize("study", _STUDIES)
 def test_the_report_of_the_committed_runs_is_the_page(study: str) -> None:
-    report, _ = analyse(_RESULTS / study, without_matrices=True)
+    report, _ = analyse(RESULTS / study, without_matrices=True)
     (plan,) = report.plans
     assert not report.incomplete_runs and plan.finished == plan.planned
     verdicts = {
@@ -120,7 +91,7 @@ def test_the_report_of_the_committed_runs_is_the_page(study: str) -> None:
     for question in plan.questions:
         cells = _cells_of(question.text)
         low, high = question.interval
-        assert f"{_shown(question.difference)} [{_shown(low)}, {_shown(high)}]" in cells
+        assert f"{signed(question.difference)} [{signed(low)}, {signed(high)}]" in cells
         assert cells[-1].strip("*").startswith(verdicts[question.answer])
 
 
@@ -155,20 +126,17 @@ def test_other_scores_are_those_of_the_runs() -> None:
         cells = _cells_of(f"{label} − FP-LIIF")
         for cell, kind in zip(cells[1:4], ("common", "miou", "per_image_mean_f1"), strict=True):
             own, other = (
-                _scores("photographs", one, "64", kind) for one in (name, plan["baseline"])
+                scores_of("photographs", one, "64", kind) for one in (name, plan["baseline"])
             )
-            difference = own - other
-            error = difference.std(ddof=1) / np.sqrt(len(difference))
-            low, high = scipy.stats.t.interval(0.95, len(difference) - 1, difference.mean(), error)
-            shown = f"{_shown(difference.mean())} [{_shown(low)}, {_shown(high)}]"
-            assert cell == shown.replace("−0.00 ", "0.00 "), (name, kind)
+            expected = with_interval(own - other).replace("−0.00 ", "0.00 ")
+            assert cell == expected, (name, kind)
 
 
 def test_a_question_that_is_said_to_be_ahead_by_other_scores_is() -> None:
     (row,) = (line for line in _PAGE.splitlines() if _AHEAD in line)
     assert "Conv U-Net decoder" in row
     for kind in ("common", "miou", "per_image_mean_f1"):
-        own, other = (_scores("photographs", name, "64", kind) for name in ("unet", "fp_liif"))
+        own, other = (scores_of("photographs", name, "64", kind) for name in ("unet", "fp_liif"))
         assert scipy.stats.ttest_1samp(own - other, 0).confidence_interval().low > 0, kind
 
 
@@ -177,13 +145,13 @@ def test_scores_are_those_of_the_runs() -> None:
     for name, variant in plan["variants"].items():
         cells = _cells_of(variant["label"])[1:]
         for row, cell in zip(plan["rows"], cells, strict=True):
-            scores = _scores("photographs", name, Protocol.of_key(row).key)
+            scores = scores_of("photographs", name, Protocol.of_key(row).key)
             assert cell.partition(" ± ")[0] == f"{scores.mean():.2f}"
-        first = _scores("photographs", name, plan["rows"][0])
+        first = scores_of("photographs", name, plan["rows"][0])
         assert cells[0] == f"{first.mean():.2f} ± {first.std(ddof=1):.2f}"
     for count in (50, 200, 1000, 4000):
         columns = [
-            _scores("fine_tuning", f"{start}_{count}", "256") for start in ("scratch", "drawn")
+            scores_of("fine_tuning", f"{start}_{count}", "256") for start in ("scratch", "drawn")
         ]
         shown = [f"{scores.mean():.2f} ± {scores.std(ddof=1):.2f}" for scores in columns]
         assert _cells_of(f"{count:,}")[-2:] == shown
@@ -197,20 +165,20 @@ def test_scores_and_windows_of_stn_icnn_are_those_of_the_runs() -> None:
     study = "photographs_stn_icnn"
     rows = ("image", "centroid_windows", "true_windows", "coarse")
     for name, variant in _plan(study)["variants"].items():
-        shown = [_mean_and_sd(_scores(study, name, row)) for row in rows]
+        shown = [_mean_and_sd(scores_of(study, name, row)) for row in rows]
         for row in rows[:2]:
-            errors = [one["window_error"]["mean"] for one in _evaluations(study, name, row)]
+            errors = [one["window_error"]["mean"] for one in evaluations(study, name, row)]
             shown.append(_mean_and_sd(np.array(errors)))
         assert _cells_of(variant["label"])[1:] == shown
 
 
 @pytest.mark.parametrize("study", _STUDIES)
 def test_all_planned_runs_are_there_and_of_the_frozen_commit(study: str) -> None:
-    plan = json.loads((_RESULTS / study / "plan.json").read_text("utf-8"))
-    runs = {path.parent for path in (_RESULTS / study).rglob("results.json")}
+    plan = json.loads((RESULTS / study / "plan.json").read_text("utf-8"))
+    runs = {path.parent for path in (RESULTS / study).rglob("results.json")}
     variants = _plan(study)["variants"]
     seeds = range(5 if study in _OF_FIVE_SEEDS else 3)
-    assert runs == {_RESULTS / study / name / f"seed{seed}" for name in variants for seed in seeds}
+    assert runs == {RESULTS / study / name / f"seed{seed}" for name in variants for seed in seeds}
     commits = {
         json.loads((run / "environment.json").read_text("utf-8"))["git_commit"] for run in runs
     }
@@ -225,12 +193,12 @@ def test_windows_are_as_far_off_as_the_runs_say() -> None:
     plan, start = _plan("window_drift"), _PAGE.index("| joint training | window error |")
     lines = _PAGE[start:].splitlines()[2:]
     for line, (name, variant) in zip(lines, plan["variants"].items(), strict=False):
-        own = _evaluations("window_drift", name, "image")
+        own = evaluations("window_drift", name, "image")
         columns = (
             [one["window_error"]["mean"] for one in own],
             [one["window_size_error"]["mean"] for one in own],
-            _scores("window_drift", name, "image"),
-            _scores("window_drift", name, "true_windows"),
+            scores_of("window_drift", name, "image"),
+            scores_of("window_drift", name, "true_windows"),
         )
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         assert variant["label"].replace("before", "none: before it") == cells[0]
@@ -239,7 +207,7 @@ def test_windows_are_as_far_off_as_the_runs_say() -> None:
         ] == cells[1:]
     errors = {
         name: np.array(
-            [one["window_error"]["mean"] for one in _evaluations("window_drift", name, "image")]
+            [one["window_error"]["mean"] for one in evaluations("window_drift", name, "image")]
         )
         for name in ("apart", "helen", "helen_true_labels")
     }
@@ -251,18 +219,20 @@ def test_windows_are_as_far_off_as_the_runs_say() -> None:
 
 def test_the_joint_runs_of_both_studies_are_the_same_to_the_last_digit() -> None:
     for row in ("image", "centroid_windows", "true_windows", "coarse"):
-        anew, earlier = (_evaluations(study, "joint", row) for study in reversed(_OF_STN_ICNN))
+        anew, earlier = (
+            evaluations(study, "joint", row) for study in ("window_drift", "photographs_stn_icnn")
+        )
         assert len(anew) == 3 and anew == earlier[:3]
 
 
 @pytest.mark.parametrize("study", _STUDIES)
 def test_what_shows_that_a_plan_came_first_is_what_its_files_have(study: str) -> None:
-    plan = json.loads((_RESULTS / study / "plan.json").read_text("utf-8"))
+    plan = json.loads((RESULTS / study / "plan.json").read_text("utf-8"))
     frozen = datetime.datetime.fromisoformat(plan["frozen"]["date"])
     committed, shown, _ = _cells_of(f"`{study}`")[1:]
     assert shown == f"{frozen:%H:%M}"
     assert committed == "the same" or committed.startswith(f"{frozen.day} November, ")
-    environments = list((_RESULTS / study).rglob("environment.json"))
+    environments = list((RESULTS / study).rglob("environment.json"))
     assert environments and all(
         "started" not in json.loads(path.read_text("utf-8")) for path in environments
     )
