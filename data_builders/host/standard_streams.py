@@ -18,6 +18,11 @@ def outlive_readers() -> None:
     sys.stdout = _Outliving(sys.stdout or _nowhere(), BrokenPipeError)
 
 
+def error_descriptor() -> int:
+    """The file descriptor of stderr; one that keeps nothing, after `outlive_readers`, where that was closed before."""
+    return (sys.__stderr__ or sys.stderr).fileno()
+
+
 def _nowhere() -> TextIO:
     """In the place of a stream that was closed before the process began."""
     return open(os.devnull, "w", encoding="utf-8")

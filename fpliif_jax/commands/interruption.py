@@ -18,6 +18,8 @@ import time
 import types
 from collections.abc import Iterator
 
+from fpliif_jax.data_builders.host import standard_streams
+
 SAVED = 128 + signal.SIGTERM  # exit code of a run that SIGTERM has ended, and that goes on
 _ENDED = {
     code
@@ -158,7 +160,7 @@ class Interruption:
             with contextlib.suppress(RuntimeError, OSError, ValueError):
                 sys.stdout.flush()
             with contextlib.suppress(OSError):
-                os.write(sys.__stderr__.fileno(), f"{self._message}\n".encode())
+                os.write(standard_streams.error_descriptor(), f"{self._message}\n".encode())
             os._exit(self.exit_code)
 
 

@@ -15,6 +15,7 @@ import threading
 import types
 
 from fpliif_jax.commands import interruption
+from fpliif_jax.data_builders.host import standard_streams
 
 # Exit code of a process that another one left alone; sysexits.h: "try again later".
 LOST_PEER = 75
@@ -62,7 +63,7 @@ def in_child() -> None:
         interruption.send_at_parents_end(signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
-        os.dup2(writer, sys.__stderr__.fileno())
+        os.dup2(writer, standard_streams.error_descriptor())
         for end in (reader, writer, news):
             os.close(end)
         _joined = teller
@@ -133,7 +134,7 @@ def _write(content: bytes) -> bool:
     """Whether all of it could be written to stderr."""
     try:
         while content:
-            content = content[os.write(sys.__stderr__.fileno(), content) :]
+            content = content[os.write(standard_streams.error_descriptor(), content) :]
     except OSError:
         return False
     return True

@@ -56,6 +56,16 @@ def test_anything_else_ends_at_once(number: signal.Signals, code: int) -> None:
     assert _run(False, number) == (code, "")
 
 
+def test_it_ends_where_standard_error_was_closed_before_it_began() -> None:
+    program = (
+        "import os, signal\nfrom fpliif_jax.commands.interruption import Interruption\n"
+        "from fpliif_jax.data_builders.host import standard_streams\n"
+        "standard_streams.outlive_readers()\nInterruption()\nos.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-c", program]
+    assert subprocess.run(command, timeout=60).returncode == 143
+
+
 SWALLOWING_PROGRAM = """
 import ctypes, time
 from fpliif_jax.commands.interruption import Interruption

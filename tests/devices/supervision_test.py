@@ -111,6 +111,15 @@ def test_a_terminal_that_is_gone_ends_nothing() -> None:
     assert (child.returncode, child.stdout) == (0, b"saved\n")
 
 
+def test_a_standard_error_that_was_closed_before_ends_nothing() -> None:
+    streams = "from fpliif_jax.data_builders.host import standard_streams\nstandard_streams.outlive_readers()\n"
+    body = "os.write(2, b'step 3')\nprint('saved')"
+    program = [sys.executable, "-c", streams + _START + body]
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *program]
+    child = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=60)
+    assert (child.returncode, child.stdout) == (0, b"saved\n")
+
+
 def test_what_outlives_the_child_is_not_waited_for() -> None:
     started = time.monotonic()
     child = _start("import subprocess\nsubprocess.Popen(['sleep', '60'])\nsys.exit(3)")
