@@ -59,6 +59,12 @@ def get_config() -> ml_collections.ConfigDict:
     augment.saturation = (0.5, 1.5)
     augment.hue = (-0.3, 0.3)
     augment.horizontal_flip = False  # swaps left and right classes
+    # A camera, after the jitter: not in the paper, and off (systems/fp_liif/camera.py).
+    augment.warmth = (0.0, 0.0)  # the share that red gains and blue loses
+    augment.blur = (0.0, 0.0)  # the Gaussian's standard deviation, a share of the side
+    augment.low_resolution = (1.0, 1.0)  # the share of the side that is left, enlarged again
+    augment.low_resolution_chance = 1.0  # of that being done to an image
+    augment.noise = (0.0, 0.0)  # standard deviation of grey noise; white is 1
 
     train = config.train
     train.stages = ("parsing",)

@@ -19,6 +19,7 @@ from fpliif_jax.evaluation.results import table
 from fpliif_jax.experiments.pytorch import evaluation, loop
 from fpliif_jax.preflight import check_classes, check_scored_classes, check_settings
 from fpliif_jax.run_folder import run_lock, run_record
+from fpliif_jax.systems.fp_liif import camera
 
 
 def main(
@@ -52,6 +53,11 @@ def main(
         raise SettingsError(
             f"config.train.init_from is {config.train.init_from!r}: the trainer of PyTorch starts from its "
             "initialiser alone; use python -m fpliif_jax.main"
+        )
+    if config.augment.enabled and camera.is_on(config.augment):
+        raise SettingsError(
+            f"config.augment has one of {', '.join(camera.NEUTRAL)}: the trainer of PyTorch has no camera; use "
+            "python -m fpliif_jax.main"
         )
     folder = expanded(workdir or f"runs/{config_name}-pytorch/seed{config.seed}")
     chosen = choose_device(device)

@@ -213,6 +213,13 @@ FIELDS: dict[str, Field] = {
     "augment.saturation": Field(_FACTORS),
     "augment.hue": Field(Numbers(Number(-0.5, 0.5), 2, is_interval=True)),
     "augment.horizontal_flip": Field(_SWITCH),
+    "augment.warmth": Field(Numbers(Number(-1, 1), 2, is_interval=True), before=[0.0, 0.0]),
+    "augment.blur": Field(Numbers(Number(0, 0.25), 2, is_interval=True), before=[0.0, 0.0]),
+    "augment.low_resolution": Field(
+        Numbers(Number(0.05, 1), 2, is_interval=True), before=[1.0, 1.0]
+    ),
+    "augment.low_resolution_chance": Field(Number(0, 1), before=1.0),
+    "augment.noise": Field(Numbers(Number(0, 1), 2, is_interval=True), before=[0.0, 0.0]),
     "augment.copies": Field(Number(1, 5, is_whole=True)),
     "augment.shift": Field(Number(0, 1)),
     "augment.noise_sd": Field(Number(0, 10)),

@@ -1,6 +1,7 @@
 """The paper's augmentations (§4.2) as pure functions of (key, image, label map) on the device.
 
-Order: [flip,] rotation, shear, scale and crop in one warp, then colour jitter on the image.
+Order: [flip,] rotation, shear, scale and crop in one warp, then colour jitter on the image, then, where it is asked
+for, which the paper does not, a camera (camera.py).
 
 The warp is that of warp.py, with θ ~ U(−30°, 30°), φ ~ U(0°, 20°), s ~ U(0.5, 3). Scaling makes a
 canvas of s·S × s·S, of which an S × S window is kept. With crop 'uniform' it lies uniformly inside
@@ -19,6 +20,7 @@ import ml_collections
 from fpliif_jax import choices
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.nn.warp import Geometry, example_key, warp
+from fpliif_jax.systems.fp_liif import camera
 from fpliif_jax.systems.fp_liif.color_jitter import color_jitter
 
 CROPS = ("uniform", "centred")
@@ -43,6 +45,13 @@ def _check(config: ml_collections.ConfigDict) -> None:
         "saturation": (0.0, float("inf")),
         "hue": (-0.5, 0.5),
     }
+    if camera.is_on(config):
+        bounds |= {
+            "warmth": (-1.0, 1.0),
+            "blur": (0.0, 0.25),
+            "low_resolution": (0.05, 1.0),
+            "noise": (0.0, 1.0),
+        }
     for field, (lowest, highest) in bounds.items():
         low, high = config[field]
         if not lowest <= low <= high <= highest:
@@ -139,6 +148,8 @@ def augment(
     fill_label = ignore_label if config.fill == "ignore" else 0
     planes, labels = warp(geometry, image, labels, fill_label)
     planes = color_jitter(planes, factors, order)
+    if camera.is_on(config):
+        planes = camera.photograph(camera.sample_camera(key, config), planes, config)
     return jnp.moveaxis(planes, 0, -1), labels
 
 

@@ -170,6 +170,7 @@ def test_the_packages_own_plans_state_what_they_expect() -> None:
         "window_drift",
         "fine_tuning",
         "drawings",
+        "camera",
         "rounding",
     }
     for plan in plans.values():
