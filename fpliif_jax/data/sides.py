@@ -34,8 +34,8 @@ def are_swapped(config: Mapping[str, Any], names: Sequence[str], recorded: str |
       names: of its classes.
       recorded: what the run recorded; None where it is an earlier one.
     """
-    has_sides = any(name.startswith(("left_", "right_")) for name in names)
-    return has_sides and whose_left(config, recorded) != class_names.whose_left(names)
+    says_left_or_right = any(name.startswith(("left_", "right_")) for name in names)
+    return says_left_or_right and whose_left(config, recorded) != class_names.whose_left(names)
 
 
 def explanation(origin: object) -> str:
