@@ -31,9 +31,9 @@ from fpliif_jax.devices import parallel
 from fpliif_jax.nn import column_sampling, grid_sampling, layers
 from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
+from fpliif_jax.systems.fp_liif.encoder import Latent
 
 Array = jax.Array
-Latent = dict[str, Any]
 
 
 class LIIFDecoder(nn.Module):

@@ -8,6 +8,7 @@ import jax
 from fpliif_jax.nn import layers
 
 Array = jax.Array
+Latent = dict[str, Any]  # what a decoder's `select` keeps of the groups
 
 
 class ResBlock(nn.Module):

@@ -3,18 +3,15 @@
 An encoder makes a latent grid of an image, a decoder answers what class is at any coordinates of it (Fig. 2).
 """
 
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from fpliif_jax.systems.fp_liif.decoder import LIIFDecoder
-from fpliif_jax.systems.fp_liif.encoder import Encoder
+from fpliif_jax.systems.fp_liif.encoder import Encoder, Latent
 from fpliif_jax.systems.fp_liif.unet import UNetDecoder
 
 Array = jax.Array
-Latent = dict[str, Any]
 
 
 class FPLIIF(nn.Module):

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from fpliif_jax.nn import grid_sampling, layers
+from fpliif_jax.systems.fp_liif.encoder import Latent
 
 Array = jax.Array
-Latent = dict[str, Any]
 
 
 class DoubleConvolution(nn.Module):
