@@ -130,8 +130,13 @@ def row(parser: FaceParser, name: str, kind: str, canvases: Iterable[Pasted]) ->
     by_canvas = dict(zip(("auto", "none"), image_bootstrap.mean_f1(stacked).tolist(), strict=True))
     difference = {"estimate": gain.estimate, "low": gain.low, "high": gain.high}
     return {
-        **{"faces": kind, "on_the_canvas": name, "none": none, "auto": auto},
-        **{"difference": difference, "by_canvas": by_canvas, "windows": dict(windows)},
+        "faces": kind,
+        "on_the_canvas": name,
+        "none": none,
+        "auto": auto,
+        "difference": difference,
+        "by_canvas": by_canvas,
+        "windows": dict(windows),
     }
 
 
@@ -175,6 +180,7 @@ def main() -> None:
         if len(names) < chosen.canvases:
             flags.error(f"{len(names)} photographs are too few for --canvases={chosen.canvases}")
     parser = FaceParser.from_pretrained("drawn")
+    environment = machine.environment(with_torch=False) if chosen.output else None
     rows: list[dict[str, Any]] = []
     print("| faces | on the canvas | canvases | `none` | `auto` | difference | worse | windows |")
     print("|---|---|---|---|---|---|---|---|")
@@ -190,9 +196,8 @@ def main() -> None:
             )
             rows.append(row(parser, name, kind, canvases))
             print(line(rows[-1]), flush=True)
-    if chosen.output:
-        environment = machine.environment(with_torch=False)
-        run_record.write_json(chosen.output, {"environment": environment, "rows": rows})
+            if chosen.output:
+                run_record.write_json(chosen.output, {"environment": environment, "rows": rows})
 
 
 if __name__ == "__main__":

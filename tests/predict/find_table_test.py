@@ -85,6 +85,23 @@ def test_the_table_can_be_made_again_of_what_is_kept(
     assert content["environment"]["versions"]["jax"]
 
 
+def test_what_was_measured_before_an_interruption_is_kept(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def label(photo: np.ndarray, size: int, find: str) -> ParsedPhoto:
+        if photo.shape[0] == 65:
+            raise KeyboardInterrupt
+        return ParsedPhoto(np.zeros((size, size), np.uint8), photo, "ab", lambda: None)
+
+    kept = tmp_path / "find.json"
+    monkeypatch.setattr(find, "_CANVASES", {"60 %": (64, 64, (38,)), "two": (65, 64, (20, 9))})
+    monkeypatch.setattr(FaceParser, "from_pretrained", lambda name: label)
+    monkeypatch.setattr("sys.argv", ["find", "--canvases=2", f"--output={kept}"])
+    with pytest.raises(KeyboardInterrupt):
+        find.main()
+    assert [row["on_the_canvas"] for row in json.loads(kept.read_text())["rows"]] == ["60 %"]
+
+
 def test_the_page_has_the_table_and_the_sum_of_what_is_worse() -> None:
     root = pathlib.Path(__file__).parents[2]
     kept = root / "experiments" / "results" / "find_faces" / "find.json"
