@@ -71,7 +71,6 @@ def _work(flags: argparse.Namespace) -> None:
     from fpliif_jax.experiments.plans import frozen_plan
     from fpliif_jax.experiments.runs.bounded_files import (
         UnreadableError,
-        check_bytes,
         parse_json,
         read_bytes,
     )
@@ -93,10 +92,10 @@ def _work(flags: argparse.Namespace) -> None:
     files += measured
     _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts, contents = 0, [], set(), {}
-    # All is looked at before anything is written: what cannot be read leaves an earlier copy as it was.
+    # All is read before anything is written: what cannot be read leaves an earlier copy as it was.
     for path in files:  # plans come first: they say which starts of runs are published with them
         if path.suffix != ".json":
-            check_bytes(path, source, _LIMITS[path.suffix])
+            contents[path] = read_bytes(path, source, _LIMITS[path.suffix])
             continue
         if path.name == frozen_plan.NAME:
             plan = frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
@@ -113,8 +112,7 @@ def _work(flags: argparse.Namespace) -> None:
     for path in files:  # what is cut off must not look finished
         if path.name == "results.json":
             (output / path.relative_to(source)).unlink(missing_ok=True)
-    for path in files:
-        content = contents.get(path) or read_bytes(path, source, _LIMITS[path.suffix])
+    for path, content in contents.items():
         target = output / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file.replacing(target) as file:

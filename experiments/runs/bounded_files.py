@@ -4,20 +4,19 @@ No file is followed through a link out of the folder it belongs to, nothing is u
 decompressed beyond a limit. Whatever is wrong with a file is an `UnreadableError` of one line.
 """
 
-import contextlib
 import dataclasses
 import io
 import json
 import math
 import pathlib
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, open_regular, read_regular
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 
 _MOST_LEVELS = 64
 _LONGEST_HEADER = 16 * 2**10  # bytes of a .npy file; NumPy parses 10,000 at most
@@ -42,24 +41,11 @@ def read_bytes(path: pathlib.Path, within: pathlib.Path, limit: int) -> bytes:
       FileNotFoundError: there is no such file.
       UnreadableError: it lies elsewhere, is no regular file, is larger than `limit` or cannot be read.
     """
-    with _followed(path, within) as real:
-        return read_regular(real, limit)
-
-
-def check_bytes(path: pathlib.Path, within: pathlib.Path, limit: int) -> None:
-    """Refuses what `read_bytes` does, by link, kind and length, without reading it."""
-    with _followed(path, within) as real:
-        open_regular(real, limit).close()
-
-
-@contextlib.contextmanager
-def _followed(path: pathlib.Path, within: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The file once all links are followed; what is wrong with it is an UnreadableError, but that it is not there."""
     try:
         real = path.resolve(strict=True)
         if not real.is_relative_to(within.resolve()):
             raise UnreadableError(f"{path.name} is a link out of {within}; copy the file instead")
-        yield real
+        return read_regular(real, limit)
     except FileNotFoundError:
         if path.is_symlink():
             raise UnreadableError(f"{path.name} is a link to a file that is not there") from None

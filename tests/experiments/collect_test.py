@@ -5,6 +5,7 @@ import errno
 import json
 import pathlib
 import shutil
+import threading
 from typing import BinaryIO
 
 import pytest
@@ -19,6 +20,7 @@ from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report import __main__ as report_command
 from fpliif_jax.experiments.report import write
+from fpliif_jax.experiments.runs import bounded_files
 
 
 @pytest.fixture
@@ -111,6 +113,30 @@ def test_measurements_without_runs_are_copied(tmp_path: pathlib.Path) -> None:
     assert not any(b"secret" in path.read_bytes() for path in output.rglob("*.json"))
     assert _report(output) == _report(folder)
     assert "1.5321" in _report(output)
+
+
+def test_what_opens_and_cannot_be_read_leaves_an_earlier_copy_as_it_was(
+    study: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, read = tmp_path / "results", bounded_files.read_regular
+    collect.main([str(study), f"--output={output}"])
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+
+    def on_a_bad_disk(path: pathlib.Path, limit: int) -> bytes:
+        content = read(path, limit)
+        if path.suffix == ".npz" and was_analysed.is_set():
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return content
+
+    was_analysed = threading.Event()
+    refuse = collect._refuse_leftovers
+    monkeypatch.setattr(bounded_files, "read_regular", on_a_bad_disk)
+    monkeypatch.setattr(
+        collect, "_refuse_leftovers", lambda *given: (refuse(*given), was_analysed.set())
+    )
+    with pytest.raises(SystemExit, match="npz cannot be read: Input/output error"):
+        collect.main([str(study), f"--output={output}"])
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
 _NEEDS = {
