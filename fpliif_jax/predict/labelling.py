@@ -73,7 +73,13 @@ def label_photos(
     def load(source: Source) -> _Loaded:
         photo = read(source)
         background = photo if output_size is None else resize.resize_image(photo, output_size)
-        return _Loaded(labeller.network_input(photo), background, photo if finder else None)
+        inputs = labeller.network_input(photo)
+        read_again = [*jax.tree.leaves(inputs), *([photo] if finder else [])]
+        if any(np.may_share_memory(background, one) for one in read_again):
+            background = (
+                background.copy()
+            )  # probabilities are of the other one, whatever is written here
+        return _Loaded(inputs, background, photo if finder else None)
 
     with concurrent.futures.ThreadPoolExecutor(num_workers()) as pool:
         loading = _ahead(pool, load, sources, batch_size + num_workers())

@@ -65,9 +65,12 @@ class ParsedPhoto:
         weigh: Callable[[], np.ndarray],
         faces: Sequence[tuple[int, int, int, int]] = (),
     ) -> None:
-        """For `labelling.label_photos`; `weigh` computes the probabilities, float32 [C, H, W]."""
+        """For `labelling.label_photos`; `weigh` computes the probabilities, float32 [C, H, W].
+
+        The arrays become its own: what `weigh` reads must be others.
+        """
         self.labels = np.require(labels, requirements="W")
-        self.photo = np.array(photo)  # probabilities are computed from the other one
+        self.photo = np.require(photo, requirements="W")
         self.class_names = tuple(class_names)
         self.faces = tuple(faces)
         self._weigh = _Weigher(weigh)

@@ -20,9 +20,9 @@ from PIL import Image
 from untrained_models import CLASS_NAMES
 
 import fpliif_jax
-from fpliif_jax import FaceParser
+from fpliif_jax import FaceParser, systems
 from fpliif_jax.pictures import label_maps
-from fpliif_jax.predict import parsed_photo, photos
+from fpliif_jax.predict import labelling, parsed_photo, photos
 from fpliif_jax.predict.__main__ import main as predict_main
 from fpliif_jax.predict.parsed_photo import ParsedPhoto, ParsedPhotoError
 from fpliif_jax.predict.photos import PhotoError
@@ -218,6 +218,21 @@ def test_probabilities_are_of_the_photo_that_was_parsed_whatever_is_written_to_i
         first, second = (parsers[system](photo) for _ in range(2))
         first.photo[:] = 0
         assert (first.probabilities == second.probabilities).all()
+
+
+def test_a_photo_is_copied_only_where_the_network_reads_it_too(
+    checkpoints: dict[str, InferenceCheckpoint],
+) -> None:
+    trained = checkpoints["fp_liif"]
+    side = trained.config.data.image_size
+    labeller = systems.of(trained.config).make_labeller(trained)
+    for photo, is_copied in ((make_photo(side, side), True), (make_photo(side, side + 1), False)):
+        pixels = photo.copy()
+        ((_, parsed),) = labelling.label_photos(
+            labeller, [0], None, 1, "none", read=lambda _, pixels=pixels: pixels
+        )
+        assert np.shares_memory(parsed.photo, pixels) is not is_copied
+        assert (parsed.photo == photo).all() and parsed.photo.flags.writeable
 
 
 def test_a_parsed_photo_is_pickled_and_copied(parsers: dict[str, FaceParser]) -> None:
