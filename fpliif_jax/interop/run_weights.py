@@ -11,6 +11,7 @@ from flax import traverse_util
 
 from fpliif_jax import systems
 from fpliif_jax.data import sides
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.interop.file_formats import check_name, sha256, write_file
 from fpliif_jax.interop.weights_of_file import read_weights
 from fpliif_jax.run_folder import checkpoint, config_fields, run_lock
@@ -71,6 +72,7 @@ def write_model(
     Raises:
       InteropError: see `write_weights`.
     """
+    output = expanded(output)
     check_name(output)
     name = trained.config.model.name
     to_torch = systems.of_name(name).to_torch if name in systems.names() else None
@@ -133,7 +135,7 @@ def make_run(
       RunLockError: another process is at work in the folder.
     """
     weights = read_weights(path, config)
-    workdir = pathlib.Path(workdir)
+    workdir = expanded(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         with run_lock.locked(workdir):

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.interop.pickle_check import ForbiddenPickleError, check_pickle
 from fpliif_jax.systems.state_dict import InteropError
 
@@ -58,8 +59,8 @@ def load_torch_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
       InteropError: PyTorch is missing; or the file is missing, damaged, larger than
         `LARGEST_CHECKPOINT` (unpacked), holds anything but data, or no dictionary.
     """
+    path = expanded(path)
     torch = _import_torch(f"reading {path}")
-    path = pathlib.Path(path)
     if not path.is_file():
         raise InteropError(f"there is no file {path}")
     scalar_names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")

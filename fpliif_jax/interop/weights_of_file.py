@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from flax import traverse_util
 from fpliif_jax import systems
 from fpliif_jax.data import renamed_labels, sides
 from fpliif_jax.data_builders import BUILDERS, class_names, prepare
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.interop.file_formats import read_file, sha256
 from fpliif_jax.run_folder import checkpoint, config_fields
 from fpliif_jax.run_folder.config_fields import Role
@@ -48,13 +48,14 @@ def read_weights(
       InteropError: the file cannot be read, holds other entries, or says itself that its model is another.
       CheckpointError: the networks are not those of the config.
     """
+    path = expanded(path)
     content, metadata = read_file(path)
     try:
         variables = systems.of(config).from_torch(content)
     except InteropError as error:
         raise InteropError(f"{path}: {error}{_other_system(content, config)}") from error
     _check_settings_of_weights(path, systems.of(config).settings_of_weights(variables), config)
-    checkpoint.check_same_arrays(variables, systems.variable_shapes(config), pathlib.Path(path))
+    checkpoint.check_same_arrays(variables, systems.variable_shapes(config), path)
     _check_same_function(path, metadata, config)
     if metadata is None:
         _check_theta_form(path, config)
@@ -76,6 +77,7 @@ def config_of_file(path: str | os.PathLike[str]) -> ml_collections.ConfigDict:
       InteropError: the file cannot be read or holds no settings, such as no model has, or those of a model of more
         than 256 layers or for images of more than 2048².
     """
+    path = expanded(path)
     content, metadata = read_file(path)
     if metadata is None:
         raise InteropError(

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from fpliif_jax.data_builders.host import atomic_file
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.pictures.colours import NO_CLASS_COLOUR, class_colours
 
 
@@ -73,7 +74,7 @@ def save_image(picture: Image.Image, path: pathlib.Path | str, mark: str | None 
       path: .png or .jpg.
       mark: text that the file carries to tell what wrote it: as 'Software' of a PNG, as comment of a JPEG.
     """
-    path = pathlib.Path(path)
+    path = expanded(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     image_format = Image.registered_extensions()[path.suffix.lower()]
     options: dict[str, Any] = {"quality": 92} if image_format == "JPEG" else {}

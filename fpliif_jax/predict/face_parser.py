@@ -219,7 +219,7 @@ class FaceParser:
         choices.check("find", find, find_faces.CHOICES)
         name = one_line(os.fspath(path))
         try:
-            with videos.Video(path) as video:
+            with videos.Video(expanded(path)) as video:
                 frames, shown_size = video.frames(), output_size or video.size
                 results = labelling.label_photos(
                     self._labeller, frames, shown_size, batch_size, find, read=videos.Frame.pixels

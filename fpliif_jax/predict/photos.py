@@ -169,7 +169,9 @@ def _opened(photo: str | os.PathLike[str] | bytes | Image.Image) -> Iterator[Ima
         with io.BytesIO(photo) as file, _open(file) as picture:
             yield picture
     elif isinstance(photo, str | os.PathLike):
-        with open_regular(photo, MAX_BYTES) as file, _open(file) as picture:
+        # A file that is there is meant as it is called, also by one that goes through a folder.
+        path = photo if os.path.lexists(photo) else os.path.expanduser(photo)
+        with open_regular(path, MAX_BYTES) as file, _open(file) as picture:
             yield picture
     else:
         raise TypeError(

@@ -30,6 +30,7 @@ from flax import traverse_util
 from orbax.checkpoint import v1 as ocp
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import checkpoint_files
 from fpliif_jax.run_folder.checkpoint_files import DamageError
@@ -53,7 +54,7 @@ def is_kind(which: str) -> bool:
 
 def directory(workdir: pathlib.Path | str, which: str) -> pathlib.Path:
     """Folder that holds a run's checkpoints of one kind: 'last', 'best' or 'after_<stage>'."""
-    return pathlib.Path(workdir).absolute() / "checkpoints" / which
+    return expanded(workdir).absolute() / "checkpoints" / which
 
 
 def saved_step(workdir: pathlib.Path | str, which: str) -> int | None:

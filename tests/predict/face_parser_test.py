@@ -20,7 +20,7 @@ from PIL import Image
 from untrained_models import CLASS_NAMES
 
 import fpliif_jax
-from fpliif_jax import FaceParser, systems
+from fpliif_jax import FaceParser, interop, systems
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import labelling, parsed_photo, photos
 from fpliif_jax.predict.__main__ import main as predict_main
@@ -109,6 +109,35 @@ def test_label_maps_are_those_that_predict_writes(
             np.testing.assert_array_equal(np.asarray(Image.open(written)), parsed.labels)
             parsed.save(tmp_path / "saved" / "labels.png")
             assert (tmp_path / "saved" / "labels.png").read_bytes() == written.read_bytes()
+
+
+def test_paths_may_begin_with_the_home_folder(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    parsers: dict[str, FaceParser],
+    checkpoints: dict[str, InferenceCheckpoint],
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(make_photo()).save(home / "a.png")
+    parsed = parsers["fp_liif"]("~/a.png")
+    parsed.save("~/new/labels.png")
+    save_run(home / "run", checkpoints["fp_liif"])
+    interop.write_weights("~/run", "best", "~/a.safetensors")
+    config = checkpoints["fp_liif"].config.copy_and_resolve_references()
+    with config.unlocked():
+        config.data.name = "own_data"  # whose classes are those of the file
+    interop.make_run("~/a.safetensors", config, "~/made")
+    assert interop.read_weights("~/a.safetensors", config).class_names == CLASS_NAMES
+    assert sorted(path.name for path in home.iterdir()) == [
+        *("a.png", "a.safetensors", "made", "new", "run")
+    ]
+    with pytest.raises(PhotoError, match="no such file"):
+        parsers["fp_liif"]("~nobody-of-this-name/a.png")
+    Image.fromarray(make_photo()).save(tmp_path / "~nobody-of-this-name", "PNG")
+    assert list(tmp_path.iterdir()) and parsers["fp_liif"](pathlib.Path("~nobody-of-this-name"))
 
 
 @pytest.mark.parametrize(
