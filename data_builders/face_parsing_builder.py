@@ -298,7 +298,8 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         """Of a prepared set; where the tree is given that it was made from, that says which example is where."""
         splits = {
             split: self._open(
-                split, tree and dict.fromkeys(raw.id for raw in tree.splits.get(split, ()))
+                split,
+                dict.fromkeys(raw.id for raw in tree.splits.get(split, ())) if tree else None,
             )
             for split in self.info.splits
         }
@@ -320,7 +321,7 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         Reading one raises DataError where it is damaged, or is not what belongs in its place.
         """
         contents = prepared_set.read_contents(self.prepared_folder())
-        return self._open(split, contents and contents.label_digests.get(split, {}))
+        return self._open(split, contents.label_digests.get(split, {}) if contents else None)
 
     def _open(self, split: str, expected: Mapping[str, str | None] | None) -> PreparedSplit:
         images = {"image", *self.label_features()}

@@ -146,11 +146,11 @@ def metadata(builder: "tfds.core.DatasetBuilder") -> PreparedMetadata:
         complete=official_counts in (None, origin.counts),
         counts=origin.counts,
         official_counts=official_counts,
-        class_names=builder.CLASS_NAMES or tuple(origin.class_names),
+        class_names=builder.CLASS_NAMES or tuple(origin.class_names or ()),
         official_ids=official_ids,
-        drawn=contents and contents.drawn,
-        drawing=contents and contents.drawing,
-        label_digests=contents and contents.label_digests,
+        drawn=contents.drawn if contents else None,
+        drawing=contents.drawing if contents else None,
+        label_digests=contents.label_digests if contents else None,
     )
 
 

@@ -114,7 +114,7 @@ class TreeEncoding:
                 prepared_at=prepared_set.now(),
                 counts=tree.counts(),
                 remarks=[*tree.remarks, *remarks],
-                class_names=tree.classes and list(tree.classes.names),
+                class_names=list(tree.classes.names) if tree.classes else None,
             ),
         )
         digests = iter(self._label_digests)
@@ -125,7 +125,9 @@ class TreeEncoding:
         drawing = drawn.find_drawing(tree)
         prepared_set.write_contents(
             folder,
-            prepared_set.Contents(by_split, drawing is not None, drawing and drawing.settings),
+            prepared_set.Contents(
+                by_split, drawing is not None, drawing.settings if drawing else None
+            ),
         )
 
     def _recorded(self, encoded: Iterator[EncodedExample]) -> Iterator[tuple[str, Example]]:

@@ -2,7 +2,7 @@
 
 import collections
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent import futures
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ def available_cores() -> int:
 
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], num_workers: int | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yields `function(item)` for every item, in the order of the items.
 
     Threads, not processes: Pillow and hashlib release the interpreter lock while they decode,

@@ -33,8 +33,8 @@ def check_photograph(content: bytes, path: pathlib.Path, remedy: str) -> raw_ima
         if image.format in _OF_JPEG:
             if image.mode == "RGB" and stated == UPRIGHT:
                 return raw_images.Photograph(content, (image.height, image.width), stated)
-        elif getattr(image, "n_frames", 1) > 1:
-            raise DataError(f"{path}: there are {image.n_frames} pictures in this file. {remedy}")
+        elif (pictures := getattr(image, "n_frames", 1)) > 1:
+            raise DataError(f"{path}: there are {pictures} pictures in this file. {remedy}")
         bits = _bits(image, content, path, remedy)
         if bits > 8:
             raise DataError(
@@ -49,6 +49,7 @@ def _bits(image: Image.Image, content: bytes, path: pathlib.Path, remedy: str) -
     if image.format == "PNG":
         return raw_images.png_header(content, path, remedy)[1]
     if image.format == "TIFF":
+        # pyrefly: ignore[missing-attribute] - which TIFF files have
         return max(image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,)))
     return 8
 

@@ -22,7 +22,7 @@ def label_map_digest(identifier: str, label_map: np.ndarray) -> str:
     """
     height, width = label_map.shape
     digest = hashlib.sha256(_utf8(f"{identifier}\0{height}\0{width}\0"))
-    digest.update(np.ascontiguousarray(label_map, np.uint8))
+    digest.update(np.ascontiguousarray(label_map, np.uint8).data)
     return digest.hexdigest()
 
 

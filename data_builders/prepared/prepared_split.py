@@ -70,7 +70,8 @@ class PreparedSplit(Sequence[Example]):
     def __len__(self) -> int:
         return len(self._source)
 
-    def __getitem__(self, position: int) -> Example:
+    # Who reads a data source asks for one position at a time.
+    def __getitem__(self, position: int) -> Example:  # pyrefly: ignore[bad-override]
         if position >= len(self):
             raise IndexError(position)
         with reporting_damage(self._damaged, self._file(position)):

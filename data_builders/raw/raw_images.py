@@ -30,7 +30,7 @@ _PNG_COLOUR_TYPES = {
 
 
 def decode(
-    content: bytes, path: pathlib.Path, formats: Sequence[str], remedy: str = RESTORE
+    content: bytes, path: pathlib.Path, formats: list[str] | tuple[str, ...], remedy: str = RESTORE
 ) -> Image.Image:
     """Decodes all pixels of a file that has to be of one of the given formats, as Pillow names them.
 

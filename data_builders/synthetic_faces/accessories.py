@@ -82,7 +82,9 @@ def draw_hat(canvas: Canvas, pose: HeadPose, person: Person) -> None:
     unit = pose.unit
     roomy = 1.06 + (0.05 if person.hair_style != "bald" else 0.0)
     t = np.linspace(np.pi / 2, -np.pi / 2, 25)
-    crown_height = {"beanie": 1.22, "cap": 1.05, "brimmed": 1.12}[person.hat]
+    crown_height = {"beanie": 1.22, "cap": 1.05, "brimmed": 1.12}[
+        person.hat  # pyrefly: ignore[bad-index] - only who has one is given here
+    ]
     base = -0.80
     dome = np.stack([roomy * np.sin(t), base - crown_height * np.cos(t) ** 0.8], -1)
     if person.hat == "brimmed":

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from fpliif_jax.data_builders.synthetic_faces import classes
+from fpliif_jax.data_builders.synthetic_faces.curves import Numbers
 
 _FINE_GRID_LIMIT = 96  # shapes up to this many pixels across get an 8 x 8 grid, larger ones 4 x 4
 
@@ -128,7 +129,7 @@ class Canvas:
         patch = Patch(slice(top, bottom), slice(left, right), alpha)
         return patch if inside is None else patch.within(inside)
 
-    def glow(self, centre: Sequence[float], radii: Sequence[float], angle: float = 0.0) -> Patch:
+    def glow(self, centre: Numbers, radii: Numbers, angle: float = 0.0) -> Patch:
         """Gaussian spot with standard deviations `radii` (pixels), turned by `angle` (radians)."""
         reach = 2.6 * max(radii)
         (x, y), size = (float(v) for v in centre), self.size
@@ -141,9 +142,7 @@ class Canvas:
         u, v = (c * dx + s * dy) / np.float32(radii[0]), (c * dy - s * dx) / np.float32(radii[1])
         return Patch(slice(top, bottom), slice(left, right), np.exp(-0.5 * (u * u + v * v)))
 
-    def paint(
-        self, patch: Patch, colour: np.ndarray | Sequence[float], opacity: float = 1.0
-    ) -> None:
+    def paint(self, patch: Patch, colour: Numbers, opacity: float = 1.0) -> None:
         """Lay `colour` ([3], or of each pixel of the patch [h, w, 3]) over the patch."""
         if patch.empty:
             return
@@ -152,7 +151,7 @@ class Canvas:
         change *= (patch.alpha * np.float32(opacity))[..., None]
         target += change
 
-    def tint(self, patch: Patch, factor: float | Sequence[float]) -> None:
+    def tint(self, patch: Patch, factor: float | Numbers) -> None:
         """Multiply what is there by `factor` (a scalar or [3]) where the patch covers it."""
         if patch.empty:
             return

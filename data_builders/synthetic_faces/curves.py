@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+Numbers = np.ndarray | Sequence[float]
 Points = np.ndarray | Sequence[Sequence[float]]
 
 
@@ -50,9 +51,7 @@ def mirrored(points: Points) -> np.ndarray:
     return np.concatenate([p, off_axis * np.array([-1.0] + [1.0] * (p.shape[1] - 1))])
 
 
-def ellipse(
-    centre: Sequence[float], radii: Sequence[float], angle: float = 0.0, samples: int = 40
-) -> np.ndarray:
+def ellipse(centre: Numbers, radii: Numbers, angle: float = 0.0, samples: int = 40) -> np.ndarray:
     """Ellipse turned by `angle` (radians): [samples, 2]."""
     cosine, sine = _circle(samples)
     x, y = radii[0] * cosine, radii[1] * sine

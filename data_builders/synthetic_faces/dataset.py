@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -140,7 +141,10 @@ def _check_job(job: Job) -> None:
 
 
 def _settings(job: Job) -> dict[str, str | int]:
-    settings = {**dataclasses.asdict(job), "drawing_version": DRAWING_VERSIONS[job.layout]}
+    settings: dict[str, Any] = {
+        **dataclasses.asdict(job),
+        "drawing_version": DRAWING_VERSIONS[job.layout],
+    }
     settings["without"] = ",".join(job.without)
     if not job.without:  # as the settings were before parts could be left out
         del settings["without"]
@@ -281,7 +285,7 @@ def _faces_of_workers(job: Job, root: Path, num_workers: int) -> Iterator[str]:
     lines: queue.SimpleQueue[str | subprocess.Popen[str]] = queue.SimpleQueue()
 
     def pass_on(worker: subprocess.Popen[str]) -> None:
-        for line in worker.stdout:
+        for line in worker.stdout:  # pyrefly: ignore[not-iterable] - a pipe
             lines.put(line)
         lines.put(worker)
 
@@ -300,12 +304,12 @@ def _faces_of_workers(job: Job, root: Path, num_workers: int) -> Iterator[str]:
         for worker in workers:
             worker.kill()
             worker.wait()
-            worker.stdout.close()
-            worker.stderr.close()
+            worker.stdout.close()  # pyrefly: ignore[missing-attribute] - a pipe
+            worker.stderr.close()  # pyrefly: ignore[missing-attribute] - a pipe
 
 
 def _check_success(worker: subprocess.Popen[str], root: Path) -> None:
-    message = worker.stderr.read().strip()
+    message = worker.stderr.read().strip()  # pyrefly: ignore[missing-attribute] - a pipe
     if worker.wait() != 0:
         reason = message.splitlines()[-1] if message else "killed, perhaps for want of memory"
         raise DataError(

@@ -53,9 +53,8 @@ def draw_face(
 
     The same `seed` gives the same face at any size; a Generator is used up from its present state.
     """
-    rng = seed
-    if not isinstance(rng, np.random.Generator):
-        rng = np.random.Generator(np.random.PCG64(seed))
+    is_rng = isinstance(seed, np.random.Generator)
+    rng = seed if is_rng else np.random.Generator(np.random.PCG64(seed))
     if style == "photographic":
         return draw_photographic_face(rng, image_size, without)
     return _draw_plain_face(rng, image_size)

@@ -206,7 +206,7 @@ def draw_nose(canvas: Canvas, pose: HeadPose, person: Person) -> None:
     )
 
 
-def mouth_curves(person: Person) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def mouth_curves(person: Person) -> tuple[np.ndarray, ...]:
     """Upper lip's top and bottom, lower lip's top and bottom: each [21, 2], x rising, in face
     coordinates. The four meet in the corners; the middle two are one where the mouth is closed."""
     smile = person.smile

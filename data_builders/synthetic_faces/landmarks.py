@@ -6,6 +6,7 @@ of the picture (the person's right) comes first, and points run from left to rig
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +30,8 @@ def landmarks(
     person: Person,
     pose: HeadPose,
     outline: np.ndarray,
-    brow_line: Callable[[Person, int], tuple[np.ndarray, np.ndarray]] = brow_line,
-    nose_outline: Callable[[Person], tuple[np.ndarray, np.ndarray]] = nose_outline,
+    brow_line: Callable[[Any, int], tuple[np.ndarray, np.ndarray]] = brow_line,
+    nose_outline: Callable[[Any], tuple[np.ndarray, np.ndarray]] = nose_outline,
 ) -> np.ndarray:
     """Points [106, 2] (x, y) in pixels, hidden ones included. `outline`: the head's, [N, 2].
 

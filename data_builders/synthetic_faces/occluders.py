@@ -5,6 +5,7 @@ import numpy as np
 from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.curves import (
+    Points,
     closed_curve,
     ellipse,
     open_curve,
@@ -16,9 +17,9 @@ from fpliif_jax.data_builders.synthetic_faces.person import Person, vivid_colour
 
 def draw_occluder(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Generator) -> None:
     """The person's own hand, a plain object or a microphone over part of the face."""
-    {"hand": _draw_hand, "blob": _draw_blob, "microphone": _draw_microphone}[person.occluder](
-        canvas, pose, person, rng
-    )
+    {"hand": _draw_hand, "blob": _draw_blob, "microphone": _draw_microphone}[
+        person.occluder  # pyrefly: ignore[bad-index] - only who has one is given here
+    ](canvas, pose, person, rng)
 
 
 def _draw_hand(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Generator) -> None:
@@ -29,7 +30,7 @@ def _draw_hand(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Ge
     lean = pose.roll * 0.5 - side * rng.uniform(0.1, 0.7)
     c, s = np.cos(lean), np.sin(lean)
 
-    def placed(points: list[tuple[float, float]]) -> np.ndarray:
+    def placed(points: Points) -> np.ndarray:
         local = np.asarray(points, float) * (-side, 1)
         return origin + unit * local @ np.array([[c, s], [-s, c]])
 

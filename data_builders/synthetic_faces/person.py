@@ -1,5 +1,6 @@
 """Everything that differs from face to face, drawn from a random generator."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,7 +124,7 @@ class Person:
     occluder: str | None
 
 
-def _choice(rng: np.random.Generator, odds: dict[str, float]) -> str:
+def _choice(rng: np.random.Generator, odds: Mapping[str, float]) -> str:
     names = list(odds)
     weights = np.array([odds[name] for name in names], float)
     return names[int(rng.choice(len(names), p=weights / weights.sum()))]

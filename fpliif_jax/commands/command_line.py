@@ -11,7 +11,7 @@ import pathlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import ml_collections
 from absl import app, flags
@@ -28,6 +28,7 @@ from fpliif_jax.data_builders.host.home_folder import expanded
 _NEW_OBJECTS = 50_000
 _DEFAULT_CONFIG = "synthetic"
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort"}
+ExitCode = TypeVar("ExitCode", bound=int | None)
 
 
 def user_error_line(error: Exception) -> str:
@@ -37,10 +38,10 @@ def user_error_line(error: Exception) -> str:
 
 def run(
     command: str,
-    work: Callable[..., int | None],
+    work: Callable[..., ExitCode],
     *arguments: object,
     interrupted: str = "interrupted",
-) -> int | None:
+) -> ExitCode:
     """Does a command's work; ends the process with one line and exit code 1 at an error that a person can mend.
 
     These are `USER_ERRORS`, a missing package of `command_names.EXTRAS`, and memory, of the host or a device, that is

@@ -3,7 +3,9 @@
 Sizes have the means and spreads of label maps of 4,000 photographs, relative to the distance of the eyes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +74,7 @@ class PhotographicPerson(Person):
     collar_colour: np.ndarray
 
 
-def _choice(rng: np.random.Generator, odds: dict[str, float]) -> str:
+def _choice(rng: np.random.Generator, odds: Mapping[str, float]) -> str:
     weights = np.array(list(odds.values()), float)
     return list(odds)[int(rng.choice(len(odds), p=weights / weights.sum()))]
 
@@ -151,7 +153,7 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
     light = np.array([rng.normal(0, 0.5), uniform(-0.9, 0.0), uniform(0.55, 1.2)])
     warmth = rng.normal(0, 0.05)
     key = np.array([1 + warmth, 1.0, 1 - 1.3 * warmth])
-    changes = dict(
+    changes: dict[str, Any] = dict(
         yaw=yaw,
         pitch=normal(0, 0.11, -0.25, 0.25),
         roll=normal(0, 0.075, -0.30, 0.30),
@@ -243,7 +245,7 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
         sides_fall=(happens(0.85), happens(0.85)),
         fringe=fringe,
         fringe_reach={"straight": uniform(-0.62, -0.28), "swept": uniform(-0.6, 0.0)}.get(
-            fringe, uniform(-0.8, -0.2)
+            fringe or "", uniform(-0.8, -0.2)
         ),
         neck_width=normal(0.62 if feminine else 0.72, 0.05, 0.52, 0.85),
         neckline=normal(0.35, 0.35, -0.25, 1.2) if feminine else normal(0.0, 0.12, -0.25, 0.3),

@@ -79,7 +79,7 @@ def _creased(height: np.ndarray, person: PhotographicPerson, pose: HeadPose) -> 
     return height - 0.030 * person.skin_grain * creases
 
 
-def _cast_shadow(height: np.ndarray, light: tuple[float, float, float]) -> np.ndarray:
+def _cast_shadow(height: np.ndarray, light: np.ndarray) -> np.ndarray:
     """How far each cell lies in the shadow of what stands between it and the light, 0 … 1."""
     lx, ly, lz = light
     level = np.hypot(lx, ly)
