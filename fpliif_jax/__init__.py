@@ -1,6 +1,7 @@
 """FP-LIIF and STN-iCNN, face parsing for reproducibility studies, in JAX and Flax."""
 
 import pathlib
+from typing import TYPE_CHECKING
 
 from fpliif_jax.commands.lazy_exports import lazy_exports
 
@@ -14,5 +15,9 @@ if IS_CHECKOUT:
     __path__.append(str(_CHECKOUT))
 
 _MODULES = {"FaceParser": "fpliif_jax.predict.face_parser", "create_model": "fpliif_jax.systems"}
-__getattr__, __dir__ = lazy_exports(__name__, _MODULES)
-__all__ = ["__version__", *_MODULES]
+if TYPE_CHECKING:
+    from fpliif_jax.predict.face_parser import FaceParser
+    from fpliif_jax.systems import create_model
+else:
+    __getattr__, __dir__ = lazy_exports(__name__, _MODULES)
+__all__ = ["__version__", "FaceParser", "create_model"]

@@ -1,5 +1,7 @@
 """Trained weights that come with the package, by name; docs/weights.md has the card of each, with what it cannot do."""
 
+from typing import TYPE_CHECKING
+
 from fpliif_jax.commands.lazy_exports import lazy_exports
 
 _MODULES = {
@@ -7,5 +9,9 @@ _MODULES = {
     "WeightsError": "fpliif_jax.weights.shipped",
     "load": "fpliif_jax.weights.shipped_model",
 }
-__getattr__, __dir__ = lazy_exports(__name__, _MODULES)
-__all__ = list(_MODULES)
+if TYPE_CHECKING:
+    from fpliif_jax.weights.shipped import NAMES, WeightsError
+    from fpliif_jax.weights.shipped_model import load
+else:
+    __getattr__, __dir__ = lazy_exports(__name__, _MODULES)
+__all__ = ["NAMES", "WeightsError", "load"]
