@@ -1,7 +1,9 @@
 """A small FP-LIIF with the 19 classes of CelebAMask-HQ, trained on photographic drawn faces alone by two CPU cores.
 
 Starts from the weights `drawn_small`, which know eleven of them.
+Expected: mean F1 about 85 on its 200 drawn test faces; docs/model_card_19_classes.md has photographs.
 Run:      python -m fpliif_jax.main --config=configs/drawn_faces_19_classes.py
+Time:     45 minutes on two CPU cores beside other work, drawing and scores included.
 """
 
 import ml_collections

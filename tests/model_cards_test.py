@@ -10,7 +10,7 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _RESULTS = _ROOT / "experiments" / "results" / "weights"
-_WEIGHTS = ("drawn", "drawn_small", "drawn_stn_icnn")
+_WEIGHTS = ("drawn", "drawn_small", "drawn_19_classes", "drawn_stn_icnn")
 
 
 def _card(weights: str) -> str:
@@ -110,3 +110,15 @@ def test_classes_of_the_400_faces_are_theirs(weights: str) -> None:
         low, high = (measured[name][bound] for bound in ("low", "high"))
         (line,) = (line for line in _card(weights).splitlines() if line.startswith(f"| {name} | "))
         assert line.split(" | ")[2] == f"{score:.2f} ({low:.1f}–{high:.1f})"
+
+
+@pytest.mark.parametrize("weights", ["drawn_small", "drawn_19_classes"])
+def test_classes_of_the_photographs_are_theirs(weights: str) -> None:
+    with np.load(_RESULTS / weights / "photographs.npz") as file:
+        names, matrices = file["class_names"].tolist(), file["confusion_matrices"]
+    assert len(matrices) == 248
+    f1 = dict(zip(names, _f1(matrices), strict=True))
+    f1.pop("background")
+    for name, score in (f1 | {"**mean**": np.mean(list(f1.values()))}).items():
+        (line,) = (line for line in _card(weights).splitlines() if line.startswith(f"| {name} | "))
+        assert line.split(" | ")[3].startswith(f"{score:.2f} (")

@@ -57,7 +57,8 @@ class FaceParser:
         """The parser of weights that come with the package.
 
         Args:
-          name: one of `fpliif_jax.weights.NAMES`: 'drawn' and 'drawn_small', FP-LIIFs, or 'drawn_stn_icnn'.
+          name: one of `fpliif_jax.weights.NAMES`: 'drawn', 'drawn_small' and 'drawn_19_classes', FP-LIIFs, or
+            'drawn_stn_icnn'.
 
         Raises:
           WeightsError: there are no such weights, or their file is damaged; lists the names.

@@ -42,6 +42,12 @@ SHIPPED = {
         "weights 'drawn_small' of fpliif_jax, trained on 4,000 drawn faces and no photograph "
         "(docs/model_card_small.md)",
     ),
+    "drawn_19_classes": Shipped(
+        "6cc43f890a53a59b8e1a443413a29a6ab5b202ab37e94eba3b09d8dd42ea826c",
+        "drawn_faces_19_classes",
+        "weights 'drawn_19_classes' of fpliif_jax, trained on 4,000 drawn faces and no photograph, begun "
+        "with 'drawn_small' (docs/model_card_19_classes.md)",
+    ),
     "drawn_stn_icnn": Shipped(
         "6b59322aae46b8b19a450f66c675ededa4316cfb68294afdf288ebc35a884fdd",
         "drawn_faces_stn_icnn",

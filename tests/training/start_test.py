@@ -148,7 +148,7 @@ def test_a_start_from_other_classes_keeps_what_was_learnt_of_the_same_parts_and_
         ("weights:drawn", "^weights:drawn does not fit the config: params/decoder/"),
         (
             "weights:other",
-            "^there are no weights 'other' in this package; it has drawn, drawn_small, drawn_stn_icnn$",
+            f"^there are no weights 'other' in this package; it has {', '.join(shipped.NAMES)}$",
         ),
     ],
 )

@@ -15,8 +15,13 @@ from PIL import Image
 from tiny_run import tiny_config
 
 from fpliif_jax import systems, train_and_evaluate, weights
-from fpliif_jax.configs import drawn_faces, drawn_faces_small, drawn_faces_stn_icnn
-from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
+from fpliif_jax.configs import (
+    drawn_faces,
+    drawn_faces_19_classes,
+    drawn_faces_small,
+    drawn_faces_stn_icnn,
+)
+from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.evaluation import metrics
@@ -42,6 +47,8 @@ def drawn() -> InferenceCheckpoint:
 def draw(seed: int, names: tuple[str, ...] = LAPA_AND_HELEN) -> tuple[np.ndarray, np.ndarray]:
     """A face, uint8 [128, 128, 3], and its labels in the classes with these names, uint8 [128, 128]."""
     face = draw_face(seed, 128, "photographic")
+    if names == CELEBAMASK_HQ:
+        return face.image, face.label_map
     own = [names.index(name) if name in names else 0 for name in LAPA_AND_HELEN]
     return face.image, np.array(own, np.uint8)[face.lapa_label_map]
 
@@ -105,6 +112,7 @@ def test_a_wrong_name_lists_the_names(name: str) -> None:
     [
         ("drawn", drawn_faces, LAPA_AND_HELEN, False, 371_723),
         ("drawn_small", drawn_faces_small, LAPA_AND_HELEN, False, 202_283),
+        ("drawn_19_classes", drawn_faces_19_classes, CELEBAMASK_HQ, False, 202_803),
         ("drawn_stn_icnn", drawn_faces_stn_icnn, FACIAL_PARTS, False, 554_581),
     ],
 )
@@ -132,10 +140,12 @@ def test_the_model_is_that_of_its_config(
         trained.config.model.depth = 3  # locked, as that of a run
 
 
-# The 200 test faces had a mean F1 of 91.4, 87.6 and 88.5, most single faces from 81 to 96: six of them are within seven
-# points of that unless the weights, the classes, the sides or the input are wrong.
+# The 200 test faces had a mean F1 of 91.4, 87.6, 85.1 and 88.5, most single faces from 81 to 96: six of them are within
+# seven points of that unless the weights, the classes, the sides or the input are wrong; fifteen for the third, as few
+# pixels are jewels.
 @pytest.mark.parametrize(
-    "name, least", [("drawn", 0.84), ("drawn_small", 0.8), ("drawn_stn_icnn", 0.81)]
+    "name, least",
+    [("drawn", 0.84), ("drawn_small", 0.8), ("drawn_19_classes", 0.7), ("drawn_stn_icnn", 0.81)],
 )
 def test_a_drawn_face_is_labelled_well(name: str, least: float) -> None:
     trained = weights.load(name)
