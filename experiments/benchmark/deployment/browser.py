@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SIZES = {1024: 1, 512: 2, 256: 5, 128: 5, 64: 5, 32: 5}
 _SMALLEST, _STEPS_OF_AN_OCTAVE = 32, 8  # sizes.js
 _THREADS = (1, 2)
-_LIVE_SECONDS = (5, 15)  # of live video: until it is timed, and in which it is
+_LIVE_SECONDS = (5, 10)  # of live video: until it is timed, and in which it is
 _PATIENCE = 120_000  # ms for a label map
 
 
