@@ -16,14 +16,19 @@ from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.weights import WeightsError
 
 
-def test_a_parser_comes_with_the_package_and_finds_faces() -> None:
+@pytest.fixture(scope="module")
+def drawn() -> FaceParser:
+    """The parser that comes with the package; what it compiles serves several tests."""
+    return FaceParser.from_pretrained("drawn")
+
+
+def test_a_parser_comes_with_the_package_and_finds_faces(drawn: FaceParser) -> None:
     """A drawn face in a corner, a quarter as wide as the photo, is nothing to a parser of the whole photo."""
-    parser = FaceParser.from_pretrained("drawn")
-    assert repr(parser).endswith("from weights 'drawn')")
+    assert repr(drawn).endswith("from weights 'drawn')")
     face = draw_face(41, 96, "photographic")
     photo, truth = np.full((384, 384, 3), 90, np.uint8), np.zeros((384, 384), np.uint8)
     photo[200:296, 40:136], truth[200:296, 40:136] = face.image, face.lapa_label_map
-    parsed, whole = parser(photo, find="auto"), parser(photo)
+    parsed, whole = drawn(photo, find="auto"), drawn(photo)
     assert len(parsed.faces) == 1 and repr(parsed).endswith("1 face)")
     assert mean_f1(parsed.labels, truth) > mean_f1(whole.labels, truth) + 0.3
     assert not whole.faces
@@ -32,13 +37,13 @@ def test_a_parser_comes_with_the_package_and_finds_faces() -> None:
 
 
 @pytest.mark.parametrize("seed", [4, 14])  # a third window was found about both; one face was not
-def test_two_drawn_faces_get_a_window_each(seed: int) -> None:
+def test_two_drawn_faces_get_a_window_each(drawn: FaceParser, seed: int) -> None:
     photo = np.full((500, 700, 3), 90, np.uint8)
     places = (Window(60, 80, 240, 260), Window(300, 440, 450, 590))
     for index, place in enumerate(places):
         face = draw_face(seed + index, place.bottom - place.top, "photographic")
         place.of(photo)[:] = face.image
-    parsed = FaceParser.from_pretrained("drawn")(photo, find="auto")
+    parsed = drawn(photo, find="auto")
     found = [Window(*window) for window in parsed.faces]
     shown = [[window.covered_by(place) > 0.7 for place in places] for window in found]
     assert sorted(shown) == [[False, True], [True, False]]
