@@ -101,6 +101,7 @@ class CommandParser(argparse.ArgumentParser):
             self.register("action", action, strict_options.StoreOnce)
         self.register("type", pathlib.Path, _path)
 
+    # pyrefly: ignore[bad-override] - argparse has overloads, for namespaces of other types
     def parse_known_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
@@ -109,6 +110,7 @@ class CommandParser(argparse.ArgumentParser):
             strict_options.refuse_empty(sys.argv[1:] if args is None else args)
         except UserError as error:
             self.error(str(error))
+        # pyrefly: ignore[bad-return] - makes a namespace where there is none
         return super().parse_known_args(args, namespace)
 
     def format_help(self) -> str:
@@ -213,6 +215,7 @@ def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
         _define_config_flag(values, command)
         values(command)
         strict_options.refuse_repeated(values)
+        # pyrefly: ignore[bad-return] - there is one once it is parsed
         return values["config"].value
 
 

@@ -23,6 +23,7 @@ def enable() -> None:
     cache off. The key of an entry is made of the program, its shapes and constants, the versions, flags and devices; it
     may be deleted at any time. Call it before anything is compiled.
     """
+    # pyrefly: ignore[missing-attribute] - JAX makes its options at run time
     if jax.config.jax_compilation_cache_dir is None:
         try:
             jax.config.update("jax_compilation_cache_dir", str(folder()))

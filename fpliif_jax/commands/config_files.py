@@ -88,6 +88,7 @@ def _config(path: str, arguments: list[str]) -> ml_collections.ConfigDict:
 
 def _module(path: str) -> types.ModuleType:
     loader = importlib.machinery.SourceFileLoader(_MODULE, path)
+    # pyrefly: ignore[bad-argument-type] - a loader has a spec
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(_MODULE, loader))
     sys.modules[_MODULE] = module  # where dataclasses look for their types
     loader.exec_module(module)

@@ -40,6 +40,7 @@ def restart_with(command: str) -> None:
 def _are_for_who_asks() -> bool:
     """Whether the kernel gives large pages to programs that ask for them, and glibc can ask (since 2.35)."""
     try:
+        # pyrefly: ignore[missing-attribute] - None is caught below
         name, version = os.confstr("CS_GNU_LIBC_VERSION").split()
         known = tuple(map(int, version.split(".")[:2])) >= (2, 35)
         return name == "glibc" and known and "[madvise]" in _KERNEL.read_text("ascii")

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import grain
 import numpy as np
@@ -64,7 +65,9 @@ def train_batches(
         epoch, index = divmod(step, per_epoch)
         epoch += order.first_epoch
         first = index * batch_size
-        drawn = [shuffled[epoch * count + i] for i in range(first, min(first + batch_size, count))]
+        drawn: list[Any] = [
+            shuffled[epoch * count + i] for i in range(first, min(first + batch_size, count))
+        ]
         batch = _gather(split, label_size, [number // copies for number in drawn], local_slice)
         mine = [number % copies for number in drawn[local_slice]]
         batch["copy"] = np.zeros(len(batch["weights"]), np.int32)

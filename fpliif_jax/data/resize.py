@@ -9,6 +9,7 @@ which. Pillow's filter widens with the scale (antialiasing), PyTorch's does not;
 """
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from fpliif_jax import choices
@@ -132,7 +133,7 @@ def _pytorch_class_scores(mask: np.ndarray, size: tuple[int, int]) -> tuple[np.n
     return scores.astype(np.float32), slice(0, size[1])
 
 
-def _extent(occupied: np.ndarray) -> slice:
+def _extent(occupied: npt.ArrayLike) -> slice:
     """From the first true element of a vector to the last; there must be one."""
     indices = np.flatnonzero(occupied)
     return slice(indices[0], indices[-1] + 1)
@@ -157,6 +158,7 @@ def _apply_taps(array: np.ndarray, taps: tuple[np.ndarray, np.ndarray], axis: in
     indices, weights = taps
     shape = [1] * array.ndim
     shape[axis] = -1
+    # pyrefly: ignore[bad-return] - of four arrays
     return sum(
         np.take(array, indices[:, k], axis=axis) * weights[:, k].reshape(shape) for k in range(4)
     )

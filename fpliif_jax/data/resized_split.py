@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import ml_collections
 import numpy as np
@@ -144,10 +145,12 @@ def _framed_labels(
     return resize.resize_label_map(labels, (size, size), num_classes, **options)
 
 
-def _open_source(dataset: Dataset, name: str) -> Sequence[dict[str, bytes | np.ndarray]]:
+def _open_source(dataset: Dataset, name: str) -> Sequence[dict[str, Any]]:
     """The decoded examples of a split as config.data divides the set."""
     if splits.is_own(dataset.config, name):
+        # pyrefly: ignore[bad-return] - of a sequence what is asked for: its length, and one example
         return _Chosen(dataset.builder, dataset.members(name))
+    # pyrefly: ignore[bad-return] - likewise
     return _DecodedByPillow(dataset.builder, name)
 
 

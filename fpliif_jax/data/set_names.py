@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import ml_collections
+
+Settings = Mapping[str, Any] | ml_collections.ConfigDict
+
 
 def set_name(name: str, drawn: object) -> str:
     """'lapa', or 'drawn faces in the layout of lapa'.
@@ -14,7 +18,7 @@ def set_name(name: str, drawn: object) -> str:
     return f"drawn faces in the layout of {name}" if drawn else name
 
 
-def is_drawn(config: Mapping[str, Any], recorded: bool | None) -> bool | None:
+def is_drawn(config: Settings, recorded: bool | None) -> bool | None:
     """Whether the faces of a run's own set, `data.name`, are drawn; None where nothing tells.
 
     Args:
@@ -23,6 +27,7 @@ def is_drawn(config: Mapping[str, Any], recorded: bool | None) -> bool | None:
     """
     if recorded is not None:
         return recorded
+    # pyrefly: ignore[missing-attribute] - never None: it has a default
     return bool(config.get("data", {}).get("synthetic", {}).get("num_train")) or None
 
 
@@ -40,7 +45,7 @@ def is_scored_drawn(config: Mapping[str, Any], dataset: Mapping[str, Any]) -> bo
     return bool(drawn if names_other else is_drawn(config, drawn))
 
 
-def trained_on(config: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
+def trained_on(config: Settings, environment: Mapping[str, Any]) -> str:
     """The set that a run was trained on, in the words of `set_name`.
 
     Args:

@@ -4,13 +4,13 @@ Runs record it. Those that do not were made when LaPa's and Helen's drawn faces,
 CelebAMask-HQ, had the person's left under names that mean the picture's (`data_builders.class_names`).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from fpliif_jax.data.set_names import Settings
 from fpliif_jax.data_builders import class_names
 
 
-def whose_left(config: Mapping[str, Any], recorded: str | None) -> str:
+def whose_left(config: Settings, recorded: str | None) -> str:
     """Whose left a run's classes mean: `class_names.PICTURE` or `PERSON`.
 
     Args:
@@ -26,7 +26,7 @@ def whose_left(config: Mapping[str, Any], recorded: str | None) -> str:
     return class_names.PICTURE
 
 
-def are_swapped(config: Mapping[str, Any], names: Sequence[str], recorded: str | None) -> bool:
+def are_swapped(config: Settings, names: Sequence[str], recorded: str | None) -> bool:
     """Whether left and right of a run's classes are the other way round than their names say today.
 
     Args:

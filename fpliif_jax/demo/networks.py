@@ -21,7 +21,7 @@ _LIVE_SHARES = (3 / 4, 5 / 8, 1 / 2)
 _LATENT_CELL = 4  # pixels a side
 # The most that networks are given. A whole one is thousands of small operators, at each of which threads would wait
 # for each other: on busy cores two take twice as long as one.
-_MOST_THREADS = {PARTS: 8, WHOLE: 1}
+_MOST_THREADS: dict[tuple[str, ...], int] = {PARTS: 8, WHOLE: 1}
 
 
 def files(chosen: ChosenModel) -> Iterator[tuple[str, dict[str, bytes]]]:

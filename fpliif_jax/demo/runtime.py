@@ -144,6 +144,7 @@ def _unpacked(content: bytes, path: pathlib.Path) -> dict[str, bytes]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
             for member in archive:
                 if member.isreg() and member.name in members:
+                    # pyrefly: ignore[missing-attribute] - of a regular file
                     contents[members[member.name]] = archive.extractfile(member).read()
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise RuntimeArchiveError(f"{one_line(path)}: cannot be unpacked ({error})") from error

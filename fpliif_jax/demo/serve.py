@@ -8,6 +8,7 @@ import re
 import socketserver
 import sys
 import urllib.parse
+from typing import Any
 
 from fpliif_jax.demo.page_folder import PageError
 
@@ -45,7 +46,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True  # an open connection does not keep Ctrl-C waiting
     folder: pathlib.Path
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Passes over browsers that have gone; tells of all else."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
@@ -90,7 +91,7 @@ def serve(server: Server, folder: pathlib.Path) -> None:
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
+    server: Server  # pyrefly: ignore[bad-override-mutable-attribute] - as `listen` makes it
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "fpliif_jax", ""
     timeout = 60  # seconds of a silent connection
@@ -101,7 +102,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
-    def log_message(self, *arguments: object) -> None:
+    def log_message(self, format: str, *arguments: Any) -> None:
         """Says nothing: the terminal has the address to show."""
 
     def _answer(self, with_body: bool) -> None:

@@ -235,13 +235,13 @@ def barrier(name: str) -> None:
 def smallest(number: int | None) -> int | None:
     """The smallest of every process's numbers; None where a process has None."""
     numbers = _of_all(number)
-    return None if None in numbers else min(numbers)
+    return None if None in numbers else min(numbers)  # pyrefly: ignore[bad-specialization] - no None
 
 
 def largest(number: int | None) -> int | None:
     """The largest of every process's numbers; None where a process has None."""
     numbers = _of_all(number)
-    return None if None in numbers else max(numbers)
+    return None if None in numbers else max(numbers)  # pyrefly: ignore[bad-specialization] - no None
 
 
 def _of_all(number: int | None) -> list[int | None]:

@@ -77,6 +77,7 @@ def confusion_matrices(
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """numerator / denominator in float64, NaN where the denominator is 0."""
+    # pyrefly: ignore[bad-assignment] - of an array, an array
     numerator, denominator = np.float64(numerator), np.float64(denominator)
     return np.divide(
         numerator, denominator, out=np.full_like(denominator, np.nan), where=denominator > 0

@@ -1,6 +1,6 @@
 """Scores a trained model, whatever framework it is in: batches of a split -> confusion matrices of every image."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -81,7 +81,7 @@ def make_eval_step(
     predict = systems.of(config).make_predictor(model, config, protocols)
     classes = config.model.num_classes
 
-    def step(variables: Variables, batch: Batch) -> dict[str, tuple]:
+    def step(variables: Variables, batch: dict[str, jax.Array]) -> dict[str, tuple]:
         scores = {}
         for name, predicted in predict(variables, batch).items():
             matrices = metrics.confusion_matrices(predicted.truth, predicted.labels, classes)
@@ -159,7 +159,7 @@ def score_split(
 
 
 def _refuse_no_numbers(
-    matrices: np.ndarray, ids: Sequence[str], protocol: Protocol, description: str | None
+    matrices: np.ndarray, ids: np.ndarray, protocol: Protocol, description: str | None
 ) -> None:
     refused = np.flatnonzero((matrices < 0).any(axis=(1, 2)))
     if refused.size:
@@ -184,12 +184,12 @@ class MeasuredScores(metrics.Scores, total=False):
 
 def protocol_scores(split_scores: ProtocolScores, class_names: tuple[str, ...]) -> MeasuredScores:
     """All scores by a protocol: `metrics.scores`, and the means of its measures, which are [N, 6], of the six parts."""
-    scores = metrics.scores(split_scores.matrices, class_names)
+    scores = MeasuredScores(**metrics.scores(split_scores.matrices, class_names))
     for name, values in split_scores.measures.items():
         means = {"mean": _defined_mean(values)}
         for part, column in zip(PART_NAMES, values.T, strict=True):
             means[part] = _defined_mean(column)
-        scores[name] = means
+        scores[name] = means  # pyrefly: ignore[unsupported-operation] - one of the two
     return scores
 
 

@@ -27,6 +27,7 @@ def _run(jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> lis
 
     def value_of(atom: Any) -> Any:
         if isinstance(atom, core.Literal):
+            # pyrefly: ignore[missing-attribute] - a literal is an array
             return _wide(np.asarray(atom.val, atom.aval.dtype))
         return known[atom]
 

@@ -64,7 +64,7 @@ def to_onnx(
                 )
     conversion = _Conversion(graph, sizes)
     results = conversion.run(closed.jaxpr, [np.asarray(const) for const in closed.consts], values)
-    described = {}
+    described: dict[str, Any] = {}
     for name, result, spec in zip(outputs, results, closed.out_avals, strict=True):
         shape = [size if isinstance(size, int) else str(size) for size in spec.shape]
         described[name] = (conversion.whole(result), spec.dtype, shape)
@@ -87,6 +87,7 @@ class _Conversion:
 
         def value_of(atom: Any) -> Any:
             if isinstance(atom, core.Literal):
+                # pyrefly: ignore[missing-attribute] - a literal is an array
                 return np.asarray(atom.val, atom.aval.dtype)
             return known[atom]
 

@@ -122,6 +122,7 @@ def text(chosen: ChosenModel) -> str:
     if own:
         results_text, index = _shipped_results(own), _model_index(map(_of_shipped, own.scores))
     elif results:
+        # pyrefly: ignore[bad-argument-type] - `_results` has tried it
         results_text = f"```text\n{results_file.table(results)}\n```"
         index = _model_index([_of_run(results)])
     return _CARD.format(
@@ -219,6 +220,7 @@ def _results(chosen: ChosenModel) -> JsonObject | None:
             ],
             "notes": [_without_path(note) for note in results["notes"]],
         }
+        # pyrefly: ignore[bad-argument-type] - what else it is, is told below
         results_file.table(scored)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error

@@ -82,6 +82,7 @@ def onnx_call(content: bytes) -> Call:
     names = [one.name for one in session.get_inputs()]
 
     def call(*inputs: np.ndarray) -> list[np.ndarray]:
+        # pyrefly: ignore[bad-return] - the networks give arrays
         return session.run(None, dict(zip(names, inputs, strict=True)))
 
     return call
@@ -91,6 +92,7 @@ def stablehlo_bytes(network: NetworkFunction) -> bytes:
     """What `jax.export.deserialize` reads, for all of `PLATFORMS`."""
     import flatbuffers  # noqa: F401 - what `serialize` needs is of the extra 'export'
 
+    # pyrefly: ignore[missing-attribute] - JAX makes its options at run time
     before = jax.config.jax_traceback_in_locations_limit
     jax.config.update("jax_traceback_in_locations_limit", 0)  # places of this machine's files
     try:

@@ -55,6 +55,7 @@ class Graph:
     def add(self, operator: str, *inputs: Value, **attributes: Any) -> Value:
         """The value of an operator: a constant where all inputs are, and the same node for the same inputs."""
         if all(isinstance(value, np.ndarray) for value in inputs):
+            # pyrefly: ignore[bad-argument-type] - all are arrays
             return _evaluate(operator, inputs, attributes)
         names = [self._name(value) for value in inputs]
         key = (operator, *names, repr(sorted(attributes.items())))
@@ -131,4 +132,5 @@ def _evaluate(
     graph = helper.make_graph([node], "constant", infos, [result])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
     feeds = dict(zip(names, inputs, strict=True))
+    # pyrefly: ignore[bad-index] - without a name, outputs are a list
     return np.asarray(ReferenceEvaluator(model).run(None, feeds)[0])

@@ -130,6 +130,7 @@ def check_pickle(file: BinaryIO, largest: int) -> Any:
     """
     machine = _Machine(largest)
     try:
+        # pyrefly: ignore[bad-argument-type] - it reads bytes and lines, no more
         for count, (opcode, argument, _) in enumerate(pickletools.genops(_ShortLines(file))):
             if opcode.name == "STOP":
                 return machine.pop()

@@ -158,4 +158,5 @@ def make_run(
             checkpoint.save(workdir, "best", 0, weights.variables, progress)
     except OSError as error:
         raise InteropError(f"{workdir} cannot be written: {error.strerror or error}") from error
+    # pyrefly: ignore[bad-return] - what is read from a file has a note
     return weights.note

@@ -27,7 +27,7 @@ _PIECE = 2048  # pixels: with 64 channels a piece of the output gradient takes 0
 # With fewer pixels in a batch, or fewer channels, XLA's own way is as fast.
 _MANY_PIXELS, _MANY_CHANNELS = 2**14, 64
 
-_Padding = tuple[tuple[int, int], tuple[int, int]]
+_Padding = tuple[tuple[int, int], ...]  # before and behind, of rows and columns
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -129,7 +129,7 @@ def image_gradient(stride: int, size: tuple[int, int], kernel: Array, gradient: 
     return _convolve(gradient, turned, tuple(padding), image_dilation=(stride, stride))
 
 
-def kernel_gradient(stride: int, window: tuple[int, int], images: Array, gradient: Array) -> Array:
+def kernel_gradient(stride: int, window: tuple[int, ...], images: Array, gradient: Array) -> Array:
     """The gradient of `convolve` with respect to its kernel, as a convolution with a window of the whole image.
 
     Args:

@@ -66,6 +66,7 @@ def _drawn(draw: Callable[..., Array], key: Array, shape: tuple[int, ...], dtype
     models have a hundred. JAX draws entry i from the key and i alone, so a longer vector begins with the
     same numbers.
     """
+    # pyrefly: ignore[missing-attribute] - JAX makes its options at run time
     if isinstance(key, jax.core.Tracer) or not jax.config.jax_threefry_partitionable:
         return draw(key, shape, dtype)
     count = math.prod(shape)

@@ -13,7 +13,7 @@ COLUMNS = ("image", "truth", "prediction", "differences")
 
 
 def prediction_sheet(
-    images: Sequence[np.ndarray],
+    images: np.ndarray | Sequence[np.ndarray],
     truths: Sequence[np.ndarray],
     predictions: Sequence[np.ndarray],
     class_names: Sequence[str],
@@ -97,7 +97,7 @@ def _wrong_over_grey(image: np.ndarray, wrong: np.ndarray, size: tuple[int, int]
     share = Image.fromarray(wrong.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
     opacity = np.asarray(share, np.float32)[..., None] / 255
     return Image.fromarray(
-        np.rint(pale + opacity * (np.float32(WRONG_COLOUR) - pale)).astype(np.uint8)
+        np.rint(pale + opacity * (np.array(WRONG_COLOUR, np.float32) - pale)).astype(np.uint8)
     )
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import overload
 
 import jax
@@ -227,6 +227,7 @@ class FaceParser:
                 )
                 with contextlib.closing(results):
                     for frame, parsed in results:
+                        # pyrefly: ignore[invalid-yield] - a frame that cannot be read is a VideoError
                         yield frame.seconds, parsed
                 for problem in video.problems:
                     warnings.warn(f"{name}: {problem}", stacklevel=2)
@@ -235,7 +236,7 @@ class FaceParser:
 
 
 def _good(
-    results: Iterator[tuple[Photo, ParsedPhoto | PhotoError]],
+    results: Generator[tuple[Photo, ParsedPhoto | PhotoError], None, None],
     on_error: Callable[[Photo, PhotoError], None] | None,
 ) -> Iterator[ParsedPhoto]:
     with contextlib.closing(results):

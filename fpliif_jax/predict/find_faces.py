@@ -57,7 +57,7 @@ class _Seen(NamedTuple):
         sides = window.bottom - window.top, window.right - window.left
         cells = np.floor((places - (window.top, window.left)) * GRID / sides).astype(int)
         rows, columns = cells[((cells >= 0) & (cells < GRID)).all(axis=1)].T
-        return np.count_nonzero(self.is_face[rows, columns]) > _MOST_SHARED * len(places)
+        return bool(np.count_nonzero(self.is_face[rows, columns]) > _MOST_SHARED * len(places))
 
 
 class _Candidate(NamedTuple):

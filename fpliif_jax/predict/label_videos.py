@@ -115,8 +115,10 @@ def _label(
                 raise InterruptedVideoError(
                     f"interrupted: nothing of {task.source} is kept; the results before it are there"
                 )
+            # pyrefly: ignore[missing-attribute] - a frame that cannot be read is a VideoError
             writer.write(np.asarray(parsed.overlay()), frame)
             if folder is not None:
+                # pyrefly: ignore[missing-attribute] - as above
                 parsed.save(folder / f"{frame.index:06d}.png")
             progress.update()
     for note in writer.notes:

@@ -5,7 +5,7 @@ import concurrent.futures
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -49,8 +49,9 @@ def label_photos(
     output_size: tuple[int, int] | None,
     batch_size: int,
     find: str,
+    # pyrefly: ignore[bad-function-definition] - of photos, where it is left out
     read: Callable[[Source], np.ndarray] = photos.read,
-) -> Iterator[tuple[Source, ParsedPhoto | photos.PhotoError]]:
+) -> Generator[tuple[Source, ParsedPhoto | photos.PhotoError], None, None]:
     """Labels photos one batch after the other, while threads read the next ones.
 
     Args:
@@ -104,11 +105,13 @@ def label_photos(
 
 def _faces(labeller: Labeller, finder: FaceFinder, loaded: _Loaded) -> list[_Part]:
     def network_input(window: Window) -> Inputs:
+        # pyrefly: ignore[bad-argument-type] - there where faces are to be found
         return labeller.network_input(np.ascontiguousarray(window.of(loaded.photo)))
 
     def weigh(window: Window) -> np.ndarray:
         return _probabilities(labeller, network_input(window), (GRID, GRID))
 
+    # pyrefly: ignore[missing-attribute] - as above
     size, new_size = loaded.photo.shape[:2], loaded.background.shape[:2]
     return [
         _Part(window.scaled(size, new_size), network_input(window))
@@ -128,6 +131,7 @@ def _parsed(
     owner = owners([face.window for face in faces], size)
 
     def labels_of(inputs: Inputs, size: tuple[int, int]) -> np.ndarray:
+        # pyrefly: ignore[missing-attribute] - STN-iCNN, which has none, has no skin and finds no faces
         return labeller.label_in_pieces(_alone(inputs), size)[0]
 
     def weigh_faces() -> np.ndarray:

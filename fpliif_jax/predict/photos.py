@@ -6,7 +6,7 @@ import io
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -199,7 +199,8 @@ def _to_rgb(picture: Image.Image) -> np.ndarray:
     width, height = picture.size
     rows = max(1, _BAND // width)
     if picture.mode.startswith("I"):
-        lowest, highest = picture.getextrema()
+        extrema: Any = picture.getextrema()  # two numbers, of one channel
+        lowest, highest = extrema
         if lowest < 0 or highest > 65535:
             raise PhotoError("more than 16 bits a channel; save it with 8 or 16")
         if 0 < highest <= 255:  # scaled, it would be black

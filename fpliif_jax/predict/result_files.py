@@ -62,6 +62,7 @@ def plan(
             # Lower case, for file systems that do not tell X.jpg from x.jpg.
             if str(task.target).lower() not in taken and not results & inputs:
                 break
+        # pyrefly: ignore[unbound-name] - the numbers never end
         taken.add(str(task.target).lower())
         tasks.append(task)
     return tasks

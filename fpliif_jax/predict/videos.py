@@ -103,7 +103,7 @@ class Video:
         first = _first_frame(self.path)
         self.coded_size = (first.height, first.width)
         lies_on_side = _quarter_turns(first) % 2
-        self.size = self.coded_size[:: -1 if lies_on_side else 1]
+        self.size = (first.width, first.height) if lies_on_side else self.coded_size
         self._open = contextlib.ExitStack()
         self._container = self._open.enter_context(_opened(self.path))
         self._stream = self._container.streams.video[0]

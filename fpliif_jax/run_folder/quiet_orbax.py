@@ -15,6 +15,7 @@ class _EndedWithoutWords(asyncio.SelectorEventLoop):
     Orbax's, and tensorstore would print a stack for each of the others (still with Orbax 0.12.8, which asks
     asyncio for a new loop, so that a policy is the one way to give it another)."""
 
+    # pyrefly: ignore[bad-override] - whatever asyncio gives is passed on
     def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> asyncio.Handle | None:
         try:
             return super().call_soon_threadsafe(*arguments, **options)

@@ -77,6 +77,7 @@ def train(
             prepared, state = prepare_stage(run)
             if parallel.is_main_process():
                 chosen = {"chosen": progress.chosen}
+                # pyrefly: ignore[unbound-name] - the main process has them from above
                 write_json(workdir / "environment.json", surroundings | chosen)
             is_interrupted = run_stage(run, prepared, state, interruption)
             if is_interrupted and progress.stage < len(stages):
@@ -197,6 +198,7 @@ def _validate(run: Run, prepared: PreparedStage, epoch: int, state: State) -> No
         score = scores["window_error"]["mean"]
         score = None if score is None else -score
     else:
+        # pyrefly: ignore[bad-typed-dict-key] - the name of a score
         score = scores[stage.score]
     if run.progress.is_best(score):
         run.save("best", state)

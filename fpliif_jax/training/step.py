@@ -130,6 +130,7 @@ def make_train_step(stage: Stage, optimizer: optax.GradientTransformation, micro
         trained = _trained(stage, state["params"])
         updates, opt_state = optimizer.update(gradients, state["opt_state"], trained)
         new_state = {
+            # pyrefly: ignore[invalid-argument] - it has the structure of the metrics
             "params": {**state["params"], **optax.apply_updates(trained, updates)},
             "batch_stats": batch_stats,
             "opt_state": opt_state,
