@@ -68,14 +68,22 @@ CELEBAMASK_HQ_FACIAL_PARTS = {
 
 def same_parts(class_names: Sequence[str], other_names: Sequence[str]) -> tuple[int | None, ...]:
     """For each class the id of the same part of the same side among `other_names`, by what each set means; or None."""
-    others = [_as_in_helen(name, other_names) for name in other_names]
-    names = [_as_in_helen(name, class_names) for name in class_names]
-    return tuple(others.index(name) if name in others else None for name in names)
+    others = [_part(name, other_names) for name in other_names]
+    parts = [_part(name, class_names) for name in class_names]
+    return tuple(others.index(part) if part in others else None for part in parts)
 
 
-def _as_in_helen(name: str, class_names: Sequence[str]) -> str:
-    if whose_left(class_names) == PERSON:
-        return CELEBAMASK_HQ_FACIAL_PARTS.get(name, name)
+def _part(name: str, class_names: Sequence[str]) -> str:
+    """What a class is, in Helen's names: sides are the picture's, and a mouth beside lips is its inside."""
+    lips = {"u_lip": "upper_lip", "l_lip": "lower_lip"}
+    if name in lips:
+        return lips[name]
+    if name == "mouth":
+        return "inner_mouth" if {*lips, *lips.values()} & {*class_names} else name
+    for own, other, side in (("l_", "r_", "right_"), ("r_", "l_", "left_")):
+        part = name.removeprefix(own)
+        if part != name and other + part in class_names:
+            return side + part
     return name
 
 

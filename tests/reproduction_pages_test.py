@@ -31,7 +31,7 @@ _MEASURED = {
         "model.floor_centroids": "the baseline, 88.79 → 87.83, "
         "[no file kept](photographs.md#stn-icnn-beside-its-baseline)",
         "train.frozen_batch_norm": "{window_drift/norms_alone/celebamask_hq_fixed_norms/image}, "
-        "rates of 0 against 1e-6",
+        "in the joint training, with rates of 0 and `batch_norm` `trained`, against 1e-6 and `fine`",
         "train.end_to_end.batch_norm": "{window_drift/celebamask_hq_fixed_norms/joint/image}; "
         "Helen's rates {window_drift/helen_fixed_norms/helen/image}",
     },

@@ -269,13 +269,15 @@ def _with_empty_nodes(arrays: ArrayTree, like: PyTree) -> ArrayTree:
     )
 
 
-def check_same_arrays(arrays: PyTree, expected: PyTree, folder: pathlib.Path | str) -> None:
+def check_same_arrays(
+    arrays: PyTree, expected: PyTree, folder: pathlib.Path | str, other: str = "another --workdir"
+) -> None:
     """Compares names, shapes and dtypes of two trees of arrays.
 
     Args:
       arrays: nested dicts from a checkpoint.
       expected: nested dicts of the config's model, or of their shapes.
-      folder: named in the error.
+      folder: named in the error, with what else can be given instead of it: `other`.
 
     Raises:
       CheckpointError: names the first difference.
@@ -296,6 +298,5 @@ def check_same_arrays(arrays: PyTree, expected: PyTree, folder: pathlib.Path | s
         else:
             continue
         raise CheckpointError(
-            f"{folder} does not fit the config: {problem}; "
-            "use the config it was trained with, or another --workdir"
+            f"{folder} does not fit the config: {problem}; use the config it was trained with, or {other}"
         )

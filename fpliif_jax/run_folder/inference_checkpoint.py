@@ -59,7 +59,7 @@ def load_for_inference(workdir: pathlib.Path | str, which: str = "best") -> Infe
         kinds = [
             kind for kind in ("best", "last") if checkpoint.saved_step(workdir, kind) is not None
         ]
-        hint = f"; there is a {kinds[0]!r} one" if kinds else "; train first, or check --workdir"
+        hint = f"; there is a {kinds[0]!r} one" if kinds else "; train first, or check the folder"
         raise CheckpointError(f"no {which!r} checkpoint in {workdir}{hint}")
     state, progress = saved
     try:

@@ -8,7 +8,9 @@ import numpy as np
 from absl import logging
 from flax import traverse_util
 
+from fpliif_jax import systems
 from fpliif_jax.data_builders.class_names import same_parts
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint
@@ -22,8 +24,8 @@ def other_networks(
 ) -> Variables:
     """The variables of the model whose networks config.train.init_from names.
 
-    Where that tells another number of classes apart, each class of this run has in the last layer what the other
-    learnt of the same part (`class_names.same_parts`), or what it has initially. A line says which do.
+    Where that has other classes, each class of this run has in the last layer what the other learnt of the same part
+    (`class_names.same_parts`), or what it has initially. A line says which do.
 
     Args:
       config: of the run.
@@ -35,13 +37,11 @@ def other_networks(
       WeightsError: there are no such weights, or their file is damaged.
     """
     other = _load(config)
-    if len(other.class_names) == len(class_names):
-        parts = None
-        _warn_of_other_names(config, other.class_names, class_names)
-    else:
-        parts = same_parts(class_names, other.class_names)
-        _warn_of_other_classes(config, other.class_names, class_names, parts)
-    return _fitted(config, other, initial, parts)
+    if tuple(other.class_names) == tuple(class_names):
+        return _fitted(config, other.variables, initial)
+    parts = same_parts(class_names, other.class_names)
+    _warn_of_other_classes(config, other.class_names, class_names, parts)
+    return _fitted(config, _with_classes(config, other.variables, initial, parts), initial)
 
 
 def check_start(config: ml_collections.ConfigDict, shapes: Variables) -> None:
@@ -51,9 +51,9 @@ def check_start(config: ml_collections.ConfigDict, shapes: Variables) -> None:
       config: of the run.
       shapes: of its variables.
     """
-    other, number = _load(config), config.model.num_classes
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
-    _fitted(config, other, blank, None if len(other.class_names) == number else [None] * number)
+    all_new = [None] * config.model.num_classes
+    _fitted(config, _with_classes(config, _load(config).variables, blank, all_new), blank)
 
 
 def _load(config: ml_collections.ConfigDict) -> InferenceCheckpoint:
@@ -68,26 +68,24 @@ def _load(config: ml_collections.ConfigDict) -> InferenceCheckpoint:
 
 
 def _fitted(
-    config: ml_collections.ConfigDict,
-    other: InferenceCheckpoint,
-    initial: Variables,
-    parts: Sequence[int | None] | None,
+    config: ml_collections.ConfigDict, variables: Variables, initial: Variables
 ) -> Variables:
-    variables = other.variables
-    if parts is not None:
-        variables = _with_classes(variables, initial, parts, len(other.class_names))
-    checkpoint.check_same_arrays(variables, initial, config.train.init_from)
+    checkpoint.check_same_arrays(
+        variables, initial, config.train.init_from, "another config.train.init_from"
+    )
     return variables
 
 
 def _with_classes(
-    variables: Variables, initial: Variables, parts: Sequence[int | None], number: int
+    config: ml_collections.ConfigDict,
+    variables: Variables,
+    initial: Variables,
+    parts: Sequence[int | None],
 ) -> Variables:
-    """Variables of `number` classes, with those of `parts` in every array whose last axis is the classes."""
+    """The variables with this run's classes: of each the part with that id, or what it has initially."""
     arrays, own = traverse_util.flatten_dict(variables), traverse_util.flatten_dict(initial)
-    for name in arrays.keys() & own.keys():
-        *rest, last = arrays[name].shape
-        if last == number and own[name].shape == (*rest, len(parts)):
+    for name in _class_arrays(config) & arrays.keys():
+        if arrays[name].shape[:-1] == own[name].shape[:-1]:
             joined = np.array(own[name])
             for index, part in enumerate(parts):
                 if part is not None:
@@ -96,16 +94,18 @@ def _with_classes(
     return traverse_util.unflatten_dict(arrays)
 
 
-def _warn_of_other_names(
-    config: ml_collections.ConfigDict, then: Sequence[str], now: Sequence[str]
-) -> None:
-    differing = [pair for pair in zip(then, now, strict=True) if pair[0] != pair[1]]
-    if differing:
-        logging.warning(
-            "%d classes of config.train.init_from=%s have other names in this run's data, such as %r, there %r: "
-            "training starts from what was learnt of those",
-            len(differing), config.train.init_from, differing[0][1], differing[0][0],
-        )  # fmt: skip
+def _class_arrays(config: ml_collections.ConfigDict) -> set[tuple[str, ...]]:
+    """Names of the arrays whose last axis is the classes: those that one class more would change."""
+    more = config.copy_and_resolve_references()
+    with more.unlocked():
+        more.model.num_classes += 1
+    try:
+        shapes = [
+            traverse_util.flatten_dict(systems.variable_shapes(one)) for one in (config, more)
+        ]
+    except SettingsError:  # STN-iCNN has nine, in networks of their own
+        return set()
+    return {name for name, leaf in shapes[0].items() if leaf.shape != shapes[1][name].shape}
 
 
 def _warn_of_other_classes(
@@ -116,6 +116,7 @@ def _warn_of_other_classes(
 ) -> None:
     new = [name for name, part in zip(now, parts, strict=True) if part is None]
     logging.warning(
-        "config.train.init_from=%s tells %d classes apart, this run's data %d; not known there, so begun anew: %s",
-        config.train.init_from, len(then), len(now), ", ".join(new) or "none",
+        "config.train.init_from=%s has %d classes, this run's data %d others; each begins with what was learnt there "
+        "of the same part, and anew what is not known there: %s",
+        config.train.init_from, len(then), len(now), ", ".join(new) or "nothing",
     )  # fmt: skip

@@ -74,6 +74,7 @@ class ModelCard(NamedTuple):
       style: that they were drawn in, `style_version` of it, with `seed`.
       scores: as the page's table has them.
       worst_group: among the last drawn faces of these scores.
+      start: the weights of the package that its training began with; None: none.
     """
 
     purpose: str
@@ -87,6 +88,7 @@ class ModelCard(NamedTuple):
     seed: int
     scores: tuple[Scored, ...]
     worst_group: WorstGroup
+    start: str | None = None
 
     @property
     def drawing(self) -> str:
@@ -95,6 +97,11 @@ class ModelCard(NamedTuple):
         return (
             f"{train} / {validation} / {test} faces (training, validation, test) drawn at {self.side}² in the style "
             f"`{self.style}`, its version {self.style_version}, seed {self.seed}"
+            + (
+                f", begun with the weights `{self.start}`, which learnt from others"
+                if self.start
+                else ""
+            )
         )
 
 

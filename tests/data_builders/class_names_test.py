@@ -62,3 +62,14 @@ def test_the_same_part_of_another_set_is_found_by_what_the_names_mean_not_by_how
         *("nose", "u_lip", "mouth", "l_lip", "hair"),
     ]
     assert class_names.same_parts(("face", "hair"), lapa) == (None, 10)
+
+
+def test_the_same_part_is_found_whatever_else_a_set_of_one_s_own_names() -> None:
+    lapa, mask_hq = class_names.LAPA_AND_HELEN, class_names.CELEBAMASK_HQ
+    mixed = ("background", "left_eye", "right_eye", "l_lip", "mouth")
+    assert class_names.same_parts(mixed, lapa) == (0, 4, 5, 9, 8)
+    # A mouth without lips beside it has them, and is no class of those sets.
+    assert class_names.same_parts(("background", "skin", "mouth"), lapa) == (0, 1, None)
+    ears = class_names.same_parts(("left_ear", "right_ear"), mask_hq)
+    assert [mask_hq[id] for id in ears if id is not None] == ["r_ear", "l_ear"]
+    assert class_names.same_parts(("l_ear", "r_ear", "ear_r"), mask_hq) == (8, 9, 15)

@@ -87,21 +87,26 @@ def test_a_run_of_before_there_was_the_field_goes_on() -> None:
         check_same_run(progress, started(config, "weights:drawn"), "f" * 64, "RUN")
 
 
-def test_a_start_from_other_classes_of_the_same_number_is_told_in_one_line(
+def test_a_start_from_classes_in_another_order_finds_each_and_says_which_are_new(
     caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
 ) -> None:
     config = started(drawn_faces.get_config(), "weights:drawn")
     drawn = shipped_model.load("drawn")
+    blank = jax.tree.map(np.zeros_like, drawn.variables)
 
-    def warnings_with(names: tuple[str, ...]) -> list[str]:
+    def last_bias(names: tuple[str, ...]) -> np.ndarray:
         caplog.clear()
-        variables_to_start_from(config, tmp_path, drawn.variables, None, (), names)
-        return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        variables = variables_to_start_from(config, tmp_path, blank, None, (), names)
+        return variables["params"]["decoder"]["mlp_6"]["bias"]
 
-    assert warnings_with(drawn.class_names) == []
-    (line,) = warnings_with((*drawn.class_names[:-1], "beard"))
-    assert line.startswith("1 classes of config.train.init_from=weights:drawn have other names")
-    assert "'beard', there 'hair'" in line and "\n" not in line
+    was = last_bias(drawn.class_names)
+    np.testing.assert_array_equal(was, drawn.variables["params"]["decoder"]["mlp_6"]["bias"])
+    assert not caplog.records
+    others = (*drawn.class_names[:-1][::-1], "beard")
+    np.testing.assert_array_equal(last_bias(others), [*was[:-1][::-1], 0])
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("config.train.init_from=weights:drawn has 11 classes, this run's data")
+    assert line.endswith("not known there: beard") and "\n" not in line
 
 
 def test_a_start_from_other_classes_keeps_what_was_learnt_of_the_same_parts_and_says_which_are_new(
@@ -118,8 +123,8 @@ def test_a_start_from_other_classes_keeps_what_was_learnt_of_the_same_parts_and_
     drawn = shipped_model.load("drawn_small")
     variables = variables_to_start_from(config, tmp_path, initial, None, (), CELEBAMASK_HQ)
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert "tells 11 classes apart, this run's data 19" in line and "\n" not in line
-    assert line.endswith("begun anew: eye_g, l_ear, r_ear, hat, ear_r, neck_l, neck, cloth")
+    assert "has 11 classes, this run's data 19 others" in line and "\n" not in line
+    assert line.endswith("not known there: eye_g, l_ear, r_ear, hat, ear_r, neck_l, neck, cloth")
 
     image = jax.random.uniform(jax.random.key(0), (1, 96, 96, 3))
 
