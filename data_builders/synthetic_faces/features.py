@@ -206,7 +206,7 @@ def draw_nose(canvas: Canvas, pose: HeadPose, person: Person) -> None:
     )
 
 
-def mouth_curves(person: Person) -> tuple[np.ndarray, ...]:
+def mouth_curves(person: Person) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Upper lip's top and bottom, lower lip's top and bottom: each [21, 2], x rising, in face
     coordinates. The four meet in the corners; the middle two are one where the mouth is closed."""
     smile = person.smile
@@ -217,7 +217,12 @@ def mouth_curves(person: Person) -> tuple[np.ndarray, ...]:
     thin = 1 - 1.2 * max(smile, 0)
     top = parting - person.upper_lip * thin * _BOW
     bottom = low + person.lower_lip * thin * _ARCH**0.75
-    return tuple(np.stack([x, y], -1) for y in (top, parting, low, bottom))
+    return (
+        np.stack([x, top], -1),
+        np.stack([x, parting], -1),
+        np.stack([x, low], -1),
+        np.stack([x, bottom], -1),
+    )
 
 
 def between_lips(pose: HeadPose, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ of the picture (the person's right) comes first, and points run from left to rig
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,17 +21,19 @@ from fpliif_jax.data_builders.synthetic_faces.features import (
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import Person
 
+Drawn = TypeVar("Drawn", bound=Person)  # of the style that is drawn
+
 
 def _left_to_right(line: np.ndarray) -> np.ndarray:
     return line if line[0, 0] < line[-1, 0] else line[::-1]
 
 
 def landmarks(
-    person: Person,
+    person: Drawn,
     pose: HeadPose,
     outline: np.ndarray,
-    brow_line: Callable[[Any, int], tuple[np.ndarray, np.ndarray]] = brow_line,
-    nose_outline: Callable[[Any], tuple[np.ndarray, np.ndarray]] = nose_outline,
+    brow_line: Callable[[Drawn, int], tuple[np.ndarray, np.ndarray]] = brow_line,
+    nose_outline: Callable[[Drawn], tuple[np.ndarray, np.ndarray]] = nose_outline,
 ) -> np.ndarray:
     """Points [106, 2] (x, y) in pixels, hidden ones included. `outline`: the head's, [N, 2].
 

@@ -46,7 +46,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True  # an open connection does not keep Ctrl-C waiting
     folder: pathlib.Path
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: object) -> None:
         """Passes over browsers that have gone; tells of all else."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)

@@ -26,8 +26,7 @@ _compared: dict[tuple[str, int, int, int], str] = {}
 
 def row_digest(row: np.ndarray) -> bytes:
     """SHA-256 of a row's bytes in C order."""
-    # pyrefly: ignore[bad-argument-type] - NumPy tells from Python 3.12 on that arrays are buffers
-    return hashlib.sha256(np.ascontiguousarray(row)).digest()
+    return hashlib.sha256(np.ascontiguousarray(row).data).digest()
 
 
 def combined(dtype: np.dtype, shape: tuple[int, ...], rows: Iterable[bytes]) -> str:
