@@ -15,10 +15,8 @@ from fpliif_jax.data_builders.class_names import (
 _ROOT = pathlib.Path(__file__).parents[1]
 _RESULTS = _ROOT / "experiments" / "results"
 _SHIPPED, _SCRATCH = _RESULTS / "drawn_19_classes", _RESULTS / "drawn_19_classes_from_scratch"
-_DRAWN, _PHOTOGRAPHS = (
-    "drawn/seed0/evaluations/test-best-256.npz",
-    ("photographs/seed0/evaluations/validation-best-256.npz"),
-)
+_DRAWN = "drawn/seed0/evaluations/test-best-256.npz"
+_PHOTOGRAPHS = "photographs/seed0/evaluations/validation-best-256.npz"
 
 
 def _matrices(path: pathlib.Path) -> np.ndarray:

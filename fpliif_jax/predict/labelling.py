@@ -77,9 +77,8 @@ def label_photos(
         inputs = labeller.network_input(photo)
         read_again = [*jax.tree.leaves(inputs), *([photo] if finder else [])]
         if any(np.may_share_memory(background, one) for one in read_again):
-            background = (
-                background.copy()
-            )  # probabilities are of the other one, whatever is written here
+            # Probabilities are of the other one, whatever is written here.
+            background = background.copy()
         return _Loaded(inputs, background, photo if finder else None)
 
     with concurrent.futures.ThreadPoolExecutor(num_workers()) as pool:
