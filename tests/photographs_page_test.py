@@ -21,7 +21,10 @@ _ROOT = pathlib.Path(__file__).parents[1]
 _PAGE = (_ROOT / "docs" / "photographs.md").read_text("utf-8")
 _AHEAD = "; ahead by three other scores, below"
 _MARGIN = 0.5
-_STUDIES = ("photographs", "photographs_stn_icnn", "fine_tuning", "drawings", "window_drift")
+_STUDIES = (
+    *("photographs", "photographs_stn_icnn", "fine_tuning", "drawings", "window_drift"),
+    "camera",
+)
 _OF_FIVE_SEEDS = _STUDIES[:2]
 
 
@@ -232,7 +235,9 @@ def test_what_shows_that_a_plan_came_first_is_what_its_files_have(study: str) ->
     committed, shown, _ = _cells_of(f"`{study}`")[1:]
     assert shown == f"{frozen:%H:%M}"
     assert committed == "the same" or committed.startswith(f"{frozen.day} November, ")
-    environments = list((RESULTS / study).rglob("environment.json"))
-    assert environments and all(
-        "started" not in json.loads(path.read_text("utf-8")) for path in environments
-    )
+    environments = [
+        json.loads(path.read_text("utf-8")) for path in (RESULTS / study).rglob("environment.json")
+    ]
+    started = [one["started"] for one in environments if "started" in one]
+    assert environments and len(started) == (len(environments) if study == "camera" else 0)
+    assert all(datetime.datetime.fromisoformat(one) > frozen for one in started)
