@@ -63,7 +63,7 @@ def starts(rounds: int) -> Iterator[tuple[int, str, dict[str, str]]]:
 def answer(
     command: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None
 ) -> tuple[JsonObject, float]:
-    """The line of JSON that a fresh process answers with, and the seconds from its start to that.
+    """The last line of a fresh process, which is JSON, and the seconds from its start to that.
 
     Args:
       command: module and arguments.
@@ -71,8 +71,9 @@ def answer(
       environment: variables besides this process's.
 
     Raises:
-      NotMeasuredError: it ended without an answer.
+      NotMeasuredError: it ended without an answer, or as one that failed.
     """
+    said, taken = "", 0.0
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         started = time.perf_counter()
         with subprocess.Popen(
@@ -88,14 +89,17 @@ def answer(
                 with contextlib.suppress(BrokenPipeError):  # it says why on stderr
                     process.stdin.write(given)
                     process.stdin.close()
-                said = process.stdout.readline()
-                taken = time.perf_counter() - started  # leaving the process is not part of it
+                for (
+                    line
+                ) in process.stdout:  # the last one: a library may have said something before
+                    # Leaving the process is not part of the time.
+                    said, taken = line, time.perf_counter() - started
                 process.wait()
             except BaseException:
                 process.kill()
                 raise
         errors.seek(0)
         last = (errors.read().strip().splitlines() or ["no message"])[-1]
-    if not said:
+    if process.returncode or not said:
         raise NotMeasuredError(f"the process ended with {process.returncode}: {last}")
     return json.loads(said), taken

@@ -621,6 +621,19 @@ def test_a_fresh_process_answers_with_time_and_memory() -> None:
         children.run(dataclasses.replace(task, config=json_config(config)))
 
 
+def test_the_last_line_of_a_process_that_ended_well_is_its_answer(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "_ABOVE_PACKAGE", tmp_path)
+    program = "import sys\nprint('a banner')\nprint('{\"seconds\": 2}')\nsys.exit(CODE)\n"
+    (tmp_path / "answers.py").write_text(program.replace("CODE", ""))
+    content, taken = children.answer(["answers"])
+    assert content == {"seconds": 2} and taken > 0
+    (tmp_path / "answers.py").write_text(program.replace("CODE", "'no more memory'"))
+    with pytest.raises(NotMeasuredError, match="ended with 1: no more memory"):
+        children.answer(["answers"])
+
+
 def test_the_loop_is_as_long_as_asked_for() -> None:
     config = tiny_config()  # batches of 4
     whole = loop._bounded(config, images=40, step_seconds=0.1, seconds=5.0)
