@@ -40,7 +40,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
       flags: with `weights`, `rounds` and `size`, the side of the photo.
 
     Raises:
-      UserError: Playwright or a browser is missing, or onnxruntime-web cannot be had.
+      UserError: Playwright or a browser is missing, onnxruntime-web cannot be had, or the page takes too long.
       ExportError: the page's networks are too far from JAX.
     """
     chromium.check()  # before what takes long
@@ -54,7 +54,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
         made = pathlib.Path(folder) / "page"
         for _ in build_page.build(chosen, made, None):
             pass
-        with _served(made) as address, chromium.opened() as browser:
+        with _served(made) as address, chromium.opened() as browser, chromium.in_one_line():
             for threads in _THREADS:
                 if threads > (os.cpu_count() or 1):
                     continue

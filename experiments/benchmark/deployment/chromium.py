@@ -46,17 +46,26 @@ def opened() -> Iterator["sync_api.Browser"]:
     """The browser, by Playwright.
 
     Raises:
-      UserError: it cannot be started, or what is asked of a page in it takes too long.
+      UserError: it cannot be started.
     """
     from playwright import sync_api
 
     # A camera that shows a moving picture, for whoever is allowed to use it. Playwright starts Chromium without its
     # sandbox, which root has to.
     flags = ["--use-fake-device-for-media-stream"]
-    try:
-        with sync_api.sync_playwright() as playwright:
+    with sync_api.sync_playwright() as playwright:
+        with in_one_line():
             browser = playwright.chromium.launch(executable_path=path(), args=flags)
-            yield browser
-            browser.close()
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def in_one_line() -> Iterator[None]:
+    """Playwright's errors inside, which go on with a log of its calls, become a UserError of their first line."""
+    from playwright import sync_api
+
+    try:
+        yield
     except sync_api.Error as error:
         raise UserError(f"the browser: {one_line(str(error).splitlines()[0])}") from error

@@ -7,6 +7,7 @@ is a program that imports next to nothing, and is started by its path.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,14 +16,18 @@ _KIBIBYTE = 2**10  # the system counts the peak in KiB
 
 
 def main() -> None:
-    """Runs the command and answers, or ends as it did."""
+    """Runs the command and answers, or ends as it did: with 128 and the number of what killed it, as in a shell."""
     started = time.monotonic()
     process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode < 0:
+        number = -process.returncode
+        print(f"killed by signal {number} ({signal.strsignal(number)})", file=sys.stderr)
+        sys.exit(128 + number)
     if process.returncode:
-        sys.exit(abs(process.returncode))
+        sys.exit(process.returncode)
     answer = {
         "seconds": seconds,
         "processor_seconds": usage.ru_utime + usage.ru_stime,

@@ -1,9 +1,13 @@
 """Tests of experiments.benchmark.deployment: what is measured, what is written of it, and who is refused."""
 
 import argparse
+import contextlib
 import importlib
 import json
 import pathlib
+import resource
+import sys
+import types
 from typing import Any
 
 import pytest
@@ -138,12 +142,14 @@ def test_the_example_is_measured_as_a_whole_process(
     of_tiny: None, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importlib.import_module("needs_onnx")
+    own_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2**10
     rows = onnx_only.measure(flags(rounds=2))
     assert [(row["round"], row["size"]) for row in rows] == [(0, 32), (1, 32)]
     for row in rows:
         assert min(row["seconds"], row["processor_seconds"]) > 0.05
-        # More than Python, and less than this process, which has imported JAX and started it.
-        assert 2**24 < row["peak_bytes"] < 2**28
+        # More than Python, and less than this process, which has imported JAX and started it: what the system tells of
+        # a process that this one starts itself is not less.
+        assert 2**24 < row["peak_bytes"] < own_peak
     rows[1] |= {"processor_seconds": 3.0, "seconds": 2.0, "peak_bytes": 2**27}
     rows[0] |= {"processor_seconds": 1.0, "seconds": 1.5, "peak_bytes": 2**26}
     assert onnx_only.table(rows).splitlines()[-1] == "| 32² | 2.00 | 1.75 | 96 |"
@@ -153,6 +159,9 @@ def test_the_example_is_measured_as_a_whole_process(
         onnx_only.measure(flags())
     example.write_text("import sys\nsys.exit('error: no more memory')\n")
     with pytest.raises(UserError, match="ended with 1: error: no more memory"):
+        onnx_only.measure(flags())
+    example.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    with pytest.raises(UserError, match=r"ended with 137: killed by signal 9 \(Killed\)"):
         onnx_only.measure(flags())
 
 
@@ -166,6 +175,35 @@ def test_without_a_browser_it_is_said_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.setattr(chromium.shutil, "which", lambda name: f"/bin/{name}")
     with pytest.raises(UserError, match=r"^not installed: Playwright \(pip install playwright\)$"):
         browser.measure(flags())
+
+
+def test_an_error_of_the_browser_is_one_line_but_keeps_its_calls_for_tests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Error(Exception):
+        pass
+
+    def launch(**_: Any) -> Any:
+        if not can_start:
+            raise Error("no such file\nCall log: launch")
+        return types.SimpleNamespace(close=lambda: None)
+
+    playwright = types.SimpleNamespace(chromium=types.SimpleNamespace(launch=launch))
+    started = contextlib.nullcontext(playwright)
+    sync_api = types.SimpleNamespace(Error=Error, sync_playwright=lambda: started)
+    monkeypatch.setitem(sys.modules, "playwright", types.SimpleNamespace(sync_api=sync_api))
+    can_start = False
+    with pytest.raises(UserError, match="^the browser: no such file$"), chromium.opened():
+        pass
+    can_start = True
+    with pytest.raises(Error, match="Call log"), chromium.opened():
+        raise Error("Timeout\nCall log: click")
+    with (
+        pytest.raises(UserError, match="^the browser: Timeout$"),
+        chromium.opened(),
+        chromium.in_one_line(),
+    ):
+        raise Error("Timeout\nCall log: click")
 
 
 def test_of_a_browser_medians_are_shown_and_the_range_of_live_sizes() -> None:
