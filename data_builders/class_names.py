@@ -75,11 +75,11 @@ def same_parts(class_names: Sequence[str], other_names: Sequence[str]) -> tuple[
 
 def _part(name: str, class_names: Sequence[str]) -> str:
     """What a class is, in Helen's names: sides are the picture's, and a mouth beside lips is its inside."""
-    lips = {"u_lip": "upper_lip", "l_lip": "lower_lip"}
+    lips = {short: CELEBAMASK_HQ_FACIAL_PARTS[short] for short in ("u_lip", "l_lip")}
     if name in lips:
         return lips[name]
-    if name == "mouth":
-        return "inner_mouth" if {*lips, *lips.values()} & {*class_names} else name
+    if name == "mouth" and {*lips, *lips.values()} & {*class_names}:
+        return CELEBAMASK_HQ_FACIAL_PARTS[name]
     for own, other, side in (("l_", "r_", "right_"), ("r_", "l_", "left_")):
         part = name.removeprefix(own)
         if part != name and other + part in class_names:

@@ -37,11 +37,13 @@ def other_networks(
       WeightsError: there are no such weights, or their file is damaged.
     """
     other = _load(config)
-    if tuple(other.class_names) == tuple(class_names):
-        return _fitted(config, other.variables, initial)
-    parts = same_parts(class_names, other.class_names)
-    _warn_of_other_classes(config, other.class_names, class_names, parts)
-    return _fitted(config, _with_classes(config, other.variables, initial, parts), initial)
+    variables = other.variables
+    if tuple(other.class_names) != tuple(class_names):
+        parts = same_parts(class_names, other.class_names)
+        _warn_of_other_classes(config, other.class_names, class_names, parts)
+        variables = _with_classes(config, variables, initial, parts)
+    _check(config, variables, initial)
+    return variables
 
 
 def check_start(config: ml_collections.ConfigDict, shapes: Variables) -> None:
@@ -51,9 +53,13 @@ def check_start(config: ml_collections.ConfigDict, shapes: Variables) -> None:
       config: of the run.
       shapes: of its variables.
     """
+    other = _load(config)
+    if len(other.class_names) == config.model.num_classes:
+        _check(config, other.variables, shapes)
+        return
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     all_new = [None] * config.model.num_classes
-    _fitted(config, _with_classes(config, _load(config).variables, blank, all_new), blank)
+    _check(config, _with_classes(config, other.variables, blank, all_new), blank)
 
 
 def _load(config: ml_collections.ConfigDict) -> InferenceCheckpoint:
@@ -67,13 +73,10 @@ def _load(config: ml_collections.ConfigDict) -> InferenceCheckpoint:
     return other
 
 
-def _fitted(
-    config: ml_collections.ConfigDict, variables: Variables, initial: Variables
-) -> Variables:
+def _check(config: ml_collections.ConfigDict, variables: Variables, expected: Variables) -> None:
     checkpoint.check_same_arrays(
-        variables, initial, config.train.init_from, "another config.train.init_from"
+        variables, expected, config.train.init_from, "another config.train.init_from"
     )
-    return variables
 
 
 def _with_classes(
@@ -84,7 +87,7 @@ def _with_classes(
 ) -> Variables:
     """The variables with this run's classes: of each the part with that id, or what it has initially."""
     arrays, own = traverse_util.flatten_dict(variables), traverse_util.flatten_dict(initial)
-    for name in _class_arrays(config) & arrays.keys():
+    for name in _class_arrays(config, own) & arrays.keys():
         if arrays[name].shape[:-1] == own[name].shape[:-1]:
             joined = np.array(own[name])
             for index, part in enumerate(parts):
@@ -94,18 +97,18 @@ def _with_classes(
     return traverse_util.unflatten_dict(arrays)
 
 
-def _class_arrays(config: ml_collections.ConfigDict) -> set[tuple[str, ...]]:
-    """Names of the arrays whose last axis is the classes: those that one class more would change."""
+def _class_arrays(
+    config: ml_collections.ConfigDict, own: dict[tuple[str, ...], np.ndarray]
+) -> set[tuple[str, ...]]:
+    """Names of the arrays whose last axis is the classes: those of `own` that one class more would change."""
     more = config.copy_and_resolve_references()
     with more.unlocked():
         more.model.num_classes += 1
     try:
-        shapes = [
-            traverse_util.flatten_dict(systems.variable_shapes(one)) for one in (config, more)
-        ]
+        shapes = traverse_util.flatten_dict(systems.variable_shapes(more))
     except SettingsError:  # STN-iCNN has nine, in networks of their own
         return set()
-    return {name for name, leaf in shapes[0].items() if leaf.shape != shapes[1][name].shape}
+    return {name for name, array in own.items() if array.shape != shapes[name].shape}
 
 
 def _warn_of_other_classes(

@@ -11,6 +11,7 @@ import ml_collections
 import numpy as np
 import pytest
 from scipy import ndimage
+from still_augmentation import STILL
 
 from fpliif_jax.nn.warp import example_key
 from fpliif_jax.systems.fp_liif import augment as augmentation
@@ -39,16 +40,7 @@ def augment_config(**changes: object) -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict({**config, **changes})
 
 
-NEUTRAL = {
-    "rotation_degrees": 0.0,
-    "shear_degrees": (0.0, 0.0),
-    "scale": (1.0, 1.0),
-    "brightness": (1.0, 1.0),
-    "contrast": (1.0, 1.0),
-    "saturation": (1.0, 1.0),
-    "hue": (0.0, 0.0),
-}
-NO_JITTER = {field: NEUTRAL[field] for field in ("brightness", "contrast", "saturation", "hue")}
+NO_JITTER = {field: STILL[field] for field in ("brightness", "contrast", "saturation", "hue")}
 
 
 def example(seed: int = 0, size: int = 32) -> tuple[jax.Array, jax.Array]:
@@ -89,7 +81,7 @@ def run(
 
 def test_neutral_parameters_give_back_the_input() -> None:
     images, labels = batch(33, 3)
-    new_images, new_labels = run(augment_config(**NEUTRAL), images, labels, [0, 1, 2])
+    new_images, new_labels = run(augment_config(**STILL), images, labels, [0, 1, 2])
     np.testing.assert_array_equal(new_images, images)
     np.testing.assert_array_equal(new_labels, labels)
 
@@ -120,7 +112,7 @@ def test_outside_is_black_and_background_or_ignored() -> None:
 def test_flip_mirrors_and_swaps_left_and_right() -> None:
     images, labels = batch(16, 24)
     labels = labels.at[:, 0, 0].set(IGNORE)
-    config = augment_config(**NEUTRAL, horizontal_flip=True)
+    config = augment_config(**STILL, horizontal_flip=True)
     new_images, new_labels = run(config, images, labels, list(range(24)))
     swapped = np.arange(256)
     swapped[:CLASSES] = FLIP

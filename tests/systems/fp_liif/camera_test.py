@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
+from still_augmentation import STILL
 
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.nn.warp import example_key
@@ -21,15 +22,6 @@ ALL = {
     "blur": (0.01, 0.02),
     "low_resolution": (0.5, 0.6),
     "noise": (0.02, 0.03),
-}
-STILL = {
-    "rotation_degrees": 0.0,
-    "shear_degrees": (0.0, 0.0),
-    "scale": (1.0, 1.0),
-    "brightness": (1.0, 1.0),
-    "contrast": (1.0, 1.0),
-    "saturation": (1.0, 1.0),
-    "hue": (0.0, 0.0),
 }
 
 
