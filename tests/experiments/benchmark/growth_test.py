@@ -25,6 +25,19 @@ def test_exponents_and_bytes_of_a_known_growth() -> None:
     assert growth.table([found]).splitlines()[2] == expected
 
 
+def test_of_each_count_the_least_disturbed_round_counts() -> None:
+    """The second round is disturbed at 10, the first at 100; clock and peak are those of the round that counts."""
+    rounds = [
+        growth.growth("draw", "images", [10, 100], [growth.Measured(*one) for one in measured])
+        for measured in ([(5.0, 1.0, 1), (3.0, 90.0, 2)], [(4.0, 2.0, 3), (20.0, 10.0, 4)])
+    ]
+    least = growth.least_disturbed(rounds)
+    assert (least.step, least.over, least.counts) == ("draw", "images", [10, 100])
+    assert least.processor_seconds == [1.0, 10.0]
+    assert (least.seconds, least.peak_bytes) == ([5.0, 20.0], [1, 4])
+    assert least.exponent == pytest.approx(1)
+
+
 def test_what_was_measured_is_kept_and_gives_the_table_again(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,10 +49,12 @@ def test_what_was_measured_is_kept_and_gives_the_table_again(
 
     monkeypatch.setattr(growth, "measure", measured)
     path = tmp_path / "new" / "growth.json"
-    growth.main(["--images=20,40", "--runs=1,3", f"--output={path}"])
+    growth.main(["--images=20,40", "--runs=1,3", "--rounds=2", f"--output={path}"])
+    assert len(orders) == 2 * 15 and orders[:15] == orders[15:]
     assert orders[:2] == [("draw", 1), ("draw", 2)]
     assert orders[-3:] == [("make_runs", 3), ("report", 1), ("report", 3)]
     kept = json.loads(path.read_text())
+    assert [len(lines) for lines in kept["rounds"]] == [7, 7]
     assert len(kept["load"]) == 2 and kept["seconds"] >= 0
     assert kept["environment"]["command"]
     again = growth.table([growth.Growth(**step) for step in kept["steps"]])
