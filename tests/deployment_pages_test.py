@@ -22,10 +22,13 @@ _PAGES = {
 }
 _KEPT = _ROOT / "experiments" / "results" / "amd-epyc-2-cores-deployment"
 _FILES = (
+    "drawn-browser",
     "drawn-first_photo",
     "drawn-graphs",
+    "drawn-onnx_only",
     "drawn-squares",
     "drawn-video",
+    "drawn_stn_icnn-browser",
     "drawn_stn_icnn-differences",
     "stn_icnn_helen-differences",
 )

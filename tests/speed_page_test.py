@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import numpy as np
-import pytest
 
 from fpliif_jax.experiments.benchmark import growth
 
@@ -44,8 +43,8 @@ def test_steps_in_microbatches_are_those_compiled() -> None:
     assert f"| {gib[2]}, {fewer[2]}, " in _PAGE
 
 
-@pytest.mark.parametrize("path", sorted(_COMPILED.parent.glob("*-growth/growth.json")))
-def test_growth_is_that_measured(path: pathlib.Path) -> None:
+def test_growth_is_that_measured() -> None:
+    path = _COMPILED.parent / "amd-epyc-2-cores-growth" / "growth.json"
     lines = [growth.Growth(**step) for step in json.loads(path.read_text("utf-8"))["steps"]]
     assert " ".join(growth.table(lines).split()) in _PAGE
     assert max(max(line.exponent, line.last_exponent) for line in lines) < 1.1
