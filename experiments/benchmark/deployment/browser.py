@@ -78,7 +78,7 @@ def table(rows: Sequence[JsonObject]) -> str:
     """The rows in Markdown, photos and then live video: medians of the page's milliseconds, means of live frames."""
     sizes = sorted(map(int, rows[0]["decoder"]))
     names = ["encoder", *(f"decoder at {size}²" for size in sizes)] if sizes else ["network"]
-    heads = ("threads", "photo read and resized", *names)
+    heads = ("threads", "photo", *names)
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in rows:
         series = [row["photo"], row["encoder"], *(row["decoder"][str(size)] for size in sizes)]
