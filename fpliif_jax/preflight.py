@@ -150,6 +150,30 @@ def warn_of_dtype(config: ml_collections.ConfigDict) -> None:
         )
 
 
+# Half a unit in the last place of float32 numbers from 1/64 to 1/32, where typical weights lie: an Adam step is at most
+# about the learning rate, and one that is smaller is lost in rounding.
+_LOST_RATE = 2.0**-30
+
+
+def warn_of_lost_rates(config: ml_collections.ConfigDict) -> None:
+    """Says in a line where a schedule's last epochs change next to nothing, as the papers' does taken literally."""
+    names = tuple(f"class {index}" for index in range(config.model.num_classes))
+    for stage in systems.of(config).make_stages(config, create_model(config.model), names):
+        settings, rate = stage.settings, max(jax.tree.leaves(stage.learning_rates))
+        epochs, every, factor = settings.epochs, settings.decay_every_epochs, settings.decay_factor
+        if settings.schedule != "step":
+            continue
+        rates = (rate * factor ** (epoch // every) for epoch in range(epochs))
+        lost = sum(rate < _LOST_RATE for rate in rates)
+        if lost:
+            logging.warning(
+                "stage %s: after %d of %d epochs the learning rate is below 1e-9, and most float32 weights no longer "
+                "change. That is how the config's schedule reads (docs/audit.md); config.train.decay_every_epochs "
+                "makes it slower, config.train.epochs=%d leaves the rest out",
+                *(stage.name, epochs - lost, epochs, epochs - lost),
+            )
+
+
 def _check_framing(config: ml_collections.ConfigDict) -> None:
     """Each system takes its images in its own way."""
     for field, value in systems.of(config).data.items():

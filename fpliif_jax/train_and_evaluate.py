@@ -32,6 +32,7 @@ from fpliif_jax.preflight import (
     check_scored_classes,
     check_settings,
     warn_of_dtype,
+    warn_of_lost_rates,
 )
 from fpliif_jax.run_folder import config_fields, run_lock, run_record
 from fpliif_jax.run_folder.checkpoint import CheckpointError
@@ -102,6 +103,8 @@ def main(
         )
         check_settings(config)
         warn_of_dtype(config)
+        if mode != "eval":
+            warn_of_lost_rates(config)
         is_finished = run(config, folder, mode, read_given, interruption)
     except Exception as error:
         if is_one_of_several:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ml_collections
+import numpy as np
 import pytest
 import tiny_run
 from configs_test import NAMES
@@ -17,6 +18,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax import preflight, train_and_evaluate
 from fpliif_jax.commands import command_line
+from fpliif_jax.configs import fp_liif
 from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.run_folder import config_fields, setting_ranges
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -270,3 +272,24 @@ def test_a_run_without_a_field_that_is_read_first_is_refused_by_its_name(field: 
             torch_checkpoint=None,
             processes=("off", None, None, None),
         )
+
+
+def test_epochs_whose_learning_rate_is_lost_in_rounding_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As docs/audit.md computes for the paper's schedule: from epoch 120 of 400 on."""
+    preflight.warn_of_lost_rates(fp_liif.get_config())
+    (message,) = caplog.messages
+    assert message.startswith(
+        "stage parsing: after 120 of 400 epochs the learning rate is below 1e-9"
+    )
+    weight, step = np.float32(0.024), np.float32(5e-10)
+    assert weight - step == weight and weight - 100 * step != weight
+
+
+@pytest.mark.parametrize("name", ["synthetic", "stn_icnn_helen", "drawn_faces_small"])
+def test_a_schedule_that_keeps_on_training_is_not_warned_of(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    preflight.warn_of_lost_rates(importlib.import_module(f"fpliif_jax.configs.{name}").get_config())
+    assert not caplog.messages

@@ -216,9 +216,7 @@ def test_of_a_browser_medians_are_shown_and_the_range_of_live_sizes() -> None:
     sizes = {"1024": [19590.0], "32": [5.0, 6.0]}
     photos, live = browser.table([row(1, sizes), row(2, sizes)]).split("\n\n")
     head, _, first, _ = photos.splitlines()
-    assert head == (
-        "| threads | photo | encoder | decoder at 32² | decoder at 1024² |"
-    )
+    assert head == ("| threads | photo | encoder | decoder at 32² | decoder at 1024² |")
     assert first == "| 1 | 4.0 | 31 | 5.5 | 19,590 |"
     assert live.splitlines()[-1] == "| 2 | 10.0 | 64² | 32 × 24 to 64 × 48 | 150 |"
     assert browser.table([row(1, {})]).splitlines()[2] == "| 1 | 4.0 | 31 |"
