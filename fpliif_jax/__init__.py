@@ -1,18 +1,20 @@
 """FP-LIIF and STN-iCNN, face parsing for reproducibility studies, in JAX and Flax."""
 
-import pathlib
+import os
 from typing import TYPE_CHECKING
 
+from fpliif_jax.commands import first_imports
 from fpliif_jax.commands.lazy_exports import lazy_exports
 
+first_imports.end_at_ctrl_c()
 __version__ = "0.1.0"
 
 # An installed fpliif_jax holds configs, data_builders and experiments; in a checkout they lie beside it. All code
 # imports them as parts of fpliif_jax, so that each module is there once.
-_CHECKOUT = pathlib.Path(__file__).parents[1]
-IS_CHECKOUT = not (pathlib.Path(__file__).parent / "experiments").is_dir()
+_HERE = os.path.dirname(os.path.abspath(__file__))
+IS_CHECKOUT = not os.path.isdir(os.path.join(_HERE, "experiments"))
 if IS_CHECKOUT:
-    __path__.append(str(_CHECKOUT))
+    __path__.append(os.path.dirname(_HERE))
 
 _MODULES = {"FaceParser": "fpliif_jax.predict.face_parser", "create_model": "fpliif_jax.systems"}
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ import threading
 import time
 import types
 from collections.abc import Iterator
+from importlib.machinery import ExtensionFileLoader
 
 from fpliif_jax.data_builders.host import standard_streams
 
@@ -29,7 +30,7 @@ _ENDED = {
 # Environment variable with the number of the process that launched this one and that it is to end with.
 PARENT = "FPLIIF_JAX_PARENT"
 _ONCE = 0.25  # seconds within which a signal that comes again is the same one
-_AGAIN = 0.05  # seconds after which a signal that was lost comes again
+_AGAIN = 0.05  # seconds after which a signal that was lost, or that came too early, comes again
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -79,11 +80,18 @@ def as_exceptions() -> Iterator[None]:
 
     def end(number: int, frame: types.FrameType | None) -> None:
         nonlocal first, ended
-        if first is None:
+        if first is None and _is_in_extension(frame):
+            send_again(number)
+        elif first is None:
             first, ended = time.monotonic(), Ended(128 + number)
             raise ended
-        if time.monotonic() > first + _ONCE:
+        elif time.monotonic() > first + _ONCE:
             os._exit(128 + number)
+
+    def send_again(number: int) -> None:
+        timer = threading.Timer(_AGAIN, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
 
     def come_again(unraisable: "sys.UnraisableHookArgs") -> None:
         """Python only shows what is raised in a callback, as JAX's at every collection of garbage, and goes on."""
@@ -92,9 +100,7 @@ def as_exceptions() -> Iterator[None]:
             show(unraisable)
             return
         first = None
-        timer = threading.Timer(_AGAIN, os.kill, (os.getpid(), ended.exit_code - 128))
-        timer.daemon = True
-        timer.start()
+        send_again(ended.exit_code - 128)
 
     # A shell has what it starts in the background ignore Ctrl-C.
     numbers = [number for number in heeded() if not _is_ignored(number)]
@@ -111,6 +117,15 @@ def as_exceptions() -> Iterator[None]:
             raise ended from error
         finally:
             sys.unraisablehook = show
+
+
+def _is_in_extension(frame: types.FrameType | None) -> bool:
+    """Whether an extension is being imported: C++ code that expects no exception there ends the process by it."""
+    while frame is not None:
+        if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Interruption:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.machinery import ExtensionFileLoader
 
 import pytest
 
@@ -204,3 +205,56 @@ def test_a_signal_that_a_callback_loses_comes_again(
     assert capfd.readouterr().err == "interrupted\n"
     assert time.monotonic() - times[0] < 10
     assert sys.unraisablehook is before
+
+
+def test_an_extension_that_is_being_imported_is_waited_for() -> None:
+    """JAX's own would end the process: C++ code that expects no exception."""
+    ended = []
+
+    def initialise(self: ExtensionFileLoader) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        ended.append(self)
+
+    def work() -> None:
+        initialise(ExtensionFileLoader("extension", "extension.so"))
+        time.sleep(20)
+
+    with pytest.raises(SystemExit) as told:
+        command_line.run("experiments.report", work)
+    assert told.value.code == 143 and len(ended) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-m", "fpliif_jax.main"], ["-m", "experiments.report"], ["fpliif-study"]]
+)
+def test_ctrl_c_in_the_first_imports_is_one_line(
+    tmp_path: pathlib.Path, arguments: list[str]
+) -> None:
+    root = pathlib.Path(__file__).parents[2]
+    (tmp_path / "ml_collections.py").write_text(
+        "import time\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    if arguments == ["fpliif-study"]:
+        arguments = [str(tmp_path / "fpliif-study")]
+        pathlib.Path(*arguments).write_text("import fpliif_jax.experiments.multi_seed\n")
+    child = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{root}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As a terminal has it: what is started in the background may ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(signal.SIGINT)
+    assert child.communicate(timeout=30) == ("", "interrupted\n")
+    assert child.returncode == 130
+
+
+def test_the_package_leaves_the_signals_of_other_programs_alone() -> None:
+    program = "import signal\nbefore = signal.getsignal(signal.SIGINT)\nimport fpliif_jax\n"
+    program += "assert signal.getsignal(signal.SIGINT) is before\n"
+    root = pathlib.Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", program, "fpliif_jax.main"], cwd=root, check=True)
