@@ -223,7 +223,10 @@ def parse_flags(argv: list[str]) -> list[str]:
     """Parses absl's flags; a misspelt field or an unreadable config file is one line and exit code 1."""
     with _exit_with_one_line():
         strict_options.refuse_empty(argv[1:])
-        rest = app.parse_flags_with_usage(argv)
+        try:
+            rest = flags.FLAGS(argv)
+        except flags.Error as error:
+            sys.exit(f"error: {one_line(error)}; see --help")
         strict_options.refuse_repeated(flags.FLAGS)
         return rest
 

@@ -114,3 +114,21 @@ def test_names_of_a_tuple_may_be_given_one_by_one() -> None:
         ["--config.data.synthetic.without=camera", "--config.data.synthetic.without=pose"]
     )
     assert config.data.synthetic.without == ("camera", "pose")
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--no_such=1", "error: Unknown command line flag 'no_such'; see --help"),
+        ("--fewest=x", "error: flag --fewest=x: invalid literal for int() with base 10: 'x'; see --help"),
+    ],
+)  # fmt: skip
+def test_an_option_that_absl_cannot_read_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, argument: str, told: str
+) -> None:
+    values = flags.FlagValues()
+    flags.DEFINE_integer("fewest", 1, "An option.", flag_values=values)
+    monkeypatch.setattr(flags, "FLAGS", values)
+    with pytest.raises(SystemExit) as ended:
+        command_line.parse_flags(["main", argument])
+    assert ended.value.code == told
