@@ -65,7 +65,7 @@ def run(flags: argparse.Namespace) -> None:
     system = printable(flags.system or flags.predictions.resolve().name)
     dataset, names = class_tables.scored_classes(flags.classes)
     if flags.output is not None:
-        check_workdir(flags.output)
+        check_workdir(flags.output, "--output")
         for field in ("truth", "predictions"):
             if flags.output.resolve() == getattr(flags, field).resolve():
                 raise ScoreError(

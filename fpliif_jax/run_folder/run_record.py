@@ -43,8 +43,12 @@ class RunRecordError(UserError):
     """A run's folder cannot be written; the message says why and what to do."""
 
 
-def check_workdir(workdir: pathlib.Path) -> None:
+def check_workdir(workdir: pathlib.Path, option: str = "--workdir") -> None:
     """Looks, before anything long begins, whether a run's folder can be made and written.
+
+    Args:
+      workdir: the folder.
+      option: that gave it.
 
     Raises:
       RunRecordError: it or a part of its path is a file, or may not be written.
@@ -56,7 +60,7 @@ def check_workdir(workdir: pathlib.Path) -> None:
         problem = f"{there} may not be written"
     else:
         return
-    raise RunRecordError(f"--workdir={workdir}: {problem}; give another one")
+    raise RunRecordError(f"{option}={workdir}: {problem}; give another one")
 
 
 def write_json(path: pathlib.Path, content: Any) -> None:

@@ -646,6 +646,9 @@ def test_the_folder_of_a_run_is_not_written_over(
         )
     assert "is --predictions" in refused(truth, folder, f"--output={folder}")
     assert "is --truth" in refused(truth, folder, f"--output={truth}")
+    (tmp_path / "file").touch()
+    told = refused(truth, folder, f"--output={tmp_path / 'file'}")
+    assert told.startswith(f"error: --output={tmp_path / 'file'}: {tmp_path / 'file'} is a file")
 
 
 def test_what_is_cut_off_over_an_earlier_score_does_not_look_finished(
