@@ -1,6 +1,7 @@
 """Checks a config before anything long begins, and gives JAX the settings that are its own."""
 
 import os
+import pathlib
 
 import jax
 import ml_collections
@@ -76,6 +77,24 @@ def check_fields(config: ml_collections.ConfigDict) -> None:
             f"{default.__module__}.{default.__qualname__}(), and change its fields"
         )
     config_fields.check(fields)
+
+
+def check_start_from_run(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+    """Refuses a new run that cannot start from the run that config.train.init_from names.
+
+    The package's weights are tried by `check_settings`; a run may be made after a study's settings were tried.
+
+    Args:
+      config: of the run.
+      workdir: its folder; a run that goes on there needs its start no more.
+
+    Raises:
+      CheckpointError: there is no such run, or it has other networks or other sides.
+    """
+    origin = config.train.get("init_from") or ""
+    is_run = origin and not origin.startswith(shipped.PREFIX)
+    if is_run and checkpoint.saved_step(workdir, "last") is None:
+        check_start(config, systems.variable_shapes(config))
 
 
 def check_classes(config: ml_collections.ConfigDict, dataset: Dataset) -> None:

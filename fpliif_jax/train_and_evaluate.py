@@ -31,6 +31,7 @@ from fpliif_jax.preflight import (
     check_fields,
     check_scored_classes,
     check_settings,
+    check_start_from_run,
     warn_of_dtype,
     warn_of_lost_rates,
 )
@@ -169,6 +170,8 @@ def run(
     weights = read_given() if read_given is not None else None
     if mode == "eval" and weights is None:
         checkpoints_to_evaluate(config, workdir)  # so that a wrong folder ends at once
+    if mode != "eval":
+        check_start_from_run(config, workdir)
     trained_on, scored_on = load_datasets(config, trains=mode != "eval")
     check_classes(config, trained_on)
     check_classes(config, scored_on)

@@ -63,6 +63,19 @@ def test_errors_are_for_the_person(
     assert "Traceback" not in errors
 
 
+def test_a_start_that_there_is_not_is_told_before_anything_is_drawn(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "elsewhere"
+    code, _, errors = _run(
+        f"--config.train.init_from={folder}",
+        f"--workdir={tmp_path / 'run'}",
+        f"--config.data.manual_dir={tmp_path / 'raw'}",
+        f"--config.data.data_dir={tmp_path / 'data'}",
+    )
+    assert code == 1
+    assert errors == f"error: no 'best' checkpoint in {folder}; train first, or check the folder\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_train_then_eval(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
