@@ -119,6 +119,19 @@ def write(folder: pathlib.Path, plan: FrozenPlan) -> None:
     run_record.write_json(folder / NAME, plan.as_json())
 
 
+class UnusablePlanError(UnreadableError):
+    """A study's frozen plan cannot be used.
+
+    Attributes:
+      problem: the message without the folder, for reports, which name no places.
+    """
+
+    def __init__(self, folder: pathlib.Path, problem: str) -> None:
+        """Takes the study's folder, and what is wrong with which file in it."""
+        super().__init__(f"{folder}: {problem}")
+        self.problem = problem
+
+
 def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None:
     """The plan in a study's folder; None where none was frozen.
 
@@ -127,15 +140,14 @@ def read_frozen(folder: pathlib.Path, within: pathlib.Path) -> FrozenPlan | None
       within: folder that the file must lie in once all links are followed.
 
     Raises:
-      UnreadableError: the file cannot be read, is no plan, or is not what its digest says. It begins with the folder,
-        which reports leave out: they name no places.
+      UnusablePlanError: the file cannot be read, is no plan, or is not what its digest says.
     """
     try:
         return _plan_of(parse_json(read_bytes(folder / NAME, within, _LIMIT), NAME))
     except FileNotFoundError:
         return None
     except UnreadableError as error:
-        raise UnreadableError(f"{folder}: {error}") from error
+        raise UnusablePlanError(folder, str(error)) from error
 
 
 def _plan_of(content: Any) -> FrozenPlan:

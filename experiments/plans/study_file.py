@@ -89,8 +89,8 @@ def read_studies(root: pathlib.Path) -> tuple[list[Study], list[str]]:
             plan, plan_problem = None, ""
             try:
                 plan = frozen_plan.read_frozen(folder, root)
-            except UnreadableError as error:
-                plan_problem = str(error).removeprefix(f"{folder}: ")
+            except frozen_plan.UnusablePlanError as error:
+                plan_problem = error.problem
                 problems.append(f"{inside}/{plan_problem}".removeprefix("./"))
             study = _of_plan(name, plan, plan_problem)
             try:
