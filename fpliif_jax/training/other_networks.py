@@ -1,5 +1,6 @@
 """The networks that config.train.init_from names, of another run or the package's, as a run can start from them."""
 
+import sys
 from collections.abc import Sequence
 
 import jax
@@ -10,7 +11,7 @@ from flax import traverse_util
 
 from fpliif_jax import systems
 from fpliif_jax.data_builders.class_names import same_parts
-from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.data_builders.errors import SettingsError, one_line
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint
@@ -40,7 +41,7 @@ def other_networks(
     variables = other.variables
     if tuple(other.class_names) != tuple(class_names):
         parts = same_parts(class_names, other.class_names)
-        _warn_of_other_classes(config, other.class_names, class_names, parts)
+        _tell_of_other_classes(config, other.class_names, class_names, parts)
         variables = _with_classes(config, variables, initial, parts)
     _check(config, variables, initial)
     return variables
@@ -111,15 +112,24 @@ def _class_arrays(
     return {name for name, array in own.items() if array.shape != shapes[name].shape}
 
 
-def _warn_of_other_classes(
+def _tell_of_other_classes(
     config: ml_collections.ConfigDict,
     then: Sequence[str],
     now: Sequence[str],
     parts: Sequence[int | None],
 ) -> None:
-    new = [name for name, part in zip(now, parts, strict=True) if part is None]
-    logging.warning(
-        "config.train.init_from=%s has %d classes, this run's data %d others; each begins with what was learnt there "
-        "of the same part, and anew what is not known there: %s",
-        config.train.init_from, len(then), len(now), ", ".join(new) or "nothing",
-    )  # fmt: skip
+    """One line, which is a warning where nothing but the background is known there: what is a start then for?"""
+    known = [name for name, part in zip(now, parts, strict=True) if part is not None]
+    new = ", ".join(name for name in now if name not in known) or "nothing"
+    origin = one_line(config.train.init_from)
+    has = f"config.train.init_from={origin} has {len(then)} classes, this run's data {len(now)} others"
+    if set(known) <= {"background"}:
+        logging.warning(
+            "%s, and none of them is known there by its name (%s): all begin anew in the last layer",
+            *(has, ", ".join(then)),
+        )
+    else:
+        print(
+            f"{has}; each begins with what was learnt there of the same part, and anew what is not known there: {new}",
+            file=sys.stderr,
+        )

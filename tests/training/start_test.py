@@ -88,42 +88,50 @@ def test_a_run_of_before_there_was_the_field_goes_on() -> None:
 
 
 def test_a_start_from_classes_in_another_order_finds_each_and_says_which_are_new(
-    caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:
     config = started(drawn_faces.get_config(), "weights:drawn")
     drawn = shipped_model.load("drawn")
     blank = jax.tree.map(np.zeros_like, drawn.variables)
 
     def last_bias(names: tuple[str, ...]) -> np.ndarray:
-        caplog.clear()
         variables = variables_to_start_from(config, tmp_path, blank, None, (), names)
         return variables["params"]["decoder"]["mlp_6"]["bias"]
 
     was = last_bias(drawn.class_names)
     np.testing.assert_array_equal(was, drawn.variables["params"]["decoder"]["mlp_6"]["bias"])
-    assert not caplog.records
+    assert capsys.readouterr().err == ""
     others = (*drawn.class_names[:-1][::-1], "beard")
     np.testing.assert_array_equal(last_bias(others), [*was[:-1][::-1], 0])
-    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("config.train.init_from=weights:drawn has 11 classes, this run's data")
-    assert line.endswith("not known there: beard") and "\n" not in line
+    assert line.endswith("not known there: beard")
+    assert not caplog.records  # it is what was asked for
+
+    np.testing.assert_array_equal(last_bias(("background", *"abcdefghij")), [was[0], *[0] * 10])
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and capsys.readouterr().err == ""
+    told = (
+        "this run's data 11 others, and none of them is known there by its name (background, skin, "
+    )
+    assert told in record.getMessage()
 
 
 def test_a_start_from_other_classes_keeps_what_was_learnt_of_the_same_parts_and_says_which_are_new(
-    caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
+    capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:
     config = started(
         drawn_faces_small.get_config(), "weights:drawn_small"
     ).copy_and_resolve_references()
     config.model.num_classes = len(CELEBAMASK_HQ)
     check_start(config, systems.variable_shapes(config))
-    assert not caplog.records  # names are not known yet
+    assert capsys.readouterr().err == ""  # names are not known yet
 
     initial = init_variables(systems.create_model(config.model), config)
     drawn = shipped_model.load("drawn_small")
     variables = variables_to_start_from(config, tmp_path, initial, None, (), CELEBAMASK_HQ)
-    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert "has 11 classes, this run's data 19 others" in line and "\n" not in line
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has 11 classes, this run's data 19 others" in line
     assert line.endswith("not known there: eye_g, l_ear, r_ear, hat, ear_r, neck_l, neck, cloth")
 
     image = jax.random.uniform(jax.random.key(0), (1, 96, 96, 3))
