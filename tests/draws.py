@@ -1,4 +1,4 @@
-"""Comparisons of gradients that do not hang on one draw, nor on how one processor rounds.
+"""Comparisons of gradients that do not depend on one draw, nor on how one processor rounds.
 
 A gradient jumps where an activation is 0, two maxima tie or a row of a window meets the border of a pixel. Which draws
 lie within rounding of such a place depends on the processor: now and then one does. A fault shows in every draw.

@@ -9,7 +9,7 @@ from fpliif_jax.systems.protocol import Protocol
 
 # What each word means stands in layout.sentences.jinja, and on the page.
 STATUSES = ("contradiction", "doubt", "rounding", "cannot be recomputed", "agrees")
-# What hangs on it, most first: the paper's main results; another claim; what someone who reproduces it has to do
+# What depends on it, most first: the paper's main results; another claim; what someone who reproduces it has to do
 # or may expect; how a number is printed.
 CONSEQUENCES = ("main result", "claim", "recipe", "print")
 

@@ -17,7 +17,7 @@ _NOISE_HEADER = ("difference of mean F1", "points", "in its SD", *(f"n = {n}" fo
 
 
 def check(tables: Tables) -> Iterator[Finding]:
-    """All findings that hang on Table 7."""
+    """All findings that depend on Table 7."""
     yield _over_runs(tables)
     yield _rivals_against_noise(tables)
     yield _ablations_against_noise(tables)

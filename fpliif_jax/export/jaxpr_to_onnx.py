@@ -182,7 +182,7 @@ class _Conversion:
 
 
 def _ints(values: Sequence[Any]) -> np.ndarray:
-    """int64 [n]; UnknownPrimitiveError where one hangs on a free size."""
+    """int64 [n]; UnknownPrimitiveError where one depends on a free size."""
     for value in values:
         if not isinstance(value, int | np.integer):
             raise UnknownPrimitiveError(f"the free size {value} as a value")

@@ -1,6 +1,6 @@
 """Every field of a config: what it may be, and what it is to a run. The one place that a new field is written into.
 
-What hangs on several fields, on the data or on the model's shapes is checked where it is known (`preflight`); which
+What depends on several fields, on the data or on the model's shapes is checked where it is known (`preflight`); which
 other values a paper leaves open is the study's affair (`experiments.comparison.readings`).
 """
 

@@ -1,4 +1,4 @@
-"""The numbers of a training step that hang on the device's memory, where the config leaves them 'auto'."""
+"""The numbers of a training step that depend on the device's memory, where the config leaves them 'auto'."""
 
 from collections.abc import Callable
 from typing import Any

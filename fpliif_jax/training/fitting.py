@@ -1,4 +1,4 @@
-"""The numbers of a training step that hang on the device's memory, where the config leaves them 'auto'.
+"""The numbers of a training step that depend on the device's memory, where the config leaves them 'auto'.
 
 They decide about memory, time and rounding, never about the function. A run keeps those it was started with
 (`Progress.chosen` of its checkpoints, 'chosen' in environment.json), on whatever device it goes on: they are bits

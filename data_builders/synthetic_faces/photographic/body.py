@@ -53,7 +53,7 @@ def draw_clothes(
     """Shoulders below a neckline; bare ones where it lies beneath the picture."""
     own = rng.spawn(1)[
         0
-    ]  # what is in the picture hangs on its size, and must not shift later draws
+    ]  # what is in the picture depends on its size, and must not shift later draws
     width = person.neck_width
     depth = person.neckline
     collar = [

@@ -320,7 +320,7 @@ class LIIFDecoder(nn.Module):
         LIIF weighs a member with the area |offset_y · offset_x| of the rectangle opposite to it,
         divided by the sum of the four areas. That is a product of one factor for each axis. LIIF
         adds 1e-9 to every area against 0 / 0, which comes up where both shifts end in one cell at
-        the border and the query is at its centre; there the result hangs on rounding errors. Added
+        the border and the query is at its centre; there the result depends on rounding errors. Added
         to each factor instead it is the limit, and elsewhere makes no difference.
         """
         if self.ensemble != "area":
