@@ -128,6 +128,12 @@ def verdict_counts(tables: Sequence[ReportTable]) -> dict[Verdict, int]:
     return {verdict: counts[verdict] for verdict in Verdict if counts[verdict]}
 
 
+def runs_come_first(study: Study) -> bool:
+    """Whether what was run stands before tables that say nothing of it: none is judged, nor compares its rows."""
+    is_judged = any(group.comparable for group in study.groups)
+    return not is_judged and not any(table.comparisons for table in study.tables)
+
+
 def has_interval_over_seeds(study: Study) -> bool:
     """Whether any score is of enough seeds for an interval of their mean."""
     scores = [score.statistics for group in study.groups for score in group.scores]

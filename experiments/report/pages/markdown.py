@@ -39,23 +39,8 @@ def render_markdown(study: Study, figures: Sequence[Figure], table_files: dict[s
         "[report.json](report.json)."
     )
     parts += _plans(study)
-    if study.tables:
-        parts.append("## Published and measured")
-    for index, table in enumerate(study.tables):
-        view = views.table_view(table, index)
-        parts += _table(view, table_files.get(table.identifier))
-        parts += _images(figures, "forest", table.identifier)
-        if view.comparisons:
-            parts += ["Comparisons within the table:", _comparisons(view)]
-    if study.groups:
-        parts += ["## What was run", _groups(study)]
-        for group in study.groups:
-            if not group.comparable:
-                reasons = "; ".join(map(escaped, group.reasons)) or "no reason given"
-                parts.append(
-                    f"{_sign('not comparable')} **{escaped(group.name)}** is not comparable: {reasons}."
-                )
-        parts += _data(study)
+    published, runs = _published(study, figures, table_files), _runs(study)
+    parts += runs + published if views.runs_come_first(study) else published + runs
     for title, kind in (
         ("Training", "curves"),
         ("Classes", "classes"),
@@ -79,6 +64,30 @@ def render_markdown(study: Study, figures: Sequence[Figure], table_files: dict[s
         sign = f"{_sign(term)} " if term in icons.LETTERS else ""
         parts.append(f"{sign}**{escaped(term)}**: {escaped(explanation)}")
     return "\n\n".join(parts) + "\n"
+
+
+def _published(study: Study, figures: Sequence[Figure], table_files: dict[str, str]) -> list[str]:
+    parts = ["## Published and measured"] if study.tables else []
+    for index, table in enumerate(study.tables):
+        view = views.table_view(table, index)
+        parts += _table(view, table_files.get(table.identifier))
+        parts += _images(figures, "forest", table.identifier)
+        if view.comparisons:
+            parts += ["Comparisons within the table:", _comparisons(view)]
+    return parts
+
+
+def _runs(study: Study) -> list[str]:
+    if not study.groups:
+        return []
+    parts = ["## What was run", _groups(study)]
+    for group in study.groups:
+        if not group.comparable:
+            reasons = "; ".join(map(escaped, group.reasons)) or "no reason given"
+            parts.append(
+                f"{_sign('not comparable')} **{escaped(group.name)}** is not comparable: {reasons}."
+            )
+    return parts + _data(study)
 
 
 def _plans(study: Study) -> list[str]:

@@ -116,6 +116,34 @@ def test_what_cannot_be_compared_is_set_apart(page: Page, report: pathlib.Path) 
     assert "drawn faces, not Helen" in page.text
 
 
+def test_own_runs_come_first_where_the_tables_say_nothing_of_them(
+    study: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    """Nothing is comparable and no rows are compared with each other: published numbers alone would fill the page."""
+    apart = [
+        table | {"rows": [row for row in table["rows"] if row["verdict"] == "not comparable"]}
+        for table in study["tables"]
+    ]
+    alone = {
+        "groups": [group | {"comparable": False} for group in study["groups"]],
+        "tables": [table | {"comparisons": []} for table in apart],
+    }
+    runs, published = "What was run", "Published and measured"
+    for changes, first, second in (
+        (alone, runs, published),
+        ({**alone, "tables": apart}, published, runs),  # which compare their rows
+        ({}, published, runs),  # some of which is judged
+    ):
+        write_report(report_study.as_study(study | changes), {}, tmp_path / "report")
+        page, text = (
+            (tmp_path / "report" / f"report.{ending}").read_text("utf-8")
+            for ending in ("html", "md")
+        )
+        assert text.index(f"## {first}") < text.index(f"## {second}")
+        assert page.index(f"<h2>{first}") < page.index(f"<h2>{second}")
+        assert page.index(f">{first}</a>") < page.index(f">{second}</a>")
+
+
 def test_the_page_needs_nothing_from_elsewhere(page: Page, report: pathlib.Path) -> None:
     text = (report / "report.html").read_text(encoding="utf-8")
     for _, attributes in page.elements:
