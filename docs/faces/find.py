@@ -165,6 +165,14 @@ def main() -> None:
     )
     flags.add_argument("--seed", type=int, default=0, help="of faces, places and backgrounds")
     flags.add_argument("--canvases", type=int, default=20, help="in each row")
+    flags.add_argument(
+        "--rows",
+        nargs="+",
+        choices=_CANVASES,
+        default=_CANVASES,
+        metavar="ROW",
+        help="those to make, as '70 %%'",
+    )
     flags.add_argument("--photographs", type=pathlib.Path, metavar="FOLDER")
     flags.add_argument("--names", type=pathlib.Path, help="file of the photographs' names")
     flags.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
@@ -184,7 +192,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     print("| faces | on the canvas | canvases | `none` | `auto` | difference | worse | windows |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, (height, width, sides) in _CANVASES.items():
+    for name in chosen.rows:
+        height, width, sides = _CANVASES[name]
         draws = {"drawn": new_face}
         if names and len(sides) == 1:
             draws["CelebAMask-HQ"] = draw_photographs(chosen.photographs, names)
