@@ -102,9 +102,10 @@ def test_what_was_measured_before_an_interruption_is_kept(
     assert [row["on_the_canvas"] for row in json.loads(kept.read_text())["rows"]] == ["60 %"]
 
 
-def test_the_page_has_the_table_and_the_sum_of_what_is_worse() -> None:
+@pytest.mark.parametrize("name", ["find", "fresh"])
+def test_the_page_has_the_table_and_the_sum_of_what_is_worse(name: str) -> None:
     root = pathlib.Path(__file__).parents[2]
-    kept = root / "experiments" / "results" / "find_faces" / "find.json"
+    kept = root / "experiments" / "results" / "find_faces" / f"{name}.json"
     rows = json.loads(kept.read_text("utf-8"))["rows"]
     page = (root / "docs" / "predict.md").read_text("utf-8")
     assert [line for line in map(find.line, rows) if line not in page] == []
@@ -119,3 +120,17 @@ def test_the_page_has_the_table_and_the_sum_of_what_is_worse() -> None:
         "%", " %)"
     )
     assert share in page
+
+
+def test_some_of_the_rows_can_be_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def label(photo: np.ndarray, size: int, find: str) -> ParsedPhoto:
+        return ParsedPhoto(np.zeros((size, size), np.uint8), photo, "ab", lambda: None)
+
+    monkeypatch.setattr(find, "_CANVASES", {"60 %": (64, 64, (38,)), "two": (64, 64, (20, 9))})
+    monkeypatch.setattr(FaceParser, "from_pretrained", lambda name: label)
+    monkeypatch.setattr("sys.argv", ["find", "--canvases=1", "--rows", "two"])
+    find.main()
+    (line,) = capsys.readouterr().out.splitlines()[2:]
+    assert line.startswith("| drawn | two | 1 |")
