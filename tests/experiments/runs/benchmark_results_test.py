@@ -36,7 +36,7 @@ def test_results_that_are_kept_are_read_whole() -> None:
             assert [{"planned_bytes": None, **row} for row in again.get(name, ())] == rows, path
             sections |= {name} if rows else set()
         assert f"on {content['environment']['device']}\n" in tables.to_markdown(results)
-    assert sections == {*SECTIONS.values()} - {"one_face"}  # which needs data
+    assert sections == {*SECTIONS.values()}
 
 
 @pytest.mark.parametrize(
