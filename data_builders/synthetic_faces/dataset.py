@@ -34,6 +34,7 @@ DRAWING_VERSIONS = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
 _FIRST_WITH_RIGHT_SIDES = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
 # Those of the styles beyond the plain one, part of their sets' settings too: raised with what they alone draw.
 STYLE_VERSIONS = {"photographic": 2}
+_ANOTHER_FOLDER = "another output_dir (in training config.data.manual_dir)"
 _FEW_FACES = 24  # not worth the start of worker processes
 
 
@@ -98,7 +99,7 @@ def write_dataset(
     except OSError as error:
         raise DataError(
             f"{error.filename or root}: could not be written ({error.strerror or error}). Choose "
-            "another output_dir, or make room."
+            f"{_ANOTHER_FOLDER}, or make room."
         ) from error
     return root
 
@@ -209,8 +210,8 @@ def _refuse_foreign_folder(root: Path, overwrite: bool) -> None:
         return
     if not root.is_dir() or any(root.iterdir()):
         raise DataError(
-            f"{root}: this is there already and was not drawn by synthetic_faces. Choose another "
-            "output_dir, or pass --overwrite (overwrite=True) to delete it."
+            f"{root}: this is there already and was not drawn by synthetic_faces. Choose "
+            f"{_ANOTHER_FOLDER}, or pass --overwrite (overwrite=True) to delete it."
         )
 
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fpliif_jax.data_builders.errors import UserError, naming
+from fpliif_jax.data_builders.errors import UserError, naming_instead
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.experiments.comparison.study import Study, as_json
 from fpliif_jax.experiments.report.figures.figure_svg import with_paper
@@ -105,10 +105,11 @@ def _put_in_place(files: dict[str, str], output: pathlib.Path) -> None:
     try:
         for name, content in contents.items():
             temporaries[name] = output / f".{uuid.uuid4().hex}"
-            with naming(output / name):
+            with naming_instead(output / name):
                 temporaries[name].write_bytes(content)
         for name in sorted(contents, key=lambda name: name == _PAGE):
-            os.replace(temporaries[name], output / name)
+            with naming_instead(output / name):
+                os.replace(temporaries[name], output / name)
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)

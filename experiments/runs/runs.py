@@ -90,7 +90,7 @@ def _run_folders(root: pathlib.Path) -> Iterator[tuple[pathlib.Path, str | None]
 def _study_folder(folder: pathlib.Path, root: pathlib.Path) -> pathlib.Path | None:
     """The innermost folder of a study that a run's folder lies in, or is."""
     levels = (folder, *folder.parents)[: len(folder.relative_to(root).parts) + 1]
-    studies = (one for one in levels if any((one / name).is_file() for name in STUDY_FILES))
+    studies = (one for one in levels if any(os.path.isfile(one / name) for name in STUDY_FILES))
     return next(studies, None)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 import tempfile
 
-from fpliif_jax.data_builders.errors import UserError, one_line
+from fpliif_jax.data_builders.errors import UserError, one_line, said
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 
@@ -77,7 +77,13 @@ def _fetch(path: pathlib.Path) -> None:
         raise RuntimeArchiveError(
             f"npm, which fetches {PACKAGE}, is not installed: install Node.js, {by_hand}"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RuntimeArchiveError(
+            f"{said(error)}: what npm fetches cannot be kept; set XDG_CACHE_HOME to a folder that can be written, "
+            f"{by_hand}"
+        ) from error
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetching.") as folder:
         # No scripts: a package is data here. One retry: offline, more of them take minutes.
         command = [

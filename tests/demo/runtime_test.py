@@ -162,3 +162,14 @@ def test_what_npm_cannot_do_is_one_line(
         runtime.files()
     assert "\n" not in str(failed.value)
     assert not cached.exists() and not any(cached.parent.glob(".*"))
+
+
+def test_a_folder_that_cannot_keep_it_is_one_line(
+    npm: tuple[pathlib.Path, pathlib.Path], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    write_npm(npm[0], "exit 0")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    message = "/file.*: Not a directory: .* set XDG_CACHE_HOME to .*, or get .* --runtime="
+    with pytest.raises(runtime.RuntimeArchiveError, match=message):
+        runtime.files()

@@ -427,6 +427,22 @@ def test_a_folder_that_cannot_be_written_is_told(quick: None, tmp_path: pathlib.
         write_report(report_study.as_study(report_study.empty_study()), {}, tmp_path / "file")
 
 
+def test_a_file_that_cannot_be_written_is_named_as_it_would_be_called(
+    quick: None, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: pathlib.Path, content: bytes) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    study = report_study.as_study(report_study.empty_study())
+    with monkeypatch.context() as patched, pytest.raises(ReportError) as told:
+        patched.setattr(pathlib.Path, "write_bytes", refuse)
+        write_report(study, {}, tmp_path)
+    assert f"{tmp_path / 'report.json'}: Permission denied; name a folder" in str(told.value)
+    (tmp_path / "report.md").mkdir()
+    with pytest.raises(ReportError, match="/report.md: Is a directory; name a folder"):
+        write_report(study, {}, tmp_path)
+
+
 def test_the_same_study_gives_the_same_bytes(
     report: pathlib.Path, study: dict[str, Any], tmp_path: pathlib.Path
 ) -> None:

@@ -491,8 +491,13 @@ def test_what_may_not_be_read_is_broken(
     def refuse(path: Any, *_: Any) -> Any:
         raise PermissionError(13, "Permission denied", str(path))
 
-    scandir = os.scandir
+    scandir, stat = os.scandir, os.stat
     monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(
+        os,
+        "stat",
+        lambda path, **options: refuse(path) if "locked/" in str(path) else stat(path, **options),
+    )
     monkeypatch.setattr(
         os, "scandir", lambda path: refuse(path) if "locked" in str(path) else scandir(path)
     )
