@@ -1,6 +1,7 @@
 """Where a command prints: a terminal that is closed, a full disk, the reader of a pipe that has gone."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ def outlive_readers() -> None:
 
     An error of writing would end the work in the middle. A progress bar (tqdm) would also keep the lock that all
     bars share, so that the next one, or the end of the process, would wait for ever. On stderr every such error is
-    passed over. On stdout, which holds what was asked for, only that its reader has gone is.
+    passed over. On stdout, which holds what was asked for, only that its reader has gone is. What the terminal's
+    encoding has no character for is written with a backslash on both: a name, or a λ where LC_ALL=C.
     """
     sys.stderr = _Outliving(sys.stderr or _nowhere(), OSError)
     sys.stdout = _Outliving(sys.stdout or _nowhere(), BrokenPipeError)
@@ -34,6 +36,10 @@ class _Outliving:
     def __init__(self, stream: TextIO, passed_over: type[OSError]) -> None:
         self._stream = stream
         self._passed_over = passed_over
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # one may have been put in its place that keeps what it gets
+            stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
         with self._passing_over():

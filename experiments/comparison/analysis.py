@@ -28,7 +28,7 @@ from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
 from fpliif_jax.experiments.runs.groups import group_runs
-from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.run import Run, printable
 from fpliif_jax.experiments.runs.run_log import last_error
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
@@ -82,7 +82,7 @@ def analyse_runs(
     plans = planned.planned_studies(lines, studies)
     study = Study(
         title=title_of(studies, lines, root),
-        root=root.resolve().name,
+        root=printable(root.resolve().name),
         margin=min(margins, default=0.5),
         summary=summary_of(lines, studies, tables, incomplete) + planned.sentences(plans, studies),
         commands=_commands(studies, sound),
@@ -90,7 +90,7 @@ def analyse_runs(
         tables=tables,
         incomplete_runs=incomplete,
         environments=environments(sound),
-        external=[path.name for path in external],
+        external=[printable(path.name) for path in external],
         plans=plans,
     )
     return study, {line.identifier: line.first for line in lines}

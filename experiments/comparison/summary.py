@@ -14,6 +14,7 @@ from fpliif_jax.experiments.comparison.report_tables import CLASSES
 from fpliif_jax.experiments.comparison.study import Incomplete
 from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
+from fpliif_jax.experiments.runs.run import printable
 from fpliif_jax.experiments.runs.run_data import short
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.stats import number_text
@@ -68,7 +69,7 @@ def title_of(studies: Sequence[Study], lines: Sequence[Line], root: pathlib.Path
     titles = list(dict.fromkeys(study.table.title for study in studies if study.table))
     if len(titles) == 1:
         return titles[0]
-    subjects = [_about(line) for line in lines] or [root.resolve().name]
+    subjects = [_about(line) for line in lines] or [printable(root.resolve().name)]
     return f"Reproducibility study: {', '.join(dict.fromkeys(subjects))}"
 
 

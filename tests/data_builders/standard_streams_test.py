@@ -93,3 +93,22 @@ def test_a_reader_of_help_that_has_gone(module: str) -> None:
     """Of commands of absl's flags and of argparse's, which all end in `command_line`."""
     code, errors = _start(["-m", module, "--help"], "stdout", "closed pipe")
     assert (code, errors) == (0, "")
+
+
+def test_what_the_terminal_has_no_character_for_has_a_backslash() -> None:
+    program = (
+        "from fpliif_jax.data_builders.host import standard_streams\n"
+        "standard_streams.outlive_readers()\nprint('\\u03bb = 1, \\udcff.png')\n"
+    )
+    for encoding, expected in (
+        ("ascii", rb"\u03bb = 1, \udcff.png"),
+        ("utf-8", rb"%b = 1, \udcff.png"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=True,
+        )
+        assert done.stdout.strip() == expected.replace(b"%b", "λ".encode())

@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import os
 import pathlib
 import random
 import re
@@ -224,3 +225,16 @@ def test_a_score_that_does_not_follow_is_nowhere(
     results["evaluations"][which][score] = 0.99
     path.write_text(json.dumps(results))
     assert _check(root, alone, score)
+
+
+@pytest.mark.parametrize("has_runs", [True, False])
+def test_a_folder_of_runs_may_have_a_name_that_is_no_text(
+    tmp_path: pathlib.Path, has_runs: bool
+) -> None:
+    runs = pathlib.Path(os.fsdecode(os.fsencode(tmp_path) + b"/ru\xff\nns"))
+    if has_runs:
+        write_run(runs / "seed0", config_of(), {"256": SOUND})
+    else:
+        runs.mkdir()
+    write_report(analyse(runs)[0], {}, tmp_path / "report")
+    assert "ru?\ufffdns" in (tmp_path / "report" / "report.json").read_text("utf-8")
