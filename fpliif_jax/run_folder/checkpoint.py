@@ -21,13 +21,12 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flax.serialization
 import jax
 import numpy as np
 from flax import traverse_util
-from orbax.checkpoint import v1 as ocp
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.home_folder import expanded
@@ -36,6 +35,9 @@ from fpliif_jax.run_folder import checkpoint_files
 from fpliif_jax.run_folder.checkpoint_files import DamageError
 from fpliif_jax.run_folder.quiet_orbax import quiet
 from fpliif_jax.run_folder.run_config import config_fingerprint
+
+if TYPE_CHECKING:
+    from orbax.checkpoint import v1 as ocp
 
 PyTree = Any
 ArrayTree = dict[str, Any]  # nested dicts of arrays alone
@@ -99,6 +101,9 @@ def save(
 
 
 def _write(folder: pathlib.Path, step: int, state: PyTree, progress: JsonObject) -> None:
+    # Here and not above: who labels photos with weights of the package need not wait for Orbax.
+    from orbax.checkpoint import v1 as ocp
+
     with (
         quiet(),
         ocp.training.Checkpointer(
@@ -199,8 +204,10 @@ def _read_step(folder: pathlib.Path) -> tuple[PyTree, JsonObject]:
 
 
 @contextlib.contextmanager
-def _reading(folder: pathlib.Path) -> Iterator[ocp.training.Checkpointer]:
+def _reading(folder: pathlib.Path) -> Iterator["ocp.training.Checkpointer"]:
     """Orbax's reader of a checkpoint; whatever it raises is damage."""
+    from orbax.checkpoint import v1 as ocp
+
     try:
         with quiet(), ocp.training.Checkpointer(folder.parent) as checkpointer:
             yield checkpointer

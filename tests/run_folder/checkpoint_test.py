@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from orbax.checkpoint import v1 as ocp
 from saved_progress import saved_progress
 
 from fpliif_jax.run_folder import checkpoint
@@ -173,7 +174,7 @@ def test_the_progress_alone_is_read_without_the_arrays(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
-    monkeypatch.delattr(checkpoint.ocp.training.Checkpointer, "load_checkpointables")
+    monkeypatch.delattr(ocp.training.Checkpointer, "load_checkpointables")
     assert checkpoint.read_progress(tmp_path, "last") == saved_progress(3)
     _digest_file(
         tmp_path
