@@ -13,6 +13,7 @@ npm, once, in the one version whose digest is known here; --runtime takes its ar
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -50,7 +51,10 @@ def _work(flags: argparse.Namespace) -> None:
         chosen = trained_model.load(flags, shipped.DEFAULT)
         for line in build_page.build(chosen, output, flags.runtime):
             print(line)
-        if server is not None:
+        if server is None:
+            folder = shlex.quote(str(flags.output))
+            print(f"look at it: python -m http.server --bind 127.0.0.1 --directory {folder}")
+        else:
             with server:
                 serve.serve(server, output)
 

@@ -12,9 +12,9 @@ x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A p
 read is reported and passed over, and the exit code is 1 at the end. Results carry a mark: those of an
 earlier run are replaced and never taken for photos; other files in their place are an error.
 
-Of a video (.mp4, .mov, .webm; the extra 'video') it gets `<stem>_overlay.mp4`, likewise, at the same times and with the
-same sound, and with --frame_labels a folder `<stem>_labels` of label maps, 000000.png the first. Videos are labelled
-where they are named, not where they lie in a folder.
+Of a video (.mp4, .m4v, .mov, .mkv, .webm; the extra 'video') it gets `<stem>_overlay.mp4`, likewise, at the
+same times and with the same sound, and with --frame_labels a folder `<stem>_labels` of label maps,
+000000.png the first. Videos are labelled where they are named, not where they lie in a folder.
 
 FP-LIIF sees the whole photo, resized to the square it was trained with, and answers at the output
 size, whatever that is. STN-iCNN sees it on its canvas, reduced where it is larger, and its label map is
