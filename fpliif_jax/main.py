@@ -50,6 +50,7 @@ def _work() -> int:
             _NUM_PROCESSES.value,
             _PROCESS_ID.value,
         ),
+        given=command_line.given_fields(),
     )
 
 

@@ -7,7 +7,7 @@ import os
 import pathlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from logging import Formatter
 from typing import NoReturn
 
@@ -35,7 +35,7 @@ from fpliif_jax.preflight import (
     warn_of_dtype,
     warn_of_lost_rates,
 )
-from fpliif_jax.run_folder import config_fields, run_lock, run_record
+from fpliif_jax.run_folder import config_fields, evaluated_config, run_lock, run_record
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -54,6 +54,7 @@ def main(
     torch_checkpoint: str | None,
     processes: tuple[str, str | None, int | None, int | None],
     weights: str | None = None,
+    given: Sequence[str] = (),
 ) -> int:
     """Trains and evaluates.
 
@@ -66,6 +67,7 @@ def main(
       processes: of a run over several hosts: 'auto' or 'off', address of process 0, how many there are, and which this
         one is; see `parallel.initialize`.
       weights: name of weights of the package to evaluate, or None.
+      given: fields of the config that the command line gave by name; see `evaluated_config.of_run`.
 
     Returns:
       the exit code.
@@ -93,6 +95,8 @@ def main(
         option = "torch_checkpoint" if torch_checkpoint else "weights"
         raise SettingsError(f"--{option} is for --mode=eval")
     folder = expanded(workdir or f"runs/{config_name}/{run_name}")
+    if mode == "eval" and read_given is None:
+        config = evaluated_config.of_run(config, given, folder)
     try:
         apply_to_jax(config)
         parallel.initialize(*processes)

@@ -10,6 +10,8 @@ import sys
 import pytest
 from xla_flags import xla_flags
 
+from fpliif_jax.experiments.runs.runs import read_runs
+
 CONFIG = pathlib.Path(__file__).parent / "tiny_run.py"
 ROOT = pathlib.Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "XLA_FLAGS": xla_flags()}
@@ -84,13 +86,17 @@ def test_train_then_eval(
         f"--workdir={tmp_path}",
         f"--config.data.manual_dir={lapa_download}",
         f"--config.data.data_dir={data_dir}",
-        "--config.train.epochs=1",
     ]
     code, _, errors = _run("--mode=eval", *arguments)
     assert code == 1
     assert "error: no checkpoint to evaluate" in errors
-    code, _, errors = _run("--mode=train", *arguments)
+    code, _, errors = _run("--mode=train", "--config.train.epochs=1", *arguments)
     assert code == 0, errors
+    assert not (tmp_path / "results.json").exists()
+    # What it was trained with need not be said again, and is not another thing by being said.
+    code, _, errors = _run("--mode=eval", "--config.train.learning_rate=0.1", *arguments)
+    assert code == 1
+    assert "error: config.train.learning_rate is 0.1, and the run in" in errors
     assert not (tmp_path / "results.json").exists()
     code, output, errors = _run("--mode=eval", "--config.eval.rows=('32',)", *arguments)
     assert code == 0, errors
@@ -104,6 +110,8 @@ def test_train_then_eval(
     assert environment["data_drawn"] is results["dataset"]["drawn"] is True
     assert "--mode=train" in environment["command"]
     assert json.loads((tmp_path / "config.json").read_text())["train"]["epochs"] == 1
+    (run,) = read_runs(tmp_path)
+    assert (run.status, run.results["config"]["train"]["epochs"]) == ("finished", 1), run.problem
 
 
 def test_a_platform_that_is_not_there_is_told_in_a_line() -> None:

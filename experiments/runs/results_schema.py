@@ -28,21 +28,8 @@ from fpliif_jax.experiments.runs.schema import (
     check_sides,
 )
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config
-from fpliif_jax.run_folder.same_run import is_free
-
-# Of the fields that may have other values when a run is evaluated than when it was trained.
-_LEAVE_THE_RUN = (
-    Role.ROUNDING,
-    Role.COST,
-    Role.PROTOCOL,
-    Role.RECORD,
-    Role.DISPLAY,
-    Role.PLACE,
-    Role.DRAWING,
-)
+from fpliif_jax.run_folder.same_run import may_be_scored_with
 
 
 def check_results(results: Any, name: str = "results.json") -> None:
@@ -92,9 +79,7 @@ def check_same_settings(config: JsonObject, results: JsonObject) -> None:
     """
     trained, stated = (flatten_config(one) for one in (config, results["config"]))
     for field in sorted(trained.keys() & stated.keys()):
-        if config_fields.has_role(field, *_LEAVE_THE_RUN) or is_free(field):
-            continue
-        if trained[field] == stated[field]:
+        if may_be_scored_with(field) or trained[field] == stated[field]:
             continue
         raise UnreadableError(
             f"config.json has {field} {trained[field]!r}, results.json {stated[field]!r}: they are of different "

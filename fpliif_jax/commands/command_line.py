@@ -205,6 +205,11 @@ def config_name() -> str:
     return pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
 
 
+def given_fields() -> tuple[str, ...]:
+    """Fields of the config that the command line gave by name: ('seed', 'eval.rows')."""
+    return tuple(config_flags.get_override_values(flags.FLAGS["config"]))
+
+
 def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
     """The config that the command gets from these arguments: --config=NAME or FILE, --config.FIELD=VALUE.
 

@@ -20,6 +20,7 @@ from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.same_run import (
     check_same_classes,
     check_same_fields,
+    check_scored_as_trained,
     refuse_swapped_sides,
 )
 from fpliif_jax.systems import create_model, parse_protocols
@@ -44,6 +45,7 @@ def evaluate(
 
     Raises:
       CheckpointError: there is no checkpoint, or it is of another model.
+      SettingsError: the run was trained with other settings.
       DataError: there is no split to evaluate.
     """
     protocols = parse_protocols(config)
@@ -63,6 +65,8 @@ def evaluate(
         for which in checkpoints:
             state = external or load_for_inference(workdir, which)
             check_same_model(state, config, expected, workdir)
+            if external is None:
+                check_scored_as_trained(json_config(state.config), config, workdir)
             origin = state.note if external else workdir
             check_same_classes(state.class_names, dataset.class_names, origin)
             variables = systems.of(config).inference_variables(config.model, state.variables)

@@ -1,12 +1,13 @@
 """Whether a run goes on, or is scored, as what it was begun as: config, data, classes, and sides of the face."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import ml_collections
 
 from fpliif_jax.data import sides
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.checkpoint import CheckpointError
@@ -17,6 +18,8 @@ from fpliif_jax.run_folder.setting_ranges import AUTO
 # Of the fields that may change between two sessions of one run: they say where things lie, what is shown
 # and what is evaluated, never what is learned.
 _FREE = (Role.PLACE, Role.COST, Role.DISPLAY, Role.PROTOCOL, Role.SCORING)
+# Of the others those that may be given where a finished run is scored again.
+_SCORED_WITH = (Role.ROUNDING, Role.RECORD, Role.DRAWING)
 _OTHER_RUN = "give it the same value, use another --workdir, or delete this one to start afresh"
 
 
@@ -49,6 +52,39 @@ def check_same_run(
 def is_free(field: str) -> bool:
     """Whether a field of a config may change between two sessions of one run."""
     return config_fields.has_role(field, *_FREE)
+
+
+def may_be_scored_with(field: str) -> bool:
+    """Whether a field of a config may be another where a run is scored than where it was trained."""
+    return is_free(field) or config_fields.has_role(field, *_SCORED_WITH)
+
+
+def check_scored_as_trained(
+    saved: JsonObject,
+    config: ml_collections.ConfigDict,
+    workdir: object,
+    fields: Collection[str] | None = None,
+) -> None:
+    """Refuses to score a run under settings that it was not trained with: its results would state them.
+
+    Args:
+      saved: the run's config.
+      config: to score it with.
+      workdir: of the run, named in the error.
+      fields: those to compare; None: all that both have.
+
+    Raises:
+      SettingsError: names the first that differs and is none of `may_be_scored_with`.
+    """
+    now = flatten_config(json_config(config))
+    own = config_fields.with_earlier(flatten_config(saved), now)
+    for field in sorted(own.keys() & now.keys()):
+        is_compared = fields is None or field in fields
+        if is_compared and own[field] != now[field] and not may_be_scored_with(field):
+            raise SettingsError(
+                f"config.{field} is {now[field]!r}, and the run in {workdir} was trained with {own[field]!r}: to "
+                f"score that run give its own --config, and leave --config.{field} out"
+            )
 
 
 def goes_on_with(field: str, before: Any, now: Any) -> bool:

@@ -19,7 +19,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders.errors import DataError
+from fpliif_jax.data_builders.errors import DataError, SettingsError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import examples, metrics, scoring
 from fpliif_jax.evaluation.evaluate import check_same_model, evaluate
@@ -223,6 +223,20 @@ def test_a_checkpoint_of_another_model_is_refused(
     config.model.ensemble = "area"  # the same arrays, another function
     with pytest.raises(checkpoint.CheckpointError, match="config.model.ensemble was 'average'"):
         evaluate(config, tmp_path, dataset)
+
+
+def test_a_run_is_not_scored_under_settings_that_it_was_not_trained_with(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    """As where its folder has no config.json; results.json would state them."""
+    config = tiny_config(lapa_download, data_dir)
+    dataset = _trained(config, tmp_path)
+    config.train.learning_rate = 0.1
+    with pytest.raises(SettingsError, match=r"learning_rate is 0\.1, .* trained with 0\.001"):
+        evaluate(config, tmp_path, dataset)
+    assert not (tmp_path / "results.json").exists()
+    given = load_for_inference(tmp_path, "last")  # of which no run is stated
+    evaluate(config, tmp_path, dataset, external=given)
 
 
 # The settings that leave a model the same function: memory, time and rounding. Written out, not read from the module.
