@@ -6,8 +6,9 @@
 It copies plan.json and study.json, of each finished run config.json, results.json, environment.json, metrics.jsonl and
 the confusion matrices of the evaluations that results.json names, and what the plan measures besides (cost.json,
 benchmark.json, robustness.json): the report of the copy (`--runs=FOLDER`) is that of the study's finished runs. Left
-behind are weights, pictures, logs, and the places of this machine: paths in configs are emptied, commands are cut to
-their module, Linux kernels to their number, and of the run that another starts from VARIANT/SEED is left.
+behind are weights, pictures, logs, earlier results, and the places of this machine: paths in configs are emptied,
+commands are cut to their module, Linux kernels to their number, and of the run that another starts from VARIANT/SEED
+is left.
 --without_matrices leaves the confusion matrices behind too, most of the size: the copy has every score of every run,
 of which the same option makes a report, without intervals over images. What is copied already is copied again; a copy
 that has what the study has no more is refused.

@@ -29,6 +29,7 @@ from fpliif_jax.experiments.pytorch.step import (
     train_step,
 )
 from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.run_folder import earlier_results
 from fpliif_jax.run_folder.checkpoint import CheckpointError, saved_step
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, first_start, write_json
@@ -86,6 +87,7 @@ def train(
     started = first_start(workdir, goes_on=saved is not None)
     surroundings = _environment(dataset, device) | {"started": started}
     write_json(workdir / "environment.json", surroundings)
+    earlier_results.keep(workdir, None)
     (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
     with contextlib.closing(MetricsLog(workdir, progress.step)) as log:
         run_stage(run, log, interruption)

@@ -26,11 +26,11 @@ from fpliif_jax.experiments.runs.schema import (
     check_record,
 )
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder import evaluation_files
+from fpliif_jax.run_folder import earlier_results, evaluation_files
 
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
-_NOT_RUNS = ("checkpoints", "tensorboard", evaluation_files.FOLDER)
+_NOT_RUNS = ("checkpoints", "tensorboard", evaluation_files.FOLDER, earlier_results.FOLDER)
 _DIGITS = re.compile(r"([0-9]+)")
 
 

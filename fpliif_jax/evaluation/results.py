@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple, TypedDict
@@ -25,7 +26,7 @@ from fpliif_jax.evaluation.scoring import (
     score_split,
 )
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder import config_fields
+from fpliif_jax.run_folder import config_fields, earlier_results
 from fpliif_jax.run_folder.evaluation_files import evaluation_file
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 from fpliif_jax.run_folder.run_record import read_environment, write_json, write_npz
@@ -126,7 +127,8 @@ def evaluate_models(
 ) -> Results:
     """Evaluates models of any framework on every split and protocol of config.eval and writes what a study needs.
 
-    Leaves evaluations/<split>-<checkpoint>-<protocol>.npz, examples.npz, predictions.png and, last, results.json.
+    Leaves evaluations/<split>-<checkpoint>-<protocol>.npz, examples.npz, predictions.png and, last, results.json, for
+    which the other processes of the run wait. Scores that are not among the new ones are kept, see `earlier_results`.
 
     Args:
       config: the run's settings.
@@ -149,17 +151,14 @@ def evaluate_models(
         name: load_split(dataset, name, label_sizes(protocols))
         for name in _splits_to_evaluate(config, dataset, notes)
     }
-    records: dict[str, list[EvaluationRecord]] = {name: [] for name in splits}
+    evaluations: dict[str, list[Evaluation]] = {name: [] for name in splits}
     num_pictures, parameters = config.eval.num_pictures, 0
     for model in models:
         parameters = model.parameters
         notes += [note for note in _notes_on(model, dataset) if note not in notes]
         for name, split in splits.items():
-            evaluations = score_checkpoint(model, name, split, protocols, config.eval.batch_size)
-            for evaluation in evaluations:
-                records[name].append(evaluation.record(config.data.image_size, class_names))
-                if parallel.is_main_process():
-                    evaluation.write(workdir, split.ids, class_names)
+            scored = score_checkpoint(model, name, split, protocols, config.eval.batch_size)
+            evaluations[name] += scored
             if num_pictures and parallel.is_main_process():
                 examples.write_examples(
                     workdir,
@@ -168,38 +167,34 @@ def evaluate_models(
                     name,
                     model.name,
                     protocols,
-                    examples.Ranking.of(evaluations[0].scores.matrices),
+                    examples.Ranking.of(scored[0].scores.matrices),
                     class_names,
                     num_pictures,
                 )
                 num_pictures = 0
-    in_order = [record for of_split in records.values() for record in of_split]
     facts = facts._replace(notes=notes)
-    return write_results(config, workdir, dataset, in_order, parameters, facts)
+    results = _results(config, dataset, itertools.chain(*evaluations.values()), parameters, facts)
+    if parallel.is_main_process():
+        if kept := earlier_results.keep(workdir, results):
+            logging.warning("the run had scores that it now lacks: they are kept in %s", kept)
+        for name, of_split in evaluations.items():
+            for evaluation in of_split:
+                evaluation.write(workdir, splits[name].ids, class_names)
+        write_json(workdir / "results.json", results)
+    parallel.barrier("results are written")
+    return results
 
 
-def write_results(
+def _results(
     config: ml_collections.ConfigDict,
-    workdir: pathlib.Path,
     dataset: Dataset,
-    evaluations: list[EvaluationRecord],
+    evaluations: Iterable[Evaluation],
     parameters: int,
     facts: RunFacts,
 ) -> Results:
-    """Writes results.json; the other processes of the run wait until it is there.
-
-    Args:
-      config: the run's settings.
-      workdir: the run's folder.
-      dataset: that was evaluated on.
-      evaluations: of `Evaluation.record`: by split, then by checkpoint, then by protocol.
-      parameters: number of trained values.
-      facts: of the run.
-
-    Returns:
-      The content of the file.
-    """
-    results: Results = {
+    """The content of results.json; its evaluations by split, then by checkpoint, then by protocol."""
+    size, class_names = config.data.image_size, dataset.class_names
+    return {
         "config": json_config(config),
         "config_fingerprint": config_fingerprint(json_config(config)),
         "seed": config.seed,
@@ -208,14 +203,10 @@ def write_results(
         "model": config.model.name,
         "parameters": parameters,
         "dataset": dataset.record(),
-        "evaluations": evaluations,
+        "evaluations": [evaluation.record(size, class_names) for evaluation in evaluations],
         "train": facts.train,
         "notes": facts.notes,
     }
-    if parallel.is_main_process():
-        write_json(workdir / "results.json", results)
-    parallel.barrier("results are written")
-    return results
 
 
 def score_checkpoint(

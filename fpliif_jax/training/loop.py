@@ -16,7 +16,7 @@ from fpliif_jax import systems
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.devices import parallel
-from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder import checkpoint, earlier_results
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, first_start, write_json
 from fpliif_jax.run_folder.same_run import check_same_run
@@ -67,6 +67,7 @@ def train(
     log = None
     if parallel.is_main_process():
         write_json(workdir / "config.json", progress.config)
+        earlier_results.keep(workdir, None)
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress.step)
         started = first_start(workdir, goes_on=saved is not None)

@@ -23,7 +23,7 @@ from fpliif_jax.data_builders.errors import DataError, SettingsError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import examples, metrics, scoring
 from fpliif_jax.evaluation.evaluate import check_same_model, evaluate
-from fpliif_jax.evaluation.results import RunFacts, evaluate_models, table
+from fpliif_jax.evaluation.results import Evaluation, RunFacts, evaluate_models, table
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -320,6 +320,42 @@ def test_a_checkpoint_is_loaded_once_for_all_splits(
     assert scored == list(itertools.product(splits, checkpoints, rows))
     with np.load(tmp_path / "examples.npz") as file:
         assert (file["split"], file["checkpoint"]) == ("test", "best")
+
+
+def test_scores_that_the_new_ones_lack_are_kept_before_any_file_is_replaced(
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    config.eval.num_pictures = 0
+    _evaluate_models(config, tmp_path, lambda own: own)
+    _evaluate_models(config, tmp_path, lambda own: own)
+    assert not (tmp_path / "earlier_results").exists() and not caplog.messages
+    before = (tmp_path / "results.json").read_bytes()
+    tested = {path.name: path.read_bytes() for path in (tmp_path / "evaluations").iterdir()}
+    config.eval.splits = ("validation", "test")
+    config.eval.rows = ("32", "32->16")
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluation, "write", kill)
+        with pytest.raises(Killed):
+            _evaluate_models(config, tmp_path, lambda own: own)
+    results = _evaluate_models(config, tmp_path, lambda own: own)
+    assert len(results["evaluations"]) == 8
+    (kept,) = (tmp_path / "earlier_results").iterdir()
+    assert caplog.messages == [f"the run had scores that it now lacks: they are kept in {kept}"]
+    assert (kept / "results.json").read_bytes() == before
+    found = {path.name: path.read_bytes() for path in (kept / "evaluations").iterdir()}
+    assert found == tested and "test-last-16to32.npz" in found
 
 
 def test_pictures_are_of_the_first_checkpoint_ranked_by_the_first_row(

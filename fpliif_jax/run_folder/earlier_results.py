@@ -1,0 +1,100 @@
+"""Keeps the scores of a run that are about to be replaced by others."""
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from fpliif_jax.data_builders.errors import naming_instead
+from fpliif_jax.data_builders.host import atomic_file
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
+from fpliif_jax.files import atomic_folder
+from fpliif_jax.run_folder import config_fields, evaluation_files
+from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder.run_config import flatten_config
+
+FOLDER = "earlier_results"  # of a run
+_LARGEST = 1024 * MEBIBYTE  # of a file that is kept
+# Fields that decide neither what is scored, which an evaluation says itself, nor how.
+_NOT_OF_SCORES = (
+    Role.ROUNDING,
+    Role.COST,
+    Role.PROTOCOL,
+    Role.RECORD,
+    Role.DISPLAY,
+    Role.PLACE,
+    Role.DRAWING,
+    Role.MARGIN,
+)
+
+
+def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path | None:
+    """Copies results.json and the matrices that it names to earlier_results/N, where something of it would be lost.
+
+    The copy is there when it is whole. Nothing is copied where every evaluation of it is among the new ones (the same
+    place, step, data and settings), or where it is kept already. A results.json that is damaged is kept as it is.
+
+    Args:
+      workdir: the run's folder.
+      new: the results that will replace it; None where there are none yet.
+
+    Returns:
+      The folder of the copy; None where nothing was copied.
+
+    Raises:
+      OSError: it cannot be read, or the copy cannot be written.
+    """
+    path = workdir / "results.json"
+    if not os.path.lexists(path):
+        return None
+    content = read_regular(path, _LARGEST)
+    try:
+        old = json.loads(content)
+        named = {
+            evaluation_files.evaluation_file(one["split"], one["checkpoint"], one["row"]).name
+            for one in old["evaluations"]
+        }
+        is_lost = new is None or not _evaluations(old) <= _evaluations(new)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        named, is_lost = None, True
+    copies = list((workdir / FOLDER).glob("[0-9]*"))
+    if not is_lost or any(_has(copy / path.name, content) for copy in copies):
+        return None
+    number = 1 + max((int(copy.name) for copy in copies if copy.name.isdecimal()), default=0)
+    kept = workdir / FOLDER / str(number)
+    contents = {path.name: content}
+    for file in (workdir / evaluation_files.FOLDER).glob(f"*{evaluation_files.SUFFIX}"):
+        if named is None or file.name in named:
+            contents[f"{evaluation_files.FOLDER}/{file.name}"] = read_regular(file, _LARGEST)
+    kept.parent.mkdir(exist_ok=True)
+    with atomic_folder.replacing(kept) as folder, naming_instead(kept):
+        (folder / evaluation_files.FOLDER).mkdir()
+        for name, content in contents.items():
+            with atomic_file.replacing(folder / name) as copy:  # waits until it is on the disk
+                copy.write(content)
+    return kept
+
+
+def _has(path: pathlib.Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def _evaluations(results: Mapping[str, Any]) -> set[str]:
+    """What each evaluation of results.json is of: two that are equal have the same scores, but for rounding."""
+    dataset, config = results["dataset"], flatten_config(results["config"])
+    settings = {
+        field: value
+        for field, value in config_fields.without_earlier(config).items()
+        if not config_fields.has_role(field, *_NOT_OF_SCORES)
+    }
+    found = set()
+    for one in results["evaluations"]:
+        split, digest = one["split"], dataset.get("digest")
+        of_split = digest and [digest[what][split] for what in ("ids", "labels")]
+        place = [split, one["checkpoint"], one.get("step"), one["row"]]
+        # Notes alone tell weights that no run trained from others.
+        weights = results["notes"] if one["checkpoint"] == "given" else None
+        data = [dataset["name"], of_split or dataset.get("fingerprint")]
+        found.add(json.dumps([place, weights, data, settings], sort_keys=True))
+    return found
