@@ -175,8 +175,7 @@ def evaluate_models(
     facts = facts._replace(notes=notes)
     results = _results(config, dataset, itertools.chain(*evaluations.values()), parameters, facts)
     if parallel.is_main_process():
-        if kept := earlier_results.keep(workdir, results):
-            logging.warning("the run had scores that it now lacks: they are kept in %s", kept)
+        earlier_results.keep(workdir, results)
         for name, of_split in evaluations.items():
             for evaluation in of_split:
                 evaluation.write(workdir, splits[name].ids, class_names)

@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
+
 from fpliif_jax.data_builders.errors import naming_instead
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
@@ -33,7 +35,8 @@ def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path |
     """Copies results.json and the matrices that it names to earlier_results/N, where something of it would be lost.
 
     The copy is there when it is whole. Nothing is copied where every evaluation of it is among the new ones (the same
-    place, step, data and settings), or where it is kept already. A results.json that is damaged is kept as it is.
+    place, step, data and settings), or where it is kept already. A results.json that is damaged is kept as it is. One
+    line says where.
 
     Args:
       workdir: the run's folder.
@@ -73,6 +76,7 @@ def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path |
         for name, content in contents.items():
             with atomic_file.replacing(folder / name) as copy:  # waits until it is on the disk
                 copy.write(content)
+    logging.warning("the run's earlier scores are kept in %s", kept)
     return kept
 
 

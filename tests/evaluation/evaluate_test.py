@@ -352,7 +352,7 @@ def test_scores_that_the_new_ones_lack_are_kept_before_any_file_is_replaced(
     results = _evaluate_models(config, tmp_path, lambda own: own)
     assert len(results["evaluations"]) == 8
     (kept,) = (tmp_path / "earlier_results").iterdir()
-    assert caplog.messages == [f"the run had scores that it now lacks: they are kept in {kept}"]
+    assert caplog.messages == [f"the run's earlier scores are kept in {kept}"]
     assert (kept / "results.json").read_bytes() == before
     found = {path.name: path.read_bytes() for path in (kept / "evaluations").iterdir()}
     assert found == tested and "test-last-16to32.npz" in found

@@ -208,7 +208,10 @@ def test_a_run_leaves_checkpoints_and_metrics(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
+    (tmp_path / "results.json").write_text("{}")  # of an earlier state, as where that was scored
     _, progress = _train(config, tmp_path, validates=True)
+    assert not (tmp_path / "results.json").exists()
+    assert (tmp_path / "earlier_results" / "1" / "results.json").read_text() == "{}"
     records = _records(tmp_path)
     # 13 examples in batches of 4: 4 steps an epoch, the smaller last batch included.
     assert progress["train"]["steps"] == 12

@@ -155,7 +155,9 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(
         assert not (tmp_path / "results.json").exists()
     environment, began = tmp_path / "environment.json", "2026-11-26T21:03:05+00:00"
     write_json(environment, json.loads(environment.read_text()) | {"started": began})
+    (tmp_path / "results.json").write_text("{}")  # as where the state before was scored
     train(tmp_path, *data)
+    assert (tmp_path / "earlier_results" / "1" / "results.json").read_text() == "{}"
     assert json.loads(environment.read_text())["started"] == began
     assert json.loads((tmp_path / "config.json").read_text())["train"]["microbatch"] == 0
     for which in ("last", "best"):
