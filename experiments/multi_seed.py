@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from fpliif_jax.experiments.launching.jobs import Job
 
 _COMMAND = "experiments.multi_seed"
-_SHOWN = ("mean_f1", "miou")
 _TRAINERS = {"jax": "fpliif_jax.main", "pytorch": "fpliif_jax.experiments.pytorch.train"}
 
 
@@ -113,7 +112,11 @@ def seed_job(
 
 
 def table(workdirs: Sequence[pathlib.Path]) -> str:
-    """Mean and SD over runs of each evaluation, in percent, with every run's value, and the notes that all have."""
+    """Mean and SD over runs of each evaluation, in percent, with every run's value, and the notes that all have.
+
+    Scores are those of `shown_scores`, the one that the paper compares first.
+    """
+    from fpliif_jax.evaluation.score_table import shown_scores
     from fpliif_jax.experiments.stats import seed_statistics
     from fpliif_jax.systems.protocol import Protocol
 
@@ -124,20 +127,20 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
         drawn = ["data: the faces are drawn"] if results["dataset"].get("drawn") else []
         said.append(drawn + [f"note: {note}" for note in results["notes"]])
         for entry in results["evaluations"]:
-            for metric in _SHOWN:
-                if entry[metric] is not None:
-                    key = (entry["split"], entry["checkpoint"], entry["row"], metric)
-                    values[key].append(100 * entry[metric])
+            for title, score in shown_scores(results, entry).items():
+                if score is not None:
+                    key = (entry["split"], entry["checkpoint"], entry["row"], title)
+                    values[key].append(100 * score)
     lines = [
-        f"{'split':<11}{'checkpoint':<12}{'row':>17} {'metric':<8}{'mean':>7}{'SD':>7}{'n':>3}  each run"
+        f"{'split':<11}{'checkpoint':<12}{'row':>17} {'score':<10}{'mean':>7}{'SD':>7}{'n':>3}  each run"
     ]
-    for (split, which, row, metric), percents in values.items():
+    for (split, which, row, title), percents in values.items():
         summary = seed_statistics.summary(percents)
         sd = "–" if summary.sd is None else f"{summary.sd:.2f}"
         each = " ".join(f"{percent:.2f}" for percent in percents)
         name = Protocol.of_key(row).title
         lines.append(
-            f"{split:<11}{which:<12}{name:>17} {metric:<8}{summary.mean:>7.2f}{sd:>7}{summary.n:>3}  {each}"
+            f"{split:<11}{which:<12}{name:>17} {title:<10}{summary.mean:>7.2f}{sd:>7}{summary.n:>3}  {each}"
         )
     # What is true of all runs, as what they were trained on where that is not what they were scored on.
     lines += [line for line in (said[0] if said else []) if all(line in own for own in said)]

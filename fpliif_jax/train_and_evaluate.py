@@ -22,7 +22,7 @@ from fpliif_jax.data_builders.errors import USER_ERRORS, SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.devices import parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
-from fpliif_jax.evaluation.results import table
+from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.interop import InteropError, read_weights
 from fpliif_jax.preflight import (
     apply_to_jax,

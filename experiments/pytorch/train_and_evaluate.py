@@ -15,7 +15,7 @@ from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_datasets
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
-from fpliif_jax.evaluation.results import table
+from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.experiments.pytorch import evaluation, loop
 from fpliif_jax.preflight import check_classes, check_scored_classes, check_settings
 from fpliif_jax.run_folder import run_lock, run_record

@@ -247,25 +247,6 @@ def _notes_on(model: TrainedModel, dataset: Dataset) -> list[str]:
     return notes
 
 
-def table(results: Results) -> str:
-    """The evaluations of results.json as text, scores in percent as in the paper's tables."""
-    lines = [
-        f"{'split':<11}{'checkpoint':<19}{'row':>17}{'mean F1':>9}{'mIoU':>8}{'per image':>10}"
-        f"{'images':>8}"
-    ]
-    for entry in results["evaluations"]:
-        title = Protocol.of_key(entry["row"]).title
-        percents = [entry["mean_f1"], entry["miou"], entry["per_image_mean_f1"]]
-        f1, miou, per_image = ("–" if p is None else f"{100 * p:.2f}" for p in percents)
-        lines.append(
-            f"{entry['split']:<11}{entry['checkpoint']:<19}{title:>17}{f1:>9}{miou:>8}"
-            f"{per_image:>10}{entry['images']:>8}"
-        )
-    if results["dataset"]["drawn"]:
-        lines.append("data: the faces are drawn")
-    return "\n".join(lines + [f"note: {note}" for note in results["notes"]])
-
-
 def _splits_to_evaluate(
     config: ml_collections.ConfigDict, dataset: Dataset, notes: list[str]
 ) -> list[str]:

@@ -23,7 +23,8 @@ from fpliif_jax.data_builders.errors import DataError, SettingsError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import examples, metrics, scoring
 from fpliif_jax.evaluation.evaluate import check_same_model, evaluate
-from fpliif_jax.evaluation.results import Evaluation, RunFacts, evaluate_models, table
+from fpliif_jax.evaluation.results import Evaluation, RunFacts, evaluate_models
+from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config

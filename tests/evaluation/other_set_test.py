@@ -15,7 +15,7 @@ from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data.set_names import is_scored_drawn
 from fpliif_jax.data_builders.errors import DataError, SettingsError
 from fpliif_jax.data_builders.synthetic_faces import write_dataset
-from fpliif_jax.evaluation.results import table
+from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.experiments import multi_seed
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.runs import read_runs

@@ -58,9 +58,9 @@ def test_seeds_are_runs_of_their_own_and_a_failed_one_stops_no_other(
         scores.append(results["evaluations"][0]["mean_f1"])
     assert scores[0] != scores[1]
     line = next(
-        line for line in told.out.splitlines() if line.split()[1:4] == ["best", "32", "mean_f1"]
+        line for line in told.out.splitlines() if line.split()[1:5] == ["best", "32", "mean", "F1"]
     )
-    assert float(line.split()[4]) == pytest.approx(50 * sum(scores), abs=0.006)
+    assert float(line.split()[5]) == pytest.approx(50 * sum(scores), abs=0.006)
     # The report of what there is.
     study, examples = analyse(workdir)
     (group,) = study.groups
