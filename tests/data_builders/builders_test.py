@@ -352,7 +352,8 @@ prepare("lapa", manual_dir=sys.argv[1], data_dir=sys.argv[2])
 print(sum(len(list(s)) for s in tfds.data_source("lapa", data_dir=sys.argv[2]).values()))
 for name in sys.modules:
     assert name.split(".")[0] not in ("tensorflow", "jax"), name
-    own = ("fpliif_jax.data_builders", "fpliif_jax.commands.lazy_exports")
+    of_package = ("fpliif_jax.commands.first_imports", "fpliif_jax.commands.lazy_exports")
+    own = ("fpliif_jax.data_builders", *of_package)
     if name == "fpliif_jax.commands":  # an empty room
         continue
     assert not name.startswith("fpliif_jax.") or name.startswith(own), name
