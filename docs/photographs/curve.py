@@ -37,12 +37,13 @@ def draw() -> str:
         figure = figure_svg.new_figure(_WIDTH, _HEIGHT)
         axes = figure_svg.add_axes(figure, 62, 20, _WIDTH - 62 - 160, _HEIGHT - 20 - 52)
         axes.set_xscale("log")
-        for start, colour in zip(_STARTS, ("ours", "published"), strict=True):
+        for start, colour in zip(
+            _STARTS, (figure_svg.Colour.OURS, figure_svg.Colour.PUBLISHED), strict=True
+        ):
             counts = scores("256")[start]
             numbers, values = list(counts), np.array(list(counts.values()))
             means, runs = values.mean(axis=1), values.shape[1]
             half = scipy.stats.t.ppf(0.975, runs - 1) * values.std(axis=1, ddof=1) / np.sqrt(runs)
-            colour = figure_svg.COLOURS[colour]
             axes.fill_between(numbers, means - half, means + half, color=colour, alpha=0.15, lw=0)
             axes.plot(numbers, means, color=colour, lw=1.6)
             axes.plot(np.repeat(numbers, runs), values.ravel(), "o", color=colour, ms=3.5)

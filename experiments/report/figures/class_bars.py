@@ -8,9 +8,9 @@ from fpliif_jax.experiments.comparison.scores import Score
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
-    COLOURS,
     NARROW,
     SMALL,
+    Colour,
     add_axes,
     new_figure,
     style,
@@ -54,7 +54,7 @@ def class_bars(group: ReportGroup) -> str | None:
         axes.set_ylim(height, 0)
         axes.set_yticks([])
         axes.set_xticks([0, 50, 100])
-        axes.grid(axis="x", color=COLOURS["rule"], linewidth=0.6)
+        axes.grid(axis="x", color=Colour.RULE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("F1, percent", size=SMALL, labelpad=3)
         for index, score in enumerate(scores):
@@ -71,10 +71,10 @@ def class_bars(group: ReportGroup) -> str | None:
             if not statistics.has_values:
                 continue
             mean = statistics.summary.mean
-            axes.barh(middle, mean, height=13, color=COLOURS["ours"], alpha=0.28, linewidth=0)
+            axes.barh(middle, mean, height=13, color=Colour.OURS, alpha=0.28, linewidth=0)
             if statistics.t_interval is not None:
                 ends = [min(max(end, 0), 100) for end in statistics.t_interval]
-                axes.plot(ends, [middle, middle], color=COLOURS["ours"], linewidth=1.4)
+                axes.plot(ends, [middle, middle], color=Colour.OURS, linewidth=1.4)
             values = [value for value in statistics.values.values() if value is not None]
             axes.plot(
                 values,
@@ -82,8 +82,8 @@ def class_bars(group: ReportGroup) -> str | None:
                 linestyle="",
                 marker="o",
                 markersize=4.6,
-                color=COLOURS["ours"],
-                markeredgecolor=COLOURS["paper"],
+                color=Colour.OURS,
+                markeredgecolor=Colour.PAPER,
                 markeredgewidth=0.6,
                 clip_on=False,
             )
@@ -108,7 +108,7 @@ def _swatch(figure: Figure, top: float, colour: str) -> None:
             12 / height,
             transform=figure.transFigure,
             facecolor=colour,
-            edgecolor=COLOURS["aside"],
+            edgecolor=Colour.ASIDE,
             linewidth=0.6,
         )
     )

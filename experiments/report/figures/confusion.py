@@ -7,8 +7,8 @@ from matplotlib.patches import Rectangle
 from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report.figures.figure_svg import (
-    COLOURS,
     SMALL,
+    Colour,
     add_axes,
     new_figure,
     style,
@@ -34,7 +34,7 @@ def confusion(group: ReportGroup) -> str | None:
     with style():
         figure = new_figure(_LABELS + side + 2, _CAPTION + _HEAD + side + 4)
         top = _CAPTION + _HEAD
-        write_at(figure, _LABELS, 10, "predicted class", side, size=SMALL, color=COLOURS["muted"])
+        write_at(figure, _LABELS, 10, "predicted class", side, size=SMALL, color=Colour.MUTED)
         write_at(
             figure,
             _LABELS - 8,
@@ -42,7 +42,7 @@ def confusion(group: ReportGroup) -> str | None:
             "true class",
             _LABELS,
             size=SMALL,
-            color=COLOURS["muted"],
+            color=Colour.MUTED,
             ha="right",
         )
         axes = add_axes(figure, _LABELS, top, side, side)
@@ -65,8 +65,8 @@ def confusion(group: ReportGroup) -> str | None:
                 va="bottom",
                 ha="center",
             )
-            axes.axhline(index, color=COLOURS["rule"], linewidth=0.5)
-            axes.axvline(index, color=COLOURS["rule"], linewidth=0.5)
+            axes.axhline(index, color=Colour.RULE, linewidth=0.5)
+            axes.axvline(index, color=Colour.RULE, linewidth=0.5)
         for (row, column), share in np.ndenumerate(shares):
             if share >= _LEAST:
                 _draw_cell(axes, row, column, share)
@@ -99,7 +99,7 @@ def _shares(group: ReportGroup) -> np.ndarray:
 
 def _draw_cell(axes: Axes, row: int, column: int, share: float) -> None:
     # The square root shows a confusion of a few percent, which is what one looks for.
-    colour = COLOURS["ours" if row == column else "published"]
+    colour = Colour.OURS if row == column else Colour.PUBLISHED
     opacity = min(0.08 + 0.72 * share**0.5, 0.8)
     axes.add_patch(
         Rectangle((column, row), 1, 1, facecolor=colour, alpha=opacity, linewidth=0, zorder=2)
@@ -111,6 +111,6 @@ def _draw_cell(axes: Axes, row: int, column: int, share: float) -> None:
         ha="center",
         va="center",
         size=10.5,
-        color=COLOURS["paper" if opacity > 0.65 else "ink"],
+        color=Colour.PAPER if opacity > 0.65 else Colour.INK,
         zorder=3,
     )

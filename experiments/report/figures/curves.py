@@ -9,9 +9,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study_groups import Curve, ReportGroup, StageCurves
 from fpliif_jax.experiments.report.figures.figure_svg import (
-    COLOURS,
     NARROW,
     SMALL,
+    Colour,
     add_axes,
     new_figure,
     style,
@@ -95,7 +95,7 @@ def _draw(axes: Axes, series: list[tuple[np.ndarray, np.ndarray]]) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    axes.grid(axis="y", color=COLOURS["rule"], linewidth=0.6)
+    axes.grid(axis="y", color=Colour.RULE, linewidth=0.6)
     axes.set_axisbelow(True)
     look = {"linewidth": 1.6} if len(series) == 1 else {"linewidth": 0.8, "alpha": 0.45}
     for steps, values in series:
@@ -104,7 +104,7 @@ def _draw(axes: Axes, series: list[tuple[np.ndarray, np.ndarray]]) -> None:
         axes.plot(
             steps[shown],
             values[shown],
-            color=COLOURS["ours"],
+            color=Colour.OURS,
             marker=marker,
             markersize=4,
             **look,
@@ -118,11 +118,11 @@ def _draw(axes: Axes, series: list[tuple[np.ndarray, np.ndarray]]) -> None:
         steps,
         at_steps.min(axis=0),
         at_steps.max(axis=0),
-        color=COLOURS["ours"],
+        color=Colour.OURS,
         alpha=0.18,
         linewidth=0,
     )
-    axes.plot(steps, at_steps.mean(axis=0), color=COLOURS["ours"], linewidth=1.8)
+    axes.plot(steps, at_steps.mean(axis=0), color=Colour.OURS, linewidth=1.8)
 
 
 def _step_limits(series: list[np.ndarray]) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 A figure is laid out in CSS pixels (1 point = 1 pixel) and is never scaled down, so text keeps its size on a phone.
 """
 
+import enum
 import io
 import logging
 import re
@@ -16,18 +17,20 @@ from matplotlib.figure import Figure
 NARROW, WIDE = 350, 860  # pixels: a phone's column, a desktop's
 TEXT, SMALL = 12.0, 11.0  # pixels
 
-# Light colours; in HTML each becomes the variable of this name, so that a dark page has dark figures.
-COLOURS = {
-    "ink": "#1c1e26",
-    "muted": "#5c616e",
-    "rule": "#d8d4c9",
-    "paper": "#fdfcfa",
-    "ours": "#17598f",
-    "published": "#b23c17",
-    "external": "#7b3f98",
-    "band": "#f3d9c9",
-    "aside": "#888c98",
-}
+
+class Colour(enum.StrEnum):
+    """Light colours; in HTML each becomes the variable of its name, so that a dark page has dark figures."""
+
+    INK = "#1c1e26"
+    MUTED = "#5c616e"
+    RULE = "#d8d4c9"
+    PAPER = "#fdfcfa"
+    OURS = "#17598f"
+    PUBLISHED = "#b23c17"
+    EXTERNAL = "#7b3f98"
+    BAND = "#f3d9c9"
+    ASIDE = "#888c98"
+
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -35,14 +38,14 @@ _STYLE = {
     "text.parse_math": False,  # names may have dollar signs
     "font.family": "DejaVu Sans",
     "font.size": TEXT,
-    "text.color": COLOURS["ink"],
-    "axes.edgecolor": COLOURS["muted"],
-    "axes.labelcolor": COLOURS["muted"],
+    "text.color": Colour.INK,
+    "axes.edgecolor": Colour.MUTED,
+    "axes.labelcolor": Colour.MUTED,
     "axes.facecolor": "none",
     "axes.unicode_minus": True,
     "axes.linewidth": 0.8,
-    "xtick.color": COLOURS["muted"],
-    "ytick.color": COLOURS["muted"],
+    "xtick.color": Colour.MUTED,
+    "ytick.color": Colour.MUTED,
     "xtick.labelsize": SMALL,
     "ytick.labelsize": SMALL,
     "lines.solid_capstyle": "butt",
@@ -132,9 +135,7 @@ def with_paper(svg: str) -> str:
     """The figure for a file of its own, on paper: viewers may have any colour behind it."""
     end = svg.index(">") + 1
     return (
-        svg[:end]
-        + f'\n<rect width="100%" height="100%" style="fill: {COLOURS["paper"]}"/>'
-        + svg[end:]
+        svg[:end] + f'\n<rect width="100%" height="100%" style="fill: {Colour.PAPER}"/>' + svg[end:]
     )
 
 
@@ -147,6 +148,6 @@ def _inline_tag(tag: str, prefix: str) -> str:
     tag = re.sub(r' (?:xmlns(?::\w+)?|version)="[^"]*"', "", tag)
     tag = tag.replace("xlink:href", "href").replace(' id="', f' id="{prefix}-')
     tag = tag.replace("url(#", f"url(#{prefix}-").replace('href="#', f'href="#{prefix}-')
-    for name, colour in COLOURS.items():
-        tag = tag.replace(colour, f"var(--{name})")
+    for colour in Colour:
+        tag = tag.replace(colour, f"var(--{colour.name.lower()})")
     return tag

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from fpliif_jax.experiments.comparison.study_tables import Published, ReportRow, ReportTable
 from fpliif_jax.experiments.report import table_rows, wording
 from fpliif_jax.experiments.report.figures.figure_svg import (
-    COLOURS,
     SMALL,
+    Colour,
     add_axes,
     new_figure,
     style,
@@ -111,7 +111,7 @@ def _panels(table: ReportTable) -> list[_Panel]:
             "Not comparable: shown, not judged",
             [row for row in rows if row.is_apart],
             False,
-            COLOURS["aside"],
+            Colour.ASIDE,
         ),
     )
     return [panel for panel in panels if panel.rows]
@@ -137,7 +137,7 @@ def _draw_panel(
     for index, row in enumerate(panel.rows):
         row_top = index * layout.row_height
         if index:
-            axes.axhline(row_top, color=COLOURS["rule"], linewidth=0.6, zorder=0.5)
+            axes.axhline(row_top, color=Colour.RULE, linewidth=0.6, zorder=0.5)
         middle = row_top + layout.strip_middle
         if panel.as_differences:
             _draw_line_and_band(axes, row, middle, margin)
@@ -149,13 +149,13 @@ def _draw_line_and_band(axes: Axes, row: ReportRow, middle: float, margin: float
     """The published value, at 0, and the margin around it, over the height of a strip."""
     ends = [middle - _REACH, middle + _REACH]
     if table_rows.published_in_points(row):
-        axes.fill_betweenx(ends, -margin, margin, color=COLOURS["band"], linewidth=0, zorder=0)
-    axes.plot([0, 0], ends, color=COLOURS["published"], linewidth=1.6, zorder=1)
+        axes.fill_betweenx(ends, -margin, margin, color=Colour.BAND, linewidth=0, zorder=0)
+    axes.plot([0, 0], ends, color=Colour.PUBLISHED, linewidth=1.6, zorder=1)
 
 
 def _draw_row(axes: Axes, row: ReportRow, middle: float, panel: _Panel) -> None:
     shift = row.published.value if panel.as_differences else 0.0
-    colour = panel.colour or COLOURS["ours" if row.system == "ours" else "external"]
+    colour = panel.colour or (Colour.OURS if row.system == "ours" else Colour.EXTERNAL)
     bar = middle + _BAR_BELOW
     published = row.published
     if published is not None:
@@ -176,7 +176,7 @@ def _draw_row(axes: Axes, row: ReportRow, middle: float, panel: _Panel) -> None:
         marker="o" if row.system == "ours" else "D",
         markersize=6 if row.system == "ours" else 5,
         markerfacecolor=colour,
-        markeredgecolor=COLOURS["paper"],
+        markeredgecolor=Colour.PAPER,
         markeredgewidth=0.8,
         clip_on=False,
         zorder=5,
@@ -186,7 +186,7 @@ def _draw_row(axes: Axes, row: ReportRow, middle: float, panel: _Panel) -> None:
 def _draw_published(
     axes: Axes, published: Published, middle: float, shift: float, line_is_drawn: bool
 ) -> None:
-    colour = COLOURS["published"]
+    colour = Colour.PUBLISHED
     value = published.value - shift
     if published.sd is not None:
         ends = [value - published.sd, value + published.sd]
@@ -218,8 +218,8 @@ def _write_row(
     published = row.published
     claim = f"published {wording.published(published)}" if published is not None else ""
     detail = table_rows.detail(table, row)
-    left, muted = layout.strip_left - 14, {"size": SMALL, "color": COLOURS["muted"]}
-    orange = muted | {"color": COLOURS["published"]}
+    left, muted = layout.strip_left - 14, {"size": SMALL, "color": Colour.MUTED}
+    orange = muted | {"color": Colour.PUBLISHED}
     if layout.text_beside:
         middle, right = top + layout.strip_middle, layout.strip_left + layout.strip_width + 16
         write_at(figure, 0, middle - 7 * bool(detail), row.label, left)

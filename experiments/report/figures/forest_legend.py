@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.report import table_rows
-from fpliif_jax.experiments.report.figures.figure_svg import COLOURS, SMALL, add_axes, write_at
+from fpliif_jax.experiments.report.figures.figure_svg import SMALL, Colour, add_axes, write_at
 
 _KEY, _LINE = 20, 16  # pixels of height, of a line of keys and of text
 STACKED_BELOW = 600  # pixels; below, the keys take three lines
@@ -67,7 +67,7 @@ class Legend(NamedTuple):
         axes.set_axis_off()
         axes.set_xlim(0, full_width)
         axes.set_ylim(full_height, 0)
-        look = {"size": SMALL, "color": COLOURS["muted"]}
+        look = {"size": SMALL, "color": Colour.MUTED}
         if self.width < STACKED_BELOW:
             lefts, lines = [0, 0, 0, 215, 215], [0, 1, 2, 0, 2]
         else:
@@ -85,7 +85,7 @@ class Legend(NamedTuple):
 
 
 def _draw_key(axes: Axes, kind: str, left: float, middle: float) -> None:
-    ours, published, right = COLOURS["ours"], COLOURS["published"], left + 18
+    ours, published, right = Colour.OURS, Colour.PUBLISHED, left + 18
     centre = left + 9
     if kind == "dot":
         axes.plot([centre], [middle], marker="o", markersize=6, color=ours, markeredgewidth=0)
@@ -98,4 +98,4 @@ def _draw_key(axes: Axes, kind: str, left: float, middle: float) -> None:
     elif kind == "line":
         axes.plot([centre, centre], [middle - 7, middle + 7], color=published, linewidth=1.6)
     else:
-        axes.fill_between([left, right], middle - 6, middle + 6, color=COLOURS["band"], linewidth=0)
+        axes.fill_between([left, right], middle - 6, middle + 6, color=Colour.BAND, linewidth=0)

@@ -68,14 +68,14 @@ def test_forest_shows_seeds_and_intervals_at_their_places(
     table = study["tables"][1] | {"rows": [row]}
     svg = forest.forest(report_study.as_table(table), 0.5, width)
     # The published value, 91.3, is the line at 0; all else is measured from it.
-    line = path_points(svg, figure_svg.COLOURS["published"], 1.6)[0]
+    line = path_points(svg, figure_svg.Colour.PUBLISHED, 1.6)[0]
     zero = line[0, 0]
     assert (line[:, 0] == zero).all()
-    ours = path_points(svg, figure_svg.COLOURS["ours"])
+    ours = path_points(svg, figure_svg.Colour.OURS)
     thin = next(points for points in ours if abs(np.ptp(points[:, 0])) > 0)
     scale = np.ptp(thin[:, 0]) / 1.1
     assert thin[:, 0] == pytest.approx([zero - 0.5 * scale, zero + 0.6 * scale], abs=0.1)
-    bars = path_points(svg, figure_svg.COLOURS["ours"], 6)
+    bars = path_points(svg, figure_svg.Colour.OURS, 6)
     assert bars[0][:, 0] == pytest.approx([zero - 0.2 * scale, zero + 0.3 * scale], abs=0.1)
     dots = sorted(x for x, _ in uses(svg))
     for value in (91.0, 91.1, 91.5, 91.7):
@@ -137,7 +137,7 @@ def test_curves_draw_seeds_their_mean_and_their_band() -> None:
     ]
     stage = {"name": "parsing", "loss": series, "validation": [], "validation_metric": "mean F1"}
     svg = curves.curves(report_study.as_stage(stage))
-    lines = path_points(svg, figure_svg.COLOURS["ours"])
+    lines = path_points(svg, figure_svg.Colour.OURS)
     assert len(lines) == 3
     seeds, mean = lines[:2], lines[2]
     assert mean == pytest.approx((seeds[0] + seeds[1]) / 2, abs=0.02)
@@ -154,7 +154,7 @@ def test_the_mean_curve_is_over_steps_that_all_seeds_have() -> None:
     ]
     stage = {"name": "s", "loss": series, "validation": [], "validation_metric": None}
     svg = curves.curves(report_study.as_stage(stage))
-    lines = [points for points in path_points(svg, figure_svg.COLOURS["ours"]) if len(points) < 10]
+    lines = [points for points in path_points(svg, figure_svg.Colour.OURS) if len(points) < 10]
     assert [len(points) for points in lines] == [4, 1]  # and a dot, which is round
 
 
@@ -165,7 +165,7 @@ def test_the_mean_is_of_the_values_at_the_same_step() -> None:
     ]
     stage = {"name": "s", "loss": series, "validation": [], "validation_metric": None}
     first, second, mean = path_points(
-        curves.curves(report_study.as_stage(stage)), figure_svg.COLOURS["ours"]
+        curves.curves(report_study.as_stage(stage)), figure_svg.Colour.OURS
     )
     assert mean == pytest.approx((first[[0, 2, 3]] + second) / 2, abs=0.02)
 
@@ -225,7 +225,7 @@ def test_figures_fit_a_phone(study: dict[str, Any]) -> None:
 def test_inline_figures_take_the_colours_of_the_page(study: dict[str, Any]) -> None:
     svg = forest.forest(report_study.as_table(study["tables"][1]), 0.5, 860)
     inlined = figure_svg.inline(svg, "p")
-    assert not any(colour in inlined for colour in figure_svg.COLOURS.values())
+    assert not any(colour in inlined for colour in figure_svg.Colour)
     assert "var(--published)" in inlined
     assert all(name.startswith("p-") for name in re.findall(r' id="([^"]*)"', inlined))
     assert all(name.startswith("p-") for name in re.findall(r'href="#([^"]*)"', inlined))
