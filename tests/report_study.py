@@ -28,6 +28,7 @@ from fpliif_jax.experiments.comparison.study_tables import (
 )
 from fpliif_jax.experiments.runs.arrays import Examples
 from fpliif_jax.experiments.runs.environments import Difference, Environments
+from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
@@ -247,6 +248,7 @@ def as_group(content: dict[str, Any]) -> ReportGroup:
         | _without(content, "id")
         | {
             "identifier": content["id"],
+            "dataset": RecordedDataset.of(content["dataset"]),
             "runs": [RunSummary(**run) for run in content["runs"]],
             "main": None if main is None else _as_key(main),
             "scores": [Score(_as_key(one), _as_statistics(one)) for one in content["scores"]],

@@ -114,10 +114,10 @@ def _group(line: Line, lines: Sequence[Line]) -> ReportGroup:
         identifier=line.identifier,
         name=unique_label(line, lines),
         folder=measured.group.name,
-        model=results["model"],
+        model=results.model,
         framework=measured.group.framework,
         dataset=line.dataset,
-        parameters=results["parameters"],
+        parameters=results.parameters,
         seeds=list(measured.runs),
         duplicate_seeds=measured.group.duplicates,
         fixed_seeds={
@@ -175,16 +175,14 @@ def _differing_settings(line: Line, lines: Sequence[Line]) -> Fields:
 
 
 def _run(run: Run) -> RunSummary:
-    train = run.results.get("train") or {}
-    environment = run.environment or {}
     return RunSummary(
         name=run.name,
         seed=run.seed,
-        seconds=train.get("seconds"),
-        images_per_second=train.get("images_per_second"),
-        git_commit=environment.get("git_commit"),
-        command=environment.get("command"),
-        notes=run.results["notes"],
+        seconds=run.results.seconds,
+        images_per_second=run.results.images_per_second,
+        git_commit=run.environment.git_commit,
+        command=run.environment.command,
+        notes=run.results.notes,
     )
 
 
@@ -235,9 +233,5 @@ def _incomplete(
 def _commands(studies: Sequence[study_file.Study], runs: Sequence[Run]) -> list[str]:
     """What was typed, once each: the studies' commands, then those of all runs."""
     commands = [study.command for study in studies if study.command]
-    commands += [
-        run.environment["command"]
-        for run in runs
-        if run.environment and isinstance(run.environment.get("command"), str)
-    ]
+    commands += [run.environment.command for run in runs if run.environment.command is not None]
     return list(dict.fromkeys(commands))

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.plans.name_list import shortened
 
 def scored_on(line: Line) -> str:
     """'lapa', or 'drawn faces in the layout of lapa'."""
-    return set_name(line.dataset["name"], line.dataset.get("drawn"))
+    return set_name(line.dataset.name, line.dataset.drawn)
 
 
 def sets_note(lines: Sequence[Line], every_line: Sequence[Line]) -> str:

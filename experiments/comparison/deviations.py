@@ -16,7 +16,7 @@ from fpliif_jax.experiments.comparison import readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.experiments.runs.run_data import ScoredSet
+from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -59,7 +59,9 @@ def deviations(config: JsonObject, variant: Variant) -> list[Deviation]:
     return differences
 
 
-def obstacles(dataset: ScoredSet, differing: Sequence[Deviation], variant: Variant) -> list[str]:
+def obstacles(
+    dataset: RecordedDataset, differing: Sequence[Deviation], variant: Variant
+) -> list[str]:
     """Why the scores of runs may not be held against the variant's published numbers; empty if they may.
 
     Args:

@@ -38,7 +38,7 @@ def external_rows(
     ours: ReportRow, claim: Claim, line: Line, external: Sequence[PublishedValue]
 ) -> list[ReportRow]:
     """A row a system for each number that is about the claim and the row of ours."""
-    dataset = line.measured.results["dataset"]["name"]
+    dataset = line.measured.results.dataset.name
     protocols = {Protocol.of_key(claim.protocol).key}
     if claim.protocol in ("", claim.row):  # it names no experiment but a row, ours or the paper's
         protocols |= {Protocol.of_key(claim.row).key, ours.key.protocol}

@@ -108,7 +108,7 @@ def _is_same(first: Line, second: Line) -> bool:
 
 
 def _parameters(line: Line) -> int:
-    return line.measured.results["parameters"]
+    return line.measured.results.parameters
 
 
 def _keys(first: Line, second: Line) -> list[ScoreKey]:

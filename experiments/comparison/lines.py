@@ -5,15 +5,15 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from fpliif_jax.data.renamed_labels import AS_THEY_ARE
-from fpliif_jax.data.set_names import is_scored_drawn
 from fpliif_jax.experiments.comparison import deviations
 from fpliif_jax.experiments.comparison.measured import MeasuredGroup, SeedScores
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.groups import Group
+from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.experiments.runs.run import Run
-from fpliif_jax.experiments.runs.run_data import RunData, ScoredSet
+from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import ELSEWHERE, FRAMEWORKS
 from fpliif_jax.experiments.runs.training_data import (
     TrainingData,
@@ -62,23 +62,17 @@ class Line:
     @property
     def config(self) -> JsonObject:
         """The config of the first run, with its seed."""
-        return self.measured.results["config"]
+        return self.measured.results.config
 
     @property
     def data(self) -> RunData:
         """What the runs were trained and evaluated on."""
-        return RunData.of(self._recorded.config, self._recorded.results, self._recorded.environment)
+        return self._recorded.data
 
     @property
-    def dataset(self) -> JsonObject:
-        """What the runs recorded of the data that they were evaluated on, as in results.json.
-
-        Where earlier ones do not say that their faces are drawn, and their config does, with that.
-        """
-        recorded = self._recorded.results["dataset"]
-        is_elsewhere = self.config["model"]["name"] == ELSEWHERE  # whose settings are of any form
-        drawn = not is_elsewhere and is_scored_drawn(self.config, recorded)
-        return recorded | {"drawn": True} if drawn else recorded
+    def dataset(self) -> RecordedDataset:
+        """What the runs were evaluated on."""
+        return self._recorded.results.scored_set
 
     @property
     def training(self) -> TrainingData | None:
@@ -114,10 +108,7 @@ class Line:
     @property
     def _recorded(self) -> Run:
         """The run that recorded most of its data; what the others did not record is the same."""
-        return min(
-            self.measured.runs.values(),
-            key=lambda run: RunData.of(run.config, run.results, run.environment).unknowns,
-        )
+        return min(self.measured.runs.values(), key=lambda run: run.data.unknowns)
 
     @property
     def main_score(self) -> SeedScores | None:
@@ -136,8 +127,7 @@ class Line:
         if self.variant is None:
             none = "the papers have no such experiment"
             return list(filter(None, (none, self._training_obstacle, self.plan_obstacle)))
-        dataset = ScoredSet.of(self.dataset)
-        reasons = deviations.obstacles(dataset, self.deviations(), self.variant)
+        reasons = deviations.obstacles(self.dataset, self.deviations(), self.variant)
         if self._training_obstacle:
             reasons.append(self._training_obstacle)
         main = self.measured.main
@@ -154,7 +144,7 @@ class Line:
         training = self.training
         if training is None:
             return None
-        if training.drawn and not self.dataset.get("drawn"):
+        if training.drawn and not self.dataset.drawn:
             return "trained on drawn faces"
         # Weights of elsewhere may well be a paper's own: what they were trained on is for their note to say.
         return None if training.weights else "trained on other data than scored on"
@@ -167,7 +157,7 @@ class Line:
             return None if main is None else dict(line.data.splits or ()).get(main.split)
 
         known = {truth(self), truth(other)} - {None}
-        names = {self.dataset["name"], other.dataset["name"]}
+        names = {self.dataset.name, other.dataset.name}
         return len(known) < 2 and len(names) == 1 and self.class_names == other.class_names
 
     @property
@@ -241,7 +231,7 @@ def _line(
         variant = planned if study.table.is_published else None
         seeds, obstacle = _judged_seeds(study, planned, measured, finished)
         return Line(identifier, label, measured, variant, planned, seeds, obstacle, framework)
-    variant = deviations.variant_of(measured.results["config"])
+    variant = deviations.variant_of(measured.results.config)
     label = _group_label(measured.group, framework)
     obstacle = _UNREADABLE if study is not None and study.plan_problem else ""
     return Line(identifier, label, measured, variant, plan_obstacle=obstacle, framework=framework)
@@ -262,7 +252,7 @@ def _judged_seeds(
     def is_as_planned(run: Run) -> bool:
         name = study.inside(run.name)
         return name in planned and not first.differences(
-            name, flatten_config(run.results["config"]), run.results.get("follows_seed")
+            name, flatten_config(run.results.config), run.results.follows_seed
         )
 
     seeds = [seed for seed, run in measured.runs.items() if is_as_planned(run)]

@@ -17,10 +17,10 @@ from fpliif_jax.experiments.runs.arrays import load_matrices
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.log_record import LogRecord
+from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.run import Run, RunError
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
-from fpliif_jax.files.json_types import JsonObject
 
 _RESAMPLES = 1000
 
@@ -46,7 +46,7 @@ class MeasuredGroup:
         self.group = group
         self.runs = _one_a_seed(sorted(group.finished, key=lambda run: run.name not in made))
         first = next(iter(self.runs.values()))
-        self.results: JsonObject = first.results
+        self.results: Results = first.results
         self.problems: list[str] = []  # files of evaluations that could not be used
         self._matrices: dict[Place, list[Matrices] | None] = {}
         self._images: dict[ScoreKey, image_bootstrap.ImageBootstrap | None] = {}
@@ -82,9 +82,9 @@ class MeasuredGroup:
     @functools.cached_property
     def main(self) -> ScoreKey | None:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
-        model = self.results["model"]
+        model = self.results.model
         system = systems.of_label_maps() if model == ELSEWHERE else systems.of_name(model)
-        measure = system.main_score(self.results["dataset"]["name"])
+        measure = system.main_score(self.results.dataset.name)
         keys = [key for key in self.scores if key.measure == measure]
         order = {"test": 0, "validation": 1, "train": 2}
         keys.sort(

@@ -16,9 +16,7 @@ def age_note(plan: Version, runs: Mapping[str, Run]) -> str:
       plan: as it was frozen first.
       runs: those that are finished, by the names that plans have for them.
     """
-    starts = {
-        name: (runs[name].environment or {}).get("started") for name in plan.runs if name in runs
-    }
+    starts = {name: runs[name].environment.started for name in plan.runs if name in runs}
     if not starts:
         return ""
     frozen = plan.moment.date

@@ -73,7 +73,7 @@ def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
     known = set(plan.last.runs)
     differences = {
         name: plan.last.differences(
-            name, flatten_config(run.results["config"]), run.results.get("follows_seed")
+            name, flatten_config(run.results.config), run.results.follows_seed
         )
         for name, run in runs.items()
         if name in known

@@ -31,23 +31,26 @@ def marks_of(
         for field, value, planned in fields:
             key = (f"config.{field}", *_texts(field, value, planned))
             named.setdefault(key, []).append(runs[name].name)
-    in_order = [runs[name] for name in plan.last.runs if name in runs and runs[name].environment]
+    in_order = [
+        runs[name] for name in plan.last.runs if name in runs and runs[name].environment.content
+    ]
     machine = {
-        field: next((v for run in in_order if (v := run.environment.get(field)) is not None), None)
+        field: next(
+            (v for run in in_order if (v := run.environment.content.get(field)) is not None), None
+        )
         for field in _MACHINE
     }
     for run in in_order:
-        own = run.environment
-        versions = own.get("versions") or {}
+        own, recorded = run.environment, run.environment.content
         values: list[tuple[str, Any, Any]] = [
-            ("commit", own.get("git_commit"), moment.commit),
-            ("python", own.get("python"), moment.python),
-            *((name, versions.get(name), planned) for name, planned in moment.versions.items()),
+            ("commit", own.git_commit, moment.commit),
+            ("python", own.python, moment.python),
+            *((name, own.versions.get(name), planned) for name, planned in moment.versions.items()),
             # What a run did not record tells nothing of its machine.
             *(
-                (field, own[field], machine[field])
+                (field, recorded[field], machine[field])
                 for field in _MACHINE
-                if own.get(field) is not None
+                if recorded.get(field) is not None
             ),
         ]
         for field, value, planned in values:

@@ -80,6 +80,8 @@ def _object(fields: list[tuple[str, Any]]) -> JsonObject:
     for name, value in fields:
         if name in _PARTS_OF_ROWS:
             content |= value
+        elif name == "dataset":  # what no version knows of it is repeated too
+            content[name] = value["content"]
         elif name not in _OF_GROUPS and (name not in _LEFT_OUT_EMPTY or value):
             content[_JSON_NAMES.get(name, name)] = value
     return content

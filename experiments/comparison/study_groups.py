@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from fpliif_jax.experiments.comparison.deviations import Deviation
 from fpliif_jax.experiments.comparison.scores import Score, ScoreKey
+from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.experiments.runs.training_data import TrainingData
-from fpliif_jax.files.json_types import Fields, JsonObject
+from fpliif_jax.files.json_types import Fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,7 @@ class ReportGroup:
       identifier: that rows name it by.
       name: in tables and figures.
       folder: that its runs lie in.
-      dataset: that was scored, as results.json has it.
+      dataset: that was scored.
       trained_on: what was trained on, where that is not this; else None.
       labels: whose classes those of the set were made (data.labels, eval.labels); '' where they are its own.
       start: the weights of the package that training started from; '' for none of them.
@@ -89,7 +90,7 @@ class ReportGroup:
     folder: str
     model: str
     framework: str
-    dataset: JsonObject
+    dataset: RecordedDataset
     parameters: int | None
     seeds: Sequence[int]
     duplicate_seeds: Sequence[int]

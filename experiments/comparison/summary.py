@@ -92,7 +92,7 @@ def _other_data(lines: Sequence[Line]) -> list[str]:
     by_name: dict[str, dict[tuple, list[Line]]] = {}
     for line in lines:
         if line.data.splits is not None and line.training is None:
-            parts = by_name.setdefault(line.dataset["name"], {})
+            parts = by_name.setdefault(line.dataset.name, {})
             parts.setdefault(line.data.splits, []).append(line)
     sentences = []
     for name, parts in by_name.items():
@@ -118,7 +118,7 @@ def _other_scored_maps(lines: Sequence[Line]) -> list[str]:
         split = _scored_split(line)
         digest = dict(line.data.splits or ()).get(split)
         if digest is not None:
-            parts = by_split.setdefault((line.dataset["name"], split), {})
+            parts = by_split.setdefault((line.dataset.name, split), {})
             parts.setdefault(digest, []).append(line)
     sentences = []
     for (name, split), parts in by_split.items():
@@ -143,7 +143,7 @@ def _unrecorded_data(lines: Sequence[Line]) -> list[str]:
     names = [
         unique_label(line, lines)
         for line in lines
-        if line.dataset.get("drawn") is None and not line.obstacles()
+        if line.dataset.drawn is None and not line.obstacles()
     ]
     if not names:
         return []

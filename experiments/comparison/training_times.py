@@ -97,8 +97,7 @@ def _other_devices(line: Line, published: PublishedValue) -> list[str]:
     )
     others = set()
     for run in line.measured.runs.values():
-        devices = (run.environment or {}).get("devices")
-        names = [str(name) for name in devices] if isinstance(devices, list) else []
+        names = run.environment.devices
         if len(names) != number or not all(_PAPER_DEVICE in name for name in names):
             others.add(", ".join(names) or "unknown devices")
     return [

@@ -1,11 +1,14 @@
 """The data of a group of runs as people read it: what was trained on, and what was scored."""
 
+from collections.abc import Mapping
+
 from fpliif_jax.data.set_names import set_name
 from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.data_builders.class_names import PERSON, has_sides, whose_left
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import wording
-from fpliif_jax.experiments.runs.run_data import labels_digests, short
+from fpliif_jax.experiments.runs.results import RecordedDataset
+from fpliif_jax.experiments.runs.run_data import short
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.runs.training_data import TrainingData
 from fpliif_jax.experiments.stats import number_text
@@ -27,24 +30,20 @@ def data_text(group: ReportGroup) -> str:
     if group.trained_on is None:
         return dataset_text(group.dataset, classes) + start
     splits = _scored_splits(group)
-    digests = labels_digests(group.dataset)
-    counts = {split: group.dataset["counts"][split] for split in splits}
-    parts = [group.dataset["name"], _counts(counts), classes, _origin(group.dataset)]
-    scored = [
-        f"{split} label maps {short(digests[split])}" for split in splits if digests is not None
-    ]
+    dataset = group.dataset
+    counts = {split: dataset.counts[split] for split in splits}
+    parts = [dataset.name, _counts(counts), classes, _origin(dataset)]
+    labels = dataset.labels
+    scored = [f"{split} label maps {short(labels[split])}" for split in splits if labels]
     scored = [*filter(None, parts), *(scored or ["no digest recorded"])]
     trained = _trained_on(group.trained_on) + start
     return f"{trained}; scored on {', '.join(map(wording.plain, scored))}"
 
 
-def dataset_text(dataset: JsonObject | None, classes: str = "") -> str:
-    """The data of results.json that runs were trained and scored on; `classes` are those that theirs were made."""
-    if dataset is None:
-        return "data unknown"
-    text = _counts(dataset.get("counts") or {})
-    parts = [wording.plain(dataset.get("name")), text, classes, _origin(dataset)]
-    labels = labels_digests(dataset)
+def dataset_text(dataset: RecordedDataset, classes: str = "") -> str:
+    """The data that runs were trained and scored on; `classes` are those that theirs were made."""
+    parts = [wording.plain(dataset.name), _counts(dataset.counts), classes, _origin(dataset)]
+    labels = dataset.labels
     parts.append(f"label maps {short(labels['all'])}" if labels else "no digest recorded")
     return ", ".join(part for part in parts if part)
 
@@ -54,18 +53,17 @@ def digest_rows(group: ReportGroup) -> list[tuple[str, str, str]]:
 
     Of a set that was scored alone the splits that were, and what was trained on before them.
     """
-    digest = (group.dataset or {}).get("digest") or {"labels": {}, "ids": {}}
+    dataset = group.dataset
     rows = [
-        (split, labels or number_text.MISSING, digest["ids"][split] or number_text.MISSING)
-        for split, labels in digest["labels"].items()
+        (split, labels or number_text.MISSING, dataset.ids[split] or number_text.MISSING)
+        for split, labels in (dataset.labels or {}).items()
     ]
     if group.trained_on is None:
         return rows
     trained = group.trained_on.digest
     before = [(f"trained on: {group.trained_on.title}", trained, number_text.MISSING)]
     scored = _scored_splits(group)
-    name = group.dataset["name"]
-    after = [(f"scored: {row[0]} of {name}", *row[1:]) for row in rows if row[0] in scored]
+    after = [(f"scored: {row[0]} of {dataset.name}", *row[1:]) for row in rows if row[0] in scored]
     return (before if trained else []) + after
 
 
@@ -74,13 +72,12 @@ def place(group: ReportGroup, split: str, checkpoint: str, protocol: str = "") -
     text = wording.score_place(split, checkpoint, protocol)
     if group.trained_on is None or not split:
         return text
-    return text.replace(f"{split} split", f"{split} split of {group.dataset['name']}", 1)
+    return text.replace(f"{split} split", f"{split} split of {group.dataset.name}", 1)
 
 
 def set_titles(group: ReportGroup) -> tuple[str, str]:
     """What was trained on and what was scored: 'drawn faces in the layout of lapa', 'lapa'; '' for what is unknown."""
-    dataset = group.dataset or {"name": ""}
-    scored = set_name(dataset["name"], dataset.get("drawn"))
+    scored = set_name(group.dataset.name, group.dataset.drawn)
     if group.model == ELSEWHERE:
         return "", scored
     trained = scored if group.trained_on is None else group.trained_on.title
@@ -95,7 +92,7 @@ def validation_text(group: ReportGroup) -> str:
 
 def _scored_splits(group: ReportGroup) -> list[str]:
     scored = {score.key.split for score in group.scores}
-    return [split for split in group.dataset["counts"] if split in scored]
+    return [split for split in group.dataset.counts if split in scored]
 
 
 def _trained_on(data: TrainingData) -> str:
@@ -107,7 +104,7 @@ def _trained_on(data: TrainingData) -> str:
     return f"trained on {', '.join(filter(None, (wording.plain(data.title), style, text, digest)))}"
 
 
-def _counts(counts: dict[str, int]) -> str:
+def _counts(counts: Mapping[str, int]) -> str:
     return " / ".join(f"{count:,} {split}" for split, count in counts.items())
 
 
@@ -121,17 +118,17 @@ def _style(drawing: JsonObject | None) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _origin(dataset: JsonObject) -> str:
+def _origin(dataset: RecordedDataset) -> str:
     """No more than is checked: counts, and ids where the official ones are known."""
-    if dataset.get("drawn"):
-        return ", ".join(filter(None, ("drawn faces", _style(dataset.get("drawing")))))
-    if dataset.get("name") in BUILDERS and BUILDERS[dataset["name"]].OFFICIAL_COUNTS is None:
+    if dataset.drawn:
+        return ", ".join(filter(None, ("drawn faces", _style(dataset.drawing))))
+    if dataset.name in BUILDERS and BUILDERS[dataset.name].OFFICIAL_COUNTS is None:
         return "a set of one's own"
-    if not dataset.get("complete"):
+    if not dataset.complete:
         return "not the complete official set"
-    if dataset.get("official_ids") is False:
+    if dataset.official_ids is False:
         return "official counts, other ids"
-    if dataset.get("drawn") is None:
+    if dataset.drawn is None:
         return "official counts; whether the faces are drawn is not recorded"
-    checked = "official counts and ids" if dataset.get("official_ids") else "official counts"
+    checked = "official counts and ids" if dataset.official_ids else "official counts"
     return f"{checked}; whether the pixels are the official ones is not verified"

@@ -28,8 +28,8 @@ def environments(runs: Sequence[Run]) -> Environments:
     """Compares environment.json of all runs that have it, its fields flat."""
     flat = {}
     for run in runs:
-        if run.environment:
-            flat[run.name] = flatten_config(run.environment)
+        if run.environment.content:
+            flat[run.name] = flatten_config(run.environment.content)
             flat[run.name]["framework"] = run.framework  # which files of older runs do not have
             for own in ("command", "started"):
                 flat[run.name].pop(own, None)

@@ -152,7 +152,7 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
     """
     possible = {}
     for run in runs:
-        recorded = (run.results or {}).get("follows_seed")
+        recorded = run.results and run.results.follows_seed
         choices = possible_seeds(flatten_config(run.config), recorded).values()
         possible[run.path] = list(itertools.product(*choices))
     everywhere = Counter(itertools.chain.from_iterable(possible.values()))
@@ -175,21 +175,16 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
 def _same_data(runs: list[Run]) -> list[list[Run]]:
     finished: dict[tuple[RunData, int], list[Run]] = {}
     others: dict[tuple[str | None, str | None, str], list[Run]] = {}
-    recorded = {
-        run.path: RunData.of(run.config, run.results, run.environment)
-        for run in runs
-        if run.status == "finished"
-    }
     # Those that recorded most come first: a group is what they tell.
-    for run in sorted(runs, key=lambda run: run.path in recorded and recorded[run.path].unknowns):
+    for run in sorted(runs, key=lambda run: run.status == "finished" and run.data.unknowns):
         if run.status == "finished":
-            key = (recorded[run.path], run.results["parameters"])
+            key = (run.data, run.results.parameters)
             fitting = [one for one in finished if one[1] == key[1] and one[0].fits(key[0])]
             finished.setdefault(fitting[0] if len(fitting) == 1 else key, []).append(run)
         else:
-            environment = run.environment or {}
-            left = sides.whose_left(run.config, environment.get("whose_left"))
-            trained = (environment.get("data_fingerprint"), environment.get("data_digest"), left)
+            environment = run.environment
+            left = sides.whose_left(run.config, environment.whose_left)
+            trained = (environment.data_fingerprint, environment.data_digest, left)
             others.setdefault(trained, []).append(run)
     parts = list(finished.values())
     for (trained, digest, left), unfinished in others.items():

@@ -67,17 +67,17 @@ def check_results(results: Any, name: str = "results.json") -> None:
         seen.add(place)
 
 
-def check_same_settings(config: JsonObject, results: JsonObject) -> None:
+def check_same_settings(config: JsonObject, evaluated: JsonObject) -> None:
     """Refuses results whose config is not the one that the run was trained with.
 
     Args:
       config: of config.json, checked.
-      results: of results.json, checked.
+      evaluated: of results.json, checked.
 
     Raises:
       UnreadableError: names the first field that differs, of those that both have and that change what is learnt.
     """
-    trained, stated = (flatten_config(one) for one in (config, results["config"]))
+    trained, stated = (flatten_config(one) for one in (config, evaluated))
     for field in sorted(trained.keys() & stated.keys()):
         if may_be_scored_with(field) or trained[field] == stated[field]:
             continue

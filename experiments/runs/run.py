@@ -6,8 +6,11 @@ import pathlib
 from collections.abc import Mapping
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.runs.environment import Environment
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.log_record import LogRecord
+from fpliif_jax.experiments.runs.results import Results
+from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.files.json_types import JsonObject
 
@@ -28,8 +31,8 @@ class Run:
       status: 'finished' | 'unfinished' (it has no results.json) | 'broken'.
       problem: one line when it is not finished: what is missing or wrong, and how far it came.
       config: config.json, or that of results.json where the folder has none; checked. None if unusable.
-      results: results.json, checked: every score is None or in [0, 1], and that of its matrices.
-      environment: environment.json.
+      results: results.json: every score is None or in [0, 1], and that of its matrices.
+      environment: environment.json, empty where it is unusable.
       metrics: the records of metrics.jsonl, checked: steps in order.
       study: the innermost folder, at or above its own and within where runs were looked for, that a study was started
         in; None without one.
@@ -42,8 +45,8 @@ class Run:
     status: str
     problem: str | None
     config: JsonObject | None
-    results: JsonObject | None
-    environment: JsonObject | None
+    results: Results | None
+    environment: Environment
     metrics: tuple[LogRecord, ...]
     study: pathlib.Path | None = None
     has_matrices: bool = True
@@ -56,10 +59,15 @@ class Run:
         """config.seed."""
         return None if self.config is None else self.config["seed"]
 
-    @functools.cached_property
+    @property
     def evaluations(self) -> tuple[Evaluation, ...]:
         """Those of results.json, in their order; none where the run has no results."""
-        return tuple(map(Evaluation.of, self.results["evaluations"])) if self.results else ()
+        return self.results.evaluations if self.results else ()
+
+    @functools.cached_property
+    def data(self) -> RunData:
+        """What it was trained and evaluated on; of a run with results."""
+        return RunData.of(self.config, self.results, self.environment)
 
     @property
     def scores_given_weights(self) -> bool:
@@ -68,26 +76,12 @@ class Run:
         Label maps of another system are of the seed that whoever scored them gave.
         """
         is_given = {one.checkpoint for one in self.evaluations} == {_GIVEN}
-        return is_given and self.results["model"] != ELSEWHERE
+        return is_given and self.results.model != ELSEWHERE
 
     @property
     def framework(self) -> str:
-        """'jax' or 'pytorch': what it was trained with."""
-        return next(
-            (framework for _, framework in stated_frameworks(self.results, self.environment)), "jax"
-        )
-
-
-def stated_frameworks(
-    results: JsonObject | None, environment: JsonObject | None
-) -> list[tuple[str, str]]:
-    """What the files of a run that say it say of their framework: (file, framework)."""
-    files = (("results.json", results), ("environment.json", environment))
-    return [
-        (name, content["framework"])
-        for name, content in files
-        if content and "framework" in content
-    ]
+        """'jax', 'pytorch' or `ELSEWHERE`: what it was trained with."""
+        return (self.results and self.results.framework) or self.environment.framework or "jax"
 
 
 def printable(text: object) -> str:

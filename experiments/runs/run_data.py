@@ -1,9 +1,10 @@
 """Which data a run rests on: files by fingerprint, ids and label maps by digest, as far as it recorded them."""
 
 import dataclasses
-from collections.abc import Mapping
 
 from fpliif_jax.data import sides
+from fpliif_jax.experiments.runs.environment import Environment
+from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.files.json_types import JsonObject
 
 _SHOWN_DIGITS = 16  # of 64: enough to compare by eye
@@ -26,17 +27,14 @@ class RunData:
     whose_left: str
 
     @classmethod
-    def of(
-        cls, config: JsonObject, results: JsonObject, environment: JsonObject | None
-    ) -> "RunData":
-        """From config.json, results.json and environment.json, checked."""
-        environment = environment or {}
-        labels = labels_digests(results["dataset"])
+    def of(cls, config: JsonObject, results: Results, environment: Environment) -> "RunData":
+        """From config.json, results.json and environment.json."""
+        dataset = results.dataset
         return cls(
-            (environment.get("data_fingerprint"), results["dataset"].get("fingerprint")),
-            (environment.get("data_digest"), labels and labels["all"]),
-            labels and tuple(sorted(labels.items())),
-            sides.whose_left(config, results["dataset"].get("whose_left")),
+            (environment.data_fingerprint, dataset.fingerprint),
+            (environment.data_digest, dataset.labels and dataset.labels["all"]),
+            dataset.labels and tuple(sorted(dataset.labels.items())),
+            sides.whose_left(config, dataset.whose_left),
         )
 
     def fits(self, other: "RunData") -> bool:
@@ -57,38 +55,6 @@ class RunData:
     def unknowns(self) -> int:
         """How much of it is not recorded."""
         return [*self.digests, self.splits].count(None)
-
-
-@dataclasses.dataclass(frozen=True)
-class ScoredSet:
-    """The data set that a run was evaluated on.
-
-    Attributes:
-      name: 'lapa'.
-      complete: whether it has as many images as the official one.
-      official_ids: whether it has its ids; None where that is not known.
-      drawn: whether faces are drawn.
-      counts: images by split.
-    """
-
-    name: str
-    complete: bool
-    official_ids: bool | None
-    drawn: bool
-    counts: Mapping[str, int]
-
-    @classmethod
-    def of(cls, dataset: JsonObject) -> "ScoredSet":
-        """From the dataset of a line."""
-        known = (dataset[field] for field in ("name", "complete"))
-        drawn = bool(dataset.get("drawn"))
-        return cls(*known, dataset.get("official_ids"), drawn, dataset["counts"])
-
-
-def labels_digests(dataset: JsonObject) -> dict[str, str | None] | None:
-    """Digests of label maps by split and of all, from a dataset of results.json; None if not recorded."""
-    digest = dataset.get("digest")
-    return None if digest is None else digest["labels"]
 
 
 def short(digest: str | None) -> str:

@@ -10,15 +10,17 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.runs import run_log, scores_alone
 from fpliif_jax.experiments.runs.arrays import checked_matrices
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
+from fpliif_jax.experiments.runs.environment import Environment
 from fpliif_jax.experiments.runs.log_record import LogRecord
+from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.results_schema import check_results, check_same_settings
-from fpliif_jax.experiments.runs.run import Run, RunError, printable, stated_frameworks
+from fpliif_jax.experiments.runs.run import Run, RunError, printable
 from fpliif_jax.experiments.runs.schema import (
     STUDY_FILES,
     check_config,
@@ -31,6 +33,8 @@ from fpliif_jax.run_folder import earlier_results, evaluation_files
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
 _NOT_RUNS = ("checkpoints", "tensorboard", evaluation_files.FOLDER, earlier_results.FOLDER)
+Kind = TypeVar("Kind")
+
 _DIGITS = re.compile(r"([0-9]+)")
 
 
@@ -99,13 +103,15 @@ def _holds_run(path: pathlib.Path) -> bool:
 
 
 def _broken(folder: pathlib.Path, name: str, problem: str) -> Run:
-    return Run(folder, name, "broken", problem, None, None, None, ())
+    return Run(folder, name, "broken", problem, None, None, Environment(), ())
 
 
 def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matrices: bool) -> Run:
     problems: list[str] = []
 
-    def read(file_name: str, check: Callable[[Any], None]) -> JsonObject | None:
+    def read(
+        file_name: str, check: Callable[[Any], None], parse: Callable[[JsonObject], Kind]
+    ) -> Kind | None:
         try:
             content = parse_json(read_bytes(folder / file_name, folder, _JSON_LIMIT), file_name)
             check(content)
@@ -114,27 +120,28 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
         except UnreadableError as error:
             problems.append(printable(error))
             return None
-        return content
+        return parse(content)
 
-    config = read("config.json", check_config)
-    results = read("results.json", check_results)
-    environment = read("environment.json", check_environment)
+    config = read("config.json", check_config, dict)
+    results = read("results.json", check_results, Results.of)
+    environment = read("environment.json", check_environment, Environment.of) or Environment()
     records: tuple[LogRecord, ...] = ()
     try:
         records = _read_records(folder)
     except UnreadableError as error:
         problems.append(printable(error))
     if config is None and results is not None:
-        config = results["config"]  # evaluated without being trained here
-    if config is not None and results is not None and config["seed"] != results["seed"]:
+        config = results.config  # evaluated without being trained here
+    if config is not None and results is not None and config["seed"] != results.seed:
         problems.append(
-            f"config.json has seed {config['seed']}, results.json seed {results['seed']}: "
+            f"config.json has seed {config['seed']}, results.json seed {results.seed}: "
             "they are of different runs"
         )
-    stated = stated_frameworks(results, environment)
-    if len({framework for _, framework in stated}) > 1:
-        frameworks = ", ".join(f"{file_name} has {framework}" for file_name, framework in stated)
-        problems.append(f"the framework is not clear: {frameworks}")
+    stated = results and results.framework, environment.framework
+    if None not in stated and len(set(stated)) > 1:
+        problems.append(
+            f"the framework is not clear: results.json has {stated[0]}, environment.json has {stated[1]}"
+        )
     has_matrices = not (without_matrices and scores_alone.has_no_matrices(folder))
     run = Run(
         *(folder, name, "finished", None, config, results, environment, records),
@@ -142,7 +149,7 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
     )
     if results is not None and not problems:
         try:
-            check_same_settings(config, results)
+            check_same_settings(config, results.config)
             if not has_matrices:
                 scores_alone.check(run)
                 return run

@@ -5,10 +5,10 @@ and where what is scored are weights that no run trained.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
-from fpliif_jax.data.set_names import is_drawn, is_scored_drawn, set_name
+from fpliif_jax.data.set_names import is_drawn, set_name
 from fpliif_jax.experiments.runs.run import Run
-from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.weights import shipped
@@ -44,31 +44,30 @@ class TrainingData:
 
 def training_data(run: Run) -> TrainingData | None:
     """What a finished run was trained on; None where that is what it is scored on, or where nothing is known of it."""
-    results, environment = run.results, run.environment or {}
-    if results["model"] == ELSEWHERE:
+    results, environment = run.results, run.environment
+    if results.model == ELSEWHERE:
         return None
     if run.scores_given_weights:
-        notes = [note for note in results["notes"] if note.startswith("weights ")]
+        notes = [note for note in results.notes if note.startswith("weights ")]
         of_package = any(note == one.note for note in notes for one in shipped.SHIPPED.values())
         # All weights of the package are of drawn faces; of others nobody knows.
         known = of_package or None
         return TrainingData("", known, {}, {}, None, notes[0] if notes else "weights of elsewhere")
-    data = RunData.of(run.config, results, environment)
     drawing = drawing_of(run.config)
-    drawn = is_drawn(run.config, environment.get("data_drawn"))
-    names_other = results["config"]["eval"].get("dataset") is not None
+    drawn = is_drawn(run.config, environment.data_drawn)
+    names_other = results.config["eval"].get("dataset") is not None
     is_same = any(
-        one is not None and one == other for one, other in (data.fingerprints, data.digests)
+        one is not None and one == other for one, other in (run.data.fingerprints, run.data.digests)
     )
-    is_drawn_alone = bool(drawn) and not is_scored_drawn(results["config"], results["dataset"])
-    if not (data.is_of_other_data or is_drawn_alone or (names_other and not is_same)):
+    is_drawn_alone = bool(drawn) and not results.scored_set.drawn
+    if not (run.data.is_of_other_data or is_drawn_alone or (names_other and not is_same)):
         return None
     return TrainingData(
         name=run.config["data"]["name"],
         drawn=drawn,
-        counts=_counts(run.config, drawing, environment.get("data_counts")),
-        drawing=environment.get("data_drawing") or drawing,
-        digest=environment.get("data_digest"),
+        counts=_counts(run.config, drawing, environment.data_counts),
+        drawing=environment.data_drawing or drawing,
+        digest=environment.data_digest,
     )
 
 
@@ -91,9 +90,7 @@ def drawing_fields(config: JsonObject) -> Fields:
     }
 
 
-def _counts(
-    config: JsonObject, drawing: JsonObject, recorded: dict[str, int] | None
-) -> dict[str, int]:
+def _counts(config: JsonObject, drawing: JsonObject, recorded: Mapping[str, int]) -> dict[str, int]:
     """What was recorded; of earlier runs known of faces that they drew themselves, and divided as they are drawn."""
     if recorded:
         return {split: recorded[split] for split in ("train", "validation") if split in recorded}

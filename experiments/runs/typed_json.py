@@ -76,6 +76,19 @@ def parse(kind: type[Kind], content: Any, name: str) -> Kind:
     return _parse(kind, content, name, "")
 
 
+def view(kind: type[Kind], content: JsonObject, **parsed: Any) -> Kind:
+    """The fields of a dataclass that a JSON object has, which is checked already; its `content`, if any, is all of it.
+
+    Args:
+      kind: the dataclass, whose fields have defaults where the object may lack them.
+      content: the object. What the dataclass does not have is passed over.
+      parsed: fields, in place of what the object has under their names.
+    """
+    given = content | {"content": content} | parsed
+    fields = dataclasses.fields(kind)
+    return kind(**{field.name: given[field.name] for field in fields if field.name in given})
+
+
 def to_json(value: Any) -> Any:
     """What `parse` reads again; fields that have their default are left out."""
     if dataclasses.is_dataclass(value):

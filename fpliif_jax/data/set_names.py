@@ -31,18 +31,17 @@ def is_drawn(config: Settings, recorded: bool | None) -> bool | None:
     return bool(config.get("data", {}).get("synthetic", {}).get("num_train")) or None
 
 
-def is_scored_drawn(config: Mapping[str, Any], dataset: Mapping[str, Any]) -> bool:
+def is_scored_drawn(config: Mapping[str, Any], recorded: bool | None) -> bool:
     """Whether the faces that were scored are drawn.
 
     A config that names another set to score on says nothing of it: what it draws is trained on.
 
     Args:
       config: of results.json.
-      dataset: likewise.
+      recorded: what it says of its data set; None of an earlier run.
     """
-    drawn = dataset.get("drawn")
     names_other = config.get("eval", {}).get("dataset") is not None
-    return bool(drawn if names_other else is_drawn(config, drawn))
+    return bool(recorded if names_other else is_drawn(config, recorded))
 
 
 def trained_on(config: Settings, environment: Mapping[str, Any]) -> str:

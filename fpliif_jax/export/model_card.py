@@ -210,7 +210,7 @@ def _results(chosen: ChosenModel) -> JsonObject | None:
         return None
     try:
         dataset = results["dataset"]
-        is_drawn = is_scored_drawn(results.get("config", {}), dataset)
+        is_drawn = is_scored_drawn(results.get("config", {}), dataset.get("drawn"))
         scored = {
             "dataset": {"name": one_line(dataset["name"]), "drawn": is_drawn},
             "evaluations": [

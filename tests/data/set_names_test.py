@@ -41,4 +41,4 @@ def test_faces_are_drawn_where_it_is_recorded_or_the_run_drew_them(
 def test_a_set_that_is_scored_alone_is_not_drawn_because_the_run_draws(
     config: dict, recorded: bool | None, found: bool
 ) -> None:
-    assert set_names.is_scored_drawn(config, {"drawn": recorded}) is found
+    assert set_names.is_scored_drawn(config, recorded) is found

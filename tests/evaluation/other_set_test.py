@@ -17,7 +17,6 @@ from fpliif_jax.data_builders.errors import DataError, SettingsError
 from fpliif_jax.data_builders.synthetic_faces import write_dataset
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.experiments import multi_seed
-from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.training_data import training_data
 
@@ -79,14 +78,14 @@ def test_a_run_is_scored_on_the_other_set_and_says_so(
     # A study reads the run, and knows what it was trained and scored on.
     (run,) = read_runs(tmp_path)
     assert run.status == "finished", run.problem
-    assert RunData.of(run.config, run.results, run.environment).is_of_other_data
+    assert run.data.is_of_other_data
     training = training_data(run)
     assert (training.title, training.counts) == (
         "drawn faces in the layout of lapa",
         {"train": 13, "validation": 5},
     )
     run.config["data"]["synthetic"]["num_train"] = 13  # as of a run that drew its faces
-    assert not is_scored_drawn(run.config, run.results["dataset"])
+    assert not is_scored_drawn(run.config, run.results.dataset.drawn)
 
 
 def test_a_finished_run_is_scored_on_the_other_set_without_its_own(

@@ -15,7 +15,7 @@ from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.experiments.runs.run_data import ScoredSet
+from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import reading
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
@@ -52,7 +52,7 @@ def _readings(system: str) -> tuple[reading.Reading, ...]:
 def obstacles(
     dataset: dict[str, Any], found: list[deviations.Deviation], variant: Variant
 ) -> list[str]:
-    return deviations.obstacles(ScoredSet.of(dataset), found, variant)
+    return deviations.obstacles(RecordedDataset.of(dataset), found, variant)
 
 
 @pytest.mark.parametrize("system", systems.names())

@@ -60,8 +60,9 @@ def test_digests_of_label_maps_and_of_ids_are_not_exchanged(study: dict[str, Any
     digest = {"labels": {"train": "l1", "test": None}, "ids": {"train": "i1", "test": "i2"}}
     group = report_study.as_group(study["groups"][0])
 
-    def rows(dataset: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    def rows(**recorded: Any) -> list[tuple[str, str, str]]:
+        dataset = dataclasses.replace(group.dataset, **recorded)
         return data_text.digest_rows(dataclasses.replace(group, dataset=dataset))
 
-    assert rows({"digest": digest}) == [("train", "l1", "i1"), ("test", "–", "i2")]
-    assert rows({"digest": None}) == rows(None) == []
+    assert rows(**digest) == [("train", "l1", "i1"), ("test", "–", "i2")]
+    assert rows() == []
