@@ -34,7 +34,6 @@ from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
 from fpliif_jax.files.json_types import Fields
 from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.run_config import flatten_config
 
 
 def analyse(
@@ -149,21 +148,20 @@ def _deserves_images(key: ScoreKey, main: ScoreKey | None) -> bool:
 
 def _differing_settings(line: Line, lines: Sequence[Line]) -> Fields:
     """The fields in which the groups of this study differ, and their framework where that differs."""
-    settings = [flatten_config(other.config) for other in lines]
     fields_of: dict[str, set[str]] = {}
-    for one in settings:
-        fields_of.setdefault(one["model.name"], set()).update(one)
+    for other in lines:
+        fields_of.setdefault(other.config.model, set()).update(other.config.flat)
     configs = [
         {"framework": other.framework}
         | {
             field: value
             for field, value in config_fields.with_earlier(
-                one, fields_of[one["model.name"]]
+                other.config.flat, fields_of[other.config.model]
             ).items()
             if not readings.is_immaterial(field)
         }
         | other.drawing
-        for other, one in zip(lines, settings, strict=True)
+        for other in lines
     ]
     own = configs[lines.index(line)]
     fields = sorted({field for config in configs for field in config})

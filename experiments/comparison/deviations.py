@@ -97,9 +97,10 @@ def variant_of(config: JsonObject) -> Variant | None:
     Used where nothing says which table the runs were made for. The papers score every model on the set that it was
     trained on.
     """
-    if config["eval"].get("dataset") not in (None, config["data"]["name"]):
+    flat = flatten_config(config)
+    model, dataset = about = _model_and_data(flat)
+    if flat.get("eval.dataset") not in (None, dataset):
         return None
-    model, dataset = about = _model_and_data(flatten_config(config))
     if model not in systems.names():  # label maps that came from elsewhere
         return None
     name = systems.of_name(model).main_tables.get(dataset)

@@ -10,18 +10,18 @@ from fpliif_jax.experiments.comparison.measured import MeasuredGroup, SeedScores
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
-from fpliif_jax.experiments.runs.schema import ELSEWHERE, FRAMEWORKS
+from fpliif_jax.experiments.runs.schema import FRAMEWORKS
 from fpliif_jax.experiments.runs.training_data import (
     TrainingData,
     drawing_fields,
     training_data,
 )
-from fpliif_jax.files.json_types import Fields, JsonObject
-from fpliif_jax.run_folder.run_config import flatten_config
+from fpliif_jax.files.json_types import Fields
 from fpliif_jax.weights import shipped
 
 _UNREADABLE = "its plan.json cannot be read"
@@ -60,7 +60,7 @@ class Line:
         return next(iter(self.measured.runs.values()))
 
     @property
-    def config(self) -> JsonObject:
+    def config(self) -> RunConfig:
         """The config of the first run, with its seed."""
         return self.measured.results.config
 
@@ -82,17 +82,13 @@ class Line:
     @property
     def labels(self) -> str:
         """Whose classes those of the scored set were made; '' where they are its own, or where it is of elsewhere."""
-        if self.config["model"]["name"] == ELSEWHERE:
-            return ""
-        evaluation = self.config["eval"]
-        section = self.config["data"] if evaluation.get("dataset") is None else evaluation
-        labels = section.get("labels")
-        return "" if labels in (None, AS_THEY_ARE) else labels
+        own = self.config.is_of_elsewhere or self.config.labels in (None, AS_THEY_ARE)
+        return "" if own else self.config.labels
 
     @property
     def start(self) -> str:
         """The weights of the package that training started from, in words; '' for none of them."""
-        start = self.config["train"].get("init_from")
+        start = self.config.init_from
         if not isinstance(start, str) or not start.startswith(shipped.PREFIX):
             return ""
         known = shipped.SHIPPED.get(start.removeprefix(shipped.PREFIX))
@@ -101,7 +97,7 @@ class Line:
     @property
     def drawing(self) -> Fields:
         """The settings of the faces that the runs drew to be trained on, as fields of a flat config."""
-        if self.config["model"]["name"] == ELSEWHERE:  # whose settings are of any form
+        if self.config.is_of_elsewhere:  # whose settings are of any form
             return {}
         return drawing_fields(self._recorded.config)
 
@@ -118,11 +114,11 @@ class Line:
 
     def deviations(self) -> list[deviations.Deviation]:
         """From the published experiment."""
-        return deviations.deviations(self.config, self.variant) if self.variant else []
+        return deviations.deviations(self.config.content, self.variant) if self.variant else []
 
     def obstacles(self) -> list[str]:
         """Why no verdict can be given."""
-        if self.config["model"]["name"] == ELSEWHERE:
+        if self.config.is_of_elsewhere:
             return ["of another system's label maps nothing but these is known"]
         if self.variant is None:
             none = "the papers have no such experiment"
@@ -173,7 +169,7 @@ class Line:
     @property
     def margin(self) -> float:
         """The margin of equivalence, in points, as it was fixed before the runs."""
-        return float(self.config.get("study", {}).get("equivalence_margin", 0.5))
+        return self.config.margin
 
 
 def make_lines(groups: Sequence[Group], studies: Sequence[Study]) -> list[Line]:
@@ -231,7 +227,7 @@ def _line(
         variant = planned if study.table.is_published else None
         seeds, obstacle = _judged_seeds(study, planned, measured, finished)
         return Line(identifier, label, measured, variant, planned, seeds, obstacle, framework)
-    variant = deviations.variant_of(measured.results.config)
+    variant = deviations.variant_of(measured.results.config.content)
     label = _group_label(measured.group, framework)
     obstacle = _UNREADABLE if study is not None and study.plan_problem else ""
     return Line(identifier, label, measured, variant, plan_obstacle=obstacle, framework=framework)
@@ -252,7 +248,7 @@ def _judged_seeds(
     def is_as_planned(run: Run) -> bool:
         name = study.inside(run.name)
         return name in planned and not first.differences(
-            name, flatten_config(run.results.config), run.results.follows_seed
+            name, run.results.config.flat, run.results.follows_seed
         )
 
     seeds = [seed for seed, run in measured.runs.items() if is_as_planned(run)]

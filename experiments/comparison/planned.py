@@ -18,7 +18,6 @@ from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Expectation
 from fpliif_jax.experiments.stats import power
-from fpliif_jax.run_folder.run_config import flatten_config
 
 
 def planned_studies(lines: Sequence[Line], studies: Sequence[Study]) -> list[PlannedStudy]:
@@ -72,9 +71,7 @@ def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
     runs = {study.inside(run.name): run for line in lines for run in line.measured.runs.values()}
     known = set(plan.last.runs)
     differences = {
-        name: plan.last.differences(
-            name, flatten_config(run.results.config), run.results.follows_seed
-        )
+        name: plan.last.differences(name, run.results.config.flat, run.results.follows_seed)
         for name, run in runs.items()
         if name in known
     }

@@ -90,7 +90,7 @@ def claim_row(claim: Claim, line: Line) -> str:
 
     At a quarter of the paper's image size, its '192->256' is '48to64'.
     """
-    share = fractions.Fraction(line.config["data"]["image_size"], scales.PAPER_SIZE)
+    share = fractions.Fraction(line.config.image_size, scales.PAPER_SIZE)
     return Protocol.of_key(claim.row).scaled(share).key
 
 

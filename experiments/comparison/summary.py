@@ -16,7 +16,6 @@ from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.runs.run import printable
 from fpliif_jax.experiments.runs.run_data import short
-from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.stats import number_text
 
 
@@ -75,9 +74,8 @@ def title_of(studies: Sequence[Study], lines: Sequence[Line], root: pathlib.Path
 
 def _about(line: Line) -> str:
     """'FP-LIIF, lapa', or '…, drawn faces in the layout of lapa'."""
-    model = line.config["model"]
-    is_elsewhere = model["name"] == ELSEWHERE
-    system = model["system"] if is_elsewhere else systems.of_name(model["name"]).title
+    config = line.config
+    system = config.system if config.is_of_elsewhere else systems.of_name(config.model).title
     if line.training is None:
         return f"{system}, {scored_on(line)}"
     verb = "" if line.training.weights else "trained on "

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fpliif_jax.data import sides
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES
@@ -95,14 +96,14 @@ def _by_numbers(runs: list[Run]) -> list[list[Run]]:
     numbers = [
         tuple(
             (field, value)
-            for field, value in sorted(flatten_config(run.config).items())
+            for field, value in sorted(run.config.flat.items())
             if config_fields.may_be_auto(field)
         )
         for run in runs
     ]
     has_auto = any(value == AUTO for values in numbers for _, value in values)
     seeds = {
-        json.dumps([run.framework, run.config["seed"], run.config.get("seeds")], sort_keys=True)
+        json.dumps([run.framework, run.seed, run.config.content.get("seeds")], sort_keys=True)
         for run in runs
     }
     if has_auto and len(seeds) == len(runs):
@@ -121,8 +122,8 @@ def _without_numbers(config: JsonObject) -> Fields:
     }
 
 
-def _without_seeds(config: JsonObject) -> JsonObject:
-    fields = {key: value for key, value in config.items() if key not in ("seed", "seeds")}
+def _without_seeds(config: RunConfig) -> JsonObject:
+    fields = {key: value for key, value in config.content.items() if key not in ("seed", "seeds")}
     for section, group in fields.items():
         if isinstance(group, dict):
             fields[section] = {
@@ -130,7 +131,7 @@ def _without_seeds(config: JsonObject) -> JsonObject:
                 for name, value in group.items()
                 if not config_fields.changes_no_result(f"{section}.{name}")
             }
-    start = fields["train"].get("init_from")
+    start = config.init_from
     if not start:  # earlier runs of FP-LIIF have no such field
         fields["train"] = {
             name: own for name, own in fields["train"].items() if name != "init_from"
@@ -138,7 +139,7 @@ def _without_seeds(config: JsonObject) -> JsonObject:
     elif isinstance(
         start, str
     ):  # a run that goes on from another one goes on from that of its seed
-        own = re.sub(rf"\bseed{config['seed']}\b", "seed*", start)
+        own = re.sub(rf"\bseed{config.seed}\b", "seed*", start)
         fields["train"] = {**fields["train"], "init_from": own}
     return fields
 
@@ -153,7 +154,7 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
     possible = {}
     for run in runs:
         recorded = run.results and run.results.follows_seed
-        choices = possible_seeds(flatten_config(run.config), recorded).values()
+        choices = possible_seeds(run.config.flat, recorded).values()
         possible[run.path] = list(itertools.product(*choices))
     everywhere = Counter(itertools.chain.from_iterable(possible.values()))
     beside: dict[pathlib.Path, Counter] = {}
@@ -183,7 +184,7 @@ def _same_data(runs: list[Run]) -> list[list[Run]]:
             finished.setdefault(fitting[0] if len(fitting) == 1 else key, []).append(run)
         else:
             environment = run.environment
-            left = sides.whose_left(run.config, environment.whose_left)
+            left = sides.whose_left(run.config.content, environment.whose_left)
             trained = (environment.data_fingerprint, environment.data_digest, left)
             others.setdefault(trained, []).append(run)
     parts = list(finished.values())

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from fpliif_jax.data.set_names import is_scored_drawn
 from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.evaluation import Evaluation
-from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.files.json_types import JsonObject
 
 Digests = Mapping[str, str | None]  # by split, and of 'all'; None of a split without images
@@ -71,7 +71,7 @@ class Results:
     seed: int
     model: str
     parameters: int | None
-    config: JsonObject
+    config: RunConfig
     dataset: RecordedDataset
     evaluations: tuple[Evaluation, ...]
     notes: Sequence[str]
@@ -87,6 +87,7 @@ class Results:
         return typed_json.view(
             cls,
             content,
+            config=RunConfig.of(content["config"]),
             dataset=RecordedDataset.of(content["dataset"]),
             evaluations=tuple(map(Evaluation.of, content["evaluations"])),
             seconds=train.get("seconds"),
@@ -96,7 +97,7 @@ class Results:
     @property
     def scored_set(self) -> RecordedDataset:
         """The data set, with drawn faces also where config alone says so, as of earlier versions."""
-        # The settings of what came from elsewhere are of any form.
-        if self.model == ELSEWHERE or not is_scored_drawn(self.config, self.dataset.drawn):
+        config = self.config
+        if config.is_of_elsewhere or not is_scored_drawn(config.content, self.dataset.drawn):
             return self.dataset
         return RecordedDataset.of(self.dataset.content | {"drawn": True})

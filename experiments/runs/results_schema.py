@@ -3,6 +3,7 @@
 from typing import Any
 
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.evaluation import MEANS, Evaluation
 from fpliif_jax.experiments.runs.field_checks import check_field, check_seeded_object, require
 from fpliif_jax.experiments.runs.json_values import (
@@ -28,7 +29,7 @@ from fpliif_jax.experiments.runs.schema import (
     check_sides,
 )
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config
+from fpliif_jax.run_folder.run_config import config_fingerprint
 from fpliif_jax.run_folder.same_run import may_be_scored_with
 
 
@@ -67,17 +68,17 @@ def check_results(results: Any, name: str = "results.json") -> None:
         seen.add(place)
 
 
-def check_same_settings(config: JsonObject, evaluated: JsonObject) -> None:
+def check_same_settings(config: RunConfig, evaluated: RunConfig) -> None:
     """Refuses results whose config is not the one that the run was trained with.
 
     Args:
-      config: of config.json, checked.
-      evaluated: of results.json, checked.
+      config: of config.json.
+      evaluated: of results.json.
 
     Raises:
       UnreadableError: names the first field that differs, of those that both have and that change what is learnt.
     """
-    trained, stated = (flatten_config(one) for one in (config, evaluated))
+    trained, stated = config.flat, evaluated.flat
     for field in sorted(trained.keys() & stated.keys()):
         if may_be_scored_with(field) or trained[field] == stated[field]:
             continue
@@ -89,16 +90,15 @@ def check_same_settings(config: JsonObject, evaluated: JsonObject) -> None:
 
 def _check_config_is_of(results: JsonObject, name: str) -> None:
     """What results.json says twice must be the same."""
-    config = results["config"]
-    for field, stated in (
-        ("seed", config["seed"]),
-        ("model", config["model"]["name"]),
-        ("dataset.name", config["eval"].get("dataset") or config["data"]["name"]),
+    config = RunConfig.of(results["config"])
+    for field, own, stated in (
+        ("seed", results["seed"], config.seed),
+        ("model", results["model"], config.model),
+        ("dataset.name", results["dataset"]["name"], config.eval_dataset or config.data_name),
     ):
-        own = results["dataset"]["name"] if field == "dataset.name" else results[field]
         require(own == stated, name, f"{field} is {own!r}, its config has {stated!r}")
     fingerprint = results.get("config_fingerprint")
-    same = fingerprint in (None, config_fingerprint(config))
+    same = fingerprint in (None, config_fingerprint(config.content))
     require(same, name, "config is not the one of its config_fingerprint")
 
 

@@ -6,13 +6,13 @@ import pathlib
 from collections.abc import Mapping
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.environment import Environment
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
-from fpliif_jax.files.json_types import JsonObject
 
 _GIVEN = "given"  # the checkpoint of weights that are no run's
 
@@ -30,7 +30,7 @@ class Run:
       name: its path relative to where runs were looked for, with '/'.
       status: 'finished' | 'unfinished' (it has no results.json) | 'broken'.
       problem: one line when it is not finished: what is missing or wrong, and how far it came.
-      config: config.json, or that of results.json where the folder has none; checked. None if unusable.
+      config: config.json, or that of results.json where the folder has none; None if unusable.
       results: results.json: every score is None or in [0, 1], and that of its matrices.
       environment: environment.json, empty where it is unusable.
       metrics: the records of metrics.jsonl, checked: steps in order.
@@ -44,7 +44,7 @@ class Run:
     name: str
     status: str
     problem: str | None
-    config: JsonObject | None
+    config: RunConfig | None
     results: Results | None
     environment: Environment
     metrics: tuple[LogRecord, ...]
@@ -57,7 +57,7 @@ class Run:
     @property
     def seed(self) -> int | None:
         """config.seed."""
-        return None if self.config is None else self.config["seed"]
+        return None if self.config is None else self.config.seed
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:

@@ -3,9 +3,9 @@
 import dataclasses
 
 from fpliif_jax.data import sides
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.environment import Environment
 from fpliif_jax.experiments.runs.results import Results
-from fpliif_jax.files.json_types import JsonObject
 
 _SHOWN_DIGITS = 16  # of 64: enough to compare by eye
 
@@ -27,14 +27,14 @@ class RunData:
     whose_left: str
 
     @classmethod
-    def of(cls, config: JsonObject, results: Results, environment: Environment) -> "RunData":
+    def of(cls, config: RunConfig, results: Results, environment: Environment) -> "RunData":
         """From config.json, results.json and environment.json."""
         dataset = results.dataset
         return cls(
             (environment.data_fingerprint, dataset.fingerprint),
             (environment.data_digest, dataset.labels and dataset.labels["all"]),
             dataset.labels and tuple(sorted(dataset.labels.items())),
-            sides.whose_left(config, dataset.whose_left),
+            sides.whose_left(config.content, dataset.whose_left),
         )
 
     def fits(self, other: "RunData") -> bool:

@@ -16,6 +16,7 @@ from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.runs import run_log, scores_alone
 from fpliif_jax.experiments.runs.arrays import checked_matrices
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.environment import Environment
 from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.results import Results
@@ -122,7 +123,7 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
             return None
         return parse(content)
 
-    config = read("config.json", check_config, dict)
+    config = read("config.json", check_config, RunConfig.of)
     results = read("results.json", check_results, Results.of)
     environment = read("environment.json", check_environment, Environment.of) or Environment()
     records: tuple[LogRecord, ...] = ()
@@ -132,9 +133,9 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
         problems.append(printable(error))
     if config is None and results is not None:
         config = results.config  # evaluated without being trained here
-    if config is not None and results is not None and config["seed"] != results.seed:
+    if config is not None and results is not None and config.seed != results.seed:
         problems.append(
-            f"config.json has seed {config['seed']}, results.json seed {results.seed}: "
+            f"config.json has seed {config.seed}, results.json seed {results.seed}: "
             "they are of different runs"
         )
     stated = results and results.framework, environment.framework
@@ -185,7 +186,7 @@ def _read_records(folder: pathlib.Path) -> tuple[LogRecord, ...]:
     return tuple(records)
 
 
-def _how_far(folder: pathlib.Path, config: JsonObject | None, records: Sequence[LogRecord]) -> str:
+def _how_far(folder: pathlib.Path, config: RunConfig | None, records: Sequence[LogRecord]) -> str:
     parts = ["no results.json: not finished"]
     if records:
         last = max(records, key=lambda record: record.step)
@@ -201,10 +202,10 @@ def _how_far(folder: pathlib.Path, config: JsonObject | None, records: Sequence[
     return printable("; ".join(parts))
 
 
-def _total_steps(config: JsonObject | None, records: Sequence[LogRecord]) -> int | None:
+def _total_steps(config: RunConfig | None, records: Sequence[LogRecord]) -> int | None:
     """Steps of a run of one stage, from the first validation, which ends an epoch; None if unknown."""
-    train = (config or {}).get("train", {})
-    stages, epochs = train.get("stages"), train.get("epochs")
+    train = {} if config is None else config.flat
+    stages, epochs = train.get("train.stages"), train.get("train.epochs")
     if not (isinstance(stages, list) and len(stages) == 1 and isinstance(epochs, int)):
         return None
     for record in records:

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from fpliif_jax.data.set_names import is_drawn, set_name
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.files.json_types import Fields, JsonObject
@@ -53,9 +54,9 @@ def training_data(run: Run) -> TrainingData | None:
         # All weights of the package are of drawn faces; of others nobody knows.
         known = of_package or None
         return TrainingData("", known, {}, {}, None, notes[0] if notes else "weights of elsewhere")
-    drawing = drawing_of(run.config)
-    drawn = is_drawn(run.config, environment.data_drawn)
-    names_other = results.config["eval"].get("dataset") is not None
+    drawing = run.config.drawing
+    drawn = is_drawn(run.config.content, environment.data_drawn)
+    names_other = results.config.eval_dataset is not None
     is_same = any(
         one is not None and one == other for one, other in (run.data.fingerprints, run.data.digests)
     )
@@ -63,39 +64,27 @@ def training_data(run: Run) -> TrainingData | None:
     if not (run.data.is_of_other_data or is_drawn_alone or (names_other and not is_same)):
         return None
     return TrainingData(
-        name=run.config["data"]["name"],
+        name=run.config.data_name,
         drawn=drawn,
-        counts=_counts(run.config, drawing, environment.data_counts),
+        counts=_counts(run.config, environment.data_counts),
         drawing=environment.data_drawing or drawing,
         digest=environment.data_digest,
     )
 
 
-def drawing_of(config: JsonObject) -> JsonObject:
-    """The settings of the faces that a run draws itself, without those that are not set; empty where it draws none."""
-    synthetic = config["data"].get("synthetic", {})
-    if not synthetic.get("num_train"):
-        return {}
-    known = {name: value for name, value in synthetic.items() if value not in (None, [], ())}
-    if "without" in known:
-        known["without"] = sorted(set(known["without"]))  # the set is the same in any order
-    return known
-
-
-def drawing_fields(config: JsonObject) -> Fields:
-    """The same as fields of a flat config; 'data.synthetic.num_train' 0 where a run draws none."""
+def drawing_fields(config: RunConfig) -> Fields:
+    """The settings of its drawing as fields of a flat config; 'data.synthetic.num_train' 0 where a run draws none."""
     return {
-        f"{_DRAWING}{name}": value
-        for name, value in (drawing_of(config) or {"num_train": 0}).items()
+        f"{_DRAWING}{name}": value for name, value in (config.drawing or {"num_train": 0}).items()
     }
 
 
-def _counts(config: JsonObject, drawing: JsonObject, recorded: Mapping[str, int]) -> dict[str, int]:
+def _counts(config: RunConfig, recorded: Mapping[str, int]) -> dict[str, int]:
     """What was recorded; of earlier runs known of faces that they drew themselves, and divided as they are drawn."""
     if recorded:
         return {split: recorded[split] for split in ("train", "validation") if split in recorded}
-    data = config["data"]
-    if not drawing or data.get("split", "official") != "official":
+    fields, drawing = config.flat, config.drawing
+    if not drawing or fields.get("data.split", "official") != "official":
         return {}
-    train = data.get("train_subset") or drawing["num_train"]
+    train = fields.get("data.train_subset") or drawing["num_train"]
     return {"train": train, "validation": drawing.get("num_val", 0)}

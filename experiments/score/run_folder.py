@@ -54,14 +54,10 @@ def check_may_write(folder: pathlib.Path, system: str, seed: int, dataset: str) 
       RunError: the folder holds a run, several, or scores of other label maps.
     """
     for run in read_runs(folder) if folder.exists() else []:
-        config = run.config or {}
-        if run.path != folder or config.get("model", {}).get("name") != ELSEWHERE:
+        config = run.config
+        if run.path != folder or config is None or not config.is_of_elsewhere:
             raise RunError(f"--output={folder}: {run.name} is a run there; give another folder")
-        there = (
-            config["model"].get("system"),
-            config.get("seed"),
-            config.get("data", {}).get("name"),
-        )
+        there = (config.system, config.seed, config.data_name)
         if there != (system, seed, dataset):
             raise RunError(
                 f"--output={folder}: the scores there are of {there[0]}, seed {there[1]}, on {there[2]}, not of "

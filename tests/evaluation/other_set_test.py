@@ -84,8 +84,8 @@ def test_a_run_is_scored_on_the_other_set_and_says_so(
         "drawn faces in the layout of lapa",
         {"train": 13, "validation": 5},
     )
-    run.config["data"]["synthetic"]["num_train"] = 13  # as of a run that drew its faces
-    assert not is_scored_drawn(run.config, run.results.dataset.drawn)
+    run.config.content["data"]["synthetic"]["num_train"] = 13  # as of a run that drew its faces
+    assert not is_scored_drawn(run.config.content, run.results.dataset.drawn)
 
 
 def test_a_finished_run_is_scored_on_the_other_set_without_its_own(

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from fpliif_jax.experiments.runs import arrays, bounded_files, run_log, runs
+from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.groups import group_runs
 from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.run import Run, RunError
@@ -126,7 +127,9 @@ def test_a_finished_run_is_read_whole(tmp_path: pathlib.Path) -> None:
     run = only_run(tmp_path)
     assert (run.path, run.name, run.status, run.problem) == (folder, "lapa/seed3", "finished", None)
     assert run.seed == 3
-    assert run.config == config_of(3) and run.results == Results.of(results_of(config_of(3)))
+    assert run.config == RunConfig.of(config_of(3)) and run.results == Results.of(
+        results_of(config_of(3))
+    )
     assert run.environment.versions == {"jax": "0.10.2"}
     assert [record.step for record in run.metrics] == [1, 2]
     assert run.metrics[0].loss == 2.5

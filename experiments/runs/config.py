@@ -1,0 +1,75 @@
+"""The config of a run, and what a study asks of it by name."""
+
+import dataclasses
+import functools
+
+from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.files.json_types import Fields, JsonObject
+from fpliif_jax.run_folder.run_config import flatten_config
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """A config of config.json or results.json, checked (`schema`); None stands for fields that earlier versions lack.
+
+    Attributes:
+      content: all of it, nested.
+      seed: of all sources of variation that have none of their own.
+      model: name of the system; `ELSEWHERE` of label maps that were made elsewhere, whose other fields are of any form.
+      system: whose label maps these are; None of a run.
+      data_name: of the set that is trained on.
+      eval_dataset: of the set that is scored, where the config names one.
+      image_size: in pixels.
+      labels: whose classes those of the scored set are made.
+      init_from: the weights that training starts from.
+      margin: of equivalence, in F1 points.
+    """
+
+    content: JsonObject
+    seed: int
+    model: str
+    system: str | None
+    data_name: str
+    eval_dataset: str | None
+    image_size: int | None
+    labels: str | None
+    init_from: str | None
+    margin: float
+
+    @classmethod
+    def of(cls, content: JsonObject) -> "RunConfig":
+        """A nested config, checked."""
+        model, data, train, scored = (content[name] for name in ("model", "data", "train", "eval"))
+        return cls(
+            content=content,
+            seed=content["seed"],
+            model=model["name"],
+            system=model.get("system"),
+            data_name=data["name"],
+            eval_dataset=scored.get("dataset"),
+            image_size=data.get("image_size"),
+            labels=(data if scored.get("dataset") is None else scored).get("labels"),
+            init_from=train.get("init_from"),
+            margin=float(content.get("study", {}).get("equivalence_margin", 0.5)),
+        )
+
+    @property
+    def is_of_elsewhere(self) -> bool:
+        """Whether it is of label maps that were made elsewhere."""
+        return self.model == ELSEWHERE
+
+    @functools.cached_property
+    def flat(self) -> Fields:
+        """All of it by field, for who looks at all fields alike."""
+        return flatten_config(self.content)
+
+    @property
+    def drawing(self) -> JsonObject:
+        """The settings of the faces that a run draws itself, of those that are set; empty where it draws none."""
+        synthetic = self.content["data"].get("synthetic", {})
+        if not synthetic.get("num_train"):
+            return {}
+        known = {name: value for name, value in synthetic.items() if value not in (None, [], ())}
+        if "without" in known:
+            known["without"] = sorted(set(known["without"]))  # the set is the same in any order
+        return known
