@@ -12,6 +12,7 @@ is the canvas'; its paper gives no operations. JSON on stdout is
                "parts": {part: GMACs}}]}
 """
 
+import dataclasses
 import json
 
 from absl import flags, logging
@@ -32,11 +33,12 @@ def _work() -> None:
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     config = _CONFIG.value
     costs = model_cost.cost(config)
+    as_json = dataclasses.asdict(costs)
     if _OUTPUT.value:
-        content = {"config": json_config(config), **costs}
+        content = {"config": json_config(config), **as_json}
         write_json(expanded(_OUTPUT.value), content)
     if _FORMAT.value == "json":
-        print(json.dumps(costs, indent=2))
+        print(json.dumps(as_json, indent=2))
     else:
         print(model_cost.to_text(costs, config))
 

@@ -1,12 +1,14 @@
 """What a model costs, as data and as a table: `experiments.cost` is its command."""
 
+import dataclasses
+from collections.abc import Mapping, Sequence
+
 import ml_collections
 
 from fpliif_jax import preflight, systems
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.published import PublishedValue, published_values, select
-from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import config_fields
 from fpliif_jax.systems import multiply_accumulates
 
@@ -18,16 +20,43 @@ _TABLE_6 = "FP-LIIF Table 6"
 _IMMATERIAL = ("num_classes", "norm_epsilon")
 
 
-def cost(config: ml_collections.ConfigDict) -> JsonObject:
+@dataclasses.dataclass(frozen=True)
+class SizeCost:
+    """The operations of a model for one image at an output size; for STN-iCNN, of the canvas.
+
+    Attributes:
+      output_size: in pixels.
+      gmacs: of all parts.
+      published_gmacs: None unless Table 6 is about this model and size.
+      parts: GMACs by part.
+    """
+
+    output_size: int
+    gmacs: float
+    published_gmacs: float | None
+    parts: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a model costs.
+
+    Attributes:
+      parameters: trained values.
+      published_parameters: in millions; None unless the paper's Table 4 is about this model.
+      rows: one an output size; its own alone of a network that has no other.
+    """
+
+    parameters: int
+    published_parameters: float | None
+    rows: Sequence[SizeCost]
+
+
+def cost(config: ml_collections.ConfigDict) -> Cost:
     """Parameters and operations of `config.model` for one image.
 
     Args:
       config: a whole experiment; its model, and the size of its images.
-
-    Returns:
-      A dictionary ready for JSON: 'parameters'; 'published_parameters' in millions, or None; 'rows', one an output
-      size (for STN-iCNN: of the canvas; its own alone of a network that has no other), each with 'output_size',
-      'gmacs', 'published_gmacs' (None unless Table 6 is about this model and size) and 'parts', GMACs by part.
 
     Raises:
       SettingsError: a field is missing or impossible.
@@ -41,20 +70,11 @@ def cost(config: ml_collections.ConfigDict) -> JsonObject:
     for size in sorted({*sizes, own_size}):
         parts = multiply_accumulates.count(config.model, own_size, size)
         published = _published(config, "gmacs", _TABLE_6, str(size))
-        rows.append(
-            {
-                "output_size": size,
-                "gmacs": sum(parts.values()) / 1e9,
-                "published_gmacs": published and published.value,
-                "parts": {name: operations / 1e9 for name, operations in parts.items()},
-            }
-        )
+        gmacs = {name: operations / 1e9 for name, operations in parts.items()}
+        total = sum(parts.values()) / 1e9
+        rows.append(SizeCost(size, total, published and published.value, gmacs))
     published = _published(config, "parameters", "FP-LIIF Table 4", "256")
-    return {
-        "parameters": parameters,
-        "published_parameters": published and published.value,
-        "rows": rows,
-    }
+    return Cost(parameters, published and published.value, rows)
 
 
 def count_parameters(config: ml_collections.ConfigDict) -> int:
@@ -90,31 +110,31 @@ def _published(
     return next(iter(select(published_values(), **key)), None)
 
 
-def to_text(costs: JsonObject, config: ml_collections.ConfigDict) -> str:
+def to_text(costs: Cost, config: ml_collections.ConfigDict) -> str:
     """The same as a table: a column a size, a line a part."""
-    rows = costs["rows"]
-    names = list(rows[0]["parts"])
+    rows = costs.rows
+    names = list(rows[0].parts)
     label = "canvas" if _is_on_canvas(config) else "output"
     width = max(map(len, (*names, "difference"))) + 2
 
     def line(name: str, cells: list[str]) -> str:
         return f"{name:<{width}}" + "".join(f"{cell:>10}" for cell in cells)
 
-    parameters = f"{costs['parameters']:,} parameters"
-    if costs["published_parameters"]:
-        parameters += f" (the paper: {costs['published_parameters']} M)"
+    parameters = f"{costs.parameters:,} parameters"
+    if costs.published_parameters:
+        parameters += f" (the paper: {costs.published_parameters} M)"
     lines = [
         f"{parameters}. GMACs of one image, literal form:",
         "",
-        line(label, [str(row["output_size"]) for row in rows]),
-        *(line(name, [f"{row['parts'][name]:.3f}" for row in rows]) for name in names),
-        line("in all", [f"{row['gmacs']:.3f}" for row in rows]),
+        line(label, [str(row.output_size) for row in rows]),
+        *(line(name, [f"{row.parts[name]:.3f}" for row in rows]) for name in names),
+        line("in all", [f"{row.gmacs:.3f}" for row in rows]),
     ]
-    if any(row["published_gmacs"] for row in rows):
-        published = [row["published_gmacs"] for row in rows]
+    published = [row.published_gmacs for row in rows]
+    if any(published):
         lines.append(line("Table 6", ["–" if p is None else f"{p:g}" for p in published]))
         differences = [
-            "–" if p is None else f"{row['gmacs'] - p:+.3f}"
+            "–" if p is None else f"{row.gmacs - p:+.3f}"
             for row, p in zip(rows, published, strict=True)
         ]
         lines.append(line("difference", differences))

@@ -24,24 +24,22 @@ def content_of(plan: Table) -> Content:
 
 
 def _variant_content(variant: Variant) -> Content:
-    content: Content = {"label": variant.label, "config": variant.config}
-    if variant.overrides:
-        content["overrides"] = {
-            field: list(value) if isinstance(value, tuple) else value
-            for field, value in variant.overrides
-        }
-    if variant.rows is not None:
-        content["rows"] = list(variant.rows)
-    if variant.needs is not None:
-        content["needs"] = variant.needs
     known = {step: name for name, step in MODULES.items()}
-    if variant.then:
-        content["then"] = [known.get(step, step[0]) for step in variant.then]
-    if not variant.trains:
-        content["trains"] = False
-    if variant.seeds is not None:
-        content["seeds"] = seeds_text(variant.seeds)
-    return content
+    overrides = {
+        field: list(value) if isinstance(value, tuple) else value
+        for field, value in variant.overrides
+    }
+    content = {
+        "label": variant.label,
+        "config": variant.config,
+        "overrides": overrides or None,
+        "rows": None if variant.rows is None else list(variant.rows),
+        "needs": variant.needs,
+        "then": [known.get(step, step[0]) for step in variant.then] or None,
+        "trains": None if variant.trains else False,
+        "seeds": None if variant.seeds is None else seeds_text(variant.seeds),
+    }
+    return {key: value for key, value in content.items() if value is not None}
 
 
 def _question_content(question: Question) -> Content:

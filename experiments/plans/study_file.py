@@ -114,22 +114,20 @@ def _of_plan(folder: str, plan: FrozenPlan | None, plan_problem: str) -> Study |
 
 
 def _parse(folder: str, content: Any, plan: FrozenPlan | None, plan_problem: str) -> Study:
-    texts = ("table", "scale", "command")
-    if not isinstance(content, dict) or not all(isinstance(content.get(t), str) for t in texts):
+    fields = content if isinstance(content, dict) else {}
+    *texts, jobs = map(fields.get, ("table", "scale", "command", "jobs"))
+    if not all(isinstance(text, str) for text in texts):
         raise UnreadableError("it is not what a study leaves")
-    jobs = content.get("jobs")
     if not isinstance(jobs, list) or not all(_is_folder_inside(job) for job in jobs):
         raise UnreadableError("its jobs are not a list of folders inside it")
     tables = {table.name: table for table in TABLES}
     if plan is not None:
         tables[plan.last.table.name] = plan.last.table
     # The plan of a study of one's own is in plan.json alone.
-    if content["table"] and content["table"] not in tables and not plan_problem:
-        raise UnreadableError(f"there is no table {content['table'][:50]!r}")
-    table = tables.get(content["table"])
-    return Study(
-        folder, table, content["scale"], content["command"], tuple(jobs), plan, plan_problem
-    )
+    table, scale, command = texts
+    if table and table not in tables and not plan_problem:
+        raise UnreadableError(f"there is no table {table[:50]!r}")
+    return Study(folder, tables.get(table), scale, command, tuple(jobs), plan, plan_problem)
 
 
 def _is_folder_inside(job: Any) -> bool:

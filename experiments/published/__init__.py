@@ -211,34 +211,28 @@ def _value(path: pathlib.Path, line: int, row: dict[str | None, str | None]) -> 
     for name in ("system", "metric", "value", "source"):
         if not fields[name]:
             raise wrong(f"{name} is empty")
-    if len(fields["value"]) > _LONGEST_NUMBER:
-        raise wrong(f"value has {len(fields['value'])} characters")
+    text = fields["value"]
+    if len(text) > _LONGEST_NUMBER:
+        raise wrong(f"value has {len(text)} characters")
     try:
-        printed = decimal.Decimal(fields["value"])
+        printed = decimal.Decimal(text)
         value = float(printed)
     except (decimal.InvalidOperation, ValueError):  # the latter of a signalling NaN
-        raise wrong(f"value {fields['value']!r} is not a number") from None
+        raise wrong(f"value {text!r} is not a number") from None
     if not math.isfinite(value):
-        raise wrong(f"value {fields['value']!r} is not finite")
+        raise wrong(f"value {text!r} is not finite")
     if printed.as_tuple().exponent < -_LONGEST_NUMBER:
-        raise wrong(f"value {fields['value']!r} has too many digits after the point")
+        raise wrong(f"value {text!r} has too many digits after the point")
     unit = fields.get("unit") or "percent"
     if unit not in _UNITS:
         raise wrong(f"unit {unit!r} is none of {', '.join(_UNITS)}")
     if abs(value) > _LARGEST.get(unit, math.inf):
-        raise wrong(f"value {fields['value']} is impossible in {unit}; set the column unit")
+        raise wrong(f"value {text} is impossible in {unit}; set the column unit")
     seed = fields.get("seed", "")
     if seed and not re.fullmatch("[0-9]{1,18}", seed):
         raise wrong(f"seed {seed[:_LONGEST_NUMBER]!r} is not a whole number")
+    system, dataset, protocol, class_name, metric, _, source = map(fields.get, _REQUIRED)
+    number = int(seed) if seed else None
     return PublishedValue(
-        system=fields["system"],
-        dataset=fields["dataset"],
-        protocol=fields["protocol"],
-        class_name=fields["class"],
-        metric=fields["metric"],
-        value=value,
-        printed=fields["value"],
-        unit=unit,
-        source=fields["source"],
-        seed=int(seed) if seed else None,
+        system, dataset, protocol, class_name, metric, value, text, unit, source, number
     )

@@ -12,6 +12,7 @@ from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.raw import drawn
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
 from fpliif_jax.experiments.runs.arrays import MATRICES_LIMIT
+from fpliif_jax.experiments.runs.evaluation import Evaluation
 from fpliif_jax.experiments.runs.run import printable
 from fpliif_jax.experiments.score import class_tables, image_by_image, run_folder, table
 from fpliif_jax.experiments.score.counted_pairs import count_pairs
@@ -109,7 +110,7 @@ def run(flags: argparse.Namespace) -> None:
     }
     lines = table.score_lines(
         dataset,
-        records,
+        {name: Evaluation.of(record) for name, record in records.items()},
         {name: stack.sum(axis=0, dtype=np.int64) for name, stack in scored.matrices.items()},
     )
     differences = []

@@ -8,6 +8,7 @@ from typing import Any
 
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ_FACIAL_PARTS
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.experiments.runs.evaluation import Evaluation
 from fpliif_jax.experiments.score import papers
 from fpliif_jax.experiments.score.counting import CANVAS
 from fpliif_jax.experiments.stats.number_text import number
@@ -55,7 +56,7 @@ class ScoreLine:
 
 def score_lines(
     dataset: str,
-    records: Mapping[str, Mapping[str, Any]],
+    evaluations: Mapping[str, Evaluation],
     totals: Mapping[str, Any],
 ) -> list[ScoreLine]:
     """Means, then groups, then classes.
@@ -64,7 +65,7 @@ def score_lines(
 
     Args:
       dataset: name of the set.
-      records: of `Evaluation.record` by protocol.
+      evaluations: by protocol.
       totals: int [C, C], confusion matrices of all images by protocol.
     """
     with_background = {
@@ -77,23 +78,23 @@ def score_lines(
             title, metric, class_name, percents, tuple(papers.uses(dataset, metric, class_name))
         )
 
-    of_all = [name for name in records if name != CANVAS]
+    of_all = [name for name in evaluations if name != CANVAS]
     lines = []
     for metric, title in _WITHOUT_CLASS.items():
         values = {
-            name: with_background[name] if metric not in records[name] else records[name][metric]
-            for name in of_all
+            name: evaluations[name].means.get(metric, with_background[name]) for name in of_all
         }
         lines.append(line(title, metric, "mean", values))
-    first = records[of_all[0]]
-    for group in first["group_f1"]:
-        values = {name: record["group_f1"].get(group) for name, record in records.items()}
+    first = evaluations[of_all[0]]
+    for group in first.group_f1:
+        values = {name: one.group_f1.get(group) for name, one in evaluations.items()}
         lines.append(line(_GROUPS.get(group, f"group F1 of {group}"), "group_f1", group, values))
-    for name in first["class_f1"]:
-        values = {protocol: records[protocol]["class_f1"][name] for protocol in of_all}
+    of_canvas = evaluations[CANVAS].class_f1 if CANVAS in evaluations else {}
+    for name in first.class_f1:
+        values = {protocol: evaluations[protocol].class_f1[name] for protocol in of_all}
         part = CELEBAMASK_HQ_FACIAL_PARTS.get(name, name)
-        if CANVAS in records and part in records[CANVAS]["class_f1"]:
-            values[CANVAS] = records[CANVAS]["class_f1"][part]
+        if part in of_canvas:
+            values[CANVAS] = of_canvas[part]
         lines.append(line(f"F1 of {name}", "f1", name, values))
     return lines
 

@@ -50,28 +50,28 @@ def small(**changes: Any) -> ml_collections.ConfigDict:
 
 def test_table_6_to_its_printed_digits() -> None:
     found = model_cost.cost(celebamask_hq.get_config())
-    assert found["parameters"] == 2_285_075
-    assert found["published_parameters"] == 2.29
-    by_size = {row["output_size"]: row for row in found["rows"]}
+    assert found.parameters == 2_285_075
+    assert found.published_parameters == 2.29
+    by_size = {row.output_size: row for row in found.rows}
     for size, printed in ((64, "27.44"), (96, "32.25"), (128, "39"), (192, "58.24"), (256, "85.2")):
-        assert same_digits(by_size[size]["gmacs"], printed)
-        assert by_size[size]["published_gmacs"] == float(printed)
-    assert by_size[512]["published_gmacs"] is None
-    for row in found["rows"]:
-        assert sum(row["parts"].values()) == pytest.approx(row["gmacs"])
+        assert same_digits(by_size[size].gmacs, printed)
+        assert by_size[size].published_gmacs == float(printed)
+    assert by_size[512].published_gmacs is None
+    for row in found.rows:
+        assert sum(row.parts.values()) == pytest.approx(row.gmacs)
 
 
 def test_affine_norm_costs_one_more_an_element() -> None:
     config = celebamask_hq.get_config()
-    plain = model_cost.cost(config)["rows"]
+    plain = model_cost.cost(config).rows
     config.model.norm_affine = True
     found = model_cost.cost(config)
     # Two norms a block: 4 at 256², 12 at 128², 32 at 64², of 64 channels.
     elements = 64 * (4 * 256**2 + 12 * 128**2 + 32 * 64**2)
-    for row, before in zip(found["rows"], plain, strict=True):
-        assert row["gmacs"] - before["gmacs"] == pytest.approx(elements / 1e9)
-        assert row["published_gmacs"] is None  # another model than the paper's
-    assert found["parameters"] == 2_285_075 + 2 * 64 * 48
+    for row, before in zip(found.rows, plain, strict=True):
+        assert row.gmacs - before.gmacs == pytest.approx(elements / 1e9)
+        assert row.published_gmacs is None  # another model than the paper's
+    assert found.parameters == 2_285_075 + 2 * 64 * 48
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_another_model_is_not_compared_with_the_paper(change: dict[str, Any]) ->
     config = celebamask_hq.get_config()
     config.update_from_flattened_dict(change)
     found = model_cost.cost(config)
-    assert found["published_parameters"] is None
-    assert all(row["published_gmacs"] is None for row in found["rows"])
+    assert found.published_parameters is None
+    assert all(row.published_gmacs is None for row in found.rows)
 
 
 def test_settings_without_effect_on_the_cost_are_the_papers_model_still() -> None:
@@ -99,8 +99,8 @@ def test_settings_without_effect_on_the_cost_are_the_papers_model_still() -> Non
 
 def test_only_the_output_sizes_of_table_6_are_compared() -> None:
     table = [v for v in published_values() if v.source == "FP-LIIF Table 6" and v.metric == "gmacs"]
-    found = model_cost.cost(celebamask_hq.get_config())["rows"]
-    compared = {row["output_size"] for row in found if row["published_gmacs"] is not None}
+    found = model_cost.cost(celebamask_hq.get_config()).rows
+    compared = {row.output_size for row in found if row.published_gmacs is not None}
     assert compared == {int(value.protocol) for value in table} and len(table) == 5
 
 
@@ -252,10 +252,10 @@ def test_the_baseline_has_no_localisation_network() -> None:
     whole = model_cost.cost(config)
     config.model.cropper = "centroid"
     baseline = model_cost.cost(config)
-    assert "L" in whole["rows"][0]["parts"] and "L" not in baseline["rows"][0]["parts"]
-    assert baseline["parameters"] < whole["parameters"]
-    assert [row["output_size"] for row in baseline["rows"]] == [512, 1024]
-    assert all(row["published_gmacs"] is None for row in whole["rows"])
+    assert "L" in whole.rows[0].parts and "L" not in baseline.rows[0].parts
+    assert baseline.parameters < whole.parameters
+    assert [row.output_size for row in baseline.rows] == [512, 1024]
+    assert all(row.published_gmacs is None for row in whole.rows)
 
 
 # --------------------------------------------------------------------- against shapes in JAX
