@@ -29,7 +29,12 @@ def test_a_study_of_before_the_seeds_were_recorded_is_read(tmp_path: pathlib.Pat
     (group,) = report["groups"]
     assert (group["framework"], group["parameters"], group["seeds"]) == ("jax", 6459, [3])
     assert group["fixed_seeds"] == {"augmentation": 9}
-    assert [(run["name"], run["seed"]) for run in group["runs"]] == [("seed3", 3)]
+    (run,) = group["runs"]
+    assert (run["name"], run["seed"], run["git_commit"][:7]) == ("seed3", 3, "4f916be")
+    assert run["seconds"] == pytest.approx(0.027980128001217963)
+    assert run["images_per_second"] == pytest.approx(142.95860261346488)
+    recorded = json.loads((root / "seed3" / "results.json").read_text())["dataset"]
+    assert group["dataset"] == recorded
     main = {
         "split": "test",
         "checkpoint": "best",
