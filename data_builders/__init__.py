@@ -12,6 +12,7 @@ Nothing here needs TensorFlow. `data_builders.prepare` makes the prepared sets f
 from typing import TYPE_CHECKING
 
 from fpliif_jax.commands.lazy_exports import lazy_exports
+from fpliif_jax.commands.one_module import be_one_module
 from fpliif_jax.data_builders.errors import DataError
 
 # Each lies in <name>/<name>_dataset_builder.py, which is loaded with BUILDERS.
@@ -22,3 +23,5 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = lazy_exports(__name__, {"BUILDERS": "fpliif_jax.data_builders.builders"})
 __all__ = ["BUILDERS", "NAMES", "DataError"]
+
+be_one_module(__name__)

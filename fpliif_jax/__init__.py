@@ -1,20 +1,20 @@
 """FP-LIIF and STN-iCNN, face parsing for reproducibility studies, in JAX and Flax."""
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
-from fpliif_jax.commands import first_imports
+from fpliif_jax.commands import first_imports, one_module
 from fpliif_jax.commands.lazy_exports import lazy_exports
 
 first_imports.end_at_ctrl_c()
 __version__ = "0.1.0"
 
-# An installed fpliif_jax holds configs, data_builders and experiments; in a checkout they lie beside it. All code
-# imports them as parts of fpliif_jax, so that each module is there once.
+# An installed fpliif_jax holds configs, data_builders and experiments; in a checkout they lie beside it.
 _HERE = os.path.dirname(os.path.abspath(__file__))
 IS_CHECKOUT = not os.path.isdir(os.path.join(_HERE, "experiments"))
 if IS_CHECKOUT:
-    __path__.append(os.path.dirname(_HERE))
+    sys.meta_path.insert(0, one_module.Finder(os.path.dirname(_HERE)))
 
 _MODULES = {"FaceParser": "fpliif_jax.predict.face_parser", "create_model": "fpliif_jax.systems"}
 if TYPE_CHECKING:
