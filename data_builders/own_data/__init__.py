@@ -1,0 +1,6 @@
+"""Importing this package registers its builder with TFDS: then `tfds.builder("own_data")` finds it."""
+
+# By a relative name: `tfds build` imports this folder on its own, and would register a second builder.
+from .own_data_dataset_builder import Builder
+
+__all__ = ["Builder"]

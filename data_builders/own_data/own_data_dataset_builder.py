@@ -11,9 +11,8 @@ from fpliif_jax.data_builders import random_split
 from fpliif_jax.data_builders.class_list import parse_class_list
 from fpliif_jax.data_builders.errors import DataError, counted
 from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
-from fpliif_jax.data_builders.own_data import label_maps, photos
 from fpliif_jax.data_builders.prepared.prepared_split import Example
-from fpliif_jax.data_builders.raw import raw_tree
+from fpliif_jax.data_builders.raw import label_maps, photos, raw_tree
 from fpliif_jax.data_builders.raw.raw_images import Photograph
 from fpliif_jax.data_builders.raw.raw_tree import SPLITS, RawExample, RawTree
 

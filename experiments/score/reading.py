@@ -5,8 +5,7 @@ import pathlib
 import numpy as np
 
 from fpliif_jax.data_builders.errors import DataError, counted
-from fpliif_jax.data_builders.own_data import label_maps
-from fpliif_jax.data_builders.raw import raw_images, raw_tree
+from fpliif_jax.data_builders.raw import label_maps, raw_images, raw_tree
 from fpliif_jax.experiments.score.class_tables import NONE, IdTable
 
 _REMEDY = "Save it anew as an 8-bit PNG of ids (docs/score.md)."

@@ -179,6 +179,41 @@ def test_registered_with_tfds(folders: Folders) -> None:
         assert tfds.builder(name, data_dir=data_dir).info.file_format.value == "array_record"
 
 
+@pytest.mark.parametrize("package", ["data_builders", "fpliif_jax.data_builders"])
+def test_importing_a_set_s_package_registers_it(folders: Folders, package: str) -> None:
+    _, data_dir = folders
+    code = f"""
+import sys
+import tensorflow_datasets as tfds
+import {package}.lapa, {package}.own_data
+for name in ("lapa", "own_data"):
+    print(type(tfds.builder(name, data_dir=sys.argv[1])))
+import data_builders
+from fpliif_jax.data_builders import BUILDERS
+print(list(BUILDERS.values())[0] is data_builders.lapa.Builder)
+"""
+    run = run_python(code, data_dir)
+    of = "fpliif_jax.data_builders"
+    assert run.stdout.splitlines() == [
+        f"<class '{of}.lapa.lapa_dataset_builder.Builder'>",
+        f"<class '{of}.own_data.own_data_dataset_builder.Builder'>",
+        "True",
+    ], run.stderr
+
+
+def test_tfds_can_load_the_folder_of_a_set_on_its_own() -> None:
+    """As `tfds build` does, which needs TensorFlow."""
+    code = """
+import sys
+sys.path.insert(0, "data_builders")
+from tensorflow_datasets.core.community import builder_cls_from_module
+for name in sys.argv[1:]:
+    print(builder_cls_from_module(f"{name}.{name}_dataset_builder").name)
+"""
+    run = run_python(code, *data_builders.NAMES)
+    assert run.stdout.split() == list(data_builders.NAMES), run.stderr
+
+
 def test_celebamask_hq_split_rule_and_sizes(folders: Folders) -> None:
     manual_dir, data_dir = folders
     write_celebamask_hq(manual_dir)

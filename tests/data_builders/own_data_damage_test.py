@@ -11,8 +11,8 @@ from PIL import Image
 
 from fpliif_jax.data_builders.class_list import ClassList
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.own_data.label_maps import read_label_map
-from fpliif_jax.data_builders.own_data.photos import check_photograph
+from fpliif_jax.data_builders.raw.label_maps import read_label_map
+from fpliif_jax.data_builders.raw.photos import check_photograph
 
 WIDTH, HEIGHT = 16, 12
 PATH = pathlib.Path("images/c")
