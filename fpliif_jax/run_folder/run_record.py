@@ -9,7 +9,6 @@ import platform
 import shlex
 import subprocess
 import sys
-import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from fpliif_jax.data_builders.errors import UserError, naming
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, append_regular, read_regular
 from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.run_folder import tensorboard
 
 _LARGEST = 64 * MEBIBYTE  # of a record
 PACKAGES = (
@@ -163,9 +163,7 @@ class MetricsLog:
             self._file.close()
             write_text(self._path, "".join(earlier))
             self._file = append_regular(self._path)
-        self._events = _tensorboard().SummaryWriter(
-            str(workdir / "tensorboard"), purge_step=first_step + 1
-        )
+        self._events = tensorboard.summary_writer(workdir / "tensorboard", first_step + 1)
 
     def write(self, record: JsonObject) -> None:
         """Adds a record with 'step', 'split' and numbers; nested dicts are joined by '/'."""
@@ -186,19 +184,6 @@ class MetricsLog:
         """Ends the log."""
         self._file.close()
         self._events.close()
-
-
-def _tensorboard() -> types.ModuleType:
-    """tensorboardX; it imports PyTorch where that is installed, which takes seconds and is of no use here."""
-    is_hidden = "torch" not in sys.modules
-    if is_hidden:
-        sys.modules["torch"] = None  # makes the import an ImportError
-    try:
-        import tensorboardX
-    finally:
-        if is_hidden:
-            del sys.modules["torch"]
-    return tensorboardX
 
 
 def _numbers(record: JsonObject, prefix: str = "") -> list[tuple[str, float]]:

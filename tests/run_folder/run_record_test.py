@@ -1,11 +1,9 @@
 """Tests of fpliif_jax.run_folder.run_record."""
 
 import datetime
-import importlib
 import json
 import pathlib
 import stat
-import sys
 
 import numpy as np
 import pytest
@@ -51,27 +49,6 @@ def test_tensorboard_has_the_same_numbers(tmp_path: pathlib.Path) -> None:
         content = content[16 + length :]
     assert values[("validation/class_f1/skin", 5)] == 0.5
     assert not any("hair" in tag for tag, _ in values)
-
-
-def test_the_log_does_not_wait_for_pytorch(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    imported = []
-
-    class Finder:
-        def find_spec(self, name: str, *_: object) -> None:
-            if name == "torch":
-                imported.append(name)
-                raise ImportError(name)
-
-    for name in ("torch", "tensorboardX", "tensorboardX.global_writer", "tensorboardX.writer"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
-    run_record.MetricsLog(tmp_path, 0).close()
-    assert "tensorboardX.writer" in sys.modules and not imported
-    with pytest.raises(ImportError):  # it can be imported afterwards, if it is there
-        importlib.import_module("torch")
-    assert imported
 
 
 def test_json_is_replaced_whole_or_not_at_all(tmp_path: pathlib.Path) -> None:
