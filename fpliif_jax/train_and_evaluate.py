@@ -8,7 +8,6 @@ import pathlib
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from logging import Formatter
 from typing import NoReturn
 
 import jax
@@ -76,7 +75,6 @@ def main(
       UserError, OSError: what `command_line.run` ends with in one line.
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of every save
-    logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
     check_fields(config)
     is_one_of_several = parallel.is_one_of_several(processes[0], processes[2])
     if is_one_of_several:

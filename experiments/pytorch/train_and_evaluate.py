@@ -3,7 +3,6 @@
 import os
 import pathlib
 import sys
-from logging import Formatter
 
 import jax
 import ml_collections
@@ -40,7 +39,6 @@ def main(
       UserError, OSError: what `command_line.run` ends with in one line.
     """
     logging.set_verbosity(logging.WARNING)
-    logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
     interruption = Interruption()
     jax.config.update("jax_platforms", "cpu")  # it draws the augmentations; the GPU is PyTorch's
     check_settings(config)

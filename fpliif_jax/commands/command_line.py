@@ -7,6 +7,7 @@ a misspelt argument need not wait for JAX.
 import argparse
 import contextlib
 import gc
+import logging
 import pathlib
 import re
 import sys
@@ -15,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import ml_collections
 from absl import app, flags
+from absl import logging as absl_logging
 from ml_collections import config_flags
 
 from fpliif_jax.commands import command_names, config_files, interruption, strict_options
@@ -26,6 +28,7 @@ from fpliif_jax.data_builders.host.home_folder import expanded
 # The garbage collector looks for cycles after this many new objects, not Python's 700: importing and tracing make
 # half a million that stay, and every search passes over them.
 _NEW_OBJECTS = 50_000
+_WARNING = "%(levelname)s: %(message)s"
 _DEFAULT_CONFIG = "synthetic"
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort"}
 ExitCode = TypeVar("ExitCode", bound=int | None)
@@ -55,6 +58,9 @@ def run(
       interrupted: the line that these end with.
     """
     gc.set_threshold(_NEW_OBJECTS)
+    # Of a command with absl's flags absl's handler prints the warnings, of others one that is made here.
+    logging.basicConfig(format=_WARNING)
+    absl_logging.get_absl_handler().setFormatter(logging.Formatter(_WARNING))
     try:
         with interruption.as_exceptions():
             return work(*arguments)

@@ -9,7 +9,7 @@ import fpliif_jax
 from fpliif_jax import systems
 from fpliif_jax.data.set_names import is_scored_drawn, set_name, trained_on
 from fpliif_jax.data_builders.errors import one_line
-from fpliif_jax.evaluation import results as results_file
+from fpliif_jax.evaluation import score_table
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import read_record
@@ -123,7 +123,7 @@ def text(chosen: ChosenModel) -> str:
         results_text, index = _shipped_results(own), _model_index(map(_of_shipped, own.scores))
     elif results:
         # pyrefly: ignore[bad-argument-type] - `_results` has tried it
-        results_text = f"```text\n{results_file.table(results)}\n```"
+        results_text = f"```text\n{score_table.table(results)}\n```"
         index = _model_index([_of_run(results)])
     return _CARD.format(
         license="license: apache-2.0\n" if own else "",
@@ -212,6 +212,7 @@ def _results(chosen: ChosenModel) -> JsonObject | None:
         dataset = results["dataset"]
         is_drawn = is_scored_drawn(results.get("config", {}), dataset.get("drawn"))
         scored = {
+            "model": results["model"],
             "dataset": {"name": one_line(dataset["name"]), "drawn": is_drawn},
             "evaluations": [
                 entry
@@ -221,7 +222,7 @@ def _results(chosen: ChosenModel) -> JsonObject | None:
             "notes": [_without_path(note) for note in results["notes"]],
         }
         # pyrefly: ignore[bad-argument-type] - what else it is, is told below
-        results_file.table(scored)
+        score_table.table(scored)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
     return scored if scored["evaluations"] else None

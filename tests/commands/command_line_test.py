@@ -345,3 +345,13 @@ def test_every_name_is_an_experiment() -> None:
     assert {"lapa", "synthetic", "stn_icnn_helen"} <= set(names) and "shared" not in names
     for name in names:
         assert runpy.run_path(config_files.config_file(name))["get_config"]().model.name
+
+
+@pytest.mark.parametrize("start", ["", "app._run_init(['command'], app.parse_flags_with_usage); "])
+def test_all_commands_print_a_warning_alike(start: str) -> None:
+    program = (
+        "import sys; from absl import app, logging; from fpliif_jax.commands import command_line; "
+        f"{start}command_line.run('experiments.score', logging.warning, 'a set of few')"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert run.stderr == "WARNING: a set of few\n"
