@@ -212,7 +212,7 @@ def _results(chosen: ChosenModel) -> JsonObject | None:
         dataset = results["dataset"]
         is_drawn = is_scored_drawn(results.get("config", {}), dataset.get("drawn"))
         scored = {
-            "model": results["model"],
+            "model": chosen.trained.config.model.name,
             "dataset": {"name": one_line(dataset["name"]), "drawn": is_drawn},
             "evaluations": [
                 entry
