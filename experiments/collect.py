@@ -188,7 +188,7 @@ def _empty_all_places(name: str, content: JsonObject, planned_starts: Collection
 
 def _empty_places(config: JsonObject, planned_starts: Collection[str], prefix: str = "") -> None:
     """Empties the fields that are places, and shortens the run that it starts from, which is a setting."""
-    from fpliif_jax.run_folder.config_fields import Role, has_role
+    from fpliif_jax.fields.config_fields import Role, has_role
 
     for key, value in config.items():
         field = f"{prefix}{key}"
@@ -225,7 +225,7 @@ def _without_commands(plan: "FrozenPlan") -> "FrozenPlan":
 
 def _places_of_plan(plan: "FrozenPlan") -> list[str]:
     """What a plan.json says of this machine and its digest is of: paths of configs and of runs, and places."""
-    from fpliif_jax.run_folder.config_fields import Role, has_role
+    from fpliif_jax.fields.config_fields import Role, has_role
 
     places = []
     for variant in (one for version in plan.versions for one in version.table.variants):

@@ -14,8 +14,9 @@ from fpliif_jax.data import dataset, renamed_labels, resize
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import field_checks
 from fpliif_jax.nn.variables import Variables
-from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
@@ -76,7 +77,7 @@ def check_fields(config: ml_collections.ConfigDict) -> None:
             f"the config lacks config.{field}; begin with one that has every field, config = "
             f"{default.__module__}.{default.__qualname__}(), and change its fields"
         )
-    config_fields.check(fields)
+    field_checks.check(fields)
 
 
 def check_start_from_run(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:

@@ -22,6 +22,7 @@ from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.devices import parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
 from fpliif_jax.evaluation.score_table import table
+from fpliif_jax.fields import config_fields
 from fpliif_jax.interop import InteropError, read_weights
 from fpliif_jax.preflight import (
     apply_to_jax,
@@ -34,7 +35,7 @@ from fpliif_jax.preflight import (
     warn_of_dtype,
     warn_of_lost_rates,
 )
-from fpliif_jax.run_folder import config_fields, evaluated_config, run_lock, run_record
+from fpliif_jax.run_folder import evaluated_config, run_lock, run_record
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config

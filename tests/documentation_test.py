@@ -14,9 +14,9 @@ import yaml
 
 import fpliif_jax
 from fpliif_jax.data_builders import class_names
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.setting_ranges import Number, NumberOrAuto, Numbers, Rule
 from fpliif_jax.pictures.label_maps import palette_image
-from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.setting_ranges import Number, NumberOrAuto, Numbers, Rule
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(

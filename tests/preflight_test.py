@@ -20,7 +20,7 @@ from fpliif_jax import preflight, train_and_evaluate
 from fpliif_jax.commands import command_line
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.data_builders.errors import SettingsError, UserError
-from fpliif_jax.run_folder import config_fields, setting_ranges
+from fpliif_jax.fields import config_fields, field_checks, setting_ranges
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 
@@ -106,9 +106,9 @@ _BAD_LISTS = ((), (math.nan,), (-1,), ("",), (1, "a"), (2**40,) * 100)
 def test_every_field_of_every_config_knows_what_it_may_be(name: str) -> None:
     config = importlib.import_module(f"fpliif_jax.configs.{name}").get_config()
     fields = _flat(config)
-    assert list(config_fields.problems(fields)) == []
+    assert list(field_checks.problems(fields)) == []
     assert fields.keys() <= config_fields.FIELDS.keys(), (
-        "fpliif_jax/run_folder/config_fields.py lacks a field"
+        "fpliif_jax/fields/config_fields.py lacks a field"
     )
     for field, value in fields.items():
         rule = config_fields.FIELDS[field].rule
@@ -248,12 +248,12 @@ def test_numbers_that_may_be_auto_are_read_from_the_command_line(field: str) -> 
             [f"--config={tiny_run.__file__}", f"--config.{field}={text}"]
         )
         assert _flat(config)[field] == value
-        assert list(config_fields.problems(_flat(config))) == []
+        assert list(field_checks.problems(_flat(config))) == []
     for text in ("automatic", "-1", "1.5", "None"):
         config = command_line.config_of(
             [f"--config={tiny_run.__file__}", f"--config.{field}={text}"]
         )
-        (problem,) = config_fields.problems(_flat(config))
+        (problem,) = field_checks.problems(_flat(config))
         assert problem.startswith(f"config.{field} is ")
         assert problem.endswith(", or 'auto'")
 

@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.fields.config_fields import Role
 
 HEAD = ("field", "FP-LIIF", "STN-iCNN", "may be", "decides")
 

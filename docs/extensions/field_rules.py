@@ -7,9 +7,8 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax.configs import fp_liif, stn_icnn
-from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.run_config import flatten_config, json_config
-from fpliif_jax.run_folder.setting_ranges import (
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.setting_ranges import (
     Anything,
     Choice,
     Names,
@@ -20,6 +19,7 @@ from fpliif_jax.run_folder.setting_ranges import (
     Rule,
     Switch,
 )
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 _BOUNDLESS = 10**9  # bounds from here on only keep numbers finite
 

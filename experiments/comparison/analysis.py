@@ -32,8 +32,8 @@ from fpliif_jax.experiments.runs.run import Run, printable
 from fpliif_jax.experiments.runs.run_log import last_error
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
+from fpliif_jax.fields import config_fields
 from fpliif_jax.files.json_types import Fields
-from fpliif_jax.run_folder import config_fields
 
 
 def analyse(

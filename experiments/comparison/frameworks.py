@@ -13,8 +13,8 @@ from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportRow
 from fpliif_jax.experiments.runs.schema import FRAMEWORKS
 from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
-from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config
 
 TABLE = "frameworks"

@@ -4,15 +4,15 @@ A value is *open* where the text of the paper is silent or contradicts itself an
 docs/reproduction*.md list for it: runs with it are a reproduction under a reading that the report names. Every other
 value of a field that matters is against the text, or is nothing that the text can be read as: another experiment.
 What a paper leaves open its system tells (`System.readings`). Which fields do not count is a matter of their role
-(`fpliif_jax.run_folder.config_fields`).
+(`fpliif_jax.fields.config_fields`).
 """
 
 from typing import Any
 
 from fpliif_jax import systems
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.files.json_types import Fields
-from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.config_fields import Role
 
 # Of the fields that change neither what is learnt nor what is scored, or that the comparison looks at by itself.
 _IMMATERIAL = (

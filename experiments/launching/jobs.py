@@ -7,12 +7,12 @@ import shlex
 import sys
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.files.json_types import Fields, JsonObject
-from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import read_environment, read_record
 from fpliif_jax.run_folder.same_run import goes_on_with, is_free
-from fpliif_jax.run_folder.setting_ranges import AUTO
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,9 +29,10 @@ from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.json_values import is_integer, is_text
 from fpliif_jax.experiments.runs.schema import SEED_SOURCES, STUDY_FILES
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder import config_fields, run_record
-from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder import run_record
 
 NAME = STUDY_FILES[1]
 _FORMS = (1, 2)

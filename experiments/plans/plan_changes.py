@@ -7,7 +7,7 @@ from typing import Any
 from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.plan_version import Version, seed_text
 from fpliif_jax.experiments.plans.variant import Question, Table
-from fpliif_jax.run_folder import config_fields
+from fpliif_jax.fields import config_fields
 from fpliif_jax.run_folder.same_run import goes_on_with
 
 

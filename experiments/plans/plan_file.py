@@ -92,7 +92,7 @@ def read_plan(path: pathlib.Path) -> tuple[Table, str]:
 
 def _refuse_places(plan: Table, path: pathlib.Path) -> None:
     """A plan is published: where things lie on one machine is no part of it."""
-    from fpliif_jax.run_folder.config_fields import Role, has_role  # here: it must not wait for JAX
+    from fpliif_jax.fields.config_fields import Role, has_role  # here: it must not wait for JAX
 
     for variant in plan.variants:
         for field, _ in variant.overrides:

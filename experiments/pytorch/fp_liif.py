@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fpliif_jax.experiments.pytorch.unet import UNetDecoder
-from fpliif_jax.run_folder.setting_ranges import AUTO
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
 
 # LIIF moves every query by this much, so that one on the border of two cells is never decided by a

@@ -8,9 +8,9 @@ import ml_collections
 from fpliif_jax import systems
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.json_values import is_integer, is_measure, is_text
+from fpliif_jax.fields.config_fields import FIELDS
+from fpliif_jax.fields.setting_ranges import Names
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder.config_fields import FIELDS
-from fpliif_jax.run_folder.setting_ranges import Names
 
 _MOST_ITEMS = 100  # of a list in a config
 _KINDS = {

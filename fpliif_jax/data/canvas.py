@@ -14,8 +14,6 @@ import numpy as np
 from fpliif_jax.data.resize import check_size, resize_image, resize_label_map
 from fpliif_jax.data_builders.errors import SettingsError
 
-FRAMINGS = ("square", "canvas")
-
 
 def canvas_size(
     size: tuple[int, int], side: int, longest_side: int | None = None

@@ -9,7 +9,6 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from fpliif_jax import choices
 from fpliif_jax.data import canvas, renamed_labels, resize_cache, splits
 from fpliif_jax.data_builders import class_names, prepare, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError, SettingsError, said
@@ -17,6 +16,7 @@ from fpliif_jax.data_builders.face_parsing_builder import FaceParsingBuilder
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.prepared import label_digests
 from fpliif_jax.data_builders.prepared.prepared_split import Example
+from fpliif_jax.fields import field_checks
 from fpliif_jax.files.json_types import JsonObject
 
 
@@ -234,8 +234,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     Raises:
       SettingsError: names the impossible field, its value and what it may be.
     """
-    choices.check("config.data.framing", config.framing, canvas.FRAMINGS)
-    choices.check("config.data.labels", config.labels, renamed_labels.LABELS)
+    field_checks.check_section("data", config)
     splits.check_settings(config)
     longest_side = config.get("longest_side")
     if longest_side is not None and config.framing != "canvas":

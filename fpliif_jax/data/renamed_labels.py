@@ -9,7 +9,6 @@ from fpliif_jax.data_builders.errors import SettingsError
 
 AS_THEY_ARE = "all"
 _CLASSES = {"facial_parts": class_names.FACIAL_PARTS, "lapa": class_names.LAPA_AND_HELEN}
-LABELS = (AS_THEY_ARE, *_CLASSES)
 # LaPa has no class for glasses. What CelebAMask-HQ hides beneath them is mostly skin; eyes and brows behind them count
 # as skin, too.
 _EYEGLASSES = "eye_g"

@@ -12,10 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fpliif_jax import choices
-
-BICUBIC_FILTERS = ("pillow", "pytorch")
-LABEL_METHODS = ("class_bicubic", "nearest")
+from fpliif_jax.fields import field_checks
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int], bicubic: str = "pillow") -> np.ndarray:
@@ -36,7 +33,7 @@ def resize_image(image: np.ndarray, size: tuple[int, int], bicubic: str = "pillo
       SettingsError: unknown filter.
       ValueError: wrong shape or dtype, or a size below 1.
     """
-    choices.check("config.data.bicubic", bicubic, BICUBIC_FILTERS)
+    field_checks.check({"data.bicubic": bicubic})
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must be uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
     check_size(size)
@@ -76,8 +73,7 @@ def resize_label_map(
       SettingsError: unknown method or filter.
       ValueError: wrong shape or dtype, a label that is no class, or a size below 1.
     """
-    choices.check("config.data.label_resize", method, LABEL_METHODS)
-    choices.check("config.data.bicubic", bicubic, BICUBIC_FILTERS)
+    field_checks.check({"data.label_resize": method, "data.bicubic": bicubic})
     if labels.dtype != np.uint8 or labels.ndim != 2:
         raise ValueError(f"labels must be uint8 [H, W], got {labels.dtype} {list(labels.shape)}")
     check_size(size)

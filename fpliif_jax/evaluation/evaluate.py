@@ -13,8 +13,9 @@ from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation.results import Results, RunFacts, evaluate_models
 from fpliif_jax.evaluation.scoring import TrainedModel, make_eval_step, make_scorer
+from fpliif_jax.fields import config_fields
 from fpliif_jax.nn.variables import Variables
-from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.same_run import (

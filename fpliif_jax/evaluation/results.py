@@ -25,8 +25,9 @@ from fpliif_jax.evaluation.scoring import (
     protocol_scores,
     score_split,
 )
+from fpliif_jax.fields import config_fields
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder import config_fields, earlier_results
+from fpliif_jax.run_folder import earlier_results
 from fpliif_jax.run_folder.evaluation_files import evaluation_file
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 from fpliif_jax.run_folder.run_record import read_environment, write_json, write_npz

@@ -12,10 +12,11 @@ from flax import traverse_util
 from fpliif_jax import systems
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.host.home_folder import expanded
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.interop.file_formats import check_name, sha256, write_file
 from fpliif_jax.interop.weights_of_file import read_weights
-from fpliif_jax.run_folder import checkpoint, config_fields, run_lock
-from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder import checkpoint, run_lock
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import write_json

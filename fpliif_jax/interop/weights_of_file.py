@@ -13,9 +13,10 @@ from fpliif_jax import systems
 from fpliif_jax.data import renamed_labels, sides
 from fpliif_jax.data_builders import BUILDERS, class_names, prepare
 from fpliif_jax.data_builders.host.home_folder import expanded
+from fpliif_jax.fields import config_fields, field_checks
+from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.interop.file_formats import read_file, sha256
-from fpliif_jax.run_folder import checkpoint, config_fields
-from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import saved_config
@@ -101,7 +102,7 @@ def config_of_file(path: str | os.PathLike[str]) -> ml_collections.ConfigDict:
             f"{path}: its metadata cannot be read ({type(error).__name__}: {shown_name(str(error))})"
         ) from error
     fields = flatten_config(json_config(config))
-    for problem in config_fields.problems(fields):
+    for problem in field_checks.problems(fields):
         raise InteropError(f"{path}: {problem}")
     _check_bounds(path, content, fields)
     return config

@@ -8,12 +8,12 @@ import ml_collections
 
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.config_fields import Role
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder import config_fields
 from fpliif_jax.run_folder.checkpoint import CheckpointError
-from fpliif_jax.run_folder.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config, is_within, json_config
-from fpliif_jax.run_folder.setting_ranges import AUTO
 
 # Of the fields that may change between two sessions of one run: they say where things lie, what is shown
 # and what is evaluated, never what is learned.

@@ -7,7 +7,7 @@ import ml_collections
 from flax import traverse_util
 
 from fpliif_jax import systems
-from fpliif_jax.run_folder import config_fields
+from fpliif_jax.fields import config_fields
 from fpliif_jax.run_folder.run_config import config_of_json, flatten_config, json_config
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import ml_collections
 
-from fpliif_jax.run_folder.setting_ranges import AUTO
+from fpliif_jax.fields.setting_ranges import AUTO
 
 # Field of the config: number.
 StepNumbers = dict[str, Any]

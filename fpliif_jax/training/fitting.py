@@ -11,8 +11,8 @@ import ml_collections
 
 from fpliif_jax import systems
 from fpliif_jax.devices import parallel
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.run_folder.run_config import flatten_config
-from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.step_numbers import (
     MICROBATCH,
     Chosen,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import field_checks
 
 
 def learning_rate_schedule(
@@ -25,6 +25,7 @@ def learning_rate_schedule(
     Raises:
       SettingsError: settings.schedule is unknown.
     """
+    field_checks.check({"train.schedule": settings.schedule})
     if settings.schedule == "step":
 
         def step_schedule(step: jax.Array) -> jax.Array:
@@ -35,11 +36,7 @@ def learning_rate_schedule(
         return step_schedule
     if settings.schedule == "cosine":
         return optax.cosine_decay_schedule(rate, settings.epochs * steps_per_epoch)
-    if settings.schedule == "constant":
-        return optax.constant_schedule(rate)
-    raise SettingsError(
-        f"config.train.schedule is {settings.schedule!r}; it must be 'step', 'cosine' or 'constant'"
-    )
+    return optax.constant_schedule(rate)
 
 
 def make_optimizer(
@@ -57,8 +54,7 @@ def make_optimizer(
     Raises:
       SettingsError: settings.optimizer is unknown.
     """
-    if settings.optimizer != "adam":
-        raise SettingsError(f"config.train.optimizer is {settings.optimizer!r}; it must be 'adam'")
+    field_checks.check({"train.optimizer": settings.optimizer})
 
     def adam(rate: float) -> optax.GradientTransformation:
         own = optax.adam(learning_rate_schedule(settings, rate, steps_per_epoch))

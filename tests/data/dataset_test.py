@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 from tiny_run import tiny_config
 
-from fpliif_jax.data import canvas, resize, resize_cache
+from fpliif_jax.data import resize, resize_cache
 from fpliif_jax.data.dataset import Dataset, load_dataset
-from fpliif_jax.data.renamed_labels import LABELS, class_table
+from fpliif_jax.data.renamed_labels import class_table
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.prepare import PreparedMetadata, prepare
+from fpliif_jax.fields import config_fields
 
 
 def test_cache_holds_the_resized_download(
@@ -198,8 +199,8 @@ def test_pictures_of_any_shape_lie_centred_with_their_sizes(
 def test_settings_do_not_share_files_in_the_cache(
     lapa_download: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    for framing in canvas.FRAMINGS:
-        for labels in LABELS:
+    for framing in config_fields.FIELDS["data.framing"].rule.values:
+        for labels in config_fields.FIELDS["data.labels"].rule.values:
             config = _canvas_config("lapa", lapa_download, tmp_path, framing=framing, labels=labels)
             split = _load(config, "validation")
             assert split.labels[32].max() == (8 if labels == "facial_parts" else 10)
@@ -478,15 +479,15 @@ def test_celebamask_hq_in_lapas_classes() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"framing": "round"}, r"data\.framing is 'round'.*'square', 'canvas'"),
-        ({"labels": "few"}, r"data\.labels is 'few'.*'all', 'facial_parts'"),
-        ({"split": "mine"}, r"data\.split is 'mine'.*'official', 'random'"),
+        ({"framing": "round"}, r"data\.framing is 'round'.*square, canvas"),
+        ({"labels": "few"}, r"data\.labels is 'few'.*all, facial_parts"),
+        ({"split": "mine"}, r"data\.split is 'mine'.*official, random"),
         ({"split_fractions": (0.5, 0.5)}, r"data\.split_fractions is \(0\.5, 0\.5\)"),
-        ({"split_fractions": (0.6, 0.3, 0.2)}, r"data\.split_fractions.*sum is 1"),
-        ({"split_fractions": (1.2, -0.1, -0.1)}, r"data\.split_fractions.*below 0"),
+        ({"split_fractions": (0.6, 0.3, 0.2)}, r"data\.split_fractions.*sum must be 1"),
+        ({"split_fractions": (1.2, -0.1, -0.1)}, r"data\.split_fractions.*at most 1"),
         ({"train_subset": -1}, r"data\.train_subset is -1"),
         ({"split": "first"}, r"data\.split_counts is \(\).*three numbers"),
-        ({"split": "first", "split_counts": (5, -1, 2)}, r"split_counts.*none below 0"),
+        ({"split": "first", "split_counts": (5, -1, 2)}, r"split_counts.*at least 0"),
         ({"longest_side": 20}, r"data\.longest_side is 20.*'canvas', not 'square'"),
         ({"framing": "canvas", "longest_side": 33}, r"longest_side is 33.*1 to .*= 32, or none"),
     ],

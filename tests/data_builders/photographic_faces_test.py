@@ -12,7 +12,7 @@ from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.synthetic_faces import Face, dataset, draw_face, write_dataset
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
-from fpliif_jax.run_folder import config_fields
+from fpliif_jax.fields import config_fields
 
 SIZE = 96
 L_EYE, R_EYE, L_BROW, NOSE, MOUTH, U_LIP, L_LIP, HAIR = 4, 5, 6, 2, 10, 11, 12, 13

@@ -24,7 +24,9 @@ _FLOORS = {
         {"run_folder"},
         {"data"},
         {"devices", "nn", "pictures"},
-        {"choices", "commands", "files"},
+        {"choices", "commands"},
+        {"fields"},
+        {"files"},
     ),
     "data_builders": (
         {"prepare"},

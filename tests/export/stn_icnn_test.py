@@ -26,7 +26,7 @@ CANVAS = untrained_models.CANVAS
 EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "onnx_only.py"
 _OTHER_CHOICES = {
     "cropper": "centroid", "coarse_alignment": "corners", "coarse_size": 35, "mouth_crop_size": 11,
-    "theta_form": "eq21", "pool_size": 2, "interlink_convs": 2, "head_norms": 0, "dtype": "bfloat16",
+    "theta_form": "eq21", "pool_size": 2, "interlink_convs": 2, "head_norms": 1, "dtype": "bfloat16",
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
 from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
+from fpliif_jax.fields import config_fields
 from fpliif_jax.interop import (
     InteropError,
     __main__,
@@ -37,7 +38,7 @@ from fpliif_jax.interop import (
     weights_of_file,
 )
 from fpliif_jax.predict.__main__ import main as predict_main
-from fpliif_jax.run_folder import checkpoint, config_fields
+from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems import create_model

@@ -19,6 +19,7 @@ from untrained_models import CANVAS, CLASS_NAMES, COARSE, PARTS
 from fpliif_jax import systems
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import place_on_canvas
+from fpliif_jax.fields import config_fields
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import __main__, photos, result_files
 from fpliif_jax.run_folder import inference_checkpoint
@@ -179,7 +180,7 @@ def test_lowered_programs_are_those_that_label(system: str, request: pytest.Fixt
 
 
 @pytest.mark.parametrize("system", ["trained", "trained_stn_icnn"])
-@pytest.mark.parametrize("bicubic", resize.BICUBIC_FILTERS)
+@pytest.mark.parametrize("bicubic", config_fields.FIELDS["data.bicubic"].rule.values)
 def test_photos_and_label_maps_are_resized_by_the_filter_of_the_run(
     bicubic: str,
     system: str,

@@ -23,8 +23,8 @@ from fpliif_jax.experiments.benchmark import one_face
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.export.network_files import ExportError
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
-from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.reading import Reading
 from fpliif_jax.systems.stage import Stage

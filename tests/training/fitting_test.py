@@ -16,11 +16,11 @@ from fpliif_jax.configs import lapa, stn_icnn_helen
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.devices import parallel
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_json
-from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.step_numbers import StepNumbers
 from fpliif_jax.training import fitting, loop

@@ -17,48 +17,14 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax import choices
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import field_checks
 from fpliif_jax.nn.warp import Geometry, example_key, warp
 from fpliif_jax.systems.fp_liif import camera
 from fpliif_jax.systems.fp_liif.color_jitter import color_jitter
 
-CROPS = ("uniform", "centred")
-FILLS = ("background", "ignore")
-
 # With shear up to 45° and S / scale up to this, positions stay within `warp.LARGEST_POSITION`.
 _LARGEST_CANVAS = 4096
-
-
-def _check(config: ml_collections.ConfigDict) -> None:
-    for field, allowed in (("crop", CROPS), ("fill", FILLS)):
-        choices.check(f"config.augment.{field}", config[field], allowed)
-    if not 0 <= config.rotation_degrees <= 180:
-        raise SettingsError(
-            f"config.augment.rotation_degrees is {config.rotation_degrees}; it must be 0 to 180"
-        )
-    bounds = {
-        "shear_degrees": (-45.0, 45.0),
-        "scale": (0.05, 20.0),
-        "brightness": (0.0, float("inf")),
-        "contrast": (0.0, float("inf")),
-        "saturation": (0.0, float("inf")),
-        "hue": (-0.5, 0.5),
-    }
-    if camera.is_on(config):
-        bounds |= {
-            "warmth": (-1.0, 1.0),
-            "blur": (0.0, 0.25),
-            "low_resolution": (0.05, 1.0),
-            "noise": (0.0, 1.0),
-        }
-    for field, (lowest, highest) in bounds.items():
-        low, high = config[field]
-        if not lowest <= low <= high <= highest:
-            raise SettingsError(
-                f"config.augment.{field} is {(low, high)}; it must be (low, high) with low ≤ high, "
-                f"both within [{lowest}, {highest}]"
-            )
 
 
 def sample_parameters(
@@ -122,13 +88,13 @@ def augment(
         image float32 [S, S, 3] in [0, 1] and labels int32 [S, S].
 
     Raises:
-        SettingsError: the configuration holds an unknown choice or a range out of bounds, or the image
-            is too large for its scale.
+        SettingsError: a field of the configuration has a value that it may not have, or the image is
+            too large for its scale.
         ValueError: the image is not square, or `flip_classes` is no permutation.
     """
     if not config.enabled:
         return image, labels
-    _check(config)
+    field_checks.check_section("augment", config)
     size = labels.shape[0]
     if labels.shape != (size, size) or image.shape != (size, size, 3):
         raise ValueError(

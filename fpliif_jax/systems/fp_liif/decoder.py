@@ -28,8 +28,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax.devices import parallel
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.nn import column_sampling, grid_sampling, layers
-from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.fp_liif.encoder import Latent
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 import jax
 import numpy as np
 
-from fpliif_jax import choices
+from fpliif_jax.fields import field_checks
 from fpliif_jax.systems.pixels import to_unit_range
 
 ArrayT = TypeVar("ArrayT", np.ndarray, jax.Array)
@@ -38,7 +38,7 @@ def normalise(images: ArrayT, scaling: str) -> ArrayT:
       SettingsError: unknown scaling.
       ValueError: not a floating-point array of three channels.
     """
-    choices.check("config.data.input_scaling", scaling, INPUT_SCALINGS)
+    field_checks.check({"data.input_scaling": scaling})
     if np.issubdtype(images.dtype, np.integer) or images.shape[-1:] != (3,):
         raise ValueError(
             f"images must be floating point [..., 3], got {images.dtype} {images.shape}"

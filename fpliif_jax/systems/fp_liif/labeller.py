@@ -9,9 +9,9 @@ import numpy as np
 
 from fpliif_jax.data import resize
 from fpliif_jax.devices import parallel
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
-from fpliif_jax.run_folder.setting_ranges import AUTO
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.fp_liif import query_plan, settings
 from fpliif_jax.systems.fp_liif.inputs import network_images

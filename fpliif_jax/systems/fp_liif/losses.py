@@ -9,20 +9,16 @@ loss and the gradient of the whole batch: sum the counts over all of it first, t
 
     loss_sums(part)  →  total_loss(sums of the part, counts of the whole)  →  add up over the parts.
 
-The configuration is `config.loss`: temperature (τ > 0), temperature_mode, edge_weight (λ),
-edge_width (≥ 1), edge_reduction.
+The configuration is `config.loss`: temperature (τ), temperature_mode, edge_weight (λ), edge_width,
+edge_reduction.
 """
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax import choices
-from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import field_checks
 from fpliif_jax.systems.protocol import IGNORE_LABEL
-
-TEMPERATURE_MODES = ("divide", "multiply", "none")
-EDGE_REDUCTIONS = ("edge_pixels", "all_pixels")
 
 
 def _window_maximum(values: jax.Array, radius: int) -> jax.Array:
@@ -41,16 +37,15 @@ def edge_map(labels: jax.Array, width: int) -> jax.Array:
 
     Args:
         labels: integer [B, H, W].
-        width: at least 1.
+        width: `config.loss.edge_width`.
 
     Returns:
         bool [B, H, W].
 
     Raises:
-        SettingsError: the width is below 1.
+        SettingsError: the width is none that the field may have.
     """
-    if width < 1:
-        raise SettingsError(f"config.loss.edge_width is {width}; it must be at least 1")
+    field_checks.check({"loss.edge_width": width})
     labels = labels.astype(jnp.int32)
     labelled = labels != IGNORE_LABEL
     unseen = jnp.int32(jnp.iinfo(jnp.int32).min)
@@ -92,11 +87,9 @@ def apply_temperature(logits: jax.Array, config: ml_collections.ConfigDict) -> j
     """Logits [..., C] as the softmax of the loss takes them (§4.2); `config` is config.loss.
 
     Raises:
-        SettingsError: unknown `loss.temperature_mode`, or a temperature that is not positive.
+        SettingsError: a field of the configuration has a value that it may not have.
     """
-    choices.check("config.loss.temperature_mode", config.temperature_mode, TEMPERATURE_MODES)
-    if not config.temperature > 0:
-        raise SettingsError(f"config.loss.temperature is {config.temperature}; it must be positive")
+    field_checks.check_section("loss", config)
     if config.temperature_mode == "divide":
         return logits / config.temperature
     if config.temperature_mode == "multiply":
@@ -131,7 +124,7 @@ def loss_sums(
         float32 scalars `cross_entropy` and `edge_cross_entropy`, in nats, not normalised.
 
     Raises:
-        SettingsError: the configuration holds an unknown choice or a value out of range.
+        SettingsError: as `apply_temperature`.
     """
     labels = labels.astype(jnp.int32)
     weights = example_weights.astype(jnp.float32)
@@ -164,9 +157,9 @@ def total_loss(
         A term without pixels is 0, never NaN, and so is its gradient.
 
     Raises:
-        SettingsError: `loss.edge_reduction` is unknown.
+        SettingsError: as `apply_temperature`.
     """
-    choices.check("config.loss.edge_reduction", config.edge_reduction, EDGE_REDUCTIONS)
+    field_checks.check_section("loss", config)
     edge_count = "edge_pixels" if config.edge_reduction == "edge_pixels" else "pixels"
 
     def mean(total: jax.Array, count: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax import choices
+from fpliif_jax.fields import field_checks
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.fp_liif.inputs import network_images
 from fpliif_jax.systems.labeller import labels_of
@@ -23,7 +23,7 @@ def make_predictor(
       SettingsError: config.eval.upsampling is unknown.
     """
     upsampling = config.eval.upsampling
-    choices.check("config.eval.upsampling", upsampling, ("logits", "labels"))
+    field_checks.check({"eval.upsampling": upsampling})
 
     def predict(variables: Variables, batch: dict[str, jax.Array]) -> dict[str, Prediction]:
         images = network_images(batch["images"], config.data.input_scaling)

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax.fields import field_checks
 from fpliif_jax.nn import layers
 from fpliif_jax.nn.cast_weights import cast_convolutions
 from fpliif_jax.nn.variables import Variables
-from fpliif_jax.run_folder import config_fields
 from fpliif_jax.systems.fp_liif.decoder import LIIFDecoder
 from fpliif_jax.systems.fp_liif.encoder import Encoder
 from fpliif_jax.systems.fp_liif.model import FPLIIF
@@ -21,7 +21,7 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
     """The FP-LIIF that `config.model` describes.
 
     The fields, with the paper's values, are in configs/fp_liif.py, what each may be in
-    `run_folder.config_fields`, what it means in the docstrings of `Encoder` and `LIIFDecoder`. Older configs may lack
+    `fields.config_fields`, what it means in the docstrings of `Encoder` and `LIIFDecoder`. Older configs may lack
     `remat`. Parameters, coordinates, statistics of norms and logits are float32 whatever the dtype.
 
     Args:
@@ -35,7 +35,7 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
     Raises:
       SettingsError: a field has a value that it may not have.
     """
-    config_fields.check({f"model.{name}": config[name] for name in config})
+    field_checks.check_section("model", config)
     dtype = jnp.dtype(config.dtype)
     normalisation = layers.normalisation(
         config.norm,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import ml_collections
 
-from fpliif_jax.run_folder.setting_ranges import AUTO
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.step_numbers import (
     MICROBATCH,

@@ -28,39 +28,21 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import field_checks
 from fpliif_jax.nn import warp
 
 ROTATION, SHIFT, SCALE, NOISE = range(4)
 
 
 def _check(config: ml_collections.ConfigDict, size: int) -> None:
-    copies, low, high = config.copies, *config.scale
-    if not 1 <= copies <= 5:
-        raise SettingsError(
-            f"config.augment.copies is {copies}; it must be 1 to 5; copy c has c of the four operations, from 0 on"
-        )
-    if not 0 <= config.rotation_degrees <= 180:
-        raise SettingsError(
-            f"config.augment.rotation_degrees is {config.rotation_degrees}; it must be 0 to 180"
-        )
-    if not 0 <= config.shift <= 1:
-        raise SettingsError(
-            f"config.augment.shift is {config.shift}; it must be 0 to 1, in widths and heights"
-        )
-    if not 0.05 <= low <= high <= 20:
-        raise SettingsError(
-            f"config.augment.scale is {(low, high)}; it must be (low, high) with low ≤ high, both within "
-            "[0.05, 20]"
-        )
-    if not 0 <= config.noise_sd < math.inf:
-        raise SettingsError(f"config.augment.noise_sd is {config.noise_sd}; it must be 0 or more")
+    field_checks.check_section("augment", config)
     # Without shear a row (a, b) of the inverse has |a| + |b| ≤ √2 / s: see `warp.source_positions`.
     # A copy may have no scale, which is a scale of 1.
-    smallest = min(low, 1.0)
+    smallest = min(config.scale[0], 1.0)
     farthest = math.sqrt(2) / smallest * (size / 2 + config.shift * size) + size / 2
     if farthest > warp.LARGEST_POSITION:
         raise SettingsError(
-            f"config.augment.scale reaches down to {low}: too little for a canvas of {size}² and "
+            f"config.augment.scale reaches down to {config.scale[0]}: too little for a canvas of {size}² and "
             f"config.augment.shift is {config.shift}. Positions in the source would reach "
             f"{farthest:.0f} pixels, and may reach {warp.LARGEST_POSITION}"
         )
@@ -139,7 +121,7 @@ def augment(
         image float32 [S, S, 3] in [0, 1] and labels int32 [S, S].
 
     Raises:
-        SettingsError: a setting is out of bounds.
+        SettingsError: a field has a value that it may not have, or positions would be too far out.
         ValueError: the image is not square.
     """
     if not config.enabled:

@@ -17,15 +17,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fpliif_jax import choices
 from fpliif_jax.data.facial_parts import PART_LABELS
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import field_checks
 
 Array = jax.Array
 
 LARGEST_SIDE = 1290  # sums of side³ pixel positions stay below 2³¹
 # How a θ is made of a centre, see `theta_of_centres`, and between which points −1 and 1 lie.
-THETA_FORMS = ("align_corners", "eq21_half_pixel", "eq21")
 
 
 def crop_images(canvas: Array, theta: Array, size: int, form: str = "align_corners") -> Array:
@@ -315,7 +314,7 @@ def _window_positions(
 
 
 def _is_half_pixel(form: str) -> bool:
-    choices.check("config.model.theta_form", form, THETA_FORMS)
+    field_checks.check({"model.theta_form": form})
     return form == "eq21_half_pixel"
 
 

@@ -13,7 +13,6 @@ from fpliif_jax.systems.stn_icnn.icnn import ConvBlock
 Array = jax.Array
 
 PARTS = 6
-KINDS = ("vgg9", "resnet18", "conv15")
 VGG9_SMALLEST = 31  # four poolings leave one pixel
 CONV15_SIDES = (113, 128)  # inputs for which five halvings leave 4×4
 

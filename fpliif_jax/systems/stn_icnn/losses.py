@@ -7,12 +7,9 @@ devices and padding change nothing.
 import jax
 import jax.numpy as jnp
 
-from fpliif_jax import choices
+from fpliif_jax.fields import field_checks
 
 Array = jax.Array
-
-SEGMENTATION_LOSSES = ("binary_cross_entropy", "cross_entropy")
-PART_REDUCTIONS = ("mean", "sum")
 
 
 def segmentation_sum(logits: Array, labels: Array, example_weights: Array, kind: str) -> Array:
@@ -31,7 +28,7 @@ def segmentation_sum(logits: Array, labels: Array, example_weights: Array, kind:
     Raises:
       SettingsError: unknown kind.
     """
-    choices.check("config.loss.segmentation", kind, SEGMENTATION_LOSSES)
+    field_checks.check({"loss.segmentation": kind})
     counted = (example_weights > 0)[:, None, None, None]
     logits = jnp.where(counted, logits.astype(jnp.float32), 0.0)
     is_label = jax.lax.broadcasted_iota(jnp.int32, logits.shape, 3) == labels[..., None]

@@ -54,7 +54,7 @@ def _icnn(config: ml_collections.ConfigDict, side: int, labels: int) -> int:
         if row + 1 < len(widths):
             total += block(row, width + widths[row + 1], width)
     hidden = 2 * labels + 8
-    total += block(0, widths[0], hidden, normed=config.head_norms > 0)
+    total += block(0, widths[0], hidden)
     total += block(0, hidden, labels, normed=config.head_norms > 1)
     return total + block(0, labels, labels, config.last_kernel_size, normed=False)
 

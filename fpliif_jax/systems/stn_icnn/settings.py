@@ -4,10 +4,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax import choices
 from fpliif_jax.data_builders.errors import SettingsError
-from fpliif_jax.systems.stn_icnn import localization
-from fpliif_jax.systems.stn_icnn.grid_transformer import THETA_FORMS
+from fpliif_jax.fields import field_checks
 from fpliif_jax.systems.stn_icnn.icnn import ICNN
 from fpliif_jax.systems.stn_icnn.localization import LocalizationNet
 from fpliif_jax.systems.stn_icnn.model import STNICNN, FineNets, fine_labels, part_sizes
@@ -40,23 +38,6 @@ VARIANTS = {
         "absent_part": "image_centre",
     },
 }
-_CHOICES = {
-    "variant": tuple(VARIANTS),
-    "cropper": ("stn", "centroid"),
-    "coarse_from": ("image", "canvas"),
-    "coarse_alignment": ("half_pixel", "corners"),
-    "theta_form": THETA_FORMS,
-    "absent_part": ("skip", "image_centre"),
-    "pool_size": (2, 3),
-    "input_activation": ("relu", "tanh"),
-    "integration_activation": ("relu", "tanh"),
-    "head_activation": ("relu", "tanh"),
-    "interlink_convs": (1, 2),
-    "head_norms": (0, 1, 2),
-    "localisation": localization.KINDS,
-    "initializer": ("pytorch", "lecun_normal"),
-    "dtype": ("float32", "bfloat16"),
-}
 
 
 def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
@@ -84,9 +65,9 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       logits are float32 always.
 
     Raises:
-      SettingsError: a field has a value that is none of its choices.
+      SettingsError: a field has a value that it may not have.
     """
-    choices.check("config.model.variant", config.variant, VARIANTS)
+    field_checks.check_section("model", config)
     resolved = config.copy_and_resolve_references()
     with resolved.unlocked():
         for field, value in VARIANTS[config.variant].items():
@@ -94,31 +75,13 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
                 resolved[field] = value
         if resolved.get("mouth_crop_size") is None:  # older runs have no such field
             resolved.mouth_crop_size = resolved.crop_size
-    for field, allowed in _CHOICES.items():
-        choices.check(f"config.model.{field}", resolved[field], allowed)
-    for field in ("kernel_size", "last_kernel_size"):
-        if resolved[field] < 1 or resolved[field] % 2 == 0:
-            raise SettingsError(f"config.model.{field} is {resolved[field]}; it must be odd")
-    sizes = ("crop_size", "mouth_crop_size", "coarse_size")
-    for field, lowest in (*((size, 8) for size in sizes), ("interlinked_layers", 1)):
-        if resolved[field] < lowest:
-            raise SettingsError(
-                f"config.model.{field} is {resolved[field]}; it must be at least {lowest}"
-            )
     if resolved.num_classes != 9:
         raise SettingsError(
             f"config.model.num_classes is {resolved.num_classes}; STN-iCNN has 9 (config.data.labels='facial_parts')"
         )
-    for field, count in (("row_features", None), ("localisation_features", 4)):
-        values = tuple(resolved[field])
-        if len(values) < 2 or min(values) < 1 or (count and len(values) != count):
-            numbers = f"{count} numbers" if count else "at least two numbers"
-            raise SettingsError(
-                f"config.model.{field} is {values}; it must be {numbers}, each at least 1"
-            )
     # Pooling by two leaves out an odd last pixel, pooling by three does not.
     needed = 2 ** (len(resolved.row_features) - 1) if resolved.pool_size == 2 else 1
-    for field in sizes:
+    for field in ("crop_size", "mouth_crop_size", "coarse_size"):
         if resolved[field] < needed:
             raise SettingsError(
                 f"config.model.{field} is {resolved[field]}; the {len(resolved.row_features)} rows of "

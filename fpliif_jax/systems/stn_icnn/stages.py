@@ -13,9 +13,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax import choices
 from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import config_fields, field_checks
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stage import Array, Arrays, Stage
@@ -30,9 +30,6 @@ from fpliif_jax.systems.stn_icnn.loss_of_parts import (
 from fpliif_jax.systems.stn_icnn.windows import true_windows
 
 STAGES = ("coarse", "localisation", "fine", "end_to_end")
-# Of config.train.end_to_end; the first is the paper's.
-LABELS_FROM = ("predicted_windows", "true_windows")
-BATCH_NORM = ("trained", "fine")
 
 
 def make_stages(
@@ -59,12 +56,8 @@ def make_stages(
             f"config.train.stages is {names!r} and config.model.cropper is 'centroid', which has "
             "nothing to train: use ('coarse', 'fine')"
         )
-    choices.check("config.loss.part_reduction", config.loss.part_reduction, losses.PART_REDUCTIONS)
-    for field, allowed in (
-        ("next_stage_from", ("best", "last")),
-        ("frozen_batch_norm", ("inference", "training")),
-    ):
-        choices.check(f"config.train.{field}", config.train[field], allowed)
+    for section in ("loss", "train"):
+        field_checks.check_section(section, config[section])
     makers = {
         "coarse": _coarse_stage,
         "localisation": _localisation_stage,
@@ -193,10 +186,10 @@ def _end_to_end_stage(
         "fine": joint.fine_learning_rate,
     }
     # Runs that were made before these fields have neither.
-    labels_from = joint.get("labels_from", LABELS_FROM[0])
-    batch_norm = joint.get("batch_norm", BATCH_NORM[0])
-    choices.check("config.train.end_to_end.labels_from", labels_from, LABELS_FROM)
-    choices.check("config.train.end_to_end.batch_norm", batch_norm, BATCH_NORM)
+    labels_from, batch_norm = (
+        joint.get(name, config_fields.FIELDS[f"train.end_to_end.{name}"].before)
+        for name in ("labels_from", "batch_norm")
+    )
     batch_normed = ("fine",)
     if batch_norm == "trained":
         batch_normed = _batch_normed(config, rates, tuple(rates))
@@ -255,19 +248,13 @@ def _stage(
     score: str = "mean_f1",
     fresh: tuple[str, ...] = (),
 ) -> Stage:
-    negative = [rate for rate in rates.values() if rate < 0]
-    if negative or not any(rates.values()):
-        raise SettingsError(
-            f"config.train.{name}: learning rates are {rates}; none may be below 0 and not all 0"
-        )
+    if not any(rates.values()):
+        raise SettingsError(f"config.train.{name}: learning rates are {rates}; not all may be 0")
     settings = config.train.copy_and_resolve_references()
     own = config.train[name]
     with settings.unlocked():
         settings.epochs = config.train.epochs if own.epochs is None else own.epochs
         settings.batch_size = config.train.batch_size if own.batch_size is None else own.batch_size
-    for field in ("epochs", "batch_size"):
-        if settings[field] < 1:
-            raise SettingsError(f"config.train.{name}.{field} is {settings[field]}; at least 1")
     return Stage(
         name=name,
         settings=settings,

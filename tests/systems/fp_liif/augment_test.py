@@ -304,12 +304,13 @@ def test_results_are_float32_images_within_range() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop": "corner"}, r"augment\.crop is 'corner'.*uniform', 'centred"),
-        ({"fill": "white"}, r"augment\.fill is 'white'.*background', 'ignore"),
+        ({"crop": "corner"}, r"augment\.crop is 'corner'.*uniform, centred"),
+        ({"fill": "white"}, r"augment\.fill is 'white'.*background, ignore"),
         ({"scale": (0.0, 1.0)}, r"augment\.scale is \(0\.0, 1\.0\)"),
         ({"scale": (2.0, 1.0)}, r"augment\.scale is \(2\.0, 1\.0\).*low ≤ high"),
         ({"hue": (-0.6, 0.1)}, r"augment\.hue is \(-0\.6, 0\.1\)"),
         ({"contrast": (-1.0, 1.0)}, r"augment\.contrast"),
+        ({"contrast": (1.0, 1001.0)}, r"augment\.contrast.*at most 1000"),
         ({"rotation_degrees": -5.0}, r"augment\.rotation_degrees is -5\.0"),
     ],
 )

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from needs_torch import torch
 
-from fpliif_jax.run_folder import config_fields
 from fpliif_jax.systems.fp_liif import inputs
 
 
@@ -43,7 +42,3 @@ def test_pixels_are_divided_by_255_and_scaled() -> None:
 def test_other_inputs_are_refused(images: np.ndarray, scaling: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         inputs.normalise(images, scaling)
-
-
-def test_scalings_are_those_that_a_config_may_name() -> None:
-    assert config_fields.FIELDS["data.input_scaling"].rule.values == tuple(inputs.INPUT_SCALINGS)

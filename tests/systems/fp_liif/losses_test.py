@@ -10,6 +10,7 @@ import pytest
 from needs_torch import torch
 from scipy import ndimage
 
+from fpliif_jax.fields import config_fields
 from fpliif_jax.systems.fp_liif import losses
 from fpliif_jax.systems.protocol import IGNORE_LABEL
 
@@ -199,7 +200,7 @@ def test_padding_changes_neither_loss_nor_gradient(padding: float) -> None:
     assert np.isfinite(gradient).all() and np.abs(gradient[:4]).max() > 0
 
 
-@pytest.mark.parametrize("reduction", losses.EDGE_REDUCTIONS)
+@pytest.mark.parametrize("reduction", config_fields.FIELDS["loss.edge_reduction"].rule.values)
 @pytest.mark.parametrize("case", ["no edges", "nothing labelled", "only padding"])
 def test_a_term_without_pixels_is_zero(case: str, reduction: str) -> None:
     logits, labels, weights = example()
@@ -258,10 +259,11 @@ def test_huge_logits_stay_finite() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"temperature_mode": "times"}, r"loss\.temperature_mode is 'times'.*divide', 'multiply"),
-        ({"edge_reduction": "sum"}, r"loss\.edge_reduction is 'sum'.*edge_pixels', 'all_pixels"),
+        ({"temperature_mode": "times"}, r"loss\.temperature_mode is 'times'.*divide, multiply"),
+        ({"edge_reduction": "sum"}, r"loss\.edge_reduction is 'sum'.*edge_pixels, all_pixels"),
         ({"temperature": 0.0}, r"loss\.temperature is 0\.0"),
         ({"edge_width": 0}, r"loss\.edge_width is 0"),
+        ({"edge_width": 101}, r"loss\.edge_width is 101; it must be at most 100"),
     ],
 )
 def test_a_wrong_setting_is_named(changes: dict[str, object], message: str) -> None:

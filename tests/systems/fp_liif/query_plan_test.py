@@ -10,7 +10,7 @@ import pytest
 
 from fpliif_jax.configs import celebamask_hq_small, lapa, synthetic
 from fpliif_jax.devices import parallel
-from fpliif_jax.run_folder.setting_ranges import AUTO
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.fp_liif.query_plan import QueryPlan, plan_queries
 

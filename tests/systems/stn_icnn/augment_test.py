@@ -329,8 +329,8 @@ def test_padding_rows_stay_black() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"copies": 0}, r"augment\.copies is 0; it must be 1 to 5"),
-        ({"copies": 6}, r"augment\.copies is 6"),
+        ({"copies": 0}, r"augment\.copies is 0; it must be at least 1"),
+        ({"copies": 6}, r"augment\.copies is 6; it must be at most 5"),
         ({"rotation_degrees": 181.0}, r"augment\.rotation_degrees is 181\.0"),
         ({"shift": -0.1}, r"augment\.shift is -0\.1"),
         ({"shift": 1.5}, r"augment\.shift is 1\.5"),

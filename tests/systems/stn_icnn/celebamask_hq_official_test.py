@@ -17,6 +17,7 @@ from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.facial_parts import PART_LABELS
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders import class_names, synthetic_faces
+from fpliif_jax.fields import config_fields
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import grid_transformer, protocols, windows
@@ -146,7 +147,7 @@ def test_the_truth_is_each_parts_own_mask(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", grid_transformer.THETA_FORMS)
+@pytest.mark.parametrize("form", config_fields.FIELDS["model.theta_form"].rule.values)
 def test_windows_of_both_sizes_go_there_and_back(form: str) -> None:
     """Networks that label perfectly give the truth wherever a window shows it, windows on the true centres have no
     error, and others the one that they are off. Colours tell the labels, so that no network is needed."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from needs_torch import torch
 
+from fpliif_jax.fields import config_fields
 from fpliif_jax.systems.stn_icnn import losses
 
 SUM_AND_GRADIENT = jax.jit(jax.value_and_grad(losses.segmentation_sum), static_argnums=3)
@@ -35,7 +36,7 @@ def _torch_sum(logits: np.ndarray, labels: np.ndarray, kind: str) -> tuple[float
     return loss.item(), inputs.grad.numpy()
 
 
-@pytest.mark.parametrize("kind", losses.SEGMENTATION_LOSSES)
+@pytest.mark.parametrize("kind", config_fields.FIELDS["loss.segmentation"].rule.values)
 @pytest.mark.parametrize("channels", [2, 4, 9])
 def test_segmentation_losses_are_pytorchs(kind: str, channels: int) -> None:
     logits, labels = _example(channels)
@@ -58,7 +59,7 @@ def test_binary_cross_entropy_of_a_certain_error_is_its_distance_not_infinite() 
     np.testing.assert_allclose(gradient[0, 0, 0], [2 / 3, -1 / 2, -1 / 6], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", losses.SEGMENTATION_LOSSES)
+@pytest.mark.parametrize("kind", config_fields.FIELDS["loss.segmentation"].rule.values)
 def test_padding_counts_for_nothing(kind: str) -> None:
     logits, labels = _example(4)
     weights = np.array([1, 0, 1], np.float32)

@@ -20,6 +20,7 @@ from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.devices import parallel
+from fpliif_jax.fields import config_fields
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
@@ -323,7 +324,9 @@ def test_normalisers_count_what_is_there_and_no_padding() -> None:
         np.testing.assert_array_equal(weights, [[1] * 6] * 3 + [[0] * 6])
 
 
-@pytest.mark.parametrize("labels_from", icnn_stages.LABELS_FROM)
+@pytest.mark.parametrize(
+    "labels_from", config_fields.FIELDS["train.end_to_end.labels_from"].rule.values
+)
 def test_the_truth_of_the_joint_training_is_what_these_windows_show(labels_from: str) -> None:
     """§2.1: the predicted ones. Logits that are right there and nowhere else have no loss."""
     config = tiny_icnn_config()
@@ -432,8 +435,14 @@ def test_epochs_and_batches_of_a_stage_are_its_own_or_the_runs() -> None:
         ({"train.frozen_batch_norm": "off"}, "config.train.frozen_batch_norm is 'off'"),
         ({"train.end_to_end.labels_from": "both"}, "config.train.end_to_end.labels_from is 'both'"),
         ({"train.end_to_end.batch_norm": "all"}, "config.train.end_to_end.batch_norm is 'all'"),
-        ({"train.coarse.learning_rate": -1.0}, "none may be below 0"),
-        ({"train.coarse.learning_rate": 0.0}, "not all 0"),
+        ({"train.coarse.learning_rate": -1.0}, "must be above 0"),
+        (
+            {
+                f"train.end_to_end.{network}_learning_rate": 0.0
+                for network in icnn_stages.STAGES[:3]
+            },
+            "config.train.end_to_end: .*not all may be 0",
+        ),
         ({"train.coarse.epochs": 0}, "config.train.coarse.epochs is 0"),
     ],
 )

@@ -1,5 +1,7 @@
 """Every field of a config: what it may be, and what it is to a run. The one place that a new field is written into.
 
+`field_checks` refuses what is none of it; no module has a list of its own of what is allowed.
+
 What depends on several fields, on the data or on the model's shapes is checked where it is known (`preflight`); which
 other values a paper leaves open is the study's affair (`experiments.comparison.readings`).
 """
@@ -13,11 +15,8 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax import data_builders
-from fpliif_jax.data import canvas, renamed_labels, resize
-from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
-from fpliif_jax.files.json_types import Fields
-from fpliif_jax.run_folder.setting_ranges import (
+from fpliif_jax.fields.setting_ranges import (
     Anything,
     Choice,
     Names,
@@ -28,6 +27,7 @@ from fpliif_jax.run_folder.setting_ranges import (
     Rule,
     Switch,
 )
+from fpliif_jax.files.json_types import Fields
 
 
 class Role(enum.Enum):
@@ -77,6 +77,7 @@ _SIDE = Number(8, 2**14, is_whole=True)
 _WIDTH = Number(1, 2**16, is_whole=True)
 _RATE = Number(0, 10, is_above=True)
 _RATE_OR_0 = Number(0, 10)  # 0: the network is frozen
+_LABELS = ("all", "facial_parts", "lapa")
 _DTYPE = Choice(("float32", "bfloat16"))
 _SWITCH = Switch()
 _PATH = Path()
@@ -99,10 +100,10 @@ FIELDS: dict[str, Field] = {
     "data.num_workers": Field(Number(0, 4_096, is_whole=True), Role.COST),
     "data.image_size": Field(_SIDE),
     "data.longest_side": Field(dataclasses.replace(_SIDE, is_optional=True)),
-    "data.framing": Field(Choice(canvas.FRAMINGS)),
-    "data.bicubic": Field(Choice(resize.BICUBIC_FILTERS)),
-    "data.label_resize": Field(Choice(resize.LABEL_METHODS)),
-    "data.labels": Field(Choice(renamed_labels.LABELS)),
+    "data.framing": Field(Choice(("square", "canvas"))),
+    "data.bicubic": Field(Choice(("pillow", "pytorch"))),
+    "data.label_resize": Field(Choice(("class_bicubic", "nearest"))),
+    "data.labels": Field(Choice(_LABELS)),
     "data.split": Field(Choice(("official", "random", "first"))),
     "data.split_counts": Field(Numbers(_COUNT_OR_0, 3, is_optional=True)),
     "data.split_fractions": Field(Numbers(Number(0, 1), 3)),
@@ -147,7 +148,7 @@ FIELDS: dict[str, Field] = {
     "eval.checkpoints": Field(Names(), Role.PROTOCOL),
     "eval.rows": Field(Names(), Role.PROTOCOL),
     "eval.dataset": Field(Choice(data_builders.NAMES, is_optional=True), Role.PROTOCOL),
-    "eval.labels": Field(Choice(renamed_labels.LABELS, is_optional=True), Role.PROTOCOL),
+    "eval.labels": Field(Choice(_LABELS, is_optional=True), Role.PROTOCOL),
     "eval.manual_dir": Field(_PATH, Role.PLACE),
     "eval.data_dir": Field(_PATH, Role.PLACE),
     "eval.upsampling": Field(Choice(("logits", "labels")), Role.SCORING),
@@ -183,7 +184,7 @@ FIELDS: dict[str, Field] = {
     "model.theta_form": Field(Choice(("align_corners", "eq21", "eq21_half_pixel"))),
     "model.floor_centroids": Field(_SWITCH),
     "model.absent_part": Field(Choice(("skip", "image_centre"), is_optional=True)),
-    "model.row_features": Field(Numbers(_WIDTH)),
+    "model.row_features": Field(Numbers(_WIDTH, fewest=2)),
     "model.interlinked_layers": Field(Number(1, 100, is_whole=True)),
     "model.pool_size": Field(Choice((2, 3))),
     "model.kernel_size": Field(Choice((1, 3, 5, 7, 9, 11), is_optional=True)),
@@ -283,23 +284,3 @@ def without_earlier(config: Mapping[str, Any]) -> Fields:
 
 def _before(field: str) -> Any:
     return FIELDS[field].before if field in FIELDS else None
-
-
-def problems(config: Mapping[str, Any]) -> Iterable[str]:
-    """Every field of a flat config that is none of what it may be: its name, its value, what it must be."""
-    for field, value in sorted(config.items()):
-        # A field of somebody's own experiment has no rule.
-        problem = FIELDS[field].rule.problem(value) if field in FIELDS else None
-        if problem:
-            shown = tuple(value) if isinstance(value, list) else value
-            yield f"config.{field} is {shown!r}; it {problem}"
-
-
-def check(config: Mapping[str, Any]) -> None:
-    """Refuses a flat config with `problems`.
-
-    Raises:
-      SettingsError: the first of them.
-    """
-    for problem in problems(config):
-        raise SettingsError(problem)

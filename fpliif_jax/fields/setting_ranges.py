@@ -45,22 +45,30 @@ class Numbers:
 
     Attributes:
       each: what every one may be.
-      count: how many; None for one or more.
+      count: how many; None for `fewest` or more.
       is_interval: whether they are (low, high).
       is_optional: whether it may be None.
+      fewest: how many at least.
     """
 
     each: Number
     count: int | None = None
     is_interval: bool = False
     is_optional: bool = False
+    fewest: int = 1
+
+    @property
+    def how_many(self) -> str:
+        """In words: '3', 'one or more'."""
+        return str(self.count or f"{'one' if self.fewest == 1 else self.fewest} or more")
 
     def problem(self, value: Any) -> str | None:
         """As `Number.problem`."""
         if value is None and self.is_optional:
             return None
-        if not isinstance(value, list | tuple) or not value or self.count not in (None, len(value)):
-            return f"must be {self.count or 'one or more'} numbers in brackets"
+        is_several = isinstance(value, list | tuple) and len(value) >= self.fewest
+        if not is_several or self.count not in (None, len(value)):
+            return f"must be {self.how_many} numbers in brackets"
         problems = [problem for one in value if (problem := self.each.problem(one))]
         if problems:
             return f"{problems[0]}, each of its numbers"

@@ -4,17 +4,22 @@ import ast
 import importlib
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
 import fpliif_jax
 from fpliif_jax import configs
+from fpliif_jax.data import renamed_labels
+from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 from fpliif_jax.experiments.comparison import frameworks, readings
-from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.fields import config_fields, field_checks
+from fpliif_jax.fields.config_fields import Role
+from fpliif_jax.fields.setting_ranges import Anything, Names
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.same_run import is_free
+from fpliif_jax.systems.fp_liif import inputs
+from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 
 NAMES = sorted(
     path.stem
@@ -97,7 +102,7 @@ def test_what_was_done_before_a_field_is_a_value_that_it_may_have() -> None:
     before = {
         field: one.before for field, one in config_fields.FIELDS.items() if one.before is not None
     }
-    assert before and list(config_fields.problems(before)) == []
+    assert before and list(field_checks.problems(before)) == []
     assert config_fields.with_earlier({}, before) == before
     assert config_fields.without_earlier(before) == {}
 
@@ -106,6 +111,82 @@ def test_fields_that_a_run_has_stay_as_they_are() -> None:
     own = {"model.remat": True, "model.of_somebodys_own": None, "seed": 3}
     assert config_fields.with_earlier(own, [*own, "model.features"]) == own
     assert config_fields.without_earlier(own) == {"model.remat": True, "seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("field", "there_is_one_for"),
+    [
+        ("data.input_scaling", inputs.INPUT_SCALINGS),
+        ("data.labels", (renamed_labels.AS_THEY_ARE, *renamed_labels._CLASSES)),
+        ("data.synthetic.without", PARTS),
+        ("model.variant", stn_icnn_settings.VARIANTS),
+    ],
+)
+def test_what_is_done_for_each_choice_is_done_for_those_of_the_table(
+    field: str, there_is_one_for: Collection[str]
+) -> None:
+    assert set(config_fields.FIELDS[field].rule.values) == set(there_is_one_for)
+
+
+def test_what_the_variants_of_stn_icnn_stand_for_is_in_the_table() -> None:
+    for variant in stn_icnn_settings.VARIANTS.values():
+        field_checks.check_section("model", variant)
+        assert all(config_fields.FIELDS[f"model.{name}"].rule.is_optional for name in variant)
+
+
+def test_no_module_has_choices_or_bounds_of_its_own() -> None:
+    """Those of one field alone are the table's; a module that had its own would drift away from it."""
+    files = list(pathlib.Path(fpliif_jax.__file__).parent.rglob("*.py"))
+    assert len(files) > 100
+    found = []
+    for path in files:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found += [f"{path}: {field}" for field in _checked_elsewhere(tree) if _has_rule(field)]
+    assert found == []
+
+
+def test_a_list_of_its_own_would_be_found() -> None:
+    own = """
+choices.check("config.loss.edge_reduction", value, ("sum", "mean"))
+for field in fields:
+    choices.check(f"config.augment.{field}", config[field], allowed)
+if not 0 < config.temperature < 9:
+    raise SettingsError(f"config.loss.temperature is {value}; it must be from 0 to 9")
+if config.width < 1:
+    raise SettingsError(f"config.{section}.edge_width is {config.width}; it must be 1")
+"""
+    found = list(_checked_elsewhere(ast.parse(own)))
+    assert all(map(_has_rule, found)) and len(found) == 4
+
+
+def _checked_elsewhere(tree: ast.AST) -> Iterator[str]:
+    """Patterns of the fields that `choices.check` is called with, and that an error says what they must be of.
+
+    An error that names a second field is about both.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "choices.check":
+            yield _pattern(node.args[0]).removeprefix("config\\.")
+        elif isinstance(node, ast.Raise):
+            for text in ast.walk(node):
+                if isinstance(text, ast.JoinedStr):
+                    alone = r"(?!.*config.*config)config\\\.(\S*\w\S*)\\ is\\ .*;\\ it\\ must\\ be"
+                    yield from re.findall(alone, _pattern(text))
+
+
+def _pattern(text: ast.expr) -> str:
+    """What matches a text of the program: anything in the place of what is put in."""
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    return "".join(
+        re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".*" for part in parts
+    )
+
+
+def _has_rule(pattern: str) -> bool:
+    return any(
+        re.fullmatch(pattern, name) and not isinstance(field.rule, Anything | Names)
+        for name, field in config_fields.FIELDS.items()
+    )
 
 
 def test_errors_name_fields_with_config_before_them() -> None:
