@@ -20,11 +20,8 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "class_tables",
-    "config_field_tables",
     "plain_docstrings",
     "repository_links",
-    "report_terms",
 ]
 exclude_patterns = ["example_report", "extensions"]
 

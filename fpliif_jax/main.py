@@ -4,19 +4,25 @@
     python -m fpliif_jax.main --config=lapa --config.data.manual_dir=DOWNLOADS --config.seed=1
 
 The first draws faces and trains a small FP-LIIF on them. Every setting is a field of the experiment:
---config.train.epochs=2. The same command goes on with what was interrupted; results.json is in the run's folder when
-it is finished.
+--config.train.epochs=2; --fields lists them, with what each may be. The same command goes on with what was interrupted;
+results.json is in the run's folder when it is finished.
 """
+
+import shutil
 
 from absl import flags
 
 from fpliif_jax.commands import command_line, large_pages
+from fpliif_jax.fields import listing
 from fpliif_jax.weights import shipped
 
 _CONFIG = command_line.define_config_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run's folder; none: runs/<config>/seed<seed>.")
 _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train", "eval", "train_and_eval"], "What to do."
+)
+_FIELDS = flags.DEFINE_bool(
+    "fields", False, "List the experiment's fields, and what each may be; do nothing else."
 )
 _TORCH = flags.DEFINE_string("torch_checkpoint", None, "File of weights to evaluate.")
 _WEIGHTS = flags.DEFINE_string(
@@ -34,6 +40,9 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, f
 
 
 def _work() -> int:
+    if _FIELDS.value:
+        print(listing.listing(_CONFIG.value, shutil.get_terminal_size().columns))
+        return 0
     large_pages.restart_with("fpliif_jax.main")
     from fpliif_jax import train_and_evaluate
 

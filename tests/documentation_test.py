@@ -5,8 +5,9 @@ import re
 import tomllib
 from collections.abc import Iterator
 
-import field_rules
+import field_tables
 import label_classes
+import made_parts
 import numpy as np
 import plain_docstrings
 import pytest
@@ -15,7 +16,6 @@ import yaml
 import fpliif_jax
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.fields import config_fields
-from fpliif_jax.fields.setting_ranges import Number, NumberOrAuto, Numbers, Rule
 from fpliif_jax.pictures.label_maps import palette_image
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -117,12 +117,10 @@ def test_commands_choose_tests_that_are_there() -> None:
         assert re.search(rf"^def test_\w*{word}", source, re.MULTILINE), (file, word)
 
 
-def test_pages_with_tables_that_only_the_site_has_say_how_it_is_built() -> None:
-    made = re.compile(r"^```\{(?:class-table|config-\w+|report-terms)\}", re.MULTILINE)
-    pages = [page for page in PAGES if made.search(page.read_text(encoding="utf-8"))]
-    assert len(pages) == 3
-    for page in pages:
-        assert "(getting_started.md#these-pages)" in page.read_text(encoding="utf-8"), page
+@pytest.mark.parametrize("page", made_parts.PARTS)
+def test_what_pages_have_of_the_code_is_current(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert made_parts.current(page) == text, "PYTHONPATH=. python docs/extensions/made_parts.py"
 
 
 def test_config_files_of_the_pages_are_all_there_are() -> None:
@@ -162,29 +160,11 @@ def test_sides_of_the_class_tables() -> None:
 
 
 def test_the_page_of_config_fields_has_every_field() -> None:
-    rows = list(field_rules.rows())
-    assert [row.name for row in rows] == list(config_fields.FIELDS)
-    norm = next(row for row in rows if row.name == "model.norm")
-    assert norm == field_rules.FieldRow(
-        "model.norm", ("instance", None), "instance, batch, none", "experiment"
+    rows = re.findall(r"^\| `(\S+)` \|.*$", field_tables.fields(), re.MULTILINE)
+    assert sorted(rows) == sorted(config_fields.FIELDS)
+    assert "| `model.norm` | `instance` | – | instance, batch, none | experiment |" in (
+        field_tables.fields()
     )
-
-
-@pytest.mark.parametrize(
-    ("rule", "words"),
-    [
-        (Number(1, 10**9, is_whole=True), "a whole number from 1"),
-        (Number(0, 10, is_above=True, is_optional=True), "a number above 0 to 10, or none"),
-        (NumberOrAuto(Number(1, 10**9, is_whole=True)), "a whole number from 1, or auto"),
-        (Numbers(Number(0, 1), 3), "3 numbers from 0 to 1"),
-        (
-            Numbers(Number(0.05, 20), 2, is_interval=True),
-            "2 numbers from 0.05 to 20, the lower one first",
-        ),
-    ],
-)
-def test_rules_in_words(rule: Rule, words: str) -> None:
-    assert field_rules.in_words(rule) == words
 
 
 def test_docstrings_need_no_marks() -> None:

@@ -39,7 +39,22 @@ def test_a_misspelt_field_is_told_with_the_right_one() -> None:
     assert code == 1
     assert "there is no field 'epoch'" in errors
     assert 'Did you mean "epochs" instead of "epoch"' in errors
+    assert f"python -m fpliif_jax.main --config={CONFIG} --fields" in errors
     assert "Traceback" not in errors
+
+
+def test_the_fields_are_listed_without_waiting_for_jax() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "fpliif_jax.main", "--config=lapa", "--fields"],
+        env={**ENVIRONMENT, "COLUMNS": "80"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\n  train.epochs = 400 | a whole number from 1 | experiment\n" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "| jax" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,13 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from fpliif_jax.commands import command_names, config_files, interruption, strict_options
+from fpliif_jax.commands import (
+    command_names,
+    config_files,
+    interruption,
+    strict_options,
+    unknown_field,
+)
 from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
 from fpliif_jax.data_builders.host import standard_streams
@@ -189,7 +195,7 @@ def define_config_flag() -> flags.FlagHolder[ml_collections.ConfigDict]:
     Fields of the command line are looked up in the default already here, so a misspelt one
     is one line and exit code 1 here as in `parse_flags`.
     """
-    with _exit_with_one_line():
+    with _exit_with_one_line(sys.argv):
         return _define_config_flag(flags.FLAGS, None)
 
 
@@ -222,7 +228,7 @@ def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
     A misspelt field or an unreadable file is one line and exit code 1, as in `parse_flags`.
     """
     values, command = flags.FlagValues(), ["", *arguments]
-    with _exit_with_one_line():
+    with _exit_with_one_line(command):
         _define_config_flag(values, command)
         values(command)
         strict_options.refuse_repeated(values)
@@ -232,7 +238,7 @@ def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
 
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses absl's flags; a misspelt field or an unreadable config file is one line and exit code 1."""
-    with _exit_with_one_line():
+    with _exit_with_one_line(argv):
         strict_options.refuse_empty(argv[1:])
         try:
             rest = flags.FLAGS(argv)
@@ -243,7 +249,7 @@ def parse_flags(argv: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _exit_with_one_line() -> Iterator[None]:
+def _exit_with_one_line(command: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except UserError as error:
@@ -254,7 +260,7 @@ def _exit_with_one_line() -> Iterator[None]:
         shown = next((text for text in messages if "Did you mean" in text), messages[0])
         lines = [line.strip() for line in shown.splitlines()]
         if re.fullmatch(r"'\w+'", lines[0]):  # all that a KeyError says
-            lines[0] = f"there is no field {lines[0]} (docs/config_fields.md has all)"
+            lines = unknown_field.told(lines[0].strip("'"), lines[1:], command, _DEFAULT_CONFIG)
         sys.exit("error: --config: " + "; ".join(lines))
 
 

@@ -132,7 +132,7 @@ FIELDS: dict[str, Field] = {
     "train.next_stage_from": Field(Choice(("best", "last"))),
     "train.init_from": Field(_PATH),
     "train.init_checkpoint": Field(
-        Anything("checked by the form of its name: best, last or after_STAGE")
+        Anything("best, last or after_STAGE: checked by the form of the name")
     ),
     "train.frozen_batch_norm": Field(Choice(("inference", "training"))),
     "train.end_to_end.coarse_learning_rate": Field(_RATE_OR_0),
@@ -240,7 +240,7 @@ def follows_seed(config: ml_collections.ConfigDict) -> list[str]:
     """
     other = copy.deepcopy(config)  # its references are its own
     other.seed = config.seed + 1
-    seeds = config.get("seeds", {})
+    seeds = config.seeds if "seeds" in config else {}
     return [source for source in seeds if other.seeds[source] != seeds[source]]
 
 
