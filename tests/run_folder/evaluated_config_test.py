@@ -8,7 +8,8 @@ from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from fpliif_jax.data_builders.errors import SettingsError
-from fpliif_jax.run_folder import config_fields, evaluated_config
+from fpliif_jax.fields import config_fields
+from fpliif_jax.run_folder import evaluated_config
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import RunRecordError, write_json
 
