@@ -12,8 +12,9 @@ canvas of STN-iCNN, which published table has which, and how far the protocols a
 name or id of ours, and behind it #rrggbb where colours stand for classes. --truth_classes: likewise; 'ignore' there
 is what does not count.
 
-What looks like a mistake (mirrored, shifted, left and right exchanged, ids counted from 1 …) is named, and never
-corrected. --output leaves what a run leaves, so that experiments.report reads it beside runs and over seeds.
+What looks like a mistake (mirrored, shifted, left and right exchanged, ids counted from 1 …), in all files or in a
+few, is named, and never corrected. --output leaves what a run leaves, so that experiments.report reads it beside runs
+and over seeds.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -11,7 +11,7 @@ from tqdm import tqdm
 from fpliif_jax.data.resize import resize_label_map
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.prepared.label_digests import label_map_digest
-from fpliif_jax.experiments.score import exchanged
+from fpliif_jax.experiments.score import exchanged, lowest
 from fpliif_jax.experiments.score.class_tables import IdTable
 from fpliif_jax.experiments.score.counting import NATIVE, Counter
 from fpliif_jax.experiments.score.pairing import Pair
@@ -49,6 +49,7 @@ class Counted:
       digests: of true label maps by id, in the same order.
       notes: on their sizes, and on what the true ones leave out.
       warnings: what looks like a mistake.
+      lowest: a sentence that names the images that score lowest; '' if none has a score.
       largest_side: of the true label maps, in pixels.
     """
 
@@ -56,6 +57,7 @@ class Counted:
     digests: dict[str, str]
     notes: list[str]
     warnings: list[str]
+    lowest: str
     largest_side: int
 
 
@@ -87,6 +89,16 @@ def count_pairs(
         small[:, index] = image.small
         if image.maps is not None:
             maps.append(image.maps)
+    files = [pair.prediction.name for pair in pairs]
+    own_scores = lowest.own_scores(matrices[NATIVE])
+    warnings = suspicions(maps, counter.names)
+    if not warnings:
+
+        def maps_of(index: int) -> tuple[np.ndarray, np.ndarray]:
+            return _same_size(*_read(pairs[index], counter.names, truth_ids, prediction_ids))
+
+        alone = lowest.changed_alone(own_scores, maps_of, counter.names)
+        warnings = [*lowest.warnings(alone, files), *_exchanged(pairs, *small, alone)]
     return Counted(
         matrices,
         digests,
@@ -98,7 +110,8 @@ def count_pairs(
                 counter.names,
             ),
         ],
-        suspicions(maps, counter.names) or _exchanged(pairs, *small),
+        warnings,
+        lowest.sentence(own_scores, files),
         max(max(truth) for truth, _ in sizes),
     )
 
@@ -107,26 +120,47 @@ def _count_pair(
     numbered: tuple[Pair, bool], counter: Counter, truth_ids: IdTable, prediction_ids: IdTable
 ) -> CountedImage:
     pair, is_looked_at = numbered
-    names = counter.names
-    truth = read_label_map(pair.truth, truth_ids, names, "--truth_classes")
-    prediction = read_label_map(pair.prediction, prediction_ids, names, "--prediction_classes")
-    maps = None
-    if is_looked_at:
-        resized = resize_label_map(prediction, truth.shape, len(names), "nearest")
-        maps = (truth, resized)
+    truth, prediction = _read(pair, counter.names, truth_ids, prediction_ids)
     return CountedImage(
         matrices=counter.count(truth, prediction),
         digest=label_map_digest(pair.id, truth),
         sizes=(truth.shape, prediction.shape),
-        maps=maps,
+        maps=_same_size(truth, prediction) if is_looked_at else None,
         small=(exchanged.small(truth), exchanged.small(prediction)),
     )
 
 
-def _exchanged(pairs: Sequence[Pair], truths: np.ndarray, predictions: np.ndarray) -> list[str]:
-    """A warning of predictions under wrong names, if there are any: mirrored ones fit others, too, so it comes last."""
+def _read(
+    pair: Pair, names: tuple[str, ...], truth_ids: IdTable, prediction_ids: IdTable
+) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and prediction, each at its own size."""
+    return (
+        read_label_map(pair.truth, truth_ids, names, "--truth_classes"),
+        read_label_map(pair.prediction, prediction_ids, names, "--prediction_classes"),
+    )
+
+
+def _same_size(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both at the size of the truth."""
+    return truth, resize_label_map(prediction, truth.shape, 256, "nearest")
+
+
+def _exchanged(
+    pairs: Sequence[Pair],
+    truths: np.ndarray,
+    predictions: np.ndarray,
+    explained: Container[int],
+) -> list[str]:
+    """A warning of predictions under wrong names, if there are any: mirrored ones fit others, too, so it comes last.
+
+    Args:
+      pairs: N.
+      truths, predictions: uint8 [N, P].
+      explained: indices of predictions that something else is the matter with.
+    """
     names = [(pair.truth.name, pair.prediction.name) for pair in pairs]
-    return exchanged.warnings(exchanged.find_exchanged(truths, predictions), names)
+    found = exchanged.find_exchanged(truths, predictions)
+    return exchanged.warnings([one for one in found if one.prediction not in explained], names)
 
 
 def _size_notes(sizes: "Tally[tuple[Size, Size]]") -> list[str]:
@@ -138,8 +172,8 @@ def _size_notes(sizes: "Tally[tuple[Size, Size]]") -> list[str]:
     total = sum(other.values())
     text = (
         f"{total:,} of {sum(sizes.values()):,} predictions have another size than their label map "
-        f"(most: {own_width} x {own_height} for {width} x {height}); they are brought to the size that is scored by "
-        "nearest neighbour"
+        f"(most, height x width: {own_height} x {own_width} for {height} x {width}); they are brought to the size "
+        "that is scored by nearest neighbour"
     )
     # Half a pixel is what rounding does to a size that was scaled.
     squeezed = sum(

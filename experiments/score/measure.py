@@ -121,6 +121,7 @@ def run(flags: argparse.Namespace) -> None:
     )
     print(table.text_table(lines, counter.protocols))
     said = [*table.spans(lines), *(one.text for one in differences)]
+    said += [scored.lowest] if scored.lowest else []
     said += [f"note: {note}" for note in notes]
     said += [f"WARNING: {warning}" for warning in scored.warnings]
     print("\n".join(said))

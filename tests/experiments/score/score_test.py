@@ -300,7 +300,11 @@ def test_other_sizes_are_said_and_scored(
     twice = predict(lambda labels: labels.repeat(2, 0).repeat(2, 1))
     score(truth, twice, f"--output={tmp_path / 'run'}")
     text = capsys.readouterr().out
-    assert "40 x 48 for 20 x 24" in text and "nearest neighbour" in text and "squeezed" not in text
+    assert (
+        "height x width: 48 x 40 for 24 x 20" in text
+        and "nearest neighbour" in text
+        and "squeezed" not in text
+    )
     same = by_formulas([(labels, worse(labels)) for labels in MAPS.values()])
     own = scores_of(tmp_path / "run")["mean_f1", "mean", "native"]
     assert own == pytest.approx(same["mean_f1", "mean"], abs=1e-9)
@@ -509,6 +513,70 @@ def test_bad_predictions_are_not_taken_for_those_of_other_images(
     theirs["face_12"] = worse(theirs["face_13"])  # nearest to a face that has a better one
     score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
     assert "WARNING" not in capsys.readouterr().out
+
+
+def printed(capsys: pytest.CaptureFixture[str], start: str) -> list[str]:
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith(start)]
+
+
+def test_mistakes_of_a_few_files_are_named_with_these_files(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maps = {f"face_{index}": made_map(index) for index in range(9)}
+    theirs = {name: worse(labels) for name, labels in maps.items()}
+    for name in ("face_1", "face_4"):
+        theirs[name] = theirs[name][:, ::-1]
+    theirs["face_2"] = np.roll(theirs["face_2"], 2, 1)
+    theirs["face_7"] = np.zeros_like(theirs["face_7"])  # bad, and no change makes it right
+    score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
+    (warning,) = printed(capsys, "WARNING: ")
+    assert (
+        ": face_1.png, face_4.png: the pictures seem to be mirrored; "
+        "face_2.png: the predictions seem to be shifted by 2 pixels to the right. Nothing"
+    ) in warning
+
+
+def test_a_file_that_is_mirrored_is_told_from_those_under_the_names_of_others(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maps = scattered(30)
+    theirs = {name: worse(labels) for name, labels in maps.items()}
+    theirs |= {"face_0": theirs["face_2"], "face_2": theirs["face_0"]}
+    theirs["face_5"] = theirs["face_5"][:, ::-1]
+    score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
+    alone, exchanged = printed(capsys, "WARNING: ")
+    assert "by one: face_5.png: the pictures seem to be mirrored. " in alone
+    assert "face_0.png fits face_2.png, face_2.png fits face_0.png, far" in exchanged
+
+
+def test_no_more_than_20_files_are_tried_one_by_one(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maps = {f"face_{index:02}": made_map(index) for index in range(60)}
+    theirs = {
+        name: worse(labels)[:, ::-1] if index % 5 in (1, 3) else worse(labels)
+        for index, (name, labels) in enumerate(maps.items())
+    }
+    score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
+    (warning,) = printed(capsys, "WARNING: ")
+    assert "mirrored" in warning and warning.count(".png") == 20
+
+
+def test_the_three_lowest_are_always_named(
+    truth: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = {name: worse(labels) for name, labels in MAPS.items()}
+    theirs["face_3"] = np.where(theirs["face_3"] > 1, 1, 0).astype(np.uint8)
+    score(truth, write_maps(tmp_path / "theirs", theirs))
+    own = {
+        name: by_formulas([(labels, theirs[name])])["mean_f1", "mean"]
+        for name, labels in MAPS.items()
+    }
+    lowest = sorted(own, key=own.__getitem__)
+    assert lowest[0] == "face_3"
+    named = ", ".join(f"{name}.png {own[name]:.2f}" for name in lowest[:3])
+    (line,) = printed(capsys, "Lowest ")
+    assert line.endswith(f"native: {named}; median {np.median(list(own.values())):.2f}.")
 
 
 # ------------------------------------------------------------------------------- beside runs
