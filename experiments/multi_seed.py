@@ -82,11 +82,13 @@ def _check_framework(framework: str, config: ml_collections.ConfigDict) -> None:
     if framework != "pytorch":
         return
     from fpliif_jax import systems
+    from fpliif_jax.experiments.pytorch import read_fields
 
     if not systems.of(config).has_torch_twin:
         raise UserError(
             f"--framework=pytorch: config.model.name is {config.model.name!r}, which has no PyTorch twin"
         )
+    read_fields.check_read(config)
     if importlib.util.find_spec("torch") is None:
         raise UserError(
             f"--framework=pytorch needs PyTorch: {command_names.how_to_install('torch')}"

@@ -16,9 +16,9 @@ from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.experiments.pytorch import evaluation, loop
+from fpliif_jax.experiments.pytorch.read_fields import check_read
 from fpliif_jax.preflight import check_classes, check_scored_classes, check_settings
 from fpliif_jax.run_folder import run_lock, run_record
-from fpliif_jax.systems.fp_liif import camera
 
 
 def main(
@@ -47,16 +47,7 @@ def main(
             f"config.model.name is {config.model.name!r}, which has no PyTorch twin: use "
             "python -m fpliif_jax.main"
         )
-    if config.train.get("init_from"):
-        raise SettingsError(
-            f"config.train.init_from is {config.train.init_from!r}: the trainer of PyTorch starts from its "
-            "initialiser alone; use python -m fpliif_jax.main"
-        )
-    if config.augment.enabled and camera.is_on(config.augment):
-        raise SettingsError(
-            f"config.augment has one of {', '.join(camera.NEUTRAL)}: the trainer of PyTorch has no camera; use "
-            "python -m fpliif_jax.main"
-        )
+    check_read(config)
     folder = expanded(workdir or f"runs/{config_name}-pytorch/seed{config.seed}")
     chosen = choose_device(device)
     apply_to_torch(config)

@@ -147,7 +147,7 @@ def test_runs_of_pytorch_are_started_and_skipped_like_those_of_jax(
     ]
 
 
-def test_pytorch_must_be_there_and_know_the_model(
+def test_pytorch_must_be_there_and_know_the_model_and_its_settings(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = [f"--workdir={tmp_path / 'study'}", "--framework=pytorch"]
@@ -156,6 +156,8 @@ def test_pytorch_must_be_there_and_know_the_model(
         multi_seed.main([f"--config={TINY}", *command])
     with pytest.raises(SystemExit, match="error: .*config.model.name is 'stn_icnn'"):
         multi_seed.main([f"--config={TINY_ICNN}", *command])
+    with pytest.raises(SystemExit, match="error: config.augment.noise is"):
+        multi_seed.main([f"--config={TINY}", "--config.augment.noise=(0.0, 0.1)", *command])
     assert not (tmp_path / "study").exists()
 
 

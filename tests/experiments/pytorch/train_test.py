@@ -195,12 +195,6 @@ def _from_weights() -> ml_collections.ConfigDict:
     return config.lock()
 
 
-def _with_noise() -> ml_collections.ConfigDict:
-    config = tiny_config().copy_and_resolve_references()
-    config.augment.noise = (0.0, 0.1)
-    return config.lock()
-
-
 @pytest.mark.parametrize(
     ("config", "device", "message"),
     [
@@ -211,13 +205,8 @@ def _with_noise() -> ml_collections.ConfigDict:
             None,
             "config.train.init_from is 'weights:drawn': the trainer of PyTorch",
         ),
-        (
-            _with_noise(),
-            None,
-            "config.augment has one of warmth, blur, low_resolution, noise: the trainer of PyTorch",
-        ),
     ],
-    ids=["a system without a twin", "no device", "another start", "a camera"],
+    ids=["a system without a twin", "no device", "a field that is not read"],
 )
 def test_what_cannot_be_trained_is_refused_at_once(
     tmp_path: pathlib.Path,
