@@ -84,26 +84,35 @@ class Step:
         path = workdir / self.output
         if self.config is None or not path.is_file():
             return path.is_file()
+        return self.differing(workdir) == []
+
+    def differing(self, workdir: pathlib.Path) -> list[str] | None:
+        """The settings in which the output is not of this step, 'config.model.norm'; None where it says none."""
+        if self.config is None:
+            return None
+        now = _compared(self.config)
         try:
-            content = read_record(path)
-            before, framework = content["config"], content.get("framework", "jax")
+            content = read_record(workdir / self.output)
+            if not isinstance(content["config"], dict):
+                return None
+            before = config_fields.with_earlier(_compared(content["config"]), now)
             follows = content.get("follows_seed")
             # A seed fixed at that of the run gives the same bits: it is scored again, under its own name.
             is_other = None not in (follows, self.follows_seed) and (
                 set(follows) != set(self.follows_seed)
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return False
-        if not isinstance(before, dict) or framework != self.framework or is_other:
-            return False
-        now = _compared(self.config)
-        before = config_fields.with_earlier(_compared(before), now)
+            return None
         with contextlib.suppress(OSError, ValueError):
             before |= _chosen(read_environment(workdir), before)
-        return all(
-            goes_on_with(field, before.get(field), now.get(field))
-            for field in before.keys() | now.keys()
-        )
+        differing = [
+            f"config.{field}"
+            for field in sorted(before.keys() | now.keys())
+            if not goes_on_with(field, before.get(field), now.get(field))
+        ]
+        differing += ["the sources that follow the seed"] if is_other else []
+        is_of_other = content.get("framework", "jax") != self.framework
+        return differing + (["the framework"] if is_of_other else [])
 
 
 def training_step(

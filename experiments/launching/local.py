@@ -235,6 +235,12 @@ def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
     log = workdir / "run.log"
     if code == SAVED:
         return f"saved ({log})"
+    differing = step.differing(workdir) if code == 0 else None
+    if differing:
+        return (
+            f"finished, but its settings are not the study's: {', '.join(differing)}; has the code changed since the "
+            f"study was started? ({log})"
+        )
     reason = last_error(log) or last_words(log)
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
     return f"{reason or 'it printed nothing'} ({ended}; {log})"

@@ -17,6 +17,8 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import launch, local, options, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
 from fpliif_jax.experiments.plans.seeds import read_seeds
+from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.run_folder.run_record import write_json
 
 
 @pytest.fixture(autouse=True)
@@ -310,6 +312,24 @@ def test_all_data_sets_of_a_study_are_prepared_once(
 def test_a_signal_that_ended_a_step_is_named(tmp_path: pathlib.Path) -> None:
     step = Step("fake_step", (), "never")
     assert local.unfinished(step, tmp_path, -9).startswith("it printed nothing (signal 9; ")
+
+
+def test_of_a_step_that_ended_well_with_other_settings_these_are_named(
+    tmp_path: pathlib.Path,
+) -> None:
+    """As after an edit of a config file while a study runs."""
+    config = json_config(tiny_config())
+    step = Step("fake_step", (), "results.json", config)
+    longer = config | {"train": config["train"] | {"epochs": 4}}
+    write_json(tmp_path / "results.json", {"config": longer, "framework": "pytorch"})
+    (tmp_path / "run.log").write_text("the table of results")
+    problem = local.unfinished(step, tmp_path, 0)
+    assert problem.startswith(
+        "finished, but its settings are not the study's: config.train.epochs, the framework;"
+    )
+    write_json(tmp_path / "results.json", {"config": config})
+    assert local.unfinished(step, tmp_path, 0) is None
+    assert local.unfinished(step, tmp_path, 1).startswith("the table of results (exit code 1")
 
 
 def test_of_the_log_that_two_processes_write_the_own_error_is_told(tmp_path: pathlib.Path) -> None:
