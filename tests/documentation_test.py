@@ -1,5 +1,6 @@
 """Tests of the README and docs/: links, lengths, and what the pages take from the code."""
 
+import dataclasses
 import pathlib
 import re
 import tomllib
@@ -162,9 +163,8 @@ def test_sides_of_the_class_tables() -> None:
 def test_the_page_of_config_fields_has_every_field() -> None:
     rows = re.findall(r"^\| `(\S+)` \|.*$", field_tables.fields(), re.MULTILINE)
     assert sorted(rows) == sorted(config_fields.FIELDS)
-    assert "| `model.norm` | `instance` | – | instance, batch, none | experiment |" in (
-        field_tables.fields()
-    )
+    norm = r"^\| `model.norm` \| `instance` \| – \|.* instance, batch, none \| experiment \|$"
+    assert re.search(norm, field_tables.fields(), re.MULTILINE)  # a third system adds a column
 
 
 def test_docstrings_need_no_marks() -> None:

@@ -121,6 +121,8 @@ def test_the_readings_are_the_rows_of_the_documentation() -> None:
     assert documented == {
         (system, one.field, one.dataset): one.values
         for system in systems.names()
+        # One without a paper leaves open what every system does, and needs no page for that.
+        if system in _DOCUMENTS or _readings(system) != reading.ROUNDING
         for one in _readings(system)
     }
 
