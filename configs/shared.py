@@ -54,7 +54,8 @@ def get_config() -> ml_collections.ConfigDict:
 
     train = config.train = ml_collections.ConfigDict()
     train.batch_size = 64  # global, over all devices of all hosts
-    # examples at once on a device; 0: all of its share; auto: as many as fit (on CPUs all), docs/speed.md
+    # examples at once on a device; 0: all of its share; auto: in FP-LIIF without batch norm as many as
+    # fit, on a CPU as many as are fastest, in STN-iCNN all: docs/speed.md
     train.microbatch = config_dict.FieldReference("auto", field_type=object)
     train.epochs = 400
     train.optimizer = "adam"
