@@ -1,6 +1,5 @@
 """Tests of the README and docs/: links, lengths, and what the pages take from the code."""
 
-import dataclasses
 import pathlib
 import re
 import tomllib

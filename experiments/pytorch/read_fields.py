@@ -5,8 +5,8 @@ import ml_collections
 
 from fpliif_jax import systems
 from fpliif_jax.data_builders.errors import SettingsError
-from fpliif_jax.run_folder import config_fields
-from fpliif_jax.run_folder.config_fields import Role
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 _BY_GROUP = {
