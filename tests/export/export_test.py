@@ -246,7 +246,7 @@ def write_results(workdir: pathlib.Path, drawn: bool, notes: Sequence[str] = ())
     evaluations = [
         {
             "split": "test", "checkpoint": checkpoint, "row": row, "images": 5,
-            "mean_f1": f1, "miou": 0.25, "per_image_mean_f1": 0.4,
+            "mean_f1": f1, "miou": 0.25, "per_image_mean_f1": 0.4, "group_f1": {},
         }
         for checkpoint, row, f1 in (
             ("best", "32", 0.5), ("best", "64", None), ("last", "32", 0.75), ("last", "64", None),
