@@ -102,7 +102,7 @@ def test_a_finished_run_is_scored_on_the_other_set_without_its_own(
     # Its scores on its own set are a run's own, to be read from where they are kept.
     (kept,) = read_runs(tmp_path / "earlier_results" / "1")
     assert kept.status == "finished", kept.problem
-    assert kept.results["dataset"]["name"] == "lapa"
+    assert kept.results.dataset.name == "lapa"
 
 
 def test_both_sets_are_there_before_training_begins(

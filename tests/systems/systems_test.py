@@ -150,10 +150,10 @@ def test_a_third_system_costs_what_it_says_at_the_only_size_that_it_has(
 ) -> None:
     monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
     config = _third_config()
-    found = model_cost.cost(config)
-    assert found["parameters"] == 4 * 11
-    assert [(row["output_size"], row["gmacs"]) for row in found["rows"]] == [(32, 33 * 32**2 / 1e9)]
-    text = model_cost.to_text(found, config)
+    costs = model_cost.cost(config)
+    assert costs.parameters == 4 * 11
+    assert [(row.output_size, row.gmacs) for row in costs.rows] == [(32, 33 * 32**2 / 1e9)]
+    text = model_cost.to_text(costs, config)
     assert "output" in text and "canvas" not in text
 
 
