@@ -126,7 +126,9 @@ def test_train_then_eval(
     assert "--mode=train" in environment["command"]
     assert json.loads((tmp_path / "config.json").read_text())["train"]["epochs"] == 1
     (run,) = read_runs(tmp_path)
-    assert (run.status, run.results.config.content["train"]["epochs"]) == ("finished", 1), run.problem
+    assert (run.status, run.results.config.content["train"]["epochs"]) == ("finished", 1), (
+        run.problem
+    )
 
 
 def test_a_platform_that_is_not_there_is_told_in_a_line() -> None:
