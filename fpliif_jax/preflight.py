@@ -1,5 +1,6 @@
 """Checks a config before anything long begins, and gives JAX the settings that are its own."""
 
+import math
 import os
 import pathlib
 
@@ -180,17 +181,19 @@ def warn_of_lost_rates(config: ml_collections.ConfigDict) -> None:
     names = tuple(f"class {index}" for index in range(config.model.num_classes))
     for stage in systems.of(config).make_stages(config, create_model(config.model), names):
         settings, rate = stage.settings, max(jax.tree.leaves(stage.learning_rates))
-        epochs, every, factor = settings.epochs, settings.decay_every_epochs, settings.decay_factor
-        if settings.schedule != "step":
+        if settings.schedule != "step" or settings.decay_factor >= 1 or rate <= _LOST_RATE:
             continue
-        rates = (rate * factor ** (epoch // every) for epoch in range(epochs))
-        lost = sum(rate < _LOST_RATE for rate in rates)
-        if lost:
+        decays = math.floor(math.log(_LOST_RATE / rate, settings.decay_factor)) + 1
+        kept = decays * settings.decay_every_epochs
+        if kept < settings.epochs:
+            own = config.train.get(stage.name)
+            has_own = isinstance(own, ml_collections.ConfigDict) and own.get("epochs") is not None
             logging.warning(
                 "stage %s: after %d of %d epochs the learning rate is below 1e-9, and most float32 weights no longer "
                 "change. That is how the config's schedule reads (docs/audit.md); config.train.decay_every_epochs "
-                "makes it slower, config.train.epochs=%d leaves the rest out",
-                *(stage.name, epochs - lost, epochs, epochs - lost),
+                "makes it slower, config.train.%s=%d leaves the rest out",
+                *(stage.name, kept, settings.epochs),
+                *(f"{stage.name}.epochs" if has_own else "epochs", kept),
             )
 
 

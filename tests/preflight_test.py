@@ -18,7 +18,7 @@ from tiny_run import tiny_config
 
 from fpliif_jax import preflight, train_and_evaluate
 from fpliif_jax.commands import command_line
-from fpliif_jax.configs import fp_liif
+from fpliif_jax.configs import fp_liif, stn_icnn_helen
 from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.fields import config_fields, field_checks, setting_ranges
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -285,6 +285,17 @@ def test_epochs_whose_learning_rate_is_lost_in_rounding_are_told(
     )
     weight, step = np.float32(0.024), np.float32(5e-10)
     assert weight - step == weight and weight - 100 * step != weight
+
+
+def test_the_field_of_a_stage_with_epochs_of_its_own_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = stn_icnn_helen.get_config()
+    config.train.stages, config.model.cropper = ("coarse", "fine"), "centroid"
+    config.train.fine.epochs = 300
+    preflight.warn_of_lost_rates(config)
+    (message,) = (one for one in caplog.messages if one.startswith("stage fine: "))
+    assert re.search(r"after (\d+) of 300 epochs .* config.train.fine.epochs=\1 leaves", message)
 
 
 @pytest.mark.parametrize("name", ["synthetic", "stn_icnn_helen", "drawn_faces_small"])

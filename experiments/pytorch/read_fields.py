@@ -44,6 +44,8 @@ def check_read(config: ml_collections.ConfigDict) -> None:
     """
     default = flatten_config(json_config(systems.of(config).default_config()))
     for field, value in sorted(flatten_config(json_config(config)).items()):
+        if field.startswith("augment.") and not config.augment.enabled:
+            continue
         if _is_decisive(field) and field not in READ and value != default.get(field):
             raise SettingsError(
                 f"config.{field} is {value!r}: the trainer of PyTorch does not read it, and trains as with "

@@ -131,7 +131,8 @@ def verdict_counts(tables: Sequence[ReportTable]) -> dict[Verdict, int]:
 def runs_come_first(study: Study) -> bool:
     """Whether what was run stands before tables that say nothing of it: none is judged, nor compares its rows."""
     is_judged = any(group.comparable for group in study.groups)
-    return not is_judged and not any(table.comparisons for table in study.tables)
+    compares = any(table.comparisons for table in study.tables)
+    return bool(study.groups) and not is_judged and not compares
 
 
 def has_interval_over_seeds(study: Study) -> bool:

@@ -24,7 +24,6 @@ from fpliif_jax.fields import field_checks
 Array = jax.Array
 
 LARGEST_SIDE = 1290  # sums of side³ pixel positions stay below 2³¹
-# How a θ is made of a centre, see `theta_of_centres`, and between which points −1 and 1 lie.
 
 
 def crop_images(canvas: Array, theta: Array, size: int, form: str = "align_corners") -> Array:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import report_study
 
+from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report import ReportError, write, write_report
 
 
@@ -114,6 +115,16 @@ def test_what_cannot_be_compared_is_set_apart(page: Page, report: pathlib.Path) 
     outside = text.replace(part, "")
     assert not re.search(r'<tr id="[^"]*">\s*<td[^>]*><b>STN-iCNN on drawn faces', outside)
     assert "drawn faces, not Helen" in page.text
+
+
+def test_a_study_without_finished_runs_has_no_link_to_them(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "runs" / "seed0").mkdir(parents=True)
+    (tmp_path / "runs" / "seed0" / "config.json").write_text("{}")
+    report, _ = analyse(tmp_path / "runs")
+    write_report(report, {}, tmp_path / "report")
+    text = (tmp_path / "report" / "report.html").read_text("utf-8")
+    ids = set(re.findall(r'id="([^"]+)"', text))
+    assert set(re.findall(r'<a href="#([^"]+)"', text)) <= ids
 
 
 def test_own_runs_come_first_where_the_tables_say_nothing_of_them(
