@@ -60,6 +60,7 @@ def _work() -> int:
             _PROCESS_ID.value,
         ),
         given=command_line.given_fields(),
+        is_chosen=bool(flags.FLAGS["config"].present),
     )
 
 

@@ -55,6 +55,7 @@ def main(
     processes: tuple[str, str | None, int | None, int | None],
     weights: str | None = None,
     given: Sequence[str] = (),
+    is_chosen: bool = True,
 ) -> int:
     """Trains and evaluates.
 
@@ -68,6 +69,7 @@ def main(
         one is; see `parallel.initialize`.
       weights: name of weights of the package to evaluate, or None.
       given: fields of the config that the command line gave by name; see `evaluated_config.of_run`.
+      is_chosen: whether the command line named the config, see there.
 
     Returns:
       the exit code.
@@ -95,7 +97,7 @@ def main(
         raise SettingsError(f"--{option} is for --mode=eval")
     folder = expanded(workdir or f"runs/{config_name}/{run_name}")
     if mode == "eval" and read_given is None:
-        config = evaluated_config.of_run(config, given, folder)
+        config = evaluated_config.of_run(config, given, folder, is_chosen)
     try:
         apply_to_jax(config)
         parallel.initialize(*processes)

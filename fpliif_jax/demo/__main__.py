@@ -52,7 +52,7 @@ def _work(flags: argparse.Namespace) -> None:
         for line in build_page.build(chosen, output, flags.runtime):
             print(line)
         if server is None:
-            folder = shlex.quote(str(flags.output))
+            folder = shlex.quote(str(output))
             print(f"look at it: python -m http.server --bind 127.0.0.1 --directory {folder}")
         else:
             with server:

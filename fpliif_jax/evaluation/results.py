@@ -176,7 +176,9 @@ def evaluate_models(
     facts = facts._replace(notes=notes)
     results = _results(config, dataset, itertools.chain(*evaluations.values()), parameters, facts)
     if parallel.is_main_process():
-        earlier_results.keep(workdir, results)
+        if earlier_results.keep(workdir, results) is not None:
+            # Its matrices are replaced one by one: a kill meanwhile must not leave it beside another set's.
+            (workdir / "results.json").unlink()
         for name, of_split in evaluations.items():
             for evaluation in of_split:
                 evaluation.write(workdir, splits[name].ids, class_names)

@@ -22,7 +22,10 @@ from fpliif_jax.run_folder.same_run import check_scored_as_trained, is_free, may
 
 
 def of_run(
-    config: ml_collections.ConfigDict, given: Sequence[str], workdir: pathlib.Path
+    config: ml_collections.ConfigDict,
+    given: Sequence[str],
+    workdir: pathlib.Path,
+    is_chosen: bool = True,
 ) -> ml_collections.ConfigDict:
     """What a run is scored with under the config of a command line.
 
@@ -33,6 +36,7 @@ def of_run(
       config: of the command line; stays what it is.
       given: fields of it, or groups of them, that were given there by name ('train.epochs').
       workdir: the run's folder; where it has no config.json, the config is taken as it is.
+      is_chosen: whether the config's file was; of the one that is taken where none is, what was given alone counts.
 
     Raises:
       SettingsError: a field was given that is not the run's and may not be another, or the system is not the run's.
@@ -56,7 +60,7 @@ def of_run(
     fixed = _fixed_seeds(workdir, config)
     with scored.ignore_type(), scored.unlocked():
         for field in sorted(own.keys() & fields.keys()):  # 'seed' before those that follow it
-            if is_free(field) or (field in named and may_be_scored_with(field)):
+            if (is_chosen and is_free(field)) or (field in named and may_be_scored_with(field)):
                 continue
             now = functools.reduce(operator.getitem, field.split("."), scored)
             if now != own[field] or field in fixed:

@@ -41,6 +41,14 @@ def run(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
+def test_of_a_config_that_was_not_chosen_what_was_given_alone_counts(run: pathlib.Path) -> None:
+    """The main command has a config also where --config is not given: its rows are another run's."""
+    file = _config(data__manual_dir="here", eval__rows=("64",), eval__upsampling="labels")
+    scored = evaluated_config.of_run(file, ("eval.upsampling",), run, is_chosen=False)
+    assert (scored.data.manual_dir, scored.eval.rows) == ("there", ("32",))
+    assert scored.eval.upsampling == "labels"
+
+
 def test_what_was_not_given_is_the_runs_own(run: pathlib.Path) -> None:
     file = _config(data__manual_dir="here", eval__upsampling="labels", eval__dataset="helen")
     before = json_config(file)
