@@ -34,9 +34,8 @@ from fpliif_jax.run_folder import earlier_results, evaluation_files
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
 _NOT_RUNS = ("checkpoints", "tensorboard", evaluation_files.FOLDER, earlier_results.FOLDER)
-Kind = TypeVar("Kind")
-
 _DIGITS = re.compile(r"([0-9]+)")
+Kind = TypeVar("Kind")
 
 
 def read_runs(

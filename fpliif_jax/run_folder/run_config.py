@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import ml_collections
-from flax import traverse_util
 
+from fpliif_jax.fields import field_checks
 from fpliif_jax.files.json_types import Fields, JsonObject
 
 
@@ -36,7 +36,7 @@ def config_fingerprint(config: JsonObject) -> str:
 
 def flatten_config(config: JsonObject) -> Fields:
     """{'a': {'b': 1}} -> {'a.b': 1}."""
-    return traverse_util.flatten_dict(config, sep=".")
+    return dict(field_checks.fields_of(config))
 
 
 def is_within(field: str, groups: Sequence[str]) -> bool:
