@@ -30,7 +30,7 @@ from fpliif_jax.experiments.runs.schema import (
 )
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_config import config_fingerprint
-from fpliif_jax.run_folder.same_run import may_be_scored_with
+from fpliif_jax.run_folder.same_run import trained_otherwise
 
 
 def check_results(results: Any, name: str = "results.json") -> None:
@@ -79,9 +79,7 @@ def check_same_settings(config: RunConfig, evaluated: RunConfig) -> None:
       UnreadableError: names the first field that differs, of those that both have and that change what is learnt.
     """
     trained, stated = config.flat, evaluated.flat
-    for field in sorted(trained.keys() & stated.keys()):
-        if may_be_scored_with(field) or trained[field] == stated[field]:
-            continue
+    for field in trained_otherwise(trained, stated):
         raise UnreadableError(
             f"config.json has {field} {trained[field]!r}, results.json {stated[field]!r}: they are of different "
             "runs; evaluate this one with its own settings"

@@ -16,20 +16,10 @@ from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.files import atomic_folder
 from fpliif_jax.run_folder import evaluation_files
 from fpliif_jax.run_folder.run_config import flatten_config
+from fpliif_jax.run_folder.same_run import may_be_scored_with
 
 FOLDER = "earlier_results"  # of a run
 _LARGEST = 1024 * MEBIBYTE  # of a file that is kept
-# Fields that decide neither what is scored, which an evaluation says itself, nor how.
-_NOT_OF_SCORES = (
-    Role.ROUNDING,
-    Role.COST,
-    Role.PROTOCOL,
-    Role.RECORD,
-    Role.DISPLAY,
-    Role.PLACE,
-    Role.DRAWING,
-    Role.MARGIN,
-)
 
 
 def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path | None:
@@ -85,13 +75,20 @@ def _has(path: pathlib.Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
 
 
+def _decides_scores(field: str) -> bool:
+    """Whether scores under another value of this field are others; what is scored an evaluation says itself."""
+    if may_be_scored_with(field):
+        return config_fields.has_role(field, Role.SCORING)
+    return not config_fields.has_role(field, Role.MARGIN)
+
+
 def _evaluations(results: Mapping[str, Any]) -> set[str]:
     """What each evaluation of results.json is of: two that are equal have the same scores, but for rounding."""
     dataset, config = results["dataset"], flatten_config(results["config"])
     settings = {
         field: value
         for field, value in config_fields.without_earlier(config).items()
-        if not config_fields.has_role(field, *_NOT_OF_SCORES)
+        if _decides_scores(field)
     }
     found = set()
     for one in results["evaluations"]:

@@ -11,7 +11,7 @@ from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.fields.setting_ranges import AUTO
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.run_config import flatten_config, is_within, json_config
 
@@ -59,6 +59,15 @@ def may_be_scored_with(field: str) -> bool:
     return is_free(field) or config_fields.has_role(field, *_SCORED_WITH)
 
 
+def trained_otherwise(trained: Fields, now: Fields) -> list[str]:
+    """Fields that two flat configs of one run both have, that differ, and that scoring may not change, by name."""
+    return [
+        field
+        for field in sorted(trained.keys() & now.keys())
+        if trained[field] != now[field] and not may_be_scored_with(field)
+    ]
+
+
 def check_scored_as_trained(
     saved: JsonObject,
     config: ml_collections.ConfigDict,
@@ -78,9 +87,8 @@ def check_scored_as_trained(
     """
     now = flatten_config(json_config(config))
     own = config_fields.with_earlier(flatten_config(saved), now)
-    for field in sorted(own.keys() & now.keys()):
-        is_compared = fields is None or field in fields
-        if is_compared and own[field] != now[field] and not may_be_scored_with(field):
+    for field in trained_otherwise(own, now):
+        if fields is None or field in fields:
             raise SettingsError(
                 f"config.{field} is {now[field]!r}, and the run in {workdir} was trained with {own[field]!r}: to "
                 f"score that run give its own --config, and leave --config.{field} out"
