@@ -1,5 +1,6 @@
 """Part 'memory': what XLA plans for a forward pass, and the peak of fresh processes that do one thing once."""
 
+import statistics
 from collections.abc import Iterator
 
 import jax
@@ -11,7 +12,7 @@ from fpliif_jax.experiments.benchmark.children import ChildTask
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.benchmark.torch_programs import VARIANTS, TorchVariant
-from fpliif_jax.experiments.runs.benchmark_results import PeakMemory, PlannedMemory
+from fpliif_jax.experiments.runs.benchmark_results import PeakMemory, PlannedMemory, Start
 from fpliif_jax.run_folder.run_config import json_config
 
 LARGE_SIZES = (1024, 2048)
@@ -40,7 +41,9 @@ def planned(plan: Plan, output_size: int, dtype: str) -> None:
 
 
 def measured(plan: Plan, what: str, output_size: int, dtype: str) -> None:
-    """Peaks of fresh processes, one for each framework.
+    """Peaks of fresh processes: medians over rounds in which the candidates take turns.
+
+    JAX is measured where it has to compile, and where it finds what that has left.
 
     Args:
       plan: what is measured.
@@ -50,15 +53,20 @@ def measured(plan: Plan, what: str, output_size: int, dtype: str) -> None:
     """
     own = plan.config
     batch = 1 if what == "forward" else own.train.batch_size
-    for name, framework, variant in _frameworks(plan):
-        plan.tell(f"{name}: peak of a process")
-        task = ChildTask(what, framework, dtype, output_size, batch, json_config(own), variant)
-        problem, resident, device = None, None, None
-        try:
-            answer = children.run(task)
-            resident, device = answer.resident_bytes, answer.device_bytes
-        except NotMeasuredError as error:
-            problem = str(error)
+    peaks: dict[str, list[Start]] = {}
+    problems: dict[str, str] = {}
+    for number in range(rounds := min(plan.rounds, children.MOST_ROUNDS)):
+        for name, framework, variant, environment in _candidates(plan):
+            plan.tell(f"{name}: peak of a process, round {number + 1} of {rounds}")
+            task = ChildTask(what, framework, dtype, output_size, batch, json_config(own), variant)
+            answers = peaks.setdefault(name, [])
+            try:
+                answers.append(children.run(task, environment))
+            except NotMeasuredError as error:
+                problems[name] = str(error)
+    for name, answers in peaks.items():
+        answers = [] if name in problems else answers
+        residents = [one.resident_bytes for one in answers]
         plan.record.add(
             PeakMemory(
                 part="memory",
@@ -67,17 +75,26 @@ def measured(plan: Plan, what: str, output_size: int, dtype: str) -> None:
                 dtype=dtype,
                 batch=batch,
                 candidate=name,
-                resident_bytes=resident,
-                device_bytes=device,
-                not_measured=problem,
+                resident_bytes=_median(residents),
+                device_bytes=_median([one.device_bytes for one in answers]),
+                not_measured=problems.get(name),
+                rounds=tuple(residents),
             )
         )
 
 
-def _frameworks(plan: Plan) -> Iterator[tuple[str, str, str | None]]:
-    """JAX, and PyTorch's variants in the usual layout: (name, framework, key of the variant)."""
-    yield jax_programs.NAME, "jax", None
+def _median(values: list[int | None]) -> int | None:
+    """None where a process could not tell."""
+    known = [value for value in values if value is not None]
+    return statistics.median_low(known) if known and len(known) == len(values) else None
+
+
+def _candidates(plan: Plan) -> Iterator[tuple[str, str, str | None, dict[str, str]]]:
+    """JAX, and PyTorch's variants in the usual layout: (name, framework, key of the variant, environment)."""
+    for _, cache, environment in children.starts(1):
+        suffix = {"empty": "", "warm": ", compiled before"}[cache]
+        yield f"{jax_programs.NAME}{suffix}", "jax", None, environment
     keys: dict[TorchVariant, str] = {variant: key for key, variant in VARIANTS.items()}
     for variant in plan.torch_variants:
         if not variant.channels_last:
-            yield variant.name, "torch", keys[variant]
+            yield variant.name, "torch", keys[variant], {}

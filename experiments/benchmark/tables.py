@@ -190,9 +190,15 @@ def _peak_memory(results: Results) -> Lines:
         cells = [_NOT_MEASURED] * 2
         if not one.not_measured:
             cells = [_mebibytes(one.resident_bytes), _mebibytes(one.device_bytes)]
+            if len(one.rounds) > 1 and None not in one.rounds:
+                cells[0] += f" ({_mebibytes(min(one.rounds))}–{_mebibytes(max(one.rounds))})"
         rows.append([one.what, one.dtype, one.output_size, one.batch, one.candidate, *cells])
     header = ["what", "type", "size", "batch", "by", "process, MiB", "device, MiB"]
-    return _table("Peak memory of a process that does it once, compiling included", header, rows)
+    return _table(
+        "Peak memory of a process that does it once, compiling included where it was not before",
+        header,
+        rows,
+    )
 
 
 def _arithmetic(results: Results) -> Lines:

@@ -171,9 +171,10 @@ class PeakMemory(About):
 
     candidate: str
     batch: int
-    resident_bytes: int | None
-    device_bytes: int | None
+    resident_bytes: int | None  # the median, if there are rounds
+    device_bytes: int | None  # likewise
     not_measured: str | None  # why
+    rounds: tuple[int | None, ...] = ()  # resident bytes; none in a file from before
 
 
 @dataclasses.dataclass(frozen=True)

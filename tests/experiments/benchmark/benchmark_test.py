@@ -40,7 +40,7 @@ from fpliif_jax.experiments.benchmark.children import ChildTask
 from fpliif_jax.experiments.benchmark.choices import PARTS
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, UNFINISHED_NAME, Plan, Record
 from fpliif_jax.experiments.benchmark.timing import Candidate, NotMeasuredError, Program
-from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.runs import benchmark_results, typed_json
 from fpliif_jax.experiments.runs.benchmark_results import (
     About,
     Agreement,
@@ -529,6 +529,41 @@ def test_the_peak_of_a_forward_pass_is_measured_at_the_sizes_of_its_time() -> No
     measured = [(one.what, one.output_size) for one in todo if one.part == "peak memory"]
     own = plan.config.data.image_size
     assert measured == [("forward", 16), ("forward", 24), ("forward", own), ("gradient", own)]
+
+
+def test_the_peak_is_the_median_over_rounds_with_and_without_compiled_programs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caches = []
+
+    def measured(task: ChildTask, environment: dict[str, str]) -> benchmark_results.Start:
+        caches.append(environment["JAX_COMPILATION_CACHE_DIR"])
+        return benchmark_results.Start(
+            1.0, None, resident_bytes=(7, 4, 9, 2, 8, 3)[len(caches) - 1]
+        )
+
+    monkeypatch.setattr(children, "run", measured)
+    plan = small_plan(parts=("memory",), rounds=5)
+    memory.measured(plan, "forward", 16, "float32")
+    compiling, compiled = plan.record.all_of(benchmark_results.PeakMemory)
+    assert (compiling.candidate, compiling.rounds, compiling.resident_bytes) == (
+        "JAX",
+        (7, 9, 8),
+        8,
+    )
+    assert (compiled.candidate, compiled.rounds) == ("JAX, compiled before", (4, 2, 3))
+    assert (compiled.resident_bytes, compiled.device_bytes) == (3, None)
+    assert caches[::2] == caches[1::2] and len(set(caches)) == 3  # a round shares a cache
+
+    def fails(task: ChildTask, environment: dict[str, str]) -> benchmark_results.Start:
+        raise NotMeasuredError("no more memory")
+
+    monkeypatch.setattr(children, "run", fails)
+    memory.measured(plan, "forward", 24, "float32")
+    failed = plan.record.all_of(benchmark_results.PeakMemory)[2:]
+    assert [(one.not_measured, one.resident_bytes, one.rounds) for one in failed] == [
+        ("no more memory", None, ())
+    ] * 2
 
 
 def test_a_forward_program_gives_label_maps_of_the_output_size() -> None:

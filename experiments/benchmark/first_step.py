@@ -1,0 +1,131 @@
+"""Measures what a person waits for from the start of the training command to the end of its first step.
+
+    python -m experiments.benchmark.first_step
+    python -m experiments.benchmark.first_step --config=synthetic --starts=9 --output=first_step.json
+
+The command is started as a person would start it, and ended when its progress bar counts a step. The first start draws
+the faces, prepares the set and finds no compiled program; those after it find all three. docs/speed.md has what was
+measured.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+
+import fpliif_jax
+from fpliif_jax.commands import command_line
+from fpliif_jax.data_builders.errors import UserError
+
+_ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
+_A_STEP = re.compile(rb"training [^\r\n]*\| [1-9]\d*/\d+ \[")  # of the progress bar
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = command_line.CommandParser("experiments.benchmark.first_step", __doc__)
+    parser.add_argument("--config", default="synthetic", help="of drawn faces (default: synthetic)")
+    parser.add_argument("--starts", type=int, default=9, help="after the first (default 9)")
+    parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
+    command_line.run("experiments.benchmark.first_step", _work, parser.parse_args(arguments))
+
+
+def _work(flags: argparse.Namespace) -> None:
+    if flags.starts < 1:
+        raise UserError(f"--starts={flags.starts}: at least one")
+    load = [os.getloadavg()[0]]
+    with tempfile.TemporaryDirectory(prefix="first-step-", ignore_cleanup_errors=True) as name:
+        folder = pathlib.Path(name)
+        caches = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
+        seconds = []
+        for number in range(1 + flags.starts):
+            command = [sys.executable, "-m", "fpliif_jax.main", f"--config={flags.config}"]
+            command += [f"--config.data.manual_dir={folder}/raw"]
+            command += [f"--config.data.data_dir={folder}/prepared"]
+            command += [f"--workdir={folder}/run{number}"]
+            seconds.append(to_first_step(command, caches))
+            print(f"start {1 + number} of {1 + flags.starts}: {seconds[-1]:.2f} s", file=sys.stderr)
+    print(table(seconds))  # first: a disk that is full loses no measurement
+    if flags.output:
+        _keep(flags, load, seconds)
+
+
+def to_first_step(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Seconds from the start of a process until its progress bar counts a step; it is killed then.
+
+    Args:
+      command: of the process.
+      environment: variables besides this process's.
+
+    Raises:
+      UserError: it ended before.
+    """
+    said = b""
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=_ABOVE_PACKAGE,
+        env={**os.environ, **environment},
+        start_new_session=True,  # what it has started ends with it
+    ) as process:
+        try:
+            while part := os.read(process.stderr.fileno(), 1 << 16):
+                said = (said + part)[-(1 << 16) :]
+                if _A_STEP.search(said):
+                    return time.perf_counter() - started
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    last = (said.decode("utf-8", "replace").strip().splitlines() or ["no message"])[-1]
+    raise UserError(f"the command ended with {process.returncode} before its first step: {last}")
+
+
+def table(seconds: Sequence[float]) -> str:
+    """A line of the first start and one of those after it, in Markdown.
+
+    Args:
+      seconds: of the starts, two at least.
+    """
+    first, *later = seconds
+    of_later = f"{statistics.median(later):.1f} ({min(later):.1f} to {max(later):.1f})"
+    return "\n".join(
+        [
+            "| start | to the end of the first step, s |",
+            "|---|---|",
+            f"| first | {first:.1f} |",
+            f"| later, {len(later)} | {of_later} |",
+        ]
+    )
+
+
+def _keep(flags: argparse.Namespace, load: list[float], seconds: list[float]) -> None:
+    from fpliif_jax.data_builders.host import atomic_file
+    from fpliif_jax.experiments.benchmark import machine
+
+    content = {
+        "environment": machine.environment(with_torch=False),
+        # Programs that wanted a core, at the beginning and at the end: this one's are among them.
+        "load": [*load, os.getloadavg()[0]],
+        "config": flags.config,
+        "first_start": seconds[0],
+        "later_starts": seconds[1:],
+    }
+    flags.output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file.replacing(flags.output) as file:
+        file.write(f"{json.dumps(content, indent=2)}\n".encode())
+
+
+if __name__ == "__main__":
+    main()
