@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fpliif_jax.experiments.benchmark import growth
+from fpliif_jax.experiments.benchmark import first_step, growth
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _COMPILED = _ROOT / "experiments" / "results" / "compiled-not-run"
@@ -106,3 +106,40 @@ def test_the_training_step_is_that_measured() -> None:
     assert f"| loss, gradients and Adam, 256², one image {row}" in _PAGE
     readme = (_ROOT / "README.md").read_text("utf-8")
     assert f"{np.median(rounds['JAX']):.2f} s | {ratios[1][:4]} times as fast" in readme
+
+
+def test_memory_is_that_measured() -> None:
+    path = _COMPILED.parent / "amd-epyc-2-cores-memory" / "benchmark.json"
+    kept = json.loads(path.read_text("utf-8"))
+    mebibytes: dict[tuple[str, int], list[int]] = {}
+    for name, what, size in (
+        ("forward pass, 64²", "forward", 64),
+        ("forward pass", "forward", 256),
+        ("loss, gradients and Adam, one image", "gradient", 256),
+    ):
+        rounds = [
+            [round(one / 2**20) for one in sorted(peak["rounds"])]
+            for peak in kept["peak_memory"]
+            if (peak["what"], peak["output_size"]) == (what, size)
+        ]
+        cells = [f"{middle:,} ({least:,}–{most:,})" for least, middle, most in rounds]
+        assert f"| {name} | {' | '.join(cells)} |" in _PAGE
+        mebibytes[what, size] = [middle for _, middle, _ in rounds]
+    _, ours, theirs = mebibytes["forward", 256]
+    readme = (_ROOT / "README.md").read_text("utf-8")
+    assert f"| {ours} MiB | {ours / theirs:.2f} times as much |" in readme
+    planned = {one["output_size"]: one for one in kept["planned_memory"]}
+    chunks = [round(planned[size]["chunked"]["total"] / 2**20) for size in (256, 1024, 2048)]
+    whole = [planned[size]["in_one"]["total"] / 2**30 for size in (1024, 2048)]
+    temporaries = round(planned[256]["chunked"]["temporaries"] / 2**20)
+    assert f"XLA plans {chunks[0]} MiB of the {ours}; {temporaries} of them" in _PAGE
+    said = f"{chunks[1]} and {chunks[2]} MiB in chunks of queries; without chunks it would be"
+    assert f"{said} {whole[0]:.1f} and {whole[1]:.1f} GiB." in _PAGE
+
+
+def test_the_first_step_comes_as_soon_as_measured() -> None:
+    path = _COMPILED.parent / "amd-epyc-2-cores-first-step" / "first_step.json"
+    kept = json.loads(path.read_text("utf-8"))
+    seconds = [kept["first_start"], *kept["later_starts"]]
+    assert " ".join(first_step.table(seconds).split()) in _PAGE
+    assert max(kept["load"]) < 2
