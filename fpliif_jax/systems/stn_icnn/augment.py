@@ -30,6 +30,7 @@ import ml_collections
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.fields import field_checks
 from fpliif_jax.nn import warp
+from fpliif_jax.systems.stn_icnn import framing
 
 ROTATION, SHIFT, SCALE, NOISE = range(4)
 
@@ -88,17 +89,6 @@ def sample_parameters(
     return geometry, done
 
 
-def _inside_picture(size: int, image_size: jax.Array) -> jax.Array:
-    """bool [S, S]: the rectangle of `data.canvas.canvas_window`, for a size known on the device."""
-
-    def along(length: jax.Array) -> jax.Array:
-        first = (size - length) // 2
-        position = jnp.arange(size, dtype=jnp.int32)
-        return (position >= first) & (position < first + length)
-
-    return along(image_size[0])[:, None] & along(image_size[1])[None, :]
-
-
 def augment(
     key: jax.Array,
     copy: jax.Array,
@@ -134,7 +124,7 @@ def augment(
     _check(config, size)
     parameter_key, noise_key = jax.random.split(key)
     geometry, done = sample_parameters(parameter_key, copy, image_size, config)
-    inside = _inside_picture(size, image_size)
+    inside = framing.is_image(image_size[None], size)[0]
     planes, labels = warp.warp(geometry, image, labels, fill_label=0)
     labels = jnp.where(inside, labels, 0)
     image = jnp.where(inside[..., None], jnp.moveaxis(planes, 0, -1), 0.0)
