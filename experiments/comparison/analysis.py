@@ -176,8 +176,8 @@ def _run(run: Run) -> RunSummary:
     return RunSummary(
         name=run.name,
         seed=run.seed,
-        seconds=run.results.seconds,
-        images_per_second=run.results.images_per_second,
+        seconds=run.results.train.seconds,
+        images_per_second=run.results.train.images_per_second,
         git_commit=run.environment.git_commit,
         command=run.environment.command,
         notes=run.results.notes,

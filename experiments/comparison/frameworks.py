@@ -10,7 +10,7 @@ from fpliif_jax.experiments.comparison.report_row import MAIN_CLASSES, table_row
 from fpliif_jax.experiments.comparison.report_tables import split_by_class
 from fpliif_jax.experiments.comparison.scores import ScoreKey
 from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportRow, ReportTable
-from fpliif_jax.experiments.runs.schema import FRAMEWORKS
+from fpliif_jax.experiments.runs.value_types import FRAMEWORKS
 from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
 from fpliif_jax.fields import config_fields

@@ -6,7 +6,7 @@ from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.scores import ScoreKey
 from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportTable
-from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.experiments.runs.value_types import ELSEWHERE
 from fpliif_jax.experiments.stats import image_bootstrap
 
 TABLE = "images"

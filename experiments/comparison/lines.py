@@ -15,12 +15,12 @@ from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
-from fpliif_jax.experiments.runs.schema import FRAMEWORKS
 from fpliif_jax.experiments.runs.training_data import (
     TrainingData,
     drawing_fields,
     training_data,
 )
+from fpliif_jax.experiments.runs.value_types import FRAMEWORKS
 from fpliif_jax.files.json_types import Fields
 from fpliif_jax.weights import shipped
 

@@ -19,7 +19,7 @@ from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.run import Run, RunError
-from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.experiments.runs.value_types import ELSEWHERE
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
 
 _RESAMPLES = 1000
@@ -261,7 +261,7 @@ def _stage_curves(stage: str, runs: Iterable[Run]) -> StageCurves:
 
 def _validation_value(record: LogRecord, of_location: bool) -> float | None:
     if of_location:
-        return record.window_error
+        return record.window_error.mean
     return None if record.mean_f1 is None else 100 * record.mean_f1
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.plan_version import Version
-from fpliif_jax.experiments.runs.json_values import is_moment
 from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.value_types import is_moment
 
 
 def age_note(plan: Version, runs: Mapping[str, Run]) -> str:

@@ -27,8 +27,8 @@ from fpliif_jax.experiments.plans.plan_changes import (
 from fpliif_jax.experiments.plans.plan_version import FOLLOWS_SEED, Moment, Version, digest_of
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
-from fpliif_jax.experiments.runs.json_values import is_integer, is_text
-from fpliif_jax.experiments.runs.schema import SEED_SOURCES, STUDY_FILES
+from fpliif_jax.experiments.runs.run import STUDY_FILES
+from fpliif_jax.experiments.runs.value_types import SEED_SOURCES, is_integer
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.files.json_types import JsonObject
@@ -224,7 +224,7 @@ def _moment(content: Any) -> Moment:
 def _is_settings(fields: Any) -> bool:
     """Whether it is an object whose seeds are integers, texts or null."""
     return isinstance(fields, dict) and all(
-        value is None or is_integer(value) or is_text(value)
+        value is None or is_integer(value) or isinstance(value, str)
         for field, value in fields.items()
         if config_fields.has_role(field, Role.SEED)
     )

@@ -10,7 +10,7 @@ from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
-from fpliif_jax.experiments.runs.schema import STUDY_FILES
+from fpliif_jax.experiments.runs.run import STUDY_FILES
 from fpliif_jax.run_folder.run_record import write_json
 
 _NAME = STUDY_FILES[0]

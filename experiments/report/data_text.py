@@ -9,8 +9,8 @@ from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.experiments.runs.run_data import short
-from fpliif_jax.experiments.runs.schema import ELSEWHERE
 from fpliif_jax.experiments.runs.training_data import TrainingData
+from fpliif_jax.experiments.runs.value_types import ELSEWHERE
 from fpliif_jax.experiments.stats import number_text
 from fpliif_jax.files.json_types import JsonObject
 

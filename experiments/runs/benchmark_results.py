@@ -1,12 +1,16 @@
 """The rows of benchmark.json, which `experiments.benchmark` leaves.
 
-Files of earlier versions lack fields that have a default or may be None. 'part' is what was measured, 'candidate' a
+Files of earlier versions lack fields that have a default. 'part' is what was measured, 'candidate' a
 framework with its variant, 'output_size' a side in pixels, 'dtype' that of activations; seconds are those of a call.
 """
 
 import dataclasses
 import typing
 from typing import Any
+
+import msgspec
+
+from fpliif_jax.experiments.runs.value_types import Measure
 
 _NAMES = ("part", "what", "stage", "output_size", "dtype", "candidate", "framework")
 
@@ -52,14 +56,14 @@ class Measurement(About):
     """The timings of a candidate; without them where it was not measured."""
 
     candidate: str
-    batch: float  # images of a call on each device
-    seconds: tuple[float, ...] = ()  # by round
+    batch: Measure  # images of a call on each device
+    seconds: tuple[Measure, ...] = ()  # by round
     calls_a_round: int | None = None
-    median_seconds: float | None = None
-    images_per_second: float | None = None  # by the median
-    compile_seconds: float | None = None
-    planned_bytes: PlannedBytes | None
-    not_measured: str | None  # why
+    median_seconds: Measure | None = None
+    images_per_second: Measure | None = None  # by the median
+    compile_seconds: Measure | None = None
+    planned_bytes: PlannedBytes | None = None
+    not_measured: str | None = None  # why
 
     def __post_init__(self) -> None:
         """What was measured has its numbers."""
@@ -72,12 +76,12 @@ class Ratio(About):
 
     candidate: str
     against: str
-    rounds: tuple[float, ...]  # the ratio of each; median, quartiles and interval are theirs
-    median: float
-    lower_quartile: float
-    upper_quartile: float
+    rounds: tuple[Measure, ...]  # the ratio of each; median, quartiles and interval are theirs
+    median: Measure
+    lower_quartile: Measure
+    upper_quartile: Measure
     # The bootstrap's 95 % interval of the median: of what varies between rounds of one process, nothing else.
-    interval: tuple[float, float] | None
+    interval: tuple[Measure, Measure] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +89,8 @@ class Trial:
     """A batch that was tried."""
 
     batch: int
-    seconds: float
-    images_per_second: float
+    seconds: Measure
+    images_per_second: Measure
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,17 +109,17 @@ class Fit:
     of: str
     output_size: int | None = None
     dtype: str
-    points: tuple[tuple[float, float], ...]  # each a place and its seconds
-    slope: float
-    intercept: float
-    r_squared: float
+    points: tuple[tuple[Measure, Measure], ...]  # each a place and its seconds
+    slope: Measure
+    intercept: Measure
+    r_squared: Measure
 
 
 @dataclasses.dataclass(frozen=True)
 class DataSheet:
     """What a device can do by its maker."""
 
-    flops_per_second: float
+    flops_per_second: Measure
     source: str
 
 
@@ -126,10 +130,10 @@ class PeakArithmetic:
     framework: str
     dtype: str
     side: int
-    seconds: tuple[float, ...] = ()  # by round
-    flops_per_second: float | None = None
-    data_sheet: DataSheet | None
-    not_measured: str | None  # why
+    seconds: tuple[Measure, ...] = ()  # by round
+    flops_per_second: Measure | None = None
+    data_sheet: DataSheet | None = None
+    not_measured: str | None = None  # why
 
     def __post_init__(self) -> None:
         """What was measured has its rate."""
@@ -144,14 +148,15 @@ class Operations:
     multiply_accumulates: int
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Agreement:
+class Agreement(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"with_": "with"}
+):
     """How far another framework's logits are from ours at most, and its largest."""
 
     with_: str = "PyTorch"
     output_size: int
-    largest_difference: float
-    largest_logit: float
+    largest_difference: Measure
+    largest_logit: Measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,8 +166,8 @@ class PlannedMemory:
     output_size: int
     dtype: str
     batch: int
-    chunked: PlannedBytes | None
-    in_one: PlannedBytes | None
+    chunked: PlannedBytes | None = None
+    in_one: PlannedBytes | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,9 +176,9 @@ class PeakMemory(About):
 
     candidate: str
     batch: int
-    resident_bytes: int | None  # the median, if there are rounds
-    device_bytes: int | None  # likewise
-    not_measured: str | None  # why
+    resident_bytes: int | None = None  # the median, if there are rounds
+    device_bytes: int | None = None  # likewise
+    not_measured: str | None = None  # why
     rounds: tuple[int | None, ...] = ()  # resident bytes; none in a file from before
 
 
@@ -181,11 +186,11 @@ class PeakMemory(About):
 class Start:
     """A fresh process that did one thing once; bytes are the most beyond what it began with."""
 
-    seconds_of_importing: float
-    compile_seconds: float | None  # None: compiling is part of the first call
+    seconds_of_importing: Measure
+    compile_seconds: Measure | None = None  # None: compiling is part of the first call
     resident_bytes: int | None = None  # None: the system does not tell
     device_bytes: int | None = None  # likewise
-    seconds_from_start: float = 0.0  # until its answer was there
+    seconds_from_start: Measure = 0.0  # until its answer was there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,9 +208,9 @@ class FaceStep:
     """A step of labelling one face."""
 
     step: str
-    seconds: tuple[float, ...]  # by round
-    milliseconds: float | None  # their median
-    not_measured: str | None  # why
+    seconds: tuple[Measure, ...]  # by round
+    milliseconds: Measure | None = None  # their median
+    not_measured: str | None = None  # why
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,12 +230,12 @@ class Loop:
     epochs: int
     steps: int
     images: int
-    seconds_of_steps: float
-    seconds_of_each_checkpoint: tuple[float, ...]
-    images_per_second: float
-    images_per_second_without_checkpoints: float
-    bare_images_per_second: dict[str, float]  # by kind of step
-    share: dict[str, float]  # that the loop has of each
+    seconds_of_steps: Measure
+    seconds_of_each_checkpoint: tuple[Measure, ...]
+    images_per_second: Measure
+    images_per_second_without_checkpoints: Measure
+    bare_images_per_second: dict[str, Measure]  # by kind of step
+    share: dict[str, Measure]  # that the loop has of each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,10 +243,10 @@ class Library:
     """A framework beside ours."""
 
     version: str
-    threads: int | None
+    threads: int | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Environment:
     """What `experiments.benchmark.machine.environment` says of a machine, as far as it is used again."""
 
@@ -250,14 +255,14 @@ class Environment:
     backend: str
     versions: dict[str, str | None]
     python: str
-    cpu_count: int | None
+    cpu_count: int | None = None
     processor: str
     xla_flags: str
     matmul_precision: str
-    git_commit: str | None
+    git_commit: str | None = None
     date: str
-    torch: Library | None
-    onnxruntime: Library | None
+    torch: Library | None = None
+    onnxruntime: Library | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,7 +270,7 @@ class Settings:
     """How often each candidate was timed, and how long a round was at least."""
 
     rounds: int
-    seconds: float
+    seconds: Measure
 
 
 @dataclasses.dataclass(frozen=True)

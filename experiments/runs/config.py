@@ -2,15 +2,58 @@
 
 import dataclasses
 import functools
+from typing import Annotated, Any
 
-from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from msgspec import Meta
+
+from fpliif_jax.experiments.runs import config_check, typed_json
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+from fpliif_jax.experiments.runs.value_types import ELSEWHERE, check_lengths, is_integer
 from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder.run_config import flatten_config
 
 
 @dataclasses.dataclass(frozen=True)
+class _Model:
+    name: str
+    system: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Data:
+    name: str
+    image_size: Any = None
+    synthetic: JsonObject = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seeds:
+    initialisation: int | None = None
+    data_order: int | None = None
+    augmentation: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Study:
+    equivalence_margin: Annotated[float, Meta(gt=0, le=100)] = 0.5  # F1 points
+
+
+@dataclasses.dataclass(frozen=True)
+class _Form:
+    """What a config must have, of whatever system."""
+
+    seed: int
+    model: _Model
+    data: _Data
+    train: JsonObject
+    eval: JsonObject
+    seeds: _Seeds = _Seeds()
+    study: _Study = _Study()
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """A config of config.json or results.json, checked (`schema`); None stands for fields that earlier versions lack.
+    """A config of config.json or results.json; None stands for fields that earlier versions lack.
 
     Attributes:
       content: all of it, nested.
@@ -37,20 +80,35 @@ class RunConfig:
     margin: float
 
     @classmethod
-    def of(cls, content: JsonObject) -> "RunConfig":
-        """A nested config, checked."""
-        model, data, train, scored = (content[name] for name in ("model", "data", "train", "eval"))
+    def of(cls, content: JsonObject, name: str = "config.json") -> "RunConfig":
+        """A nested config.
+
+        Raises:
+          UnreadableError: names the first field that is missing or impossible.
+        """
+        form = typed_json.parse(_Form, content, name)
+        try:
+            check_lengths(content)
+        except ValueError as error:
+            raise UnreadableError(f"{name}: {error}") from error
+        config_check.check_names(content, name)
+        size = form.data.image_size
+        if form.model.name != ELSEWHERE:
+            if not is_integer(size) or size < 1:
+                raise UnreadableError(f"{name}: data.image_size is not a number of pixels")
+            config_check.check_types(content, name)
+        data, scored = content["data"], form.eval
         return cls(
             content=content,
-            seed=content["seed"],
-            model=model["name"],
-            system=model.get("system"),
-            data_name=data["name"],
+            seed=form.seed,
+            model=form.model.name,
+            system=form.model.system,
+            data_name=form.data.name,
             eval_dataset=scored.get("dataset"),
-            image_size=data.get("image_size"),
+            image_size=size,
             labels=(data if scored.get("dataset") is None else scored).get("labels"),
-            init_from=train.get("init_from"),
-            margin=float(content.get("study", {}).get("equivalence_margin", 0.5)),
+            init_from=form.train.get("init_from"),
+            margin=form.study.equivalence_margin,
         )
 
     @property

@@ -4,15 +4,23 @@ import functools
 from typing import Any
 
 import ml_collections
+import msgspec
 
 from fpliif_jax import systems
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
-from fpliif_jax.experiments.runs.json_values import is_integer, is_measure, is_text
+from fpliif_jax.experiments.runs.value_types import Measure
 from fpliif_jax.fields.config_fields import FIELDS
 from fpliif_jax.fields.setting_ranges import Names
 from fpliif_jax.files.json_types import JsonObject
 
 _MOST_ITEMS = 100  # of a list in a config
+_TYPES = {
+    int: int,
+    float: Measure,
+    str: str,
+    bool: bool,
+    object: int | str,
+}  # object: a number or 'auto'
 _KINDS = {
     int: "an integer",
     float: "a number",
@@ -35,7 +43,6 @@ def check_types(config: JsonObject, name: str) -> None:
     system = config["model"]["name"]
     if system not in systems.names():
         raise UnreadableError(f"{name}: model.name is not one of {', '.join(systems.names())}")
-    check_names(config, name)
     _check_group(config, _defaults(system), name, "")
 
 
@@ -82,15 +89,11 @@ def _element_of_optional(field: str) -> type:
 
 
 def _fits(value: Any, kind: type) -> bool:
-    if kind is bool:
-        return isinstance(value, bool)
-    if kind is int:
-        return is_integer(value)
-    if kind is float:
-        return is_measure(value)
-    if kind is object:  # a number or 'auto'
-        return is_text(value) or is_integer(value)
-    return is_text(value)
+    try:
+        msgspec.convert(value, _TYPES[kind])
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 @functools.cache

@@ -1,15 +1,29 @@
 """What environment.json says of where a run was trained, and on which data."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.runs.value_types import (
+    LONGEST_TEXT,
+    Count,
+    Digest,
+    Framework,
+    ShortText,
+    Side,
+    check_lengths,
+    is_moment,
+)
 from fpliif_jax.files.json_types import JsonObject
 
+_LONGEST_DEVICES = 1000  # characters: the report names each kind once
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What environment.json says, checked (`schema`); None or nothing where it, or the file, is not there.
+    """What environment.json says; None or nothing where it, or the file, is not there.
 
     Attributes:
       content: all of it, for who compares field by field.
@@ -17,6 +31,7 @@ class Environment:
       command: that was typed.
       started: when, in UTC.
       git_commit, python, versions: of the code, and of libraries by name.
+      platform, processor, cpu_count, process_count, backend, matmul_precision, xla_flags: of the machine.
       devices: that it ran on.
       data_fingerprint, data_digest: of the raw tree and of the label maps of all splits that were trained on.
       data_drawn, data_drawing: whether the faces of that set are drawn, and the settings of their drawing.
@@ -25,21 +40,40 @@ class Environment:
     """
 
     content: JsonObject = dataclasses.field(default_factory=dict)
-    framework: str | None = None
-    command: str | None = None
+    framework: Framework | None = None
+    command: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
     started: str | None = None
-    git_commit: str | None = None
-    python: str | None = None
-    versions: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
-    devices: Sequence[str] = ()
-    data_fingerprint: str | None = None
-    data_digest: str | None = None
+    git_commit: ShortText | None = None
+    python: ShortText | None = None
+    versions: dict[ShortText, ShortText | None] = dataclasses.field(default_factory=dict)
+    platform: ShortText | None = None
+    processor: ShortText | None = None
+    cpu_count: Count | None = None
+    process_count: Count | None = None
+    backend: ShortText | None = None
+    matmul_precision: ShortText | None = None
+    xla_flags: str | None = None
+    devices: tuple[str, ...] = ()
+    data_fingerprint: ShortText | None = None
+    data_digest: Digest | None = None
     data_drawn: bool | None = None
     data_drawing: JsonObject | None = None
-    data_counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    whose_left: str | None = None
+    data_counts: dict[str, Count] = dataclasses.field(default_factory=dict)
+    whose_left: Side | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what the types cannot."""
+        check_lengths(self.content)
+        if len(", ".join(set(self.devices))) > _LONGEST_DEVICES:
+            raise ValueError(f"devices have a text of more than {_LONGEST_DEVICES:,} characters")
+        if self.started is not None and not is_moment(self.started):
+            raise ValueError("started is not a moment in UTC such as 2026-11-26T21:03:05+00:00")
 
     @classmethod
-    def of(cls, content: JsonObject) -> "Environment":
-        """The whole file, checked."""
-        return typed_json.view(cls, content)
+    def of(cls, content: JsonObject, name: str = "environment.json") -> "Environment":
+        """The whole file.
+
+        Raises:
+          UnreadableError: names the first field that is impossible.
+        """
+        return typed_json.parse_whole(cls, content, name)

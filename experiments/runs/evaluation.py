@@ -3,10 +3,11 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
+import msgspec
 import numpy as np
 
+from fpliif_jax.experiments.runs.value_types import Count, SafeName, Score, Split
 from fpliif_jax.run_folder.evaluation_files import evaluation_file
 
 MEANS = ("mean_f1", "miou", "miou_with_background", "per_image_mean_f1")
@@ -15,33 +16,33 @@ Place = tuple[str, str, str]  # split, checkpoint and protocol
 Scores = Mapping[str, float | None]
 
 
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
+class Evaluation(msgspec.Struct, frozen=True, rename={"protocol": "row"}):
     """The scores of a checkpoint on a split by one protocol: fractions, None where undefined.
 
     Attributes:
       split, checkpoint, protocol: names; results.json calls the last one row.
       images: of the split.
-      means: of `MEANS`.
+      mean_f1, miou, miou_with_background, per_image_mean_f1: see `means`.
       class_f1, group_f1: by name.
+      step: of the checkpoint.
     """
 
-    split: str
-    checkpoint: str
-    protocol: str
-    images: int
-    means: Scores
-    class_f1: Scores
-    group_f1: Scores
+    split: Split
+    checkpoint: SafeName
+    protocol: SafeName
+    images: Count
+    mean_f1: Score
+    miou: Score
+    miou_with_background: Score
+    per_image_mean_f1: Score
+    class_f1: dict[str, Score]
+    group_f1: dict[str, Score]
+    step: Count | None = None
 
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> "Evaluation":
-        """An entry of 'evaluations' of results.json, checked."""
-        names = ("split", "checkpoint", "row", "images")
-        means = {name: content[name] for name in MEANS}
-        return cls(
-            *(content[name] for name in names), means, content["class_f1"], content["group_f1"]
-        )
+    @property
+    def means(self) -> Scores:
+        """Those of `MEANS`."""
+        return {name: getattr(self, name) for name in MEANS}
 
     @property
     def place(self) -> Place:

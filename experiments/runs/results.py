@@ -1,18 +1,48 @@
 """What results.json says of a finished run, and of the data set that it was evaluated on.
 
-`results_schema` checks it. What earlier versions did not record is None.
+What earlier versions did not record is None.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from fpliif_jax.data.set_names import is_scored_drawn
 from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.evaluation import Evaluation
+from fpliif_jax.experiments.runs.value_types import (
+    ELSEWHERE,
+    SPLITS,
+    Count,
+    Digest,
+    Framework,
+    Measure,
+    SeedSource,
+    Side,
+    check_lengths,
+)
 from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.run_folder.run_config import config_fingerprint
+from fpliif_jax.run_folder.same_run import trained_otherwise
 
-Digests = Mapping[str, str | None]  # by split, and of 'all'; None of a split without images
+Digests = dict[str, Digest | None]  # by split, and of 'all'; None of a split without images
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedDigests:
+    """Of a data set's ids and of its label maps."""
+
+    ids: Digests
+    labels: Digests
+
+    def __post_init__(self) -> None:
+        """Refuses other splits."""
+        if not self.ids.keys() == self.labels.keys() == {*SPLITS, "all"}:
+            raise ValueError(f"are not digests of {', '.join(SPLITS)} and all")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,31 +54,70 @@ class RecordedDataset:
       name: 'lapa'.
       complete: whether it has as many images as the official one.
       counts: images by split.
+      builder_config: of TFDS.
       official_ids: whether it has the official ids; None also where these are not known.
       drawn: whether its faces are drawn.
       drawing: the settings of their drawing.
       fingerprint: of the raw tree.
       whose_left: 'picture' or 'person', see `fpliif_jax.data.sides`.
-      ids, labels: digests of its ids and label maps.
+      digest: of its ids and label maps.
     """
 
     content: JsonObject
     name: str
     complete: bool
-    counts: Mapping[str, int]
+    counts: dict[str, Count]
+    builder_config: str | None = None
     official_ids: bool | None = None
     drawn: bool | None = None
     drawing: JsonObject | None = None
     fingerprint: str | None = None
-    whose_left: str | None = None
-    ids: Digests | None = None
-    labels: Digests | None = None
+    whose_left: Side | None = None
+    digest: RecordedDigests | None = None
 
     @classmethod
-    def of(cls, content: JsonObject) -> "RecordedDataset":
-        """The dataset of results.json, checked."""
-        digest = content.get("digest") or {}
-        return typed_json.view(cls, content, ids=digest.get("ids"), labels=digest.get("labels"))
+    def of(cls, content: JsonObject, name: str = "dataset") -> "RecordedDataset":
+        """The dataset of results.json.
+
+        Raises:
+          UnreadableError: names the first field that is missing or impossible.
+        """
+        return typed_json.parse_whole(cls, content, name)
+
+    @property
+    def ids(self) -> Digests | None:
+        """The digests of its ids."""
+        return self.digest and self.digest.ids
+
+    @property
+    def labels(self) -> Digests | None:
+        """The digests of its label maps."""
+        return self.digest and self.digest.labels
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What results.json says of a run's training; more fields of it are not used."""
+
+    seconds: Measure | None = None
+    images_per_second: Measure | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """results.json, field by field: `config` and `dataset` are read by their own classes."""
+
+    seed: int
+    model: str
+    config: JsonObject
+    dataset: JsonObject
+    evaluations: Annotated[tuple[Evaluation, ...], Meta(min_length=1)]
+    notes: tuple[str, ...]
+    parameters: Count | None = None
+    framework: Framework | None = None
+    follows_seed: tuple[SeedSource, ...] | None = None
+    train: Training | None = None
+    config_fingerprint: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +134,7 @@ class Results:
       notes: what a reader of the scores should know.
       framework: it was trained with, where the file says it.
       follows_seed: the sources of variation whose seed is config.seed.
-      seconds, images_per_second: of its training.
+      train: what is said of its training.
     """
 
     seed: int
@@ -75,24 +144,36 @@ class Results:
     dataset: RecordedDataset
     evaluations: tuple[Evaluation, ...]
     notes: Sequence[str]
-    framework: str | None = None
-    follows_seed: Sequence[str] | None = None
-    seconds: float | None = None
-    images_per_second: float | None = None
+    framework: str | None
+    follows_seed: Sequence[str] | None
+    train: Training
 
     @classmethod
-    def of(cls, content: JsonObject) -> "Results":
-        """The whole file, checked."""
-        train = content.get("train") or {}
-        return typed_json.view(
-            cls,
-            content,
-            config=RunConfig.of(content["config"]),
-            dataset=RecordedDataset.of(content["dataset"]),
-            evaluations=tuple(map(Evaluation.of, content["evaluations"])),
-            seconds=train.get("seconds"),
-            images_per_second=train.get("images_per_second"),
-        )
+    def of(cls, content: JsonObject, name: str = "results.json") -> "Results":
+        """The whole file.
+
+        Raises:
+          UnreadableError: names the first field that is missing, impossible, or not that of the config.
+        """
+        file = typed_json.parse(_File, content, name)
+        try:
+            check_lengths(content)
+            results = cls(
+                seed=file.seed,
+                model=file.model,
+                parameters=file.parameters,
+                config=RunConfig.of(file.config, f"{name}: config"),
+                dataset=RecordedDataset.of(file.dataset, f"{name}: dataset"),
+                evaluations=file.evaluations,
+                notes=file.notes,
+                framework=file.framework,
+                follows_seed=file.follows_seed,
+                train=file.train or Training(),
+            )
+            _check_is_consistent(results, file.config_fingerprint)
+        except ValueError as error:
+            raise UnreadableError(f"{name}: {error}") from error
+        return results
 
     @property
     def scored_set(self) -> RecordedDataset:
@@ -101,3 +182,49 @@ class Results:
         if config.is_of_elsewhere or not is_scored_drawn(config.content, self.dataset.drawn):
             return self.dataset
         return RecordedDataset.of(self.dataset.content | {"drawn": True})
+
+
+def check_same_settings(config: RunConfig, evaluated: RunConfig) -> None:
+    """Refuses results whose config is not the one that the run was trained with.
+
+    Args:
+      config: of config.json.
+      evaluated: of results.json.
+
+    Raises:
+      UnreadableError: names the first field that differs, of those that both have and that change what is learnt.
+    """
+    trained, stated = config.flat, evaluated.flat
+    for field in trained_otherwise(trained, stated):
+        raise UnreadableError(
+            f"config.json has {field} {trained[field]!r}, results.json {stated[field]!r}: they are of different "
+            "runs; evaluate this one with its own settings"
+        )
+
+
+def _check_is_consistent(results: Results, fingerprint: str | None) -> None:
+    """What results.json says twice must be the same; ValueError where it is not."""
+    config = results.config
+    for field, own, stated in (
+        ("seed", results.seed, config.seed),
+        ("model", results.model, config.model),
+        ("dataset.name", results.dataset.name, config.eval_dataset or config.data_name),
+    ):
+        if own != stated:
+            raise ValueError(f"{field} is {own!r}, its config has {stated!r}")
+    if fingerprint not in (None, config_fingerprint(config.content)):
+        raise ValueError("config is not the one of its config_fingerprint")
+    if (results.model == ELSEWHERE) != (results.framework == ELSEWHERE):
+        raise ValueError(f"model and framework are not both {ELSEWHERE!r}")
+    if results.parameters is None and results.model != ELSEWHERE:
+        raise ValueError("has no 'parameters'")
+    for source in results.follows_seed or ():
+        if config.content.get("seeds", {}).get(source) != results.seed:
+            raise ValueError(f"follows_seed has {source}, whose seed is not the run's")
+    places = set()
+    for index, evaluation in enumerate(results.evaluations):
+        if evaluation.place in places:
+            raise ValueError(
+                f"evaluations[{index}] is a second one of {' '.join(evaluation.place)}"
+            )
+        places.add(evaluation.place)

@@ -12,8 +12,10 @@ from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.run_data import RunData
-from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.experiments.runs.value_types import ELSEWHERE
 
+# What was started in a folder, and what was planned before: either makes it the folder of a study.
+STUDY_FILES = ("study.json", "plan.json")
 _GIVEN = "given"  # the checkpoint of weights that are no run's
 
 

@@ -19,16 +19,8 @@ from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_jso
 from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.environment import Environment
 from fpliif_jax.experiments.runs.log_record import LogRecord
-from fpliif_jax.experiments.runs.results import Results
-from fpliif_jax.experiments.runs.results_schema import check_results, check_same_settings
-from fpliif_jax.experiments.runs.run import Run, RunError, printable
-from fpliif_jax.experiments.runs.schema import (
-    STUDY_FILES,
-    check_config,
-    check_environment,
-    check_record,
-)
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.experiments.runs.results import Results, check_same_settings
+from fpliif_jax.experiments.runs.run import STUDY_FILES, Run, RunError, printable
 from fpliif_jax.run_folder import earlier_results, evaluation_files
 
 _JSON_LIMIT = 16 * MEBIBYTE
@@ -109,22 +101,18 @@ def _broken(folder: pathlib.Path, name: str, problem: str) -> Run:
 def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matrices: bool) -> Run:
     problems: list[str] = []
 
-    def read(
-        file_name: str, check: Callable[[Any], None], parse: Callable[[JsonObject], Kind]
-    ) -> Kind | None:
+    def read(file_name: str, parse: Callable[[Any], Kind]) -> Kind | None:
         try:
-            content = parse_json(read_bytes(folder / file_name, folder, _JSON_LIMIT), file_name)
-            check(content)
+            return parse(parse_json(read_bytes(folder / file_name, folder, _JSON_LIMIT), file_name))
         except FileNotFoundError:
             return None
         except UnreadableError as error:
             problems.append(printable(error))
             return None
-        return parse(content)
 
-    config = read("config.json", check_config, RunConfig.of)
-    results = read("results.json", check_results, Results.of)
-    environment = read("environment.json", check_environment, Environment.of) or Environment()
+    config = read("config.json", RunConfig.of)
+    results = read("results.json", Results.of)
+    environment = read("environment.json", Environment.of) or Environment()
     records: tuple[LogRecord, ...] = ()
     try:
         records = _read_records(folder)
@@ -176,9 +164,7 @@ def _read_records(folder: pathlib.Path) -> tuple[LogRecord, ...]:
     lines = content.split(b"\n")
     for number, line in enumerate(lines[:-1], start=1):
         name = f"metrics.jsonl: line {number}"
-        content = parse_json(line, name)
-        check_record(content, name)
-        record = LogRecord.of(content)
+        record = LogRecord.of(parse_json(line, name), name)
         if records and record.step < records[-1].step:
             raise UnreadableError(f"{name} is of an earlier step than the line before it")
         records.append(record)

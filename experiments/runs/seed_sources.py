@@ -5,7 +5,7 @@ from typing import Any
 
 import ml_collections
 
-from fpliif_jax.experiments.runs.schema import SEED_SOURCES
+from fpliif_jax.experiments.runs.value_types import SEED_SOURCES
 from fpliif_jax.fields import config_fields
 from fpliif_jax.files.json_types import Fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config

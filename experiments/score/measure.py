@@ -11,6 +11,7 @@ from fpliif_jax.data_builders.errors import DataError, UserError, counted
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.raw import drawn
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
+from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.arrays import MATRICES_LIMIT
 from fpliif_jax.experiments.runs.evaluation import Evaluation
 from fpliif_jax.experiments.runs.run import printable
@@ -110,7 +111,7 @@ def run(flags: argparse.Namespace) -> None:
     }
     lines = table.score_lines(
         dataset,
-        {name: Evaluation.of(record) for name, record in records.items()},
+        {name: typed_json.parse(Evaluation, record, name) for name, record in records.items()},
         {name: stack.sum(axis=0, dtype=np.int64) for name, stack in scored.matrices.items()},
     )
     differences = []

@@ -23,8 +23,8 @@ from fpliif_jax.experiments.plans.plan_version import Version
 from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report.plan_view import plan_view
 from fpliif_jax.experiments.report.write import write_report
-from fpliif_jax.experiments.runs.schema import SEED_SOURCES
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
+from fpliif_jax.experiments.runs.value_types import SEED_SOURCES
 from fpliif_jax.experiments.stats import holm
 from fpliif_jax.experiments.stats.power import runs_needed, sd_interval
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config

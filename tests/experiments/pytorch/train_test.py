@@ -23,7 +23,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.pytorch import checkpoint, loop, train_and_evaluate
 from fpliif_jax.experiments.pytorch.evaluation import evaluate_run
-from fpliif_jax.experiments.runs.json_values import is_moment
+from fpliif_jax.experiments.runs.value_types import is_moment
 from fpliif_jax.run_folder.checkpoint import CheckpointError, save
 from fpliif_jax.run_folder.run_record import write_json
 

@@ -1,7 +1,6 @@
 """Runs are read without trusting their files, and grouped by everything but the seed."""
 
 import copy
-import dataclasses
 import io
 import json
 import os
@@ -13,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -226,30 +226,39 @@ def _remove(*path: str | int) -> Any:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (_remove("evaluations"), "evaluations is not a list"),
-        (_change("evaluations", to=[]), "evaluations is not a list"),
-        (_change("evaluations", to=["x"]), r"evaluations\[0\]: is not an object"),
-        (_remove("evaluations", 0, "mean_f1"), r"evaluations\[0\]: has no 'mean_f1'"),
-        (_change("evaluations", 0, "mean_f1", to=92.4), "'mean_f1' is not a number from 0 to 1"),
-        (_change("evaluations", 0, "mean_f1", to="0.9"), "'mean_f1' is not a number"),
-        (_change("evaluations", 0, "mean_f1", to=True), "'mean_f1' is not a number"),
-        (_change("evaluations", 0, "class_f1", "skin", to=-0.1), "class_f1: 'skin' is not"),
-        (_change("evaluations", 0, "row", to="../../x"), "'row' is not a short name"),
-        (_change("evaluations", 0, "split", to="holdout"), "'split' is not one of"),
-        (_change("evaluations", 0, "split", to=["test"]), "'split' is not one of"),
-        (_change("evaluations", 0, "images", to=1.5), "'images' is not a count"),
-        (_change("dataset", to=None), "'dataset' is not an object"),
-        (_change("dataset", "complete", to="yes"), "'complete' is not true or false"),
-        (_change("notes", to="none"), "notes is not a list of texts"),
-        (_change("seed", to=1.0), "'seed' is not an integer"),
+        (_remove("evaluations"), "missing required field `evaluations`"),
+        (_change("evaluations", to=[]), "evaluations: expected `array` of length >= 1"),
+        (_change("evaluations", to=["x"]), r"evaluations\[0\]: expected `object`"),
+        (_remove("evaluations", 0, "mean_f1"), r"evaluations\[0\]: .* field `mean_f1`"),
+        (_change("evaluations", 0, "mean_f1", to=92.4), "mean_f1: expected `float` <= 1"),
+        (
+            _change("evaluations", 0, "mean_f1", to="0.9"),
+            "mean_f1: expected `float | null`, got `str`",
+        ),
+        (
+            _change("evaluations", 0, "mean_f1", to=True),
+            "mean_f1: expected `float | null`, got `bool`",
+        ),
+        (
+            _change("evaluations", 0, "class_f1", "skin", to=-0.1),
+            r"class_f1\[...\]: expected `float` >= 0",
+        ),
+        (_change("evaluations", 0, "row", to="../../x"), "row: expected `str` matching"),
+        (_change("evaluations", 0, "split", to="holdout"), "split: invalid enum value 'holdout'"),
+        (_change("evaluations", 0, "split", to=["test"]), "split: expected `str`"),
+        (_change("evaluations", 0, "images", to=1.5), "images: expected `int`"),
+        (_change("dataset", to=None), "dataset: expected `object`"),
+        (_change("dataset", "complete", to="yes"), "dataset: complete: expected `bool`"),
+        (_change("notes", to="none"), "notes: expected `array`"),
+        (_change("seed", to=1.0), "seed: expected `int`"),
         (_change("seed", to=9), "seed is 9, its config has 0"),
         (_change("model", to="stn_icnn"), "model is 'stn_icnn', its config has 'fp_liif'"),
         (_change("dataset", "name", to="helen"), "dataset.name is 'helen', its config has 'lapa'"),
         (_change("config", "model", "norm", to=["instance"]), "model.norm is not a text"),
         (_change("config", "model.norm", to="none"), "'model.norm' is not the name of a field"),
         (_change("config_fingerprint", to="0" * 64), "not the one of its config_fingerprint"),
-        (_change("train", to={"seconds": "long"}), "train is not an object of numbers"),
-        (_change("train", to={"seconds": 1e300}), "train is not an object of numbers"),
+        (_change("train", to={"seconds": "long"}), "train.seconds: expected `float | null`"),
+        (_change("train", to={"seconds": 1e300}), "train.seconds: expected `float` <= 1e"),
         # Each score is that of the matrices.
         (_change("evaluations", 0, "mean_f1", to=0.99), "has mean_f1 0.99, these matrices 0.7"),
         (_change("evaluations", 0, "miou", to=0.99), "has miou 0.99, these matrices 0.547"),
@@ -262,10 +271,9 @@ def _remove(*path: str | int) -> Any:
         (_change("evaluations", 0, "class_f1", "nose", to=0.99), "has F1 of nose 0.99"),
         (_change("evaluations", 0, "images", to=3), r"example_ids is <U1 \[2\], not texts \[3\]"),
         (_change("evaluations", 0, "row", to="65"), "test-best-65.npz is missing"),
-        (_remove("config", "model"), "config: has no 'model'"),
-        (_change("framework", to="tensorflow"), "'framework' is not one of jax, pytorch"),
-        (_change("framework", to=["jax"]), "'framework' is not one of jax, pytorch"),
-        (_change("framework", to=None), "'framework' is not one of jax, pytorch"),
+        (_remove("config", "model"), "config: .* field `model`"),
+        (_change("framework", to="tensorflow"), "framework: invalid enum value 'tensorflow'"),
+        (_change("framework", to=["jax"]), "framework: expected `str | null`"),
     ],
 )
 def test_results_of_another_form_are_broken(
@@ -310,7 +318,7 @@ def test_texts_that_nobody_wrote_are_refused(
     (folder / name).write_text(json.dumps(content | {field: value}), "utf-8")
     run = only_run(tmp_path)
     assert run.status == "broken" and run.problem.startswith(name)
-    assert "characters" in run.problem and len(run.problem) < 400
+    assert re.search("characters|of length <=", run.problem) and len(run.problem) < 400
 
 
 @pytest.mark.parametrize(
@@ -331,7 +339,9 @@ def test_texts_that_nobody_wrote_are_refused(
 def test_a_start_that_is_no_moment_is_refused(tmp_path: pathlib.Path, started: Any) -> None:
     folder = write_run(tmp_path / "seed0", config_of(0))
     (folder / "environment.json").write_text(json.dumps({"started": started}), "utf-8")
-    assert "environment.json: started is not a moment" in only_run(folder).problem
+    assert re.match(
+        "environment.json: started(: expected `str| is not a moment)", only_run(folder).problem
+    )
 
 
 def test_long_commands_and_thousands_of_devices_are_read(tmp_path: pathlib.Path) -> None:
@@ -410,20 +420,20 @@ def test_files_too_large_are_not_read(
     [
         (b"x", "is not valid JSON"),
         (b'{"step": 5, "split": "train", "loss": NaN}', "is not valid JSON"),
-        (b"[]", "is not a JSON object"),
-        (b'{"split": "train"}', "has no 'step'"),
-        (b'{"step": 5, "split": "holdout"}', "'split' is not one of"),
-        (b'{"step": 5, "split": "train", "stage": ["a"]}', "'stage' is not a short name"),
-        (b'{"step": 5, "split": "train", "stage": {}}', "'stage' is not a short name"),
-        (b'{"step": 5, "split": "train", "loss": "low"}', "'loss' is not a number"),
-        (b'{"step": 5, "split": "train", "loss": 1e300}', "'loss' is not a number"),
-        (b'{"step": 5, "split": "train", "epoch": -1}', "'epoch' is not a count"),
-        (b'{"step": 5, "split": "validation", "mean_f1": 7}', "'mean_f1' is not a number"),
+        (b"[]", "expected `object`"),
+        (b'{"split": "train"}', "field `step`"),
+        (b'{"step": 5, "split": "holdout"}', "split: invalid enum value"),
+        (b'{"step": 5, "split": "train", "stage": ["a"]}', "stage: expected `str"),
+        (b'{"step": 5, "split": "train", "stage": {}}', "stage: expected `str"),
+        (b'{"step": 5, "split": "train", "loss": "low"}', "loss: expected `float"),
+        (b'{"step": 5, "split": "train", "loss": 1e300}', "loss: expected `float"),
+        (b'{"step": 5, "split": "train", "epoch": -1}', "epoch: expected `int` >= 0"),
+        (b'{"step": 5, "split": "validation", "mean_f1": 7}', "mean_f1: expected `float` <= 1"),
         (
             b'{"step": 5, "split": "validation", "window_error": 1}',
-            "'window_error' is not an object",
+            "window_error: expected `object`",
         ),
-        (b'{"step": 5, "split": "validation", "timing": [1]}', "'timing' is not a number"),
+        (b'{"step": 5, "split": "validation", "timing": [1]}', "timing: expected `object`"),
         (b'{"step": 1, "split": "train"}', "is of an earlier step than the line before it"),
     ],
 )
@@ -685,7 +695,7 @@ def test_what_is_not_expected_is_not_unpacked(tmp_path: pathlib.Path) -> None:
 def test_more_images_than_there_can_be_are_not_looked_for(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path / "seed0", config_of(0))
     run = only_run(tmp_path)
-    evaluation = dataclasses.replace(run.evaluations[0], images=2**21)
+    evaluation = msgspec.structs.replace(run.evaluations[0], images=2**21)
     with pytest.raises(RunError, match=r"results.json says .* 2097152 images of 3 classes"):
         arrays.load_matrices(run, evaluation)
 
@@ -917,12 +927,12 @@ def test_sides_that_are_none_are_refused(tmp_path: pathlib.Path, whose_left: Any
     results["dataset"]["whose_left"] = whose_left
     write_run(tmp_path / "seed0", config_of(0), results)
     run = only_run(tmp_path)
-    assert "dataset: whose_left is not one of picture, person" in run.problem
+    assert "dataset: whose_left: " in run.problem
 
 
 def test_drawn_faces_whose_settings_are_none_are_refused(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path / "seed0", config_of(0, data__synthetic=7))
-    assert "data.synthetic is not an object" in only_run(tmp_path).problem
+    assert "data.synthetic: expected `object`" in only_run(tmp_path).problem
 
 
 def test_runs_evaluated_on_other_data_than_trained_on_are_another_group(
@@ -969,8 +979,8 @@ def test_a_run_that_says_what_follows_its_seed_is_believed(tmp_path: pathlib.Pat
     assert [[run.name for run in group.runs] for group in found] == [["a", "c"], ["b"]]
     assert [group.config["seeds"]["initialisation"] for group in found] == ["follows", 0]
     for sources, problem in (
-        (["seed"], "follows_seed is not a list of initialisation, data_order, augmentation"),
-        ([["seed"]], "follows_seed is not a list of"),
+        (["seed"], "follows_seed[0]: invalid enum value 'seed'"),
+        ([["seed"]], "follows_seed[0]: expected `str`"),
     ):
         _record_followers(tmp_path / "a", *sources)
         (run,) = [run for run in runs.read_runs(tmp_path) if run.name == "a"]
@@ -1075,7 +1085,7 @@ def test_files_that_contradict_each_other_about_the_framework_are_broken(
     assert run.status == "broken"
     assert "results.json has pytorch, environment.json has jax" in run.problem
     _state_framework(folder, "environment.json", 3)
-    assert "environment.json: 'framework' is not one of jax, pytorch" in only_run(tmp_path).problem
+    assert "environment.json: framework: " in only_run(tmp_path).problem
 
 
 def test_examples_are_of_the_evaluation(tmp_path: pathlib.Path) -> None:
