@@ -2,35 +2,31 @@
 
 import datetime
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta
 
-from fpliif_jax.data_builders import class_names
+Framework = Literal["jax", "pytorch", "elsewhere"]
+SeedSource = Literal["initialisation", "data_order", "augmentation"]
+Side = Literal["picture", "person"]  # `class_names.PICTURE` and `.PERSON`
+Split = Literal["train", "validation", "test"]
 
 # Model and framework of label maps that were made elsewhere and scored here (`experiments.score`): of their training
 # nothing is known.
 ELSEWHERE = "elsewhere"
 # With which a run may have been trained, and their names for people. Older files do not say it: they are of JAX.
 FRAMEWORKS = {"jax": "JAX", "pytorch": "PyTorch", ELSEWHERE: "another system"}
-SEED_SOURCES = ("initialisation", "data_order", "augmentation")
-SPLITS = ("train", "validation", "test")
+SEED_SOURCES = get_args(SeedSource)
+SPLITS = get_args(Split)
 
-Framework = Literal[tuple(FRAMEWORKS)]
-SeedSource = Literal[SEED_SOURCES]
-Side = Literal[class_names.PICTURE, class_names.PERSON]
-Split = Literal[SPLITS]
-
-Count = Annotated[
-    int, Meta(ge=0, le=2**53)
-]  # of steps or images: float64 counts exactly up to here
+# Of steps or images: float64 counts exactly up to here.
+Count = Annotated[int, Meta(ge=0, le=2**53)]
 # No loss, time or rate of a run is larger; figures can still draw it.
 Measure = Annotated[float, Meta(ge=-1e30, le=1e30)]
 Score = Annotated[float, Meta(ge=0, le=1)] | None
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]  # SHA-256 in hexadecimal
-SafeName = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
-]  # part of the name of a file
+# Part of the name of a file.
+SafeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")]
 ShortText = Annotated[str, Meta(max_length=1000)]  # names of processors, versions of libraries
 LONGEST_TEXT = 20_000  # characters: a command may have several paths, of 4,096 each on Linux
 
