@@ -4,6 +4,8 @@ import dataclasses
 import functools
 
 from fpliif_jax.experiments.runs.schema import ELSEWHERE
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder.run_config import flatten_config
 
@@ -62,6 +64,15 @@ class RunConfig:
     def flat(self) -> Fields:
         """All of it by field, for who looks at all fields alike."""
         return flatten_config(self.content)
+
+    @functools.cached_property
+    def scoring(self) -> Fields:
+        """The fields that decide how predictions are scored."""
+        return {
+            field: value
+            for field, value in self.flat.items()
+            if config_fields.has_role(field, Role.SCORING)
+        }
 
     @property
     def drawing(self) -> JsonObject:

@@ -22,6 +22,7 @@ from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.experiments.report import write_report
 from fpliif_jax.experiments.runs import arrays
+from fpliif_jax.run_folder.run_config import config_fingerprint
 
 # Their mean is 92.4, their SD √(0.02 / 4) = 0.0707; the paper has 92.41.
 NEAR = [92.4, 92.5, 92.3, 92.4, 92.4]
@@ -71,6 +72,26 @@ def test_published_runs_get_a_verdict(tmp_path: pathlib.Path) -> None:
     assert study["groups"][0]["deviations"] == []
     # Nothing but that seeds 3 and 4 have the scores of seed 0.
     assert [run["status"] for run in study["incomplete_runs"]] == ["duplicate", "duplicate"]
+
+
+def test_runs_scored_again_by_another_rule_enter_no_mean_of_the_others(
+    quick: None, tmp_path: pathlib.Path
+) -> None:
+    write_seeds(tmp_path / "a", config_of(), [92.1, 92.4, 92.7])
+    path = tmp_path / "a" / "seed2" / "results.json"
+    results = json.loads(path.read_text())
+    results["config"]["eval"]["upsampling"] = "labels"
+    results["config_fingerprint"] = config_fingerprint(results["config"])
+    path.write_text(json.dumps(results))
+    study = _analysed(tmp_path)
+    assert [group["seeds"] for group in study["groups"]] == [[0, 1], [2]]
+    rules = [group["settings"]["eval.upsampling"] for group in study["groups"]]
+    assert rules == ["logits", "labels"]
+    (told,) = [text for text in study["summary"] if "different rules" in text]
+    assert told == (
+        "Runs of one experiment were scored by different rules, eval.upsampling: 'logits' in a; 'labels' in a/seed2. "
+        "They are not pooled."
+    )
 
 
 def test_classes_of_a_row_are_judged_together(quick: None, tmp_path: pathlib.Path) -> None:
