@@ -66,7 +66,7 @@ class Study:
 # report.json names these as results.json and older reports do, and a row's key and statistics are fields of the row.
 _JSON_NAMES = {"identifier": "id", "protocol": "row", "class_name": "class"}
 _PARTS_OF_ROWS = ("key", "statistics")
-_LEFT_OUT_EMPTY = ("note", "sets", "plans", "trained_on", "labels", "start", "data")
+_LEFT_OUT_EMPTY = ("note", "sets", "plans", "trained_on", "labels", "start", "data", "common_seeds")
 _OF_GROUPS = ("group_name", "trained_set", "scored_set")
 
 
