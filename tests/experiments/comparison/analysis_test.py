@@ -268,6 +268,8 @@ def test_numbers_measured_elsewhere_are_tested_against_ours(tmp_path: pathlib.Pa
     for seed, value in enumerate([92.2, 92.2, 92.1, 92.3, 92.1]):
         lines.append(f"PyTorch port,lapa,256,mean,mean_f1,{value},our cluster,{seed}")
     lines.append("Other,helen,256,overall,group_f1,91.0,a blog,")
+    lines.append("PyTorch port,celebamask_hq,256,mean,mean_f1,86.1,our cluster,0")
+    lines.append("PyTorch port,lapa,1024,mean,mean_f1,92.9,our cluster,0")
     path = tmp_path / "pytorch.csv"
     path.write_text("\n".join(lines) + "\n")
     study = _analysed(tmp_path / "runs", path)
@@ -282,8 +284,12 @@ def test_numbers_measured_elsewhere_are_tested_against_ours(tmp_path: pathlib.Pa
     assert [one["difference"] for one in (welch, paired)] == pytest.approx([0.22, 0.22])
     # differences .2 .3 .2 .1 .3: SD 0.08367, t = 0.22 / (0.08367 / √5) = 5.880.
     assert paired["p"] == pytest.approx(0.00417, rel=0.01)
-    (rest,) = _table(study, "external")["rows"]
-    assert (rest["system"], rest["verdict"]) == ("Other", None)
+    rest = _table(study, "external")["rows"]
+    assert [(row["label"], row["summary"]["mean"], row["verdict"]) for row in rest] == [
+        ("Other helen 256 overall", 91.0, None),
+        ("PyTorch port celebamask_hq 256 mean", 86.1, None),
+        ("PyTorch port lapa 1024 mean", 92.9, None),
+    ]
     assert study["external"] == ["pytorch.csv"]
 
 
