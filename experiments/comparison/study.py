@@ -48,6 +48,12 @@ class Study:
     external: Sequence[str]
     plans: Sequence[PlannedStudy] = ()
 
+    @property
+    def margins(self) -> list[float]:
+        """All margins that rows were judged at, or could be, ascending."""
+        own = {row.margin for table in self.tables for row in table.rows} - {None}
+        return sorted(own) or [self.margin]
+
     def __post_init__(self) -> None:
         """Above all, no verdict on what cannot be compared."""
         comparable = {group.identifier: group.comparable for group in self.groups}
