@@ -107,12 +107,9 @@ def _arguments(
     table: Table, variant: Variant, scale: str, *replacing: Sequence[str]
 ) -> tuple[str, ...]:
     """Those of the variant and `replacing`, of which each replaces the fields before it that it sets."""
-    arguments = scales.as_arguments(*scales.scaled(variant, scale, table.is_published))
-    for given in replacing:
-        replaced = {argument.partition("=")[0] for argument in given}
-        kept = (argument for argument in arguments if argument.partition("=")[0] not in replaced)
-        arguments = (*kept, *given)
-    return arguments
+    given = scales.replaced((), *replacing)
+    fields = scales.scaled(variant, scale, table.is_published, given)
+    return scales.replaced(scales.as_arguments(*fields), given)
 
 
 def _training_job(

@@ -6,6 +6,8 @@ import re
 import pytest
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import plan_jobs
 from fpliif_jax.experiments.plans import plan_content, plan_file, plan_version, scales, tables
@@ -281,6 +283,31 @@ def test_what_starts_from_a_variant_that_is_left_out_starts_from_the_one_that_is
     version = plan_version.version_of(plan, "smoke", None, {"from_short": {}}, [], "")
     config = {"seed": 0, "train.init_from": "elsewhere/long/seed0"}
     assert version.differences("from_short/seed0", config) == []
+
+
+def test_a_few_steps_take_no_more_images_than_are_planned_or_there(tmp_path: pathlib.Path) -> None:
+    """A subset of more is refused, under the name of a field that nobody gave."""
+    synthetic_faces.write_dataset("lapa", tmp_path / "raw", 5, 1, 1, image_size=32)
+    variants = {
+        "whole": {},
+        "few": {"overrides": {"data.train_subset": 4}},
+        "small_batches": {"overrides": {"train.batch_size": 1}},
+        "drawn": {"overrides": {"data": {"split": "random", "synthetic": {"num_train": 7}}}},
+    }
+    content = {"config": "lapa", "variants": variants}
+    plan = plan_file.plan_of(content, "mine", "mine.toml")
+    folders = [f"--config.data.{name}_dir={tmp_path / 'raw'}" for name in ("manual", "data")]
+    _, configs = plan_jobs.at_scale(plan, "smoke", folders)
+    # Of drawn faces that are divided 6:2:2, without any for validation and testing, 0.6 · 7 are for training.
+    assert {name: config.data.train_subset for name, config in configs.items()} == {
+        "whole": 5,
+        "few": 4,
+        "small_batches": 3,
+        "drawn": 4,
+    }
+    assert load_dataset(configs["whole"].data).counts["train"] == 5
+    _, configs = plan_jobs.at_scale(plan, "smoke", folders)  # the set is prepared now
+    assert configs["whole"].data.train_subset == 5
 
 
 @pytest.mark.parametrize("config", ["lapa", "celebamask_hq", "helen", "stn_icnn_helen"])
