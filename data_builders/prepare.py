@@ -154,6 +154,35 @@ def metadata(builder: "tfds.core.DatasetBuilder") -> PreparedMetadata:
     )
 
 
+def counts(
+    name: str,
+    *,
+    builder_config: str | None = None,
+    manual_dir: str | None = None,
+    data_dir: str | None = None,
+) -> dict[str, int] | None:
+    """Number of images in 'train', 'validation' and 'test' of a set that is prepared, or that is there to be.
+
+    Nothing is prepared, and no image is read.
+
+    Args:
+        name, builder_config, manual_dir, data_dir: as in `prepare`.
+
+    Returns:
+        The counts; None where neither a prepared set nor a download is known.
+
+    Raises:
+        DataError: the layout of the download is not the official one.
+    """
+    builder = _builder(name, builder_config, data_dir)
+    origin = prepared_set.read_origin(builder.prepared_folder())
+    if origin is not None:
+        return origin.counts
+    if manual_dir is None:
+        return None
+    return builder.index_raw_tree(expanded(manual_dir).absolute()).counts()
+
+
 def class_names(name: str, data_dir: str | None = None) -> tuple[str, ...]:
     """Names of a set's classes; index = id.
 

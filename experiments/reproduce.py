@@ -70,7 +70,7 @@ def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     frozen = frozen_plan.read_frozen(workdir, workdir)
     planned, chosen = _seeds(table, flags, frozen)
     table = dataclasses.replace(table, seeds=tuple(planned))
-    configs = plan_jobs.configs_of(table, flags.scale, passed_on)
+    table, configs = plan_jobs.at_scale(table, flags.scale, passed_on)
     jobs = plan_jobs.jobs_of(table, configs, flags.scale, planned, workdir, passed_on)
     command = f"{command_names.command_name(_COMMAND)} {typed}"
     version = plan_version.version_of(

@@ -554,6 +554,7 @@ def _row(
         "row": score["row"],
         **where,
         "published": None if published is None else _published(published, sd, n),
+        "margin": 0.5,
         "values": score["values"],
         "summary": score["summary"],
         "t_interval": score["t_interval"],

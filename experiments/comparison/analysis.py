@@ -66,7 +66,7 @@ def analyse_runs(
       PublishedError: an external file cannot be read.
     """
     studies, problems = study_file.read_studies(root)
-    elsewhere = [value for path in external for value in read_external(path)]
+    elsewhere = read_external(*external)
     lines = make_lines(group_runs(runs), studies)
     tables = frameworks.tables(lines) + image_pairs.tables(lines)
     tables += published_tables(lines, studies, elsewhere)

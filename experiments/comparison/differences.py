@@ -18,7 +18,7 @@ def compare(
     paired: bool,
     kind: str = "lines",
 ) -> Comparison | None:
-    """A difference between two sets of runs; None with too few runs.
+    """A difference between two sets of runs; None where either has too few runs, or they too few pairs.
 
     Args:
       first: label, and percent by seed.
@@ -37,7 +37,7 @@ def compare(
         mine, theirs = list(ours.values()), list(others.values())
         test = mean_tests.welch_between(mine, theirs)
         equivalence = mean_tests.welch_equivalence_between(mine, theirs, margin)
-    if test is None or test.n < seed_statistics.FEWEST_RUNS:
+    if test is None or min(test.n, test.other_n) < seed_statistics.FEWEST_RUNS:
         return None
     return Comparison(
         a=label,
@@ -47,12 +47,13 @@ def compare(
         difference=test.difference,
         interval=(test.low, test.high),
         test="paired t" if paired else "Welch t",
-        n=test.n,
+        n=min(test.n, test.other_n),
         p=test.p,
         p_holm=None,
         equivalent_p=None if equivalence is None else equivalence.p,
         margin=margin,
         kind=kind,
+        common_seeds=0 if paired else len(_common_seeds(ours, others)),
     )
 
 
@@ -79,31 +80,31 @@ def compare_scores(
     margin: float,
     kind: str = "lines",
 ) -> Comparison | None:
-    """A difference between two groups in one score, as `compare`: paired where two seeds match, else by Welch."""
+    """A difference between two groups in one score, as `compare`: paired where enough seeds match, else by Welch.
+
+    With fewer pairs than a test needs, two common seeds are not worth more than none: Welch's is over all runs.
+    """
     (label, own), (other_label, other) = first, second
-    paired = len(own.values.keys() & other.values.keys()) >= 2
     return compare(
         (label, own.values),
         (other_label, other.values),
         *own.key.measure,
         margin,
-        paired,
+        _may_be_paired(own.values, other.values),
         kind,
     )
 
 
 def compare_external(rows: Sequence[ReportRow]) -> list[Comparison]:
-    """Rows measured elsewhere against ours of the same number: Welch, and paired where two seeds match."""
+    """Rows measured elsewhere against ours of the same number: Welch, and paired where enough seeds match."""
     comparisons = []
     for row in rows:
         if row.system == "ours" or row.against is None:
             continue
         ours = rows[row.against]
         sides = [(side.label, side.statistics.values) for side in (ours, row)]
-        same = {seed for seed in sides[0][1].keys() & sides[1][1].keys() if seed >= 0}
-        for paired in (False, True):
-            if paired and len(same) < 2:
-                continue
+        tests = (False, True) if _may_be_paired(sides[0][1], sides[1][1]) else (False,)
+        for paired in tests:
             comparisons.append(compare(*sides, *row.key.measure, ours.margin, paired, "elsewhere"))
     return adjusted([one for one in comparisons if one is not None])
 
@@ -114,3 +115,12 @@ def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return [
         dataclasses.replace(one, p_holm=p) for one, p in zip(comparisons, p_values, strict=True)
     ]
+
+
+def _may_be_paired(first: Mapping[int, float], second: Mapping[int, float]) -> bool:
+    return len(_common_seeds(first, second)) >= seed_statistics.FEWEST_RUNS
+
+
+def _common_seeds(first: Mapping[int, float], second: Mapping[int, float]) -> set[int]:
+    """Of runs measured elsewhere some have no known seed: these have numbers below 0."""
+    return {seed for seed in first.keys() & second.keys() if seed >= 0}

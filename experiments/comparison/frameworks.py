@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison import differences
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.measured import SeedScores
@@ -142,13 +143,13 @@ def _sentence(first: str, second: str, comparison: Comparison | None) -> str:
     if comparison is None:
         return (
             f"{first} and {second}: too few runs for a test of their difference; "
-            f"{FEWEST_RUNS} seeds that both have are needed."
+            f"{FEWEST_RUNS} of each are needed."
         )
-    seeds = (
-        f"On the same {comparison.n} seeds"
-        if comparison.test == "paired t"
-        else "On different seeds"
-    )
+    seeds = "On different seeds"
+    if comparison.test == "paired t":
+        seeds = f"On the same {comparison.n} seeds"
+    elif comparison.common_seeds:
+        seeds = f"Unpaired, with {counted(comparison.common_seeds, 'common seed')}"
     what = "mean F1" if comparison.metric == "mean_f1" else "overall F1"
     difference = number_text.difference(comparison.difference)
     interval = number_text.interval(comparison.interval, signed=True)

@@ -40,7 +40,7 @@ def published_tables(
             table, folder = published_table(line), ""
         made.setdefault((table.name if table else "", folder), (table, []))[1].append(line)
     counts = Counter(name for name, _ in made)
-    used: set[str] = set()
+    used: set[tuple[str, ...]] = set()
     tables = []
     for (name, folder), (table, members) in made.items():
         identifier = name or "other"
@@ -65,7 +65,7 @@ def _table(
     table: Table | None,
     lines: list[Line],
     external: Sequence[PublishedValue],
-    used: set[str],
+    used: set[tuple[str, ...]],
 ) -> ReportTable:
     if table is not None:
         order = [variant.name for variant in table.variants]
@@ -78,7 +78,8 @@ def _table(
                 rows.append(row)
             else:
                 rows.append(dataclasses.replace(row, against=place))
-                used.add(row.system)
+                dataset = line.measured.results.dataset.name
+                used.add((row.system, dataset, row.key.protocol, *row.key.measure))
     rows = _with_distinct_labels(rows, lines) + published_rows.peers(lines)
     comparisons = _against_baselines(table, lines) if table is not None else []
     comparisons += differences.compare_external(rows)
@@ -156,7 +157,9 @@ def _with_note(table: ReportTable) -> ReportTable:
     return dataclasses.replace(table, note=_NOTE_ON_CLASSES) if is_tested else table
 
 
-def _unmatched(external: Sequence[PublishedValue], used: set[str]) -> ReportTable | None:
+def _unmatched(
+    external: Sequence[PublishedValue], used: set[tuple[str, ...]]
+) -> ReportTable | None:
     """Numbers measured elsewhere that none of the runs is about: shown, beside nothing."""
     rows = [
         table_row(
@@ -173,6 +176,6 @@ def _unmatched(external: Sequence[PublishedValue], used: set[str]) -> ReportTabl
             class_name,
             metric,
         ), values in measured_elsewhere(external).items()
-        if system not in used
+        if (system, dataset, protocol, metric, class_name) not in used
     ]
     return ReportTable("external", "Measured elsewhere", "F1, percent", rows) if rows else None

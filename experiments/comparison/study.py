@@ -48,6 +48,12 @@ class Study:
     external: Sequence[str]
     plans: Sequence[PlannedStudy] = ()
 
+    @property
+    def margins(self) -> list[float]:
+        """All margins that rows were judged at, or could be, ascending."""
+        own = {row.margin for table in self.tables for row in table.rows} - {None}
+        return sorted(own) or [self.margin]
+
     def __post_init__(self) -> None:
         """Above all, no verdict on what cannot be compared."""
         comparable = {group.identifier: group.comparable for group in self.groups}
@@ -66,7 +72,7 @@ class Study:
 # report.json names these as results.json and older reports do, and a row's key and statistics are fields of the row.
 _JSON_NAMES = {"identifier": "id", "protocol": "row", "class_name": "class"}
 _PARTS_OF_ROWS = ("key", "statistics")
-_LEFT_OUT_EMPTY = ("note", "sets", "plans", "trained_on", "labels", "start", "data")
+_LEFT_OUT_EMPTY = ("note", "sets", "plans", "trained_on", "labels", "start", "data", "common_seeds")
 _OF_GROUPS = ("group_name", "trained_set", "scored_set")
 
 

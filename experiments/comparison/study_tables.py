@@ -103,6 +103,7 @@ class Comparison:
       p: two-sided; p_holm allows for the other comparisons of the table; equivalent_p is of equivalence.
       margin: of equivalence, in points.
       kind: 'lines' of a table, 'elsewhere' (one of them was measured elsewhere), 'frameworks' or 'images'.
+      common_seeds: of an unpaired test: runs of one seed may be alike, and it takes them for independent.
     """
 
     a: str
@@ -118,6 +119,7 @@ class Comparison:
     equivalent_p: float | None
     margin: float
     kind: str = "lines"
+    common_seeds: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

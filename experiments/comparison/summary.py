@@ -1,5 +1,6 @@
 """What the report says first: its title, and what a reader should know in plain sentences."""
 
+import json
 import pathlib
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.runs.run import printable
 from fpliif_jax.experiments.runs.run_data import short
 from fpliif_jax.experiments.stats import number_text
+from fpliif_jax.run_folder.run_config import flatten_config
 
 
 def summary_of(
@@ -42,7 +44,7 @@ def summary_of(
         sentences.append(f"Nothing here can be held against a paper: {reason}.")
     else:
         sentences += _verdicts(tables)
-    sentences += _other_data(lines) + _unrecorded_data(lines)
+    sentences += _other_data(lines) + _other_scoring(lines) + _unrecorded_data(lines)
     sentences += frameworks.sentences(lines, tables)
     if lines:
         sentences += _spreads(lines, studies)
@@ -128,6 +130,28 @@ def _other_scored_maps(lines: Sequence[Line]) -> list[str]:
             sentences.append(
                 f"Not all groups are scored on the same {split} label maps of {name}: {'; '.join(of_each)}."
             )
+    return sentences
+
+
+def _other_scoring(lines: Sequence[Line]) -> list[str]:
+    """Which lines are runs of one experiment that were scored by different rules: they are not pooled."""
+    by_training: dict[str, list[Line]] = {}
+    for line in lines:
+        settings = flatten_config(line.measured.group.config) | line.first.config.scoring
+        key = json.dumps([str(line.first.study), line.framework, settings], sort_keys=True)
+        by_training.setdefault(key, []).append(line)
+    sentences = []
+    for same in by_training.values():
+        for field in sorted({field for line in same for field in line.first.scoring}):
+            parts: dict[str, list[str]] = {}
+            for line in same:
+                names = parts.setdefault(repr(line.first.scoring.get(field)), [])
+                names.append(unique_label(line, lines))
+            if len(parts) > 1:
+                of_each = "; ".join(f"{value} in {' and '.join(n)}" for value, n in parts.items())
+                sentences.append(
+                    f"Runs of one experiment were scored by different rules, {field}: {of_each}. They are not pooled."
+                )
     return sentences
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import shlex
 import sys
+from collections.abc import Sequence
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.fields import config_fields
@@ -159,6 +160,20 @@ class Job:
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""
         return all(step.is_finished(self.workdir) for step in self.steps)
+
+
+def check_needs(jobs: Sequence[Job]) -> None:
+    """Refuses what a launcher would wait for without end.
+
+    Raises:
+      ValueError: a job needs one that is not among them, or that waits for it.
+    """
+    waiting, startable = list(jobs), {None}
+    while ready := [job for job in waiting if job.needs in startable]:
+        startable |= {job.name for job in ready}
+        waiting = [job for job in waiting if job not in ready]
+    if waiting:
+        raise ValueError(f"{waiting[0].name} needs {waiting[0].needs}, which never ends")
 
 
 @dataclasses.dataclass(frozen=True)

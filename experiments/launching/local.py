@@ -25,7 +25,7 @@ from fpliif_jax.commands.interruption import (
 )
 from fpliif_jax.data_builders.host.regular_files import append_regular
 from fpliif_jax.devices.supervision import LOST_PEER
-from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
+from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step, check_needs
 from fpliif_jax.experiments.runs.run_log import last_error, last_words
 
 _POLL_SECONDS = 0.2
@@ -82,7 +82,11 @@ def run(jobs: Sequence[Job], slots: int) -> list[Outcome]:
 
     A job that fails does not stop the others. SIGTERM and Ctrl-C are handed on to the running jobs, which save; no
     new one is started then.
+
+    Raises:
+      ValueError: of `check_needs`.
     """
+    check_needs(jobs)
     return _Pool(jobs, slots).run()
 
 

@@ -1,5 +1,6 @@
 """The runs of a plan: a job for each variant and seed, seed by seed."""
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Collection, Sequence
@@ -21,30 +22,44 @@ _BENCHMARK = "fpliif_jax.experiments.benchmark"
 _BENCHMARK_FLAGS = ("--parts=latency", "--dtypes=float32")
 
 
-def configs_of(
+def at_scale(
     table: Table, scale: str, passed_on: Sequence[str] = ()
-) -> dict[str, ml_collections.ConfigDict]:
-    """The configs of the variants that are run at a scale, by name; all are checked.
+) -> tuple[Table, dict[str, ml_collections.ConfigDict]]:
+    """The plan as it is run at a scale, and the configs of the variants that are run, by name; all are checked.
 
-    A variant that is at this scale the same as another is left out, which is printed.
+    A variant that is at this scale the same as another is left out, which is printed; what starts from it starts from
+    that other one.
 
     Raises:
       SettingsError: the settings of a variant are impossible.
     """
-    seen: dict[str, str] = {}
+    named = {variant.name: variant for variant in table.variants}
     configs = {}
-    variants = tqdm(table.variants, desc="checking settings", unit="variant", leave=False)
-    for variant in variants:
+    for variant in tqdm(table.variants, desc="checking settings", unit="variant", leave=False):
         config = command_line.config_of(_arguments(table, variant, scale, passed_on))
         preflight.check_settings(config)
-        settings = json.dumps(seed_sources.settings_of(config), sort_keys=True)
-        text = f"{settings} {variant.then} {variant.needs} {variant.trains}"
-        if text in seen:
-            print(f"{variant.name} is at this scale the same as {seen[text]}: left out")
-            continue
-        seen[text] = variant.name
         configs[variant.name] = config
-    return configs
+    settings = {
+        name: json.dumps(seed_sources.settings_of(config), sort_keys=True)
+        for name, config in configs.items()
+    }
+
+    def runs_of(variant: Variant) -> tuple[object, ...]:
+        start = None if variant.needs is None else runs_of(named[variant.needs])
+        seeds = variant.seeds or table.seeds
+        return settings[variant.name], variant.then, start, variant.trains, seeds
+
+    first: dict[tuple[object, ...], str] = {}
+    kept = {name: first.setdefault(runs_of(variant), name) for name, variant in named.items()}
+    for name, same in kept.items():
+        if name != same:
+            print(f"{name} is at this scale the same as {same}: left out")
+            del configs[name]
+    variants = tuple(
+        dataclasses.replace(variant, needs=None if variant.needs is None else kept[variant.needs])
+        for variant in table.variants
+    )
+    return dataclasses.replace(table, variants=variants), configs
 
 
 def jobs_of(
@@ -58,8 +73,8 @@ def jobs_of(
     """All runs of a plan, seed by seed, so that an early end leaves whole comparisons.
 
     Args:
-      table: the plan.
-      names: of the variants that are run at this scale, see `configs_of`.
+      table: the plan, of `at_scale`.
+      names: of the variants that are run at this scale, likewise.
       scale: of `experiments.plans.scales`.
       seeds: of the runs of variants without their own; what is not trained is done once.
       workdir: of the study.
@@ -92,12 +107,9 @@ def _arguments(
     table: Table, variant: Variant, scale: str, *replacing: Sequence[str]
 ) -> tuple[str, ...]:
     """Those of the variant and `replacing`, of which each replaces the fields before it that it sets."""
-    arguments = scales.as_arguments(*scales.scaled(variant, scale, table.is_published))
-    for given in replacing:
-        replaced = {argument.partition("=")[0] for argument in given}
-        kept = (argument for argument in arguments if argument.partition("=")[0] not in replaced)
-        arguments = (*kept, *given)
-    return arguments
+    given = scales.replaced((), *replacing)
+    fields = scales.scaled(variant, scale, table.is_published, given)
+    return scales.replaced(scales.as_arguments(*fields), given)
 
 
 def _training_job(

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from fpliif_jax.commands.interruption import was_ended
 from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.launching import local
-from fpliif_jax.experiments.launching.jobs import Job, Outcome
+from fpliif_jax.experiments.launching.jobs import Job, Outcome, check_needs
 
 _POLL_SECONDS = 2.0
 
@@ -80,7 +80,9 @@ def run(
 
     Raises:
       SlurmError: there is no Slurm, or it refuses a parameter.
+      ValueError: of `check_needs`.
     """
+    check_needs(jobs)
     outcomes = {job.name: Outcome(job, "skipped") for job in jobs if job.is_finished}
     waiting = [job for job in jobs if job.name not in outcomes]
     # An array's tasks are independent, so what others need goes first, in an array of its own.

@@ -8,14 +8,19 @@ Of plans of one's own 'paper' is the plan as it is written, and 'smoke' a few of
 """
 
 import fractions
+import functools
 import pathlib
 import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import DataError, UserError
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.files.json_types import Fields
+
+if TYPE_CHECKING:
+    import ml_collections
 
 SCALES = ("smoke", "small", "paper")
 DEFAULT_SEEDS = {"smoke": "0-1", "small": "0-4", "paper": "0-4"}
@@ -106,13 +111,16 @@ _BATCH = {"smoke": 6, "small": 8, "paper": 64}  # of FP-LIIF
 _COARSE_FACTOR = {"smoke": 0.5, "small": 0.5, "paper": 1.0}  # of K's input, 128 in the paper
 
 
-def scaled(variant: Variant, scale: str, is_published: bool = True) -> tuple[str, Fields]:
+def scaled(
+    variant: Variant, scale: str, is_published: bool = True, given: Sequence[str] = ()
+) -> tuple[str, Fields]:
     """The experiment file of a variant at a scale, and the fields that differ from it, in order.
 
     Args:
       variant: of a plan.
       scale: one of `SCALES`.
       is_published: whether the plan is a paper's: of one's own, whatever its experiments, a few steps are made.
+      given: --config.FIELD=VALUE of the command, which say where the data are.
 
     Raises:
       UserError: the scale is unknown, or there is none such of the experiment.
@@ -120,7 +128,7 @@ def scaled(variant: Variant, scale: str, is_published: bool = True) -> tuple[str
     if scale not in SCALES:
         raise UserError(f"--scale is {scale!r}; it must be one of {', '.join(SCALES)}")
     if scale != "paper" and not (is_published and variant.config in _SMALL):
-        return variant.config, _few_steps(variant, scale)
+        return variant.config, _few_steps(variant, scale, given)
     file, fields = variant.config, {}
     if scale != "paper":
         file, fields = _SMALL[variant.config]
@@ -158,7 +166,16 @@ def as_arguments(file: str, fields: Fields) -> tuple[str, ...]:
     )
 
 
-def _few_steps(variant: Variant, scale: str) -> Fields:
+def replaced(arguments: Sequence[str], *given: Sequence[str]) -> tuple[str, ...]:
+    """Those of `arguments` and `given`, of which each replaces the fields before it that it sets."""
+    for own in given:
+        fields = {argument.partition("=")[0] for argument in own}
+        kept = (argument for argument in arguments if argument.partition("=")[0] not in fields)
+        arguments = (*kept, *own)
+    return tuple(arguments)
+
+
+def _few_steps(variant: Variant, scale: str, given: Sequence[str]) -> Fields:
     """The fields that make a few steps of a variant of a plan of one's own.
 
     Raises:
@@ -174,17 +191,51 @@ def _few_steps(variant: Variant, scale: str) -> Fields:
         fields["eval.rows"] = variant.rows
     from fpliif_jax.run_folder.run_config import flatten_config  # here: it must not wait for JAX
 
-    config = flatten_config(command_line.config_of(as_arguments(variant.config, fields)).to_dict())
+    arguments = replaced(as_arguments(variant.config, fields), given)
+    whole = command_line.config_of(arguments)
+    config = flatten_config(whole.to_dict())
     # One epoch in each stage of those that have a number of their own.
     fields |= {field: 1 for field in config if field.endswith(".epochs") and config[field]}
     few = _FEW_BATCHES * config["train.batch_size"]
     if config["data.synthetic.num_train"] > few:
-        fields["data.synthetic.num_train"] = few
+        fields["data.synthetic.num_train"] = whole.data.synthetic.num_train = few
+    # No more than are planned, and than there are.
+    images = filter(None, (few, config["data.train_subset"], _training_images(whole.data)))
     return fields | {
-        "data.train_subset": few,
+        "data.train_subset": min(images),
         "train.log_every_steps": 1,
         "eval.num_pictures": 2,
     }
+
+
+def _training_images(data: "ml_collections.ConfigDict") -> int | None:
+    """How many config.data has, whatever its subset; None where that is not known yet."""
+    from fpliif_jax.data import splits  # here: it must not wait for JAX
+
+    drawn = data.synthetic
+    official: Mapping[str, int] | None
+    if drawn.num_train:
+        official = dict(train=drawn.num_train, validation=drawn.num_val, test=drawn.num_test)
+    else:
+        official = _counts(data.name, data.builder_config, data.manual_dir, data.data_dir)
+    return None if official is None else splits.counts(data, official, subset=False)["train"]
+
+
+@functools.cache  # a large download is listed once, and not for every run
+def _counts(
+    name: str, builder_config: str, manual_dir: str | None, data_dir: str | None
+) -> Mapping[str, int] | None:
+    from fpliif_jax.data_builders import prepare
+
+    try:
+        return prepare.counts(
+            name,
+            builder_config=None if builder_config == "default" else builder_config,
+            manual_dir=manual_dir or None,
+            data_dir=data_dir or None,
+        )
+    except DataError:  # whoever starts the runs is told it when they are prepared
+        return None
 
 
 def _scaled_value(field: str, value: Any, scale: str) -> Any:

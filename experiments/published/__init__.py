@@ -136,27 +136,30 @@ def read_values(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
         raise PublishedError(f"{path}: not a CSV file in UTF-8: {error}") from error
 
 
-def read_external(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
-    """The numbers of a file made elsewhere: as `read_values`, but mistakes that would go unnoticed are errors.
+def read_external(*paths: pathlib.Path | str) -> tuple[PublishedValue, ...]:
+    """The numbers of files made elsewhere: as `read_values`, but mistakes that would go unnoticed are errors.
 
     Their protocols are spelled as results.json spells rows, '192to256'.
 
     Raises:
-      PublishedError: a metric or data set that the papers do not have, the same run twice, or an F1 score below
-        1 percent, which is a fraction in most cases.
+      PublishedError: a metric or data set that the papers do not have, the same run twice, in one file or in two, or
+        an F1 score below 1 percent, which is a fraction in most cases.
     """
     # Here: a command's --help must not wait for JAX.
     from fpliif_jax.systems.protocol import Protocol
 
     metrics = {value.metric for value in published_values()}
     datasets = {value.dataset for value in published_values()}
-    seen: set[tuple] = set()
-    values = tuple(
-        dataclasses.replace(value, protocol=Protocol.of_key(value.protocol).key)
-        for value in read_values(path)
-    )
-    for number, value in enumerate(values, start=1):
-        place = f"{path}, value {number} ({value.system})"
+    seen: dict[tuple, str] = {}
+    values = [
+        (
+            f"{path}, value {number} ({value.system})",
+            dataclasses.replace(value, protocol=Protocol.of_key(value.protocol).key),
+        )
+        for path in paths
+        for number, value in enumerate(read_values(path), start=1)
+    ]
+    for place, value in values:
         if value.metric not in metrics:
             raise PublishedError(
                 f"{place}: there is no metric {value.metric!r}; mean_f1, f1, group_f1, …"
@@ -179,9 +182,11 @@ def read_external(path: pathlib.Path | str) -> tuple[PublishedValue, ...]:
             value.seed,
         )
         if value.seed is not None and key in seen:
-            raise PublishedError(f"{place}: seed {value.seed} stands there twice")
-        seen.add(key)
-    return values
+            raise PublishedError(
+                f"{place}: seed {value.seed} stands there twice, first in {seen[key]}; leave one of them out"
+            )
+        seen[key] = place
+    return tuple(value for _, value in values)
 
 
 def _check_header(path: pathlib.Path, header: list[str] | None) -> None:

@@ -1,16 +1,21 @@
 """The report's terms in plain words."""
 
+from collections.abc import Sequence
+
 _OVER_SEEDS = "95 % interval of the mean"
 
 
-def terms(margin: float, has_interval_over_seeds: bool = True) -> tuple[tuple[str, str], ...]:
+def terms(
+    margins: Sequence[float], has_interval_over_seeds: bool = True
+) -> tuple[tuple[str, str], ...]:
     """(term, explanation) in the order in which a reader meets them.
 
     Args:
-      margin: of equivalence, in F1 points.
+      margins: of equivalence, in F1 points, ascending.
       has_interval_over_seeds: whether any score is of enough seeds for an interval of their mean.
     """
-    points = f"{margin:g} F1 points"
+    points = f"{' or '.join(f'{margin:g}' for margin in margins)} F1 points"
+    whose = ", of each row its runs' own," if len(margins) > 1 else ""
     all_terms = (
         (
             "seed",
@@ -43,7 +48,7 @@ def terms(margin: float, has_interval_over_seeds: bool = True) -> tuple[tuple[st
         ),
         (
             "margin",
-            f"Differences below {points} are taken for practically the same. The margin was fixed in the config "
+            f"Differences below {points} are taken for practically the same. The margin{whose} was fixed in the config "
             "before anything was run.",
         ),
         (

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportTable
@@ -193,13 +194,14 @@ def _shared(texts: list[str]) -> str:
 
 
 def _comparison_view(item: Comparison) -> ComparisonView:
+    common = counted(item.common_seeds, "common seed")
     return ComparisonView(
         a=item.a,
         b=item.b,
         metric=wording.metric_name(item.metric, item.class_name),
         difference=number_text.difference(item.difference),
         interval=number_text.interval(item.interval, signed=True),
-        test=f"{item.test}, n = {item.n}",
+        test=f"{item.test}, n = {item.n}" + (f", {common}" if item.common_seeds else ""),
         p=number_text.p_value(item.p),
         p_holm=number_text.p_value(item.p_holm),
         equivalent_p=number_text.p_value(item.equivalent_p),

@@ -9,6 +9,8 @@ from msgspec import Meta
 from fpliif_jax.experiments.runs import config_check, typed_json
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE, check_lengths, is_integer
+from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder.run_config import flatten_config
 
@@ -120,6 +122,15 @@ class RunConfig:
     def flat(self) -> Fields:
         """All of it by field, for who looks at all fields alike."""
         return flatten_config(self.content)
+
+    @functools.cached_property
+    def scoring(self) -> Fields:
+        """The fields that decide how predictions are scored."""
+        return {
+            field: value
+            for field, value in self.flat.items()
+            if config_fields.has_role(field, Role.SCORING)
+        }
 
     @property
     def drawing(self) -> JsonObject:

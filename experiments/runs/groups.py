@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fpliif_jax.data import sides
-from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
@@ -27,7 +26,7 @@ class Group:
     Attributes:
       name: the longest folder that its runs have in common, or the run's own name.
       config: what they share: without the seed, without where data lie; each of seeds.* is 'follows' or the
-        value that it is fixed at.
+        value that it is fixed at; how they were scored, where that was decided after the training.
       framework: 'jax' or 'pytorch'.
       runs: all that belong to it, finished or not, in their order.
     """
@@ -54,16 +53,16 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
     Two runs belong together if they lie in the same study, or in none; if their configs differ in nothing but the
     seed, what follows it, where data lie, the number of threads and of pictures, and a number where the other leaves
-    it to the program; and if they were trained in the same framework, trained and evaluated on the same data (by
-    fingerprint, by whose left its classes mean, and by digest where both have it) and have as many parameters. A run
-    without a digest joins those with one, and an unfinished run the finished ones, where there is only one such
-    group. Weights that no run trained are a group of their own, evaluated under whatever seed. Broken runs are in no
-    group.
+    it to the program; and if they were scored by the same rules, trained in the same framework, trained and evaluated
+    on the same data (by fingerprint, by whose left its classes mean, and by digest where both have it) and have as many
+    parameters. A run without a digest joins those with one, and an unfinished run the finished ones, where there is
+    only one such group. Weights that no run trained are a group of their own, evaluated under whatever seed. Broken
+    runs are in no group.
     """
     by_config: dict[str, list[Run]] = {}
     for run in runs:
         if run.status != "broken":
-            settings = flatten_config(_without_numbers(_without_seeds(run.config)))
+            settings = flatten_config(_without_numbers(_without_seeds(run)))
             settings = config_fields.without_earlier(settings)
             # What was planned, and what is judged together, is a study's own; weights of elsewhere are no other seed's.
             given = run.name if run.scores_given_weights else None
@@ -76,7 +75,7 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
         for run in same:
             by_sources.setdefault((sources[run.path], run.framework), []).append(run)
         for (pattern, _), members in by_sources.items():
-            config = _without_seeds(members[0].config) | {
+            config = _without_seeds(members[0]) | {
                 "seeds": dict(zip(SEED_SOURCES, pattern, strict=True))
             }
             grouped += [(config, part) for part in _same_data(members)]
@@ -122,14 +121,19 @@ def _without_numbers(config: JsonObject) -> Fields:
     }
 
 
-def _without_seeds(config: RunConfig) -> JsonObject:
+def _without_seeds(run: Run) -> JsonObject:
+    """config.json, with how the run was scored: of one that was scored again results.json alone says that."""
+    config = run.config
     fields = {key: value for key, value in config.content.items() if key not in ("seed", "seeds")}
     for section, group in fields.items():
         if isinstance(group, dict):
+            own = {f"{section}.{name}": value for name, value in group.items()}
+            own = {field: value for field, value in own.items() if field not in config.scoring}
+            own |= {f: v for f, v in run.scoring.items() if f.startswith(f"{section}.")}
             fields[section] = {
-                name: value
-                for name, value in group.items()
-                if not config_fields.changes_no_result(f"{section}.{name}")
+                field.removeprefix(f"{section}."): value
+                for field, value in own.items()
+                if not config_fields.changes_no_result(field)
             }
     start = config.init_from
     if not start:  # earlier runs of FP-LIIF have no such field

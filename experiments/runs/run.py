@@ -13,6 +13,7 @@ from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE
+from fpliif_jax.files.json_types import Fields
 
 # What was started in a folder, and what was planned before: either makes it the folder of a study.
 STUDY_FILES = ("study.json", "plan.json")
@@ -70,6 +71,11 @@ class Run:
     def data(self) -> RunData:
         """What it was trained and evaluated on; of a run with results."""
         return RunData.of(self.config, self.results, self.environment)
+
+    @property
+    def scoring(self) -> Fields:
+        """The fields that decide how it was scored; until then how it would be."""
+        return (self.results or self).config.scoring
 
     @property
     def scores_given_weights(self) -> bool:

@@ -29,7 +29,7 @@ class Difference:
       protocol: by which both are scored.
       system, run: names.
       checkpoint: of the run.
-      difference, low, high: with its 95 % interval over images.
+      difference, low, high: with its 95 % interval over images; None of a single one.
       images: how many.
       same_truth: whether both were scored on the same label maps, as far as the pixels of each class tell.
     """
@@ -39,20 +39,23 @@ class Difference:
     run: str
     checkpoint: str
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     images: int
     same_truth: bool
 
     @property
     def text(self) -> str:
         """In a sentence."""
-        interval = number_text.interval((self.low, self.high), signed=True)
         sentence = (
             f"{self.system} less {self.run} ({self.checkpoint}) at {self.protocol}: mean F1 "
-            f"{number_text.difference(self.difference)} points, 95 % {interval} over the same "
-            f"{counted(self.images, 'image')}"
+            f"{number_text.difference(self.difference)} points"
         )
+        if self.low is None:
+            sentence += " on a single image, which has no interval over images"
+        else:
+            interval = number_text.interval((self.low, self.high), signed=True)
+            sentence += f", 95 % {interval} over the same {counted(self.images, 'image')}"
         return f"{sentence}." if self.same_truth else f"{sentence}; their true label maps differ."
 
 
@@ -108,9 +111,8 @@ def _difference(
         subject.system,
         run.name,
         other.checkpoint,
-        paired.difference.estimate,
-        paired.difference.low,
-        paired.difference.high,
+        paired.difference,
+        *(paired.interval or (None, None)),
         paired.images,
         paired.same_truth,
     )

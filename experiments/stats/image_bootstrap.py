@@ -170,13 +170,15 @@ def paired_difference(
       seed, resamples: as for `image_bootstrap`.
 
     Returns:
-      The score of the first less that of the second; None where that is undefined.
+      The score of the first less that of the second; None where that is undefined, or for less than two images.
 
     Raises:
       ValueError: there are not two runs.
     """
     if len(matrices) != 2:
         raise ValueError(f"{len(matrices)} runs are no pair")
+    if matrices.shape[1] < 2:
+        return None
     of_images, _ = np.random.SeedSequence(seed).spawn(2)
     first, second = np.asarray(mean_f1(matrices.sum(axis=1, dtype=np.int64)), np.float64)
     resampled = _resample(matrices, mean_f1, of_images, resamples)
@@ -188,12 +190,14 @@ class PairedRuns:
     """Two runs on the same images.
 
     Attributes:
-      difference: of their mean F1, the first less the second; None where it is undefined.
+      difference: of their mean F1 in points, the first less the second; None where it is undefined.
+      interval: of the difference, over images; None of a single image.
       same_truth: whether both were scored on the same label maps, as far as the pixels of each class tell.
       images: how many.
     """
 
-    difference: Resampled | None
+    difference: float | None
+    interval: tuple[float, float] | None
     same_truth: bool
     images: int
 
@@ -206,8 +210,13 @@ def paired_runs(first: Matrices, second: Matrices) -> PairedRuns:
     """
     stacked = stack([first, second])
     truth = stacked.sum(axis=-1)
+    own, other = mean_f1(stacked.sum(axis=1, dtype=np.int64))
+    resampled = paired_difference(stacked)
     return PairedRuns(
-        paired_difference(stacked), np.array_equal(truth[0], truth[1]), stacked.shape[1]
+        None if np.isnan(own - other) else float(own - other),
+        None if resampled is None else (resampled.low, resampled.high),
+        np.array_equal(truth[0], truth[1]),
+        stacked.shape[1],
     )
 
 

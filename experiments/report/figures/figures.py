@@ -41,9 +41,9 @@ def draw_figures(study: Study, names: FileNames) -> list[Figure]:
     """Draws what the study has values for, in the order of the report."""
     figures = []
     for table in study.tables:
-        wide = forest(table, study.margin, WIDE)
+        wide = forest(table, WIDE)
         if wide:
-            narrow = forest(table, study.margin, NARROW)
+            narrow = forest(table, NARROW)
             name = names.take(f"forest-{table.identifier}", ".svg")
             alt = forest_alt(table)
             figures.append(

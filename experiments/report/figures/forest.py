@@ -1,6 +1,7 @@
 """Forest plot of a table: published values as lines, seeds as dots, intervals as bars."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -50,15 +51,15 @@ class _Panel(NamedTuple):
     colour: str | None  # None: ours or external
 
 
-def forest(table: ReportTable, margin: float, width: float) -> str | None:
+def forest(table: ReportTable, width: float) -> str | None:
     """Draws a table.
 
-    Rows with a verdict share an axis of differences from the published value, whose line is at 0. Others have
-    their own panels with the scores themselves; those that cannot be compared come last, in grey.
+    Rows with a verdict share an axis of differences from the published value, whose line is at 0, each in the band of
+    its own margin. Others have their own panels with the scores themselves; those that cannot be compared come last,
+    in grey.
 
     Args:
       table: of the study.
-      margin: of equivalence, in F1 points.
       width: pixels.
 
     Returns:
@@ -74,12 +75,12 @@ def forest(table: ReportTable, margin: float, width: float) -> str | None:
         figure = new_figure(width, sum(heights) + _GAP + legend.height)
         top = 0.0
         for panel, height in zip(panels, heights, strict=True):
-            _draw_panel(figure, table, panel, margin, layout, top)
+            _draw_panel(figure, table, panel, layout, top)
             top += height
         kinds = ["dot", "bar", "thin"]
         kinds += ["line"] if table_rows.has_published(table) else []
-        kinds += ["band"] if any(panel.as_differences for panel in panels) else []
-        legend.draw(figure, top + _GAP, margin, kinds)
+        judged = [row for panel in panels if panel.as_differences for row in panel.rows]
+        legend.draw(figure, top + _GAP, _margins(judged), kinds)
         return to_svg(figure)
 
 
@@ -121,7 +122,6 @@ def _draw_panel(
     figure: Figure,
     table: ReportTable,
     panel: _Panel,
-    margin: float,
     layout: _Layout,
     top: float,
 ) -> None:
@@ -130,7 +130,7 @@ def _draw_panel(
     axes = add_axes(figure, layout.strip_left, top + _HEAD, layout.strip_width, height)
     axes.set_ylim(height, 0)
     axes.set_yticks([])
-    axes.set_xlim(*_limits(panel, margin))
+    axes.set_xlim(*_limits(panel))
     _set_ticks(axes, 7 if layout.text_beside else 5, panel.as_differences)
     unit = table.unit
     axes.set_xlabel(f"difference, {unit}" if panel.as_differences else unit, size=SMALL, labelpad=3)
@@ -140,15 +140,20 @@ def _draw_panel(
             axes.axhline(row_top, color=Colour.RULE, linewidth=0.6, zorder=0.5)
         middle = row_top + layout.strip_middle
         if panel.as_differences:
-            _draw_line_and_band(axes, row, middle, margin)
+            _draw_line_and_band(axes, row, middle)
         _draw_row(axes, row, middle, panel)
         _write_row(figure, table, row, top + _HEAD + row_top, layout)
 
 
-def _draw_line_and_band(axes: Axes, row: ReportRow, middle: float, margin: float) -> None:
+def _margins(rows: Sequence[ReportRow]) -> list[float]:
+    """Those that rows in F1 points were judged at, each once."""
+    return sorted({row.margin for row in rows if table_rows.published_in_points(row)} - {None})
+
+
+def _draw_line_and_band(axes: Axes, row: ReportRow, middle: float) -> None:
     """The published value, at 0, and the margin around it, over the height of a strip."""
     ends = [middle - _REACH, middle + _REACH]
-    if table_rows.published_in_points(row):
+    for margin in _margins([row]):
         axes.fill_betweenx(ends, -margin, margin, color=Colour.BAND, linewidth=0, zorder=0)
     axes.plot([0, 0], ends, color=Colour.PUBLISHED, linewidth=1.6, zorder=1)
 
@@ -234,7 +239,7 @@ def _write_row(
     write_at(figure, layout.width, top + 26, claim, 0.9 * half, ha="right", **orange)
 
 
-def _limits(panel: _Panel, margin: float) -> tuple[float, float]:
+def _limits(panel: _Panel) -> tuple[float, float]:
     low, high = math.inf, -math.inf
     for row in panel.rows:
         shift = row.published.value if panel.as_differences else 0.0
@@ -244,7 +249,7 @@ def _limits(panel: _Panel, margin: float) -> tuple[float, float]:
             ends += bounds or []
         low, high = min(low, min(ends) - shift), max(high, max(ends) - shift)
     if panel.as_differences:
-        reach = 1.3 * margin if any(map(table_rows.published_in_points, panel.rows)) else 0.0
+        reach = 1.3 * max(_margins(panel.rows), default=0.0)
         low, high = min(low, -reach), max(high, reach)
     else:
         # A published value far off would squeeze everything else: it becomes an arrow at the edge.

@@ -45,14 +45,16 @@ class Legend(NamedTuple):
         """Pixels."""
         return (3 if self.width < STACKED_BELOW else 1) * _KEY + len(self.lines) * _LINE
 
-    def draw(self, figure: Figure, top: float, margin: float, kinds: Sequence[str]) -> None:
+    def draw(
+        self, figure: Figure, top: float, margins: Sequence[float], kinds: Sequence[str]
+    ) -> None:
         """Draws it.
 
         Args:
           figure: of the plot.
           top: pixels from the top of the figure.
-          margin: of equivalence, in points.
-          kinds: which keys the plot needs: 'dot', 'bar', 'thin', 'line', 'band'.
+          margins: of equivalence, in points, of the bands that are drawn.
+          kinds: which other keys the plot needs: 'dot', 'bar', 'thin', 'line'.
         """
         texts = {
             "dot": "one seed",
@@ -60,7 +62,7 @@ class Legend(NamedTuple):
             "thin": ("the same" if self.has_interval_over_seeds else "95 % interval")
             + f" over {self.images}",
             "line": "published value",
-            "band": f"± {margin:g}: margin",
+            "band": f"{', '.join(f'± {margin:g}' for margin in margins)}: margin",
         }
         full_width, full_height = (72 * side for side in figure.get_size_inches())
         axes = add_axes(figure, 0, 0, full_width, full_height)
@@ -73,7 +75,7 @@ class Legend(NamedTuple):
         else:
             lefts, lines = [0, 88, 326, 534, 684], [0] * 5
         for (kind, text), left, line in zip(texts.items(), lefts, lines, strict=True):
-            if kind not in kinds:
+            if kind not in kinds and not (kind == "band" and margins):
                 continue
             middle = top + 10 + _KEY * line
             has_no_bar = kind == "bar" and not self.has_interval_over_seeds

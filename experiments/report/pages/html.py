@@ -70,7 +70,7 @@ def render_html(
         confusions=_of_kind(figures, "confusion"),
         galleries=galleries,
         deviations=views.deviation_views(study),
-        glossary=glossary.terms(study.margin, views.has_interval_over_seeds(study)),
+        glossary=glossary.terms(study.margins, views.has_interval_over_seeds(study)),
         data_text=data_text,
         views=views,
         wording=wording,

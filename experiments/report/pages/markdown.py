@@ -60,7 +60,7 @@ def render_markdown(study: Study, figures: Sequence[Figure], table_files: dict[s
     parts.append("## Commands")
     parts += [_code(command) for command in study.commands] or ["None recorded."]
     parts.append("## Terms")
-    for term, explanation in glossary.terms(study.margin, views.has_interval_over_seeds(study)):
+    for term, explanation in glossary.terms(study.margins, views.has_interval_over_seeds(study)):
         sign = f"{_sign(term)} " if term in icons.LETTERS else ""
         parts.append(f"{sign}**{escaped(term)}**: {escaped(explanation)}")
     return "\n\n".join(parts) + "\n"

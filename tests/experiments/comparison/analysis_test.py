@@ -22,6 +22,7 @@ from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.experiments.report import write_report
 from fpliif_jax.experiments.runs import arrays
+from fpliif_jax.run_folder.run_config import config_fingerprint
 
 # Their mean is 92.4, their SD √(0.02 / 4) = 0.0707; the paper has 92.41.
 NEAR = [92.4, 92.5, 92.3, 92.4, 92.4]
@@ -71,6 +72,26 @@ def test_published_runs_get_a_verdict(tmp_path: pathlib.Path) -> None:
     assert study["groups"][0]["deviations"] == []
     # Nothing but that seeds 3 and 4 have the scores of seed 0.
     assert [run["status"] for run in study["incomplete_runs"]] == ["duplicate", "duplicate"]
+
+
+def test_runs_scored_again_by_another_rule_enter_no_mean_of_the_others(
+    quick: None, tmp_path: pathlib.Path
+) -> None:
+    write_seeds(tmp_path / "a", config_of(), [92.1, 92.4, 92.7])
+    path = tmp_path / "a" / "seed2" / "results.json"
+    results = json.loads(path.read_text())
+    results["config"]["eval"]["upsampling"] = "labels"
+    results["config_fingerprint"] = config_fingerprint(results["config"])
+    path.write_text(json.dumps(results))
+    study = _analysed(tmp_path)
+    assert [group["seeds"] for group in study["groups"]] == [[0, 1], [2]]
+    rules = [group["settings"]["eval.upsampling"] for group in study["groups"]]
+    assert rules == ["logits", "labels"]
+    (told,) = [text for text in study["summary"] if "different rules" in text]
+    assert told == (
+        "Runs of one experiment were scored by different rules, eval.upsampling: 'logits' in a; 'labels' in a/seed2. "
+        "They are not pooled."
+    )
 
 
 def test_classes_of_a_row_are_judged_together(quick: None, tmp_path: pathlib.Path) -> None:
@@ -247,6 +268,8 @@ def test_numbers_measured_elsewhere_are_tested_against_ours(tmp_path: pathlib.Pa
     for seed, value in enumerate([92.2, 92.2, 92.1, 92.3, 92.1]):
         lines.append(f"PyTorch port,lapa,256,mean,mean_f1,{value},our cluster,{seed}")
     lines.append("Other,helen,256,overall,group_f1,91.0,a blog,")
+    lines.append("PyTorch port,celebamask_hq,256,mean,mean_f1,86.1,our cluster,0")
+    lines.append("PyTorch port,lapa,1024,mean,mean_f1,92.9,our cluster,0")
     path = tmp_path / "pytorch.csv"
     path.write_text("\n".join(lines) + "\n")
     study = _analysed(tmp_path / "runs", path)
@@ -261,8 +284,12 @@ def test_numbers_measured_elsewhere_are_tested_against_ours(tmp_path: pathlib.Pa
     assert [one["difference"] for one in (welch, paired)] == pytest.approx([0.22, 0.22])
     # differences .2 .3 .2 .1 .3: SD 0.08367, t = 0.22 / (0.08367 / √5) = 5.880.
     assert paired["p"] == pytest.approx(0.00417, rel=0.01)
-    (rest,) = _table(study, "external")["rows"]
-    assert (rest["system"], rest["verdict"]) == ("Other", None)
+    rest = _table(study, "external")["rows"]
+    assert [(row["label"], row["summary"]["mean"], row["verdict"]) for row in rest] == [
+        ("Other helen 256 overall", 91.0, None),
+        ("PyTorch port celebamask_hq 256 mean", 86.1, None),
+        ("PyTorch port lapa 1024 mean", 92.9, None),
+    ]
     assert study["external"] == ["pytorch.csv"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 from typing import Any
 
 import pytest
@@ -107,6 +108,17 @@ def test_two_runs_are_shown_and_not_tested(tmp_path: pathlib.Path) -> None:
     table = _tables(study)["frameworks"]
     assert (len(table["rows"]), table["comparisons"]) == (2, [])
     assert any("JAX and PyTorch: too few runs" in text for text in study["summary"])
+
+
+def test_common_seeds_that_are_too_few_for_pairs_are_named(tmp_path: pathlib.Path) -> None:
+    write_seeds(tmp_path / "jax", config_of(), JAX)
+    write_seeds(tmp_path / "pytorch", config_of(), [*TORCH, 92.0], framework="pytorch")
+    shutil.rmtree(tmp_path / "pytorch" / "seed0")
+    shutil.rmtree(tmp_path / "jax" / "seed1")
+    write_run(tmp_path / "jax" / "seed5", config_of(seed=5), {"256": JAX[1]})
+    summary = _analysed(tmp_path)["summary"]
+    (sentence,) = [text for text in summary if "JAX − PyTorch" in text]
+    assert sentence.startswith("Unpaired, with 1 common seed, JAX and PyTorch differ by ")
 
 
 @pytest.mark.parametrize(

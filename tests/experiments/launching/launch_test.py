@@ -86,6 +86,18 @@ def test_what_needs_a_failed_job_is_blocked_and_what_needs_another_waits(
     assert not (tmp_path / "stuck").exists()
 
 
+@pytest.mark.parametrize("needs", [{"b": "left_out"}, {"a": "b", "b": "a"}])
+def test_a_job_that_could_never_start_is_refused_and_not_waited_for(
+    needs: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    jobs = [_job(tmp_path, name, ("write", "done"), needs=needs.get(name)) for name in "ab"]
+    with pytest.raises(ValueError, match="never ends"):
+        local.run(jobs, 1)
+    with pytest.raises(ValueError, match="never ends"):
+        slurm.run(jobs, tmp_path / "slurm", {"timeout_min": 5}, "local")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_jobs_run_at_the_same_time(tmp_path: pathlib.Path) -> None:
     jobs = [
         _job(tmp_path, "a", ("meet", "done", "b")),

@@ -6,9 +6,11 @@ import re
 import pytest
 
 from fpliif_jax.commands import command_line
+from fpliif_jax.data.dataset import load_dataset
+from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import plan_jobs
-from fpliif_jax.experiments.plans import plan_content, plan_file, scales, tables
+from fpliif_jax.experiments.plans import plan_content, plan_file, plan_version, scales, tables
 from fpliif_jax.experiments.plans.plan_values import PlanError
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
 from fpliif_jax.run_folder.run_config import json_config
@@ -256,6 +258,56 @@ def test_a_run_that_waits_for_itself_is_refused(needs: dict[str, str], wrong: st
     message = f"mine.toml: variants.{wrong}.needs names itself, or what starts from it"
     with pytest.raises(PlanError, match=re.escape(message)):
         plan_file.plan_of({"variants": variants}, "mine", "mine.toml")
+
+
+def test_what_starts_from_a_variant_that_is_left_out_starts_from_the_one_that_is_run() -> None:
+    """`short` and `long` are one run of an epoch at this scale, and so are those that start from them."""
+    variants = {
+        "from_short": {"needs": "short", "overrides": {"loss": {"edge_weight": 3.0}}},
+        "long": {"overrides": {"train": {"epochs": 40}}},
+        "short": {"overrides": {"train": {"epochs": 4}}},
+        "from_long": {"needs": "long", "overrides": {"loss": {"edge_weight": 3.0}}},
+        "other_seeds": {"seeds": "0-1"},
+    }
+    content = {"config": "synthetic", "seeds": "0", "variants": variants}
+    plan = plan_file.plan_of(content, "mine", "mine.toml")
+    plan, configs = plan_jobs.at_scale(plan, "smoke")
+    jobs = plan_jobs.jobs_of(plan, configs, "smoke", plan.seeds, pathlib.Path("D"))
+    assert {job.name: job.needs for job in jobs} == {
+        "from_short/seed0": "long/seed0",
+        "long/seed0": None,
+        "other_seeds/seed0": None,
+        "other_seeds/seed1": None,
+    }
+    assert jobs[0].steps[0].config["train"]["init_from"] == "D/long/seed0"
+    version = plan_version.version_of(plan, "smoke", None, {"from_short": {}}, [], "")
+    config = {"seed": 0, "train.init_from": "elsewhere/long/seed0"}
+    assert version.differences("from_short/seed0", config) == []
+
+
+def test_a_few_steps_take_no_more_images_than_are_planned_or_there(tmp_path: pathlib.Path) -> None:
+    """A subset of more is refused, under the name of a field that nobody gave."""
+    synthetic_faces.write_dataset("lapa", tmp_path / "raw", 5, 1, 1, image_size=32)
+    variants = {
+        "whole": {},
+        "few": {"overrides": {"data.train_subset": 4}},
+        "small_batches": {"overrides": {"train.batch_size": 1}},
+        "drawn": {"overrides": {"data": {"split": "random", "synthetic": {"num_train": 7}}}},
+    }
+    content = {"config": "lapa", "variants": variants}
+    plan = plan_file.plan_of(content, "mine", "mine.toml")
+    folders = [f"--config.data.{name}_dir={tmp_path / 'raw'}" for name in ("manual", "data")]
+    _, configs = plan_jobs.at_scale(plan, "smoke", folders)
+    # Of drawn faces that are divided 6:2:2, without any for validation and testing, 0.6 · 7 are for training.
+    assert {name: config.data.train_subset for name, config in configs.items()} == {
+        "whole": 5,
+        "few": 4,
+        "small_batches": 3,
+        "drawn": 4,
+    }
+    assert load_dataset(configs["whole"].data).counts["train"] == 5
+    _, configs = plan_jobs.at_scale(plan, "smoke", folders)  # the set is prepared now
+    assert configs["whole"].data.train_subset == 5
 
 
 @pytest.mark.parametrize("config", ["lapa", "celebamask_hq", "helen", "stn_icnn_helen"])

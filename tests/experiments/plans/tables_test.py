@@ -90,8 +90,8 @@ def test_rows_shrink_with_the_images(row: str, scale: str, found: str) -> None:
 
 
 def _smoke_jobs(table: Table, seeds: list[int]) -> list[Job]:
-    names = plan_jobs.configs_of(table, "smoke")
-    return plan_jobs.jobs_of(table, names, "smoke", seeds, pathlib.Path("D"))
+    table, configs = plan_jobs.at_scale(table, "smoke")
+    return plan_jobs.jobs_of(table, configs, "smoke", seeds, pathlib.Path("D"))
 
 
 def test_table_5_is_five_weights_seed_by_seed() -> None:
@@ -134,7 +134,7 @@ def test_a_setting_of_the_command_is_that_of_all_runs_whatever_is_planned() -> N
     """Rows are a tuple, whose flag collects: the plan's own would stay beside those that were asked for."""
     table = tables.plan_and_text("table1")[0]
     passed_on = ["--config.eval.rows=('32',)", "--config.train.epochs=3"]
-    configs = plan_jobs.configs_of(table, "smoke", passed_on)
+    table, configs = plan_jobs.at_scale(table, "smoke", passed_on)
     (config,) = configs.values()
     assert config.eval.rows == ("32",) and config.train.epochs == 3
     (job,) = plan_jobs.jobs_of(table, configs, "smoke", [4], pathlib.Path("D"), passed_on)
@@ -147,7 +147,7 @@ def test_the_run_of_the_plan_is_what_a_variant_starts_from_whatever_the_command_
     """Its own start replaces the command's: given twice, it would be refused as a mistake of the person."""
     table = tables.plan_and_text("stn_finetune")[0]
     passed_on = ["--config.train.init_from=elsewhere"]
-    configs = plan_jobs.configs_of(table, "smoke", passed_on)
+    table, configs = plan_jobs.at_scale(table, "smoke", passed_on)
     jobs = plan_jobs.jobs_of(table, configs, "smoke", [1], pathlib.Path("D"), passed_on)
     (job,) = (job for job in jobs if job.needs)
     assert job.steps[0].config["train"]["init_from"] == "D/helen/seed1"

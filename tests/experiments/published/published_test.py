@@ -310,6 +310,24 @@ def test_mistakes_in_external_numbers_are_told(
         published.read_external(path)
 
 
+def test_a_run_in_two_files_is_told_and_runs_of_no_known_seed_are_several(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Which of the two counted would be a matter of their order."""
+    header = "system,dataset,protocol,class,metric,value,source,seed\n"
+    paths = [tmp_path / name for name in ("first.csv", "second.csv")]
+    for path, value, seed in zip(paths, (92.1, 92.2), ("", "3"), strict=True):
+        text = f"Port,lapa,256,mean,mean_f1,{value},here,3\n" if seed else ""
+        path.write_text(f"{header}Port,lapa,256,mean,mean_f1,{value},here,\n{text}")
+    assert [value.seed for value in published.read_external(*paths)] == [None, None, 3]
+    paths[0].write_text(f"{header}Port,lapa,256,mean,mean_f1,90.0,here,3\n")
+    message = (
+        f"second.csv, value 2 \\(Port\\): seed 3 stands there twice, first in {paths[0]}, value 1"
+    )
+    with pytest.raises(published.PublishedError, match=message):
+        published.read_external(*paths)
+
+
 @pytest.mark.parametrize("spelling", ["192->256", "192 → 256", "192to256"])
 def test_protocols_of_external_numbers_are_spelled_as_those_of_results(
     tmp_path: pathlib.Path, spelling: str

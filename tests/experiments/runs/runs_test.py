@@ -884,6 +884,22 @@ def test_runs_from_before_a_field_belong_to_those_that_do_what_was_done_then(
     assert names == [["seed0", "seed1"], ["seed2"]]
 
 
+def test_runs_scored_by_other_rules_are_another_group(tmp_path: pathlib.Path) -> None:
+    """Trained alike; seed 2 was scored again. Seed 3 has no results yet, and is of those scored as it says."""
+    for seed in range(4):
+        config = config_of(seed, eval__upsampling="logits")
+        results = results_of(config)
+        if seed == 2:
+            results["config"] = config_of(seed, eval__upsampling="labels")
+        write_run(tmp_path / f"seed{seed}", config, results=None if seed == 3 else results)
+    groups = group_runs(runs.read_runs(tmp_path))
+    assert [[run.name for run in group.runs] for group in groups] == [
+        ["seed0", "seed1", "seed3"],
+        ["seed2"],
+    ]
+    assert [group.config["eval"]["upsampling"] for group in groups] == ["logits", "labels"]
+
+
 def test_other_data_are_another_group(tmp_path: pathlib.Path) -> None:
     for seed, fingerprint in enumerate(("abc", "abc", "def")):
         write_run(tmp_path / f"seed{seed}", config_of(seed), fingerprint=fingerprint)

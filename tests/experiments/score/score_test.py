@@ -639,6 +639,28 @@ def test_two_systems_are_compared_image_by_image(
     assert "second less first_run (given) at native" in capsys.readouterr().out
 
 
+def test_a_single_image_is_compared_without_an_interval(
+    truth: pathlib.Path,
+    predict: Callable[..., pathlib.Path],
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folders = predict(folder="first"), predict(lambda p: np.zeros_like(p), folder="second")
+    for folder in (truth, *folders):
+        for path in sorted(folder.iterdir())[1:]:
+            path.unlink()
+    score(truth, folders[0], f"--output={tmp_path / 'first_run'}")
+    capsys.readouterr()
+    against = f"--against={tmp_path / 'first_run'}"
+    score(truth, folders[1], against, f"--output={tmp_path / 'second_run'}")
+    out = capsys.readouterr().out
+    assert " points on a single image, which has no interval over images." in out
+    assert "95 %" not in out
+    content = json.loads((tmp_path / "second_run" / "scores.json").read_text(encoding="utf-8"))
+    for one in content["differences"]:
+        assert (one["low"], one["high"]) == (None, None) and one["difference"] < 0
+
+
 @pytest.mark.usefixtures("quick")
 def test_the_report_compares_groups_on_the_same_images(
     truth: pathlib.Path, predict: Callable[..., pathlib.Path], tmp_path: pathlib.Path

@@ -60,6 +60,7 @@ def test_a_paired_difference_is_of_the_same_draws() -> None:
     assert (paired.low, paired.high, paired.sd) == pytest.approx(expected, abs=1e-9)
     same = bootstrap.paired_difference(matrices[[0, 0]])
     assert (same.estimate, same.low, same.high) == (0, 0, 0)
+    assert bootstrap.paired_difference(matrices[:, :1]) is None
     with pytest.raises(ValueError, match="3 runs are no pair"):
         bootstrap.paired_difference(draw(3, 5, 4))
 

@@ -66,7 +66,7 @@ def test_forest_shows_seeds_and_intervals_at_their_places(
         "image_interval": [90.8, 91.9],
     }
     table = study["tables"][1] | {"rows": [row]}
-    svg = forest.forest(report_study.as_table(table), 0.5, width)
+    svg = forest.forest(report_study.as_table(table), width)
     # The published value, 91.3, is the line at 0; all else is measured from it.
     line = path_points(svg, figure_svg.Colour.PUBLISHED, 1.6)[0]
     zero = line[0, 0]
@@ -84,9 +84,24 @@ def test_forest_shows_seeds_and_intervals_at_their_places(
     assert "91.33 ± 0.33" in texts(svg)
 
 
+def test_every_row_has_the_band_of_its_own_margin(study: dict[str, Any]) -> None:
+    """Of two studies in one report, one judges at ±0.5 and one at ±1."""
+    row = study["tables"][1]["rows"][0]
+    table = study["tables"][1] | {"rows": [row, row | {"margin": 1.0}]}
+    svg = forest.forest(report_study.as_table(table), figure_svg.WIDE)
+    names = re.findall(rf'href="#(\w+)"[^>]*fill: {figure_svg.Colour.BAND}', svg)
+    bands = [
+        re.search(rf'id="{name}" d="M (\S+) \S+ L (\S+) ', svg.replace("\n", "")) for name in names
+    ]
+    widths = [float(band[1]) - float(band[2]) for band in bands]
+    assert widths[1] == pytest.approx(2 * widths[0], rel=1e-3)
+    assert "± 0.5, ± 1: margin" in texts(svg)
+    assert "± 0.5: margin" in texts(forest.forest(report_study.as_table(study["tables"][0]), 860))
+
+
 def test_forest_keeps_apart_what_cannot_be_compared(study: dict[str, Any]) -> None:
     table = study["tables"][0]
-    found = texts(forest.forest(report_study.as_table(table), 0.5, figure_svg.WIDE))
+    found = texts(forest.forest(report_study.as_table(table), figure_svg.WIDE))
     titles = [text for text in found if text.startswith(("Difference", "No pub", "Not comp"))]
     assert titles == [
         "Difference from the published value",
@@ -98,25 +113,25 @@ def test_forest_keeps_apart_what_cannot_be_compared(study: dict[str, Any]) -> No
 
 def test_a_forest_explains_no_interval_that_it_does_not_draw(study: dict[str, Any]) -> None:
     table = study["tables"][0]
-    drawn = texts(forest.forest(report_study.as_table(table), 0.5, figure_svg.WIDE))
+    drawn = texts(forest.forest(report_study.as_table(table), figure_svg.WIDE))
     assert "mean, 95 % interval over seeds" in drawn and "the same over test images" in drawn
     for row in table["rows"]:
         row["t_interval"] = None
-    drawn = texts(forest.forest(report_study.as_table(table), 0.5, figure_svg.WIDE))
+    drawn = texts(forest.forest(report_study.as_table(table), figure_svg.WIDE))
     assert "mean" in drawn and "95 % interval over test images" in drawn
     assert "mean, 95 % interval over seeds" not in drawn
 
 
 def test_forest_without_values_is_none(study: dict[str, Any]) -> None:
-    assert forest.forest(report_study.as_table(study["tables"][2]), 0.5, 350) is None
+    assert forest.forest(report_study.as_table(study["tables"][2]), 350) is None
     unrun = study["tables"][0] | {"rows": [study["tables"][0]["rows"][5]]}
-    assert forest.forest(report_study.as_table(unrun), 0.5, 350) is None
+    assert forest.forest(report_study.as_table(unrun), 350) is None
 
 
 def test_a_far_published_value_does_not_squeeze_the_seeds(study: dict[str, Any]) -> None:
     row = study["tables"][0]["rows"][4]
     far = row | {"published": row["published"] | {"value": 20.0, "printed": "20.0"}}
-    svg = forest.forest(report_study.as_table(study["tables"][0] | {"rows": [far]}), 0.5, 860)
+    svg = forest.forest(report_study.as_table(study["tables"][0] | {"rows": [far]}), 860)
     ticks = [float(text) for text in texts(svg) if re.fullmatch(r"[\d.]+", text)]
     assert min(ticks) > 90 and max(ticks) < 91.5
     assert "published 20.0" in texts(svg)
@@ -127,7 +142,7 @@ def test_one_value_has_room_on_its_axis(study: dict[str, Any]) -> None:
     table = study["tables"][0] | {"rows": [row]}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert "76.8" in " ".join(texts(forest.forest(report_study.as_table(table), 0.5, 350)))
+        assert "76.8" in " ".join(texts(forest.forest(report_study.as_table(table), 350)))
 
 
 def test_curves_draw_seeds_their_mean_and_their_band() -> None:
@@ -212,7 +227,7 @@ def test_figures_fit_a_phone(study: dict[str, Any]) -> None:
         curves.curves(group.curves.stages[0]),
         class_bars.class_bars(group),
         confusion.confusion(group),
-        forest.forest(report_study.as_table(study["tables"][0]), 0.5, figure_svg.NARROW),
+        forest.forest(report_study.as_table(study["tables"][0]), figure_svg.NARROW),
     ):
         root = ElementTree.fromstring(svg)
         assert float(root.get("width")) <= 358
@@ -223,7 +238,7 @@ def test_figures_fit_a_phone(study: dict[str, Any]) -> None:
 
 
 def test_inline_figures_take_the_colours_of_the_page(study: dict[str, Any]) -> None:
-    svg = forest.forest(report_study.as_table(study["tables"][1]), 0.5, 860)
+    svg = forest.forest(report_study.as_table(study["tables"][1]), 860)
     inlined = figure_svg.inline(svg, "p")
     assert not any(colour in inlined for colour in figure_svg.Colour)
     assert "var(--published)" in inlined
@@ -235,7 +250,7 @@ def test_inline_figures_take_the_colours_of_the_page(study: dict[str, Any]) -> N
 def test_texts_from_outside_are_left_as_they_are(study: dict[str, Any]) -> None:
     name = '$a_b$ id="x1" 1.23456 #17598f <&>'
     row = study["tables"][1]["rows"][0] | {"label": name}
-    svg = forest.forest(report_study.as_table(study["tables"][1] | {"rows": [row]}), 0.5, 2000)
+    svg = forest.forest(report_study.as_table(study["tables"][1] | {"rows": [row]}), 2000)
     assert any(name.startswith(text.rstrip("…")) and len(text) > 30 for text in texts(svg))
     assert "&lt;&amp;&gt;" in figure_svg.inline(svg, "p")
 
