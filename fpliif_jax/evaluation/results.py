@@ -153,16 +153,16 @@ def evaluate_models(
         for name in _splits_to_evaluate(config, dataset, notes)
     }
     evaluations: dict[str, list[Evaluation]] = {name: [] for name in splits}
-    num_pictures, parameters = config.eval.num_pictures, 0
+    chosen: examples.Examples | None = None
+    parameters = 0
     for model in models:
         parameters = model.parameters
         notes += [note for note in _notes_on(model, dataset) if note not in notes]
         for name, split in splits.items():
             scored = score_checkpoint(model, name, split, protocols, config.eval.batch_size)
             evaluations[name] += scored
-            if num_pictures and parallel.is_main_process():
-                examples.write_examples(
-                    workdir,
+            if chosen is None and config.eval.num_pictures and parallel.is_main_process():
+                chosen = examples.make_examples(
                     model.predict,
                     split,
                     name,
@@ -170,15 +170,18 @@ def evaluate_models(
                     protocols,
                     examples.Ranking.of(scored[0].scores.matrices),
                     class_names,
-                    num_pictures,
+                    config.eval.num_pictures,
                 )
-                num_pictures = 0
     facts = facts._replace(notes=notes)
     results = _results(config, dataset, itertools.chain(*evaluations.values()), parameters, facts)
     if parallel.is_main_process():
         if earlier_results.keep(workdir, results) is not None:
-            # Its matrices are replaced one by one: a kill meanwhile must not leave it beside another set's.
+            # What is beside it is replaced file by file: a kill meanwhile must not leave it beside another set's.
             (workdir / "results.json").unlink()
+        if chosen is not None:
+            chosen.write(workdir)
+        elif not (workdir / "results.json").exists():
+            examples.remove(workdir)  # those there are of other scores
         for name, of_split in evaluations.items():
             for evaluation in of_split:
                 evaluation.write(workdir, splits[name].ids, class_names)

@@ -17,7 +17,6 @@ Checkpoints of earlier versions have no digests, and are believed.
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +29,7 @@ from flax import traverse_util
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.home_folder import expanded
+from fpliif_jax.devices import parallel
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import checkpoint_files
 from fpliif_jax.run_folder.checkpoint_files import DamageError
@@ -61,20 +61,23 @@ def directory(workdir: pathlib.Path | str, which: str) -> pathlib.Path:
 
 def saved_step(workdir: pathlib.Path | str, which: str) -> int | None:
     """Step of the newest complete checkpoint of that kind; None where there is none."""
-    try:
-        names = os.listdir(directory(workdir, which))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    # Orbax writes elsewhere and renames: what bears the name of a step alone is whole.
-    return max((int(name) for name in names if re.fullmatch("[0-9]{1,18}", name)), default=None)
+    return max(checkpoint_files.steps(directory(workdir, which)), default=None)
+
+
+def kinds_beside_last(workdir: pathlib.Path | str) -> list[str]:
+    """The kinds of checkpoints but 'last' that a run has: 'best' and 'after_<stage>', by name."""
+    folders = sorted(directory(workdir, "last").parent.glob("*"))
+    kinds = (folder.name for folder in folders if folder.name != "last" and is_kind(folder.name))
+    return [which for which in kinds if saved_step(workdir, which) is not None]
 
 
 def save(
     workdir: pathlib.Path | str, which: str, step: int, state: PyTree, progress: JsonObject
 ) -> None:
-    """Writes a checkpoint and then drops the older ones of its kind. Call it in every process.
+    """Writes a checkpoint and then drops the others of its kind. Call it in every process.
 
-    A step that is already there is left alone: training is deterministic, so it is the same.
+    A step that is already there is left alone: training is deterministic, so it is the same. One of a later step is of
+    what a run did before it was killed; gone on with elsewhere, as on another device, it may do something else.
 
     Args:
       workdir: the run's folder.
@@ -84,8 +87,8 @@ def save(
       progress: JSON-ready; what else is needed to go on.
 
     Raises:
-      CheckpointError: the disk is full or cannot be written, or an older one of its kind is damaged;
-        the older one stays.
+      CheckpointError: the disk is full or cannot be written, or another one of its kind is damaged;
+        the other one stays.
     """
     folder = directory(workdir, which)
     if saved_step(workdir, which) == step:
@@ -93,8 +96,8 @@ def save(
     try:
         _write(folder, step, state, progress)
     except Exception as error:  # Orbax and tensorstore raise many kinds
-        older = saved_step(workdir, which)
-        remaining = "" if older is None else f"; that of step {older} is kept"
+        other = saved_step(workdir, which)
+        remaining = "" if other is None else f"; that of step {other} is kept"
         raise CheckpointError(
             f"the checkpoint of step {step} cannot be written in {folder}{remaining}: {_in_short(error)}"
         ) from error
@@ -104,20 +107,33 @@ def _write(folder: pathlib.Path, step: int, state: PyTree, progress: JsonObject)
     # Here and not above: who labels photos with weights of the package need not wait for Orbax.
     from orbax.checkpoint import v1 as ocp
 
+    policies = ocp.training.preservation_policies
+    is_earlier = step < max(checkpoint_files.steps(folder), default=step)
     with (
         quiet(),
         ocp.training.Checkpointer(
             folder,
-            preservation_policy=ocp.training.preservation_policies.LatestN(1),
+            preservation_policy=policies.PreserveAll() if is_earlier else policies.LatestN(1),
             cleanup_tmp_directories=True,
         ) as checkpointer,
     ):
         arrays, progress = _arrays(state), json.loads(json.dumps(progress))
-        checkpointer.save_checkpointables(
-            step, {"state": arrays}, custom_metadata={**progress, **_digests(arrays, progress)}
+        is_saved = checkpointer.save_checkpointables(
+            step,
+            {"state": arrays},
+            custom_metadata={**progress, **_digests(arrays, progress)},
+            # Orbax takes no step before the newest one; one that a kill has left beside that is replaced.
+            force=is_earlier,
+            overwrite=is_earlier,
         )
+    if not is_saved:
+        raise RuntimeError("Orbax has not saved it")
     if jax.process_index() == 0:
+        if is_earlier:
+            checkpoint_files.drop_others(folder / str(step))
         checkpoint_files.write_digests(folder / str(step))
+    if is_earlier:
+        parallel.barrier(f"{folder.name} is replaced")
 
 
 def restore(
@@ -240,6 +256,8 @@ def _digests(arrays: ArrayTree, progress: JsonObject) -> dict[str, str]:
 
 def _offer(workdir: pathlib.Path | str, which: str) -> str:
     """The end of the message about a damaged checkpoint: what can be done without it."""
+    folder = directory(workdir, which).parent
+    anew = f"to train again from the start use another --workdir, or delete all of {folder}"
     for other in ("best", "last"):
         step = None if other == which else saved_step(workdir, other)
         if step is None:
@@ -250,10 +268,9 @@ def _offer(workdir: pathlib.Path | str, which: str) -> str:
             continue
         return (
             f"the {other!r} checkpoint of step {step} is whole: prediction takes it with "
-            f"--checkpoint={other}, evaluation with \"--config.eval.checkpoints=('{other}',)\"; to train "
-            "again, delete the damaged one"
+            f"--checkpoint={other}, evaluation with \"--config.eval.checkpoints=('{other}',)\"; {anew}"
         )
-    return "there is no other one that is whole; delete it to train again"
+    return f"there is no other one that is whole; {anew}"
 
 
 def _arrays(state: PyTree) -> ArrayTree:

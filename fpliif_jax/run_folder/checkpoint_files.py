@@ -1,14 +1,42 @@
-"""Digests of a checkpoint's files, <workdir>/checkpoints/<kind>.sha256.json: Orbax does not notice a changed byte."""
+"""The folders of the checkpoints of a kind, and the digests of their files, <workdir>/checkpoints/<kind>.sha256.json.
+
+Orbax does not notice a changed byte.
+"""
 
 import hashlib
 import json
+import os
 import pathlib
+import re
+import shutil
 
 from fpliif_jax.data_builders.host import atomic_file
 
 
 class DamageError(Exception):
     """A checkpoint is not what was saved; the message says how that shows."""
+
+
+def steps(folder: pathlib.Path) -> list[int]:
+    """Steps of the complete checkpoints in <workdir>/checkpoints/<kind>, in order; none where there is no folder."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    # Orbax writes elsewhere and renames: what bears the name of a step alone is whole.
+    return sorted(int(name) for name in names if re.fullmatch("[0-9]{1,18}", name))
+
+
+def drop_others(folder: pathlib.Path) -> None:
+    """Removes the other checkpoints of the kind of <workdir>/checkpoints/<kind>/<step>, the newest one last.
+
+    Each ceases to be one at once: a kill amid the removal leaves none that is damaged.
+    """
+    for step in steps(folder.parent):
+        if step != int(folder.name):
+            dropped = folder.parent / f"{step}.orbax-checkpoint-tmp"  # which Orbax clears away
+            (folder.parent / str(step)).rename(dropped)
+            shutil.rmtree(dropped)
 
 
 def write_digests(folder: pathlib.Path) -> None:

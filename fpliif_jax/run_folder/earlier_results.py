@@ -34,7 +34,7 @@ def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path |
       new: the results that will replace it; None where there are none yet.
 
     Returns:
-      The folder of the copy; None where nothing was copied.
+      The folder that has the copy, which may be of before; None where nothing of it would be lost.
 
     Raises:
       OSError: it cannot be read, or the copy cannot be written.
@@ -52,9 +52,12 @@ def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path |
         is_lost = new is None or not _evaluations(old) <= _evaluations(new)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         named, is_lost = None, True
-    copies = list((workdir / FOLDER).glob("[0-9]*"))
-    if not is_lost or any(_has(copy / path.name, content) for copy in copies):
+    if not is_lost:
         return None
+    copies = list((workdir / FOLDER).glob("[0-9]*"))
+    for copy in copies:
+        if _has(copy / path.name, content):
+            return copy
     number = 1 + max((int(copy.name) for copy in copies if copy.name.isdecimal()), default=0)
     kept = workdir / FOLDER / str(number)
     contents = {path.name: content}

@@ -1,6 +1,7 @@
 """Whether a run goes on, or is scored, as what it was begun as: config, data, classes, and sides of the face."""
 
 import itertools
+import pathlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.files.json_types import Fields, JsonObject
+from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.run_config import flatten_config, is_within, json_config
 
@@ -47,6 +49,38 @@ def check_same_run(
             f"{workdir} holds a run on other data: fingerprint {progress['fingerprint'][:16]}… "
             f"then, {fingerprint[:16]}… now; {_OTHER_RUN}"
         )
+
+
+def check_may_begin(
+    config: ml_collections.ConfigDict, fingerprint: str, epochs: int, workdir: pathlib.Path
+) -> None:
+    """Refuses to begin a run, in a folder without a 'last' checkpoint, where it would replace others.
+
+    Those of a run that was killed before it had saved a 'last' one are made again.
+
+    Args:
+      config: of the run.
+      fingerprint: of its data.
+      epochs: after which a 'last' checkpoint is saved, at the latest.
+      workdir: the run's folder.
+
+    Raises:
+      CheckpointError: there are weights from elsewhere, or checkpoints of another run or of more epochs.
+    """
+    for which in checkpoint.kinds_beside_last(workdir):
+        earlier = checkpoint.read_progress(workdir, which)
+        if earlier.get("fingerprint") is None:
+            raise CheckpointError(
+                f"{workdir} holds weights that no run trained there, and training would replace them; use another "
+                f"--workdir, and start from them with --config.train.init_from={workdir}"
+            )
+        if earlier.get("stage", 0) > 0 or earlier["train"]["epochs"] > epochs:
+            raise CheckpointError(
+                f"{workdir} has a {which!r} checkpoint, of step {earlier['step']}, and no 'last' one to go on from: "
+                "training would begin anew and replace it; use another --workdir, or delete all of "
+                f"{checkpoint.directory(workdir, which).parent}"
+            )
+        check_same_run(earlier, config, fingerprint, workdir)
 
 
 def is_free(field: str) -> bool:

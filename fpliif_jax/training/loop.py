@@ -19,7 +19,7 @@ from fpliif_jax.devices import parallel
 from fpliif_jax.run_folder import checkpoint, earlier_results
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, first_start, write_json
-from fpliif_jax.run_folder.same_run import check_same_run
+from fpliif_jax.run_folder.same_run import check_may_begin, check_same_run
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.training import records
@@ -47,21 +47,24 @@ def train(
       True when training is finished, False when it was interrupted and saved.
 
     Raises:
-      CheckpointError: the folder holds another run.
+      CheckpointError: the folder holds another run, or checkpoints that training would replace.
       DataError: there is no training split.
       TrainingError: the loss is not finite.
     """
     records.check_has_training_split(dataset)
     if any((workdir / "checkpoints").glob("*.pt")):
         raise checkpoint.CheckpointError(f"{workdir} holds a run of PyTorch; use another --workdir")
+    model = create_model(config.model, axis_name=parallel.AXIS)
+    stages = systems.of(config).make_stages(config, model, dataset.class_names)
     saved = checkpoint.read_progress(workdir, "last")
     if saved is None:
+        first = stages[0].settings
+        epochs = min(first.epochs, first.checkpoint_every_epochs)
+        check_may_begin(config, dataset.metadata.fingerprint, epochs, workdir)
         progress = Progress.at_start(config, dataset)
     else:
         check_same_run(saved, config, dataset.metadata.fingerprint, workdir)
         progress = Progress.from_json(saved, workdir)
-    model = create_model(config.model, axis_name=parallel.AXIS)
-    stages = systems.of(config).make_stages(config, model, dataset.class_names)
     if progress.stage == len(stages):
         return True
     log = None

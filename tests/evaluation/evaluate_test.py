@@ -23,7 +23,7 @@ from fpliif_jax.data_builders.errors import DataError, SettingsError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import examples, metrics, scoring
 from fpliif_jax.evaluation.evaluate import check_same_model, evaluate
-from fpliif_jax.evaluation.results import Evaluation, RunFacts, evaluate_models
+from fpliif_jax.evaluation.results import Evaluation, RunFacts, evaluate_models, score_checkpoint
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
@@ -323,6 +323,72 @@ def test_a_checkpoint_is_loaded_once_for_all_splits(
         assert (file["split"], file["checkpoint"]) == ("test", "best")
 
 
+class Killed(BaseException):
+    """As by a signal."""
+
+
+def _kill(*_: object) -> None:
+    raise Killed
+
+
+def test_what_is_scored_again_leaves_the_run_as_it_is_until_all_is_scored(
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    _evaluate_models(config, tmp_path, lambda own: own)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert tmp_path / "examples.npz" in before and tmp_path / "predictions.png" in before
+    config.eval.splits = ("validation",)
+    loaded: list[str] = []
+    monkeypatch.setattr(
+        "fpliif_jax.evaluation.results.score_checkpoint",
+        lambda *given: _kill() if len(loaded) > 1 else score_checkpoint(*given),
+    )
+    with pytest.raises(Killed):
+        _evaluate_models(config, tmp_path, lambda own: own, loaded)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_kill_while_results_are_written_leaves_none_of_other_scores(
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where those that are replaced were kept by an evaluation before."""
+    config = tiny_config(lapa_download, data_dir)
+    for split in ("test", "validation", "test"):
+        config.eval.splits = (split,)
+        _evaluate_models(config, tmp_path, lambda own: own)
+    config.eval.splits = ("validation",)
+    monkeypatch.setattr(Evaluation, "write", _kill)
+    with pytest.raises(Killed):
+        _evaluate_models(config, tmp_path, lambda own: own)
+    assert not (tmp_path / "results.json").exists()
+    kept = [
+        json.loads((copy / "results.json").read_text())["evaluations"][0]["split"]
+        for copy in sorted((tmp_path / "earlier_results").iterdir())
+    ]
+    assert kept == ["test", "validation"]
+
+
+def test_pictures_of_other_scores_do_not_stay(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    config = tiny_config(lapa_download, data_dir)
+    _evaluate_models(config, tmp_path, lambda own: own)
+    pictures = [tmp_path / "examples.npz", tmp_path / "predictions.png"]
+    config.eval.num_pictures = 0
+    _evaluate_models(config, tmp_path, lambda own: own)
+    assert all(path.exists() for path in pictures)
+    config.eval.splits = ("validation",)
+    _evaluate_models(config, tmp_path, lambda own: own)
+    assert not any(path.exists() for path in pictures)
+
+
 def test_scores_that_the_new_ones_lack_are_kept_before_any_file_is_replaced(
     tmp_path: pathlib.Path,
     lapa_download: pathlib.Path,
@@ -340,14 +406,8 @@ def test_scores_that_the_new_ones_lack_are_kept_before_any_file_is_replaced(
     config.eval.splits = ("validation", "test")
     config.eval.rows = ("32", "32->16")
 
-    class Killed(BaseException):
-        pass
-
-    def kill(*_: object) -> None:
-        raise Killed
-
     with monkeypatch.context() as patch:
-        patch.setattr(Evaluation, "write", kill)
+        patch.setattr(Evaluation, "write", _kill)
         with pytest.raises(Killed):
             _evaluate_models(config, tmp_path, lambda own: own)
     results = _evaluate_models(config, tmp_path, lambda own: own)

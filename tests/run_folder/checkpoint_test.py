@@ -1,6 +1,8 @@
 """Tests of fpliif_jax.run_folder.checkpoint, its files and the checkpoint for inference."""
 
+import json
 import pathlib
+import re
 import resource
 
 import jax
@@ -39,6 +41,57 @@ def test_only_the_newest_of_a_kind_is_kept(tmp_path: pathlib.Path) -> None:
     assert checkpoint.saved_step(tmp_path, "last") == 9
     assert checkpoint.saved_step(tmp_path, "best") == 3
     assert [folder.name for folder in checkpoint.directory(tmp_path, "last").iterdir()] == ["9"]
+
+
+class Killed(BaseException):
+    """As by SIGKILL."""
+
+
+def _kill(*_: object) -> None:
+    raise Killed
+
+
+def _names(workdir: pathlib.Path, which: str) -> list[str]:
+    return [folder.name for folder in checkpoint.directory(workdir, which).iterdir()]
+
+
+def test_one_of_a_later_step_is_replaced(tmp_path: pathlib.Path) -> None:
+    """As where a run was killed after its best step, and goes on elsewhere with another best one."""
+    for step in (20, 15):
+        checkpoint.save(tmp_path, "best", step, _state(step), saved_progress(step))
+    assert _names(tmp_path, "best") == ["15"]
+    arrays, progress = checkpoint.read(tmp_path, "best")
+    assert progress == saved_progress(15) and arrays["params"]["head"]["kernel"].shape == (3, 15)
+    digests = json.loads(_digest_file(tmp_path, "best").read_text())
+    assert digests["step"] == 15 and digests["files"]
+    checkpoint.save(tmp_path, "best", 25, _state(), saved_progress(25))
+    assert _names(tmp_path, "best") == ["25"]
+
+
+@pytest.mark.parametrize(("moment", "stays"), [("drop_others", 20), ("shutil.rmtree", 15)])
+def test_a_kill_amid_the_replacement_leaves_one_that_is_whole(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, moment: str, stays: int
+) -> None:
+    checkpoint.save(tmp_path, "best", 20, _state(20), saved_progress(20))
+    with monkeypatch.context() as patch:
+        patch.setattr(f"fpliif_jax.run_folder.checkpoint_files.{moment}", _kill)
+        with pytest.raises(Killed):
+            checkpoint.save(tmp_path, "best", 15, _state(15), saved_progress(15))
+    assert load_for_inference(tmp_path, "best").step == stays
+    checkpoint.save(tmp_path, "best", 15, _state(15), saved_progress(15))
+    assert load_for_inference(tmp_path, "best").step == 15
+    checkpoint.save(tmp_path, "best", 25, _state(), saved_progress(25))
+    assert _names(tmp_path, "best") == ["25"]
+
+
+def test_a_save_that_orbax_drops_is_an_error(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint.save(tmp_path, "last", 3, _state(), saved_progress(3))
+    monkeypatch.setattr(ocp.training.Checkpointer, "save_checkpointables", lambda *_, **__: False)
+    with pytest.raises(checkpoint.CheckpointError, match="step 9 cannot .* of step 3 is kept"):
+        checkpoint.save(tmp_path, "last", 9, _state(), saved_progress(9))
+    assert checkpoint.read_progress(tmp_path, "last") == saved_progress(3)
 
 
 def test_an_unfinished_save_is_not_taken_for_a_checkpoint(tmp_path: pathlib.Path) -> None:
@@ -205,7 +258,11 @@ def test_beside_a_damaged_checkpoint_the_one_that_is_whole_is_offered(
     ):
         checkpoint.read_progress(tmp_path, "last")
     _files(tmp_path, "best")[0].write_bytes(b"")
-    with pytest.raises(checkpoint.CheckpointError, match="there is no other one that is whole"):
+    folder = re.escape(str(tmp_path / "checkpoints"))
+    with pytest.raises(
+        checkpoint.CheckpointError,
+        match=f"no other one that is whole; .*, or delete all of {folder}$",
+    ):
         checkpoint.read_progress(tmp_path, "last")
 
 

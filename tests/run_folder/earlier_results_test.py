@@ -61,7 +61,7 @@ def test_what_is_not_among_the_new_is_kept_whole(run: pathlib.Path) -> None:
     assert (kept / "results.json").read_bytes() == (run / "results.json").read_bytes()
     assert (kept / "evaluations" / "test-best-32.npz").read_bytes() == b"test"
     # A kill between the copy and the new results: the next one finds it kept.
-    assert earlier_results.keep(run, _results(VALIDATION)) is None
+    assert earlier_results.keep(run, _results(VALIDATION)) == kept
     assert _kept(run) == files
     (run / "results.json").write_text(json.dumps(_results(VALIDATION)))
     assert earlier_results.keep(run, None) == run / "earlier_results" / "2"

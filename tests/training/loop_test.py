@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from fpliif_jax.systems import create_model
 from fpliif_jax.systems.step_numbers import fixed_microbatch
 from fpliif_jax.training import loop
 from fpliif_jax.training.optimizer import learning_rate_schedule
+from fpliif_jax.training.progress import Progress
 from fpliif_jax.training.records import TrainingError
 from fpliif_jax.training.step import init_variables, loss_and_gradients
 
@@ -263,6 +265,47 @@ def test_another_config_in_the_same_folder_is_refused(
         checkpoint.CheckpointError, match="config.model.features was 8 and is now 4"
     ):
         _train(config, one_epoch)
+
+
+@pytest.mark.slow
+def test_a_run_killed_before_it_had_a_last_checkpoint_begins_anew(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    """Its best one of then, which is saved first, is made again."""
+    config = _one_epoch_config(lapa_download, data_dir)
+    first, _ = _train(config, tmp_path, validates=True)
+    shutil.rmtree(checkpoint.directory(tmp_path, "last"))
+    second, _ = _train(config, tmp_path, validates=True)
+    assert jax.tree.all(jax.tree.map(np.array_equal, first, second))
+    assert checkpoint.saved_step(tmp_path, "best") == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": {"epochs": 2}}, "has a 'best' checkpoint, of step 8, and no 'last' one"),
+        ({"stage": 1}, "has a 'best' checkpoint, of step 8, and no 'last' one"),
+        ({"fingerprint": "0" * 64}, "holds a run on other data"),
+        ({"fingerprint": None}, r"weights that no run trained there.*--config\.train\.init_from="),
+    ],
+    ids=["of more epochs", "of a later stage", "on other data", "imported"],
+)
+def test_training_does_not_replace_what_it_does_not_go_on_from(
+    tmp_path: pathlib.Path,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    changes: dict,
+    message: str,
+) -> None:
+    """As where the last checkpoint was damaged, and deleted; its best one would be taken for that of the new run."""
+    config = tiny_config(lapa_download, data_dir)
+    progress = Progress.at_start(config, load_dataset(config.data)).to_json()
+    progress |= {"step": 8, "train": {"epochs": 1}} | changes
+    checkpoint.save(tmp_path, "best", 8, {"params": {"a": np.zeros(1)}}, progress)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(checkpoint.CheckpointError, match=message):
+        _train(config, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_without_a_training_split_nothing_is_trained(
