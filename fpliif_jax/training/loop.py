@@ -61,7 +61,7 @@ def train(
         check_same_run(saved, config, dataset.metadata.fingerprint, workdir)
         progress = Progress.from_json(saved, workdir)
     model = create_model(config.model, axis_name=parallel.AXIS)
-    stages = systems.of(config).make_stages(config, model, dataset.class_names)
+    stages = systems.of(config).training.make_stages(config, model, dataset.class_names)
     if progress.stage == len(stages):
         return True
     log = None
