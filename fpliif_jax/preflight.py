@@ -41,7 +41,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
             "of the batch are not those of the batch; set it to 0"
         )
     system = systems.of(config)
-    system.make_predictor(create_model(config.model), config, parse_protocols(config))
+    system.scoring.make_predictor(create_model(config.model), config, parse_protocols(config))
     for field, kinds in (
         ("eval.checkpoints", config.eval.checkpoints),
         ("train.init_checkpoint", [config.train.get("init_checkpoint", "best")]),
@@ -179,7 +179,7 @@ _LOST_RATE = 2.0**-30
 def warn_of_lost_rates(config: ml_collections.ConfigDict) -> None:
     """Says in a line where a schedule's last epochs change next to nothing, as the papers' does taken literally."""
     names = tuple(f"class {index}" for index in range(config.model.num_classes))
-    for stage in systems.of(config).make_stages(config, create_model(config.model), names):
+    for stage in systems.of(config).training.make_stages(config, create_model(config.model), names):
         settings, rate = stage.settings, max(jax.tree.leaves(stage.learning_rates))
         if settings.schedule != "step" or settings.decay_factor >= 1 or rate <= _LOST_RATE:
             continue
@@ -232,7 +232,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     """Traces the loss of every stage on one example, once in a process for equal settings."""
     model = create_model(config.model)
     names = tuple(f"class {index}" for index in range(config.model.num_classes))
-    for stage in systems.of(config).make_stages(config, model, names):
+    for stage in systems.of(config).training.make_stages(config, model, names):
         parse_protocols(config, (stage.validation_protocol,))
     config = config.copy_and_resolve_references()
     with config.unlocked():
@@ -253,7 +253,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     variables = systems.variable_shapes(config)
     if (config.train.get("init_from") or "").startswith(shipped.PREFIX):  # a run may still be made
         check_start(config, variables)
-    for stage in systems.of(config).make_stages(config, model, names):
+    for stage in systems.of(config).training.make_stages(config, model, names):
 
         def loss(
             variables: Variables, batch: dict[str, jax.Array], stage: Stage = stage

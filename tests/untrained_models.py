@@ -49,7 +49,9 @@ def stn_icnn_checkpoint(**model_settings: object) -> InferenceCheckpoint:
     config.model.update(model_settings)
     model = create_model(config.model)
     shapes = jax.eval_shape(
-        model.init, jax.random.key(0), *systems.of(config).input_shapes(config.model, CANVAS)
+        model.init,
+        jax.random.key(0),
+        *systems.of(config).network.input_shapes(config.model, CANVAS),
     )
     # Not the initialisers' values: each pixel of a window would get the same label. Variances above 0.
     random = np.random.default_rng(5)

@@ -27,7 +27,9 @@ class Windows:
         trained = weights.load("drawn_stn_icnn")
         self._side = trained.config.data.image_size
         self._names = trained.class_names
-        self._network = systems.of(trained.config).make_network_functions(trained)["model"].call
+        self._network = (
+            systems.of(trained.config).inference.make_network_functions(trained)["model"].call
+        )
 
     def draw(self, photo: np.ndarray) -> Image.Image:
         """The windows over a square photo, each in the colour of its part."""

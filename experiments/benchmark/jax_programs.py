@@ -97,7 +97,7 @@ def forward(config: ConfigDict, variables: Variables, output_size: int, batch: i
       batch: images in a call.
     """
     device = jax.local_devices()[0]
-    variables = systems.of(config).inference_variables(config.model, variables)
+    variables = systems.of(config).network.inference_variables(config.model, variables)
     arguments = jax.device_put((variables, random_images(config, batch)), device)
     labels = labels_of(config, output_size)
     compile_seconds, planned = compile_ahead(labels, *arguments)
@@ -120,7 +120,7 @@ def logits(
 def stages_of(config: ConfigDict) -> list[Stage]:
     """What the training of config goes through."""
     model = create_model(config.model, axis_name=parallel.AXIS)
-    return systems.of(config).make_stages(config, model, class_names(config))
+    return systems.of(config).training.make_stages(config, model, class_names(config))
 
 
 def training_step(

@@ -99,7 +99,7 @@ def _plan() -> Plan:
             torch_programs.VARIANTS[name] for name in dict.fromkeys(flags.FLAGS.torch_variants)
         )
     if flags.FLAGS.onnx:
-        if not systems.of(config).decodes_any_size:
+        if not systems.of(config).inference.decodes_any_size:
             raise SettingsError("--onnx is for forward passes of FP-LIIF")
         if not onnx_programs.is_installed():
             raise SettingsError(

@@ -31,7 +31,7 @@ def planned(plan: Plan, output_size: int, dtype: str) -> None:
     variables = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype), plan.variables
     )
-    (images,) = systems.of(config).input_shapes(config.model, config.data.image_size)
+    (images,) = systems.of(config).network.input_shapes(config.model, config.data.image_size)
     plans = []
     for name, own in (("chunked", config), ("in one", whole)):
         plan.tell(f"compiling for {output_size}², {name}")

@@ -39,7 +39,7 @@ def one_face(plan: Plan) -> None:
       SettingsError: the config is of a system without windows.
     """
     system = systems.of(plan.config)
-    if not system.windows:
+    if not system.inference.windows:
         raise SettingsError(f"the steps that are timed are STN-iCNN's; {system.title} has others")
     split = plan.train_split
     size = tuple(map(int, split.image_sizes[0]))

@@ -107,7 +107,7 @@ def fit_lines(plan: Plan) -> None:
 
 
 def _decodes_any_size(plan: Plan) -> bool:
-    return systems.of(plan.config).decodes_any_size
+    return systems.of(plan.config).inference.decodes_any_size
 
 
 def _task(run: Callable[..., None], plan: Plan, *arguments: Any, **about: Any) -> Task:

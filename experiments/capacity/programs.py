@@ -103,7 +103,7 @@ def _training(
 ) -> Iterator[Compiled]:
     """The step of every stage, with what is 'auto' chosen as a run on these devices would."""
     model = create_model(config.model, parallel.AXIS)
-    for stage in systems.of(config).make_stages(config, model, _class_names(config)):
+    for stage in systems.of(config).training.make_stages(config, model, _class_names(config)):
         name = f"training: {stage.name}"
         tell(name)
         optimizer = make_optimizer(stage.settings, stage.learning_rates, _STEPS_PER_EPOCH)
@@ -142,7 +142,7 @@ def _evaluation(
     """The step that scores a batch by all of config.eval.rows."""
     tell("evaluation")
     protocols = parse_protocols(config)
-    own = systems.of(config).inference_variables(config.model, variables)
+    own = systems.of(config).network.inference_variables(config.model, variables)
     with parallel.compiling_for(absent):
         step = scoring.make_eval_step(create_model(config.model), config, protocols)
         images = parallel.rows_per_device(config.eval.batch_size)
@@ -164,7 +164,7 @@ def _prediction(
     """One photo, labelled at the side of the network's input, on one device."""
     tell("prediction")
     trained = InferenceCheckpoint(config, variables, _class_names(config), 0, None)
-    labeller = systems.of(config).make_labeller(trained)
+    labeller = systems.of(config).inference.make_labeller(trained)
     side = config.data.image_size
     photo = labeller.network_input(np.zeros((side, side, 3), np.uint8))
     inputs = jax.tree.map(lambda leaf: leaf[None], photo)

@@ -103,7 +103,7 @@ def variant_of(config: JsonObject) -> Variant | None:
         return None
     if model not in systems.names():  # label maps that came from elsewhere
         return None
-    name = systems.of_name(model).main_tables.get(dataset)
+    name = systems.of_name(model).paper.main_tables.get(dataset)
     tables = sorted(TABLES, key=lambda table: table.name != name)
     candidates = [
         variant

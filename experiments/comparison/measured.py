@@ -84,14 +84,14 @@ class MeasuredGroup:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
         model = self.results.model
         system = systems.of_label_maps() if model == ELSEWHERE else systems.of_name(model)
-        measure = system.main_score(self.results.dataset.name)
+        measure = system.paper.main_score(self.results.dataset.name)
         keys = [key for key in self.scores if key.measure == measure]
         order = {"test": 0, "validation": 1, "train": 2}
         keys.sort(
             key=lambda key: (
                 order[key.split],
                 key.checkpoint != "best",
-                key.protocol != system.main_protocol,
+                key.protocol != system.paper.main_protocol,
             )
         )
         return keys[0] if keys else None

@@ -3,7 +3,7 @@
 A value is *open* where the text of the paper is silent or contradicts itself and the value is one of those that
 docs/reproduction*.md list for it: runs with it are a reproduction under a reading that the report names. Every other
 value of a field that matters is against the text, or is nothing that the text can be read as: another experiment.
-What a paper leaves open its system tells (`System.readings`). Which fields do not count is a matter of their role
+What a paper leaves open its system tells (`Paper.readings`). Which fields do not count is a matter of their role
 (`fpliif_jax.fields.config_fields`).
 """
 
@@ -38,7 +38,7 @@ def is_open(paper: Fields, field: str, value: Any) -> bool:
     """
     return any(
         one.field == field and one.dataset in (None, paper["data.name"]) and one.has(value)
-        for one in systems.of_name(paper["model.name"]).readings(paper)
+        for one in systems.of_name(paper["model.name"]).paper.readings(paper)
     )
 
 
@@ -53,7 +53,7 @@ def effective(config: Fields, beside: str = "") -> Fields:
     """
     fields = config
     for name in sorted({config["model.name"], beside}.intersection(systems.names())):
-        fields = systems.of_name(name).effective(fields)
+        fields = systems.of_name(name).paper.effective(fields)
     idle: tuple[str, ...] = ()
     if fields.get("data.split") == "official":
         idle += ("data.split_fractions",)

@@ -64,7 +64,7 @@ def cost(config: ml_collections.ConfigDict) -> Cost:
     preflight.check_fields(config)
     own_size = config.data.image_size
     other_sizes = CANVAS_SIZES if _is_on_canvas(config) else ()
-    sizes = OUTPUT_SIZES if systems.of(config).decodes_any_size else other_sizes
+    sizes = OUTPUT_SIZES if systems.of(config).inference.decodes_any_size else other_sizes
     parameters = count_parameters(config)
     rows = []
     for size in sorted({*sizes, own_size}):

@@ -156,7 +156,7 @@ def run(flags: argparse.Namespace) -> None:
     refuse_swapped_sides(trained.sides_are_swapped, chosen.origin)
     truth_of(trained.class_names)  # before anything long begins
     output = trained_model.make_output_folder(flags, "groups")
-    labeller = systems.of(trained.config).make_labeller(trained)
+    labeller = systems.of(trained.config).inference.make_labeller(trained)
     scored = score(labeller, flags.num_faces, flags.seed, flags.image_size)
     scores = Scores.of(scored, trained.class_names)
     results = {

@@ -66,12 +66,12 @@ def abilities(chosen: ChosenModel) -> dict[str, Any]:
         "threads": _MOST_THREADS[_names(chosen)],
         "networks": [[_path(name, side) for name in _names(chosen)] for side in sides],
     }
-    if system.windows:
+    if system.inference.windows:
         described["can"].append("windows")
     if system.data["framing"] == "canvas":
         described["longest_side"] = config.data.get("longest_side") or config.data.image_size
     else:
-        described["logit_scale"] = system.logit_scale(config)
+        described["logit_scale"] = system.inference.logit_scale(config)
     return described
 
 
@@ -87,7 +87,7 @@ def network_sides(chosen: ChosenModel) -> list[int]:
 
 def _names(chosen: ChosenModel) -> tuple[str, ...]:
     system = systems.of(chosen.trained.config)
-    if system.decodes_any_size:
+    if system.inference.decodes_any_size:
         return PARTS
     if system.data.get("framing") != "canvas":
         raise ExportError(

@@ -53,7 +53,7 @@ def evaluate(
     model = create_model(config.model)
     expected = systems.variable_shapes(config)
     eval_step = make_eval_step(model, config, protocols)
-    predict = systems.of(config).make_predictor(model, config, protocols)
+    predict = systems.of(config).scoring.make_predictor(model, config, protocols)
     checkpoints, notes, train = ["given"], [], None
     if external is None:
         checkpoints = checkpoints_to_evaluate(config, workdir)
@@ -70,7 +70,9 @@ def evaluate(
                 check_scored_as_trained(json_config(state.config), config, workdir)
             origin = state.note if external else workdir
             check_same_classes(state.class_names, dataset.class_names, origin)
-            variables = systems.of(config).inference_variables(config.model, state.variables)
+            variables = systems.of(config).network.inference_variables(
+                config.model, state.variables
+            )
             yield TrainedModel(
                 which,
                 state.step,

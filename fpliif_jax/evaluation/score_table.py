@@ -20,7 +20,7 @@ def shown_scores(results: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[s
       {'overall F1': 0.91, 'mean F1': 0.85, 'mIoU': 0.75}, None where a score is not defined: what a published one is to
       be held against is the first.
     """
-    metric, name = systems.of_name(results["model"]).main_score(results["dataset"]["name"])
+    metric, name = systems.of_name(results["model"]).paper.main_score(results["dataset"]["name"])
     main = {f"{name} F1": entry[metric].get(name)} if metric == "group_f1" else {}
     return main | {title: entry[metric] for metric, title in _TITLES.items()}
 

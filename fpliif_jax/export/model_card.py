@@ -138,7 +138,7 @@ def text(chosen: ChosenModel) -> str:
         step=trained.step,
         source=source(chosen),
         usage=usage,
-        weights=_WEIGHTS if systems.of(trained.config).to_torch else "",
+        weights=_WEIGHTS if systems.of(trained.config).exchange.to_torch else "",
         results=results_text,
     )
 

@@ -86,7 +86,7 @@ def metadata(chosen: ChosenModel) -> dict[str, Any]:
     """What a file says of its model: as a safetensors file of ours, and what labelling a photo needs."""
     trained = chosen.trained
     colours = class_colours(trained.class_names)
-    windows = systems.of(trained.config).windows
+    windows = systems.of(trained.config).inference.windows
     return metadata_of(trained, chosen.checkpoint) | {
         "format_version": FORMAT_VERSION,
         "title": systems.of(trained.config).title,
@@ -109,7 +109,7 @@ def _write(
     rounding = {"float16": changes._asdict()} if float16 else {}
     text = json.dumps(metadata(chosen) | rounding, ensure_ascii=False, sort_keys=True)
     lines = []
-    has_weights = systems.of(chosen.trained.config).to_torch is not None
+    has_weights = systems.of(chosen.trained.config).exchange.to_torch is not None
     if file_format == "safetensors" or (file_format == "hub" and has_weights):
         name = "model.safetensors"
         written = write_model(chosen.trained, chosen.checkpoint, chosen.origin, folder / name)
@@ -151,7 +151,7 @@ def _write_half(
 
 def _networks(chosen: ChosenModel, parts: bool) -> Mapping[str, NetworkFunction]:
     system = systems.of(chosen.trained.config)
-    networks = system.make_network_functions(chosen.trained)
+    networks = system.inference.make_network_functions(chosen.trained)
     names = ("encoder", "decoder") if parts else ("model",)
     if not set(names) <= networks.keys():
         raise ExportError(f"--parts: {system.title} is one network; leave it out")

@@ -76,9 +76,9 @@ def write_model(
     output = expanded(output)
     check_name(output)
     name = trained.config.model.name
-    to_torch = systems.of_name(name).to_torch if name in systems.names() else None
+    to_torch = systems.of_name(name).exchange.to_torch if name in systems.names() else None
     if to_torch is None:
-        can_be = [name for name in systems.names() if systems.of_name(name).to_torch]
+        can_be = [name for name in systems.names() if systems.of_name(name).exchange.to_torch]
         raise InteropError(
             f"{origin} is a run of {name!r}: only weights of "
             f"{', '.join(map(repr, can_be))} can be written"

@@ -52,10 +52,10 @@ def read_weights(
     path = expanded(path)
     content, metadata = read_file(path)
     try:
-        variables = systems.of(config).from_torch(content)
+        variables = systems.of(config).exchange.from_torch(content)
     except InteropError as error:
         raise InteropError(f"{path}: {error}{_other_system(content, config)}") from error
-    _check_settings_of_weights(path, systems.of(config).settings_of_weights(variables), config)
+    _check_settings_of_weights(path, systems.of(config).exchange.settings_of(variables), config)
     checkpoint.check_same_arrays(variables, systems.variable_shapes(config), path)
     _check_same_function(path, metadata, config)
     if metadata is None:
@@ -147,12 +147,12 @@ def _other_system(content: dict[str, Any], config: ml_collections.ConfigDict) ->
     """A hint, where the file is of the system that the config is not of."""
     for name in systems.names():
         if name != config.model.name:
-            other = systems.of_name(name)
+            other = systems.of_name(name).exchange
             try:
                 other.from_torch(content)
             except InteropError:
                 continue
-            return f". It holds weights of {name!r}: use a config of that model, as --config={other.config_for_weights}"
+            return f". It holds weights of {name!r}: use a config of that model, as --config={other.config_name}"
     return ""
 
 

@@ -48,7 +48,7 @@ class FaceParser:
         self.config = trained.config
         self._origin = str(origin)
         self._values = sum(np.size(leaf) for leaf in jax.tree.leaves(trained.variables["params"]))
-        self._labeller = systems.of(trained.config).make_labeller(trained)
+        self._labeller = systems.of(trained.config).inference.make_labeller(trained)
         if trained.sides_are_swapped:
             warnings.warn(sides.explanation(origin), stacklevel=3)
 

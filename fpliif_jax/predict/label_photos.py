@@ -177,7 +177,7 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
                 f"called {task.source.stem}"
             )
     batch_size = flags.batch_size or labelling.default_batch_size()
-    labeller = systems.of(trained.config).make_labeller(trained)
+    labeller = systems.of(trained.config).inference.make_labeller(trained)
     photo_tasks, video_tasks = (
         [task for task in tasks if task.is_video == kind] for kind in (False, True)
     )

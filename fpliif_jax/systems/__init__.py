@@ -64,7 +64,7 @@ def create_model(config: ml_collections.ConfigDict, axis_name: str | None = None
     Raises:
       SettingsError: a field has a value that is none of its choices.
     """
-    return of_name(config.name).create_model(config, axis_name)
+    return of_name(config.name).network.create(config, axis_name)
 
 
 def variable_shapes(config: ml_collections.ConfigDict) -> Variables:
@@ -85,7 +85,7 @@ def variable_shapes(config: ml_collections.ConfigDict) -> Variables:
 @functools.lru_cache(maxsize=16)
 def _variable_shapes(frozen: ml_collections.FrozenConfigDict, image_size: int) -> Variables:
     model = ml_collections.ConfigDict(frozen)
-    shapes = of_name(model.name).input_shapes(model, image_size)
+    shapes = of_name(model.name).network.input_shapes(model, image_size)
     return jax.eval_shape(create_model(model).init, jax.random.key(0), *shapes)
 
 
@@ -102,6 +102,6 @@ def parse_protocols(
         raise SettingsError("config.eval.rows is empty; name at least one protocol")
     system = of(config)
     try:
-        return tuple(dict.fromkeys(system.parse_protocol(text, config) for text in texts))
+        return tuple(dict.fromkeys(system.scoring.parse_protocol(text, config) for text in texts))
     except SettingsError as error:
         raise SettingsError(f"config.eval.rows has {error}") from error

@@ -31,7 +31,9 @@ def count(config: ml_collections.ConfigDict, image_size: int, output_size: int) 
       output_size: side of the output; for STN-iCNN, of the canvas.
     """
     total: dict[str, int] = {}
-    parts = systems.of_name(config.name).multiply_accumulates(config, image_size, output_size)
+    parts = systems.of_name(config.name).network.multiply_accumulates(
+        config, image_size, output_size
+    )
     for name, operations in parts:
         total[name] = total.get(name, 0) + operations
     return total

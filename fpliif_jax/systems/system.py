@@ -23,6 +23,118 @@ Predictor = Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]
 
 
 @dataclasses.dataclass(frozen=True)
+class Network:
+    """The networks, without their values.
+
+    Attributes:
+      create: (config.model, axis over whose devices batch norm is synchronised) -> the networks.
+      input_shapes: (config.model, side of the images) -> what `init` of the networks is called with.
+      multiply_accumulates: (config.model, side of the image, side of the output) -> those of one image by
+        part, in the order of computation; see `systems.multiply_accumulates`.
+      inference_variables: (config.model, variables) -> the variables for calls without gradients.
+    """
+
+    create: Callable[[Config, str | None], nn.Module]
+    input_shapes: Callable[[Config, int], tuple[jax.ShapeDtypeStruct, ...]]
+    multiply_accumulates: Callable[[Config, int, int], Iterator[tuple[str, int]]]
+    inference_variables: Callable[[Config, Variables], Variables] = lambda config, variables: (
+        variables
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How the networks are trained.
+
+    Attributes:
+      make_stages: (config, networks, class names) -> the stages of config.train.stages, in order; SettingsError where
+        one is unknown.
+      choose_step_numbers: (config, rows of a batch on one device, JAX's backend, bytes of a device that JAX may use or
+        None where that is not known, what a step with some numbers is planned to take) -> the numbers of a training
+        step; None: train.microbatch alone, where 'auto' is all of the rows.
+      step_fields: the fields of these numbers besides train.microbatch; a run keeps them wherever it goes on.
+    """
+
+    make_stages: Callable[[Config, nn.Module, tuple[str, ...]], list[Stage]]
+    choose_step_numbers: Callable[[Config, int, str, int | None, Planned], Chosen] | None = None
+    step_fields: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """How the networks are scored.
+
+    Attributes:
+      parse_protocol: (text of config.eval.rows, config) -> the protocol; SettingsError where there is none.
+      make_predictor: (networks, config, protocols) -> a function of (variables, batch) that gives each protocol's
+        prediction by its key.
+    """
+
+    parse_protocol: Callable[[str, Config], Protocol]
+    make_predictor: Callable[[nn.Module, Config, Sequence[Protocol]], Predictor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Inference:
+    """What a trained model does for its user.
+
+    Attributes:
+      decodes_any_size: whether the network answers at any size that is asked for; else at that of what it is fed.
+      make_labeller: a trained model -> photos in, label maps out.
+      make_network_functions: a trained model -> functions of arrays for `fpliif_jax.export`: 'model', and 'encoder'
+        and 'decoder' where it has these parts.
+      windows: class ids that each window of the output 'windows' of its 'model' is for, see `make_network_functions`;
+        () where it has none.
+      logit_scale: config -> the factor that the training loss gives logits before the softmax.
+    """
+
+    decodes_any_size: bool
+    make_labeller: Callable[[InferenceCheckpoint], Labeller]
+    make_network_functions: Callable[[InferenceCheckpoint], Mapping[str, NetworkFunction]]
+    windows: tuple[tuple[int, ...], ...] = ()
+    logit_scale: Callable[[Config], float] = lambda config: 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightExchange:
+    """Weights from and to PyTorch.
+
+    Attributes:
+      from_torch: state dict of PyTorch -> variables; InteropError where an entry is not the system's.
+      to_torch: variables -> state dict; None where there is no exchange format.
+      config_name: of an experiment that such state dicts go with.
+      settings_of: variables of `from_torch` -> the fields of config.model that names and shapes tell. They are
+        compared before the networks of a config are traced, which takes long where it says they are deep.
+    """
+
+    from_torch: Callable[[Mapping[str, Any]], Variables]
+    to_torch: Callable[[Variables], dict[str, Any]] | None
+    config_name: str
+    settings_of: Callable[[Variables], Mapping[str, Any]] = lambda variables: {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """What its paper says, for the report.
+
+    Attributes:
+      main_score: name of a data set -> (metric, class) that the paper compares there, as results.json has them.
+      main_protocol: key of the protocol by which the paper compares; None where it is the first of a run.
+      main_tables: name of a data set -> name of the table of the paper (`experiments.plans`) whose experiments runs on
+        it are about, where no plan says more; a data set that is missing has none.
+      readings: (flat config of a published experiment) -> what the paper's text leaves open.
+      effective: (flat config) -> the same with one spelling of each function: fields that are None have the value that
+        they stand for, and those that decide nothing are left out.
+    """
+
+    main_score: Callable[[str], tuple[str, str]]
+    main_protocol: str | None = None
+    main_tables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    readings: Callable[[Fields], tuple[Reading, ...]] = lambda paper: ROUNDING
+    effective: Callable[[Fields], Fields] = dict
+
+
+@dataclasses.dataclass(frozen=True)
 class System:
     """A face parser: its networks, how they are trained, scored and used.
 
@@ -30,72 +142,17 @@ class System:
       title: its name in its paper, 'FP-LIIF'.
       default_config: every setting, with the paper's value.
       data: what config.data must say, {'framing': 'square'}.
-      main_score: name of a data set -> (metric, class) that its paper compares there, as results.json has them.
-      main_protocol: key of the protocol by which the paper compares; None where it is the first of a run.
-      main_tables: name of a data set -> name of the table of its paper (`experiments.plans`) whose experiments runs on
-        it are about, where no plan says more; a data set that is missing has none.
-      readings: (flat config of a published experiment) -> what its text leaves open.
-      effective: (flat config) -> the same with one spelling of each function: fields that are None have the value that
-        they stand for, and those that decide nothing are left out.
-      windows: class ids that each window of the output 'windows' of its 'model' is for, see `make_network_functions`;
-        () where it has none.
-      decodes_any_size: whether the network answers at any size that is asked for; else at that of what it is fed.
       has_torch_twin: whether `experiments.pytorch` has it, too.
-
-      create_model: (config.model, axis over whose devices batch norm is synchronised) -> the networks.
-      input_shapes: (config.model, side of the images) -> what `init` of the networks is called with.
-      inference_variables: (config.model, variables) -> the variables for calls without gradients.
-      multiply_accumulates: (config.model, side of the image, side of the output) -> those of one image by
-        part, in the order of computation; see `systems.multiply_accumulates`.
-
-      choose_step_numbers: (config, rows of a batch on one device, JAX's backend, bytes of a device that JAX may use or
-        None where that is not known, what a step with some numbers is planned to take) -> the numbers of a training
-        step; None: train.microbatch alone, where 'auto' is all of the rows.
-      step_fields: the fields of these numbers besides train.microbatch; a run keeps them wherever it goes on.
-      make_stages: (config, networks, class names) -> the stages of config.train.stages, in order; SettingsError where
-        one is unknown.
-      parse_protocol: (text of config.eval.rows, config) -> the protocol; SettingsError where there is none.
-      make_predictor: (networks, config, protocols) -> a function of (variables, batch) that gives each protocol's
-        prediction by its key.
-      make_labeller: a trained model -> photos in, label maps out.
-      logit_scale: config -> the factor that the training loss gives logits before the softmax.
-      make_network_functions: a trained model -> functions of arrays for `fpliif_jax.export`: 'model', and 'encoder'
-        and 'decoder' where it has these parts.
-
-      from_torch: state dict of PyTorch -> variables; InteropError where an entry is not the system's.
-      to_torch: variables -> state dict; None where there is no exchange format.
-      config_for_weights: name of an experiment that such state dicts go with.
-      settings_of_weights: variables of `from_torch` -> the fields of config.model that names and shapes tell. They
-        are compared before the networks of a config are traced, which takes long where it says they are deep.
+      network, training, scoring, inference, exchange, paper: a part for each who uses it.
     """
 
     title: str
     default_config: Callable[[], Config]
     data: Mapping[str, str]
-    main_score: Callable[[str], tuple[str, str]]
-    main_protocol: str | None
-    decodes_any_size: bool
     has_torch_twin: bool
-
-    create_model: Callable[[Config, str | None], nn.Module]
-    input_shapes: Callable[[Config, int], tuple[jax.ShapeDtypeStruct, ...]]
-    inference_variables: Callable[[Config, Variables], Variables]
-    multiply_accumulates: Callable[[Config, int, int], Iterator[tuple[str, int]]]
-
-    make_stages: Callable[[Config, nn.Module, tuple[str, ...]], list[Stage]]
-    parse_protocol: Callable[[str, Config], Protocol]
-    make_predictor: Callable[[nn.Module, Config, Sequence[Protocol]], Predictor]
-    make_labeller: Callable[[InferenceCheckpoint], Labeller]
-    make_network_functions: Callable[[InferenceCheckpoint], Mapping[str, NetworkFunction]]
-
-    from_torch: Callable[[Mapping[str, Any]], Variables]
-    to_torch: Callable[[Variables], dict[str, Any]] | None
-    config_for_weights: str
-    settings_of_weights: Callable[[Variables], Mapping[str, Any]] = lambda variables: {}
-    windows: tuple[tuple[int, ...], ...] = ()
-    main_tables: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    readings: Callable[[Fields], tuple[Reading, ...]] = lambda paper: ROUNDING
-    effective: Callable[[Fields], Fields] = dict
-    logit_scale: Callable[[Config], float] = lambda config: 1.0
-    choose_step_numbers: Callable[[Config, int, str, int | None, Planned], Chosen] | None = None
-    step_fields: tuple[str, ...] = ()
+    network: Network
+    training: Training
+    scoring: Scoring
+    inference: Inference
+    exchange: WeightExchange
+    paper: Paper

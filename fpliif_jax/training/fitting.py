@@ -31,7 +31,7 @@ def numbers_of_run(progress: Progress) -> StepNumbers | None:
     if progress.chosen is not None:
         return dict(progress.chosen)
     config = flatten_config(progress.config)
-    fields = (MICROBATCH, *systems.of_name(config["model.name"]).step_fields)
+    fields = (MICROBATCH, *systems.of_name(config["model.name"]).training.step_fields)
     numbers = {field: config[field] for field in fields if field in config}
     return None if AUTO in numbers.values() else numbers
 
@@ -85,7 +85,7 @@ def choose(
       memory_bytes: of one device, the same in every process; None where that is not known.
       planned: see `Planned`.
     """
-    choose_numbers = systems.of(config).choose_step_numbers
+    choose_numbers = systems.of(config).training.choose_step_numbers
     if choose_numbers is None:
         return {MICROBATCH: fixed_microbatch(config.train)}, None
     rows = parallel.rows_per_device(batch_size)

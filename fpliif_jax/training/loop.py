@@ -55,7 +55,7 @@ def train(
     if any((workdir / "checkpoints").glob("*.pt")):
         raise checkpoint.CheckpointError(f"{workdir} holds a run of PyTorch; use another --workdir")
     model = create_model(config.model, axis_name=parallel.AXIS)
-    stages = systems.of(config).make_stages(config, model, dataset.class_names)
+    stages = systems.of(config).training.make_stages(config, model, dataset.class_names)
     saved = checkpoint.read_progress(workdir, "last")
     if saved is None:
         first = stages[0].settings

@@ -31,7 +31,7 @@ Step = Callable[[State, dict[str, Any]], tuple[State, dict[str, jax.Array]]]
 
 def init_variables(model: nn.Module, config: ml_collections.ConfigDict) -> Variables:
     """Fresh parameters from config.seeds.initialisation, as NumPy arrays: {'params'[, 'batch_stats']}."""
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).network.input_shapes(config.model, config.data.image_size)
     # Not under jit: compiling the generators of a hundred arrays at once takes longer.
     variables = model.lazy_init(jax.random.key(config.seeds.initialisation), *shapes)
     return jax.tree.map(np.asarray, dict(variables))
@@ -184,7 +184,7 @@ def make_fitted_step(
     @functools.cache
     def step_with(*fields: tuple[str, Any]) -> tuple[Step, int]:
         own = fitting.with_numbers(config, dict(fields))
-        stages = systems.of(own).make_stages(
+        stages = systems.of(own).training.make_stages(
             own, create_model(own.model, parallel.AXIS), class_names
         )
         (fitted,) = (one for one in stages if one.name == stage.name)

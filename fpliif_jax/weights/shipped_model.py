@@ -30,7 +30,7 @@ def load(name: str) -> InferenceCheckpoint:
     config = saved_config.completed(metadata["config"])
     return InferenceCheckpoint(
         config,
-        systems.of(config).from_torch(safetensors_numpy.load(data)),
+        systems.of(config).exchange.from_torch(safetensors_numpy.load(data)),
         tuple(metadata["class_names"]),
         metadata["step"],
         None,

@@ -41,7 +41,7 @@ def chosen(config: Any = None, origin: str = "somewhere", **changes: Any) -> Cho
     with config.unlocked():
         config.model.update(changes)
     model = systems.create_model(config.model)
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).network.input_shapes(config.model, config.data.image_size)
     rng = np.random.default_rng(0)
 
     def draw(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
@@ -97,7 +97,9 @@ def query_logits(model: ChosenModel, photo: np.ndarray, y: np.ndarray, x: np.nda
     ids=lambda changes: ",".join(map(str, changes.values())),
 )
 def test_settings_are_in_the_graph(changes: dict[str, Any]) -> None:
-    networks = systems.of_name("fp_liif").make_network_functions(chosen(**changes).trained)
+    networks = systems.of_name("fp_liif").inference.make_network_functions(
+        chosen(**changes).trained
+    )
     content = network_files.onnx_bytes(networks["model"], "{}")
     call = network_files.onnx_call(content)
     differences = network_files.differences(networks["model"], call, "model.onnx")
@@ -192,7 +194,9 @@ def test_stn_icnn_as_stablehlo_and_not_in_parts(tmp_path: pathlib.Path) -> None:
     model = chosen(tiny_icnn_config())
     with pytest.raises(ExportError, match="--parts: STN-iCNN is one network"):
         write.export(model, "onnx", tmp_path / "onnx", parts=True, float16=False)
-    network = systems.of(model.trained.config).make_network_functions(model.trained)["model"]
+    network = systems.of(model.trained.config).inference.make_network_functions(model.trained)[
+        "model"
+    ]
     exported = jax.export.deserialize(bytearray(network_files.stablehlo_bytes(network)))
     assert [aval.shape for aval in exported.in_avals] == [(48, 48, 3), (2,)]
     assert [aval.shape for aval in exported.out_avals] == [(48, 48, 9), (6, 4)]

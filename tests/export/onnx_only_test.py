@@ -67,7 +67,7 @@ def test_labels_are_those_of_predict(
     with Image.open(tmp_path / "labels.png") as picture:
         assert picture.mode == "P" and picture.getpalette()[:6] == [24, 26, 34, 244, 198, 160]
         labels = np.asarray(picture)
-    labeller = systems.of(trained.config).make_labeller(trained)
+    labeller = systems.of(trained.config).inference.make_labeller(trained)
     inputs = labeller.network_input(np.asarray(photo))
     expected = labeller.label({"images": inputs["images"][None]}, (400, 300))[0]
     assert len(np.unique(expected)) > 2

@@ -41,7 +41,7 @@ def parser(trained: InferenceCheckpoint) -> FaceParser:
 
 
 def network_of(trained: InferenceCheckpoint, examples: int) -> NetworkFunction:
-    network = systems.of(trained.config).make_network_functions(trained)["model"]
+    network = systems.of(trained.config).inference.make_network_functions(trained)["model"]
     return dataclasses.replace(network, examples=network.examples[-examples:])
 
 

@@ -49,7 +49,7 @@ ENDINGS = (".safetensors", ".pth", ".pt", ".pth.tar")
 
 
 def random_variables(config: Any, seed: int) -> Any:
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).network.input_shapes(config.model, config.data.image_size)
     tree = jax.eval_shape(create_model(config.model).init, jax.random.key(0), *shapes)
     rng = np.random.default_rng(seed)
 

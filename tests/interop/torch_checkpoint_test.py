@@ -110,7 +110,9 @@ def test_the_authors_file_is_evaluated(
     split = load_split(load_dataset(config.data), "test", (SIDE,))
     variables = interop.read_weights(checkpoint_file, config).variables
     row = protocols.parse_protocol("image", config)
-    predict = jax.jit(systems.of(config).make_predictor(create_model(config.model), config, (row,)))
+    predict = jax.jit(
+        systems.of(config).scoring.make_predictor(create_model(config.model), config, (row,))
+    )
     batch = {
         "images": split.images[:],
         f"labels_{SIDE}": split.labels[SIDE][:],

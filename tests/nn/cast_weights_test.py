@@ -24,7 +24,9 @@ def test_logits_of_cast_parameters_are_the_same_bits(norm_affine: bool) -> None:
     config.dtype, config.model.norm_affine = "bfloat16", norm_affine
     model = create_model(config.model)
     params = init_variables(model, config)["params"]
-    cast = systems.of(config).inference_variables(config.model, {"params": params})["params"]
+    cast = systems.of(config).network.inference_variables(config.model, {"params": params})[
+        "params"
+    ]
     dtypes = {leaf.dtype.name for leaf in jax.tree.leaves(cast["encoder"])}
     assert dtypes == ({"bfloat16", "float32"} if norm_affine else {"bfloat16"})
     assert {leaf.dtype.name for leaf in jax.tree.leaves(cast["decoder"])} == {"float32"}
@@ -38,7 +40,7 @@ def test_gradients_are_the_same_bits_and_float32(tmp_path: pathlib.Path, microba
     config = tiny_config(tmp_path, tmp_path)
     config.dtype = "bfloat16"
     model = create_model(config.model, axis_name=parallel.AXIS)
-    (stage,) = systems.of(config).make_stages(config, model, NAMES)
+    (stage,) = systems.of(config).training.make_stages(config, model, NAMES)
     assert stage.cast is not None
     params = init_variables(model, config)["params"]
     batch = blank_batch(4, 32, 32)
@@ -62,7 +64,7 @@ def test_gradients_are_the_same_bits_and_float32(tmp_path: pathlib.Path, microba
 
 def test_float32_is_left_alone(tmp_path: pathlib.Path) -> None:
     config = tiny_config(tmp_path, tmp_path)
-    (stage,) = systems.of(config).make_stages(config, create_model(config.model), NAMES)
+    (stage,) = systems.of(config).training.make_stages(config, create_model(config.model), NAMES)
     assert stage.cast is None
     variables = {"params": {"kernel": np.zeros((3, 3, 1, 1), np.float32)}}
-    assert systems.of(config).inference_variables(config.model, variables) is variables
+    assert systems.of(config).network.inference_variables(config.model, variables) is variables

@@ -255,7 +255,7 @@ def test_a_photo_is_copied_only_where_the_network_reads_it_too(
 ) -> None:
     trained = checkpoints["fp_liif"]
     side = trained.config.data.image_size
-    labeller = systems.of(trained.config).make_labeller(trained)
+    labeller = systems.of(trained.config).inference.make_labeller(trained)
     for photo, is_copied in ((make_photo(side, side), True), (make_photo(side, side + 1), False)):
         pixels = photo.copy()
         ((_, parsed),) = labelling.label_photos(

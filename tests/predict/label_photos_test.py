@@ -169,7 +169,7 @@ def test_pieces_make_the_same_label_map_and_compile_once(
 def test_lowered_programs_are_those_that_label(system: str, request: pytest.FixtureRequest) -> None:
     """One after the other, each with what the last one gave, they make the same label map."""
     trained: InferenceCheckpoint = request.getfixturevalue(system)
-    labeller = systems.of(trained.config).make_labeller(trained)
+    labeller = systems.of(trained.config).inference.make_labeller(trained)
     side = trained.config.data.image_size
     photo = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
     inputs = jax.tree.map(lambda leaf: leaf[None], labeller.network_input(photo))
@@ -191,7 +191,9 @@ def test_photos_and_label_maps_are_resized_by_the_filter_of_the_run(
     with trained.config.unlocked():
         config = trained.config.copy_and_resolve_references()
     config.data.bicubic = bicubic
-    labeller = systems.of(config).make_labeller(dataclasses.replace(trained, config=config))
+    labeller = systems.of(config).inference.make_labeller(
+        dataclasses.replace(trained, config=config)
+    )
     photo = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     found = labeller.network_input(photo)
     if system == "trained":

@@ -28,7 +28,15 @@ from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.reading import Reading
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.system import System
+from fpliif_jax.systems.system import (
+    Inference,
+    Network,
+    Paper,
+    Scoring,
+    System,
+    Training,
+    WeightExchange,
+)
 from fpliif_jax.training import fitting, loop
 
 
@@ -39,10 +47,13 @@ def test_a_system_is_that_of_its_own_config(name: str) -> None:
     assert config.model.name == name and systems.of(config) is system
     assert {field: config.data[field] for field in system.data} == dict(system.data)
     for protocol in systems.parse_protocols(config):
-        assert system.parse_protocol(protocol.text, config) == protocol
-    if system.main_protocol is not None:
-        assert system.parse_protocol(system.main_protocol, config).key == system.main_protocol
-    assert system.config_for_weights in config_files.config_names()
+        assert system.scoring.parse_protocol(protocol.text, config) == protocol
+    if system.paper.main_protocol is not None:
+        assert (
+            system.scoring.parse_protocol(system.paper.main_protocol, config).key
+            == system.paper.main_protocol
+        )
+    assert system.exchange.config_name in config_files.config_names()
 
 
 @pytest.mark.parametrize("name", ["resnet", "", None, ("fp_liif",)])
@@ -112,24 +123,23 @@ SYSTEM = System(
     title="Pixel by pixel",
     default_config=lambda: _third_config(),
     data={"framing": "square"},
-    main_score=lambda dataset: ("mean_f1", "mean"),
-    main_protocol="whole",
-    decodes_any_size=False,
     has_torch_twin=False,
-    create_model=lambda config, axis_name: _PixelByPixel(config.num_classes),
-    input_shapes=lambda config, size: (jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8),),
-    inference_variables=lambda config, variables: variables,
-    multiply_accumulates=lambda config, image_size, output_size: iter(
-        [("dense", 3 * config.num_classes * image_size**2)]
+    network=Network(
+        create=lambda config, axis_name: _PixelByPixel(config.num_classes),
+        input_shapes=lambda config, size: (jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8),),
+        multiply_accumulates=lambda config, image_size, output_size: iter(
+            [("dense", 3 * config.num_classes * image_size**2)]
+        ),
     ),
-    make_stages=_stages,
-    parse_protocol=_protocol,
-    make_predictor=_predictor,
-    make_labeller=lambda trained: None,
-    make_network_functions=lambda trained: {},
-    from_torch=lambda state: {},
-    to_torch=None,
-    config_for_weights="",
+    training=Training(make_stages=_stages),
+    scoring=Scoring(parse_protocol=_protocol, make_predictor=_predictor),
+    inference=Inference(
+        decodes_any_size=False,
+        make_labeller=lambda trained: None,
+        make_network_functions=lambda trained: {},
+    ),
+    exchange=WeightExchange(from_torch=lambda state: {}, to_torch=None, config_name=""),
+    paper=Paper(main_score=lambda dataset: ("mean_f1", "mean"), main_protocol="whole"),
 )
 
 
@@ -183,9 +193,9 @@ def test_a_page_of_a_third_system_takes_its_logits_as_its_loss_does(
     monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
     of_third = types.SimpleNamespace(trained=types.SimpleNamespace(config=_third_config()))
     for own, scale in (({}, 1.0), ({"logit_scale": lambda config: 3.0}, 3.0)):
-        any_size = dataclasses.replace(SYSTEM, decodes_any_size=True, **own)
+        any_size = dataclasses.replace(SYSTEM.inference, decodes_any_size=True, **own)
         with monkeypatch.context() as patch:
-            patch.setitem(globals(), "SYSTEM", any_size)
+            patch.setitem(globals(), "SYSTEM", dataclasses.replace(SYSTEM, inference=any_size))
             assert networks.abilities(of_third)["logit_scale"] == scale
 
 
@@ -196,8 +206,8 @@ def test_what_nobody_has_listed_its_paper_does_not_leave_open(
     paper = {"model.name": "pixel_by_pixel", "data.name": "lapa"}
     assert readings.is_open(paper, "dtype", "bfloat16")
     assert not readings.is_open(paper, "train.epochs", 3)
-    own = dataclasses.replace(SYSTEM, readings=lambda paper: (Reading("train.epochs", (3,)),))
-    monkeypatch.setitem(globals(), "SYSTEM", own)
+    own = dataclasses.replace(SYSTEM.paper, readings=lambda paper: (Reading("train.epochs", (3,)),))
+    monkeypatch.setitem(globals(), "SYSTEM", dataclasses.replace(SYSTEM, paper=own))
     assert readings.is_open(paper, "train.epochs", 3)
     assert not readings.is_open(paper, "dtype", "bfloat16")
 
@@ -208,8 +218,10 @@ def test_fields_of_a_third_system_count_as_it_says(
     config = json_config(_third_config())
     assert deviations.variant_of(config) is None  # a name of no system
     monkeypatch.setitem(systems._SYSTEMS, "pixel_by_pixel", __name__)
-    own = dataclasses.replace(SYSTEM, effective=lambda fields: fields | {"model.num_classes": 1})
-    monkeypatch.setitem(globals(), "SYSTEM", own)
+    own = dataclasses.replace(
+        SYSTEM.paper, effective=lambda fields: fields | {"model.num_classes": 1}
+    )
+    monkeypatch.setitem(globals(), "SYSTEM", dataclasses.replace(SYSTEM, paper=own))
     assert deviations.variant_of(config) is None
     assert readings.effective(flatten_config(config))["model.num_classes"] == 1
 

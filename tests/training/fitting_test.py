@@ -224,7 +224,7 @@ def test_the_chosen_step_is_not_compiled_again(
     config = tiny_config(tmp_path, tmp_path)
     config.train.batch_size = 8
     names = tuple(f"class {index}" for index in range(11))
-    stages = systems.of(config).make_stages(
+    stages = systems.of(config).training.make_stages(
         config, create_model(config.model, parallel.AXIS), names
     )
     model = create_model(config.model)

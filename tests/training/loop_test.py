@@ -67,7 +67,7 @@ def _gradients(
     """Loss, gradients and batch statistics on that many devices, of 16² images, as a function of the draw."""
     config.data.image_size = 16
     model = create_model(config.model, axis_name=parallel.AXIS)
-    (stage,) = systems.of(config).make_stages(config, model, NAMES)
+    (stage,) = systems.of(config).training.make_stages(config, model, NAMES)
     variables = init_variables(model, config)
     microbatch = fixed_microbatch(config.train)
     shards = jax.tree.map(lambda leaf: leaf.reshape(devices, -1, *leaf.shape[1:]), batch)

@@ -149,7 +149,7 @@ def test_the_model_is_that_of_its_config(
 )
 def test_a_drawn_face_is_labelled_well(name: str, least: float) -> None:
     trained = weights.load(name)
-    labeller = systems.of(trained.config).make_labeller(trained)
+    labeller = systems.of(trained.config).inference.make_labeller(trained)
     pairs = [draw(seed, trained.class_names) for seed in range(6)]
     networks_inputs = [labeller.network_input(image) for image, _ in pairs]
     inputs = jax.tree.map(lambda *arrays: np.stack(arrays), *networks_inputs)

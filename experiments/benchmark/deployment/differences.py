@@ -40,7 +40,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
     """
     trained = _fresh(flags.untrained) if flags.untrained else weights.load(flags.weights)
     return of_networks(
-        trained, systems.of(trained.config).make_network_functions(trained), flags.rounds
+        trained, systems.of(trained.config).inference.make_network_functions(trained), flags.rounds
     )
 
 
@@ -96,7 +96,7 @@ def _faces(trained: InferenceCheckpoint) -> list[tuple[np.ndarray, ...]]:
     """Drawn faces as a network takes them, FP-LIIF's label maps of twice their side."""
     side = trained.config.data.image_size
     photos = [drawn_face(index, side) for index in range(_FACES)]
-    if not systems.of(trained.config).decodes_any_size:
+    if not systems.of(trained.config).inference.decodes_any_size:
         return [(photo, np.array([side, side], np.int32)) for photo in photos]
     centres = grid_sampling.cell_centres(2 * side).astype(np.float32)
     return [(photo, centres, centres) for photo in photos]

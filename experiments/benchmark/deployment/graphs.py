@@ -34,7 +34,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
     from fpliif_jax.experiments.benchmark.deployment import torch_graph  # needs the extra 'torch'
 
     trained = weights.load(flags.weights)
-    networks = systems.of(trained.config).make_network_functions(trained)
+    networks = systems.of(trained.config).inference.make_network_functions(trained)
     rows = []
     for part in ("encoder", "decoder", "model"):
         contents = {

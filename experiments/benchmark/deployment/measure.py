@@ -37,7 +37,7 @@ def run(flags: argparse.Namespace) -> None:
     Raises:
       UserError, OSError: what `command_line.run` ends with in one line.
     """
-    of_any_size = systems.of(weights.load(flags.weights).config).decodes_any_size
+    of_any_size = systems.of(weights.load(flags.weights).config).inference.decodes_any_size
     without = () if of_any_size else _OF_ANY_SIZE
     origin = pathlib.Path(flags.untrained).stem if flags.untrained else flags.weights
     if flags.output:

@@ -35,7 +35,9 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
     rows: list[JsonObject] = []
     whole = None
     for side in (*networks.network_sides(chosen), round(own * _TOO_SMALL)):
-        labeller = systems.of(trained.config).make_labeller(networks.seeing(chosen, side).trained)
+        labeller = systems.of(trained.config).inference.make_labeller(
+            networks.seeing(chosen, side).trained
+        )
         labels = np.stack([groups.label(labeller, face) for face in faces])
         whole = labels if whole is None else whole
         counts = metrics.confusion_matrices(truth, labels, len(trained.class_names))

@@ -39,7 +39,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
     """
     compilation_cache.enable()
     trained = weights.load(flags.weights)
-    labeller = systems.of(trained.config).make_labeller(trained)
+    labeller = systems.of(trained.config).inference.make_labeller(trained)
     rows = []
     with tempfile.TemporaryDirectory(prefix="video-") as folder:
         for suffix, side in _VIDEOS:

@@ -27,7 +27,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fpliif_jax.devices import parallel
 from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.nn import column_sampling, grid_sampling, layers
 from fpliif_jax.systems.fp_liif import query_plan
@@ -54,9 +53,11 @@ class LIIFDecoder(nn.Module):
       initializer: 'pytorch' or 'lecun_normal'.
       query_chunk: the most queries decoded at once, counted over all images of a call (but never
         less than one query of every image, or one row of a regular grid); 'auto' where
-        `query_plan.plan_queries` decides, for the device that the call is traced on.
+        `query_plan.plan_queries` decides.
       remat: compute the activations of a chunk again for the gradient rather than keep them; saves
         memory where there is more than one chunk.
+      device: what 'auto' is decided for, (JAX's backend, bytes of one device or None) as `plan_queries` has
+        them; None where `query_chunk` is a number.
       dtype: of the activations.
     """
 
@@ -72,6 +73,7 @@ class LIIFDecoder(nn.Module):
     initializer: str
     query_chunk: int | str
     remat: bool
+    device: tuple[str, int | None] | None
     dtype: Any
 
     def setup(self) -> None:
@@ -243,9 +245,7 @@ class LIIFDecoder(nn.Module):
     def _plan(self, batch: int, output_size: tuple[int, int], train: bool) -> query_plan.QueryPlan:
         if self.query_chunk != AUTO:
             return query_plan.QueryPlan(self.query_chunk, self.remat)
-        return query_plan.plan_queries(
-            *parallel.backend_and_memory(), batch, output_size, self, is_training=train
-        )
+        return query_plan.plan_queries(*self.device, batch, output_size, self, is_training=train)
 
     def _first_layer_on_grid(self, latent_grid: Array) -> tuple[Array, Array]:
         """The first layer of the MLP, before its activation and without the position's share.

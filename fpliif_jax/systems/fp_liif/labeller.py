@@ -9,6 +9,7 @@ import numpy as np
 
 from fpliif_jax.data import resize
 from fpliif_jax.devices import parallel
+from fpliif_jax.fields import field_checks
 from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
@@ -16,6 +17,7 @@ from fpliif_jax.systems import labeller
 from fpliif_jax.systems.fp_liif import query_plan, settings
 from fpliif_jax.systems.fp_liif.inputs import network_images
 from fpliif_jax.systems.fp_liif.losses import apply_temperature
+from fpliif_jax.systems.fp_liif.model import FPLIIF
 
 # Sizes that get a program of their own, in a process; compiling one takes about as long as three faces.
 MOST_SIZES = 8
@@ -36,7 +38,7 @@ class FPLIIFLabeller:
         self._note = trained.note
         variables = settings.inference_variables(self._config.model, trained.variables)
         self._variables = jax.device_put(variables)
-        self._model = settings.create(self._config.model)
+        field_checks.check_section("model", self._config.model)  # now, and not at the first photo
         self._encode = jax.jit(self._latent)
         self._decode = jax.jit(self._labels_of_grid, static_argnums=2)
         self._label_queries = jax.jit(self._labels_of_queries)
@@ -151,9 +153,13 @@ class FPLIIFLabeller:
                 coordinates = np.broadcast_to(coordinates, (batch, chunk, 2))
                 yield start, decode(self._variables, latent, coordinates)
 
+    def _model(self) -> FPLIIF:
+        """Made where a program is traced, for the devices that it is traced for."""
+        return settings.create(self._config.model)
+
     def _latent(self, variables: Variables, inputs: jax.Array) -> Any:
         images = network_images(inputs, self._config.data.input_scaling)
-        return self._model.apply(variables, images, method="encode")
+        return self._model().apply(variables, images, method="encode")
 
     def _labels_of_grid(
         self,
@@ -161,7 +167,7 @@ class FPLIIFLabeller:
         latent: Any,
         size: tuple[int, int],
     ) -> jax.Array:
-        logits = self._model.apply(variables, latent, size, method="decode")
+        logits = self._model().apply(variables, latent, size, method="decode")
         return labeller.labels_of(logits)
 
     def _labels_of_queries(
@@ -170,7 +176,7 @@ class FPLIIFLabeller:
         latent: Any,
         coordinates: jax.Array,
     ) -> jax.Array:
-        logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
+        logits = self._model().apply(variables, latent, coordinates, method="decode_queries")
         return labeller.labels_of(logits)
 
     def _probabilities_of_queries(
@@ -180,6 +186,6 @@ class FPLIIFLabeller:
         coordinates: jax.Array,
     ) -> jax.Array:
         """float32 [B, C, Q]."""
-        logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
+        logits = self._model().apply(variables, latent, coordinates, method="decode_queries")
         scaled = apply_temperature(logits, self._config.loss)
         return jax.nn.softmax(scaled, axis=-1).swapaxes(1, 2)

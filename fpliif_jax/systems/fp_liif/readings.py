@@ -23,7 +23,7 @@ READINGS = (
 
 
 def effective(config: Fields) -> Fields:
-    """See `System.effective`.
+    """See `Paper.effective`.
 
     Softmax without temperature is a temperature of 1, and logits · τ are logits / (1 / τ).
     """

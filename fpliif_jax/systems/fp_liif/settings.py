@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax.devices import parallel
 from fpliif_jax.fields import field_checks
+from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.nn import layers
 from fpliif_jax.nn.cast_weights import cast_convolutions
 from fpliif_jax.nn.variables import Variables
@@ -22,7 +24,8 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
 
     The fields, with the paper's values, are in configs/fp_liif.py, what each may be in
     `fields.config_fields`, what it means in the docstrings of `Encoder` and `LIIFDecoder`. Older configs may lack
-    `remat`. Parameters, coordinates, statistics of norms and logits are float32 whatever the dtype.
+    `remat`. Parameters, coordinates, statistics of norms and logits are float32 whatever the dtype. Where
+    `query_chunk` is 'auto', the model is for the devices of this process, or those of `parallel.compiling_for`.
 
     Args:
       config: `config.model`.
@@ -74,6 +77,7 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
         initializer=config.initializer,
         query_chunk=config.query_chunk,
         remat=config.get("remat", False),
+        device=parallel.backend_and_memory() if config.query_chunk == AUTO else None,
         dtype=dtype,
     )
     return FPLIIF(encoder, liif)

@@ -17,7 +17,15 @@ from fpliif_jax.systems.fp_liif import (
 from fpliif_jax.systems.fp_liif.losses import apply_temperature
 from fpliif_jax.systems.fp_liif.state_dict import fpliif_from_torch, fpliif_to_torch
 from fpliif_jax.systems.protocol import Protocol
-from fpliif_jax.systems.system import System
+from fpliif_jax.systems.system import (
+    Inference,
+    Network,
+    Paper,
+    Scoring,
+    System,
+    Training,
+    WeightExchange,
+)
 
 
 def _main_score(dataset: str) -> tuple[str, str]:
@@ -36,27 +44,35 @@ SYSTEM = System(
     title="FP-LIIF",
     default_config=fp_liif.get_config,
     data={"framing": "square"},
-    main_score=_main_score,
-    main_protocol=None,
-    decodes_any_size=True,
     has_torch_twin=True,
-    create_model=settings.create,
-    input_shapes=settings.input_shapes,
-    inference_variables=settings.inference_variables,
-    multiply_accumulates=operations.multiply_accumulates,
-    make_stages=stage.make_stages,
-    parse_protocol=_parse_protocol,
-    make_predictor=protocols.make_predictor,
-    make_labeller=labeller.FPLIIFLabeller,
-    make_network_functions=network_functions.make_network_functions,
-    from_torch=fpliif_from_torch,
-    to_torch=fpliif_to_torch,
-    config_for_weights="lapa",
-    settings_of_weights=settings.settings_of_weights,
-    main_tables={"lapa": "table1", "celebamask_hq": "table2", "helen": "table3"},
-    readings=lambda paper: readings.READINGS,
-    effective=readings.effective,
-    logit_scale=_logit_scale,
-    choose_step_numbers=step_numbers.choose,
-    step_fields=(step_numbers.QUERY_CHUNK, step_numbers.REMAT),
+    network=Network(
+        create=settings.create,
+        input_shapes=settings.input_shapes,
+        multiply_accumulates=operations.multiply_accumulates,
+        inference_variables=settings.inference_variables,
+    ),
+    training=Training(
+        make_stages=stage.make_stages,
+        choose_step_numbers=step_numbers.choose,
+        step_fields=(step_numbers.QUERY_CHUNK, step_numbers.REMAT),
+    ),
+    scoring=Scoring(parse_protocol=_parse_protocol, make_predictor=protocols.make_predictor),
+    inference=Inference(
+        decodes_any_size=True,
+        make_labeller=labeller.FPLIIFLabeller,
+        make_network_functions=network_functions.make_network_functions,
+        logit_scale=_logit_scale,
+    ),
+    exchange=WeightExchange(
+        from_torch=fpliif_from_torch,
+        to_torch=fpliif_to_torch,
+        config_name="lapa",
+        settings_of=settings.settings_of_weights,
+    ),
+    paper=Paper(
+        main_score=_main_score,
+        main_tables={"lapa": "table1", "celebamask_hq": "table2", "helen": "table3"},
+        readings=lambda paper: readings.READINGS,
+        effective=readings.effective,
+    ),
 )

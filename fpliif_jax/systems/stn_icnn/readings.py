@@ -35,7 +35,7 @@ def readings(paper: Fields) -> tuple[Reading, ...]:
 
 
 def effective(config: Fields) -> Fields:
-    """See `System.effective`."""
+    """See `Paper.effective`."""
     fields = dict(config)
     for field, value in VARIANTS.get(fields.pop("model.variant", None), {}).items():
         if fields.get(f"model.{field}") is None:

@@ -47,7 +47,7 @@ def _experiments(system: str) -> dict[str, dict[str, Any]]:
 
 def _readings(system: str) -> tuple[reading.Reading, ...]:
     of_system = systems.of_name(system)
-    return of_system.readings(flatten_config(json_config(of_system.default_config())))
+    return of_system.paper.readings(flatten_config(json_config(of_system.default_config())))
 
 
 def obstacles(

@@ -279,7 +279,7 @@ def test_unet_decoder(image_size: int, output_size: int, affine: bool) -> None:
     config = small(decoder="conv_unet", norm_affine=affine)
     config.data.image_size = image_size
     model = create_model(config.model)
-    shapes = systems.of(config).input_shapes(config.model, image_size)
+    shapes = systems.of(config).network.input_shapes(config.model, image_size)
     variables = jax.eval_shape(model.init, jax.random.key(0), *shapes)
     found = multiply_accumulates.count(config.model, image_size, output_size)
 

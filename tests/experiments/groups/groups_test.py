@@ -206,7 +206,7 @@ def test_the_command_scores_what_it_draws(
     results = json.loads((tmp_path / "groups.json").read_text())
     assert results["model"] == "--weights=drawn" and results["seed"] == 3
     trained = weights.load("drawn")
-    scored = measure.score(systems.of(trained.config).make_labeller(trained), 4, 3, 64)
+    scored = measure.score(systems.of(trained.config).inference.make_labeller(trained), 4, 3, 64)
     assert scored.matrices.sum() == 4 * 64 * 64
     expected = 100 * metrics.mean_f1(scored.matrices.sum(axis=0))
     assert results["overall"]["mean_f1"] == pytest.approx(expected)

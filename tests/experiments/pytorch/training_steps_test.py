@@ -100,7 +100,7 @@ def test_ten_steps_of_adam_stay_together() -> None:
     config.augment.enabled = False
     config.train.epochs, config.train.schedule, config.train.learning_rate = 5, "cosine", 1e-3
     model = create_model(config.model, axis_name=parallel.AXIS)
-    (stage,) = systems.of(config).make_stages(config, model, CLASSES)
+    (stage,) = systems.of(config).training.make_stages(config, model, CLASSES)
     optimizer = make_optimizer(config.train, stage.learning_rates, steps_per_epoch=4)
     variables = init_variables(model, config)
     state = parallel.replicate(init_state(variables, stage, optimizer))
@@ -162,7 +162,7 @@ def test_batch_norm_does_not_see_padding() -> None:
     batch = faces(0, config, padding=1)
     config.augment.enabled = False
     model = create_model(config.model, axis_name=parallel.AXIS)
-    (stage,) = systems.of(config).make_stages(config, model, CLASSES)
+    (stage,) = systems.of(config).training.make_stages(config, model, CLASSES)
     optimizer = make_optimizer(config.train, stage.learning_rates, steps_per_epoch=4)
     variables = init_variables(model, config)
     state = parallel.replicate(init_state(variables, stage, optimizer))

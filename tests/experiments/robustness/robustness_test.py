@@ -179,7 +179,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def untrained(config: ml_collections.ConfigDict) -> InferenceCheckpoint:
     model = create_model(config.model)
-    shapes = systems.of(config).input_shapes(config.model, config.data.image_size)
+    shapes = systems.of(config).network.input_shapes(config.model, config.data.image_size)
     random = np.random.default_rng(0)
     variables = jax.tree.map(
         lambda leaf: np.abs(random.normal(scale=0.1, size=leaf.shape)).astype(leaf.dtype),

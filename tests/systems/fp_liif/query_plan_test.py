@@ -3,11 +3,14 @@
 import itertools
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 import pytest
 
+from fpliif_jax import systems, weights
 from fpliif_jax.configs import celebamask_hq_small, lapa, synthetic
 from fpliif_jax.devices import parallel
 from fpliif_jax.fields.setting_ranges import AUTO
@@ -89,21 +92,38 @@ def test_chunks_divide_the_rows_where_that_costs_little() -> None:
 
 def test_the_decoder_decodes_what_the_rule_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a device with memory a training step of 2²⁰ queries has no loop; without a gradient it has one."""
-    model = create_model(settings(group_blocks=(1, 1, 1), mlp_features=(512, 512)))
+    config = settings(group_blocks=(1, 1, 1), mlp_features=(512, 512))
+    for_a_cpu = create_model(config)
     images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
-    variables = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 16, 16, 3)))
+    variables = jax.eval_shape(for_a_cpu.init, jax.random.key(0), jnp.zeros((1, 16, 16, 3)))
 
-    def has_loop(train: bool) -> bool:
+    def has_loop(train: bool, model: nn.Module) -> bool:
         def logits(variables: Any, images: jax.Array) -> jax.Array:
             return model.apply(variables, images, (1024, 1024), train)
 
         lowered = jax.jit(logits).lower(variables, images)
         return "stablehlo.while" in lowered.as_text()
 
-    assert has_loop(train=True)
-    assert has_loop(train=False)
+    assert has_loop(True, for_a_cpu)
+    assert has_loop(False, for_a_cpu)
     monkeypatch.setattr(parallel, "backend_and_memory", lambda: ("gpu", 60 * GIB))
-    assert not has_loop(train=True)
-    assert has_loop(train=False)
+    assert not has_loop(True, create_model(config))
+    assert has_loop(False, create_model(config))
+    assert has_loop(True, for_a_cpu)  # a model is one function, wherever it is called
     monkeypatch.setattr(parallel, "backend_and_memory", lambda: ("gpu", 16 * GIB))
-    assert has_loop(train=True)
+    assert has_loop(True, create_model(config))
+
+
+def test_photos_are_decoded_as_suits_the_devices_that_a_program_is_traced_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`experiments.capacity` makes a labeller here, and compiles its programs for devices elsewhere."""
+    trained = weights.load("drawn")
+    assert trained.config.model.query_chunk == AUTO
+    labeller = systems.of(trained.config).inference.make_labeller(trained)
+    side = trained.config.data.image_size
+    photo = labeller.network_input(np.zeros((side, side, 3), np.uint8))
+    inputs = jax.tree.map(lambda leaf: leaf[None], photo)
+    monkeypatch.setattr(parallel, "backend_and_memory", lambda: ("gpu", 60 * GIB))
+    decode = labeller.lower(inputs, (256, 256))["decode"].as_text()
+    assert "stablehlo.while" not in decode  # a CPU takes it in chunks

@@ -42,7 +42,7 @@ def _batch(count: int) -> dict[str, np.ndarray]:
 def test_without_augmentation_inputs_are_the_scaled_pixels() -> None:
     config = tiny_config()
     config.augment.enabled = False
-    (stage,) = systems.of(config).make_stages(config, create_model(config.model), LAPA)
+    (stage,) = systems.of(config).training.make_stages(config, create_model(config.model), LAPA)
     batch = _batch(2)
     inputs = jax.jit(stage.prepare)(batch)
     np.testing.assert_allclose(inputs["images"], batch["images"] / 127.5 - 1, atol=1e-6)
@@ -51,7 +51,7 @@ def test_without_augmentation_inputs_are_the_scaled_pixels() -> None:
 
 def test_augmentation_changes_with_the_epoch_and_not_with_the_batch() -> None:
     config = tiny_config()
-    (stage,) = systems.of(config).make_stages(config, create_model(config.model), LAPA)
+    (stage,) = systems.of(config).training.make_stages(config, create_model(config.model), LAPA)
     prepare = jax.jit(stage.prepare)
     batch = _batch(3)
     whole = prepare(batch)
@@ -64,7 +64,7 @@ def test_augmentation_changes_with_the_epoch_and_not_with_the_batch() -> None:
 def test_sums_over_normalisers_are_the_loss_of_the_whole() -> None:
     config = tiny_config()
     model = create_model(config.model)
-    (stage,) = systems.of(config).make_stages(config, model, LAPA)
+    (stage,) = systems.of(config).training.make_stages(config, model, LAPA)
     variables = init_variables(model, config)
     inputs = jax.jit(stage.prepare)(_batch(3))
     normalisers = stage.normalisers(inputs)
@@ -85,4 +85,4 @@ def test_unknown_stages_are_refused() -> None:
     config = tiny_config()
     config.train.stages = ("coarse",)
     with pytest.raises(ValueError, match="config.train.stages"):
-        systems.of(config).make_stages(config, create_model(config.model), LAPA)
+        systems.of(config).training.make_stages(config, create_model(config.model), LAPA)

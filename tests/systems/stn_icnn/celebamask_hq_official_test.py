@@ -211,7 +211,7 @@ def test_the_fine_stage_sees_slices_of_both_sizes(
 ) -> None:
     config = config.copy_and_resolve_references()
     config.model.theta_form, config.train.stages = form, ("fine",)
-    (stage,) = systems.of(config).make_stages(
+    (stage,) = systems.of(config).training.make_stages(
         config, create_model(config.model), dataset.class_names
     )
     batch = _batch(dataset)
@@ -259,7 +259,7 @@ def test_every_stage_trains_a_step(config: ml_collections.ConfigDict, dataset: D
     model = create_model(config.model)
     variables, batch = init_variables(model, config), _batch(dataset)
     before = variables["batch_stats"]
-    for stage in systems.of(config).make_stages(config, model, dataset.class_names):
+    for stage in systems.of(config).training.make_stages(config, model, dataset.class_names):
         losses, gradients, statistics = _gradients(stage, variables, batch)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((losses, gradients)))
         trained = [name for name, rate in stage.learning_rates.items() if rate]

@@ -31,7 +31,7 @@ def test_there_and_back(variables: dict[str, Any]) -> None:
         entries["fine.brows.input_1.conv.weight"], kernel.transpose(3, 2, 0, 1)
     )
     counters = {"coarse.input_0.norm.num_batches_tracked": np.int64(3)}
-    found = systems.of(tiny_icnn_config()).from_torch(entries | counters)
+    found = systems.of(tiny_icnn_config()).exchange.from_torch(entries | counters)
     assert jax.tree.structure(found) == jax.tree.structure(variables)
     jax.tree.map(np.testing.assert_array_equal, found, variables)
     assert exchange_format.settings_of_weights(found) == {
@@ -70,7 +70,7 @@ def test_what_is_no_such_state_dict_is_refused(
 ) -> None:
     entries = exchange_format.stn_icnn_to_torch(variables) | changes
     with pytest.raises(InteropError, match=message):
-        systems.of(tiny_icnn_config()).from_torch(entries)
+        systems.of(tiny_icnn_config()).exchange.from_torch(entries)
 
 
 @pytest.mark.parametrize("value", [{}, {"params": {"encoder": {"head": {"kernel": np.ones(2)}}}}])

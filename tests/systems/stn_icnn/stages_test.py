@@ -62,7 +62,7 @@ def _batch(examples: int, rows: int) -> dict[str, np.ndarray]:
 
 def _stage(config: ml_collections.ConfigDict, name: str, axis: str | None = None) -> Stage:
     config.train.stages = (name,)
-    (stage,) = systems.of(config).make_stages(
+    (stage,) = systems.of(config).training.make_stages(
         config, create_model(config.model, axis), FACIAL_PARTS
     )
     return stage
@@ -347,7 +347,7 @@ def test_the_truth_of_the_joint_training_is_what_these_windows_show(labels_from:
         logits = tuple(20 * jax.nn.one_hot(target, 4) - 10 for target in targets)
         found = {"theta": predicted, "part_logits": logits}
         model = types.SimpleNamespace(apply=lambda *_, **__: (found, {"batch_stats": {}}))
-        (stage,) = systems.of(config).make_stages(config, model, FACIAL_PARTS)
+        (stage,) = systems.of(config).training.make_stages(config, model, FACIAL_PARTS)
         return targets, stage.sums({}, stage.prepare(batch))[0]
 
     targets, sums = compute(_batch(2, 2))
@@ -386,7 +386,9 @@ def test_each_stage_has_its_own_rates_and_is_chosen_by_its_own_score() -> None:
     for network, rate in rates.items():
         config.train[network].learning_rate = rate
         config.train.end_to_end[f"{network}_learning_rate"] = joint[network]
-    found = systems.of(config).make_stages(config, create_model(config.model), FACIAL_PARTS)
+    found = systems.of(config).training.make_stages(
+        config, create_model(config.model), FACIAL_PARTS
+    )
     assert [stage.learning_rates for stage in found] == [{n: rates[n]} for n in rates] + [joint]
     assert [(stage.validation_protocol, stage.score) for stage in found] == [
         ("coarse", "mean_f1"),
@@ -414,12 +416,16 @@ def test_epochs_and_batches_of_a_stage_are_its_own_or_the_runs() -> None:
     config.train.epochs = 7
     config.train.fine.epochs = 2
     config.train.end_to_end.batch_size = 3
-    found = systems.of(config).make_stages(config, create_model(config.model), FACIAL_PARTS)
+    found = systems.of(config).training.make_stages(
+        config, create_model(config.model), FACIAL_PARTS
+    )
     assert [stage.settings.epochs for stage in found] == [7, 7, 2, 7]
     assert [stage.settings.batch_size for stage in found] == [8, 8, 8, 3]
     assert {stage.copies for stage in found} == {2}
     config.augment.enabled = False  # copies would be the same image again
-    found = systems.of(config).make_stages(config, create_model(config.model), FACIAL_PARTS)
+    found = systems.of(config).training.make_stages(
+        config, create_model(config.model), FACIAL_PARTS
+    )
     assert {stage.copies for stage in found} == {1}
 
 
@@ -450,4 +456,4 @@ def test_impossible_stages_are_refused(fields: dict[str, object], message: str) 
     config = tiny_icnn_config()
     config.update_from_flattened_dict(fields)
     with pytest.raises(ValueError, match=message):
-        systems.of(config).make_stages(config, create_model(config.model), FACIAL_PARTS)
+        systems.of(config).training.make_stages(config, create_model(config.model), FACIAL_PARTS)
