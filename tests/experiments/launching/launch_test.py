@@ -255,13 +255,16 @@ def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -
         ("7", [7]),
         ("0-1,5", [0, 1, 5]),
         ("1-1000", list(range(1, 1001))),
+        ("2147483647", [2147483647]),
     ],
 )
 def test_seeds_are_read(text: str, seeds: list[int]) -> None:
     assert read_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000", "2147483648"]
+)
 def test_other_seeds_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="--seeds is"):
         read_seeds(text)
