@@ -13,6 +13,7 @@ import numpy as np
 from fpliif_jax.data.resized_split import Split
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.pictures.sheet import prediction_sheet
+from fpliif_jax.run_folder.evaluation_files import EXAMPLES, SHEET
 from fpliif_jax.run_folder.run_record import write_npz
 from fpliif_jax.systems.protocol import Prediction, Protocol
 
@@ -50,8 +51,35 @@ def worst_median_best(total: int) -> np.ndarray:
     return np.unique(np.concatenate(chosen))
 
 
-def write_examples(
-    workdir: pathlib.Path,
+class PicturedExamples(NamedTuple):
+    """What examples.npz and predictions.png are made of.
+
+    Attributes:
+      arrays: of examples.npz.
+      shown: int, positions in its examples of those in predictions.png.
+    """
+
+    arrays: dict[str, np.ndarray]
+    shown: np.ndarray
+
+    def write(self, workdir: pathlib.Path) -> None:
+        """Writes examples.npz (every protocol) and predictions.png (the first) into a run's folder."""
+        write_npz(workdir / EXAMPLES, **self.arrays)
+        images, truths, predictions, ids, scores = (
+            self.arrays[name][self.shown]
+            for name in ("images", "truth_0", "prediction_0", "ids", "per_image_f1")
+        )
+        prediction_sheet(
+            images,
+            truths,
+            predictions,
+            self.arrays["class_names"].tolist(),
+            workdir / SHEET,
+            titles=[f"{name}  F1 {100 * f1:.1f}" for name, f1 in zip(ids, scores, strict=True)],
+        )
+
+
+def pictured_examples(
     predict: Callable[[dict[str, Any]], dict[str, Prediction]],
     split: Split,
     split_name: str,
@@ -60,15 +88,14 @@ def write_examples(
     ranking: Ranking,
     class_names: tuple[str, ...],
     num_pictures: int,
-) -> None:
-    """Writes examples.npz (every protocol) and predictions.png (the first).
+) -> PicturedExamples:
+    """Predicts the examples of a split that are pictured.
 
     examples.npz has images uint8 [K, S, S, 3], ids and per_image_f1 [K], rank int [K] (0 is the worst), rows
     [R], the protocols' keys, and for protocol i truth_i and prediction_i, uint8 [K, h, w]; split, checkpoint,
     split_size, class_names.
 
     Args:
-      workdir: the run's folder.
       predict: each protocol's prediction by its key, of a batch of one image with 'images', 'image_sizes' and, for
         each size of label maps, 'labels_<size>'.
       split: with the label maps that the protocols need.
@@ -92,31 +119,18 @@ def write_examples(
         for name, predicted in predict(batch).items():
             predictions[name].append(np.asarray(predicted.labels[0], np.uint8))
             truths[name].append(np.asarray(predicted.truth[0], np.uint8))
-    images = np.stack([split.images[position] for position in chosen])
-    ids = [split.ids[position] for position in chosen]
-    arrays = {}
+    arrays = {
+        "images": np.stack([split.images[position] for position in chosen]),
+        "ids": np.array([split.ids[position] for position in chosen]),
+        "per_image_f1": ranking.scores[chosen],
+        "rank": ranks,
+        "split_size": np.array(total),
+        "split": np.array(split_name),
+        "checkpoint": np.array(which),
+        "rows": np.array([protocol.key for protocol in protocols]),
+        "class_names": np.array(class_names),
+    }
     for index, protocol in enumerate(protocols):
         arrays[f"truth_{index}"] = np.stack(truths[protocol.key])
         arrays[f"prediction_{index}"] = np.stack(predictions[protocol.key])
-    write_npz(
-        workdir / "examples.npz",
-        images=images,
-        ids=np.array(ids),
-        per_image_f1=ranking.scores[chosen],
-        rank=ranks,
-        split_size=np.array(total),
-        split=np.array(split_name),
-        checkpoint=np.array(which),
-        rows=np.array([protocol.key for protocol in protocols]),
-        class_names=np.array(class_names),
-        **arrays,
-    )
-    sheet = np.searchsorted(ranks, shown)
-    prediction_sheet(
-        images[sheet],
-        [truths[protocols[0].key][index] for index in sheet],
-        [predictions[protocols[0].key][index] for index in sheet],
-        class_names,
-        workdir / "predictions.png",
-        titles=[f"{ids[i]}  F1 {100 * ranking.scores[chosen[i]]:.1f}" for i in sheet],
-    )
+    return PicturedExamples(arrays, np.searchsorted(ranks, shown))

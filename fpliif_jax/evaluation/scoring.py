@@ -51,7 +51,7 @@ class TrainedModel(NamedTuple):
       parameters: number of trained values.
       fingerprint: of the data it was trained on; None where that is not known.
       score: what each protocol scores in a batch, see `score_split`.
-      predict: each protocol's prediction by its key, from a batch of one image as `examples.write_examples` makes it.
+      predict: each protocol's prediction by its key, from a batch of one image as `pictured_examples` makes it.
       note: where the model comes from, if not from a run.
     """
 
