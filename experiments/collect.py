@@ -76,6 +76,7 @@ def _work(flags: argparse.Namespace) -> None:
         read_bytes,
     )
     from fpliif_jax.experiments.runs.runs import read_runs
+    from fpliif_jax.run_folder import run_lock
 
     source, output = flags.study.resolve(), flags.output.resolve()
     if output == source or output.is_relative_to(source) or source.is_relative_to(output):
@@ -91,7 +92,6 @@ def _work(flags: argparse.Namespace) -> None:
             files += [run.path / one.file for one in run.evaluations]
         files += [path for name in _OF_RUN if os.path.lexists(path := run.path / name)]
     files += measured
-    _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
     size, places, planned_starts, contents = 0, [], set(), {}
     # All is read before anything is written: what cannot be read leaves an earlier copy as it was.
     for path in files:  # plans come first: they say which starts of runs are published with them
@@ -110,15 +110,18 @@ def _work(flags: argparse.Namespace) -> None:
             _empty_all_places(path.name, content, planned_starts)
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         contents[path] = f"{text}\n".encode()
-    for path in files:  # what is cut off must not look finished
-        if path.name == "results.json":
-            (output / path.relative_to(source)).unlink(missing_ok=True)
-    for path, content in contents.items():
-        target = output / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file.replacing(target) as file:
-            file.write(content)
-        size += len(content)
+    output.mkdir(parents=True, exist_ok=True)
+    with run_lock.writing(output):
+        _refuse_leftovers(output, {output / path.relative_to(source) for path in files})
+        for path in files:  # what is cut off must not look finished
+            if path.name == "results.json":
+                (output / path.relative_to(source)).unlink(missing_ok=True)
+        for path, content in contents.items():
+            target = output / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_file.replacing(target) as file:
+                file.write(content)
+            size += len(content)
     if places:
         print(
             f"plan.json still names {', '.join(places)}: its digest is of these; see whether they may be published"

@@ -15,7 +15,7 @@ import ml_collections
 from absl import logging
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.commands.interruption import Interruption
+from fpliif_jax.commands.interruption import SAID_SAVED, Interruption
 from fpliif_jax.data.dataset import load_datasets
 from fpliif_jax.data_builders.errors import USER_ERRORS, SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
@@ -186,7 +186,7 @@ def run(
         is_trained = mode == "eval" or loop.train(config, workdir, trained_on, stop)
         # Several processes do what they have agreed on: a signal may have reached one of them alone.
         if not is_trained or (stop.requested and jax.process_count() == 1):
-            print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
+            print(f"{SAID_SAVED}{workdir}: the same command goes on", file=sys.stderr)
             return False
         if mode != "train":
             results = evaluate(config, workdir, scored_on, weights)

@@ -6,14 +6,15 @@ import signal
 import sys
 import time
 
-from fpliif_jax.commands.interruption import Interruption
+from fpliif_jax.commands.interruption import SAID_SAVED, Interruption
 
 
 def main(what: str, folder: str, *rest: str) -> None:
     """Does one thing in a folder.
 
     write NAME: leaves a file with the GPUs that it sees. fail: as a program with an error for the person does.
-    meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved', exit code 143.
+    meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved' and says so, exit
+    code 143.
     train: the same by the handlers that a run has. end CODE: with this exit code, or by the signal −CODE.
     """
     path = pathlib.Path(folder)
@@ -51,6 +52,7 @@ def main(what: str, folder: str, *rest: str) -> None:
 
 def _save(path: pathlib.Path) -> None:
     (path / "saved").touch()
+    print(f"{SAID_SAVED}{path}: the same command goes on", file=sys.stderr)
     sys.exit(143)
 
 

@@ -13,6 +13,7 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import local, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
 from fpliif_jax.experiments.launching.options import slurm_parameters
+from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.study_file import Study, write_study
 from fpliif_jax.run_folder import run_record
 
@@ -71,8 +72,11 @@ def finish(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
     line = ", ".join(f"{len(ended)} {kind}" for kind, ended in counts.items() if ended)
     print(line.replace("skipped", "finished before"))
     bad = [outcome for outcome in outcomes if not outcome.is_well]
+    told: dict[tuple[str, str | None], list[str]] = {}
     for outcome in bad:
-        print(f"{outcome.status}: {outcome.job.name}: {outcome.problem}", file=sys.stderr)
+        told.setdefault((outcome.status, outcome.problem), []).append(outcome.job.name)
+    for (status, problem), names in told.items():
+        print(f"{status}: {shortened(names)}: {problem}", file=sys.stderr)
     if bad:
         mended = "once that is mended, " if counts["failed"] else ""
         print(f"{mended}the same command goes on with what is not finished", file=sys.stderr)

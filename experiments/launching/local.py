@@ -9,16 +9,12 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 import types
 from collections.abc import Mapping, Sequence
 
-from tqdm import tqdm
-
 from fpliif_jax.commands.interruption import (
     PARENT,
-    SAVED,
     heeded,
     restored_handlers,
     was_ended,
@@ -26,7 +22,8 @@ from fpliif_jax.commands.interruption import (
 from fpliif_jax.data_builders.host.regular_files import append_regular
 from fpliif_jax.devices.supervision import LOST_PEER
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step, check_needs
-from fpliif_jax.experiments.runs.run_log import last_error, last_words
+from fpliif_jax.experiments.launching.progress import Progress
+from fpliif_jax.experiments.runs.run_log import last_error, last_words, was_saved
 
 _POLL_SECONDS = 0.2
 _MEMORY_SHARE = 0.9  # of a GPU's memory that all its jobs may have together
@@ -125,14 +122,14 @@ class _Pool:
         return [self._outcomes[job.name] for job in self._jobs]
 
     def _run_all(self) -> None:
-        with tqdm(total=len(self._waiting), unit="run", desc="study", leave=False) as bar:
+        with Progress(len(self._waiting), len(self._environments)) as progress:
             while self._waiting or self._running:
-                self._end_the_blocked(bar)
-                self._start_the_ready(bar)
+                self._end_the_blocked(progress)
+                self._start_the_ready(progress)
                 time.sleep(_POLL_SECONDS)
-                self._collect(bar)
-                if sys.stderr.isatty():  # elsewhere every look would be a line of its own
-                    bar.set_postfix_str(self._doing())
+                self._collect(progress)
+                if progress.is_bar:
+                    progress.show(self._doing())
 
     def _stop(self, number: int, frame: types.FrameType | None) -> None:
         """Hands the signal on as SIGTERM, which saves; a second Ctrl-C as itself, which ends at once."""
@@ -141,7 +138,7 @@ class _Pool:
         for running in self._running.values():
             running.process.send_signal(signal.SIGINT if repeated else signal.SIGTERM)
 
-    def _end_the_blocked(self, bar: tqdm) -> None:
+    def _end_the_blocked(self, progress: Progress) -> None:
         for job in list(self._waiting):
             needed = self._outcomes.get(job.needs) if job.needs else None
             if self._stopping is not None:
@@ -151,9 +148,9 @@ class _Pool:
             else:
                 continue
             self._waiting.remove(job)
-            self._end(outcome, bar)
+            self._end(outcome, progress)
 
-    def _start_the_ready(self, bar: tqdm) -> None:
+    def _start_the_ready(self, progress: Progress) -> None:
         for slot, environment in enumerate(self._environments):
             if slot in self._running:
                 continue
@@ -167,11 +164,12 @@ class _Pool:
             try:
                 process = start(steps[0], ready[0].workdir, environment)
             except OSError as error:
-                self._end(Outcome(ready[0], "failed", f"cannot be started: {error}"), bar)
+                self._end(Outcome(ready[0], "failed", f"cannot be started: {error}"), progress)
                 continue
             self._running[slot] = _Running(ready[0], steps, process, time.monotonic())
+            progress.begin(ready[0])
 
-    def _collect(self, bar: tqdm) -> None:
+    def _collect(self, progress: Progress) -> None:
         for slot, running in list(self._running.items()):
             code = running.process.poll()
             if code is None:
@@ -181,10 +179,10 @@ class _Pool:
             if problem is not None:
                 stopped = self._stopping is not None or was_ended(code) or code == LOST_PEER
                 status = "interrupted" if stopped else "failed"
-                self._end(Outcome(running.job, status, problem, seconds), bar)
+                self._end(Outcome(running.job, status, problem, seconds), progress)
                 del self._running[slot]
             elif len(running.steps) == 1:
-                self._end(Outcome(running.job, "finished", None, seconds), bar)
+                self._end(Outcome(running.job, "finished", None, seconds), progress)
                 del self._running[slot]
             else:
                 running.steps.pop(0)
@@ -194,15 +192,15 @@ class _Pool:
                     )
                 except OSError as error:  # it stops no other job
                     self._end(
-                        Outcome(running.job, "failed", f"cannot be started: {error}", seconds), bar
+                        Outcome(running.job, "failed", f"cannot be started: {error}", seconds),
+                        progress,
                     )
                     del self._running[slot]
 
-    def _end(self, outcome: Outcome, bar: tqdm) -> None:
+    def _end(self, outcome: Outcome, progress: Progress) -> None:
         self._outcomes[outcome.job.name] = outcome
-        bar.update()
-        if not outcome.is_well:
-            bar.write(f"{outcome.job.name}: {outcome.status}: {outcome.problem}")
+        if self._stopping is None:  # what was stopped is listed at the end
+            progress.end(outcome)
 
     def _doing(self) -> str:
         statuses = [
@@ -237,8 +235,8 @@ def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
     if code == 0 and step.is_finished(workdir):
         return None
     log = workdir / "run.log"
-    if code == SAVED:
-        return f"saved ({log})"
+    if was_ended(code):
+        return f"{'saved' if was_saved(log) else 'ended by a signal before it saved more'} ({log})"
     differing = step.differing(workdir) if code == 0 else None
     if differing:
         return (

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import submitit
-from tqdm import tqdm
 
 from fpliif_jax.commands.interruption import was_ended
 from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, check_needs
+from fpliif_jax.experiments.launching.progress import Progress
 
 _POLL_SECONDS = 2.0
 
@@ -119,16 +119,14 @@ def _submit(
 
 def _wait(submitted: list[tuple[Job, Any]]) -> list[Outcome]:
     outcomes, left = [], list(submitted)
-    with tqdm(total=len(left), unit="run", desc="study", leave=False) as bar:
+    with Progress(len(left), None) as progress:
         while left:
             for job, task in list(left):
                 if not task.done():
                     continue
                 left.remove((job, task))
                 outcomes.append(_outcome(job, task))
-                bar.update()
-                if not outcomes[-1].is_well:
-                    bar.write(f"{job.name}: {outcomes[-1].status}: {outcomes[-1].problem}")
+                progress.end(outcomes[-1])
             if left:
                 time.sleep(_POLL_SECONDS)
     return outcomes

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.fields import config_fields
 
 _MOST_SEEDS, _MOST_DIGITS = 1_000, 10
 
 
 def read_seeds(text: str, where: str = "--seeds") -> list[int]:
-    """'0,1,2' or '0-4' as whole numbers from 0, each once.
+    """'0,1,2' or '0-4' as whole numbers that config.seed may be, each once.
 
     Args:
       text: what was given.
@@ -31,6 +32,9 @@ def read_seeds(text: str, where: str = "--seeds") -> list[int]:
         seeds += range(int(ends[0]), int(ends[1]) + 1)
     if not seeds or len(set(seeds)) != len(seeds):
         raise UserError(f"{where} is {text!r}; it must name at least one seed, and each once")
+    problem = config_fields.FIELDS["seed"].rule.problem(max(seeds))
+    if problem is not None:
+        raise UserError(f"{where} is {text!r}; a seed {problem}")
     return seeds
 
 

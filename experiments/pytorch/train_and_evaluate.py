@@ -10,7 +10,7 @@ import torch
 from absl import logging
 
 from fpliif_jax import systems
-from fpliif_jax.commands.interruption import Interruption
+from fpliif_jax.commands.interruption import SAID_SAVED, Interruption
 from fpliif_jax.data.dataset import load_datasets
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
@@ -69,7 +69,7 @@ def run(
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir):
         if not loop.train(config, workdir, trained_on, device, stop) or stop.requested:
-            print(f"interrupted and saved in {workdir}: the same command goes on", file=sys.stderr)
+            print(f"{SAID_SAVED}{workdir}: the same command goes on", file=sys.stderr)
             return False
         results = evaluation.evaluate_run(config, workdir, scored_on, device)
         print(f"{table(results)}\n{workdir / 'results.json'}")

@@ -21,6 +21,7 @@ from fpliif_jax.experiments.report.pages.markdown import render_markdown
 from fpliif_jax.experiments.report.pages.tables_csv import render_csv
 from fpliif_jax.experiments.report.table_rows import with_groups
 from fpliif_jax.experiments.runs.arrays import Examples
+from fpliif_jax.run_folder import run_lock
 
 _LIST = "report_files.json"
 _PAGE = "report.html"
@@ -50,6 +51,7 @@ def write_report(
 
     Raises:
       ReportError: a file cannot be written.
+      RunLockError: another report is being written into the folder.
     """
     galleries = [
         gallery
@@ -62,11 +64,11 @@ def write_report(
 
 def write_rendered(study: Study, galleries: Sequence[Gallery], output: pathlib.Path | str) -> None:
     """As `write_report`, with the pictures of groups as they are shown."""
-    files = _rendered(study, galleries)
     output = pathlib.Path(output)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        _put_in_place(files, output)
+        with run_lock.writing(output):
+            _put_in_place(_rendered(study, galleries), output)
     except OSError as error:
         path = error.filename or output
         raise ReportError(

@@ -1,8 +1,9 @@
-"""The end of run.log: the last line that a run printed, and the error that ended it."""
+"""The end of run.log: the last line that a run printed, the error that ended it, and whether it saved."""
 
 import pathlib
 import re
 
+from fpliif_jax.commands.interruption import SAID_SAVED
 from fpliif_jax.data_builders.host.regular_files import open_regular
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -23,9 +24,18 @@ def last_error(log: pathlib.Path) -> str:
 
     Another process may be writing its bars into the same log, before and after it on the same line.
     """
-    _, _, since = _tail(log).rpartition("$ python -m ")
-    errors = _ERROR.findall(since)
+    errors = _ERROR.findall(_since_command(log))
     return errors[-1].strip()[:_LONGEST_ERROR] if errors else ""
+
+
+def was_saved(log: pathlib.Path) -> bool:
+    """Whether the last command of a log says that it was interrupted and has saved."""
+    return SAID_SAVED in _since_command(log)
+
+
+def _since_command(log: pathlib.Path) -> str:
+    """The end of a log after its last command."""
+    return _tail(log).rpartition("$ python -m ")[2]
 
 
 def _tail(log: pathlib.Path) -> str:

@@ -22,6 +22,7 @@ from importlib.machinery import ExtensionFileLoader
 from fpliif_jax.data_builders.host import standard_streams
 
 SAVED = 128 + signal.SIGTERM  # exit code of a run that SIGTERM has ended, and that goes on
+SAID_SAVED = "interrupted and saved in "  # with which a run says so, before its folder
 _ENDED = {
     code
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

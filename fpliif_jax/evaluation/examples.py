@@ -13,11 +13,11 @@ import numpy as np
 from fpliif_jax.data.resized_split import Split
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.pictures.sheet import prediction_sheet
+from fpliif_jax.run_folder.evaluation_files import EXAMPLES, SHEET
 from fpliif_jax.run_folder.run_record import write_npz
 from fpliif_jax.systems.protocol import Prediction, Protocol
 
 NUM_OF_EACH = 3  # worst, median and best
-_ARRAYS, _SHEET = "examples.npz", "predictions.png"
 
 
 class Ranking(NamedTuple):
@@ -51,42 +51,35 @@ def worst_median_best(total: int) -> np.ndarray:
     return np.unique(np.concatenate(chosen))
 
 
-class Examples(NamedTuple):
-    """The examples of a split and how a checkpoint labels them, as `make_examples` finds them.
+class PicturedExamples(NamedTuple):
+    """What examples.npz and predictions.png are made of.
 
     Attributes:
-      arrays: what examples.npz has: images uint8 [K, S, S, 3], ids and per_image_f1 [K], rank int [K] (0 is the
-        worst), rows [R], the protocols' keys, and for protocol i truth_i and prediction_i, uint8 [K, h, w]; split,
-        checkpoint, split_size, class_names.
-      pictured: positions among the K of those in predictions.png.
+      arrays: of examples.npz.
+      shown: int, positions in its examples of those in predictions.png.
     """
 
     arrays: dict[str, np.ndarray]
-    pictured: np.ndarray
+    shown: np.ndarray
 
     def write(self, workdir: pathlib.Path) -> None:
         """Writes examples.npz (every protocol) and predictions.png (the first) into a run's folder."""
-        kept = self.arrays
-        write_npz(workdir / _ARRAYS, **kept)
+        write_npz(workdir / EXAMPLES, **self.arrays)
+        images, truths, predictions, ids, scores = (
+            self.arrays[name][self.shown]
+            for name in ("images", "truth_0", "prediction_0", "ids", "per_image_f1")
+        )
         prediction_sheet(
-            kept["images"][self.pictured],
-            list(kept["truth_0"][self.pictured]),
-            list(kept["prediction_0"][self.pictured]),
-            tuple(kept["class_names"].tolist()),
-            workdir / _SHEET,
-            titles=[
-                f"{kept['ids'][i]}  F1 {100 * kept['per_image_f1'][i]:.1f}" for i in self.pictured
-            ],
+            images,
+            truths,
+            predictions,
+            self.arrays["class_names"].tolist(),
+            workdir / SHEET,
+            titles=[f"{name}  F1 {100 * f1:.1f}" for name, f1 in zip(ids, scores, strict=True)],
         )
 
 
-def remove(workdir: pathlib.Path) -> None:
-    """Removes the examples of a run, where it has any."""
-    for name in (_ARRAYS, _SHEET):
-        (workdir / name).unlink(missing_ok=True)
-
-
-def make_examples(
+def pictured_examples(
     predict: Callable[[dict[str, Any]], dict[str, Prediction]],
     split: Split,
     split_name: str,
@@ -95,8 +88,12 @@ def make_examples(
     ranking: Ranking,
     class_names: tuple[str, ...],
     num_pictures: int,
-) -> Examples:
-    """Chooses the examples of a split, and has them labelled.
+) -> PicturedExamples:
+    """Predicts the examples of a split that are pictured.
+
+    examples.npz has images uint8 [K, S, S, 3], ids and per_image_f1 [K], rank int [K] (0 is the worst), rows
+    [R], the protocols' keys, and for protocol i truth_i and prediction_i, uint8 [K, h, w]; split, checkpoint,
+    split_size, class_names.
 
     Args:
       predict: each protocol's prediction by its key, of a batch of one image with 'images', 'image_sizes' and, for
@@ -136,4 +133,4 @@ def make_examples(
     for index, protocol in enumerate(protocols):
         arrays[f"truth_{index}"] = np.stack(truths[protocol.key])
         arrays[f"prediction_{index}"] = np.stack(predictions[protocol.key])
-    return Examples(arrays, np.searchsorted(ranks, shown))
+    return PicturedExamples(arrays, np.searchsorted(ranks, shown))

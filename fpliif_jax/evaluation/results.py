@@ -28,7 +28,7 @@ from fpliif_jax.evaluation.scoring import (
 from fpliif_jax.fields import config_fields
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import earlier_results
-from fpliif_jax.run_folder.evaluation_files import evaluation_file
+from fpliif_jax.run_folder.evaluation_files import EXAMPLES, SHEET, evaluation_file
 from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
 from fpliif_jax.run_folder.run_record import read_environment, write_json, write_npz
 from fpliif_jax.systems import parse_protocols
@@ -153,16 +153,15 @@ def evaluate_models(
         for name in _splits_to_evaluate(config, dataset, notes)
     }
     evaluations: dict[str, list[Evaluation]] = {name: [] for name in splits}
-    chosen: examples.Examples | None = None
-    parameters = 0
+    pictured, parameters = None, 0
     for model in models:
         parameters = model.parameters
         notes += [note for note in _notes_on(model, dataset) if note not in notes]
         for name, split in splits.items():
             scored = score_checkpoint(model, name, split, protocols, config.eval.batch_size)
             evaluations[name] += scored
-            if chosen is None and config.eval.num_pictures and parallel.is_main_process():
-                chosen = examples.make_examples(
+            if config.eval.num_pictures and pictured is None and parallel.is_main_process():
+                pictured = examples.pictured_examples(
                     model.predict,
                     split,
                     name,
@@ -176,15 +175,15 @@ def evaluate_models(
     results = _results(config, dataset, itertools.chain(*evaluations.values()), parameters, facts)
     if parallel.is_main_process():
         if earlier_results.keep(workdir, results) is not None:
-            # What is beside it is replaced file by file: a kill meanwhile must not leave it beside another set's.
-            (workdir / "results.json").unlink()
-        if chosen is not None:
-            chosen.write(workdir)
-        elif not (workdir / "results.json").exists():
-            examples.remove(workdir)  # those there are of other scores
+            # Its matrices are replaced one by one: a kill meanwhile must not leave it beside another set's. Nor may its
+            # pictures stay where there are no new ones.
+            for name in ("results.json", EXAMPLES, SHEET):
+                (workdir / name).unlink(missing_ok=True)
         for name, of_split in evaluations.items():
             for evaluation in of_split:
                 evaluation.write(workdir, splits[name].ids, class_names)
+        if pictured is not None:
+            pictured.write(workdir)
         write_json(workdir / "results.json", results)
     parallel.barrier("results are written")
     return results

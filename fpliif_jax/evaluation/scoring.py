@@ -51,7 +51,7 @@ class TrainedModel(NamedTuple):
       parameters: number of trained values.
       fingerprint: of the data it was trained on; None where that is not known.
       score: what each protocol scores in a batch, see `score_split`.
-      predict: each protocol's prediction by its key, from a batch of one image as `examples.make_examples` makes it.
+      predict: each protocol's prediction by its key, from a batch of one image as `pictured_examples` makes it.
       note: where the model comes from, if not from a run.
     """
 
@@ -78,7 +78,7 @@ def make_eval_step(
       A function whose result has, for each protocol's key, (int32 [devices, N, C, C], measures), of the
       whole global batch on every device; the matrices of padding are zero.
     """
-    predict = systems.of(config).scoring.make_predictor(model, config, protocols)
+    predict = systems.of(config).make_predictor(model, config, protocols)
     classes = config.model.num_classes
 
     def step(variables: Variables, batch: dict[str, jax.Array]) -> dict[str, tuple]:

@@ -64,12 +64,12 @@ class Field:
     before: Any = None
 
 
-_LARGEST_COUNT = 10**9
+LARGEST_COUNT = 10**9  # only keeps numbers finite
 _LARGEST_SEED = 2**31 - 1  # the augmentations' seeds are int32 on the device
 
-_COUNT = Number(1, _LARGEST_COUNT, is_whole=True)
+_COUNT = Number(1, LARGEST_COUNT, is_whole=True)
 _COUNT_OR_NONE = dataclasses.replace(_COUNT, is_optional=True)
-_COUNT_OR_0 = Number(0, _LARGEST_COUNT, is_whole=True)
+_COUNT_OR_0 = Number(0, LARGEST_COUNT, is_whole=True)
 _SEED = Number(0, _LARGEST_SEED, is_whole=True)
 _BATCH = Number(1, 2**20, is_whole=True)
 _BATCH_OR_NONE = dataclasses.replace(_BATCH, is_optional=True)

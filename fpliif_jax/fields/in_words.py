@@ -15,7 +15,6 @@ from fpliif_jax.fields.setting_ranges import (
     Switch,
 )
 
-_BOUNDLESS = 10**9  # bounds from here on only keep numbers finite
 _UNGROUPED = "of the whole run"
 
 
@@ -63,4 +62,5 @@ def rule_in_words(rule: Rule) -> str:
 
 def _bounds(number: Number) -> str:
     lowest = f"{'above' if number.is_above else 'from'} {number.low:g}"
-    return lowest if number.high >= _BOUNDLESS else f"{lowest} to {number.high:.10g}"
+    is_boundless = number.high == config_fields.LARGEST_COUNT
+    return lowest if is_boundless else f"{lowest} to {number.high:.10g}"

@@ -23,18 +23,18 @@ _LARGEST = 1024 * MEBIBYTE  # of a file that is kept
 
 
 def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path | None:
-    """Copies results.json and the matrices that it names to earlier_results/N, where something of it would be lost.
+    """Copies results.json, its matrices and its pictures to earlier_results/N, where something of it would be lost.
 
     The copy is there when it is whole. Nothing is copied where every evaluation of it is among the new ones (the same
-    place, step, data and settings), or where it is kept already. A results.json that is damaged is kept as it is. One
-    line says where.
+    place, step, data, settings and scores), or where it is kept already. A results.json that is damaged is kept as it
+    is. One line says where.
 
     Args:
       workdir: the run's folder.
       new: the results that will replace it; None where there are none yet.
 
     Returns:
-      The folder that has the copy, which may be of before; None where nothing of it would be lost.
+      The folder of the copy, also of one that was there; None where nothing would be lost.
 
     Raises:
       OSError: it cannot be read, or the copy cannot be written.
@@ -52,9 +52,9 @@ def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path |
         is_lost = new is None or not _evaluations(old) <= _evaluations(new)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         named, is_lost = None, True
+    copies = list((workdir / FOLDER).glob("[0-9]*"))
     if not is_lost:
         return None
-    copies = list((workdir / FOLDER).glob("[0-9]*"))
     for copy in copies:
         if _has(copy / path.name, content):
             return copy
@@ -64,6 +64,9 @@ def keep(workdir: pathlib.Path, new: Mapping[str, Any] | None) -> pathlib.Path |
     for file in (workdir / evaluation_files.FOLDER).glob(f"*{evaluation_files.SUFFIX}"):
         if named is None or file.name in named:
             contents[f"{evaluation_files.FOLDER}/{file.name}"] = read_regular(file, _LARGEST)
+    for name in (evaluation_files.EXAMPLES, evaluation_files.SHEET):
+        if os.path.lexists(workdir / name):
+            contents[name] = read_regular(workdir / name, _LARGEST)
     kept.parent.mkdir(exist_ok=True)
     with atomic_folder.replacing(kept) as folder, naming_instead(kept):
         (folder / evaluation_files.FOLDER).mkdir()
@@ -86,7 +89,7 @@ def _decides_scores(field: str) -> bool:
 
 
 def _evaluations(results: Mapping[str, Any]) -> set[str]:
-    """What each evaluation of results.json is of: two that are equal have the same scores, but for rounding."""
+    """What each evaluation of results.json is of, and what it has found."""
     dataset, config = results["dataset"], flatten_config(results["config"])
     settings = {
         field: value
@@ -97,9 +100,8 @@ def _evaluations(results: Mapping[str, Any]) -> set[str]:
     for one in results["evaluations"]:
         split, digest = one["split"], dataset.get("digest")
         of_split = digest and [digest[what][split] for what in ("ids", "labels")]
-        place = [split, one["checkpoint"], one.get("step"), one["row"]]
         # Notes alone tell weights that no run trained from others.
         weights = results["notes"] if one["checkpoint"] == "given" else None
         data = [dataset["name"], of_split or dataset.get("fingerprint")]
-        found.add(json.dumps([place, weights, data, settings], sort_keys=True))
+        found.add(json.dumps([one, weights, data, settings], sort_keys=True))
     return found

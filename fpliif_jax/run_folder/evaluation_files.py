@@ -1,9 +1,10 @@
-"""Where a run keeps what its evaluations counted in every image."""
+"""Where a run keeps what its evaluations counted in every image, and its pictures."""
 
 import pathlib
 
 FOLDER = "evaluations"  # of a run
 SUFFIX = ".npz"
+EXAMPLES, SHEET = "examples.npz", "predictions.png"  # of the first evaluation
 
 
 def evaluation_file(split: str, checkpoint: str, protocol: str) -> pathlib.PurePosixPath:

@@ -1,9 +1,11 @@
-"""One process, or one set of processes, at a time in a run's folder."""
+"""One process, or one set of processes, at a time in a run's folder, or in one that results are written into."""
 
 import contextlib
 import fcntl
+import os
 import pathlib
 from collections.abc import Iterator
+from typing import IO
 
 from absl import logging
 
@@ -38,15 +40,48 @@ def locked(workdir: pathlib.Path, is_holder: bool = True) -> Iterator[None]:
     except OSError as error:
         raise RunLockError(f"{workdir} cannot be locked: {error}") from error
     with opened as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunLockError(
-                f"another process is at work in {workdir}; wait for it, end it, or use another "
-                "--workdir"
-            ) from error
-        except OSError as error:
-            logging.warning("%s cannot be locked (%s): use it from one process", workdir, error)
-        else:
+        if _takes(file, workdir, "--workdir"):
             atomic_file.remove_leftovers(workdir, is_alone=True)
         yield
+
+
+@contextlib.contextmanager
+def writing(folder: pathlib.Path, option: str = "--output") -> Iterator[None]:
+    """Holds a folder that results are written into, beside whatever else lies there; no file stays behind.
+
+    Args:
+      folder: that is there.
+      option: that gave it.
+
+    Raises:
+      RunLockError: another process holds it.
+      OSError: it cannot be written to.
+    """
+    path = folder / ".writing"
+    with open_lock_file(path) as file:
+        _takes(file, folder, option)
+        # The one before may have removed the file since it was opened here, and a third have made a new one.
+        if not (path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))):
+            raise _held(folder, option)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _takes(file: IO[bytes], folder: pathlib.Path, option: str) -> bool:
+    """Takes the lock until the file is closed; False where the file system has none."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _held(folder, option) from error
+    except OSError as error:
+        logging.warning("%s cannot be locked (%s): use it from one process", folder, error)
+        return False
+    return True
+
+
+def _held(folder: pathlib.Path, option: str) -> RunLockError:
+    return RunLockError(
+        f"another process is at work in {folder}; wait for it, end it, or use another {option}"
+    )

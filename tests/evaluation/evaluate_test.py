@@ -26,6 +26,7 @@ from fpliif_jax.evaluation.evaluate import check_same_model, evaluate
 from fpliif_jax.evaluation.results import Evaluation, RunFacts, evaluate_models, score_checkpoint
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.run_folder.evaluation_files import EXAMPLES, SHEET
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
@@ -397,13 +398,14 @@ def test_scores_that_the_new_ones_lack_are_kept_before_any_file_is_replaced(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     config = tiny_config(lapa_download, data_dir)
-    config.eval.num_pictures = 0
     _evaluate_models(config, tmp_path, lambda own: own)
     _evaluate_models(config, tmp_path, lambda own: own)
     assert not (tmp_path / "earlier_results").exists() and not caplog.messages
     before = (tmp_path / "results.json").read_bytes()
     tested = {path.name: path.read_bytes() for path in (tmp_path / "evaluations").iterdir()}
+    pictures = {name: (tmp_path / name).read_bytes() for name in (EXAMPLES, SHEET)}
     config.eval.splits = ("validation", "test")
+    config.eval.num_pictures = 0
     config.eval.rows = ("32", "32->16")
 
     with monkeypatch.context() as patch:
@@ -417,6 +419,10 @@ def test_scores_that_the_new_ones_lack_are_kept_before_any_file_is_replaced(
     assert (kept / "results.json").read_bytes() == before
     found = {path.name: path.read_bytes() for path in (kept / "evaluations").iterdir()}
     assert found == tested and "test-last-16to32.npz" in found
+    assert {name: (kept / name).read_bytes() for name in pictures} == pictures
+    assert not any(
+        (tmp_path / name).exists() for name in pictures
+    )  # of the new scores there are none
 
 
 def test_pictures_are_of_the_first_checkpoint_ranked_by_the_first_row(

@@ -6,7 +6,7 @@ import json
 import pathlib
 import shutil
 import threading
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from made_runs import config_of, write_run
@@ -21,6 +21,7 @@ from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report import __main__ as report_command
 from fpliif_jax.experiments.report import write
 from fpliif_jax.experiments.runs import bounded_files
+from fpliif_jax.run_folder import run_lock
 
 
 @pytest.fixture
@@ -129,14 +130,30 @@ def test_what_opens_and_cannot_be_read_leaves_an_earlier_copy_as_it_was(
         return content
 
     was_analysed = threading.Event()
-    refuse = collect._refuse_leftovers
+    measured = collect._measured
     monkeypatch.setattr(bounded_files, "read_regular", on_a_bad_disk)
-    monkeypatch.setattr(
-        collect, "_refuse_leftovers", lambda *given: (refuse(*given), was_analysed.set())
-    )
+
+    def analysed(*given: Any) -> list[pathlib.Path]:
+        was_analysed.set()
+        return measured(*given)
+
+    monkeypatch.setattr(collect, "_measured", analysed)
     with pytest.raises(SystemExit, match="npz cannot be read: Input/output error"):
         collect.main([str(study), f"--output={output}"])
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+def test_a_folder_that_is_being_written_is_left_alone(
+    study: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "results"
+    output.mkdir()
+    refused = f"error: another process is at work in {output}; .* use another --output"
+    with run_lock.writing(output), pytest.raises(SystemExit, match=refused):
+        collect.main([str(study), f"--output={output}"])
+    assert not any(output.iterdir())
+    collect.main([str(study), f"--output={output}"])
+    assert not (output / ".writing").exists()
 
 
 _NEEDS = {

@@ -31,7 +31,7 @@ def test_a_narrow_terminal_has_every_word_of_a_wide_one() -> None:
 def test_fields_of_somebody_s_own_experiment_are_listed_too() -> None:
     config = ml_collections.ConfigDict({"seed": 3, "mine": {"depth": 2}})
     text = listing.listing(config, 80)
-    assert "seeds\n  seed = 3 | a whole number from 0 | seed\n" in text
+    assert "seeds\n  seed = 3 | a whole number from 0 to 2147483647 | seed\n" in text
     assert "mine\n  mine.depth = 2 | a field of this experiment's own\n" in text
 
 

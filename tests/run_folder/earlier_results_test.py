@@ -70,7 +70,6 @@ def test_what_is_not_among_the_new_is_kept_whole(run: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda new: new["evaluations"][0].update(mean_f1=0.6),
         lambda new: new["evaluations"].append(_results(VALIDATION)["evaluations"][0]),
         lambda new: new["config"]["eval"].update(splits=["validation", "test"], batch_size=8),
         lambda new: new["dataset"]["digest"]["labels"].update(validation="another"),
@@ -90,6 +89,7 @@ def test_what_is_among_the_new_is_not_kept(
 @pytest.mark.parametrize(
     "change",
     [
+        lambda new: new["evaluations"][0].update(mean_f1=0.6),
         lambda new: new["evaluations"][0].update(step=8),
         lambda new: new["evaluations"][0].update(checkpoint="last"),
         lambda new: new["evaluations"][0].update(row="16to32"),
@@ -101,7 +101,7 @@ def test_what_is_among_the_new_is_not_kept(
         lambda new: new["config"].update(seed=1),
     ],
 )
-def test_another_step_set_or_way_of_scoring_is_another_evaluation(
+def test_other_scores_another_step_set_or_way_of_scoring_are_another_evaluation(
     run: pathlib.Path, change: Callable[[dict], None]
 ) -> None:
     new = copy.deepcopy(_results(TEST))
@@ -130,6 +130,14 @@ def test_a_damaged_file_is_kept_as_it_is(run: pathlib.Path, content: str) -> Non
     kept = earlier_results.keep(run, _results(TEST))
     assert (kept / "results.json").read_text() == content
     assert len(list((kept / "evaluations").iterdir())) == 2
+
+
+def test_pictures_are_kept_with_their_scores(run: pathlib.Path) -> None:
+    for name in ("examples.npz", "predictions.png"):
+        (run / name).write_bytes(name.encode())
+    kept = earlier_results.keep(run, None)
+    for name in ("examples.npz", "predictions.png"):
+        assert (kept / name).read_bytes() == name.encode()
 
 
 def test_a_run_without_results_has_none_to_keep(tmp_path: pathlib.Path) -> None:

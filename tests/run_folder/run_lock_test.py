@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,15 +14,19 @@ from fpliif_jax.run_folder import run_lock
 _HOLD = """
 import pathlib, sys
 from fpliif_jax.run_folder import run_lock
-with run_lock.locked(pathlib.Path(sys.argv[1])):
+with getattr(run_lock, sys.argv[2])(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-def test_a_second_process_is_told_and_a_killed_one_lets_go(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(("lock", "option"), [("locked", "--workdir"), ("writing", "--output")])
+def test_a_second_process_is_told_and_a_killed_one_lets_go(
+    lock: str, option: str, tmp_path: pathlib.Path
+) -> None:
+    hold = getattr(run_lock, lock)
     holder = subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(tmp_path)],
+        [sys.executable, "-c", _HOLD, str(tmp_path), lock],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -29,8 +34,10 @@ def test_a_second_process_is_told_and_a_killed_one_lets_go(tmp_path: pathlib.Pat
     try:
         assert holder.stdout.readline() == "held\n"
         with (
-            pytest.raises(run_lock.RunLockError, match="another process is at work"),
-            run_lock.locked(tmp_path),
+            pytest.raises(
+                run_lock.RunLockError, match=f"another process is at work in .* another {option}$"
+            ),
+            hold(tmp_path),
         ):
             pass
     finally:
@@ -38,8 +45,37 @@ def test_a_second_process_is_told_and_a_killed_one_lets_go(tmp_path: pathlib.Pat
         holder.wait()
         holder.stdin.close()
         holder.stdout.close()
-    with run_lock.locked(tmp_path):
+    with hold(tmp_path):
         pass
+
+
+def test_a_folder_that_was_written_into_has_no_lock_file_and_its_own_files(
+    tmp_path: pathlib.Path,
+) -> None:
+    """What others are writing there, or below, is no leftover of this process."""
+    (tmp_path / "seed0").mkdir()
+    others = tmp_path / "seed0" / ".results.json.0123abcd.partial"
+    others.touch()
+    with pytest.raises(KeyError), run_lock.writing(tmp_path):
+        raise KeyError
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [others]
+
+
+def test_a_lock_whose_file_was_removed_before_it_was_taken_is_none(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer removes it at its end, and a third makes a new one."""
+    take = run_lock._takes
+
+    def late(*given: Any) -> bool:
+        (tmp_path / ".writing").unlink()
+        (tmp_path / ".writing").touch()
+        return take(*given)
+
+    monkeypatch.setattr(run_lock, "_takes", late)
+    with pytest.raises(run_lock.RunLockError, match="at work"), run_lock.writing(tmp_path):
+        pass
+    assert (tmp_path / ".writing").exists()
 
 
 def test_a_lock_file_that_is_a_link_is_refused_and_its_target_kept(tmp_path: pathlib.Path) -> None:

@@ -132,6 +132,7 @@ def test_a_signal_is_handed_on_as_sigterm_and_nothing_new_starts(
     before = signal.getsignal(number)
     outcomes = local.run(jobs, 1)
     assert _ends(outcomes) == {"a": "interrupted", "b": "not started"}
+    assert outcomes[0].problem == f"saved ({tmp_path / 'a' / 'run.log'})"
     assert (tmp_path / "a" / "saved").exists()
     assert not (tmp_path / "b").exists()
     assert signal.getsignal(number) == before
@@ -142,7 +143,26 @@ def test_a_run_that_a_signal_ended_by_itself_is_interrupted(
     code: int, tmp_path: pathlib.Path
 ) -> None:
     jobs = [_job(tmp_path, "a", ("end", str(code))), _job(tmp_path, "b", ("write", "done"))]
-    assert _ends(local.run(jobs, 1)) == {"a": "interrupted", "b": "finished"}
+    outcomes = local.run(jobs, 1)
+    assert _ends(outcomes) == {"a": "interrupted", "b": "finished"}
+    log = tmp_path / "a" / "run.log"
+    assert outcomes[0].problem == f"ended by a signal before it saved more ({log})"
+
+
+def test_jobs_that_ended_alike_are_told_in_one_line(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = [
+        Outcome(_job(tmp_path, "a"), "interrupted", "saved (a/run.log)"),
+        *(Outcome(_job(tmp_path, name), "not started", "why") for name in "bc"),
+    ]
+    with pytest.raises(SystemExit):
+        launch.finish(outcomes, tmp_path)
+    assert capsys.readouterr().err.splitlines() == [
+        "interrupted: a: saved (a/run.log)",
+        "not started: b, c: why",
+        "the same command goes on with what is not finished",
+    ]
 
 
 def test_runs_save_when_the_study_is_killed(tmp_path: pathlib.Path) -> None:
@@ -267,13 +287,16 @@ def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -
         ("7", [7]),
         ("0-1,5", [0, 1, 5]),
         ("1-1000", list(range(1, 1001))),
+        ("2147483647", [2147483647]),
     ],
 )
 def test_seeds_are_read(text: str, seeds: list[int]) -> None:
     assert read_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "1,,2", "-1", "1-", "0,0", "3-1", "0-2,1", "0-1000", "2147483648"]
+)
 def test_other_seeds_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="--seeds is"):
         read_seeds(text)

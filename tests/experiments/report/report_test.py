@@ -14,6 +14,7 @@ import report_study
 
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report import ReportError, write, write_report
+from fpliif_jax.run_folder import run_lock
 
 
 class Page(html.parser.HTMLParser):
@@ -436,6 +437,18 @@ def test_a_folder_that_cannot_be_written_is_told(quick: None, tmp_path: pathlib.
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="file"):
         write_report(report_study.as_study(report_study.empty_study()), {}, tmp_path / "file")
+
+
+def test_a_folder_that_another_report_is_written_into_is_left_alone(
+    quick: None, tmp_path: pathlib.Path
+) -> None:
+    study = report_study.as_study(report_study.empty_study())
+    with run_lock.writing(tmp_path):
+        with pytest.raises(run_lock.RunLockError, match="another process is at work in .*--output"):
+            write_report(study, {}, tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [".writing"]
+    write_report(study, {}, tmp_path)
+    assert (tmp_path / "report.html").exists() and not (tmp_path / ".writing").exists()
 
 
 def test_a_file_that_cannot_be_written_is_named_as_it_would_be_called(
