@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -12,6 +13,7 @@ from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.photographic.backdrop import draw_background
+from fpliif_jax.evaluation import metrics
 
 SIDE = 256  # of the label maps
 # Height and width of the canvas and the sides of the faces on it, in pixels.
@@ -24,6 +26,10 @@ SIZES = {
 Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
+# Compiled once: without, every call compiles, and keeps what it compiled.
+_confusion_matrices = jax.jit(metrics.confusion_matrices, static_argnums=2)
+
+
 class Pasted(NamedTuple):
     """Faces on a canvas: uint8 [H, W, 3], class ids uint8 [H, W], and (top, left, side) of each."""
 
@@ -31,10 +37,12 @@ class Pasted(NamedTuple):
     labels: np.ndarray
     places: list[tuple[int, int, int]]
 
-    def truth(self) -> np.ndarray:
-        """The class ids at the size that is scored, uint8 [SIDE, SIDE]."""
+    def counts(self, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+        """The confusion matrix of a label map [SIDE, SIDE]: int64 [C, C], rows the truth."""
         labels = Image.fromarray(self.labels)
-        return np.asarray(labels.resize((SIDE, SIDE), Image.Resampling.NEAREST))
+        truth = np.asarray(labels.resize((SIDE, SIDE), Image.Resampling.NEAREST))
+        counts = _confusion_matrices(truth[None], predicted[None], num_classes)
+        return np.asarray(counts[0], np.int64)
 
 
 def paste(

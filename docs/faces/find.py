@@ -28,7 +28,6 @@ from tqdm import tqdm
 from docs.faces import rules
 from docs.faces.canvases import SIDE, SIZES, Pasted, draw_photographs, new_face, paste
 from fpliif_jax import FaceParser, systems, weights
-from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.benchmark import machine
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.run_folder import run_record
@@ -54,11 +53,9 @@ def row(parser: FaceParser, name: str, kind: str, canvases: Iterable[Pasted]) ->
     matrices: list[list[np.ndarray]] = [[], []]
     windows: collections.Counter[str] = collections.Counter()
     for pasted in canvases:
-        truth = pasted.truth()
         for find, own in zip(("auto", "none"), matrices, strict=True):
             parsed = parser(pasted.photo, SIDE, find=find)
-            counts = metrics.confusion_matrices(truth[None], parsed.labels[None], 11)
-            own.append(np.asarray(counts[0], np.int64))
+            own.append(pasted.counts(parsed.labels, 11))
             if find == "auto":
                 *each, beside = windows_of(parsed.faces, pasted)
                 windows.update(one=each.count(1), none=each.count(0))

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from docs.faces.canvases import SIDE, Pasted
-from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.predict.find_faces import GRID, FaceFinder, Found
 from fpliif_jax.predict.windows import NOBODY, Window, owners
@@ -127,8 +126,7 @@ def row(labeller: Labeller, name: str, kind: str, canvases: Iterable[Pasted]) ->
         answers = {"none": looks.whole.argmax(axis=0)}
         answers.update({title: rule(looks) for title, rule in RULES.items()})
         for title, labels in answers.items():
-            counts = metrics.confusion_matrices(pasted.truth()[None], labels[None], classes)
-            matrices[title].append(np.asarray(counts[0], np.int64))
+            matrices[title].append(pasted.counts(labels, classes))
     by_canvas = {
         title: image_bootstrap.mean_f1(np.array(own)).tolist() for title, own in matrices.items()
     }
