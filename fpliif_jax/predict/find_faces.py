@@ -60,6 +60,22 @@ class _Seen(NamedTuple):
         return bool(np.count_nonzero(self.is_face[rows, columns]) > _MOST_SHARED * len(places))
 
 
+class Found(NamedTuple):
+    """The faces of a photo, the most certain first; none where one fills it.
+
+    Attributes:
+      whole_score: how certain the parser is of the whole photo, 0 to 1.
+      faces: the window of each, in pixels of the photo, and its score.
+    """
+
+    whole_score: float
+    faces: list[tuple[Window, float]]
+
+    def whole_is_as_good(self, share: float) -> bool:
+        """Whether there is one face, and the whole photo's score at least this share of its window's."""
+        return len(self.faces) == 1 and self.whole_score >= share * self.faces[0][1]
+
+
 class _Candidate(NamedTuple):
     window: Window  # to look for a face in
     places: np.ndarray  # where the face seems to be, see `_places`
@@ -80,7 +96,7 @@ class FaceFinder:
             raise FindError(
                 f"faces are found by their skin, and the model's classes are {', '.join(class_names)}: {_USE_NONE}"
             )
-        self._face = [label for label, part in enumerate(parts) if part in _FACE]
+        self.face_classes = [label for label, part in enumerate(parts) if part in _FACE]
         self._inner = [label for label, part in enumerate(parts) if part in _INNER]
         if not self._inner:
             raise FindError(
@@ -96,8 +112,14 @@ class FaceFinder:
           weigh: the parser on a window of it.
 
         Returns:
-          The most certain first, in pixels of the photo; none where a face fills it, or there is none.
+          The most certain first, in pixels of the photo; none where a face fills it, there is none, or the whole photo
+          shows the only one about as well.
         """
+        found = self.search(size, weigh)
+        return [] if found.whole_is_as_good(_AS_GOOD) else [window for window, _ in found.faces]
+
+    def search(self, size: tuple[int, int], weigh: Weigh) -> Found:
+        """As `find`, but a single face that the whole photo shows as well is among the faces."""
         faces: list[_Seen] = []
         whole_score = 0.0
         for level in range(_LEVELS):
@@ -118,14 +140,12 @@ class FaceFinder:
                         faces.append(face)
             faces.sort(key=lambda one: -one.score)
             if faces and _fills(faces[0].window, size):
-                return []
-        if len(faces) == 1 and whole_score >= _AS_GOOD * faces[0].score:
-            return []
-        return [face.window for face in faces]
+                return Found(whole_score, [])
+        return Found(whole_score, [(face.window, face.score) for face in faces])
 
     def _look(self, window: Window, weigh: Weigh) -> _Seen:
         probabilities = weigh(window)
-        is_face = probabilities[self._face].sum(axis=0) > 0.5
+        is_face = probabilities[self.face_classes].sum(axis=0) > 0.5
         return _Seen(window, is_face, self._score(probabilities, is_face))
 
     def _score(self, probabilities: np.ndarray, is_face: np.ndarray) -> float:

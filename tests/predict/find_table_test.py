@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from docs.faces import find
+from docs.faces import canvases, find
 from fpliif_jax import FaceParser
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
 
@@ -17,7 +17,7 @@ def test_faces_are_pasted_apart_with_their_labels() -> None:
         return np.full((side, side, 3), side, np.uint8), np.full((side, side), side, np.uint8)
 
     sides = (30, 20, 10)
-    pasted = find.paste(np.random.default_rng(0), (50, 70), sides, draw)
+    pasted = canvases.paste(np.random.default_rng(0), (50, 70), sides, draw)
     assert [side for *_, side in pasted.places] == list(sides)
     for top, left, side in pasted.places:
         assert (pasted.labels[top : top + side, left : left + side] == side).all()
@@ -30,7 +30,7 @@ def test_photographs_get_the_models_classes(tmp_path: pathlib.Path) -> None:
         (tmp_path / folder).mkdir()
     Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "images" / "one.jpg")
     Image.fromarray(np.full((8, 8), 4, np.uint8)).save(tmp_path / "labels" / "one.png")
-    photo, labels = find.draw_photographs(tmp_path, ["one"])(np.random.default_rng(0), 4)
+    photo, labels = canvases.draw_photographs(tmp_path, ["one"])(np.random.default_rng(0), 4)
     assert photo.shape == (4, 4, 3)
     assert (labels == FaceParser.from_pretrained("drawn").class_names.index("right_eye")).all()
 
@@ -40,7 +40,7 @@ def test_windows_are_counted_by_the_face_in_their_middle_and_worse_canvases_by_t
 ):
     truth = np.zeros((256, 512), np.uint8)
     truth[0:64, 0:64], truth[128:192, 256:320] = 1, 2
-    pasted = find.Pasted(np.zeros((256, 512, 3), np.uint8), truth, [(0, 0, 64), (128, 256, 64)])
+    pasted = canvases.Pasted(np.zeros((256, 512, 3), np.uint8), truth, [(0, 0, 64), (128, 256, 64)])
     windows = [(0, 0, 60, 30), (8, 8, 50, 24), (200, 200, 256, 256)]  # of a map of 256 x 256
     assert find.windows_of(tuple(windows), pasted) == [2, 0, 1]
 
@@ -75,7 +75,7 @@ def test_the_table_can_be_made_again_of_what_is_kept(
         return ParsedPhoto(labels, photo, "abcdefghijk", lambda: None, [(0, 0, size, size)])
 
     kept = tmp_path / "new" / "find.json"
-    monkeypatch.setattr(find, "_CANVASES", {"60 %": (64, 64, (38,)), "two": (64, 64, (20, 9))})
+    monkeypatch.setattr(find, "SIZES", {"60 %": (64, 64, (38,)), "two": (64, 64, (20, 9))})
     monkeypatch.setattr(FaceParser, "from_pretrained", lambda name: label)
     monkeypatch.setattr("sys.argv", ["find", "--canvases=2", f"--output={kept}"])
     find.main()
@@ -94,7 +94,7 @@ def test_what_was_measured_before_an_interruption_is_kept(
         return ParsedPhoto(np.zeros((size, size), np.uint8), photo, "ab", lambda: None)
 
     kept = tmp_path / "find.json"
-    monkeypatch.setattr(find, "_CANVASES", {"60 %": (64, 64, (38,)), "two": (65, 64, (20, 9))})
+    monkeypatch.setattr(find, "SIZES", {"60 %": (64, 64, (38,)), "two": (65, 64, (20, 9))})
     monkeypatch.setattr(FaceParser, "from_pretrained", lambda name: label)
     monkeypatch.setattr("sys.argv", ["find", "--canvases=2", f"--output={kept}"])
     with pytest.raises(KeyboardInterrupt):
@@ -128,7 +128,7 @@ def test_some_of_the_rows_can_be_made(
     def label(photo: np.ndarray, size: int, find: str) -> ParsedPhoto:
         return ParsedPhoto(np.zeros((size, size), np.uint8), photo, "ab", lambda: None)
 
-    monkeypatch.setattr(find, "_CANVASES", {"60 %": (64, 64, (38,)), "two": (64, 64, (20, 9))})
+    monkeypatch.setattr(find, "SIZES", {"60 %": (64, 64, (38,)), "two": (64, 64, (20, 9))})
     monkeypatch.setattr(FaceParser, "from_pretrained", lambda name: label)
     monkeypatch.setattr("sys.argv", ["find", "--canvases=1", "--rows", "two"])
     find.main()

@@ -1,0 +1,162 @@
+"""Rules for what to make of a face's window and of the whole photo: what `docs.faces.find --rules` compares."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from docs.faces.canvases import SIDE, Pasted
+from fpliif_jax.experiments.stats import image_bootstrap
+from fpliif_jax.predict.find_faces import GRID, FaceFinder, Found
+from fpliif_jax.predict.windows import NOBODY, Window, owners
+from fpliif_jax.systems.labeller import Labeller
+
+_INF = float("inf")
+
+
+class Looks(NamedTuple):
+    """What the parser makes of a canvas; windows are those of the label map.
+
+    Attributes:
+      found: the faces, in windows of the canvas.
+      whole: probabilities, float32 [C, SIDE, SIDE].
+      windows: of each face, its window, its share of the canvas and the probabilities in it.
+      is_face: of class ids, whether they are of a face.
+    """
+
+    found: Found
+    whole: np.ndarray
+    windows: list[tuple[Window, float, np.ndarray]]
+    is_face: np.ndarray
+
+
+Rule = Callable[[Looks], np.ndarray]  # -> class ids [SIDE, SIDE]
+
+
+def look(labeller: Labeller, photo: np.ndarray) -> Looks:
+    """Finds the faces of a photo and parses it as a whole and in their windows."""
+
+    def weigh(window: Window, size: tuple[int, int] = (GRID, GRID)) -> np.ndarray:
+        inputs = labeller.network_input(np.ascontiguousarray(window.of(photo)))
+        return labeller.probabilities({name: one[None] for name, one in inputs.items()}, size)[0]
+
+    size = photo.shape[:2]
+    finder = FaceFinder(labeller.class_names)
+    found = finder.search(size, weigh)
+    windows = []
+    for window, _ in found.faces:
+        scaled = window.scaled(size, (SIDE, SIDE))
+        sides = scaled.bottom - scaled.top, scaled.right - scaled.left
+        windows.append((scaled, scaled.area / SIDE**2, weigh(window, sides)))
+    is_face = np.isin(np.arange(len(labeller.class_names)), finder.face_classes)
+    return Looks(found, weigh(Window(0, 0, *size), (SIDE, SIDE)), windows, is_face)
+
+
+def joined(weight: Callable[[float], float], whole_from: float = _INF) -> Rule:
+    """In each window the mean of its probabilities and, times a weight of its share of the photo, the whole photo's.
+
+    The whole photo's answer alone where there is no window, or where its score is at least `whole_from` of the score
+    of the only one.
+    """
+
+    def rule(looks: Looks) -> np.ndarray:
+        if not looks.windows or looks.found.whole_is_as_good(whole_from):
+            return looks.whole.argmax(axis=0)
+        labels = np.zeros((SIDE, SIDE), np.int64)
+        owner = owners([window for window, *_ in looks.windows], labels.shape)
+        for index, (window, share, of_window) in enumerate(looks.windows):
+            whole = looks.whole[:, window.top : window.bottom, window.left : window.right]
+            is_own = window.of(owner) == index
+            window.of(labels)[is_own] = (of_window + weight(share) * whole).argmax(axis=0)[is_own]
+        return labels
+
+    return rule
+
+
+def everywhere(looks: Looks) -> np.ndarray:
+    """As `joined` with the share as weight; outside the windows the whole photo's times the first window's share."""
+    labels = joined(lambda share: share)(looks)
+    if looks.windows:
+        outside = owners([window for window, *_ in looks.windows], labels.shape) == NOBODY
+        share = looks.windows[0][1]
+        background = np.zeros_like(looks.whole)
+        background[0] = 1 - share
+        labels[outside] = (share * looks.whole + background).argmax(axis=0)[outside]
+    return labels
+
+
+def as_certain(of_faces: bool) -> Rule:
+    """The whole photo's answer where it is more certain in the only window than that, there or where a face is."""
+
+    def rule(looks: Looks) -> np.ndarray:
+        if len(looks.windows) == 1:
+            window, _, inside = looks.windows[0]
+            whole = looks.whole[:, window.top : window.bottom, window.left : window.right]
+            either = looks.is_face[inside.argmax(axis=0)] | looks.is_face[whole.argmax(axis=0)]
+            counts = either if of_faces else np.ones_like(either)
+            if inside.max(axis=0)[counts].mean() < whole.max(axis=0)[counts].mean():
+                return looks.whole.argmax(axis=0)
+        return joined(lambda _: 0, 0.95)(looks)
+
+    return rule
+
+
+RULES: dict[str, Rule] = {
+    "the window; the whole from .95 of the window's score": joined(lambda _: 0, 0.95),
+    "always the window": joined(lambda _: 0),
+    "the whole from .8": joined(lambda _: 0, 0.8),
+    "the whole from .7": joined(lambda _: 0, 0.7),
+    "a window only if as certain as the whole where either sees a face": as_certain(True),
+    "the same of all pixels of the window": as_certain(False),
+    "both, the whole by the window's share": joined(lambda share: share),
+    "the same, and the whole alone from .95": joined(lambda share: share, 0.95),
+    "both, the whole by the root of the share": joined(lambda share: share**0.5),
+    "both, the whole by the square of the share": joined(lambda share: share**2),
+    "both alike": joined(lambda _: 1),
+    "both, also outside the window": everywhere,
+}
+
+
+def row(labeller: Labeller, name: str, kind: str, canvases: Iterable[Pasted]) -> dict[str, Any]:
+    """The mean F1 of each canvas, in percent, by each rule and of the whole photo."""
+    classes = len(labeller.class_names)
+    matrices: dict[str, list[np.ndarray]] = {"none": [], **{rule: [] for rule in RULES}}
+    for pasted in canvases:
+        looks = look(labeller, pasted.photo)
+        answers = {"none": looks.whole.argmax(axis=0)}
+        answers.update({title: rule(looks) for title, rule in RULES.items()})
+        for title, labels in answers.items():
+            matrices[title].append(pasted.counts(labels, classes))
+    by_canvas = {
+        title: image_bootstrap.mean_f1(np.array(own)).tolist() for title, own in matrices.items()
+    }
+    return {"faces": kind, "on_the_canvas": name, "by_canvas": by_canvas}
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """Lines of Markdown, one a rule: for each kind of faces the canvases that are worse, then the mean gains."""
+    kinds = list(dict.fromkeys(one["faces"] for one in rows))
+    heads = [f"{what}, {kind}" for what in ("worse", "gain") for kind in kinds]
+    lines = [f"| rule | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for title in RULES:
+        gains = [
+            np.concatenate(
+                [
+                    np.subtract(one["by_canvas"][title], one["by_canvas"]["none"])
+                    for one in rows
+                    if one["faces"] == kind
+                ]
+            )
+            for kind in kinds
+        ]
+        cells = [
+            *(counted([-gain for gain in each.tolist() if gain < 0]) for each in gains),
+            *(f"{each.mean():+.2f}" for each in gains),
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return lines
+
+
+def counted(losses: list[float]) -> str:
+    """How many canvases lost, and what the one lost that lost most."""
+    return f"{len(losses)} (at most {max(losses):.1f})" if losses else "0"
