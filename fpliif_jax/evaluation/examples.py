@@ -71,8 +71,8 @@ class PicturedExamples(NamedTuple):
         )
         prediction_sheet(
             images,
-            truths,
-            predictions,
+            list(truths),
+            list(predictions),
             self.arrays["class_names"].tolist(),
             workdir / SHEET,
             titles=[f"{name}  F1 {100 * f1:.1f}" for name, f1 in zip(ids, scores, strict=True)],

@@ -78,7 +78,7 @@ def make_eval_step(
       A function whose result has, for each protocol's key, (int32 [devices, N, C, C], measures), of the
       whole global batch on every device; the matrices of padding are zero.
     """
-    predict = systems.of(config).make_predictor(model, config, protocols)
+    predict = systems.of(config).scoring.make_predictor(model, config, protocols)
     classes = config.model.num_classes
 
     def step(variables: Variables, batch: dict[str, jax.Array]) -> dict[str, tuple]:
