@@ -78,7 +78,7 @@ def _latency(results: Results) -> Lines:
 
 def _throughput(results: Results) -> Lines:
     def cell(one: Measurement) -> str:
-        return f"{_rate(one)}, batch {one.batch}"
+        return f"{_rate(one)}, batch {one.batch:g}"
 
     return _forward(results, "throughput", "Forward pass, the best batch of each", cell)
 
@@ -110,7 +110,7 @@ def _training(results: Results) -> Lines:
         if one.part in names:
             what = names[one.part] + (f" ({one.stage})" if one.stage else "")
             rate = _with_ratio(results, one, _rate)
-            rows.append([what, one.dtype, one.output_size, one.candidate, one.batch, rate])
+            rows.append([what, one.dtype, one.output_size, one.candidate, f"{one.batch:g}", rate])
     header = ["what", "type", "size", "by", "batch", "images/s of a device"]
     return _table("Training step", header, rows)
 
@@ -214,7 +214,7 @@ def _arithmetic(results: Results) -> Lines:
         if peak is None or count is None:
             continue
         achieved, sheet = 2 * count * one.images_per_second, peak.data_sheet
-        case = [f"{one.part}, batch {one.batch}", one.dtype, one.output_size, one.candidate]
+        case = [f"{one.part}, batch {one.batch:g}", one.dtype, one.output_size, one.candidate]
         share = f"{achieved / peak.flops_per_second:.1%}"
         share_of_sheet = sheet and f"{achieved / sheet.flops_per_second:.1%}"
         floor = f"{1000 * 2 * count / peak.flops_per_second:.3g}"

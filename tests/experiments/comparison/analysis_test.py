@@ -528,14 +528,14 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(
     reasons = {row["reason"] for row in _table(_analysed(tmp_path), "table6-fps")["rows"][1:]}
     assert reasons == {
         "the files do not have this number; damaged rows were left out: "
-        "benchmark.json: measurements[4] has no 'batch', "
-        "benchmark.json: ratios[0] is not an object"
+        "benchmark.json: measurements[4]: object missing required field `batch`, "
+        "benchmark.json: ratios[0]: expected `object`, got `str`"
     }
     (tmp_path / "cost" / "cost.json").write_text(json.dumps({**cost, "rows": [3, *rows]}))
     assert verdicts()["gmacs", "64"] == "reproduced"
     (tmp_path / "cost" / "benchmark.json").write_text(json.dumps({"measurements": measurements}))
     fps = _table(_analysed(tmp_path), "table6-fps")["rows"]
-    assert {row["reason"] for row in fps} == {"benchmark.json has no 'config_name'"}
+    assert {row["reason"] for row in fps} == {"benchmark.json: object missing required field `config_name`"}
     (tmp_path / "cost" / "cost.json").write_text("[]")
     assert verdicts()["gmacs", "64"] is None
     (tmp_path / "cost" / "benchmark.json").unlink()
@@ -594,7 +594,7 @@ def test_hidden_parts_stand_beside_each_other_by_seed(tmp_path: pathlib.Path) ->
     assert [one["name"] for one in told] == [f"stn_icnn/seed{seed}" for seed in (2, 3, 4, 5)]
     assert told[3]["problem"].startswith("its config.json has seed 0: ")
     again = "; measure it again with experiments.robustness"
-    assert told[0]["problem"] == f"robustness.json is not an object{again}"
-    missing = "robustness.json: overall.stn has no 'distance_before'"
+    assert told[0]["problem"] == f"robustness.json: expected `object`, got `array`{again}"
+    missing = "robustness.json: overall.stn: object missing required field `distance_before`"
     assert told[1]["problem"] == missing + again
     assert told[2]["problem"].startswith("robustness.json is not valid JSON: ")

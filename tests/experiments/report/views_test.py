@@ -7,6 +7,7 @@ import pytest
 import report_study
 
 from fpliif_jax.experiments.report import data_text, views
+from fpliif_jax.experiments.runs.results import RecordedDigests
 
 
 @pytest.fixture
@@ -57,12 +58,14 @@ def test_deviations_are_of_all_only_where_there_are_several_groups(study: dict[s
 
 
 def test_digests_of_label_maps_and_of_ids_are_not_exchanged(study: dict[str, Any]) -> None:
-    digest = {"labels": {"train": "l1", "test": None}, "ids": {"train": "i1", "test": "i2"}}
+    labels = {"train": "1" * 64, "validation": None, "test": None, "all": None}
+    ids = labels | {"train": "2" * 64, "test": "3" * 64}
+    digest = RecordedDigests(ids=ids, labels=labels)
     group = report_study.as_group(study["groups"][0])
 
     def rows(**recorded: Any) -> list[tuple[str, str, str]]:
         dataset = dataclasses.replace(group.dataset, **recorded)
         return data_text.digest_rows(dataclasses.replace(group, dataset=dataset))
 
-    assert rows(**digest) == [("train", "l1", "i1"), ("test", "–", "i2")]
+    assert rows(digest=digest)[:3:2] == [("train", "1" * 64, "2" * 64), ("test", "–", "3" * 64)]
     assert rows() == []

@@ -785,7 +785,7 @@ def test_files_of_such_a_run_that_contradict_each_other_are_refused(
     content = json.loads(path.read_text(encoding="utf-8"))
     for change, reason in (
         ({"framework": "jax"}, "model and framework"),
-        ({"parameters": "many"}, "'parameters' is not a count"),
+        ({"parameters": "many"}, "parameters: expected `int"),
     ):
         path.write_text(json.dumps(content | change), encoding="utf-8")
         (run,) = read_runs(tmp_path / "run")
