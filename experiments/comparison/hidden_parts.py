@@ -3,52 +3,22 @@
 The paper has a picture and no numbers, so nothing is compared; seeds and croppers stand beside each other.
 """
 
-import dataclasses
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
-from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.comparison.report_row import table_row
 from fpliif_jax.experiments.comparison.scores import ScoreKey
 from fpliif_jax.experiments.comparison.study import Incomplete
 from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.robustness import recorded
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.run import Run, printable
 
-FILE = "robustness/robustness.json"
-_LIMIT = 4 * MEBIBYTE
 _CROPPERS = {"stn": "STN", "centroid": "centroids"}
 _MOMENTS = {"distance_before": "before", "distance_after": "hidden"}
-
-
-@dataclasses.dataclass(frozen=True)
-class _Average:
-    mean: float | None
-
-
-@dataclasses.dataclass(frozen=True)
-class _OfCropper:
-    """Distances in pixels of the canvas."""
-
-    distance_before: _Average
-    distance_after: _Average
-
-
-@dataclasses.dataclass(frozen=True)
-class _OfParts:
-    stn: _OfCropper
-    centroid: _OfCropper
-
-
-@dataclasses.dataclass(frozen=True)
-class _Robustness:
-    """What is used of robustness.json."""
-
-    overall: _OfParts
 
 
 def tables(
@@ -67,7 +37,9 @@ def tables(
     made, unusable, by_name = [], [], {run.name: run for run in runs}
     for study in studies:
         variants = study.table.variants if study.table else ()
-        measuring = [variant for variant in variants if any(f == FILE for _, f in variant.then)]
+        measuring = [
+            variant for variant in variants if any(f == recorded.FILE for _, f in variant.then)
+        ]
         rows = []
         for variant in measuring:
             by_seed, damaged = _read(root, study, variant, by_name)
@@ -87,9 +59,9 @@ def tables(
 
 def _read(
     root: pathlib.Path, study: Study, variant: Variant, runs: Mapping[str, Run]
-) -> tuple[dict[int, _OfParts], list[Incomplete]]:
+) -> tuple[dict[int, recorded.OfParts], list[Incomplete]]:
     by_seed, unusable = {}, []
-    for path in sorted((root / study.folder / variant.name).glob(f"seed*/{FILE}")):
+    for path in sorted((root / study.folder / variant.name).glob(f"seed*/{recorded.FILE}")):
         run = path.parents[1]
         name, seed = run.relative_to(root).as_posix(), re.fullmatch(r"seed(\d{1,9})", run.name)
         own = runs.get(name)
@@ -102,14 +74,20 @@ def _read(
             unusable.append(Incomplete(name, "hidden parts", problem))
             continue
         try:
-            by_seed[int(seed[1])] = typed_json.read(_Robustness, path, root, _LIMIT).overall
-        except UnreadableError as error:
-            problem = printable(f"{error}; measure it again with experiments.robustness")
+            measured = recorded.read(run, root)
+            finished = own is not None and own.status == "finished"
+            wrong = "; ".join(recorded.unlike(measured, run)) if finished else ""
+        except (OSError, UnreadableError) as error:
+            wrong = str(error)
+        if wrong:
+            problem = printable(f"{wrong}; measure it again with experiments.robustness")
             unusable.append(Incomplete(name, "hidden parts", problem))
+        else:
+            by_seed[int(seed[1])] = measured.overall
     return dict(sorted(by_seed.items())), unusable
 
 
-def _rows(variant: Variant, by_seed: dict[int, _OfParts]) -> list[ReportRow]:
+def _rows(variant: Variant, by_seed: dict[int, recorded.OfParts]) -> list[ReportRow]:
     rows = []
     for cropper, cropper_label in _CROPPERS.items():
         for moment, moment_label in _MOMENTS.items():

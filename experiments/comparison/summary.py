@@ -14,6 +14,7 @@ from fpliif_jax.experiments.comparison.measured import described
 from fpliif_jax.experiments.comparison.report_tables import CLASSES
 from fpliif_jax.experiments.comparison.study import Incomplete
 from fpliif_jax.experiments.comparison.study_tables import ReportTable
+from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.runs.run import printable
 from fpliif_jax.experiments.runs.run_data import short
@@ -40,10 +41,8 @@ def summary_of(
         things = counted(len(incomplete), "thing is", "things are")
         sentences.append(f"{things} unfinished, missing or broken: see the list below.")
     if lines and all(line.obstacles() for line in lines):
-        reason = lines[0].obstacles()[0]
-        sentences.append(f"Nothing here can be held against a paper: {reason}.")
-    else:
-        sentences += _verdicts(tables)
+        sentences.append(f"No run here can be held against a paper: {_obstacles(lines)}.")
+    sentences += _verdicts(tables)
     sentences += _other_data(lines) + _other_scoring(lines) + _unrecorded_data(lines)
     sentences += frameworks.sentences(lines, tables)
     if lines:
@@ -51,6 +50,16 @@ def summary_of(
     for table in tables:
         sentences += _differences(table)
     return sentences
+
+
+def _obstacles(lines: Sequence[Line]) -> str:
+    """The first obstacle of each line; where they differ with the lines that have it."""
+    names: dict[str, list[str]] = {}
+    for line in lines:
+        names.setdefault(line.obstacles()[0], []).append(unique_label(line, lines))
+    if len(names) == 1:
+        return next(iter(names))
+    return "; ".join(f"{reason} ({shortened(own)})" for reason, own in names.items())
 
 
 def _settings_of(lines: Sequence[Line]) -> str:

@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.fields import config_fields
@@ -27,6 +27,7 @@ class Step:
       config: what the output must say of itself under 'config'; None: it is not asked.
       framework: likewise under 'framework'; what says nothing is of JAX.
       follows_seed: likewise under 'follows_seed', in any order, where the output says it; None: it is not asked.
+      unlike: of the job's folder, in what the output there is not of this step; None: it is not asked.
     """
 
     module: str
@@ -35,6 +36,7 @@ class Step:
     config: JsonObject | None = None
     framework: str = "jax"
     follows_seed: tuple[str, ...] | None = None
+    unlike: Callable[[pathlib.Path], list[str]] | None = None
 
     @property
     def command(self) -> list[str]:
@@ -83,12 +85,14 @@ class Step:
     def is_finished(self, workdir: pathlib.Path) -> bool:
         """Whether its output is there, and of this config."""
         path = workdir / self.output
-        if self.config is None or not path.is_file():
+        if not path.is_file() or (self.config is None and self.unlike is None):
             return path.is_file()
         return self.differing(workdir) == []
 
     def differing(self, workdir: pathlib.Path) -> list[str] | None:
         """The settings in which the output is not of this step, 'config.model.norm'; None where it says none."""
+        if self.unlike is not None:
+            return self.unlike(workdir)
         if self.config is None:
             return None
         now = _compared(self.config)

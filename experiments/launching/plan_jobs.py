@@ -14,12 +14,15 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching.jobs import Job, Step, training_step
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.variant import Table, Variant
+from fpliif_jax.experiments.robustness import recorded
 from fpliif_jax.experiments.runs import seed_sources
 from fpliif_jax.run_folder.run_config import json_config
 
 # Its output is a folder; what needs no data is measured without.
 _BENCHMARK = "fpliif_jax.experiments.benchmark"
 _BENCHMARK_FLAGS = ("--parts=latency", "--dtypes=float32")
+# Whose output anybody may have written, of other images or by other settings.
+_UNLIKE = {"fpliif_jax.experiments.robustness": recorded.unlike_in}
 
 
 def at_scale(
@@ -128,7 +131,10 @@ def _training_job(
         own += (f"--config.train.init_from={workdir / needs}",)
     arguments = _arguments(table, variant, scale, passed_on, own)
     train = training_step("fpliif_jax.main", arguments, folder)
-    then = tuple(Step(module, (f"--workdir={folder}",), output) for module, output in variant.then)
+    then = tuple(
+        Step(module, (f"--workdir={folder}",), output, unlike=_UNLIKE.get(module))
+        for module, output in variant.then
+    )
     return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs, seed)
 
 

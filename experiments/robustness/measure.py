@@ -17,6 +17,7 @@ from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.robustness import hiding, sheet
+from fpliif_jax.experiments.robustness.recorded import default_margin
 from fpliif_jax.experiments.robustness.statistics import CROPPERS, Findings, Statistics
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
@@ -155,7 +156,7 @@ def run(flags: argparse.Namespace) -> None:
     split = load_split(dataset, flags.split, (config.data.image_size,))
     margin = flags.margin
     if margin is None:
-        margin = max(2, round(config.model.crop_size / 20))  # brows and lashes have soft edges
+        margin = default_margin(config.model.crop_size)
     random = np.random.default_rng(flags.seed)
     chosen = np.arange(len(split))
     if 0 < flags.num_images < len(split):

@@ -183,7 +183,28 @@ def test_drawn_faces_are_never_beside_a_verdict(tmp_path: pathlib.Path) -> None:
     assert {row["verdict"] for row in rows} == {"not comparable"}
     assert all(row["tests"] == [] for row in rows)
     assert study["groups"][0]["comparable"] is False
-    assert any("Nothing here can be held against a paper" in text for text in study["summary"])
+    told = next(text for text in study["summary"] if "can be held against a paper" in text)
+    assert told.startswith("No run here can be held against a paper: the data are not")
+
+
+def test_each_reason_why_no_run_can_be_judged_is_told_and_verdicts_on_costs_are_counted(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Lines of one table have reasons of their own, and what was counted needs no run."""
+    write_run(tmp_path / "few" / "seed0", config_of(), {"256": 92.0}, complete=False)
+    wide = config_of(model__features=80)
+    write_run(tmp_path / "wide" / "seed0", wide, {"256": 92.0}, parameters=3)
+    _note(tmp_path, "table6", "paper")
+    (tmp_path / "cost").mkdir()
+    cost = {"parameters": 2285075, "rows": [{"output_size": 64, "gmacs": 27.44}]}
+    (tmp_path / "cost" / "cost.json").write_text(json.dumps(cost))
+    study = _analysed(tmp_path)
+    (told,) = [text for text in study["summary"] if "can be held against a paper" in text]
+    assert told == (
+        "No run here can be held against a paper: the data are not the official set: 18,176 / 2,000 / 2,000 images "
+        "(few/seed0); another experiment: model.features is 80, not 64 (wide/seed0)."
+    )
+    assert any("1 reproduced" in text for text in study["summary"])
 
 
 def test_another_reading_keeps_its_verdict_and_is_named(tmp_path: pathlib.Path) -> None:

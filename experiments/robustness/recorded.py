@@ -1,0 +1,135 @@
+"""What a robustness.json says of itself, and whether it is what a study makes of the run that it lies in.
+
+Whoever runs the command with other options writes into the same folder: other images or another margin are another
+test.
+"""
+
+import dataclasses
+import pathlib
+
+from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
+from fpliif_jax.experiments.runs import typed_json
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+
+FILE = "robustness/robustness.json"
+_LIMIT = 16 * MEBIBYTE
+# Without options: of these images, by this checkpoint.
+_SPLIT, _CHECKPOINT = "test", "best"
+
+
+@dataclasses.dataclass(frozen=True)
+class Average:
+    """Of distances, in pixels of the canvas."""
+
+    mean: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class OfCropper:
+    """Distances from the true centres before a part is hidden, and after."""
+
+    distance_before: Average
+    distance_after: Average
+
+
+@dataclasses.dataclass(frozen=True)
+class OfParts:
+    """Of both croppers."""
+
+    stn: OfCropper
+    centroid: OfCropper
+
+
+@dataclasses.dataclass(frozen=True)
+class _Set:
+    fingerprint: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Robustness:
+    """What is used of robustness.json; None where it does not say it."""
+
+    overall: OfParts
+    split: str | None
+    checkpoint: str | None
+    step: int | None
+    images: int | None
+    margin: int | None
+    dataset: _Set | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Evaluation:
+    split: str
+    checkpoint: str
+    step: int | None
+    images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Model:
+    crop_size: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Config:
+    model: _Model
+
+
+@dataclasses.dataclass(frozen=True)
+class _Results:
+    """What is used of the run's results.json."""
+
+    config: _Config
+    dataset: _Set
+    evaluations: tuple[_Evaluation, ...]
+
+
+def default_margin(crop_size: int) -> int:
+    """Pixels that are hidden around a part: brows and lashes have soft edges."""
+    return max(2, round(crop_size / 20))
+
+
+def read(workdir: pathlib.Path, within: pathlib.Path) -> Robustness:
+    """That of a run's folder; `within` as of `bounded_files.read_bytes`.
+
+    Raises:
+      FileNotFoundError: there is none.
+      UnreadableError: it cannot be used.
+    """
+    return typed_json.read(Robustness, workdir / FILE, within, _LIMIT)
+
+
+def unlike(measured: Robustness, workdir: pathlib.Path) -> list[str]:
+    """In what a test is not the one of a study, 'split validation, not test'; of what both files say.
+
+    Raises:
+      FileNotFoundError: the run has no results.json yet.
+      UnreadableError: that cannot be used.
+    """
+    run = typed_json.read(_Results, workdir / "results.json", workdir, _LIMIT)
+    scored = [
+        one for one in run.evaluations if (one.split, one.checkpoint) == (_SPLIT, _CHECKPOINT)
+    ]
+    crop_size = run.config.model.crop_size
+    pairs = {
+        "split": (measured.split, _SPLIT),
+        "checkpoint": (measured.checkpoint, _CHECKPOINT),
+        "step": (measured.step, scored[0].step if scored else None),
+        "images": (measured.images, scored[0].images if scored else None),
+        "margin": (measured.margin, crop_size and default_margin(crop_size)),
+        "data set": (measured.dataset and measured.dataset.fingerprint, run.dataset.fingerprint),
+    }
+    return [
+        f"{name} {found}, not {wanted}"
+        for name, (found, wanted) in pairs.items()
+        if None not in (found, wanted) and found != wanted
+    ]
+
+
+def unlike_in(workdir: pathlib.Path) -> list[str]:
+    """The same of the test in a run's folder; also why it cannot be told."""
+    try:
+        return unlike(read(workdir, workdir), workdir)
+    except (OSError, UnreadableError) as error:
+        return [str(error)]
