@@ -12,12 +12,17 @@ from typing import Any
 
 import ml_collections
 import pytest
+import report_study
 from tiny_run import tiny_config
 
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
-from fpliif_jax.data_builders.errors import USER_ERRORS, error_line
+from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, said
 from fpliif_jax.data_builders.prepared import prepared_set
+from fpliif_jax.demo import page_folder
+from fpliif_jax.experiments.report.write import ReportError, write_report
+from fpliif_jax.export import write
+from fpliif_jax.files import atomic_folder
 from fpliif_jax.run_folder import run_record
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -140,6 +145,31 @@ def test_a_run_that_cannot_be_written_is_told_before_anything_long(
     make_read_only(tmp_path)
     with pytest.raises(run_record.RunRecordError, match="may not be written; give another one"):
         run_record.check_workdir(tmp_path / "runs" / "seed0")
+
+
+@pytest.mark.parametrize("check_place", [page_folder.check_place, write.check_place])
+def test_a_page_or_an_export_that_cannot_be_written_is_told_before_anything_long(
+    tmp_path: pathlib.Path,
+    make_read_only: Callable[[pathlib.Path], None],
+    check_place: Callable[[pathlib.Path], None],
+) -> None:
+    make_read_only(tmp_path)
+    with pytest.raises(UserError) as told:
+        check_place(tmp_path / "new")
+    assert f"--output={tmp_path / 'new'}: {tmp_path} may not be written" in str(told.value)
+
+
+def test_a_folder_that_cannot_be_replaced_is_named(
+    tmp_path: pathlib.Path, make_read_only: Callable[[pathlib.Path], None]
+) -> None:
+    """And not a hidden one, which such a disk refuses to rename or to delete even where it is not there."""
+    make_read_only(tmp_path)
+    with pytest.raises(OSError) as told, atomic_folder.replacing(tmp_path / "page"):
+        pass
+    assert said(told.value) == f"{tmp_path / 'page'}: Read-only file system"
+    study = report_study.as_study(report_study.empty_study())
+    with pytest.raises(ReportError, match="/report.json: Read-only file system; name a folder"):
+        write_report(study, {}, tmp_path)
 
 
 def test_a_set_that_was_moved_aside_is_told(

@@ -1,5 +1,6 @@
 """Writes a report: everything is rendered first, then put in place file by file, report.html last."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -114,7 +115,8 @@ def _put_in_place(files: dict[str, str], output: pathlib.Path) -> None:
                 os.replace(temporaries[name], output / name)
     finally:
         for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # which would hide the one that came before
+                temporary.unlink()
     for name, written in older.items():
         path = output / name
         is_stale = name not in contents and path.is_file() and not path.is_symlink()

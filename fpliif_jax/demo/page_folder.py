@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fpliif_jax.data_builders.errors import UserError, naming, one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.files import atomic_folder
+from fpliif_jax.run_folder.run_record import check_workdir
 
 # Lists the files of a page for its service worker, and tells a page from other folders.
 LIST = "files.js"
@@ -27,12 +28,14 @@ def check_place(output: str | os.PathLike[str]) -> None:
 
     Raises:
       PageError: there is something else.
+      RunRecordError: it cannot be made.
     """
     output = pathlib.Path(output)
     name = one_line(output)
     if output.is_symlink():
         raise PageError(f"--output={name} is a link: name the folder itself")
     if not output.exists():
+        check_workdir(output, "--output")
         return
     listed = _listed(output)
     if listed is None:

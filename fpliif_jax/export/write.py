@@ -16,6 +16,7 @@ from fpliif_jax.export import float16_storage, model_card, network_files
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.interop.run_weights import metadata_of, write_model
 from fpliif_jax.pictures.colours import class_colours
+from fpliif_jax.run_folder.run_record import check_workdir
 from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.state_dict import InteropError
 from fpliif_jax.weights.trained_model import ChosenModel
@@ -24,13 +25,15 @@ FORMAT_VERSION = 1  # of the metadata, which docs/export.md describes
 
 
 def check_place(output: str | os.PathLike[str]) -> None:
-    """Refuses a folder that is there already, before anything long begins.
+    """Refuses a folder that is there already, or cannot be made, before anything long begins.
 
     Raises:
       ExportError: it exists.
+      RunRecordError: it cannot be made.
     """
     if os.path.lexists(expanded(output)):
         raise ExportError(f"--output={output} exists already: name a new folder, or delete it")
+    check_workdir(expanded(output), "--output")
 
 
 def export(

@@ -198,6 +198,8 @@ def _to_rgb(picture: Image.Image) -> np.ndarray:
     """uint8 [H, W, 3], filled in bands of rows."""
     width, height = picture.size
     rows = max(1, _BAND // width)
+    if picture.mode == "I;16B":  # of a TIFF file, big end first: Pillow does not give its extrema
+        picture = picture.convert("I")
     if picture.mode.startswith("I"):
         extrema: Any = picture.getextrema()  # two numbers, of one channel
         lowest, highest = extrema

@@ -61,6 +61,13 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path: pathlib.Path, suffix: str
     np.testing.assert_array_equal(photo, np.repeat([[[0], [1], [128], [255]]], 3, axis=2))
 
 
+def test_sixteen_bits_with_the_big_end_first_are_read(tmp_path: pathlib.Path) -> None:
+    values = np.array([[0, 257, 32896, 65535]], ">u2")
+    Image.frombytes("I;16B", (4, 1), values.tobytes()).save(tmp_path / "photo.tif")
+    photo = photos.read(tmp_path / "photo.tif")
+    np.testing.assert_array_equal(photo, np.repeat([[[0], [1], [128], [255]]], 3, axis=2))
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "P"])
 def test_transparency_is_laid_on_white(tmp_path: pathlib.Path, mode: str) -> None:
     picture = Image.new("RGBA", (4, 4), (200, 0, 0, 0))
