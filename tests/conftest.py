@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "helpers"))
 
 from xla_flags import xla_flags
 

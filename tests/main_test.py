@@ -12,7 +12,7 @@ from xla_flags import xla_flags
 
 from fpliif_jax.experiments.runs.runs import read_runs
 
-CONFIG = pathlib.Path(__file__).parent / "tiny_run.py"
+CONFIG = pathlib.Path(__file__).parent / "helpers/tiny_run.py"
 ROOT = pathlib.Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "XLA_FLAGS": xla_flags()}
 

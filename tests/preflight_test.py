@@ -12,12 +12,11 @@ import ml_collections
 import numpy as np
 import pytest
 import tiny_run
-from configs_test import NAMES
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
 from fpliif_jax import preflight, train_and_evaluate
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, config_files
 from fpliif_jax.configs import fp_liif, stn_icnn_helen
 from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.fields import config_fields, field_checks, setting_ranges
@@ -102,7 +101,7 @@ _BAD_NAMES = ("nonsense", "", " ", "../../etc", "Pillow", "\x00")
 _BAD_LISTS = ((), (math.nan,), (-1,), ("",), (1, "a"), (2**40,) * 100)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", config_files.config_names())
 def test_every_field_of_every_config_knows_what_it_may_be(name: str) -> None:
     config = importlib.import_module(f"fpliif_jax.configs.{name}").get_config()
     fields = _flat(config)

@@ -134,7 +134,9 @@ def _works(prepared: str) -> list[Work]:
         return ["-m", "fpliif_jax.main", f"--config={config}", "--mode=train", *data, *arguments]
 
     def parsing(folder: pathlib.Path) -> list[str]:
-        return main(folder, "parsing", str(_TESTS / "tiny_run.py"), "--config.train.epochs=3")
+        return main(
+            folder, "parsing", str(_TESTS / "helpers/tiny_run.py"), "--config.train.epochs=3"
+        )
 
     def rebuild(folder: pathlib.Path) -> list[str]:
         folders = [f"--manual_dir={folder / 'raw'}", f"--data_dir={folder / 'data'}"]
@@ -159,7 +161,7 @@ def _works(prepared: str) -> list[Work]:
         Work("training FP-LIIF", parsing, lambda folder: _trained(folder / "parsing")),
         Work(
             "training STN-iCNN",
-            lambda folder: main(folder, "icnn", str(_TESTS / "tiny_icnn_run.py"), stages),
+            lambda folder: main(folder, "icnn", str(_TESTS / "helpers/tiny_icnn_run.py"), stages),
             lambda folder: _trained(folder / "icnn"),
         ),
         Work("rebuild", rebuild, lambda folder: prepared_content(folder / "data"), is_usable),

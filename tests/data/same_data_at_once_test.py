@@ -19,7 +19,7 @@ _OF_THE_MOMENT = ("manual_dir", "prepared_at", "stat_digest", "sha256")
 
 _CHILD = """
 import pathlib, sys
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/helpers"]
 from data import same_data_at_once_test as test
 folder, action, sizes = pathlib.Path(sys.argv[1]), sys.argv[2], eval(sys.argv[3])
 print("ready", flush=True)

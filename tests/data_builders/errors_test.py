@@ -56,9 +56,13 @@ def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: pa
 
     monkeypatch.setattr(multi_seed, "seed_job", broken)
     with pytest.raises(ValueError, match="broadcast"):
-        multi_seed.main(["--seeds=0", f"--workdir={tmp_path}", "--config=tests/tiny_run.py"])
+        multi_seed.main(
+            ["--seeds=0", f"--workdir={tmp_path}", "--config=tests/helpers/tiny_run.py"]
+        )
     with pytest.raises(SystemExit, match="error: --seeds is 'x'"):
-        multi_seed.main(["--seeds=x", f"--workdir={tmp_path}", "--config=tests/tiny_run.py"])
+        multi_seed.main(
+            ["--seeds=x", f"--workdir={tmp_path}", "--config=tests/helpers/tiny_run.py"]
+        )
 
 
 def test_one_thing_is_counted_in_the_singular() -> None:

@@ -13,8 +13,8 @@ from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
 
-TINY = str(pathlib.Path(__file__).parents[1] / "tiny_run.py")
-TINY_ICNN = str(pathlib.Path(__file__).parents[1] / "tiny_icnn_run.py")
+TINY = str(pathlib.Path(__file__).parents[1] / "helpers/tiny_run.py")
+TINY_ICNN = str(pathlib.Path(__file__).parents[1] / "helpers/tiny_icnn_run.py")
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems import create_model
 
 ROOT = pathlib.Path(__file__).parents[2]
-CONFIG = f"--config={ROOT / 'tests' / 'tiny_run.py'}"
+CONFIG = f"--config={ROOT / 'tests/helpers/tiny_run.py'}"
 ENDINGS = (".safetensors", ".pth", ".pt", ".pth.tar")
 
 

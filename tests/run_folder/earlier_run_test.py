@@ -15,7 +15,7 @@ from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.training import loop
 
-# Of tests/tiny_run.py with model.features=4, 6 epochs of 13 drawn faces of 48², stopped after 6 steps, at 41b2a0b.
+# Of tiny_run.py with model.features=4, 6 epochs of 13 drawn faces of 48², stopped after 6 steps, at 41b2a0b.
 _RUN = pathlib.Path(__file__).parent / "data" / "run_of_before.tar.gz"
 
 

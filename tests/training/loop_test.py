@@ -325,7 +325,7 @@ def test_without_validation_the_last_state_is_all_there_is(one_epoch: pathlib.Pa
 
 
 def _command(workdir: pathlib.Path, manual_dir: pathlib.Path, data_dir: pathlib.Path) -> list[str]:
-    config_file = pathlib.Path(__file__).parents[1] / "tiny_run.py"
+    config_file = pathlib.Path(__file__).parents[1] / "helpers/tiny_run.py"
     return [
         *CHILD,
         f"--workdir={workdir}",

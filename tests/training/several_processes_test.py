@@ -20,7 +20,7 @@ from fpliif_jax.run_folder import checkpoint
 pytestmark = pytest.mark.slow
 
 ROOT = pathlib.Path(__file__).parents[2]
-CONFIG = pathlib.Path(__file__).parents[1] / "tiny_run.py"
+CONFIG = pathlib.Path(__file__).parents[1] / "helpers/tiny_run.py"
 STEPS = 15  # 13 examples in batches of 5, five times
 # The workflow installs Open MPI and sets the variable: there it is an error if it is missing.
 _HAS_MPIRUN = pytest.mark.skipif(

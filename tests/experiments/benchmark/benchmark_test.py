@@ -752,7 +752,7 @@ def test_the_command_measures_fp_liif(
 ) -> None:
     folder = tmp_path / "out"
     finished = command(
-        f"--config={REPOSITORY / 'tests' / 'tiny_run.py'}",
+        f"--config={REPOSITORY / 'tests/helpers/tiny_run.py'}",
         f"--config.data.manual_dir={lapa_download}", f"--config.data.data_dir={data_dir}",
         "--parts=latency,throughput,training,pipeline,loop", "--sizes=16", "--dtypes=float32",
         "--torch", "--torch_variants=eager", "--rounds=2", "--seconds=0.01", "--max_batch=1",
@@ -795,7 +795,7 @@ def test_the_command_measures_stn_icnn(
     helen_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
     finished = command(
-        f"--config={REPOSITORY / 'tests' / 'tiny_icnn_run.py'}",
+        f"--config={REPOSITORY / 'tests/helpers/tiny_icnn_run.py'}",
         f"--config.data.manual_dir={helen_download}", f"--config.data.data_dir={data_dir}",
         "--parts=latency,throughput,training", "--dtypes=float32", "--rounds=1", "--seconds=0.01",
         # The quickest to compile: every stage is measured by the same lines.
@@ -815,7 +815,7 @@ def test_the_command_measures_stn_icnn(
 
 
 def test_an_impossible_setting_is_one_line() -> None:
-    config = REPOSITORY / "tests" / "tiny_run.py"
+    config = REPOSITORY / "tests/helpers/tiny_run.py"
     finished = command(f"--config={config}", "--config.model.ensemble=max")
     assert finished.returncode == 1
     assert finished.stderr.startswith("error: ")

@@ -23,7 +23,7 @@ from fpliif_jax.run_folder.run_record import write_json
 
 @pytest.fixture(autouse=True)
 def _steps_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parents[2] / "helpers"))
 
 
 def _job(root: pathlib.Path, name: str, *steps: tuple[str, ...], needs: str | None = None) -> Job:

@@ -157,7 +157,7 @@ def test_matrix_precision_is_that_of_jax_on_gpus() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests/helpers")))},
         capture_output=True,
         text=True,
         check=False,

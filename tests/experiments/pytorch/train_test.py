@@ -29,7 +29,7 @@ from fpliif_jax.run_folder.run_record import write_json
 
 CPU = torch.device("cpu")
 ROOT = pathlib.Path(__file__).parents[3]
-TINY = f"--config={pathlib.Path(__file__).parents[2] / 'tiny_run.py'}"
+TINY = f"--config={pathlib.Path(__file__).parents[2] / 'helpers/tiny_run.py'}"
 
 
 def start(*arguments: str) -> subprocess.Popen:

@@ -20,7 +20,7 @@ def test_the_example_is_what_the_code_writes(tmp_path: pathlib.Path) -> None:
         for name in names
         if (tmp_path / name).read_bytes() != (example_report.FOLDER / name).read_bytes()
     ]
-    assert not differ, "python -m tests.example_report renders it again"
+    assert not differ, "python -m tests.helpers.example_report renders it again"
 
 
 def test_the_commands_of_the_example_make_its_runs_today() -> None:

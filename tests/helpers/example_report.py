@@ -1,6 +1,6 @@
 """Renders docs/example_report again, from the numbers and pictures in it: its runs are not kept.
 
-    python -m tests.example_report
+    python -m tests.helpers.example_report
 
 Do this after a change of how reports look. Fields that are new in report.json have to be added to it first.
 """
@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))  # as in conftest.py
 
 from report_study import as_study
 
-FOLDER = pathlib.Path(__file__).parents[1] / "docs" / "example_report"
+FOLDER = pathlib.Path(__file__).parents[2] / "docs" / "example_report"
 
 
 def render(folder: pathlib.Path, output: pathlib.Path) -> None:

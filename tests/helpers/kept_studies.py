@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-RESULTS = pathlib.Path(__file__).parents[1] / "experiments" / "results"
+RESULTS = pathlib.Path(__file__).parents[2] / "experiments" / "results"
 _OF_STN_ICNN = ("photographs_stn_icnn", "window_drift")
 _RARE = {"eye_g", "hat", "ear_r", "neck_l"}
 
