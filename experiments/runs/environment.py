@@ -22,6 +22,7 @@ class Environment:
       data_drawn, data_drawing: whether the faces of that set are drawn, and the settings of their drawing.
       data_counts: images of that set by split.
       whose_left: 'picture' or 'person', of that set.
+      follows_seed: the sources of variation whose seed is config.seed.
     """
 
     content: JsonObject = dataclasses.field(default_factory=dict)
@@ -38,6 +39,7 @@ class Environment:
     data_drawing: JsonObject | None = None
     data_counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     whose_left: str | None = None
+    follows_seed: Sequence[str] | None = None
 
     @classmethod
     def of(cls, content: JsonObject) -> "Environment":

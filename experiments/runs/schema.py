@@ -103,6 +103,7 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
     require(is_digest(environment.get("data_digest")), name, "data_digest is not a digest")
     require(is_flag(environment.get("data_drawn")), name, "data_drawn is not true or false")
     check_sides(environment, name)
+    check_seed_sources(environment, name)
     counts = environment.get("data_counts", {})  # which older runs do not have
     fits = is_object(counts) and all(is_count(count) for count in counts.values())
     require(fits, name, "data_counts is not an object of counts")
@@ -125,6 +126,13 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
     fits = started is None or is_moment(started)
     require(fits, name, "started is not a moment in UTC such as 2026-11-26T21:03:05+00:00")
     check_framework(environment, name)
+
+
+def check_seed_sources(content: JsonObject, name: str) -> None:
+    """Refuses what names others than `SEED_SOURCES` as following the seed; older runs name none."""
+    sources = content.get("follows_seed", [])
+    fits = is_list_of_texts(sources) and set(sources) <= set(SEED_SOURCES)
+    require(fits, name, f"follows_seed is not a list of {', '.join(SEED_SOURCES)}")
 
 
 def check_record(record: Any, name: str = "metrics.jsonl") -> None:
