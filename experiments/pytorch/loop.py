@@ -28,6 +28,7 @@ from fpliif_jax.experiments.pytorch.step import (
     make_scheduler,
     train_step,
 )
+from fpliif_jax.fields import config_fields
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import earlier_results
 from fpliif_jax.run_folder.checkpoint import CheckpointError, saved_step
@@ -85,7 +86,10 @@ def train(
         return True
     write_json(workdir / "config.json", progress.config)
     started = first_start(workdir, goes_on=saved is not None)
-    surroundings = _environment(dataset, device) | {"started": started}
+    surroundings = _environment(dataset, device) | {
+        "started": started,
+        "follows_seed": config_fields.follows_seed(config),
+    }
     write_json(workdir / "environment.json", surroundings)
     earlier_results.keep(workdir, None)
     (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state

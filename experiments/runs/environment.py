@@ -11,6 +11,7 @@ from fpliif_jax.experiments.runs.value_types import (
     Count,
     Digest,
     Framework,
+    SeedSource,
     ShortText,
     Side,
     check_lengths,
@@ -37,6 +38,7 @@ class Environment:
       data_drawn, data_drawing: whether the faces of that set are drawn, and the settings of their drawing.
       data_counts: images of that set by split.
       whose_left: 'picture' or 'person', of that set.
+      follows_seed: the sources of variation whose seed is config.seed.
     """
 
     content: JsonObject = dataclasses.field(default_factory=dict)
@@ -60,6 +62,7 @@ class Environment:
     data_drawing: JsonObject | None = None
     data_counts: dict[str, Count] = dataclasses.field(default_factory=dict)
     whose_left: Side | None = None
+    follows_seed: tuple[SeedSource, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuses what the types cannot."""

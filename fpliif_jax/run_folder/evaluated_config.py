@@ -69,12 +69,16 @@ def of_run(
 
 
 def _fixed_seeds(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> set[str]:
-    """Fields of config.seeds that the run's earlier results say were given a value, which the value alone does not."""
-    results = None
-    # A damaged file tells nothing, and is no reason not to score again.
-    with contextlib.suppress(OSError, ValueError):
-        results = read_record(workdir / "results.json")
-    follows = (results or {}).get("follows_seed")
+    """Fields of config.seeds that the run says were given a value, which the value alone does not.
+
+    Its earlier results say so, or where there are none its environment.json, of its training.
+    """
+    follows = None
+    for name in ("results.json", "environment.json"):
+        # A damaged file tells nothing, and is no reason not to score again.
+        with contextlib.suppress(OSError, ValueError):
+            if follows is None:
+                follows = (read_record(workdir / name) or {}).get("follows_seed")
     if not isinstance(follows, list):  # as in older runs
         return set()
     return {f"seeds.{source}" for source in config.get("seeds", {}) if source not in follows}

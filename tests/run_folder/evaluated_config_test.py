@@ -142,6 +142,18 @@ def test_seeds_follow_the_runs_seed_as_they_did(run: pathlib.Path) -> None:
     assert sorted(config_fields.follows_seed(scored)) == sorted(follow)
 
 
+@pytest.mark.parametrize("follow", [[], ["initialisation"]])
+def test_a_run_that_was_trained_alone_says_what_follows_its_seed(
+    follow: list[str], run: pathlib.Path
+) -> None:
+    """What was fixed at the run's own seed would be scored, and reported, as following it."""
+    write_json(run / "environment.json", {"follows_seed": follow})
+    assert config_fields.follows_seed(evaluated_config.of_run(_config(), (), run)) == follow
+    write_json(run / "results.json", {"follows_seed": ["data_order"]})  # as it was scored since
+    scored = evaluated_config.of_run(_config(), (), run)
+    assert config_fields.follows_seed(scored) == ["data_order"]
+
+
 def test_an_earlier_run_has_what_was_done_before_there_was_the_field(run: pathlib.Path) -> None:
     saved = json_config(_config())
     del saved["augment"]["blur"], saved["eval"]["dataset"]

@@ -556,7 +556,9 @@ def test_counted_costs_are_reproduced_in_their_printed_digits(
     assert verdicts()["gmacs", "64"] == "reproduced"
     (tmp_path / "cost" / "benchmark.json").write_text(json.dumps({"measurements": measurements}))
     fps = _table(_analysed(tmp_path), "table6-fps")["rows"]
-    assert {row["reason"] for row in fps} == {"benchmark.json: object missing required field `config_name`"}
+    assert {row["reason"] for row in fps} == {
+        "benchmark.json: object missing required field `config_name`"
+    }
     (tmp_path / "cost" / "cost.json").write_text("[]")
     assert verdicts()["gmacs", "64"] is None
     (tmp_path / "cost" / "benchmark.json").unlink()

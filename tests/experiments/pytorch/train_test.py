@@ -134,6 +134,10 @@ def test_a_run_leaves_what_a_run_of_jax_leaves(
     of_jax = json.loads((tmp_path / "environment.json").read_text())
     assert of_jax["framework"] == "jax"
     assert is_moment(environment["started"]) and is_moment(of_jax["started"])
+    everything = ["initialisation", "data_order", "augmentation"]
+    assert (
+        sorted(environment["follows_seed"]) == sorted(of_jax["follows_seed"]) == sorted(everything)
+    )
 
 
 @pytest.mark.slow

@@ -980,8 +980,8 @@ def test_a_fixed_source_of_variation_is_a_group_of_its_own(tmp_path: pathlib.Pat
     }
 
 
-def _record_followers(folder: pathlib.Path, *sources: str) -> None:
-    path = folder / "results.json"
+def _record_followers(folder: pathlib.Path, *sources: str, name: str = "results.json") -> None:
+    path = folder / name
     path.write_text(json.dumps(json.loads(path.read_text()) | {"follows_seed": list(sources)}))
 
 
@@ -1001,6 +1001,21 @@ def test_a_run_that_says_what_follows_its_seed_is_believed(tmp_path: pathlib.Pat
         _record_followers(tmp_path / "a", *sources)
         (run,) = [run for run in runs.read_runs(tmp_path) if run.name == "a"]
         assert run.problem.startswith(f"results.json: {problem}")
+
+
+def test_of_a_run_without_results_its_training_says_what_follows_its_seed(
+    tmp_path: pathlib.Path,
+) -> None:
+    for name in ("a", "b"):
+        (write_run(tmp_path / name, config_of(0)) / "results.json").unlink()
+    everything = ("initialisation", "data_order", "augmentation")
+    _record_followers(tmp_path / "a", *everything, name="environment.json")
+    _record_followers(tmp_path / "b", *everything[1:], name="environment.json")
+    found = group_runs(runs.read_runs(tmp_path))
+    assert [group.config["seeds"]["initialisation"] for group in found] == ["follows", 0]
+    _record_followers(tmp_path / "b", "seed", name="environment.json")
+    (run,) = [run for run in runs.read_runs(tmp_path) if run.name == "b"]
+    assert run.problem.startswith("environment.json: follows_seed is not a list of")
 
 
 def test_what_follows_the_seed_has_its_value(tmp_path: pathlib.Path) -> None:
