@@ -245,7 +245,8 @@ class LIIFDecoder(nn.Module):
     def _plan(self, batch: int, output_size: tuple[int, int], train: bool) -> query_plan.QueryPlan:
         if self.query_chunk != AUTO:
             return query_plan.QueryPlan(self.query_chunk, self.remat)
-        return query_plan.plan_queries(*self.device, batch, output_size, self, is_training=train)
+        backend, memory = self.device
+        return query_plan.plan_queries(backend, memory, batch, output_size, self, is_training=train)
 
     def _first_layer_on_grid(self, latent_grid: Array) -> tuple[Array, Array]:
         """The first layer of the MLP, before its activation and without the position's share.
