@@ -6,6 +6,7 @@ run is a line of its own instead of an end of the reading.
 
 import dataclasses
 import functools
+import math
 import os
 import pathlib
 import re
@@ -31,7 +32,10 @@ Kind = TypeVar("Kind")
 
 
 def read_runs(
-    root: pathlib.Path | str, keep_matrices: bool = False, without_matrices: bool = False
+    root: pathlib.Path | str,
+    keep_matrices: bool = False,
+    without_matrices: bool = False,
+    levels: float = math.inf,
 ) -> list[Run]:
     """Reads every folder under root, itself included, that has config.json or results.json.
 
@@ -41,6 +45,7 @@ def read_runs(
       root: where to look.
       keep_matrices: for who needs those of all finished runs: each is read to be checked.
       without_matrices: whether a run that has its scores and not one of its confusion matrices is finished too.
+      levels: of folders below root that are looked into.
 
     Raises:
       RunError: root is not a folder.
@@ -52,7 +57,7 @@ def read_runs(
         _read_run, keep_matrices=keep_matrices, without_matrices=without_matrices
     )
     read = []
-    for folder, problem in _run_folders(root):
+    for folder, problem in _run_folders(root, levels):
         inside = root.resolve().name if folder == root else folder.relative_to(root).as_posix()
         name = printable(inside)
         run = _broken(folder, name, problem) if problem else read_run(folder, name)
@@ -60,11 +65,11 @@ def read_runs(
     return sorted(read, key=lambda run: _natural(run.name))
 
 
-def _run_folders(root: pathlib.Path) -> Iterator[tuple[pathlib.Path, str | None]]:
+def _run_folders(root: pathlib.Path, levels: float) -> Iterator[tuple[pathlib.Path, str | None]]:
     """Folders of runs, and of those that cannot be looked into why."""
-    waiting = [root]
+    waiting = [(root, levels)]
     while waiting:
-        folder = waiting.pop()
+        folder, below = waiting.pop()
         try:
             with os.scandir(folder) as listing:
                 entries = list(listing)
@@ -78,7 +83,7 @@ def _run_folders(root: pathlib.Path) -> Iterator[tuple[pathlib.Path, str | None]
             if entry.name.startswith(".") or entry.name in _NOT_RUNS:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                waiting.append(path)
+                waiting += [(path, below - 1)] if below else []
             elif entry.is_symlink() and _holds_run(path):
                 yield path, "the folder is a link, which is not followed; copy or mount it instead"
 

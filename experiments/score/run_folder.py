@@ -19,6 +19,8 @@ from fpliif_jax.run_folder.run_record import environment, write_json
 from fpliif_jax.systems.protocol import Protocol
 
 CHECKPOINT = "given"
+# Of folders that are looked into for runs: study, variant, seed. A home folder, or /, has too many below.
+_LEVELS = 3
 
 
 class Subject(NamedTuple):
@@ -53,10 +55,13 @@ def check_may_write(folder: pathlib.Path, system: str, seed: int, dataset: str) 
     Raises:
       RunError: the folder holds a run, several, or scores of other label maps.
     """
-    for run in read_runs(folder) if folder.exists() else []:
+    for run in read_runs(folder, levels=_LEVELS) if folder.exists() else []:
         config = run.config
         if run.path != folder or config is None or not config.is_of_elsewhere:
-            raise RunError(f"--output={folder}: {run.name} is a run there; give another folder")
+            why = f" ({run.problem})" if run.status == "broken" else ""
+            raise RunError(
+                f"--output={folder}: {run.name} is a run there{why}; give another folder"
+            )
         there = (config.system, config.seed, config.data_name)
         if there != (system, seed, dataset):
             raise RunError(

@@ -14,7 +14,7 @@ from PIL import Image
 from fpliif_jax import choices, systems, weights
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import sides
-from fpliif_jax.data_builders.errors import one_line
+from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.interop.weights_of_file import config_of_file, read_weights
 from fpliif_jax.predict import find_faces, labelling, photos, videos
@@ -24,6 +24,10 @@ from fpliif_jax.predict.photos import Photo, PhotoError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 
 Size = int | tuple[int, int]
+
+
+class ForkError(UserError, RuntimeError):
+    """A parser cannot be used in a process that was forked from its own."""
 
 
 class FaceParser:
@@ -47,6 +51,7 @@ class FaceParser:
         self.class_names = trained.class_names
         self.config = trained.config
         self._origin = str(origin)
+        self._process = os.getpid()
         self._values = sum(np.size(leaf) for leaf in jax.tree.leaves(trained.variables["params"]))
         self._labeller = systems.of(trained.config).inference.make_labeller(trained)
         if trained.sides_are_swapped:
@@ -154,6 +159,7 @@ class FaceParser:
             `photos.MAX_PIXELS`.
           SettingsError, which is a ValueError: another `find`.
           FindError: faces are to be found by a model that cannot, as STN-iCNN, which has no class for skin.
+          ForkError: this process was forked from the one that made the parser.
         """
         many = isinstance(photo, list | tuple)
         sources = list(photo) if many else [photo]
@@ -184,6 +190,7 @@ class FaceParser:
           As a call; PhotoError without `on_error` alone.
           TypeError: `sources` is a single photo.
         """
+        self._check_process()
         is_array_of_one = isinstance(sources, np.ndarray) and sources.ndim < 4
         if is_array_of_one or isinstance(sources, str | bytes | os.PathLike | Image.Image):
             raise TypeError("stream takes several photos, as a list; call the parser with one")
@@ -215,6 +222,7 @@ class FaceParser:
           VideoError: it cannot be used; says why.
           As a call besides.
         """
+        self._check_process()
         output_size = _checked_size(size)
         batch_size = _checked_batch_size(batch_size)
         choices.check("find", find, find_faces.CHOICES)
@@ -233,6 +241,14 @@ class FaceParser:
                     warnings.warn(f"{name}: {problem}", stacklevel=2)
         except videos.VideoError as error:
             raise videos.VideoError(f"{name}: {error}") from error
+
+    def _check_process(self) -> None:
+        """JAX would wait for ever for threads that a fork does not have."""
+        if os.getpid() != self._process:
+            raise ForkError(
+                "this parser was made in the process that this one was forked from, where JAX works no more: start "
+                "processes by multiprocessing's 'spawn', and make a parser in each"
+            )
 
 
 def _good(

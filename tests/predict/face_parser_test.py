@@ -4,8 +4,10 @@ import contextlib
 import copy
 import dataclasses
 import io
+import os
 import pathlib
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from untrained_models import CLASS_NAMES
 
 import fpliif_jax
 from fpliif_jax import FaceParser, interop, systems
+from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import labelling, parsed_photo, photos
 from fpliif_jax.predict.__main__ import main as predict_main
@@ -355,6 +358,23 @@ def test_a_stream_reads_ahead_a_little(parsers: dict[str, FaceParser]) -> None:
     next(stream)
     assert len(taken) <= 2 + 4 + 2  # a batch ahead, one photo a thread
     stream.close()
+
+
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+def test_a_forked_process_is_told_and_does_not_wait_for_ever(
+    parsers: dict[str, FaceParser],
+) -> None:
+    parser, told = parsers["fp_liif"], 7
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        try:
+            parser(make_photo())
+        except UserError:
+            os._exit(told)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == told
 
 
 @pytest.mark.parametrize("size", [0, (4, 0), (3, 4, 5), "native", 4.5, True, (90_000, 90_000)])

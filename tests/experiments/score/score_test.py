@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import pathlib
 import shutil
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import made_runs
 import numpy as np
@@ -726,8 +728,8 @@ def test_the_folder_of_a_run_is_not_written_over(
 ) -> None:
     folder = predict()
     made_runs.write_run(tmp_path / "runs" / "seed0", made_runs.config_of(), {"256": 90.0})
-    for output in (tmp_path / "runs" / "seed0", tmp_path / "runs"):
-        assert "is a run there" in refused(truth, folder, f"--output={output}")
+    for output in (tmp_path / "runs" / "seed0", tmp_path / "runs", tmp_path):
+        assert "is a run there;" in refused(truth, folder, f"--output={output}")
     for _ in range(2):  # its own may be
         score(truth, folder, f"--output={tmp_path / 'scored'}")
     for other in ("--system=another", "--seed=3"):
@@ -739,6 +741,31 @@ def test_the_folder_of_a_run_is_not_written_over(
     (tmp_path / "file").touch()
     told = refused(truth, folder, f"--output={tmp_path / 'file'}")
     assert told.startswith(f"error: --output={tmp_path / 'file'}: {tmp_path / 'file'} is a file")
+
+
+def test_a_folder_is_looked_into_for_runs_as_deep_as_studies_are(
+    truth: pathlib.Path,
+    predict: Callable[..., pathlib.Path],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Looking through all that is below / took minutes."""
+    predictions, output = predict(), tmp_path / "home"
+    (output / "a" / "b" / "c" / "d").mkdir(parents=True)
+    (output / "a" / "b" / "c" / "d" / "config.json").touch()
+    scandir = os.scandir
+
+    def refuse(folder: pathlib.Path) -> Any:
+        if folder.name == "c":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        told = refused(truth, predictions, f"--output={output}")
+    assert "a/b/c is a run there (the folder cannot be read: Permission denied)" in told
+    score(truth, predictions, f"--output={output}")
+    assert (output / "results.json").exists()
 
 
 def test_what_is_cut_off_over_an_earlier_score_does_not_look_finished(
