@@ -266,4 +266,5 @@ def _validation_value(record: LogRecord, of_location: bool) -> float | None:
 
 
 def _curve(run: Run, points: Sequence[tuple[int, float]]) -> Curve:
-    return Curve(run.seed, [step for step, _ in points], [value for _, value in points])
+    steps, values = [step for step, _ in points], [value for _, value in points]
+    return Curve(run.seed, steps, values, is_finished=run.status == "finished")

@@ -41,11 +41,12 @@ class Confusion:
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """What a run logged, by step."""
+    """What a run logged, by step; of one that is not finished, until where it is."""
 
     seed: int
     steps: Sequence[int]
     values: Sequence[float | None]
+    is_finished: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import data_text
 from fpliif_jax.experiments.report.figures.class_bars import class_bars, class_bars_alt
 from fpliif_jax.experiments.report.figures.confusion import confusion, confusion_alt
-from fpliif_jax.experiments.report.figures.curves import curves, curves_alt
+from fpliif_jax.experiments.report.figures.curves import curves, curves_alt, unfinished_text
 from fpliif_jax.experiments.report.figures.figure_svg import NARROW, WIDE
 from fpliif_jax.experiments.report.figures.forest import forest, forest_alt
 from fpliif_jax.experiments.report.file_names import FileNames
@@ -56,6 +56,7 @@ def draw_figures(study: Study, names: FileNames) -> list[Figure]:
                 name = names.take(f"curves-{group.identifier}-{stage.name}", ".svg")
                 about = f"stage {stage.name.replace('_', ' ')}"
                 about = ", ".join(filter(None, (about, data_text.validation_text(group))))
+                about = "; ".join(filter(None, (about, unfinished_text(stage))))
                 alt = curves_alt(group, stage)
                 figures.append(
                     Figure(name, "curves", group.identifier, group.name, about, alt, svg)

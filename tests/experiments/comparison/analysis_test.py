@@ -376,6 +376,8 @@ def test_what_is_broken_is_listed_and_hides_nothing(tmp_path: pathlib.Path) -> N
     assert ("seed1", "broken") in told
     assert ("seed2", "broken") in told
     assert ("seed3", "unfinished") in told
+    loss = study["groups"][0]["curves"]["stages"][0]["loss"]
+    assert [one["seed"] for one in loss if not one["is_finished"]] == [3]
     assert ("study.json", "broken") in told
     row = _table(study, "table1")["rows"][0]
     assert list(row["values"]) == ["0"]
@@ -479,8 +481,10 @@ def test_curves_confusion_and_environments(tmp_path: pathlib.Path) -> None:
     study = _analysed(tmp_path)
     group = study["groups"][0]
     (stage,) = group["curves"]["stages"]
-    assert stage["loss"][0] == {"seed": 0, "steps": [10, 20], "values": [3.5, 2.5]}
-    assert stage["validation"][1] == {"seed": 1, "steps": [10], "values": [80.0]}
+    loss = {"seed": 0, "steps": [10, 20], "values": [3.5, 2.5], "is_finished": True}
+    assert stage["loss"][0] == loss
+    validation = {"seed": 1, "steps": [10], "values": [80.0], "is_finished": True}
+    assert stage["validation"][1] == validation
     matrix = group["confusion"]["matrix"]
     # Skin and brows are a point easier than the mean, and taken for each other in one direction.
     assert matrix[1][1] == pytest.approx(0.91)

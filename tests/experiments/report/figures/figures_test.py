@@ -185,6 +185,41 @@ def test_the_mean_is_of_the_values_at_the_same_step() -> None:
     assert mean == pytest.approx((first[[0, 2, 3]] + second) / 2, abs=0.02)
 
 
+def test_a_seed_that_is_not_finished_is_shown_and_named_and_in_no_mean() -> None:
+    """The mean goes to the end of the finished ones, not to where the other one is."""
+    finished = [
+        {"seed": 0, "steps": [1, 2, 3, 4], "values": [4.0, 3.0, 2.0, 1.0]},
+        {"seed": 1, "steps": [1, 2, 3, 4], "values": [6.0, 4.0, 3.0, 2.0]},
+    ]
+    begun = {"seed": 2, "steps": [1, 2], "values": [9.0, 8.0], "is_finished": False}
+    content = {"name": "s", "validation": [], "validation_metric": None}
+    stage = report_study.as_stage(content | {"loss": [*finished, begun]})
+    *seeds, mean = path_points(curves.curves(stage), figure_svg.Colour.OURS)
+    assert [len(points) for points in seeds] == [4, 4, 2]
+    assert mean == pytest.approx((seeds[0] + seeds[1]) / 2, abs=0.02)
+    assert curves.unfinished_text(stage) == "seed 2 is not finished: dashed, not in the mean"
+    group = report_study.as_group(report_study.make_study()["groups"][0])
+    assert "training loss from 5.00 to 1.50 (mean of 2 seeds); seed 2 is not finished" in (
+        curves.curves_alt(group, stage)
+    )
+    others = [one | {"is_finished": False} for one in finished]
+    stage = report_study.as_stage(content | {"loss": [begun, *others]})
+    assert curves.unfinished_text(stage).startswith("seeds 0-2 are not finished")
+    assert len(path_points(curves.curves(stage), figure_svg.Colour.OURS)) == 3
+    assert curves.unfinished_text(report_study.as_stage(content | {"loss": finished})) == ""
+
+
+def test_a_score_has_a_plain_axis_however_low_it_begins() -> None:
+    series = [{"seed": 0, "steps": [1, 2], "values": [1.0, 90.0]}]
+    stage = {"name": "s", "loss": [], "validation": series, "validation_metric": "mean F1, percent"}
+    ticks = [
+        float(text)
+        for text in texts(curves.curves(report_study.as_stage(stage)))
+        if re.fullmatch(r"[\d.]+", text)
+    ]
+    assert 0 in ticks
+
+
 def test_nothing_logged_is_no_figure(study: dict[str, Any]) -> None:
     empty = {"name": "s", "loss": [], "validation": [], "validation_metric": "mean F1"}
     assert curves.curves(report_study.as_stage(empty)) is None
