@@ -11,6 +11,7 @@ from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.evaluation import Evaluation
 from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.run_folder import how_far
 
 Digests = Mapping[str, str | None]  # by split, and of 'all'; None of a split without images
 
@@ -66,6 +67,7 @@ class Results:
       framework: it was trained with, where the file says it.
       follows_seed: the sources of variation whose seed is config.seed.
       seconds, images_per_second: of its training.
+      unfinished: how far that was, see `how_far`; None of one at its end.
     """
 
     seed: int
@@ -79,19 +81,21 @@ class Results:
     follows_seed: Sequence[str] | None = None
     seconds: float | None = None
     images_per_second: float | None = None
+    unfinished: str | None = None
 
     @classmethod
     def of(cls, content: JsonObject) -> "Results":
         """The whole file, checked."""
-        train = content.get("train") or {}
+        train, config = content.get("train") or {}, RunConfig.of(content["config"])
         return typed_json.view(
             cls,
             content,
-            config=RunConfig.of(content["config"]),
+            config=config,
             dataset=RecordedDataset.of(content["dataset"]),
             evaluations=tuple(map(Evaluation.of, content["evaluations"])),
             seconds=train.get("seconds"),
             images_per_second=train.get("images_per_second"),
+            unfinished=how_far.unfinished(config.flat, train),
         )
 
     @property
