@@ -11,6 +11,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.files.json_types import Fields, JsonObject
+from fpliif_jax.run_folder import how_far
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import read_environment, read_record
 from fpliif_jax.run_folder.same_run import goes_on_with, is_free
@@ -23,7 +24,8 @@ class Step:
     Attributes:
       module: 'fpliif_jax.main'.
       arguments: its own.
-      output: name of the file in the job's folder that is there only when the step is finished.
+      output: name of the file in the job's folder that is there when the step is finished; scores may also be there
+        because somebody asked for them before.
       config: what the output must say of itself under 'config'; None: it is not asked.
       framework: likewise under 'framework'; what says nothing is of JAX.
       follows_seed: likewise under 'follows_seed', in any order, where the output says it; None: it is not asked.
@@ -83,11 +85,14 @@ class Step:
         return None
 
     def is_finished(self, workdir: pathlib.Path) -> bool:
-        """Whether its output is there, and of this config."""
+        """Whether its output is there, of this config, and of training that had come to its end."""
         path = workdir / self.output
         if not path.is_file() or (self.config is None and self.unlike is None):
             return path.is_file()
-        return self.differing(workdir) == []
+        if self.differing(workdir) != []:
+            return False
+        content = read_record(path)
+        return how_far.unfinished(flatten_config(content["config"]), content.get("train")) is None
 
     def differing(self, workdir: pathlib.Path) -> list[str] | None:
         """The settings in which the output is not of this step, 'config.model.norm'; None where it says none."""

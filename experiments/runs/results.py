@@ -26,6 +26,7 @@ from fpliif_jax.experiments.runs.value_types import (
     check_lengths,
 )
 from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.run_folder import how_far
 from fpliif_jax.run_folder.run_config import config_fingerprint
 from fpliif_jax.run_folder.same_run import trained_otherwise
 
@@ -135,6 +136,7 @@ class Results:
       framework: it was trained with, where the file says it.
       follows_seed: the sources of variation whose seed is config.seed.
       train: what is said of its training.
+      unfinished: how far training was, see `how_far`; None of one at its end.
     """
 
     seed: int
@@ -147,6 +149,7 @@ class Results:
     framework: str | None
     follows_seed: Sequence[str] | None
     train: Training
+    unfinished: str | None
 
     @classmethod
     def of(cls, content: JsonObject, name: str = "results.json") -> "Results":
@@ -158,17 +161,19 @@ class Results:
         file = typed_json.parse(_File, content, name)
         try:
             check_lengths(content)
+            config = RunConfig.of(file.config, f"{name}: config")
             results = cls(
                 seed=file.seed,
                 model=file.model,
                 parameters=file.parameters,
-                config=RunConfig.of(file.config, f"{name}: config"),
+                config=config,
                 dataset=RecordedDataset.of(file.dataset, f"{name}: dataset"),
                 evaluations=file.evaluations,
                 notes=file.notes,
                 framework=file.framework,
                 follows_seed=file.follows_seed,
                 train=file.train or Training(),
+                unfinished=how_far.unfinished(config.flat, content.get("train")),
             )
             _check_is_consistent(results, file.config_fingerprint)
         except ValueError as error:

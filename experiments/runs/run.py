@@ -31,7 +31,7 @@ class Run:
     Attributes:
       path: the folder.
       name: its path relative to where runs were looked for, with '/'.
-      status: 'finished' | 'unfinished' (it has no results.json) | 'broken'.
+      status: 'finished' | 'unfinished' (it has no results.json, or one of training that is not at its end) | 'broken'.
       problem: one line when it is not finished: what is missing or wrong, and how far it came.
       config: config.json, or that of results.json where the folder has none; None if unusable.
       results: results.json: every score is None or in [0, 1], and that of its matrices.

@@ -140,7 +140,8 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
         *(folder, name, "finished", None, config, results, environment, records),
         has_matrices=has_matrices,
     )
-    if results is not None and not problems:
+    far = results and results.unfinished
+    if results is not None and not problems and far is None:
         try:
             check_same_settings(config, results.config)
             if not has_matrices:
@@ -152,8 +153,9 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         status, problem = "broken", problems[0] + more
-    elif results is None:
-        status, problem = "unfinished", _how_far(folder, config, records)
+    elif results is None or far is not None:
+        status = "unfinished"
+        problem = _how_far(folder, config, records) if far is None else f"results.json: {far}"
     else:
         return dataclasses.replace(run, matrices=kept)
     return dataclasses.replace(run, status=status, problem=problem)

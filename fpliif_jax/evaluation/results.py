@@ -27,9 +27,9 @@ from fpliif_jax.evaluation.scoring import (
 )
 from fpliif_jax.fields import config_fields
 from fpliif_jax.files.json_types import JsonObject
-from fpliif_jax.run_folder import earlier_results
+from fpliif_jax.run_folder import earlier_results, how_far
 from fpliif_jax.run_folder.evaluation_files import EXAMPLES, SHEET, evaluation_file
-from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
+from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
 from fpliif_jax.run_folder.run_record import read_environment, write_json, write_npz
 from fpliif_jax.systems import parse_protocols
 from fpliif_jax.systems.protocol import Protocol
@@ -146,6 +146,9 @@ def evaluate_models(
       DataError: there is no split to evaluate.
     """
     protocols, class_names, notes = parse_protocols(config), dataset.class_names, list(facts.notes)
+    far = how_far.unfinished(flatten_config(json_config(config)), facts.train)
+    if far is not None:
+        notes.append(far)
     if config.eval.get("dataset") is not None:
         notes.append(_note_on_sets(config, workdir, dataset, facts))
     splits = {

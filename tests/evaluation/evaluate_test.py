@@ -52,10 +52,13 @@ def test_label_maps_are_enlarged_by_nearest() -> None:
     )
 
 
-def _trained(config: ConfigDict, workdir: pathlib.Path, spoilt: str = "") -> Dataset:
+def _trained(
+    config: ConfigDict, workdir: pathlib.Path, spoilt: str = "", epochs: int | None = None
+) -> Dataset:
     """A run's folder with fresh parameters as its checkpoints: evaluation does not mind.
 
-    All parameters of the network of the name `spoilt` are no numbers.
+    All parameters of the network of the name `spoilt` are no numbers. It has taken all epochs but where `epochs` says
+    how many.
     """
     dataset = load_dataset(config.data)
     state = init_variables(create_model(config.model), config)
@@ -66,7 +69,12 @@ def _trained(config: ConfigDict, workdir: pathlib.Path, spoilt: str = "") -> Dat
         "class_names": list(dataset.class_names),
         "step": 4,
         "fingerprint": dataset.metadata.fingerprint,
-        "train": {"epochs": 1, "steps": 4, "images_per_second": 1.0, "seconds": 4.0},
+        "train": {
+            "epochs": config.train.epochs if epochs is None else epochs,
+            "steps": 4,
+            "images_per_second": 1.0,
+            "seconds": 4.0,
+        },
     }
     checkpoint.save(workdir, "last", 4, state, progress)
     return dataset

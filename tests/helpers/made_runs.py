@@ -14,7 +14,8 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.run_folder.run_config import config_fingerprint, json_config
+from fpliif_jax.run_folder import how_far
+from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config
 
 LAPA = plan_and_text("table1")[0].variants[0]
 IMAGES = 12  # of the test split; a multiple of 3
@@ -106,6 +107,7 @@ def write_run(
         },
         names,
     )
+    epochs = sum(how_far.epochs_of_stages(flatten_config(config)).values())
     results = {
         "config": config,
         "config_fingerprint": config_fingerprint(config),
@@ -121,7 +123,7 @@ def write_run(
             **(dataset or {}),
         },
         "evaluations": evaluations,
-        "train": {"epochs": 2, "steps": 20, "images_per_second": 10.0, "seconds": 60.0},
+        "train": {"epochs": epochs, "steps": 20, "images_per_second": 10.0, "seconds": 60.0},
         "notes": [],
     }
     told = {"command": f"python -m fpliif_jax.main --workdir={folder.name}", "backend": "cpu"}
