@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_replaced_is_named(
         pass
     assert said(told.value) == f"{tmp_path / 'page'}: Read-only file system"
     study = report_study.as_study(report_study.empty_study())
-    with pytest.raises(ReportError, match="/report.json: Read-only file system; name a folder"):
+    with pytest.raises(ReportError, match=f"{tmp_path}: Read-only file system; name a folder"):
         write_report(study, {}, tmp_path)
 
 

@@ -36,7 +36,7 @@ def _cells(one: label_classes.LabelClass) -> list[str]:
 
 def report_terms() -> str:
     """The glossary of a report that has the default margin, as a list."""
-    terms = glossary.terms(shared.get_config().study.equivalence_margin)
+    terms = glossary.terms([shared.get_config().study.equivalence_margin])
     return "\n".join(
         textwrap.fill(f"- **{term}**: {told}", 120, subsequent_indent="  ") for term, told in terms
     )

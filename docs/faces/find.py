@@ -64,7 +64,9 @@ def row(parser: FaceParser, name: str, kind: str, canvases: Iterable[Pasted]) ->
     auto, none = image_bootstrap.mean_f1(stacked.sum(axis=1)).tolist()
     gain = image_bootstrap.paired_difference(stacked)
     by_canvas = dict(zip(("auto", "none"), image_bootstrap.mean_f1(stacked).tolist(), strict=True))
-    difference = {"estimate": gain.estimate, "low": gain.low, "high": gain.high}
+    difference = {"estimate": auto - none}
+    if gain is not None:  # as it is of a single canvas
+        difference |= {"low": gain.low, "high": gain.high}
     return {
         "faces": kind,
         "on_the_canvas": name,
@@ -84,7 +86,8 @@ def line(one: dict[str, Any]) -> str:
     cells = (
         *(one["faces"], one["on_the_canvas"], str(len(by_canvas["none"]))),
         *(f"{one['none']:.2f}", f"{one['auto']:.2f}"),
-        f"{gain['estimate']:+.2f} [{gain['low']:.2f}, {gain['high']:.2f}]",
+        f"{gain['estimate']:+.2f}"
+        + (f" [{gain['low']:.2f}, {gain['high']:.2f}]" if "low" in gain else ""),
         rules.counted(losses),
         ", ".join(str(windows[what]) for what in ("one", "none", "more", "beside")),
     )

@@ -19,6 +19,7 @@ from fpliif_jax.experiments.published import PublishedValue, published_values
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.benchmark_results import Results
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+from fpliif_jax.experiments.runs.value_types import Measure
 from fpliif_jax.experiments.stats.verdict_rule import Verdict
 
 _NO_NUMBER = "the files do not have this number"
@@ -39,7 +40,7 @@ class _Operations:
     """Billions of multiply-accumulates of one image."""
 
     output_size: int
-    gmacs: float
+    gmacs: Measure
 
 
 @dataclasses.dataclass(frozen=True)

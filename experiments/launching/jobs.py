@@ -92,7 +92,10 @@ class Step:
         if self.differing(workdir) != []:
             return False
         content = read_record(path)
-        return how_far.unfinished(flatten_config(content["config"]), content.get("train")) is None
+        return (
+            how_far.unfinished(flatten_config(content.get("config", {})), content.get("train"))
+            is None
+        )
 
     def differing(self, workdir: pathlib.Path) -> list[str] | None:
         """The settings in which the output is not of this step, 'config.model.norm'; None where it says none."""

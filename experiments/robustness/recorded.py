@@ -10,6 +10,7 @@ import pathlib
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+from fpliif_jax.experiments.runs.value_types import Measure
 
 FILE = "robustness/robustness.json"
 _LIMIT = 16 * MEBIBYTE
@@ -21,7 +22,7 @@ _SPLIT, _CHECKPOINT = "test", "best"
 class Average:
     """Of distances, in pixels of the canvas."""
 
-    mean: float | None
+    mean: Measure | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class OfParts:
 
 @dataclasses.dataclass(frozen=True)
 class _Set:
-    fingerprint: str | None
+    fingerprint: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,25 +51,25 @@ class Robustness:
     """What is used of robustness.json; None where it does not say it."""
 
     overall: OfParts
-    split: str | None
-    checkpoint: str | None
-    step: int | None
-    images: int | None
-    margin: int | None
-    dataset: _Set | None
+    split: str | None = None
+    checkpoint: str | None = None
+    step: int | None = None
+    images: int | None = None
+    margin: int | None = None
+    dataset: _Set | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Evaluation:
     split: str
     checkpoint: str
-    step: int | None
     images: int
+    step: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Model:
-    crop_size: int | None
+    crop_size: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import IO
 
 from absl import logging
 
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, naming_instead
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.lock_file import open_lock_file
 
@@ -58,7 +58,9 @@ def writing(folder: pathlib.Path, option: str = "--output") -> Iterator[None]:
       OSError: it cannot be written to.
     """
     path = folder / ".writing"
-    with open_lock_file(path) as file:
+    with naming_instead(folder):
+        opened = open_lock_file(path)
+    with opened as file:
         _takes(file, folder, option)
         # The one before may have removed the file since it was opened here, and a third have made a new one.
         if not (path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))):

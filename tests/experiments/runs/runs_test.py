@@ -1015,7 +1015,7 @@ def test_of_a_run_without_results_its_training_says_what_follows_its_seed(
     assert [group.config["seeds"]["initialisation"] for group in found] == ["follows", 0]
     _record_followers(tmp_path / "b", "seed", name="environment.json")
     (run,) = [run for run in runs.read_runs(tmp_path) if run.name == "b"]
-    assert run.problem.startswith("environment.json: follows_seed is not a list of")
+    assert run.problem.startswith("environment.json: follows_seed[0]: invalid enum value")
 
 
 def test_what_follows_the_seed_has_its_value(tmp_path: pathlib.Path) -> None:
