@@ -34,13 +34,6 @@ EXTRAS = {
     "submitit": "study",
     "torch": "torch",
 }
-_REQUIREMENTS = {
-    "chips": "requirements-chips.txt",
-    "export": "requirements-export.txt",
-    "study": "requirements.txt",
-    "torch": "requirements-test.txt",
-    "video": "requirements-test.txt",
-}
 
 
 def _started() -> str:
@@ -97,7 +90,5 @@ def with_command_names(text: str) -> str:
 
 def how_to_install(package: str) -> str:
     """The command that installs one of `EXTRAS`."""
-    extra = EXTRAS[package]
-    if _is_in_checkout():
-        return f"pip install -r {_REQUIREMENTS[extra]}"
-    return f'pip install "fpliif_jax[{extra}]"'
+    place = "." if _is_in_checkout() else "fpliif_jax"
+    return f'pip install "{place}[{EXTRAS[package]}]"'

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fpliif_jax.commands import command_names
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.interop.pickle_check import ForbiddenPickleError, check_pickle
 from fpliif_jax.systems.state_dict import InteropError
@@ -144,6 +145,6 @@ def _import_torch(purpose: str) -> Any:
         import torch
     except ImportError as error:
         raise InteropError(
-            f"{purpose} needs PyTorch, which is not installed: pip install torch"
+            f"{purpose} needs PyTorch, which is not installed: {command_names.how_to_install('torch')}"
         ) from error
     return torch

@@ -152,15 +152,10 @@ def _pinned(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("package", command_names.EXTRAS)
-def test_what_a_clone_is_told_to_install_has_the_package(
-    monkeypatch: pytest.MonkeyPatch, package: str
-) -> None:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", True)
-    pip, install, option, name = command_names.how_to_install(package).split()
-    assert (pip, install, option) == ("pip", "install", "-r")
+def test_a_version_of_what_an_extra_installs_is_pinned(package: str) -> None:
     part_of = {"jax_cuda13_plugin": "jax[cuda13]"}
-    assert part_of.get(package, package) in _pinned(name)
+    pinned = _pinned("requirements-chips.txt") | _pinned("requirements-test.txt")
+    assert part_of.get(package, package) in pinned
 
 
 def test_pytorch_s_ways_of_running_are_those_of_the_benchmark() -> None:
@@ -208,7 +203,7 @@ def test_a_command_is_named_as_it_was_started(
 
 @pytest.mark.parametrize(
     ("is_checkout", "remedy"),
-    [(False, 'pip install "fpliif_jax[study]"'), (True, "pip install -r requirements.txt")],
+    [(False, 'pip install "fpliif_jax[study]"'), (True, 'pip install ".[study]"')],
 )
 def test_a_missing_extra_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, is_checkout: bool, remedy: str
