@@ -7,7 +7,7 @@ import numpy as np
 
 from docs.faces.canvases import SIDE, Pasted
 from fpliif_jax.experiments.stats import image_bootstrap
-from fpliif_jax.predict.find_faces import GRID, FaceFinder, Found
+from fpliif_jax.predict.find_faces import GRID, FaceFinder
 from fpliif_jax.predict.windows import NOBODY, Window, owners
 from fpliif_jax.systems.labeller import Labeller
 
@@ -18,14 +18,15 @@ class Looks(NamedTuple):
     """What the parser makes of a canvas; windows are those of the label map.
 
     Attributes:
-      found: the faces, in windows of the canvas.
       whole: probabilities, float32 [C, SIDE, SIDE].
+      whole_score: how certainly the whole shows a face, as a share of how certainly the only window does; 0 where there
+        is not one window.
       windows: of each face, its window, its share of the canvas and the probabilities in it.
       is_face: of class ids, whether they are of a face.
     """
 
-    found: Found
     whole: np.ndarray
+    whole_score: float
     windows: list[tuple[Window, float, np.ndarray]]
     is_face: np.ndarray
 
@@ -42,14 +43,17 @@ def look(labeller: Labeller, photo: np.ndarray) -> Looks:
 
     size = photo.shape[:2]
     finder = FaceFinder(labeller.class_names)
-    found = finder.search(size, weigh)
+    whole = Window(0, 0, *size)
+    found = finder.find(size, weigh)
     windows = []
-    for window, _ in found.faces:
+    for window in found:
         scaled = window.scaled(size, (SIDE, SIDE))
         sides = scaled.bottom - scaled.top, scaled.right - scaled.left
         windows.append((scaled, scaled.area / SIDE**2, weigh(window, sides)))
     is_face = np.isin(np.arange(len(labeller.class_names)), finder.face_classes)
-    return Looks(found, weigh(Window(0, 0, *size), (SIDE, SIDE)), windows, is_face)
+    scores = [finder.score(one, weigh) for one in (whole, *found)]
+    whole_score = scores[0] / scores[1] if len(found) == 1 else 0.0
+    return Looks(weigh(whole, (SIDE, SIDE)), whole_score, windows, is_face)
 
 
 def joined(weight: Callable[[float], float], whole_from: float = _INF) -> Rule:
@@ -60,7 +64,7 @@ def joined(weight: Callable[[float], float], whole_from: float = _INF) -> Rule:
     """
 
     def rule(looks: Looks) -> np.ndarray:
-        if not looks.windows or looks.found.whole_is_as_good(whole_from):
+        if not looks.windows or looks.whole_score >= whole_from:
             return looks.whole.argmax(axis=0)
         labels = np.zeros((SIDE, SIDE), np.int64)
         owner = owners([window for window, *_ in looks.windows], labels.shape)

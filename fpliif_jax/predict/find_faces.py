@@ -29,7 +29,7 @@ _MOST_CANDIDATES = 6  # of each level that are looked at closely; so at most as 
 _REFINEMENTS = 2
 _PROMISING = 0.35  # a score from which a window is looked at more closely
 _CERTAIN = 0.6  # one from which it shows a face
-_AS_GOOD = 0.95  # of a score, from which a later framing is kept, and the whole photo for a window
+_AS_GOOD = 0.95  # of a score, from which a later framing is kept
 _SMALLEST_REGION = 0.01  # of a window's cells
 _LARGEST_WINDOW = 0.75  # of the photo's sides: who fills more is parsed with the whole photo
 _USE_NONE = "use find='none', of the command --find=none"
@@ -58,22 +58,6 @@ class _Seen(NamedTuple):
         cells = np.floor((places - (window.top, window.left)) * GRID / sides).astype(int)
         rows, columns = cells[((cells >= 0) & (cells < GRID)).all(axis=1)].T
         return bool(np.count_nonzero(self.is_face[rows, columns]) > _MOST_SHARED * len(places))
-
-
-class Found(NamedTuple):
-    """The faces of a photo, the most certain first; none where one fills it.
-
-    Attributes:
-      whole_score: how certain the parser is of the whole photo, 0 to 1.
-      faces: the window of each, in pixels of the photo, and its score.
-    """
-
-    whole_score: float
-    faces: list[tuple[Window, float]]
-
-    def whole_is_as_good(self, share: float) -> bool:
-        """Whether there is one face, and the whole photo's score at least this share of its window's."""
-        return len(self.faces) == 1 and self.whole_score >= share * self.faces[0][1]
 
 
 class _Candidate(NamedTuple):
@@ -112,24 +96,15 @@ class FaceFinder:
           weigh: the parser on a window of it.
 
         Returns:
-          The most certain first, in pixels of the photo; none where a face fills it, there is none, or the whole photo
-          shows the only one about as well.
+          The most certain first, in pixels of the photo; none where a face fills it, or there is none.
         """
-        found = self.search(size, weigh)
-        return [] if found.whole_is_as_good(_AS_GOOD) else [window for window, _ in found.faces]
-
-    def search(self, size: tuple[int, int], weigh: Weigh) -> Found:
-        """As `find`, but a single face that the whole photo shows as well is among the faces."""
         faces: list[_Seen] = []
-        whole_score = 0.0
         for level in range(_LEVELS):
             seen = [
                 self._look(window, weigh)
                 for window in covering(size, level)
                 if all(window.covered_by(face.window) <= _MOST_SHARED for face in faces)
             ]
-            if level == 0:
-                whole_score = seen[0].score
             looks = 0
             for candidate in sorted(_candidates(size, seen), key=lambda one: -one.score):
                 is_new = not any(face.shares(candidate.places) for face in faces)
@@ -140,8 +115,12 @@ class FaceFinder:
                         faces.append(face)
             faces.sort(key=lambda one: -one.score)
             if faces and _fills(faces[0].window, size):
-                return Found(whole_score, [])
-        return Found(whole_score, [(face.window, face.score) for face in faces])
+                return []
+        return [face.window for face in faces]
+
+    def score(self, window: Window, weigh: Weigh) -> float:
+        """How certainly a window of a photo shows a face, 0 to 1."""
+        return self._look(window, weigh).score
 
     def _look(self, window: Window, weigh: Weigh) -> _Seen:
         probabilities = weigh(window)

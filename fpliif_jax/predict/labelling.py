@@ -16,7 +16,7 @@ from fpliif_jax.predict import photos
 from fpliif_jax.predict.find_faces import AUTO, GRID, FaceFinder
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
 from fpliif_jax.predict.windows import Window, owners
-from fpliif_jax.systems.labeller import Inputs, Labeller
+from fpliif_jax.systems.labeller import Inputs, Labeller, Look
 
 Source = TypeVar("Source")  # a photo, or a frame of a video
 MAX_WORKERS = 4  # threads that decode; each may hold a photo of `photos.MAX_PIXELS`
@@ -127,19 +127,17 @@ def _parsed(
     if not faces:
         weigh = functools.partial(_probabilities, labeller, loaded.inputs, size)
         return ParsedPhoto(next(label_maps), loaded.background, names, weigh)
+    whole = loaded.inputs  # not the photo, which would stay as long as what is parsed
     owner = owners([face.window for face in faces], size)
-
-    def labels_of(inputs: Inputs, size: tuple[int, int]) -> np.ndarray:
-        # pyrefly: ignore[missing-attribute] - STN-iCNN, which has none, has no skin and finds no faces
-        return labeller.label_in_pieces(_alone(inputs), size)[0]
 
     def weigh_faces() -> np.ndarray:
         background = np.zeros((len(names), *size), np.float32)
         background[0] = 1
-        probabilities_of = functools.partial(_probabilities, labeller)
-        return _joined(background, owner, faces, probabilities_of)
+        return _joined(background, owner, faces, whole, labeller.probabilities_of_looks)
 
-    labels = _joined(np.zeros(size, np.uint8), owner, faces, labels_of)
+    # pyrefly: ignore[missing-attribute] - STN-iCNN, which has none, has no skin and finds no faces
+    label = labeller.label_looks
+    labels = _joined(np.zeros(size, np.uint8), owner, faces, whole, label)
     windows = [face.window for face in faces]
     return ParsedPhoto(labels, loaded.background, names, weigh_faces, windows)
 
@@ -148,14 +146,19 @@ def _joined(
     canvas: np.ndarray,
     owner: np.ndarray,
     faces: list[_Part],
-    answer: Callable[[Inputs, tuple[int, int]], np.ndarray],
+    whole: Inputs,
+    answer: Callable[[list[Look], tuple[int, int]], np.ndarray],
 ) -> np.ndarray:
     """The canvas, [..., H, W], with what is answered for each face in the pixels that its window owns."""
     for index, (window, inputs) in enumerate(faces):
-        rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
-        of_face = answer(inputs, owner[rows, columns].shape)
-        is_own = owner[rows, columns] == index
-        canvas[..., rows, columns][..., is_own] = of_face[..., is_own]
+        here = np.s_[..., window.top : window.bottom, window.left : window.right]
+        is_own = owner[here] == index
+        size = is_own.shape
+        looks = [
+            Look(inputs, (0, 0), size, 1),
+            Look(whole, (-window.top, -window.left), owner.shape, window.area / owner.size),
+        ]
+        canvas[here][..., is_own] = answer(looks, size)[..., is_own]
     return canvas
 
 

@@ -1,7 +1,7 @@
 """What a labeller is: a trained model as a function from photos to label maps of any size."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,22 @@ LOGITS_BYTES = 2**30  # of one call; larger batches are cut down and larger outp
 
 class LabellerError(UserError):
     """A model has no answer; the message says which and what to do."""
+
+
+class Look(NamedTuple):
+    """What a network is fed of a part of a picture, of which the same or another part is asked for.
+
+    Attributes:
+      inputs: of the network, not stacked.
+      start: row and column of the first pixel that they show, from the first one that is asked for.
+      size: (height, width) of what they show, in pixels of what is asked for.
+      weight: above 0, what its answer counts beside others.
+    """
+
+    inputs: Inputs
+    start: tuple[int, int]
+    size: tuple[int, int]
+    weight: float
 
 
 class Labeller(Protocol):

@@ -97,19 +97,6 @@ def test_a_photo_without_faces_and_one_that_a_face_fills_are_parsed_whole(
     assert find(faces, (300, 300)) == []
 
 
-@pytest.mark.parametrize(("certainty", "count"), [(1, 0), (0.8, 1)])
-def test_a_face_of_which_the_whole_photo_shows_as_much_gets_no_window(
-    certainty: float, count: int
-) -> None:
-    """Of which, that is, the parser is as certain there."""
-    parser = MadeUpParser([(145, 145, 60)])
-
-    def weigh(window: Window) -> np.ndarray:
-        return parser(window) * (certainty if window == (0, 0, 300, 300) else 1)
-
-    assert len(FaceFinder(LAPA_AND_HELEN).find((300, 300), weigh)) == count
-
-
 def test_a_large_face_costs_few_looks() -> None:
     parser = MadeUpParser([(150, 150, 110)])
     FaceFinder(LAPA_AND_HELEN).find((300, 300), parser)

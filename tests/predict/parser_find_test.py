@@ -56,26 +56,30 @@ def mean_f1(labels: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(2 * np.array(both) / np.array(each)))
 
 
-def test_faces_are_put_where_they_were_found(
-    parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("size", "scale"), [(None, 1), ((120, 100), 2)])
+def test_in_its_window_a_face_is_what_window_and_whole_photo_show_together(
+    size: tuple[int, int] | None,
+    scale: int,
+    parsers: dict[str, FaceParser],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = [Window(4, 10, 24, 40), Window(30, 20, 60, 50)]
     monkeypatch.setattr(FaceFinder, "find", lambda *_: found)
     monkeypatch.setattr(FaceFinder, "__init__", lambda *_: None)
     photo, parser = make_photo(60, 50), parsers["fp_liif"]
-    for size, scale in ((None, 1), ((120, 100), 2)):
-        parsed = parser(photo, size, find="auto")
-        assert parsed.faces == tuple(tuple(scale * side for side in window) for window in found)
-        outside = np.ones(parsed.size, bool)
-        for window in found:
-            shown = Window(*(scale * side for side in window))
-            alone = parser(window.of(photo), shown.of(outside).shape)
-            assert (alone.labels != shown.of(parsed.labels)).mean() <= 2e-3  # ties within rounding
-            here = np.moveaxis(shown.of(np.moveaxis(parsed.probabilities, 0, -1)), -1, 0)
-            np.testing.assert_allclose(alone.probabilities, here, atol=1e-5)
-            shown.of(outside)[:] = False
-        assert not parsed.labels[outside].any()
-        np.testing.assert_array_equal(parsed.probabilities[0][outside], 1)
+    parsed, whole = parser(photo, size, find="auto"), parser(photo, size).probabilities
+    assert parsed.faces == tuple(tuple(scale * side for side in window) for window in found)
+    expected = np.zeros_like(whole)
+    expected[0] = 1
+    for window in found:
+        top, left, bottom, right = (scale * side for side in window)
+        alone = parser(window.of(photo), (bottom - top, right - left)).probabilities
+        share = window.area / (60 * 50)
+        here = np.s_[:, top:bottom, left:right]
+        expected[here] = (alone + share * whole[here]) / (1 + share)
+    np.testing.assert_allclose(parsed.probabilities, expected, atol=1e-5)
+    largest = parsed.probabilities.argmax(axis=0)
+    assert (parsed.labels != largest).mean() <= 1e-3  # ties within rounding
 
 
 def test_predict_finds_faces_as_the_parser_does(

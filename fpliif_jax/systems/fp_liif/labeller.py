@@ -1,10 +1,12 @@
 """FP-LIIF as a function from photos to label maps and probabilities."""
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax.data import resize
@@ -43,6 +45,8 @@ class FPLIIFLabeller:
         self._decode = jax.jit(self._labels_of_grid, static_argnums=2)
         self._label_queries = jax.jit(self._labels_of_queries)
         self._weigh_queries = jax.jit(self._probabilities_of_queries)
+        self._label_looks = jax.jit(self._labels_of_looks)
+        self._weigh_looks = jax.jit(self._probabilities_of_looks)
         self._sizes: set[tuple[int, int]] = set()  # those with a program of their own
 
     def network_input(self, photo: np.ndarray) -> labeller.Inputs:
@@ -106,34 +110,91 @@ class FPLIIFLabeller:
         Returns:
           uint8 [B, height, width].
         """
-        pieces = [piece for _, piece in self._pieces(self._label_queries, inputs, size)]
-        labels = labeller.checked(np.concatenate(jax.device_get(pieces), axis=1), self._note)
-        return labels[:, : math.prod(size)].reshape(-1, *size)
+        latent = self._encoded(inputs["images"])
+        return self._labels(self._pieces(self._label_queries, latent, size), size)
+
+    def label_looks(self, looks: Sequence[labeller.Look], size: tuple[int, int]) -> np.ndarray:
+        """The label map of the largest `probabilities_of_looks`, uint8 [height, width].
+
+        Made as by `label_in_pieces`: the probabilities are never there for more than a piece.
+        """
+        pieces = self._pieces_of_looks(self._label_looks, looks, size)
+        return self._labels(pieces, size)[0]
 
     def probabilities(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
         """As `Labeller.probabilities`: the softmax of the logits at the temperature of the training loss (§4.2).
 
         Made in pieces, as by `label_in_pieces`; a program is compiled for all sizes, and a few for small ones.
         """
+        latent = self._encoded(inputs["images"])
+        pieces = self._pieces(self._weigh_queries, latent, size, is_cut=True)
+        return self._probabilities(pieces, len(inputs["images"]), size)
+
+    def probabilities_of_looks(
+        self, looks: Sequence[labeller.Look], size: tuple[int, int]
+    ) -> np.ndarray:
+        """The mean of the `probabilities` of several looks at a picture, by their weights.
+
+        Args:
+          looks: at least one.
+          size: (height, width) of the part of the picture that is asked for.
+
+        Returns:
+          float32 [C, height, width].
+        """
+        pieces = self._pieces_of_looks(self._weigh_looks, looks, size, is_cut=True)
+        return self._probabilities(pieces, 1, size)[0]
+
+    def _labels(self, pieces: Iterable[tuple[int, jax.Array]], size: tuple[int, int]) -> np.ndarray:
+        of_pieces = jax.device_get([piece for _, piece in pieces])
+        labels = labeller.checked(np.concatenate(of_pieces, axis=1), self._note)
+        return labels[:, : math.prod(size)].reshape(-1, *size)
+
+    def _probabilities(
+        self, pieces: Iterable[tuple[int, jax.Array]], batch: int, size: tuple[int, int]
+    ) -> np.ndarray:
         count = math.prod(size)
-        whole = np.empty((len(inputs["images"]), len(self.class_names), count), np.float32)
-        for start, piece in self._pieces(self._weigh_queries, inputs, size, is_cut=True):
+        whole = np.empty((batch, len(self.class_names), count), np.float32)
+        for start, piece in pieces:
             whole[:, :, start : start + piece.shape[2]] = np.asarray(piece)[:, :, : count - start]
         return whole.reshape(*whole.shape[:2], *size)
+
+    def _pieces_of_looks(
+        self,
+        decode: Callable[..., jax.Array],
+        looks: Sequence[labeller.Look],
+        size: tuple[int, int],
+        is_cut: bool = False,
+    ) -> Iterator[tuple[int, jax.Array]]:
+        """As `_pieces`, with a batch of one, of the looks together."""
+        # One after the other, by the program for one that the search for faces has compiled.
+        latents = [self._encoded(look.inputs["images"][None]) for look in looks]
+        latent = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *latents)
+        weights = np.array([look.weight for look in looks], np.float32)
+        decode = functools.partial(decode, weights / weights.sum())
+        return self._pieces(
+            decode, latent, size, is_cut, [(look.start, look.size) for look in looks]
+        )
+
+    def _encoded(self, images: np.ndarray) -> Any:
+        with jax.default_matmul_precision(self._config.matmul_precision):
+            return self._encode(self._variables, images)
 
     def _pieces(
         self,
         decode: Callable[..., jax.Array],
-        inputs: labeller.Inputs,
+        latent: Any,
         size: tuple[int, int],
         is_cut: bool = False,
+        shown: Sequence[tuple[tuple[int, int], tuple[int, int]]] = (),
     ) -> Iterator[tuple[int, jax.Array]]:
         """The index of the first pixel of each piece, row by row, and what `decode` makes of the piece's queries.
 
-        With `is_cut` a piece is halved while it has room for all pixels, down to `_SMALLEST_PIECE`.
+        With `is_cut` a piece is halved while it has room for all pixels, down to `_SMALLEST_PIECE`. `shown` has what
+        each image of the latent shows, as `Look.start` and `Look.size`, where that is not what is asked for.
         """
         height, width = size
-        batch = len(inputs["images"])
+        batch = len(jax.tree.leaves(latent)[0])
         chunk = self._config.model.query_chunk
         if self._config.model.decoder != "liif":
             chunk = _UNET_QUERIES
@@ -143,13 +204,18 @@ class FPLIIFLabeller:
         while is_cut and chunk // 2 >= max(height * width, _SMALLEST_PIECE):
             chunk //= 2
         with jax.default_matmul_precision(self._config.matmul_precision):
-            latent = self._encode(self._variables, inputs["images"])
             for start in range(0, height * width, chunk):
                 # Past the end the last row is asked for again: every piece has the same shape.
                 pixels = np.arange(start, start + chunk)
-                y = (np.minimum(pixels // width, height - 1) + 0.5) / height * 2 - 1
-                x = (pixels % width + 0.5) / width * 2 - 1
-                coordinates = np.stack([y, x], axis=-1).astype(np.float32)[None]
+                places = np.stack(
+                    [np.minimum(pixels // width, height - 1), pixels % width], axis=-1
+                )
+                coordinates = np.stack(
+                    [
+                        (places - first + 0.5) / sides * 2 - 1
+                        for first, sides in shown or [((0, 0), size)]
+                    ]
+                ).astype(np.float32)
                 coordinates = np.broadcast_to(coordinates, (batch, chunk, 2))
                 yield start, decode(self._variables, latent, coordinates)
 
@@ -189,3 +255,16 @@ class FPLIIFLabeller:
         logits = self._model().apply(variables, latent, coordinates, method="decode_queries")
         scaled = apply_temperature(logits, self._config.loss)
         return jax.nn.softmax(scaled, axis=-1).swapaxes(1, 2)
+
+    def _labels_of_looks(self, weights: jax.Array, *asked: Any) -> jax.Array:
+        return labeller.labels_of(self._probabilities_of_looks(weights, *asked).swapaxes(1, 2))
+
+    def _probabilities_of_looks(
+        self, weights: jax.Array, variables: Variables, latent: Any, coordinates: jax.Array
+    ) -> jax.Array:
+        """float32 [1, C, Q]; weights [B], with sum 1."""
+        logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
+        # Classes first: along a last axis of so few, XLA's softmax takes a CPU longer than the decoder.
+        scaled = jnp.moveaxis(apply_temperature(logits, self._config.loss), -1, 0)
+        each = jax.nn.softmax(scaled, axis=0)
+        return (each * weights[None, :, None]).sum(axis=1)[None]
