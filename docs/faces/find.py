@@ -61,9 +61,10 @@ def row(parser: FaceParser, name: str, kind: str, canvases: Iterable[Pasted]) ->
                 windows.update(one=each.count(1), none=each.count(0))
                 windows.update(more=sum(count > 1 for count in each), beside=beside)
     stacked = np.array(matrices)
-    auto, none = image_bootstrap.mean_f1(stacked.sum(axis=1)).tolist()
+    auto, none = (100 * metrics.mean_f1(stacked.sum(axis=1))).tolist()
     gain = image_bootstrap.paired_difference(stacked)
-    by_canvas = dict(zip(("auto", "none"), image_bootstrap.mean_f1(stacked).tolist(), strict=True))
+    of_each = (100 * metrics.mean_f1(stacked)).tolist()
+    by_canvas = dict(zip(("auto", "none"), of_each, strict=True))
     difference = {"estimate": auto - none}
     if gain is not None:  # as it is of a single canvas
         difference |= {"low": gain.low, "high": gain.high}

@@ -219,16 +219,18 @@ def _scores_of(evaluation: Evaluation) -> Iterator[tuple[str, str, float | None]
 
 def _statistic(key: ScoreKey, class_names: Sequence[str]) -> image_bootstrap.Score | None:
     if key.metric == "mean_f1":
-        return image_bootstrap.mean_f1
+        return metrics.mean_f1
     if key.metric == "miou":
-        return image_bootstrap.miou
+        return metrics.mean_iou
     if key.metric == "f1":
-        return image_bootstrap.class_f1(list(class_names).index(key.class_name))
+        index = list(class_names).index(key.class_name)
+        return functools.partial(metrics.mean_f1_of, classes=[index])
     parts = metrics.face_parts(class_names)
     if key.metric == "group_f1" and key.class_name in parts:
-        return image_bootstrap.group_f1(parts[key.class_name])
+        return functools.partial(metrics.group_f1, group=parts[key.class_name])
     if key.metric == "group_f1" and key.class_name == "overall":
-        return image_bootstrap.group_f1([index for part in parts.values() for index in part])
+        overall = [index for part in parts.values() for index in part]
+        return functools.partial(metrics.group_f1, group=overall)
     return None
 
 

@@ -23,7 +23,6 @@ from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups.attributes import ATTRIBUTES
 from fpliif_jax.experiments.groups.scores import GroupScore, Scored, Scores
-from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.pictures.sheet import prediction_sheet
 from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.run_folder.same_run import refuse_swapped_sides
@@ -119,7 +118,7 @@ def write_sheet(
     labeller: Labeller, scored: Scored, seed: int, image_size: int, path: pathlib.Path
 ) -> None:
     """Draws the worst, the median and the best face by its own mean F1, with truth and prediction."""
-    of_faces = image_bootstrap.mean_f1(scored.matrices)
+    of_faces = 100 * metrics.mean_f1(scored.matrices)
     order = np.argsort(of_faces, kind="stable")
     places = {"worst": 0, "median": len(order) // 2, "best": len(order) - 1}
     truth = truth_of(labeller.class_names)

@@ -1,6 +1,7 @@
 """Scores of groups of faces, in percent, from the confusion matrix of every face."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,10 +40,10 @@ class Score:
     @classmethod
     def of(cls, matrices: np.ndarray, classes: Sequence[int], resamples: int) -> "Score":
         """Of int64 [N, C, C]."""
-        score = image_bootstrap.mean_f1_of(classes)
+        score = functools.partial(metrics.mean_f1_of, classes=classes)
         bootstrap = image_bootstrap.image_bootstrap(matrices[None], score, resamples=resamples)
         mean = bootstrap.mean if bootstrap else None
-        f1 = _number(score(matrices.sum(axis=0)))
+        f1 = _percent(score(matrices.sum(axis=0)))
         return cls(len(matrices), f1, mean and mean.low, mean and mean.high)
 
 
@@ -170,7 +171,7 @@ def _group_score(
     return GroupScore(
         *named,
         **vars(Score.of(matrices[is_member], present, resamples)),
-        all_f1=_number(image_bootstrap.mean_f1_of(present)(matrices.sum(axis=0))),
+        all_f1=_percent(metrics.mean_f1_of(matrices.sum(axis=0), present)),
         lowest_class=None if lowest is None else names[lowest],
         lowest_f1=None if lowest is None else float(f1[lowest]),
         absent={
@@ -180,9 +181,9 @@ def _group_score(
     )
 
 
-def _number(value: np.ndarray) -> float | None:
+def _percent(value: np.ndarray) -> float | None:
     """For JSON, which has no NaN."""
-    return None if np.isnan(value) else float(value)
+    return None if np.isnan(value) else 100 * float(value)
 
 
 def _interval(score: Score | GroupScore) -> str:

@@ -16,7 +16,7 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.runs.evaluation import Matrices
 from fpliif_jax.experiments.runs.run import RunError
 
-# From summed matrices [..., C, C] to scores [...] in percent, NaN where undefined.
+# From summed matrices [..., C, C] to fractions [...], NaN where undefined: one of `evaluation.metrics`.
 Score = Callable[[np.ndarray], np.ndarray]
 
 _LEVEL = 0.95
@@ -54,47 +54,6 @@ class ImageBootstrap:
     crossed: Resampled | None
 
 
-def mean_f1(matrices: np.ndarray) -> np.ndarray:
-    """Mean of F1 over the defined classes c ≥ 1, in percent: [..., C, C] → [...]."""
-    return _mean_of_defined(metrics.class_f1(matrices)[..., 1:])
-
-
-def class_f1(index: int) -> Score:
-    """F1 of the class with this index, in percent."""
-
-    def score(matrices: np.ndarray) -> np.ndarray:
-        return 100 * metrics.class_f1(matrices)[..., index]
-
-    return score
-
-
-def mean_f1_of(classes: Sequence[int]) -> Score:
-    """Mean of F1 over the defined ones of the classes with these indices, in percent."""
-
-    def score(matrices: np.ndarray) -> np.ndarray:
-        return _mean_of_defined(metrics.class_f1(matrices)[..., list(classes)])
-
-    return score
-
-
-def group_f1(group: Sequence[int]) -> Score:
-    """F1 of a set of classes taken as one, in percent: confusion among them counts as correct."""
-
-    def score(matrices: np.ndarray) -> np.ndarray:
-        # With all classes of the group merged into class 1 and all others into 0, it is the F1 of class 1.
-        member = np.zeros((2, matrices.shape[-1]), np.int64)
-        member[0] = 1
-        member[:, list(group)] = [[0], [1]]
-        return 100 * metrics.class_f1(member @ matrices @ member.T)[..., 1]
-
-    return score
-
-
-def miou(matrices: np.ndarray) -> np.ndarray:
-    """Mean of IoU over the defined classes c ≥ 1, in percent: [..., C, C] → [...]."""
-    return _mean_of_defined(metrics.class_iou(matrices)[..., 1:])
-
-
 def stack(evaluations: Sequence[Matrices]) -> np.ndarray:
     """Matrices of several runs as int64 [S, N, C, C], images in the order of the first run.
 
@@ -117,7 +76,7 @@ def stack(evaluations: Sequence[Matrices]) -> np.ndarray:
 
 def image_bootstrap(
     matrices: np.ndarray,
-    score: Score = mean_f1,
+    score: Score = metrics.mean_f1,
     *,
     seed: int = 0,
     resamples: int = 2000,
@@ -126,7 +85,7 @@ def image_bootstrap(
 
     Args:
       matrices: integer [S runs, N images, C, C], of the same images in the same order.
-      score: one of this module's.
+      score: of the summed matrices.
       seed: of the resamples (PCG64); the same seed gives the same numbers.
       resamples: how many.
 
@@ -150,7 +109,7 @@ def image_bootstrap(
         raise ValueError("matrices have counts too large to be summed exactly")
     of_images, of_seeds = np.random.SeedSequence(seed).spawn(2)
     resampled = _resample(matrices, score, of_images, resamples)
-    estimates = np.asarray(score(totals), np.float64)
+    estimates = 100 * score(totals)
 
     crossed = None
     if seeds > 1:
@@ -180,8 +139,8 @@ def paired_difference(
     if matrices.shape[1] < 2:
         return None
     of_images, _ = np.random.SeedSequence(seed).spawn(2)
-    first, second = np.asarray(mean_f1(matrices.sum(axis=1, dtype=np.int64)), np.float64)
-    resampled = _resample(matrices, mean_f1, of_images, resamples)
+    first, second = 100 * metrics.mean_f1(matrices.sum(axis=1, dtype=np.int64))
+    resampled = _resample(matrices, metrics.mean_f1, of_images, resamples)
     return _describe(first - second, resampled[:, 0] - resampled[:, 1])
 
 
@@ -210,7 +169,7 @@ def paired_runs(first: Matrices, second: Matrices) -> PairedRuns:
     """
     stacked = stack([first, second])
     truth = stacked.sum(axis=-1)
-    own, other = mean_f1(stacked.sum(axis=1, dtype=np.int64))
+    own, other = 100 * metrics.mean_f1(stacked.sum(axis=1, dtype=np.int64))
     resampled = paired_difference(stacked)
     return PairedRuns(
         None if np.isnan(own - other) else float(own - other),
@@ -223,7 +182,7 @@ def paired_runs(first: Matrices, second: Matrices) -> PairedRuns:
 def _resample(
     matrices: np.ndarray, score: Score, source: np.random.SeedSequence, resamples: int
 ) -> np.ndarray:
-    """Scores [resamples, S] of matrices [S, N, C, C], a few resamples and one run at a time."""
+    """Scores in percent [resamples, S] of matrices [S, N, C, C], a few resamples and one run at a time."""
     seeds, images, classes, _ = matrices.shape
     of_runs = matrices.reshape(seeds, images, classes**2)
     generator = np.random.Generator(np.random.PCG64(source))
@@ -235,12 +194,9 @@ def _resample(
         # As float64, since NumPy multiplies integer matrices slowly; sums below 2**53 are exact.
         weights = weights.astype(np.float64)
         sums = np.stack([weights @ run.astype(np.float64) for run in of_runs], axis=1)
-        parts.append(score(sums.astype(np.int64).reshape(count, seeds, classes, classes)))
+        sums = sums.astype(np.int64).reshape(count, seeds, classes, classes)
+        parts.append(100 * score(sums))
     return np.concatenate(parts)
-
-
-def _mean_of_defined(values: np.ndarray) -> np.ndarray:
-    return 100 * _mean(values)
 
 
 def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

@@ -34,7 +34,7 @@ class Ranking(NamedTuple):
     @classmethod
     def of(cls, matrices: np.ndarray) -> "Ranking":
         """Ranks by the confusion matrices [N, C, C] of a protocol."""
-        scores = np.nan_to_num([metrics.mean_f1(matrix) for matrix in matrices])
+        scores = np.nan_to_num(metrics.mean_f1(matrices))
         return cls(np.argsort(scores, kind="stable"), scores)
 
 

@@ -4,9 +4,11 @@ H is a confusion matrix, [C, C], rows the truth, columns the prediction. H_c· i
 column sum. Class 0 is the background. All scores are fractions in [0, 1], computed in float64. A
 class that occurs neither in the truth nor in the prediction has no score: NaN in the arrays here,
 None in `scores`, and left out of every mean. Accuracy on a test set comes from the matrix summed
-over all its images (the paper's §4.3: class F1, mean F1 and mIoU, background left out).
+over all its images (the paper's §4.3: class F1, mean F1 and mIoU, background left out). Means and
+groups are of one matrix [C, C], where they are a NumPy float, or of many at once, [..., C, C].
 """
 
+import math
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -84,9 +86,20 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     )
 
 
-def _mean_of_defined(values: np.ndarray) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float("nan")
+def _mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is not NaN: [..., K] → [...]; NaN where nothing is left.
+
+    Each has the bits of the mean of its own values alone: rows with as many of them are taken together, since zeros in
+    between would change the order of a sum.
+    """
+    rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
+    defined = ~np.isnan(rows)
+    counts = defined.sum(axis=1)
+    means = np.full(len(rows), np.nan)
+    for count in np.unique(counts[counts > 0]):
+        chosen = counts == count
+        means[chosen] = rows[chosen][defined[chosen]].reshape(-1, count).mean(axis=1)
+    return means.reshape(values.shape[:-1])[()]
 
 
 def _sums(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,43 +121,52 @@ def class_iou(matrices: np.ndarray) -> np.ndarray:
     return _ratio(diagonal, rows + columns - diagonal)
 
 
-def mean_f1(matrix: np.ndarray, with_background: bool = False) -> float:
-    """Mean of F1_c over the defined classes, c ≥ 1 or c ≥ 0, of one matrix [C, C]; NaN if there is none."""
-    return _mean_of_defined(class_f1(matrix)[0 if with_background else 1 :])
+def mean_f1(matrices: np.ndarray, with_background: bool = False) -> np.ndarray:
+    """Mean of F1_c over the defined classes, c ≥ 1 or c ≥ 0: integer [..., C, C] → float64 [...]; NaN if none is."""
+    return _mean_of_defined(class_f1(matrices)[..., 0 if with_background else 1 :])
 
 
-def mean_iou(matrix: np.ndarray, with_background: bool = False) -> float:
-    """Mean of IoU_c over the defined classes, c ≥ 1 or c ≥ 0, of one matrix [C, C]; or NaN."""
-    return _mean_of_defined(class_iou(matrix)[0 if with_background else 1 :])
+def mean_f1_of(matrices: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    """Mean of F1_c over the defined ones of these classes: integer [..., C, C] → float64 [...], NaN likewise."""
+    return _mean_of_defined(class_f1(matrices)[..., list(classes)])
 
 
-def group_f1(matrix: np.ndarray, group: Sequence[int]) -> float:
+def mean_iou(matrices: np.ndarray, with_background: bool = False) -> np.ndarray:
+    """Mean of IoU_c over the defined classes, c ≥ 1 or c ≥ 0: integer [..., C, C] → float64 [...], NaN likewise."""
+    return _mean_of_defined(class_iou(matrices)[..., 0 if with_background else 1 :])
+
+
+def group_f1(matrices: np.ndarray, group: Sequence[int]) -> np.ndarray:
     """F1 of a set of classes G taken as one: 2 ΣH[G, G] / (ΣH[G, :] + ΣH[:, G]).
 
     Confusion inside the group counts as correct. This is what papers report on Helen as eyes,
-    brows, mouth and overall (FP-LIIF's Table 3).
+    brows, mouth and overall (FP-LIIF's Table 3). Integer [..., C, C] → float64 [...], NaN if no class of it occurs.
     """
-    return merged_group_f1(matrix, [group])
+    return merged_group_f1(matrices, [group])
 
 
-def merged_group_f1(matrix: np.ndarray, parts: Sequence[Sequence[int]]) -> float:
+def merged_group_f1(matrices: np.ndarray, parts: Sequence[Sequence[int]]) -> np.ndarray:
     """Pooled F1 of several parts, each merged into one class first.
 
     2 Σ_P ΣH[P, P] / Σ_P (ΣH[P, :] + ΣH[:, P]): confusion inside a part counts as correct, between
-    parts as wrong. Stricter than `group_f1` of the union. NaN if no class of the parts occurs.
+    parts as wrong. Stricter than `group_f1` of the union. Integer [..., C, C] → float64 [...], NaN if no class of the
+    parts occurs.
     """
-    matrix = np.asarray(matrix, np.int64)
-    correct = sum(int(matrix[np.ix_(part, part)].sum()) for part in parts)
-    either = sum(int(matrix[list(p), :].sum() + matrix[:, list(p)].sum()) for p in parts)
-    return 2 * correct / either if either else float("nan")
+    matrices = np.asarray(matrices, np.int64)
+    correct, either = np.zeros((2, *matrices.shape[:-2]), np.int64)
+    for part in map(list, parts):
+        rows = matrices[..., part, :]
+        correct = correct + rows[..., part].sum(axis=(-2, -1))
+        either = either + rows.sum(axis=(-2, -1)) + matrices[..., part].sum(axis=(-2, -1))
+    return _ratio(2 * correct, either)[()]
 
 
-def per_image_mean_f1(matrices: np.ndarray) -> float:
+def per_image_mean_f1(matrices: np.ndarray) -> np.ndarray:
     """Mean over images of the mean F1 of the classes c ≥ 1 defined in that image.
 
     Images without any such class are left out; NaN if all are. matrices: integer [N, C, C].
     """
-    return _mean_of_defined(np.array([mean_f1(matrix) for matrix in matrices]))
+    return _mean_of_defined(mean_f1(matrices))
 
 
 def face_parts(class_names: Sequence[str]) -> dict[str, tuple[int, ...]]:
@@ -160,7 +182,7 @@ def face_parts(class_names: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return parts
 
 
-def _group_scores(matrix: np.ndarray, class_names: Sequence[str]) -> dict[str, float]:
+def _group_scores(matrix: np.ndarray, class_names: Sequence[str]) -> dict[str, np.ndarray]:
     parts = face_parts(class_names)
     groups = {p: group_f1(matrix, parts[p]) for p in ("eyes", "brows", "mouth") if p in parts}
     if len(parts) == 4:
@@ -210,7 +232,7 @@ def scores(matrices: np.ndarray, class_names: Sequence[str]) -> Scores:
     # int32 would overflow over a few thousand large images.
     matrix = matrices.sum(axis=0, dtype=np.int64)
 
-    def defined(value: float) -> float | None:
+    def defined(value: np.ndarray) -> float | None:
         return None if np.isnan(value) else float(value)
 
     class_scores = zip(class_names[1:], class_f1(matrix)[1:], strict=True)

@@ -208,3 +208,52 @@ def test_sums_over_many_large_images_do_not_overflow() -> None:
 def test_matrices_must_fit_the_class_names() -> None:
     with pytest.raises(ValueError, match="do not fit 3 class names"):
         metrics.scores(np.zeros((1, 4, 4), int), ("background", "a", "b"))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 11, 19])
+def test_many_matrices_have_the_bits_of_each_alone(classes: int) -> None:
+    """Also where classes are undefined, here each in every third image: means are over what is left, in its order."""
+    random = np.random.default_rng(classes)
+    matrices = random.integers(0, 1000, (5, 40, classes, classes))
+    absent = random.random((5, 40, classes)) < 1 / 3
+    absent[0, :2] = True  # without any class
+    matrices[np.broadcast_to(absent[..., None] | absent[..., None, :], matrices.shape)] = 0
+    group = list(range(1, classes, 2))
+    parts = [[index] for index in group]
+    found = {
+        "mean_f1": metrics.mean_f1(matrices),
+        "of_some": metrics.mean_f1_of(matrices, group),
+        "miou": metrics.mean_iou(matrices, with_background=True),
+        "group": metrics.group_f1(matrices, group),
+        "merged": metrics.merged_group_f1(matrices, parts),
+    }
+    of_images = metrics.per_image_mean_f1(matrices[1])
+    assert of_images == np.mean([one for one in found["mean_f1"][1] if not np.isnan(one)])
+    for place in np.ndindex(5, 40):
+        matrix = matrices[place]
+        rows, columns, right = matrix.sum(axis=1), matrix.sum(axis=0), matrix.diagonal()
+        f1 = [
+            2 * r / (a + b) if a + b else None for r, a, b in zip(right, rows, columns, strict=True)
+        ]
+        iou = [
+            r / (a + b - r) if a + b else None for r, a, b in zip(right, rows, columns, strict=True)
+        ]
+        either = rows[group].sum() + columns[group].sum()
+        inside = matrix[np.ix_(group, group)].sum()
+        expected = {
+            "mean_f1": _mean(f1[1:]),
+            "of_some": _mean([f1[index] for index in group]),
+            "miou": _mean(iou),
+            "group": 2 * inside / either if either else np.nan,
+            "merged": 2 * right[group].sum() / either if either else np.nan,
+        }
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name][place], value)
+        assert isinstance(metrics.mean_f1(matrix), float)
+        np.testing.assert_array_equal(metrics.mean_f1(matrix), expected["mean_f1"])
+        np.testing.assert_array_equal(metrics.group_f1(matrix, group), expected["group"])
+
+
+def _mean(values: list[float | None]) -> float:
+    defined = [value for value in values if value is not None]
+    return float(np.array(defined).mean()) if defined else np.nan

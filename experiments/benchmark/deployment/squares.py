@@ -10,7 +10,6 @@ from fpliif_jax.commands import compilation_cache
 from fpliif_jax.demo import networks
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups import measure as groups
-from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.weights import trained_model
 
@@ -47,7 +46,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
                 "square": side,
                 "share_of_the_encoder": (side / own) ** 2,
                 "labels_as_with_its_own": float((labels == whole).mean()),
-                "mean_f1": float(image_bootstrap.mean_f1(total)),
+                "mean_f1": 100 * float(metrics.mean_f1(total)),
             }
         )
     return rows

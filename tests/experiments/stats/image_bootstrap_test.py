@@ -1,6 +1,7 @@
 """The bootstrap over images against a naive loop, SciPy and hand-made cases."""
 
 import dataclasses
+import functools
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -65,13 +66,20 @@ def test_a_paired_difference_is_of_the_same_draws() -> None:
         bootstrap.paired_difference(draw(3, 5, 4))
 
 
+def _f1_of(classes: list[int]) -> bootstrap.Score:
+    return functools.partial(metrics.mean_f1_of, classes=classes)
+
+
 @pytest.mark.parametrize(
     ("score", "definition"),
     [
-        (bootstrap.mean_f1, metrics.mean_f1),
-        (bootstrap.miou, metrics.mean_iou),
-        (bootstrap.class_f1(2), lambda matrix: metrics.class_f1(matrix)[2]),
-        (bootstrap.group_f1([1, 3]), lambda matrix: metrics.group_f1(matrix, [1, 3])),
+        (metrics.mean_f1, metrics.mean_f1),
+        (metrics.mean_iou, metrics.mean_iou),
+        (_f1_of([2]), lambda matrix: metrics.class_f1(matrix)[2]),
+        (
+            functools.partial(metrics.group_f1, group=[1, 3]),
+            lambda matrix: metrics.group_f1(matrix, [1, 3]),
+        ),
     ],
 )
 def test_it_is_the_naive_loop(
@@ -107,7 +115,7 @@ def test_it_agrees_with_scipy_on_a_ratio_of_sums() -> None:
     matrices = draw(seeds=1, images=60, classes=3)
     correct = 2 * matrices[0, :, 1, 1].astype(float)
     either = matrices[0, :, 1].sum(axis=1) + matrices[0, :, :, 1].sum(axis=1)
-    found = bootstrap.image_bootstrap(matrices, bootstrap.class_f1(1), resamples=20_000)
+    found = bootstrap.image_bootstrap(matrices, _f1_of([1]), resamples=20_000)
     expected = scipy.stats.bootstrap(
         (correct, either),
         lambda a, b, axis=-1: 100 * a.sum(axis=axis) / b.sum(axis=axis),
@@ -139,7 +147,7 @@ def test_runs_alone_vary_where_all_images_are_equal() -> None:
     matrices = np.stack([np.stack([one + extra] * 6) for extra in (0, 5, 20)])
     found = bootstrap.image_bootstrap(matrices, resamples=4000)
     assert found.mean.sd == pytest.approx(0, abs=1e-9)
-    estimates = bootstrap.mean_f1(matrices.sum(axis=1))
+    estimates = 100 * metrics.mean_f1(matrices.sum(axis=1))
     # The variance of the mean of S draws from S values is their variance with ddof = 0, by S.
     assert found.crossed.sd == pytest.approx(np.std(estimates) / np.sqrt(3), rel=0.05)
 
@@ -167,7 +175,7 @@ def test_undefined_scores_are_left_out() -> None:
     # The image with the class is not drawn in (2/3)³ of the resamples.
     assert (first.sd, first.low) == (pytest.approx(0, abs=1e-9), pytest.approx(200 / 3))
     assert found.mean.estimate == pytest.approx(200 / 3)
-    assert bootstrap.image_bootstrap(matrices, bootstrap.class_f1(2)).mean is None
+    assert bootstrap.image_bootstrap(matrices, _f1_of([2])).mean is None
     # Whichever runs are drawn, only the first has a score.
     assert found.crossed.high == pytest.approx(200 / 3)
 
