@@ -16,6 +16,7 @@ class Environment:
       framework: that the run was trained with.
       command: that was typed.
       started: when, in UTC.
+      follows_seed: the sources of variation whose seed is config.seed.
       git_commit, python, versions: of the code, and of libraries by name.
       devices: that it ran on.
       data_fingerprint, data_digest: of the raw tree and of the label maps of all splits that were trained on.
@@ -28,6 +29,7 @@ class Environment:
     framework: str | None = None
     command: str | None = None
     started: str | None = None
+    follows_seed: Sequence[str] | None = None
     git_commit: str | None = None
     python: str | None = None
     versions: Mapping[str, str | None] = dataclasses.field(default_factory=dict)

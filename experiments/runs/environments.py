@@ -31,7 +31,7 @@ def environments(runs: Sequence[Run]) -> Environments:
         if run.environment.content:
             flat[run.name] = flatten_config(run.environment.content)
             flat[run.name]["framework"] = run.framework  # which files of older runs do not have
-            for own in ("command", "started"):
+            for own in ("command", "started", "follows_seed"):  # the last is the config's
                 flat[run.name].pop(own, None)
     names = list(dict.fromkeys(field for fields in flat.values() for field in fields))
     common, differences = {}, []

@@ -22,11 +22,11 @@ from fpliif_jax.experiments.runs.json_values import (
 from fpliif_jax.experiments.runs.schema import (
     ELSEWHERE,
     LONGEST_TEXT,
-    SEED_SOURCES,
     SPLITS,
     check_config,
     check_framework,
     check_sides,
+    check_sources,
 )
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder.run_config import config_fingerprint
@@ -101,11 +101,9 @@ def _check_config_is_of(results: JsonObject, name: str) -> None:
 
 
 def _check_follows_seed(results: JsonObject, name: str) -> None:
-    sources = results.get("follows_seed", [])  # which older runs do not have
-    fits = is_list_of_texts(sources) and set(sources) <= set(SEED_SOURCES)
-    require(fits, name, f"follows_seed is not a list of {', '.join(SEED_SOURCES)}")
+    check_sources(results, name)
     seeds = results["config"].get("seeds", {})
-    for source in sources:
+    for source in results.get("follows_seed", []):
         same = seeds.get(source) == results["seed"]
         require(same, name, f"follows_seed has {source}, whose seed is not the run's")
 

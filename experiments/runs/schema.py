@@ -125,6 +125,7 @@ def check_environment(environment: Any, name: str = "environment.json") -> None:
     fits = started is None or is_moment(started)
     require(fits, name, "started is not a moment in UTC such as 2026-11-26T21:03:05+00:00")
     check_framework(environment, name)
+    check_sources(environment, name)
 
 
 def check_record(record: Any, name: str = "metrics.jsonl") -> None:
@@ -153,6 +154,13 @@ def check_sides(content: JsonObject, name: str) -> None:
     known = (class_names.PICTURE, class_names.PERSON)
     whose_left = content.get("whose_left")  # which files of older runs do not have
     require(whose_left in (None, *known), name, f"whose_left is not one of {', '.join(known)}")
+
+
+def check_sources(content: JsonObject, name: str) -> None:
+    """Refuses a `follows_seed` that is no list of sources of variation."""
+    sources = content.get("follows_seed", [])  # which older runs do not have
+    fits = is_list_of_texts(sources) and set(sources) <= set(SEED_SOURCES)
+    require(fits, name, f"follows_seed is not a list of {', '.join(SEED_SOURCES)}")
 
 
 def check_framework(content: JsonObject, name: str) -> None:

@@ -69,12 +69,18 @@ def of_run(
 
 
 def _fixed_seeds(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> set[str]:
-    """Fields of config.seeds that the run's earlier results say were given a value, which the value alone does not."""
-    results = None
-    # A damaged file tells nothing, and is no reason not to score again.
-    with contextlib.suppress(OSError, ValueError):
-        results = read_record(workdir / "results.json")
-    follows = (results or {}).get("follows_seed")
-    if not isinstance(follows, list):  # as in older runs
-        return set()
-    return {f"seeds.{source}" for source in config.get("seeds", {}) if source not in follows}
+    """Fields of config.seeds that were given a value, which the value alone does not show.
+
+    The run's earlier results say it, or what was recorded when it was trained.
+    """
+    for name in ("results.json", "environment.json"):
+        record = None
+        # A damaged file tells nothing, and is no reason not to score again.
+        with contextlib.suppress(OSError, ValueError):
+            record = read_record(workdir / name)
+        follows = (record or {}).get("follows_seed")
+        if isinstance(follows, list):
+            return {
+                f"seeds.{source}" for source in config.get("seeds", {}) if source not in follows
+            }
+    return set()  # an older run

@@ -16,6 +16,7 @@ from fpliif_jax import systems
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.devices import parallel
+from fpliif_jax.fields import config_fields
 from fpliif_jax.run_folder import checkpoint, earlier_results
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog, environment, first_start, write_json
@@ -74,7 +75,9 @@ def train(
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress.step)
         started = first_start(workdir, goes_on=saved is not None)
-        surroundings = environment(dataset.environment()) | {"started": started}
+        follows = config_fields.follows_seed(config)
+        surroundings = environment(dataset.environment())
+        surroundings |= {"started": started, "follows_seed": follows}
     run = Run(config, workdir, dataset, model, stages, progress, log)
     with contextlib.closing(log) if log else contextlib.nullcontext():
         while progress.stage < len(stages):

@@ -977,6 +977,21 @@ def test_a_run_that_says_what_follows_its_seed_is_believed(tmp_path: pathlib.Pat
         assert run.problem.startswith(f"results.json: {problem}")
 
 
+def test_a_run_without_results_is_of_the_sources_that_it_recorded_in_training(
+    tmp_path: pathlib.Path,
+) -> None:
+    for name in ("a", "b", "c"):
+        folder = write_run(tmp_path / name, config_of(0), results=None)
+        path = folder / "environment.json"
+        follows = ["data_order", "augmentation"] if name == "b" else [*config_of(0)["seeds"]]
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"follows_seed": follows}))
+    found = group_runs(runs.read_runs(tmp_path))
+    assert [[run.name for run in group.runs] for group in found] == [["a", "c"], ["b"]]
+    path.write_text('{"follows_seed": ["seed"]}')
+    (run,) = [run for run in runs.read_runs(tmp_path) if run.name == "c"]
+    assert run.problem.startswith("environment.json: follows_seed is not a list of")
+
+
 def test_what_follows_the_seed_has_its_value(tmp_path: pathlib.Path) -> None:
     folder = write_run(tmp_path / "seed1", _fixed(1, initialisation=0))
     _record_followers(folder, "initialisation")
