@@ -28,6 +28,7 @@ from tqdm import tqdm
 from docs.faces import rules
 from docs.faces.canvases import SIDE, SIZES, Pasted, draw_photographs, new_face, paste
 from fpliif_jax import FaceParser, systems, weights
+from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.benchmark import machine
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.run_folder import run_record

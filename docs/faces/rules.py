@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from docs.faces.canvases import SIDE, Pasted
-from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.predict.find_faces import GRID, FaceFinder
 from fpliif_jax.predict.windows import NOBODY, Window, owners
 from fpliif_jax.systems.labeller import Labeller
@@ -132,7 +131,7 @@ def row(labeller: Labeller, name: str, kind: str, canvases: Iterable[Pasted]) ->
         for title, labels in answers.items():
             matrices[title].append(pasted.counts(labels, classes))
     by_canvas = {
-        title: image_bootstrap.mean_f1(np.array(own)).tolist() for title, own in matrices.items()
+        title: (100 * metrics.mean_f1(np.array(own))).tolist() for title, own in matrices.items()
     }
     return {"faces": kind, "on_the_canvas": name, "by_canvas": by_canvas}
 

@@ -72,6 +72,7 @@ def train(
     records.check_has_training_split(dataset)
     if saved_step(workdir, "last") is not None:
         raise CheckpointError(f"{workdir} holds a run of JAX; use another --workdir")
+    follows = config_fields.follows_seed(config)  # a copy with other numbers does not tell
     saved = checkpoint.load(workdir, "last")
     if saved is None:
         progress = Progress.at_start(config, dataset)
@@ -86,10 +87,7 @@ def train(
         return True
     write_json(workdir / "config.json", progress.config)
     started = first_start(workdir, goes_on=saved is not None)
-    surroundings = _environment(dataset, device) | {
-        "started": started,
-        "follows_seed": config_fields.follows_seed(config),
-    }
+    surroundings = _environment(dataset, device) | {"started": started, "follows_seed": follows}
     write_json(workdir / "environment.json", surroundings)
     earlier_results.keep(workdir, None)
     (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state

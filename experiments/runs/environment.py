@@ -31,6 +31,7 @@ class Environment:
       framework: that the run was trained with.
       command: that was typed.
       started: when, in UTC.
+      follows_seed: the sources of variation whose seed is config.seed.
       git_commit, python, versions: of the code, and of libraries by name.
       platform, processor, cpu_count, process_count, backend, matmul_precision, xla_flags: of the machine.
       devices: that it ran on.
@@ -38,7 +39,6 @@ class Environment:
       data_drawn, data_drawing: whether the faces of that set are drawn, and the settings of their drawing.
       data_counts: images of that set by split.
       whose_left: 'picture' or 'person', of that set.
-      follows_seed: the sources of variation whose seed is config.seed.
     """
 
     content: JsonObject = dataclasses.field(default_factory=dict)

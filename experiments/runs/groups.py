@@ -151,13 +151,15 @@ def _without_seeds(run: Run) -> JsonObject:
 def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
     """For each run (by path) and source of variation: 'follows' the seed, or the value it is fixed at.
 
-    A run says which follow. One of an earlier version cannot tell: with seed 0 and a source at 0, both are possible. So
-    of what is possible each takes what most other runs can share, first those beside it, then all; and 'follows' where
-    that is equal.
+    A run says which follow. One of an earlier version without results cannot tell: with seed 0 and a source at 0, both
+    are possible. So of what is possible each takes what most other runs can share, first those beside it,
+    then all; and 'follows' where that is equal.
     """
     possible = {}
     for run in runs:
-        recorded = (run.results or run.environment).follows_seed
+        recorded = run.results and run.results.follows_seed
+        if recorded is None:
+            recorded = run.environment.follows_seed
         choices = possible_seeds(run.config.flat, recorded).values()
         possible[run.path] = list(itertools.product(*choices))
     everywhere = Counter(itertools.chain.from_iterable(possible.values()))

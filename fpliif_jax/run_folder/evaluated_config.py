@@ -69,16 +69,18 @@ def of_run(
 
 
 def _fixed_seeds(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> set[str]:
-    """Fields of config.seeds that the run says were given a value, which the value alone does not.
+    """Fields of config.seeds that were given a value, which the value alone does not show.
 
-    Its earlier results say so, or where there are none its environment.json, of its training.
+    The run's earlier results say it, or what was recorded when it was trained.
     """
-    follows = None
     for name in ("results.json", "environment.json"):
+        record = None
         # A damaged file tells nothing, and is no reason not to score again.
         with contextlib.suppress(OSError, ValueError):
-            if follows is None:
-                follows = (read_record(workdir / name) or {}).get("follows_seed")
-    if not isinstance(follows, list):  # as in older runs
-        return set()
-    return {f"seeds.{source}" for source in config.get("seeds", {}) if source not in follows}
+            record = read_record(workdir / name)
+        follows = (record or {}).get("follows_seed")
+        if isinstance(follows, list):
+            return {
+                f"seeds.{source}" for source in config.get("seeds", {}) if source not in follows
+            }
+    return set()  # an older run

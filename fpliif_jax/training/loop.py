@@ -75,10 +75,9 @@ def train(
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress.step)
         started = first_start(workdir, goes_on=saved is not None)
-        surroundings = environment(dataset.environment()) | {
-            "started": started,
-            "follows_seed": config_fields.follows_seed(config),
-        }
+        follows = config_fields.follows_seed(config)
+        surroundings = environment(dataset.environment())
+        surroundings |= {"started": started, "follows_seed": follows}
     run = Run(config, workdir, dataset, model, stages, progress, log)
     with contextlib.closing(log) if log else contextlib.nullcontext():
         while progress.stage < len(stages):

@@ -133,11 +133,16 @@ def test_seeds_follow_the_runs_seed_as_they_did(run: pathlib.Path) -> None:
     follow = ["initialisation", "data_order"]
     scored = evaluated_config.of_run(_config(), (), run)
     assert sorted(config_fields.follows_seed(scored)) == sorted(follow)
-    # One that was fixed at the run's own seed looks like one that follows it; earlier results tell.
+    # One that was fixed at the run's own seed looks like one that follows it: what was recorded in training tells, and
+    # earlier results.
+    write_json(run / "environment.json", {"follows_seed": follow[1:]})
+    scored = evaluated_config.of_run(_config(), (), run)
+    assert config_fields.follows_seed(scored) == follow[1:]
     write_json(run / "results.json", {"follows_seed": follow[:1]})
     scored = evaluated_config.of_run(_config(), (), run)
     assert config_fields.follows_seed(scored) == follow[:1]
-    (run / "results.json").write_text("{")
+    for name in ("results.json", "environment.json"):
+        (run / name).write_text("{")
     scored = evaluated_config.of_run(_config(), (), run)
     assert sorted(config_fields.follows_seed(scored)) == sorted(follow)
 

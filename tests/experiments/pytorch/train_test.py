@@ -162,7 +162,9 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(
     (tmp_path / "results.json").write_text("{}")  # as where the state before was scored
     train(tmp_path, *data)
     assert (tmp_path / "earlier_results" / "1" / "results.json").read_text() == "{}"
-    assert json.loads(environment.read_text())["started"] == began
+    recorded = json.loads(environment.read_text())
+    assert recorded["started"] == began
+    assert recorded["follows_seed"] == results(whole)["follows_seed"] != []
     assert json.loads((tmp_path / "config.json").read_text())["train"]["microbatch"] == 0
     for which in ("last", "best"):
         one, other = (checkpoint.load(folder, which) for folder in (whole, tmp_path))
