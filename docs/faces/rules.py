@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from docs.faces.canvases import SIDE, Pasted
+from fpliif_jax.evaluation import metrics
 from fpliif_jax.predict.find_faces import GRID, FaceFinder
 from fpliif_jax.predict.windows import NOBODY, Window, owners
 from fpliif_jax.systems.labeller import Labeller
