@@ -24,7 +24,6 @@ from fpliif_jax.commands.interruption import (
     was_ended,
 )
 from fpliif_jax.data_builders.host.regular_files import append_regular
-from fpliif_jax.devices.supervision import LOST_PEER
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
 from fpliif_jax.experiments.runs.run_log import last_error, last_words
 
@@ -175,7 +174,7 @@ class _Pool:
             step, seconds = running.steps[0], time.monotonic() - running.started
             problem = unfinished(step, running.job.workdir, code)
             if problem is not None:
-                stopped = self._stopping is not None or was_ended(code) or code == LOST_PEER
+                stopped = self._stopping is not None or was_ended(code)
                 status = "interrupted" if stopped else "failed"
                 self._end(Outcome(running.job, status, problem, seconds), bar)
                 del self._running[slot]
@@ -234,7 +233,7 @@ def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
         return None
     log = workdir / "run.log"
     if code == SAVED:
-        return f"saved ({log})"
+        return f"ended; the same command goes on ({log})"
     differing = step.differing(workdir) if code == 0 else None
     if differing:
         return (

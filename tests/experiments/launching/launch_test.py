@@ -133,6 +133,15 @@ def test_a_run_that_a_signal_ended_by_itself_is_interrupted(
     assert _ends(local.run(jobs, 1)) == {"a": "interrupted", "b": "finished"}
 
 
+def test_of_a_run_that_sigterm_ended_nobody_claims_that_it_was_saved(
+    tmp_path: pathlib.Path,
+) -> None:
+    """It may have been preparing its data, or scoring: there was nothing to save."""
+    (outcome,) = local.run([_job(tmp_path, "a", ("end", "143"))], 1)
+    told = f"ended; the same command goes on ({tmp_path / 'a' / 'run.log'})"
+    assert (outcome.status, outcome.problem) == ("interrupted", told)
+
+
 def test_runs_save_when_the_study_is_killed(tmp_path: pathlib.Path) -> None:
     program = (
         "import pathlib, sys; sys.path.insert(0, sys.argv[2]); import launch_test as t\n"
