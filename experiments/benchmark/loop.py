@@ -2,8 +2,8 @@
 
 The real loop runs for some epochs in a temporary folder: loading, augmentation, the step, metrics to the host and into
 files, checkpoints. Its time is what the run's own clock counts (from the end of the first step, which compiles; without
-validation and checkpoints) plus what the loop spends in saving checkpoints, taken around `checkpoint.save`. Validation
-is left out: it is no training, and how often it is done is the config's choice.
+validation and checkpoints) plus what it counts of saving checkpoints. Validation is left out: it is no training, and
+how often it is done is the config's choice.
 
 The bare step is timed before and after the loop, with the same batch again and again: with augmentation, as the loop
 has it, and without. An epoch of a data set that is large is cut short (`data.train_subset`), so checkpoints are more
@@ -13,9 +13,7 @@ frequent than in a whole run.
 import dataclasses
 import pathlib
 import tempfile
-import time
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -87,20 +85,10 @@ def _bounded(config: ConfigDict, images: int, step_seconds: float, seconds: floa
 def _run(config: ConfigDict) -> Loop:
     """Trains, and gives the loop's images per second with what they are made of; of the bare step nothing."""
     saving: list[float] = []
-    save = checkpoint.save
-
-    def timed_save(*arguments: Any, **keywords: Any) -> Any:
-        started = time.perf_counter()
-        try:
-            return save(*arguments, **keywords)
-        finally:
-            saving.append(time.perf_counter() - started)
-
     dataset = load_dataset(config.data)
     with restored_handlers(), tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         workdir, interruption = pathlib.Path(folder), Interruption()
-        with mock.patch.object(checkpoint, "save", timed_save):
-            training_loop.train(config, workdir, dataset, interruption)
+        training_loop.train(config, workdir, dataset, interruption, saving)
         if interruption.requested:
             raise Ended(interruption.exit_code)
         progress = Progress.from_json(checkpoint.read_progress(workdir, "last"), workdir)

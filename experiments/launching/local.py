@@ -20,7 +20,6 @@ from fpliif_jax.commands.interruption import (
     was_ended,
 )
 from fpliif_jax.data_builders.host.regular_files import append_regular
-from fpliif_jax.devices.supervision import LOST_PEER
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step, check_needs
 from fpliif_jax.experiments.launching.progress import Progress
 from fpliif_jax.experiments.runs.run_log import last_error, last_words, was_saved
@@ -177,7 +176,7 @@ class _Pool:
             step, seconds = running.steps[0], time.monotonic() - running.started
             problem = unfinished(step, running.job.workdir, code)
             if problem is not None:
-                stopped = self._stopping is not None or was_ended(code) or code == LOST_PEER
+                stopped = self._stopping is not None or was_ended(code)
                 status = "interrupted" if stopped else "failed"
                 self._end(Outcome(running.job, status, problem, seconds), progress)
                 del self._running[slot]

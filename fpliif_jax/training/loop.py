@@ -35,6 +35,7 @@ def train(
     workdir: pathlib.Path,
     dataset: Dataset,
     interruption: Interruption,
+    saving: list[float] | None = None,
 ) -> bool:
     """Trains all stages, from where an earlier session of the same run stopped.
 
@@ -43,6 +44,7 @@ def train(
       workdir: the run's folder.
       dataset: prepared.
       interruption: says when to stop early.
+      saving: gets the seconds of each checkpoint.
 
     Returns:
       True when training is finished, False when it was interrupted and saved.
@@ -78,7 +80,8 @@ def train(
         follows = config_fields.follows_seed(config)
         surroundings = environment(dataset.environment())
         surroundings |= {"started": started, "follows_seed": follows}
-    run = Run(config, workdir, dataset, model, stages, progress, log)
+    saving = [] if saving is None else saving
+    run = Run(config, workdir, dataset, model, stages, progress, log, saving)
     with contextlib.closing(log) if log else contextlib.nullcontext():
         while progress.stage < len(stages):
             prepared, state = prepare_stage(run)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import time
 from collections.abc import Callable, Iterator
 
 import flax.linen as nn
@@ -37,6 +38,7 @@ class Run:
       stages: all of them.
       progress: where it stands; changes with every step.
       log: None in processes that write nothing.
+      saving: seconds of each checkpoint of a state.
     """
 
     config: ml_collections.ConfigDict
@@ -46,18 +48,16 @@ class Run:
     stages: list[Stage]
     progress: Progress
     log: MetricsLog | None
+    saving: list[float]
 
     def save(self, which: str, state: State) -> None:
         """Writes a checkpoint of a replicated state, unless there is one of this step."""
         if self.log:
             self.log.flush()
-        checkpoint.save(
-            self.workdir,
-            which,
-            self.progress.step,
-            parallel.unreplicate(state),
-            self.progress.to_json(),
-        )
+        fetched, progress = parallel.unreplicate(state), self.progress.to_json()
+        started = time.perf_counter()
+        checkpoint.save(self.workdir, which, self.progress.step, fetched, progress)
+        self.saving.append(time.perf_counter() - started)
 
 
 @dataclasses.dataclass(frozen=True)

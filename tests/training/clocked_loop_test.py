@@ -4,6 +4,7 @@ import collections
 import itertools
 import json
 import pathlib
+import types
 from typing import Any
 
 import ml_collections
@@ -46,7 +47,10 @@ class Loop(ClockedLoop):
         monkeypatch.setattr(scoring, "score_split", self._score)
         monkeypatch.setattr(checkpoint, "save", self._save)
         dataset = load_dataset(config.data)
-        assert loop.train(config, workdir, dataset, Interruption())
+        clock = types.SimpleNamespace(perf_counter=lambda: self._now)
+        monkeypatch.setattr(prepare, "time", clock)
+        self.saving: list[float] = []
+        assert loop.train(config, workdir, dataset, Interruption(), self.saving)
         self.read_records(workdir)
 
     def _step(self, state: dict, batch: dict[str, np.ndarray]) -> tuple[dict, dict]:
@@ -90,6 +94,7 @@ def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
         assert record["timing"] == {"seconds": seconds, "images_per_second": rate}
     expected = {"epochs": 3, "steps": 12, "seconds": 11, "images_per_second": 35 / 11}
     assert run.train == expected
+    assert run.saving == [1_000] * 4  # the last of each epoch, and the best, which is the first
 
 
 def test_the_logged_rate_is_that_of_the_step(

@@ -165,6 +165,15 @@ def test_jobs_that_ended_alike_are_told_in_one_line(
     ]
 
 
+def test_of_a_run_that_sigterm_ended_nobody_claims_that_it_was_saved(
+    tmp_path: pathlib.Path,
+) -> None:
+    """It may have been preparing its data, or scoring: there was nothing to save."""
+    (outcome,) = local.run([_job(tmp_path, "a", ("end", "143"))], 1)
+    told = f"ended; the same command goes on ({tmp_path / 'a' / 'run.log'})"
+    assert (outcome.status, outcome.problem) == ("interrupted", told)
+
+
 def test_runs_save_when_the_study_is_killed(tmp_path: pathlib.Path) -> None:
     program = (
         "import pathlib, sys; sys.path.insert(0, sys.argv[2]); import launch_test as t\n"
