@@ -170,7 +170,7 @@ def test_of_a_run_that_sigterm_ended_nobody_claims_that_it_was_saved(
 ) -> None:
     """It may have been preparing its data, or scoring: there was nothing to save."""
     (outcome,) = local.run([_job(tmp_path, "a", ("end", "143"))], 1)
-    told = f"ended; the same command goes on ({tmp_path / 'a' / 'run.log'})"
+    told = f"ended by a signal before it saved more ({tmp_path / 'a' / 'run.log'})"
     assert (outcome.status, outcome.problem) == ("interrupted", told)
 
 
