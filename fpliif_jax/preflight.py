@@ -52,7 +52,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
                     f"config.{field} is {kind!r}; it must be 'best', 'last' or 'after_STAGE'"
                 )
     dataset.check_settings(config.data)
-    if config.eval.get("labels") is not None and config.eval.get("dataset") is None:
+    if config.eval.labels is not None and config.eval.dataset is None:
         raise SettingsError(
             f"config.eval.labels is {config.eval.labels!r}, and config.eval.dataset names no set; the run's own "
             "has config.data.labels"
@@ -93,7 +93,7 @@ def check_start_from_run(config: ml_collections.ConfigDict, workdir: pathlib.Pat
     Raises:
       CheckpointError: there is no such run, or it has other networks or other sides.
     """
-    origin = config.train.get("init_from") or ""
+    origin = config.train.init_from or ""
     is_run = origin and not origin.startswith(shipped.PREFIX)
     if is_run and checkpoint.saved_step(workdir, "last") is None:
         check_start(config, systems.variable_shapes(config))
@@ -251,7 +251,7 @@ def _try_training(config: ml_collections.ConfigDict) -> None:
     size = config.data.image_size
     batch = blank_batch(1, size, size)
     variables = systems.variable_shapes(config)
-    if (config.train.get("init_from") or "").startswith(shipped.PREFIX):  # a run may still be made
+    if (config.train.init_from or "").startswith(shipped.PREFIX):  # a run may still be made
         check_start(config, variables)
     for stage in systems.of(config).training.make_stages(config, model, names):
 

@@ -149,7 +149,7 @@ def evaluate_models(
     far = how_far.unfinished(flatten_config(json_config(config)), facts.train)
     if far is not None:
         notes.append(far)
-    if config.eval.get("dataset") is not None:
+    if config.eval.dataset is not None:
         notes.append(_note_on_sets(config, workdir, dataset, facts))
     splits = {
         name: load_split(dataset, name, label_sizes(protocols))

@@ -164,7 +164,7 @@ def variables_to_start_from(
     """
     if stage_before is not None:
         loaded = load_for_inference(workdir, f"after_{stage_before}").variables
-    elif config.train.get("init_from"):
+    elif config.train.init_from:
         loaded = other_networks(config, initial, class_names)
     else:
         return initial

@@ -62,14 +62,13 @@ def plan_queries(
       settings: config.model, or whatever has its fields mlp_features, ensemble, dtype and remat.
       is_training: whether a gradient is taken.
     """
-    remat = bool(getattr(settings, "remat", False))
     if is_training and backend != "cpu":
         memory = UNKNOWN_MEMORY if memory_bytes is None else memory_bytes
         if training_bytes(batch, output_size, settings) <= _TRAINING_SHARE * memory:
-            return QueryPlan(batch * math.prod(output_size), remat)
+            return QueryPlan(batch * math.prod(output_size), settings.remat)
         return in_chunks(backend, memory_bytes, batch, output_size, settings)
     plan = in_chunks(backend, memory_bytes, batch, output_size, settings)
-    return plan._replace(remat=remat)
+    return plan._replace(remat=settings.remat)
 
 
 def in_chunks(

@@ -51,7 +51,7 @@ def choose(
     def at_once(microbatch: int) -> StepNumbers:
         queries = microbatch * math.prod(output_size)
         queries = queries if model.query_chunk == AUTO else model.query_chunk
-        return with_queries(microbatch, queries, model.get("remat", False))
+        return with_queries(microbatch, queries, model.remat)
 
     sizes = sorted({-(-rows // 2**power) for power in range(rows.bit_length() + 1)})
     if config.train.microbatch != AUTO or backend == "cpu" or model.norm == "batch":

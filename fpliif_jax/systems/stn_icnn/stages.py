@@ -15,7 +15,7 @@ import ml_collections
 
 from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data_builders.errors import SettingsError
-from fpliif_jax.fields import config_fields, field_checks
+from fpliif_jax.fields import field_checks
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stage import Array, Arrays, Stage
@@ -185,13 +185,8 @@ def _end_to_end_stage(
         "localisation": joint.localisation_learning_rate,
         "fine": joint.fine_learning_rate,
     }
-    # Runs that were made before these fields have neither.
-    labels_from, batch_norm = (
-        joint.get(name, config_fields.FIELDS[f"train.end_to_end.{name}"].before)
-        for name in ("labels_from", "batch_norm")
-    )
     batch_normed = ("fine",)
-    if batch_norm == "trained":
+    if joint.batch_norm == "trained":
         batch_normed = _batch_normed(config, rates, tuple(rates))
 
     def prepare(batch: Arrays) -> Arrays:
@@ -202,7 +197,7 @@ def _end_to_end_stage(
             "resized": framing.coarse_view(canvas, batch["image_sizes"], settings)[0],
             "weights": weights,
         }
-        if labels_from == "predicted_windows":
+        if joint.labels_from == "predicted_windows":
             part_weights = jnp.broadcast_to(weights[:, None], (len(weights), len(PART_NAMES)))
             return inputs | {"labels": labels, "part_weights": part_weights}
         theta, present = true_windows(labels, settings)
