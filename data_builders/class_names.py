@@ -129,3 +129,9 @@ def mirrored_classes(class_names: Sequence[str]) -> tuple[int, ...]:
 def has_sides(class_names: Sequence[str]) -> bool:
     """Whether some class has its like on the other side of the face."""
     return mirrored_classes(class_names) != tuple(range(len(class_names)))
+
+
+def sides_note(class_names: Sequence[str]) -> str:
+    """What whoever sees classes of both sides must know of their names; '' where these are the picture's, or none."""
+    is_person = has_sides(class_names) and whose_left(class_names) == PERSON
+    return "left and right are the person's, not the picture's" if is_person else ""

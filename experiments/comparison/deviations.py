@@ -71,13 +71,14 @@ def obstacles(
     """
     reasons = []
     own_dataset = dataset_of(variant)
-    counts = " / ".join(f"{count:,}" for count in dataset.counts.values())
+    *others, last = [f"{count:,} {split}" for split, count in dataset.counts.items()] or ["no"]
+    counts = f"{', '.join(others)} and {last} images" if others else f"{last} images"
     if dataset.drawn:
         reasons.append(f"the faces are drawn ({counts})")
     elif dataset.name != own_dataset:
         reasons.append(f"the data are {dataset.name}, not {own_dataset}")
     elif not dataset.complete:
-        reasons.append(f"the data are not the official set: {counts} images")
+        reasons.append(f"the data are not the official set: {counts}")
     elif dataset.official_ids is False:
         reasons.append("the data are not the official set: it has other ids")
     of_scale = [one for one in differing if one.kind == "scale" and one.field != "data.name"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from fpliif_jax.experiments.comparison.planned_study import Mark
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
+from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.runs.run import Run
 
 _MACHINE = (
@@ -57,6 +58,29 @@ def marks_of(
             if value != planned:
                 named.setdefault((field, *_texts(field, value, planned)), []).append(run.name)
     return [Mark(*key, names) for key, names in named.items()]
+
+
+def sentence(marks: Sequence[Mark], title: str) -> str:
+    """What of a study is not as planned, and in which runs; '' where all is."""
+    kinds: dict[str, list[Mark]] = {}
+    for mark in marks:
+        kinds.setdefault(_kind(mark.field), []).append(mark)
+    texts = []
+    for kind, of_kind in kinds.items():
+        fields = shortened(list(dict.fromkeys(mark.field for mark in of_kind)))
+        runs = shortened(list(dict.fromkeys(run for mark in of_kind for run in mark.runs)))
+        texts.append(f"{kind}{'' if fields == 'commit' else f' ({fields})'} in {runs}")
+    if not texts:
+        return ""
+    return f"Not as planned ({title}): {'; '.join(texts)}."
+
+
+def _kind(field: str) -> str:
+    if field.startswith("config."):
+        return "other settings"
+    if field == "commit":
+        return "another commit of the code"
+    return "another machine" if field in _MACHINE else "other versions"
 
 
 def _texts(field: str, *values: Any) -> list[str]:

@@ -86,7 +86,7 @@ class PlannedStudy:
       unplanned: finished runs in the study's folder that are in no plan.
       marks: runs of other settings, which no answer rests on, other code or another machine.
       questions: the planned ones, then those added later, and planned ones again with runs that were added later.
-      power: how many runs are needed for a difference of the margin, in words.
+      power: how many seeds are needed for a difference of the margin, in words, then how that is known.
       data: what the runs were trained on and scored on, in words; '' where that is the same set.
       age: whether the plan is older than its finished runs, in words; '' without any.
     """

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.lines import Line
 from fpliif_jax.experiments.comparison.report_row import MAIN_CLASSES
 from fpliif_jax.experiments.comparison.study_tables import ReportRow, Test
@@ -52,7 +53,7 @@ def _in_short(obstacles: Sequence[str]) -> str | None:
     if not obstacles:
         return None
     more = len(obstacles) - 1
-    return obstacles[0] + (f" (and {more} more reason{'s' if more > 1 else ''})" if more else "")
+    return obstacles[0] + (f", and {counted(more, 'more reason')}" if more else "")
 
 
 def _tests(row: ReportRow, line: Line, judgement: verdicts.Judgement) -> list[Test]:

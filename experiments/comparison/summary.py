@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from fpliif_jax import systems
 from fpliif_jax.data_builders.errors import counted
-from fpliif_jax.experiments.comparison import frameworks
+from fpliif_jax.experiments.comparison import frameworks, main_scores
 from fpliif_jax.experiments.comparison.data_notes import scored_on, scores_alone, sets_note
-from fpliif_jax.experiments.comparison.lines import Line, is_baseline, unique_label
-from fpliif_jax.experiments.comparison.measured import described
+from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.report_tables import CLASSES
 from fpliif_jax.experiments.comparison.study import Incomplete
 from fpliif_jax.experiments.comparison.study_tables import ReportTable
@@ -45,8 +44,7 @@ def summary_of(
     sentences += _verdicts(tables)
     sentences += _other_data(lines) + _other_scoring(lines) + _unrecorded_data(lines)
     sentences += frameworks.sentences(lines, tables)
-    if lines:
-        sentences += _spreads(lines, studies)
+    sentences += main_scores.sentences(lines)
     for table in tables:
         sentences += _differences(table)
     return sentences
@@ -201,44 +199,27 @@ def _verdicts(tables: Sequence[ReportTable]) -> list[str]:
     return sentences
 
 
-def _spreads(lines: Sequence[Line], studies: Sequence[Study]) -> list[str]:
-    """How far seeds, and test images, move the main score: of the setting with most runs, the baseline first."""
-    line = max(lines, key=lambda line: (len(line.measured.runs), is_baseline(line, studies)))
-    main = line.measured.main
-    if main is None:
-        return []
-    score = line.measured.scores[main]
-    statistics = described(score.values, line.measured.images(score))
-    mean, sd, images = statistics.summary.mean, statistics.summary.sd, statistics.image_sd
-    of_what = "mean F1" if main.metric == "mean_f1" else "overall F1"
-    if sd is None:
-        return [
-            f"{line.label}: {of_what} {mean:.2f}, one run: nothing can be said about its variance."
-        ]
-    text = f"{line.label}: {of_what} {mean:.2f}, SD {sd:.2f} over {len(score.values)} seeds"
-    if images is not None:
-        text += f"; with other {main.split} images of the same kind it would move by an SD of {images:.2f}"
-    return [text + "."]
-
-
 def _differences(table: ReportTable) -> list[str]:
     """Which lines of a table differ from its baseline, and numbers from elsewhere from ours, beyond doubt."""
     sentences = []
     for kind, what in (
-        ("lines", "between its lines"),
+        ("lines", "between its settings"),
         ("elsewhere", "to what was measured elsewhere"),
     ):
         made = [one for one in table.comparisons if one.kind == kind]
         clear = [one for one in made if one.p_holm < 0.05]
         differences = [
-            f"{one.a} − {one.b}: {number_text.difference(one.difference)}" for one in clear
+            f"{one.a} differs from {one.b} by {number_text.difference(one.difference)}"
+            for one in clear
         ]
         if differences:
+            others = len(made) - len(clear)
+            rest = f"; {counted(others, 'other difference')} {what} may be noise" if others else ""
             sentences.append(
-                f"{table.title}: differences beyond the seeds' noise (Holm, 5 %): {'; '.join(differences)}."
+                f"{table.title}, beyond the noise of the seeds (Holm's p below 0.05): {'; '.join(differences)}{rest}."
             )
         elif made:
             sentences.append(
-                f"{table.title}: no difference {what} stands out from the seeds' noise."
+                f"{table.title}: no difference {what} stands out from the noise of the seeds."
             )
     return sentences

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from fpliif_jax.data.set_names import set_name
 from fpliif_jax.data_builders import BUILDERS
-from fpliif_jax.data_builders.class_names import PERSON, has_sides, whose_left
+from fpliif_jax.data_builders.class_names import sides_note
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import wording
 from fpliif_jax.experiments.runs.results import RecordedDataset
@@ -24,8 +24,8 @@ def data_text(group: ReportGroup) -> str:
     maps; or 'trained on …; scored on …', of which set then no more than the splits that were scored is counted.
     """
     start = f"; started from {wording.plain(group.start)}" if group.start else ""
-    if has_sides(group.class_names) and whose_left(group.class_names) == PERSON:
-        start += "; left and right are the person's, not the picture's"
+    if note := sides_note(group.class_names):
+        start += f"; {note}"
     classes = _CLASSES.get(group.labels, "")
     if group.trained_on is None:
         return dataset_text(group.dataset, classes) + start

@@ -44,6 +44,7 @@ PART_OF_ALIAS = names_of_sets.CELEBAMASK_HQ_FACIAL_PARTS | {
     "neck_l": "necklace",
 }
 NO_CLASS_COLOUR = (150, 150, 150)  # ids that are no class, such as an ignored label
+NO_CLASS_TITLE = "not counted"  # in legends
 WRONG_COLOUR = (235, 30, 60)
 
 INK = (34, 36, 44)

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fpliif_jax.pictures.colours import FAINT_INK, INK, PAPER, WRONG_COLOUR, class_colours
+from fpliif_jax.data_builders.class_names import class_title, sides_note
+from fpliif_jax.pictures.colours import (
+    FAINT_INK,
+    INK,
+    NO_CLASS_COLOUR,
+    NO_CLASS_TITLE,
+    PAPER,
+    WRONG_COLOUR,
+    class_colours,
+)
 from fpliif_jax.pictures.label_maps import palette_image, save_image
 
 COLUMNS = ("image", "truth", "prediction", "differences")
@@ -45,7 +54,8 @@ def prediction_sheet(
     gap, head = round(tile_size / 16), 26
     sizes = [_fitted_size(image.shape, tile_size) for image in images]
     width = gap + len(COLUMNS) * (tile_size + gap)
-    legend = _legend(class_names, width - 2 * gap)
+    is_all_counted = all((truth < len(class_names)).all() for truth in truths)
+    legend = _legend(class_names, is_all_counted, width - 2 * gap)
     height = (
         gap + head + sum(head + tile_height + gap for _, tile_height in sizes) + legend.height + gap
     )
@@ -101,24 +111,31 @@ def _wrong_over_grey(image: np.ndarray, wrong: np.ndarray, size: tuple[int, int]
     )
 
 
-def _legend(class_names: Sequence[str], width: int) -> Image.Image:
-    """Swatches with the classes' names, in as many lines as they need."""
+def _legend(class_names: Sequence[str], is_all_counted: bool, width: int) -> Image.Image:
+    """Swatches with the classes as they are read, in as many lines as they need; then whose left is meant."""
     swatch, line, font = 15, 26, _font(15)
+    colours: list[tuple[int, ...] | None] = [
+        tuple(one.tolist()) for one in class_colours(class_names)
+    ]
+    entries = list(zip(map(class_title, class_names), colours, strict=True))
+    entries += [] if is_all_counted else [(NO_CLASS_TITLE, NO_CLASS_COLOUR)]
+    entries += [(note, None)] if (note := sides_note(class_names)) else []
     places = []
     x = y = 0
-    for name in class_names:
-        needed = swatch + 7 + round(font.getlength(name)) + 20
+    for text, colour in entries:
+        needed = (swatch + 7 if colour else 0) + round(font.getlength(text)) + 20
         if x and x + needed > width:
             x, y = 0, y + line
         places.append((x, y))
         x += needed
     legend = Image.new("RGB", (width, y + line), PAPER)
     draw = ImageDraw.Draw(legend)
-    colours = class_colours(class_names)
-    for (x, y), name, colour in zip(places, class_names, colours, strict=True):
-        box = (x, y + 3, x + swatch, y + 3 + swatch)
-        draw.rounded_rectangle(box, 3, tuple(colour.tolist()), outline=FAINT_INK)
-        draw.text((x + swatch + 7, y + 3 + swatch / 2), name, INK, font, anchor="lm")
+    for (x, y), (text, colour) in zip(places, entries, strict=True):
+        if colour:
+            box = (x, y + 3, x + swatch, y + 3 + swatch)
+            draw.rounded_rectangle(box, 3, colour, outline=FAINT_INK)
+        left = x + (swatch + 7 if colour else 0)
+        draw.text((left, y + 3 + swatch / 2), text, INK if colour else FAINT_INK, font, anchor="lm")
     return legend
 
 

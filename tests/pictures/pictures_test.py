@@ -3,12 +3,14 @@
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from class_lists import CELEBAMASK_HQ, LAPA
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.pictures.colours import NO_CLASS_COLOUR, WRONG_COLOUR, class_colours
 from fpliif_jax.pictures.label_maps import overlay, palette_image, save_image
 from fpliif_jax.pictures.sheet import prediction_sheet
@@ -136,6 +138,38 @@ def test_sheet_shows_truth_prediction_differences_and_legend(tmp_path: pathlib.P
                               *arguments[2:], tile_size=128)  # fmt: skip
     assert count(path, WRONG_COLOUR) == 0
     assert count(path, NO_CLASS_COLOUR) == pytest.approx(tile / 4, abs=1000)
+
+
+@pytest.mark.parametrize(
+    ("names", "ignored", "more"),
+    [
+        (LAPA, 10, []),
+        (LAPA, 255, ["not counted"]),
+        (CELEBAMASK_HQ, 18, ["left and right are the person's, not the picture's"]),
+    ],
+)
+def test_the_legend_has_the_classes_as_they_are_read(
+    names: Sequence[str],
+    ignored: int,
+    more: list[str],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    write = ImageDraw.ImageDraw.text
+
+    def note(draw: ImageDraw.ImageDraw, place: Any, text: str, *rest: Any, **options: Any) -> None:
+        written.append(text)
+        write(draw, place, text, *rest, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", note)
+    truth = np.full((8, 8), ignored, np.uint8)
+    image = np.zeros((8, 8, 3), np.uint8)
+    prediction_sheet([image], [truth], [np.zeros_like(truth)], names, tmp_path / "sheet.png")
+    titles = [class_title(name) for name in names]
+    assert "left brow" in titles and set(written) >= {*titles, *more}
+    noted = {"not counted", "left and right are the person's, not the picture's"}
+    assert noted & set(written) == set(more)
 
 
 def test_sheet_keeps_proportions_and_cuts_long_titles(tmp_path: pathlib.Path) -> None:

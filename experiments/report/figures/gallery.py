@@ -3,7 +3,7 @@
 import base64
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -11,9 +11,14 @@ from PIL import Image
 from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.report import wording
-from fpliif_jax.experiments.report.figures.swatches import hex_colours
+from fpliif_jax.experiments.report.figures.swatches import hex_colour, hex_colours
 from fpliif_jax.experiments.runs.arrays import Examples
-from fpliif_jax.pictures.colours import NO_CLASS_COLOUR, WRONG_COLOUR, class_colours
+from fpliif_jax.pictures.colours import (
+    NO_CLASS_COLOUR,
+    NO_CLASS_TITLE,
+    WRONG_COLOUR,
+    class_colours,
+)
 from fpliif_jax.systems.protocol import Protocol
 
 _OF_EACH = 3
@@ -73,7 +78,7 @@ class Gallery:
       rows: (title, meaning) of each row, by decode size.
       first: position of the row that the images were ranked by.
       cards: from the worst to the best.
-      legend: (class, colour).
+      legend: (class, colour), and what does not count.
     """
 
     group: ReportGroup
@@ -113,8 +118,16 @@ def make_gallery(group: ReportGroup, examples: Examples, photos: bool) -> Galler
         rows=tuple((Protocol.of_key(name).title, wording.row_meaning(name)) for name in names),
         first=order.index(0),
         cards=cards,
-        legend=tuple((class_title(name), colour) for name, colour in colours.items()),
+        legend=_legend(examples, colours),
     )
+
+
+def _legend(examples: Examples, colours: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The classes as they are read, and what does not count where there is any."""
+    legend = [(class_title(name), colour) for name, colour in colours.items()]
+    if any((truth >= len(colours)).any() for truth in examples.truths):
+        legend.append((NO_CLASS_TITLE, hex_colour(NO_CLASS_COLOUR)))
+    return tuple(legend)
 
 
 def _chosen(examples: Examples) -> list[tuple[int, str]]:

@@ -12,6 +12,10 @@ def hex_colours(class_names: Sequence[str]) -> dict[str, str]:
     except ValueError:
         return {}
     return {
-        name: "#" + bytes(colour.tolist()).hex()
-        for name, colour in zip(class_names, colours, strict=True)
+        name: hex_colour(colour.tolist()) for name, colour in zip(class_names, colours, strict=True)
     }
+
+
+def hex_colour(colour: Sequence[int]) -> str:
+    """'#rrggbb' of red, green and blue."""
+    return "#" + bytes(colour).hex()

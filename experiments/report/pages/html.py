@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jinja2
 from markupsafe import Markup
 
-from fpliif_jax.data_builders.class_names import class_title
+from fpliif_jax.data_builders.class_names import class_title, sides_note
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import data_text, glossary, views, wording
@@ -72,6 +72,7 @@ def render_html(
         deviations=views.deviation_views(study),
         glossary=glossary.terms(study.margins, views.has_interval_over_seeds(study)),
         data_text=data_text,
+        sides_note=sides_note,
         views=views,
         wording=wording,
     )

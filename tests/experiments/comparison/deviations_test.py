@@ -317,10 +317,11 @@ def test_lambda_is_open_on_helen_alone() -> None:
 
 def test_other_data_are_an_obstacle() -> None:
     part = {**OFFICIAL, "complete": False, "counts": {"train": 600, "validation": 50, "test": 9}}
-    assert obstacles(part, [], LAPA) == ["the data are not the official set: 600 / 50 / 9 images"]
+    counts = "600 train, 50 validation and 9 test images"
+    assert obstacles(part, [], LAPA) == [f"the data are not the official set: {counts}"]
     helen = {**OFFICIAL, "name": "helen"}
     assert obstacles(helen, [], LAPA) == ["the data are helen, not lapa"]
-    assert obstacles({**part, "drawn": True}, [], LAPA) == ["the faces are drawn (600 / 50 / 9)"]
+    assert obstacles({**part, "drawn": True}, [], LAPA) == [f"the faces are drawn ({counts})"]
 
 
 @pytest.mark.parametrize(

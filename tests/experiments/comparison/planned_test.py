@@ -190,13 +190,15 @@ def test_nothing_is_judged_before_all_planned_runs_are_there(tmp_path: pathlib.P
     assert any("9 of 12 planned runs" in sentence for sentence in study.summary)
 
 
-def test_the_first_sentence_on_scores_is_of_the_plan_s_baseline(tmp_path: pathlib.Path) -> None:
+def test_the_sentence_on_scores_has_every_setting(tmp_path: pathlib.Path) -> None:
     _write_plan(tmp_path, _CONTENT | {"baseline": "none", "questions": {}})
     _write_runs(tmp_path)
     study, _ = analyse(tmp_path)
     (sentence,) = (text for text in study.summary if "over 4 seeds" in text)
     mean, sd = np.mean(_SCORES["none"]), np.std(_SCORES["none"], ddof=1)
-    assert sentence.startswith(f"λ of none: mean F1 {mean:.2f}, SD {sd:.2f} over 4 seeds")
+    assert sentence.startswith("Mean F1 of each setting, mean ± SD over 4 seeds: ")
+    assert f"λ of none: {mean:.2f} ± {sd:.2f}" in sentence
+    assert sentence.count(": ") == 1 + len(_SCORES)
 
 
 def test_what_was_added_later_is_shown_and_not_judged(tmp_path: pathlib.Path) -> None:
@@ -246,7 +248,10 @@ def test_runs_of_other_code_or_another_machine_are_named(tmp_path: pathlib.Path)
         ("devices", "2 × NVIDIA H100", "cpu", "base/seed2"),
         ("processor", "AMD EPYC 9654", "AMD EPYC 7763", "base/seed3"),
     }
-    named = "Of other settings, code or machine than planned (Edges): base/seed2, base/seed3."
+    named = (
+        "Not as planned (Edges): another commit of the code in base/seed2; other versions (jax) in base/seed2; another "
+        "machine (devices, processor) in base/seed2, base/seed3."
+    )
     assert named in study.summary
     assert any(line.startswith("Edges (planned on 20") for line in study.summary)
 
@@ -418,13 +423,11 @@ def test_power_of_a_study_is_that_of_its_questions(
     ]
     assert f"{runs[0]} [{runs[1]}–{runs[2]}]" in printed
     assert "0.0125 = 0.05 / 4 questions" in printed
-    (line,) = plan.power
-    assert line in study.summary
-    assert (
-        "4 planned questions" in line
-        and "left out, as equivalence needs another test: forty" in line
-    )
+    line, rests = plan.power
+    assert line in study.summary and rests not in study.summary
     assert "experiments.power STUDY" in line
+    assert "at level 0.013, 0.05 shared by 4 planned questions" in rests
+    assert "Left out, as equivalence needs another test: forty." in rests
 
 
 def test_power_by_scores_alone_is_that_of_the_study(
@@ -464,11 +467,11 @@ def test_power_of_one_question_says_one_number(tmp_path: pathlib.Path) -> None:
     content["questions"] = {"none": content["questions"]["none"]}
     _write_plan(tmp_path, content)
     _write_runs(tmp_path)
-    (line,) = _plan(tmp_path)[0].power
+    line, rests = _plan(tmp_path)[0].power
     needed = runs_needed(_plan(tmp_path)[1]["none"].sd, 0.5, 0.8, 0.05)
-    assert f"needs {needed} runs of each in none (margin 0.5 points, SD 0." in line
-    assert " to find" not in line and "questions" not in line
-    assert line.count("(margin") == 1
+    assert f", {needed} seeds of each setting (question none: margin 0.5 points, 4 seeds" in line
+    assert line.count("margin 0.5") == 1 and rests.count("differences in") == 1
+    assert "at level 0.05." in rests and "questions" not in rests
 
 
 def test_margins_of_questions_are_their_own(tmp_path: pathlib.Path) -> None:
@@ -481,8 +484,8 @@ def test_margins_of_questions_are_their_own(tmp_path: pathlib.Path) -> None:
             )
             percents = {"256": score, "512": score + 0.1 * seed, "192to256": score - 1}
             write_run(tmp_path / name / f"seed{seed}", config, percents)
-    (line,) = _plan(tmp_path)[0].power
-    assert "(margin 0.25 points" in line and "(margin 0.5 points" in line
+    line, _ = _plan(tmp_path)[0].power
+    assert "margin 0.25 points" in line and "margin 0.5 points" in line
 
 
 def test_power_of_several_studies_has_a_table_for_each_plan(
@@ -599,7 +602,8 @@ def test_runs_of_another_config_than_the_frozen_one_are_not_judged(tmp_path: pat
         "1 of 4 planned pairs of runs are missing or of other settings"
     )
     assert questions["none"].answer == Answer.AS_EXPECTED
-    assert any("ther settings, code or machine than planned (" in s for s in study.summary)
+    told = "Not as planned (Edges): other settings (config.loss.edge_weight) in forty/seed3"
+    assert any(text.startswith(told) for text in study.summary)
 
 
 def test_a_variant_whose_runs_all_have_another_config_has_no_answer(

@@ -192,7 +192,7 @@ def test_the_headline_is_of_the_best_checkpoint_on_the_test_split(made: tuple) -
         for m in _of_seeds(written, ("test", "best", group["main"]["row"])).values()
     ]
     sentence = next(text for text in study["summary"] if "over 3 seeds" in text)
-    assert f"mean F1 {np.mean(first):.2f}, SD {np.std(first, ddof=1):.2f}" in sentence
+    assert f"mean F1 {np.mean(first):.2f} ± {np.std(first, ddof=1):.2f} (mean" in sentence
     table = next(table for table in study["tables"] if table["id"] == "table1")
     row = next(row for row in table["rows"] if row["row"] == "256")
     assert list(row["values"].values()) == pytest.approx(values)

@@ -257,7 +257,7 @@ def test_faces_that_an_early_run_drew_are_called_drawn_wherever_data_are_named(
     assert {(line["trained_on"], line["scored_on"]) for line in lines} == {(drawn, drawn)}
     assert "whether the faces are drawn is not recorded" not in texts["report.md"]
     reasons = json.loads(texts["report.json"])["groups"][0]["reasons"]
-    assert reasons[0] == "the faces are drawn (4,001 / 248 / 12)"
+    assert reasons[0] == "the faces are drawn (4,001 train, 248 validation and 12 test images)"
 
 
 # Weights, and what training started from.

@@ -76,7 +76,7 @@ def test_a_drawn_set_with_official_counts_gets_no_verdict(
     study = _study(tmp_path / "runs")
     (group,) = study["groups"]
     assert group["comparable"] is False
-    assert group["reasons"] == ["the faces are drawn (3 / 2 / 1)"]
+    assert group["reasons"] == ["the faces are drawn (3 train, 2 validation and 1 test images)"]
     assert _verdicts(study) == {"not comparable"}
     assert study["title"] == "Reproducibility study: FP-LIIF, drawn faces in the layout of helen"
     assert group["dataset"]["drawing"]["image_size"] == 32

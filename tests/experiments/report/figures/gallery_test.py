@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import pathlib
+import re
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import report_study
 from PIL import Image
 
-from fpliif_jax.data_builders.class_names import LAPA_AND_HELEN
+from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ, LAPA_AND_HELEN, class_title
 from fpliif_jax.experiments.report import write, write_report
 from fpliif_jax.experiments.report.figures.gallery import Card, Gallery, make_gallery
 from fpliif_jax.experiments.runs.arrays import Examples
@@ -51,6 +52,30 @@ def test_worst_median_and_best_are_shown(gallery: Gallery, examples: Examples) -
         position = examples.ids.index(card.example_id)
         assert card.rank == examples.rank[position] + 1
         assert card.f1 == pytest.approx(100 * examples.per_image_f1[position])
+
+
+def test_the_legend_has_every_class_and_what_does_not_count(
+    gallery: Gallery, examples: Examples
+) -> None:
+    *classes, uncounted = gallery.legend
+    assert [name for name, _ in classes] == [class_title(name) for name in examples.class_names]
+    assert uncounted == ("not counted", "#969696")
+    truths = tuple(np.minimum(truth, len(classes) - 1) for truth in examples.truths)
+    whole = dataclasses.replace(examples, truths=truths)
+    assert make_gallery(gallery.group, whole, photos=True).legend == tuple(classes)
+
+
+def test_the_page_says_whose_left_it_is_where_it_is_the_person_s(tmp_path: pathlib.Path) -> None:
+    study = report_study.make_study()
+    for names in (LAPA_AND_HELEN, CELEBAMASK_HQ):
+        group = dataclasses.replace(GROUP, class_names=names, confusion=None, main=None, scores=[])
+        shown = make_gallery(group, report_study.make_examples(class_names=names), photos=False)
+        one = dataclasses.replace(report_study.as_study(study), groups=[group], tables=[])
+        write.write_rendered(one, [shown], tmp_path)
+        (legend,) = re.findall(
+            r'<ul class="legend">.*</ul>', (tmp_path / "report.html").read_text()
+        )
+        assert ("left and right are the person" in legend) == (names == CELEBAMASK_HQ)
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 7])

@@ -1,0 +1,74 @@
+"""What the summary says of the main scores: the mean of each setting, and how far seeds and test images move it."""
+
+from collections.abc import Mapping, Sequence
+
+from fpliif_jax.data_builders.errors import counted
+from fpliif_jax.experiments.comparison.data_notes import scored_on
+from fpliif_jax.experiments.comparison.lines import Line, unique_label
+from fpliif_jax.experiments.comparison.measured import described
+from fpliif_jax.experiments.comparison.scores import Statistics
+from fpliif_jax.experiments.stats.number_text import number
+from fpliif_jax.systems.protocol import Protocol
+
+_MOST = 6  # settings that are named one by one
+
+
+def sentences(lines: Sequence[Line]) -> list[str]:
+    """One or more for each score that settings have in common; what is not the same score is not set side by side."""
+    by_score: dict[tuple, list[Line]] = {}
+    for line in lines:
+        main = line.measured.main
+        if main is not None:
+            names = tuple(line.class_names)
+            key = (main.metric, main.split, scored_on(line), main.protocol, names)
+            by_score.setdefault(key, []).append(line)
+    said = []
+    for (metric, split, scored, protocol, names), members in by_score.items():
+        title = "mean F1" if metric == "mean_f1" else "overall F1"
+        if len(by_score) > 1:
+            row = Protocol.of_key(protocol).title
+            title += f" of {len(names)} classes ({split} split of {scored}, row {row})"
+        said += _of_score(title, split, {unique_label(line, lines): line for line in members})
+    return said
+
+
+def _of_score(title: str, split: str, members: Mapping[str, Line]) -> list[str]:
+    statistics = {label: _statistics(line) for label, line in members.items()}
+    counts = {one.summary.n for one in statistics.values()}
+    shared = counted(counts.pop(), "seed") if len(counts) == 1 else ""
+    texts = {label: _mean(one, with_count=not shared) for label, one in statistics.items()}
+    heading = f"{title[0].upper()}{title[1:]}"
+    over = f"mean ± SD over {shared or 'the seeds'}"
+    if len(members) == 1:
+        ((label, text),) = texts.items()
+        said = [f"{label}: {title} {text} ({shared if shared == '1 seed' else over})."]
+    elif len(members) <= _MOST:
+        each = "; ".join(f"{label}: {text}" for label, text in texts.items())
+        said = [f"{heading} of each setting, {over}: {each}."]
+    else:
+        low, *_, high = sorted(statistics, key=lambda label: statistics[label].summary.mean)
+        said = [
+            f"{heading} of {len(members)} settings, {over}: lowest {low}, {texts[low]}; highest {high}, {texts[high]}."
+        ]
+    if any(one.summary.sd is None for one in statistics.values()):
+        said.append("How much a score of one seed varies is not known.")
+    sds = sorted(one.image_sd for one in statistics.values() if one.image_sd is not None)
+    if sds:
+        ends = dict.fromkeys((number(sds[0]), number(sds[-1])))
+        what = "this mean" if len(members) == 1 else "each of these means"
+        said.append(
+            f"With other {split} images of the same kind {what} would vary by an SD of {' to '.join(ends)}."
+        )
+    return said
+
+
+def _statistics(line: Line) -> Statistics:
+    score = line.main_score
+    return described(score.values, line.measured.images(score))
+
+
+def _mean(one: Statistics, with_count: bool) -> str:
+    """'66.30 ± 0.33', or '66.30 ± 0.33 (3 seeds)'."""
+    sd = "" if one.summary.sd is None else f" ± {number(one.summary.sd)}"
+    count = f" ({counted(one.summary.n, 'seed')})" if with_count else ""
+    return f"{number(one.summary.mean)}{sd}{count}"
