@@ -133,9 +133,10 @@ def _parsed(
     def weigh_faces() -> np.ndarray:
         background = np.zeros((len(names), *size), np.float32)
         background[0] = 1
+        # pyrefly: ignore[missing-attribute] - STN-iCNN, which has none, has no skin and finds no faces
         return _joined(background, owner, faces, whole, labeller.probabilities_of_looks)
 
-    # pyrefly: ignore[missing-attribute] - STN-iCNN, which has none, has no skin and finds no faces
+    # pyrefly: ignore[missing-attribute] - as above
     label = labeller.label_looks
     labels = _joined(np.zeros(size, np.uint8), owner, faces, whole, label)
     windows = [face.window for face in faces]

@@ -31,7 +31,7 @@ def test_the_epochs_of_all_stages_are_those_that_are_trained(
             config.train.fine.epochs = 7
     model = systems.create_model(config.model)
     names = [str(index) for index in range(config.model.num_classes)]
-    stages = systems.of(config).make_stages(config, model, tuple(names))
+    stages = systems.of(config).training.make_stages(config, model, tuple(names))
     wanted = {stage.name: stage.settings.epochs for stage in stages}
     assert how_far.epochs_of_stages(flatten_config(json_config(config))) == wanted
 

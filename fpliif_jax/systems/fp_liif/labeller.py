@@ -263,7 +263,7 @@ class FPLIIFLabeller:
         self, weights: jax.Array, variables: Variables, latent: Any, coordinates: jax.Array
     ) -> jax.Array:
         """float32 [1, C, Q]; weights [B], with sum 1."""
-        logits = self._model.apply(variables, latent, coordinates, method="decode_queries")
+        logits = self._model().apply(variables, latent, coordinates, method="decode_queries")
         # Classes first: along a last axis of so few, XLA's softmax takes a CPU longer than the decoder.
         scaled = jnp.moveaxis(apply_temperature(logits, self._config.loss), -1, 0)
         each = jax.nn.softmax(scaled, axis=0)
