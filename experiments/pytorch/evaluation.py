@@ -34,7 +34,7 @@ def evaluate_run(
       DataError: there is no split to evaluate.
     """
     protocols = parse_protocols(config)
-    checkpoints = list(config.eval.checkpoints)
+    checkpoints = list(dict.fromkeys(config.eval.checkpoints))
     there = [which for which in checkpoints if checkpoint.path_of(workdir, which).exists()]
     if not there:
         raise CheckpointError(f"no checkpoint to evaluate in {workdir}; train first")

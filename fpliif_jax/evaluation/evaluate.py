@@ -118,14 +118,14 @@ def check_same_model(
 
 
 def checkpoints_to_evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> list[str]:
-    """Those of config.eval.checkpoints that the run has.
+    """Those of config.eval.checkpoints that the run has, each once.
 
     Raises:
       CheckpointError: it has none.
     """
     there = [
         which
-        for which in config.eval.checkpoints
+        for which in dict.fromkeys(config.eval.checkpoints)
         if checkpoint.saved_step(workdir, which) is not None
     ]
     if not there:

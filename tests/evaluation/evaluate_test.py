@@ -225,6 +225,17 @@ def test_a_missing_test_split_is_replaced_and_told(
         evaluate(config, tmp_path, dataset)
 
 
+def test_what_is_named_twice_is_scored_once(
+    tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
+) -> None:
+    """A report takes a second one of the same for a mistake, and the run for broken."""
+    config = tiny_config(lapa_download, data_dir)
+    config.eval.rows, config.eval.splits = ("32", "032"), ("test", "test")
+    config.eval.checkpoints = ("last", "last")
+    results = evaluate(config, tmp_path, _trained(config, tmp_path))
+    assert [one["row"] for one in results["evaluations"]] == ["32"]
+
+
 def test_a_checkpoint_of_another_model_is_refused(
     tmp_path: pathlib.Path, lapa_download: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
