@@ -11,8 +11,8 @@ pixels of all canvases together, the difference with its 95 % percentile bootstr
 counts the canvases whose own mean F1 is lower with "auto"; *windows* the faces with one window whose middle is in
 them, those with none, those with more, and the windows whose middle is in no face.
 
-With --rules, what a label map could be made of instead of what "auto" makes it of, a line a rule: how many canvases
-are worse than without, and the mean difference over canvases.
+With --rules, a line for each rule by which a label map could be made of a window and the whole photo: the mean of the
+canvases' own differences from "none", and how many are worse.
 """
 
 import argparse
