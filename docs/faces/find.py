@@ -26,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from docs.faces import rules
-from docs.faces.canvases import SIDE, SIZES, Pasted, draw_photographs, new_face, paste
+from docs.faces.canvases import SIDE, SIZES, Draw, Pasted, draw_photographs, new_face, paste
 from fpliif_jax import FaceParser, systems, weights
 from fpliif_jax.experiments.benchmark import machine
 from fpliif_jax.experiments.stats import image_bootstrap
@@ -136,7 +136,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for name in chosen.rows:
         height, width, sides = SIZES[name]
-        draws = {"drawn": new_face}
+        draws: dict[str, Draw] = {"drawn": new_face}
         if names and len(sides) == 1:
             draws["CelebAMask-HQ"] = draw_photographs(chosen.photographs, names)
         for kind, draw in draws.items():
