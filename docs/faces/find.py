@@ -11,8 +11,8 @@ pixels of all canvases together, the difference with its 95 % percentile bootstr
 counts the canvases whose own mean F1 is lower with "auto"; *windows* the faces with one window whose middle is in
 them, those with none, those with more, and the windows whose middle is in no face.
 
-With --rules, what a label map could be made of instead of what "auto" makes it of, a line a rule: how many canvases
-are worse than without, and the mean difference over canvases.
+With --rules, a line for each rule by which a label map could be made of a window and the whole photo: the mean of the
+canvases' own differences from "none", and how many are worse.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from docs.faces import rules
-from docs.faces.canvases import SIDE, SIZES, Pasted, draw_photographs, new_face, paste
+from docs.faces.canvases import SIDE, SIZES, Draw, Pasted, draw_photographs, new_face, paste
 from fpliif_jax import FaceParser, systems, weights
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.benchmark import machine
@@ -141,7 +141,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for name in chosen.rows:
         height, width, sides = SIZES[name]
-        draws = {"drawn": new_face}
+        draws: dict[str, Draw] = {"drawn": new_face}
         if names and len(sides) == 1:
             draws["CelebAMask-HQ"] = draw_photographs(chosen.photographs, names)
         for kind, draw in draws.items():

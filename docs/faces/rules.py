@@ -138,10 +138,9 @@ def row(labeller: Labeller, name: str, kind: str, canvases: Iterable[Pasted]) ->
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
-    """Lines of Markdown, one a rule: for each kind of faces the canvases that are worse, then the mean gains."""
+    """Lines of Markdown, one a rule: for each kind of faces the mean gain, and which canvases are worse."""
     kinds = list(dict.fromkeys(one["faces"] for one in rows))
-    heads = [f"{what}, {kind}" for what in ("worse", "gain") for kind in kinds]
-    lines = [f"| rule | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    lines = [f"| rule | {' | '.join(kinds)} |", "|---" * (1 + len(kinds)) + "|"]
     for title in RULES:
         gains = [
             np.concatenate(
@@ -154,13 +153,13 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
             for kind in kinds
         ]
         cells = [
-            *(counted([-gain for gain in each.tolist() if gain < 0]) for each in gains),
-            *(f"{each.mean():+.2f}" for each in gains),
+            f"{each.mean():+.2f}, {counted([-gain for gain in each.tolist() if gain < 0], ' worse')}"
+            for each in gains
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return lines
 
 
-def counted(losses: list[float]) -> str:
+def counted(losses: list[float], what: str = "") -> str:
     """How many canvases lost, and what the one lost that lost most."""
-    return f"{len(losses)} (at most {max(losses):.1f})" if losses else "0"
+    return f"{len(losses)}{what} (at most {max(losses):.1f})" if losses else f"0{what}"

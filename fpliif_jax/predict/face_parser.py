@@ -145,7 +145,9 @@ class FaceParser:
             `photos.read`. A list or tuple of these is answered with a list.
           size: of the label map, side of a square or (height, width); None: the photo's own.
           find: 'none' parses the photo as a whole, which a face should fill; 'auto' finds the faces first, with the
-            parser itself, and parses each in a window of its own (`find_faces`); around these is background.
+            parser itself (`find_faces`), and parses each in a window of its own. There the answer is the mean of the
+            window's probabilities and, times the window's share of the photo, the whole photo's; around the windows
+            is background.
           batch_size: the most photos that the network sees at once, where they have one size; 8 by default, on a CPU
             1. Batches make the same label maps but for ties within rounding.
 

@@ -1,4 +1,4 @@
-"""Where the faces of a photo are, by the parser itself: a photo whose face does not fill it is parsed in windows.
+"""Where the faces of a photo are, by the parser itself: where none fills the photo, each gets a window.
 
 FP-LIIF is trained on photos that a face fills, and makes nothing of one that is a third as wide. Here the photo is
 parsed in few pixels, first as a whole, then in windows of half and of a quarter of its longer side, but for those in
@@ -67,7 +67,11 @@ class _Candidate(NamedTuple):
 
 
 class FaceFinder:
-    """Finds faces with a parser of the classes of faces."""
+    """Finds faces with a parser of the classes of faces.
+
+    Attributes:
+      face_classes: ids of the classes that make a face.
+    """
 
     def __init__(self, class_names: Sequence[str]) -> None:
         """Looks the classes of a face up.

@@ -59,7 +59,7 @@ def label_photos(
       sources: photos; taken as they are needed.
       output_size: (height, width), or None for each photo's own.
       batch_size: the most photos the network sees at once, where they have one output size.
-      find: 'auto' to look for faces and parse each in its window, see `find_faces`; or 'none'.
+      find: 'auto' to look for faces and parse each in its window, too, see `find_faces`; or 'none'.
       read: gives the pixels of a source, as `photos.read`; called in threads.
 
     Yields:
@@ -128,16 +128,15 @@ def _parsed(
         weigh = functools.partial(_probabilities, labeller, loaded.inputs, size)
         return ParsedPhoto(next(label_maps), loaded.background, names, weigh)
     whole = loaded.inputs  # not the photo, which would stay as long as what is parsed
+    # pyrefly: ignore[missing-attribute] - STN-iCNN, which has neither, has no skin and finds no faces
+    label, weigh_looks = labeller.label_looks, labeller.probabilities_of_looks
     owner = owners([face.window for face in faces], size)
 
     def weigh_faces() -> np.ndarray:
         background = np.zeros((len(names), *size), np.float32)
         background[0] = 1
-        # pyrefly: ignore[missing-attribute] - STN-iCNN, which has none, has no skin and finds no faces
-        return _joined(background, owner, faces, whole, labeller.probabilities_of_looks)
+        return _joined(background, owner, faces, whole, weigh_looks)
 
-    # pyrefly: ignore[missing-attribute] - as above
-    label = labeller.label_looks
     labels = _joined(np.zeros(size, np.uint8), owner, faces, whole, label)
     windows = [face.window for face in faces]
     return ParsedPhoto(labels, loaded.background, names, weigh_faces, windows)
@@ -150,7 +149,10 @@ def _joined(
     whole: Inputs,
     answer: Callable[[list[Look], tuple[int, int]], np.ndarray],
 ) -> np.ndarray:
-    """The canvas, [..., H, W], with what is answered for each face in the pixels that its window owns."""
+    """The canvas, [..., H, W], with what is answered for each face in the pixels that its window owns.
+
+    The whole photo sees the face in fewer pixels than its window does, by the window's share of it: so it counts less.
+    """
     for index, (window, inputs) in enumerate(faces):
         here = np.s_[..., window.top : window.bottom, window.left : window.right]
         is_own = owner[here] == index

@@ -100,8 +100,9 @@ class ParsedPhoto:
         """Probabilities of the classes: float32 [C, H, W], not negative, summing to 1 over C.
 
         Computed, in pieces, when it is first asked for, and kept. Of FP-LIIF, the softmax that its training loss has,
-        whose largest is the label (but for ties within rounding). Of STN-iCNN, the values on its canvas over their
-        sum; see `STNICNNLabeller.probabilities` for other sizes.
+        whose largest is the label (but for ties within rounding); where faces were found, a mean of two, see
+        `FaceParser`. Of STN-iCNN, the values on its canvas over their sum; see `STNICNNLabeller.probabilities` for
+        other sizes.
 
         Raises:
           ParsedPhotoError: they would take more than 4 GiB.

@@ -2,14 +2,21 @@
 
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from docs.faces import canvases, find
-from fpliif_jax import FaceParser
+from docs.faces import canvases, find, rules
+from fpliif_jax import FaceParser, systems, weights
+from fpliif_jax.data_builders.synthetic_faces import draw_face
+from fpliif_jax.predict.find_faces import FaceFinder
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
+from fpliif_jax.predict.windows import Window
+
+ROOT = pathlib.Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "predict.md"
 
 
 def test_faces_are_pasted_apart_with_their_labels() -> None:
@@ -102,12 +109,13 @@ def test_what_was_measured_before_an_interruption_is_kept(
     assert [row["on_the_canvas"] for row in json.loads(kept.read_text())["rows"]] == ["60 %"]
 
 
-@pytest.mark.parametrize("name", ["find", "fresh"])
-def test_the_page_has_the_table_and_the_sum_of_what_is_worse(name: str) -> None:
-    root = pathlib.Path(__file__).parents[2]
-    kept = root / "experiments" / "results" / "find_faces" / f"{name}.json"
-    rows = json.loads(kept.read_text("utf-8"))["rows"]
-    page = (root / "docs" / "predict.md").read_text("utf-8")
+def kept_rows(name: str) -> list[dict[str, Any]]:
+    kept = ROOT / "experiments" / "results" / "find_faces" / f"{name}.json"
+    return json.loads(kept.read_text("utf-8"))["rows"]
+
+
+def test_the_page_has_the_table_and_the_sum_of_what_is_worse() -> None:
+    rows, page = kept_rows("find"), PAGE.read_text("utf-8")
     assert [line for line in map(find.line, rows) if line not in page] == []
     assert {row["faces"] for row in rows} == {"drawn", "CelebAMask-HQ"}
     pairs = [
@@ -116,10 +124,70 @@ def test_the_page_has_the_table_and_the_sum_of_what_is_worse(name: str) -> None:
         for pair in zip(row["by_canvas"]["auto"], row["by_canvas"]["none"], strict=True)
     ]
     worse = sum(auto < none for auto, none in pairs)
-    share = f"{worse} of these {len(pairs)} canvases are ({worse / len(pairs):.1%}".replace(
-        "%", " %)"
+    assert f"{worse} of these {len(pairs)} canvases is" in page
+
+
+def test_the_page_has_the_table_of_rules() -> None:
+    page = PAGE.read_text("utf-8")
+    tuning, fresh = (rules.table(kept_rows(name))[2:] for name in ("tuning", "fresh"))
+    for first, second in zip(tuning, fresh, strict=True):
+        title = first.split(" | ")[0]
+        assert second.startswith(title)
+        assert first + second.removeprefix(title)[2:] in page
+
+
+def test_the_rule_in_use_is_what_the_parser_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: [Window(20, 40, 220, 240)])
+    face = draw_face(41, 160, "photographic")
+    photo = np.full((256, 256, 3), 90, np.uint8)
+    photo[40:200, 60:220] = face.image
+    trained = weights.load("drawn")
+    looks = rules.look(systems.of(trained.config).make_labeller(trained), photo)
+    used = FaceParser(trained)(photo, find="auto").labels
+    differing = {title: (rule(looks) != used).mean() for title, rule in rules.RULES.items()}
+    assert differing.pop("both, the whole by the window's share") <= 1e-4  # ties within rounding
+    del (
+        differing["the same, and the whole alone from .95"],
+        differing["both, also outside the window"],
     )
-    assert share in page
+    assert min(differing.values()) > 1e-3
+
+
+def test_rules_choose_between_or_mix_a_window_and_the_whole() -> None:
+    """The window is certain of class 2 and the whole of class 1, more or less; only 1 is of a face."""
+
+    def looks(inside: float, whole: float, whole_score: float) -> rules.Looks:
+        def of(label: int, value: float, side: int) -> np.ndarray:
+            probabilities = np.full((3, side, side), (1 - value) / 2)
+            probabilities[label] = value
+            return probabilities
+
+        window = (Window(0, 0, 128, 128), 0.25, of(2, inside, 128))
+        is_face = np.array([False, True, False])
+        return rules.Looks(of(1, whole, 256), whole_score, [window], is_face)
+
+    def answer(rule: rules.Rule, *of: float) -> list[int]:
+        labels = rule(looks(*of))
+        assert len(np.unique(labels[:128, :128])) == len(np.unique(labels[128:])) == 1
+        return [int(labels[0, 0]), int(labels[-1, -1])]
+
+    window, whole, both = [2, 0], [1, 1], [1, 0]
+    assert answer(rules.joined(lambda _: 0), 0.6, 0.9, 0.9) == window
+    assert answer(rules.joined(lambda _: 0, 0.9), 0.6, 0.9, 0.9) == whole
+    assert answer(rules.joined(lambda share: share), 0.6, 0.9, 0.9) == window
+    assert answer(rules.joined(lambda share: share), 0.4, 0.9, 0.9) == both
+    assert answer(rules.as_certain(True), 0.6, 0.9, 0) == whole
+    assert answer(rules.as_certain(False), 0.9, 0.6, 0) == window
+    nothing = looks(0.6, 0.9, 0)._replace(windows=[])
+    assert all((rule(nothing) == 1).all() for rule in rules.RULES.values())
+
+
+def test_rules_are_told_by_their_gain_and_what_is_worse() -> None:
+    gains = {title: [51.0, 49.5] for title in rules.RULES}
+    row = {"faces": "drawn", "by_canvas": {"none": [50.0, 50.0], **gains}}
+    lines = rules.table([row, {**row, "faces": "others"}])
+    assert lines[0] == "| rule | drawn | others |" and len(lines) == 2 + len(rules.RULES)
+    assert lines[-1].endswith("| +0.25, 1 worse (at most 0.5) | +0.25, 1 worse (at most 0.5) |")
 
 
 def test_some_of_the_rows_can_be_made(
@@ -134,3 +202,21 @@ def test_some_of_the_rows_can_be_made(
     find.main()
     (line,) = capsys.readouterr().out.splitlines()[2:]
     assert line.startswith("| drawn | two | 1 |")
+
+
+def test_rules_are_compared_and_kept(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def row(labeller: Any, name: str, kind: str, pasted: Any) -> dict[str, Any]:
+        scores = [50.0 for _ in pasted]
+        by_canvas = {title: scores for title in ("none", *rules.RULES)}
+        return {"faces": kind, "on_the_canvas": name, "by_canvas": by_canvas}
+
+    kept = tmp_path / "rules.json"
+    monkeypatch.setattr(rules, "row", row)
+    command = ["find", "--rules", "--canvases=2", "--rows", "60 %", "80 %", f"--output={kept}"]
+    monkeypatch.setattr("sys.argv", command)
+    find.main()
+    rows = json.loads(kept.read_text())["rows"]
+    assert [one["on_the_canvas"] for one in rows] == ["60 %", "80 %"]
+    assert capsys.readouterr().out.splitlines() == rules.table(rows)

@@ -1,6 +1,7 @@
 """Tests of FaceParser's `find`: faces that do not fill the photo."""
 
 import pathlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from fpliif_jax.predict.__main__ import main as predict_main
 from fpliif_jax.predict.find_faces import FaceFinder, FindError
 from fpliif_jax.predict.windows import Window
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
+from fpliif_jax.systems.fp_liif.labeller import FPLIIFLabeller
+from fpliif_jax.systems.labeller import Look
 from fpliif_jax.weights import WeightsError
 
 
@@ -80,6 +83,35 @@ def test_in_its_window_a_face_is_what_window_and_whole_photo_show_together(
     np.testing.assert_allclose(parsed.probabilities, expected, atol=1e-5)
     largest = parsed.probabilities.argmax(axis=0)
     assert (parsed.labels != largest).mean() <= 1e-3  # ties within rounding
+
+
+def test_a_label_map_takes_no_probabilities_of_all_pixels(
+    checkpoints: dict[str, InferenceCheckpoint],
+) -> None:
+    labeller, size = FPLIIFLabeller(checkpoints["fp_liif"]), (1000, 800)
+    inputs = labeller.network_input(make_photo())
+    looks = [Look(inputs, (0, 0), size, 1), Look(inputs, (-9, 0), (1200, 900), 0.5)]
+    labeller.label_looks(looks, (1, 1))  # compiles
+    tracemalloc.start()
+    labels = labeller.label_looks(looks, size)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert labels.shape == size
+    assert most < 4 * len(labeller.class_names) * labels.size / 2
+
+
+def test_the_photo_is_not_kept_for_probabilities(
+    parsers: dict[str, FaceParser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FaceFinder, "find", lambda *_: [Window(0, 0, 900, 900)])
+    monkeypatch.setattr(FaceFinder, "__init__", lambda *_: None)
+    photo, parser = make_photo(1000, 1000), parsers["fp_liif"]
+    parser(photo, 8, find="auto")  # compiles
+    tracemalloc.start()
+    parsed = parser(photo, 500, find="auto")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < parsed.photo.nbytes + 2 * parsed.labels.nbytes + photo.nbytes / 2
 
 
 def test_predict_finds_faces_as_the_parser_does(
