@@ -131,7 +131,9 @@ def main() -> None:
     environment = machine.environment(with_torch=False) if chosen.output else None
     if chosen.rules:
         trained = weights.load("drawn")
-        measure = functools.partial(rules.row, systems.of(trained.config).make_labeller(trained))
+        measure = functools.partial(
+            rules.row, systems.of(trained.config).inference.make_labeller(trained)
+        )
     else:
         measure = functools.partial(row, FaceParser.from_pretrained("drawn"))
         print(

@@ -142,7 +142,7 @@ def test_the_rule_in_use_is_what_the_parser_does(monkeypatch: pytest.MonkeyPatch
     photo = np.full((256, 256, 3), 90, np.uint8)
     photo[40:200, 60:220] = face.image
     trained = weights.load("drawn")
-    looks = rules.look(systems.of(trained.config).make_labeller(trained), photo)
+    looks = rules.look(systems.of(trained.config).inference.make_labeller(trained), photo)
     used = FaceParser(trained)(photo, find="auto").labels
     differing = {title: (rule(looks) != used).mean() for title, rule in rules.RULES.items()}
     assert differing.pop("both, the whole by the window's share") <= 1e-4  # ties within rounding
