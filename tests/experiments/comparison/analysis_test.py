@@ -202,7 +202,8 @@ def test_each_reason_why_no_run_can_be_judged_is_told_and_verdicts_on_costs_are_
     (told,) = [text for text in study["summary"] if "can be held against a paper" in text]
     assert told == (
         "No run here can be held against a paper: the data are not the official set: 18,176 train, "
-        "2,000 validation and 2,000 test images (few/seed0); another experiment: model.features is 80, not 64 (wide/seed0)."
+        "2,000 validation and 2,000 test images (few/seed0); another experiment: "
+        "model.features is 80, not 64 (wide/seed0)."
     )
     assert any("1 reproduced" in text for text in study["summary"])
 
