@@ -5,7 +5,7 @@
 
 The first draws faces and trains a small FP-LIIF on them. Every setting is a field of the experiment:
 --config.train.epochs=2; --fields lists them, with what each may be. The same command goes on with what was interrupted;
-results.json is in the run's folder when it is finished.
+results.json is in the run's folder when it is finished, or scored before with --mode=eval.
 """
 
 import shutil

@@ -202,15 +202,6 @@ def published_table(line: Line) -> Table | None:
     return next(table for table in TABLES if line.variant in table.variants)
 
 
-def is_baseline(line: Line, studies: Sequence[Study]) -> bool:
-    """Whether the others of its table, of the plan or else of the paper, are compared with it."""
-    study = study_of(line, studies)
-    if study is not None and line.planned is not None:
-        return line.planned.name == study.table.baseline
-    table = published_table(line)
-    return table is not None and line.variant.name == table.baseline
-
-
 def _line(
     identifier: str,
     measured: MeasuredGroup,

@@ -263,7 +263,7 @@ def _stage_curves(stage: str, runs: Iterable[Run]) -> StageCurves:
 
 def _validation_value(record: LogRecord, of_location: bool) -> float | None:
     if of_location:
-        return record.window_error.mean
+        return record.window_error and record.window_error.mean
     return None if record.mean_f1 is None else 100 * record.mean_f1
 
 

@@ -43,7 +43,7 @@ def stage_seconds(run: Run) -> dict[str, float]:
     """Seconds of training steps by stage, from metrics.jsonl; stages without a usable record are left out."""
     ends: dict[str, float] = {}
     for record in run.metrics:
-        if record.split == "train" and record.timing.seconds is not None:
+        if record.split == "train" and record.timing and record.timing.seconds is not None:
             ends[str(record.stage)] = record.timing.seconds
     starts = [0.0, *ends.values()]
     durations = {

@@ -89,6 +89,8 @@ class Step:
         path = workdir / self.output
         if not path.is_file() or (self.config is None and self.unlike is None):
             return path.is_file()
+        if self.unlike is not None:
+            return not self.unlike(workdir)
         if self.differing(workdir) != []:
             return False
         content = read_record(path)

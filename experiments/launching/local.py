@@ -5,6 +5,7 @@ splits its sums, so a pinned run would not be bit-identical to one that runs alo
 """
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import signal
@@ -159,7 +160,7 @@ class _Pool:
             if not ready:
                 return
             self._waiting.remove(ready[0])
-            steps = [step for step in ready[0].steps if not step.is_finished(ready[0].workdir)]
+            steps = _unfinished_steps(ready[0], ready[0].steps)
             try:
                 process = start(steps[0], ready[0].workdir, environment)
             except OSError as error:
@@ -180,11 +181,11 @@ class _Pool:
                 status = "interrupted" if stopped else "failed"
                 self._end(Outcome(running.job, status, problem, seconds), progress)
                 del self._running[slot]
-            elif len(running.steps) == 1:
+            elif not (later := _unfinished_steps(running.job, running.steps[1:])):
                 self._end(Outcome(running.job, "finished", None, seconds), progress)
                 del self._running[slot]
             else:
-                running.steps.pop(0)
+                running.steps = later
                 try:
                     running.process = start(
                         running.steps[0], running.job.workdir, self._environments[slot]
@@ -229,6 +230,11 @@ def start(step: Step, workdir: pathlib.Path, environment: Mapping[str, str]) -> 
         )
 
 
+def _unfinished_steps(job: Job, steps: Sequence[Step]) -> list[Step]:
+    """Those from the first that is not finished: what one leaves may be that of a later one no more."""
+    return list(itertools.dropwhile(lambda step: step.is_finished(job.workdir), steps))
+
+
 def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
     """Why a step that ended with this exit code is not finished; None where it is."""
     if code == 0 and step.is_finished(workdir):
@@ -237,6 +243,8 @@ def unfinished(step: Step, workdir: pathlib.Path, code: int) -> str | None:
     if was_ended(code):
         return f"{'saved' if was_saved(log) else 'ended by a signal before it saved more'} ({log})"
     differing = step.differing(workdir) if code == 0 else None
+    if differing and step.unlike is not None:
+        return f"finished, but not as the study needs it: {', '.join(differing)} ({log})"
     if differing:
         return (
             f"finished, but its settings are not the study's: {', '.join(differing)}; has the code changed since the "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -95,7 +96,10 @@ class RunConfig:
             raise UnreadableError(f"{name}: {error}") from error
         config_check.check_names(content, name)
         size = form.data.image_size
-        if form.model.name != ELSEWHERE:
+        if form.model.name == ELSEWHERE:
+            if form.model.system is None:
+                raise UnreadableError(f"{name}: model has no 'system'")
+        else:
             if not is_integer(size) or size < 1:
                 raise UnreadableError(f"{name}: data.image_size is not a number of pixels")
             config_check.check_types(content, name)
@@ -112,6 +116,16 @@ class RunConfig:
             init_from=form.train.get("init_from"),
             margin=form.study.equivalence_margin,
         )
+
+    def check_follows(self, sources: Collection[str]) -> None:
+        """Refuses sources of variation that follow the seed and have another one.
+
+        Raises:
+          ValueError: names the first of them.
+        """
+        for source in sources:
+            if self.content.get("seeds", {}).get(source) != self.seed:
+                raise ValueError(f"follows_seed has {source}, whose seed is not the run's")
 
     @property
     def is_of_elsewhere(self) -> bool:

@@ -38,7 +38,7 @@ class Group:
 
     @property
     def finished(self) -> list[Run]:
-        """The runs with results: those that may be pooled."""
+        """Those that may be pooled: scored after the whole of their training."""
         return [run for run in self.runs if run.status == "finished"]
 
     @property

@@ -38,8 +38,8 @@ class LogRecord:
     epoch: Count | None = None
     loss: Measure | None = None
     mean_f1: Score = None
-    window_error: WindowError = WindowError()
-    timing: Timing = Timing()
+    window_error: WindowError | None = None
+    timing: Timing | None = None
 
     @classmethod
     def of(cls, content: JsonObject, name: str) -> "LogRecord":

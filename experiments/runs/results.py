@@ -1,4 +1,4 @@
-"""What results.json says of a finished run, and of the data set that it was evaluated on.
+"""What results.json says of a run that was scored, and of the data set that it was evaluated on.
 
 What earlier versions did not record is None.
 """
@@ -223,9 +223,7 @@ def _check_is_consistent(results: Results, fingerprint: str | None) -> None:
         raise ValueError(f"model and framework are not both {ELSEWHERE!r}")
     if results.parameters is None and results.model != ELSEWHERE:
         raise ValueError("has no 'parameters'")
-    for source in results.follows_seed or ():
-        if config.content.get("seeds", {}).get(source) != results.seed:
-            raise ValueError(f"follows_seed has {source}, whose seed is not the run's")
+    config.check_follows(results.follows_seed or ())
     places = set()
     for index, evaluation in enumerate(results.evaluations):
         if evaluation.place in places:

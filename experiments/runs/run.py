@@ -34,7 +34,7 @@ class Run:
       status: 'finished' | 'unfinished' (it has no results.json, or one of training that is not at its end) | 'broken'.
       problem: one line when it is not finished: what is missing or wrong, and how far it came.
       config: config.json, or that of results.json where the folder has none; None if unusable.
-      results: results.json: every score is None or in [0, 1], and that of its matrices.
+      results: results.json: every score is None or in [0, 1], and that of its matrices where the run is finished.
       environment: environment.json, empty where it is unusable.
       metrics: the records of metrics.jsonl, checked: steps in order.
       study: the innermost folder, at or above its own and within where runs were looked for, that a study was started

@@ -135,6 +135,11 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
         problems.append(
             f"the framework is not clear: results.json has {stated[0]}, environment.json has {stated[1]}"
         )
+    try:
+        if config is not None:
+            config.check_follows(environment.follows_seed or ())
+    except ValueError as error:
+        problems.append(f"environment.json: {error}")
     has_matrices = not (without_matrices and scores_alone.has_no_matrices(folder))
     run = Run(
         *(folder, name, "finished", None, config, results, environment, records),
@@ -155,7 +160,9 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
         status, problem = "broken", problems[0] + more
     elif results is None or far is not None:
         status = "unfinished"
-        problem = _how_far(folder, config, records) if far is None else f"results.json: {far}"
+        problem = (
+            _how_far(folder, config, records) if far is None else printable(f"results.json: {far}")
+        )
     else:
         return dataclasses.replace(run, matrices=kept)
     return dataclasses.replace(run, status=status, problem=problem)

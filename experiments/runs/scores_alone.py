@@ -4,6 +4,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.runs.arrays import same_score
 from fpliif_jax.experiments.runs.run import Run, RunError
 from fpliif_jax.experiments.runs.scores_option import OPTION
@@ -46,10 +47,10 @@ def refuse(runs: Sequence[Run], root: pathlib.Path) -> None:
     Raises:
       RunError: it is one.
     """
-    finished = [run for run in runs if run.results is not None]
+    finished = [run for run in runs if run.results is not None and run.status != "unfinished"]
     if finished and all(has_no_matrices(run.path) for run in finished):
         raise RunError(
-            f"{root} has the scores of {len(finished)} finished runs and no confusion matrices ({FOLDER}/*{SUFFIX}), "
-            f"as a copy made by experiments.collect {OPTION}: give {OPTION} here too, to go by scores that are not "
-            "computed again and have no intervals over images, or take the study itself"
+            f"{root} has the scores of {counted(len(finished), 'finished run')} and no confusion matrices "
+            f"({FOLDER}/*{SUFFIX}), as a copy made by experiments.collect {OPTION}: give {OPTION} here too, to go by "
+            "scores that are not computed again and have no intervals over images, or take the study itself"
         )

@@ -60,11 +60,12 @@ def parse(kind: type[Kind], content: Any, name: str) -> Kind:
       name: of the file, or of a place in it, for the message.
 
     Raises:
-      UnreadableError: names the first field that is missing, of another type or impossible.
+      UnreadableError: names the first field that is missing, of another type or impossible; of an object whose keys
+        are no fields the object.
     """
     try:
         return msgspec.convert(content, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:
         found = _PROBLEM.fullmatch(str(error))
         problem = found["problem"][:1].lower() + found["problem"][1:_LONGEST_PROBLEM]
         place = f"{found['place']}: " if found["place"] else ""

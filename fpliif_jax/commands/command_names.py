@@ -27,6 +27,7 @@ EXTRAS = {
     "jinja2": "study",
     "libtpu": "chips",
     "matplotlib": "study",
+    "msgspec": "study",
     "onnx": "export",
     "onnxruntime": "export",
     "scipy": "study",

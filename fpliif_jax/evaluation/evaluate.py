@@ -57,7 +57,9 @@ def evaluate(
     checkpoints, notes, train = ["given"], [], None
     if external is None:
         checkpoints = checkpoints_to_evaluate(config, workdir)
-        missing = [which for which in config.eval.checkpoints if which not in checkpoints]
+        missing = [
+            which for which in dict.fromkeys(config.eval.checkpoints) if which not in checkpoints
+        ]
         notes = [f"there is no {which!r} checkpoint" for which in missing]
         progress = checkpoint.read_progress(workdir, "last")
         train = progress["train"] if progress else None

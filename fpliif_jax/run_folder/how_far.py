@@ -6,6 +6,8 @@ from typing import Any
 
 from fpliif_jax.files.json_types import Fields
 
+_LONGEST_NAME = 100  # characters of a stage: the file may be anybody's
+
 
 def epochs_of_stages(config: Fields) -> dict[str, int]:
     """Epochs by stage, in order, of a flat config; empty where it does not say them, as one from elsewhere."""
@@ -29,8 +31,8 @@ def unfinished(config: Fields, train: Any) -> str | None:
     known = train if isinstance(train, Mapping) else {}
     done, steps, stages = known.get("epochs"), known.get("steps"), epochs_of_stages(config)
     total = sum(stages.values())
-    if not (isinstance(done, int) and isinstance(steps, int) and done < total):
+    if not (isinstance(done, int) and isinstance(steps, int) and 0 <= done < total):
         return None
     ends = zip(stages, itertools.accumulate(stages.values()), strict=True)
     stage = next(name for name, end in ends if done < end)
-    return f"training is not finished: {done} of {total} epochs, step {steps}, stage {stage}"
+    return f"training is not finished: {done} of {total} epochs, step {steps}, stage {stage[:_LONGEST_NAME]}"

@@ -63,7 +63,11 @@ def writing(folder: pathlib.Path, option: str = "--output") -> Iterator[None]:
     with opened as file:
         _takes(file, folder, option)
         # The one before may have removed the file since it was opened here, and a third have made a new one.
-        if not (path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))):
+        try:
+            is_same = os.path.samestat(path.stat(), os.fstat(file.fileno()))
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
             raise _held(folder, option)
         try:
             yield

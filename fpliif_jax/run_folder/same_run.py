@@ -74,9 +74,16 @@ def check_may_begin(
                 f"{workdir} holds weights that no run trained there, and training would replace them; use another "
                 f"--workdir, and start from them with --config.train.init_from={workdir}"
             )
-        if earlier.get("stage", 0) > 0 or earlier["train"]["epochs"] > epochs:
+        try:
+            stage, step = earlier.get("stage", 0), earlier["step"]
+            is_later = stage > 0 or earlier["train"]["epochs"] > epochs
+        except (KeyError, TypeError) as error:
             raise CheckpointError(
-                f"{workdir} has a {which!r} checkpoint, of step {earlier['step']}, and no 'last' one to go on from: "
+                f"{workdir}: its {which!r} checkpoint does not say how far it is ({error!r}); use another --workdir"
+            ) from error
+        if is_later:
+            raise CheckpointError(
+                f"{workdir} has a {which!r} checkpoint, of step {step}, and no 'last' one to go on from: "
                 "training would begin anew and replace it; use another --workdir, or delete all of "
                 f"{checkpoint.directory(workdir, which).parent}"
             )

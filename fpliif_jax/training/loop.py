@@ -222,8 +222,7 @@ def _end_stage(run: Run, stage: Stage, state: State) -> None:
         if stage.settings.next_stage_from == "best" and progress.best_score is not None:
             best = load_for_inference(run.workdir, "best")
             networks, step = best.variables, best.step
-        checkpoint.save(
-            run.workdir,
+        run.write(
             f"after_{stage.name}",
             step,
             {name: networks[name] for name in ("params", "batch_stats") if name in networks},

@@ -13,6 +13,7 @@ from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
+from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
@@ -55,8 +56,12 @@ class Run:
         if self.log:
             self.log.flush()
         fetched, progress = parallel.unreplicate(state), self.progress.to_json()
+        self.write(which, self.progress.step, fetched, progress)
+
+    def write(self, which: str, step: int, state: Variables, progress: JsonObject) -> None:
+        """Writes a checkpoint, and counts the time that it takes; arguments as of `checkpoint.save`."""
         started = time.perf_counter()
-        checkpoint.save(self.workdir, which, self.progress.step, fetched, progress)
+        checkpoint.save(self.workdir, which, step, state, progress)
         self.saving.append(time.perf_counter() - started)
 
 

@@ -138,6 +138,8 @@ def test_extras_are_those_of_the_package() -> None:
     ]
     for package, extra in command_names.EXTRAS.items():
         assert any(requirement.startswith(f"{package}>=") for requirement in extras[extra])
+    of_study = {requirement.partition(">=")[0] for requirement in extras["study"]}
+    assert of_study <= command_names.EXTRAS.keys()
 
 
 def _pinned(name: str) -> set[str]:

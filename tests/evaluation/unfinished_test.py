@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 from collections.abc import Callable
 
 import ml_collections
@@ -15,6 +16,7 @@ from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.launching.jobs import Step
+from fpliif_jax.experiments.runs import scores_alone
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.run_folder import how_far
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -48,6 +50,19 @@ def test_what_is_not_known_is_taken_for_finished(train: object) -> None:
     config = {"train.stages": ["a"], "train.epochs": 3}
     assert how_far.unfinished(config, train) is None
     assert how_far.unfinished({"train.epochs": 3}, {"epochs": 1, "steps": 4}) is None
+    assert how_far.unfinished({}, {"epochs": -1, "steps": 0}) is None
+
+
+def test_a_stage_from_anywhere_is_told_in_one_short_line(tmp_path: pathlib.Path) -> None:
+    config = config_of(seed=0)
+    config["train"] |= {"stages": ["\x1b[2Jfoo\nbar" + 5000 * "x"], "epochs": 9}
+    path = write_run(tmp_path / "seed0", config, {"256": 90.0}) / "results.json"
+    train = {"train": {"epochs": 1, "steps": 4}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | train))
+    (run,) = read_runs(tmp_path)
+    assert run.status == "unfinished" and run.problem.isprintable() and len(run.problem) < 300
+    shutil.rmtree(tmp_path / "seed0" / "evaluations")
+    scores_alone.refuse([run], tmp_path)  # which is of finished runs without confusion matrices
 
 
 @pytest.mark.slow

@@ -756,7 +756,7 @@ def test_the_command_measures_fp_liif(
     measured = {
         (entry["part"], entry.get("output_size"), entry["candidate"])
         for entry in found["measurements"]
-        if not entry["not_measured"]
+        if not entry.get("not_measured")
     }
     both = ("JAX", "PyTorch eager")
     assert measured == {

@@ -78,7 +78,7 @@ def test_one_gpu_of_four_is_another_machine(tmp_path: pathlib.Path) -> None:
     assert {row["verdict"] for row in _rows(tmp_path, "hours").values()} == {"not comparable"}
 
 
-@pytest.mark.parametrize("timing", [None, [], {"seconds": "long"}, {"seconds": True}])
+@pytest.mark.parametrize("timing", [None, {}, {"steps": 3}])
 def test_logs_without_times_leave_a_reason(tmp_path: pathlib.Path, timing: Any) -> None:
     folder = _run(tmp_path, "helen", [GTX], coarse=0.2, localisation=0.3)
     row = _rows(tmp_path, "hours")["Helen: end-to-end"]

@@ -1,6 +1,7 @@
 """Tests of experiments.launching with steps that take no time."""
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import signal
@@ -64,6 +65,23 @@ def test_steps_follow_each_other_and_finished_ones_are_not_repeated(
     assert _ends(local.run([job], 1)) == {"a": "finished"}
     starts = (tmp_path / "a" / "starts").read_text().split("\n")
     assert starts == ["write first", "write second", "write second", ""]
+
+
+def test_a_step_is_asked_for_again_after_the_one_before_it(tmp_path: pathlib.Path) -> None:
+    """As a test of an unfinished network is none of the one that training leaves."""
+    job = _job(tmp_path, "a", ("write", "one"), ("write", "two"))
+    job.workdir.mkdir()
+    (job.workdir / "two").write_text("of before")
+
+    def unlike(workdir: pathlib.Path) -> list[str]:
+        is_old = (workdir / "two").read_text() == "of before" and (workdir / "one").exists()
+        return ["of before"] if is_old else []
+
+    first, second = job.steps
+    job = dataclasses.replace(job, steps=(first, dataclasses.replace(second, unlike=unlike)))
+    assert _ends(local.run([job], 1)) == {"a": "finished"}
+    starts = (job.workdir / "starts").read_text().splitlines()
+    assert starts == ["write one", "write two"]
 
 
 def test_what_needs_a_failed_job_is_blocked_and_what_needs_another_waits(

@@ -205,6 +205,13 @@ def test_results_without_config_are_of_a_model_from_elsewhere(tmp_path: pathlib.
     assert (run.status, run.seed) == ("finished", 5)
 
 
+def test_label_maps_from_elsewhere_are_of_a_named_system(tmp_path: pathlib.Path) -> None:
+    config = config_of(5)
+    config["model"] = {"name": "elsewhere"}
+    write_run(tmp_path / "given", config, results=None)
+    assert only_run(tmp_path).problem == "config.json: model has no 'system'"
+
+
 def _change(*path: str | int, to: Any) -> Any:
     def change(results: dict[str, Any]) -> None:
         for part in path[:-1]:
@@ -431,9 +438,9 @@ def test_files_too_large_are_not_read(
         (b'{"step": 5, "split": "validation", "mean_f1": 7}', "mean_f1: expected `float` <= 1"),
         (
             b'{"step": 5, "split": "validation", "window_error": 1}',
-            "window_error: expected `object`",
+            "window_error: expected `object",
         ),
-        (b'{"step": 5, "split": "validation", "timing": [1]}', "timing: expected `object`"),
+        (b'{"step": 5, "split": "validation", "timing": [1]}', "timing: expected `object"),
         (b'{"step": 1, "split": "train"}', "is of an earlier step than the line before it"),
     ],
 )
@@ -1016,6 +1023,12 @@ def test_of_a_run_without_results_its_training_says_what_follows_its_seed(
     _record_followers(tmp_path / "b", "seed", name="environment.json")
     (run,) = [run for run in runs.read_runs(tmp_path) if run.name == "b"]
     assert run.problem.startswith("environment.json: follows_seed[0]: invalid enum value")
+    config = config_of(0) | {"seeds": {"data_order": 7}}
+    (tmp_path / "b" / "config.json").write_text(json.dumps(config))
+    _record_followers(tmp_path / "b", "data_order", name="environment.json")
+    (run,) = [run for run in runs.read_runs(tmp_path) if run.name == "b"]
+    told = "environment.json: follows_seed has data_order, whose seed is not the run's"
+    assert run.problem == told
 
 
 def test_what_follows_the_seed_has_its_value(tmp_path: pathlib.Path) -> None:
