@@ -153,11 +153,10 @@ for seed, of_run in enumerate(image_bootstrap.stack(matrices)):
     if score is not None:  # of a class that is nowhere, mean F1 is undefined
         print(f"seed {seed}: mean F1 {score.estimate:.2f} [{score.low:.2f}, {score.high:.2f}]")
 paired = image_bootstrap.paired_runs(*matrices)
-if paired.difference is not None:
-    ends = f"[{paired.difference.low:+.2f}, {paired.difference.high:+.2f}]"
-    print(
-        f"seed 0 less seed 1: {paired.difference.estimate:+.2f} points {ends}, {paired.images} faces"
-    )
+if paired.difference is not None and paired.interval is not None:
+    low, high = paired.interval
+    between = f"{paired.difference:+.2f} points [{low:+.2f}, {high:+.2f}]"
+    print(f"seed 0 less seed 1: {between}, {paired.images} faces")
 
 # %%
 other = FaceParser.from_run(PLACE / "seeds/seed1")
