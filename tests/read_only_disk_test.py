@@ -5,6 +5,7 @@ The disk is simulated: the system's own calls say of everything below a folder w
 
 import builtins
 import errno
+import io
 import os
 import pathlib
 from collections.abc import Callable
@@ -76,7 +77,7 @@ def make_read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[pathlib.Path], 
             monkeypatch.setattr(os, name, changing(getattr(os, name)))
         monkeypatch.setattr(os, "open", os_open)
         monkeypatch.setattr(os, "access", access)
-        for module in (builtins, pathlib.io):
+        for module in (builtins, io):
             monkeypatch.setattr(module, "open", file_open)
 
     return make
