@@ -128,16 +128,19 @@ def _parsed(
         weigh = functools.partial(_probabilities, labeller, loaded.inputs, size)
         return ParsedPhoto(next(label_maps), loaded.background, names, weigh)
     whole = loaded.inputs  # not the photo, which would stay as long as what is parsed
-    # pyrefly: ignore[missing-attribute] - STN-iCNN, which has neither, has no skin and finds no faces
-    label, weigh_looks = labeller.label_looks, labeller.probabilities_of_looks
+    of_looks: Any = labeller  # that of STN-iCNN takes none: it has no skin and finds no faces
     owner = owners([face.window for face in faces], size)
 
     def weigh_faces() -> np.ndarray:
         background = np.zeros((len(names), *size), np.float32)
         background[0] = 1
-        return _joined(background, owner, faces, whole, weigh_looks)
+        return _joined(
+            background, owner, faces, whole, of_looks.encode, of_looks.probabilities_of_looks
+        )
 
-    labels = _joined(np.zeros(size, np.uint8), owner, faces, whole, label)
+    labels = _joined(
+        np.zeros(size, np.uint8), owner, faces, whole, of_looks.encode, of_looks.label_looks
+    )
     windows = [face.window for face in faces]
     return ParsedPhoto(labels, loaded.background, names, weigh_faces, windows)
 
@@ -147,19 +150,21 @@ def _joined(
     owner: np.ndarray,
     faces: list[_Part],
     whole: Inputs,
+    encode: Callable[[Inputs], Any],
     answer: Callable[[list[Look], tuple[int, int]], np.ndarray],
 ) -> np.ndarray:
     """The canvas, [..., H, W], with what is answered for each face in the pixels that its window owns.
 
     The whole photo sees the face in fewer pixels than its window does, by the window's share of it: so it counts less.
     """
+    whole_latent = encode(whole)
     for index, (window, inputs) in enumerate(faces):
         here = np.s_[..., window.top : window.bottom, window.left : window.right]
         is_own = owner[here] == index
         size = is_own.shape
         looks = [
-            Look(inputs, (0, 0), size, 1),
-            Look(whole, (-window.top, -window.left), owner.shape, window.area / owner.size),
+            Look(encode(inputs), (0, 0), size, 1),
+            Look(whole_latent, (-window.top, -window.left), owner.shape, window.area / owner.size),
         ]
         canvas[here][..., is_own] = answer(looks, size)[..., is_own]
     return canvas

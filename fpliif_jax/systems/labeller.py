@@ -1,7 +1,7 @@
 """What a labeller is: a trained model as a function from photos to label maps of any size."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -21,16 +21,16 @@ class LabellerError(UserError):
 
 
 class Look(NamedTuple):
-    """What a network is fed of a part of a picture, of which the same or another part is asked for.
+    """What a network has seen of a part of a picture, of which the same or another part is asked for.
 
     Attributes:
-      inputs: of the network, not stacked.
+      latent: what its encoder makes of it.
       start: row and column of the first pixel that they show, from the first one that is asked for.
       size: (height, width) of what they show, in pixels of what is asked for.
       weight: above 0, what its answer counts beside others.
     """
 
-    inputs: Inputs
+    latent: Any
     start: tuple[int, int]
     size: tuple[int, int]
     weight: float

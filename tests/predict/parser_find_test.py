@@ -89,8 +89,8 @@ def test_a_label_map_takes_no_probabilities_of_all_pixels(
     checkpoints: dict[str, InferenceCheckpoint],
 ) -> None:
     labeller, size = FPLIIFLabeller(checkpoints["fp_liif"]), (1000, 800)
-    inputs = labeller.network_input(make_photo())
-    looks = [Look(inputs, (0, 0), size, 1), Look(inputs, (-9, 0), (1200, 900), 0.5)]
+    latent = labeller.encode(labeller.network_input(make_photo()))
+    looks = [Look(latent, (0, 0), size, 1), Look(latent, (-9, 0), (1200, 900), 0.5)]
     labeller.label_looks(looks, (1, 1))  # compiles
     tracemalloc.start()
     labels = labeller.label_looks(looks, size)

@@ -113,6 +113,13 @@ class FPLIIFLabeller:
         latent = self._encoded(inputs["images"])
         return self._labels(self._pieces(self._label_queries, latent, size), size)
 
+    def encode(self, inputs: labeller.Inputs) -> Any:
+        """The latent of a photo, or a part of one, for `Look`; `inputs` are of it alone, not stacked.
+
+        By the program for one that the search for faces has compiled.
+        """
+        return self._encoded(inputs["images"][None])
+
     def label_looks(self, looks: Sequence[labeller.Look], size: tuple[int, int]) -> np.ndarray:
         """The label map of the largest `probabilities_of_looks`, uint8 [height, width].
 
@@ -167,8 +174,7 @@ class FPLIIFLabeller:
         is_cut: bool = False,
     ) -> Iterator[tuple[int, jax.Array]]:
         """As `_pieces`, with a batch of one, of the looks together."""
-        # One after the other, by the program for one that the search for faces has compiled.
-        latents = [self._encoded(look.inputs["images"][None]) for look in looks]
+        latents = [look.latent for look in looks]
         latent = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *latents)
         weights = np.array([look.weight for look in looks], np.float32)
         decode = functools.partial(decode, weights / weights.sum())
