@@ -10,7 +10,6 @@ measured.
 
 import argparse
 import contextlib
-import json
 import os
 import pathlib
 import re
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _work(flags: argparse.Namespace) -> None:
     if flags.starts < 1:
         raise UserError(f"--starts={flags.starts}: at least one")
-    load = [os.getloadavg()[0]]
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="first-step-", ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
         caches = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
@@ -56,7 +55,14 @@ def _work(flags: argparse.Namespace) -> None:
             print(f"start {1 + number} of {1 + flags.starts}: {seconds[-1]:.2f} s", file=sys.stderr)
     print(table(seconds))  # first: a disk that is full loses no measurement
     if flags.output:
-        _keep(flags, load, seconds)
+        from fpliif_jax.experiments.benchmark import machine
+
+        content = {
+            "config": flags.config,
+            "first_start": seconds[0],
+            "later_starts": seconds[1:],
+        }
+        machine.keep(content, flags.output, load)
 
 
 def to_first_step(command: Sequence[str], environment: Mapping[str, str]) -> float:
@@ -108,23 +114,6 @@ def table(seconds: Sequence[float]) -> str:
             f"| later, {len(later)} | {of_later} |",
         ]
     )
-
-
-def _keep(flags: argparse.Namespace, load: list[float], seconds: list[float]) -> None:
-    from fpliif_jax.data_builders.host import atomic_file
-    from fpliif_jax.experiments.benchmark import machine
-
-    content = {
-        "environment": machine.environment(with_torch=False),
-        # Programs that wanted a core, at the beginning and at the end: this one's are among them.
-        "load": [*load, os.getloadavg()[0]],
-        "config": flags.config,
-        "first_start": seconds[0],
-        "later_starts": seconds[1:],
-    }
-    flags.output.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file.replacing(flags.output) as file:
-        file.write(f"{json.dumps(content, indent=2)}\n".encode())
 
 
 if __name__ == "__main__":

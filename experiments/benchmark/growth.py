@@ -102,7 +102,7 @@ def _work(flags: argparse.Namespace) -> None:
         raise UserError(f"--rounds={flags.rounds}: at least one")
     if flags.workspace:
         flags.workspace.mkdir(parents=True, exist_ok=True)
-    load, started = [os.getloadavg()[0]], time.monotonic()
+    load, started = os.getloadavg()[0], time.monotonic()
     rounds = []
     for number in range(1, flags.rounds + 1):
         with tempfile.TemporaryDirectory(
@@ -111,22 +111,16 @@ def _work(flags: argparse.Namespace) -> None:
             rounds.append([_measure_step(*step) for step in _plan(flags, pathlib.Path(folder))])
         print(f"round {number} of {flags.rounds}", file=sys.stderr)
     lines = [least_disturbed(step) for step in zip(*rounds, strict=True)]
-    from fpliif_jax.data_builders.host import atomic_file
-    from fpliif_jax.experiments.benchmark import machine
-
     content = {
-        "environment": machine.environment(with_torch=False),
-        # Programs that wanted a core, at the beginning and at the end: this one's are among them.
-        "load": [*load, os.getloadavg()[0]],
         "seconds": time.monotonic() - started,
         "steps": [dataclasses.asdict(line) for line in lines],
         "rounds": [[dataclasses.asdict(line) for line in lines] for lines in rounds],
     }
     print(table(lines))  # first: a disk that is full loses no measurement
     if flags.output:
-        flags.output.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file.replacing(flags.output) as file:
-            file.write(f"{json.dumps(content, indent=2)}\n".encode())
+        from fpliif_jax.experiments.benchmark import machine
+
+        machine.keep(content, flags.output, load)
 
 
 def _plan(
