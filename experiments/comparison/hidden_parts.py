@@ -75,8 +75,8 @@ def _read(
             continue
         try:
             measured = recorded.read(run, root)
-            is_scored = own is not None and own.results is not None
-            wrong = "; ".join(recorded.unlike(measured, run)) if is_scored else ""
+            results = own and own.results
+            wrong = "; ".join(recorded.unlike(measured, results)) if results else ""
         except (OSError, UnreadableError) as error:
             wrong = str(error)
         if wrong:

@@ -87,17 +87,17 @@ class Step:
     def is_finished(self, workdir: pathlib.Path) -> bool:
         """Whether its output is there, of this config, and of training that had come to its end."""
         path = workdir / self.output
-        if not path.is_file() or (self.config is None and self.unlike is None):
-            return path.is_file()
+        if not path.is_file():
+            return False
         if self.unlike is not None:
             return not self.unlike(workdir)
+        if self.config is None:
+            return True
         if self.differing(workdir) != []:
             return False
         content = read_record(path)
-        return (
-            how_far.unfinished(flatten_config(content.get("config", {})), content.get("train"))
-            is None
-        )
+        far = how_far.unfinished(flatten_config(content.get("config", {})), content.get("train"))
+        return far is None
 
     def differing(self, workdir: pathlib.Path) -> list[str] | None:
         """The settings in which the output is not of this step, 'config.model.norm'; None where it says none."""

@@ -9,7 +9,8 @@ import pathlib
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.runs import typed_json
-from fpliif_jax.experiments.runs.bounded_files import UnreadableError
+from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
+from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.value_types import Measure
 
 FILE = "robustness/robustness.json"
@@ -59,33 +60,6 @@ class Robustness:
     dataset: _Set | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class _Evaluation:
-    split: str
-    checkpoint: str
-    images: int
-    step: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Model:
-    crop_size: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Config:
-    model: _Model
-
-
-@dataclasses.dataclass(frozen=True)
-class _Results:
-    """What is used of the run's results.json."""
-
-    config: _Config
-    dataset: _Set
-    evaluations: tuple[_Evaluation, ...]
-
-
 def default_margin(crop_size: int) -> int:
     """Pixels that are hidden around a part: brows and lashes have soft edges."""
     return max(2, round(crop_size / 20))
@@ -101,18 +75,12 @@ def read(workdir: pathlib.Path, within: pathlib.Path) -> Robustness:
     return typed_json.read(Robustness, workdir / FILE, within, _LIMIT)
 
 
-def unlike(measured: Robustness, workdir: pathlib.Path) -> list[str]:
-    """In what a test is not the one of a study, 'split validation, not test'; of what both files say.
-
-    Raises:
-      FileNotFoundError: the run has no results.json yet.
-      UnreadableError: that cannot be used.
-    """
-    run = typed_json.read(_Results, workdir / "results.json", workdir, _LIMIT)
+def unlike(measured: Robustness, run: Results) -> list[str]:
+    """In what a test is not the one of a study of that run, 'split validation, not test'; of what both files say."""
     scored = [
         one for one in run.evaluations if (one.split, one.checkpoint) == (_SPLIT, _CHECKPOINT)
     ]
-    crop_size = run.config.model.crop_size
+    crop_size = run.config.flat.get("model.crop_size")
     pairs = {
         "split": (measured.split, _SPLIT),
         "checkpoint": (measured.checkpoint, _CHECKPOINT),
@@ -130,7 +98,9 @@ def unlike(measured: Robustness, workdir: pathlib.Path) -> list[str]:
 
 def unlike_in(workdir: pathlib.Path) -> list[str]:
     """The same of the test in a run's folder; also why it cannot be told."""
+    path = workdir / "results.json"
     try:
-        return unlike(read(workdir, workdir), workdir)
+        run = Results.of(parse_json(read_bytes(path, workdir, _LIMIT), path.name))
+        return unlike(read(workdir, workdir), run)
     except (OSError, UnreadableError) as error:
         return [str(error)]

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from fpliif_jax.experiments.runs import config_check, typed_json
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
-from fpliif_jax.experiments.runs.value_types import ELSEWHERE, check_lengths, is_integer
+from fpliif_jax.experiments.runs.value_types import ELSEWHERE, is_integer
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.files.json_types import Fields, JsonObject
@@ -90,10 +90,6 @@ class RunConfig:
           UnreadableError: names the first field that is missing or impossible.
         """
         form = typed_json.parse(_Form, content, name)
-        try:
-            check_lengths(content)
-        except ValueError as error:
-            raise UnreadableError(f"{name}: {error}") from error
         config_check.check_names(content, name)
         size = form.data.image_size
         if form.model.name == ELSEWHERE:

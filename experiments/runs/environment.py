@@ -1,20 +1,15 @@
 """What environment.json says of where a run was trained, and on which data."""
 
 import dataclasses
-from typing import Annotated
-
-from msgspec import Meta
 
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.value_types import (
-    LONGEST_TEXT,
     Count,
     Digest,
     Framework,
     SeedSource,
     ShortText,
     Side,
-    check_lengths,
     is_moment,
 )
 from fpliif_jax.files.json_types import JsonObject
@@ -43,7 +38,7 @@ class Environment:
 
     content: JsonObject = dataclasses.field(default_factory=dict)
     framework: Framework | None = None
-    command: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
+    command: str | None = None
     started: str | None = None
     git_commit: ShortText | None = None
     python: ShortText | None = None
@@ -66,7 +61,6 @@ class Environment:
 
     def __post_init__(self) -> None:
         """Refuses what the types cannot."""
-        check_lengths(self.content)
         if len(", ".join(set(self.devices))) > _LONGEST_DEVICES:
             raise ValueError(f"devices have a text of more than {_LONGEST_DEVICES:,} characters")
         if self.started is not None and not is_moment(self.started):

@@ -23,7 +23,6 @@ from fpliif_jax.experiments.runs.value_types import (
     Measure,
     SeedSource,
     Side,
-    check_lengths,
 )
 from fpliif_jax.files.json_types import JsonObject
 from fpliif_jax.run_folder import how_far
@@ -159,22 +158,21 @@ class Results:
           UnreadableError: names the first field that is missing, impossible, or not that of the config.
         """
         file = typed_json.parse(_File, content, name)
+        config = RunConfig.of(file.config, f"{name}: config")
+        results = cls(
+            seed=file.seed,
+            model=file.model,
+            parameters=file.parameters,
+            config=config,
+            dataset=RecordedDataset.of(file.dataset, f"{name}: dataset"),
+            evaluations=file.evaluations,
+            notes=file.notes,
+            framework=file.framework,
+            follows_seed=file.follows_seed,
+            train=file.train or Training(),
+            unfinished=how_far.unfinished(config.flat, content.get("train")),
+        )
         try:
-            check_lengths(content)
-            config = RunConfig.of(file.config, f"{name}: config")
-            results = cls(
-                seed=file.seed,
-                model=file.model,
-                parameters=file.parameters,
-                config=config,
-                dataset=RecordedDataset.of(file.dataset, f"{name}: dataset"),
-                evaluations=file.evaluations,
-                notes=file.notes,
-                framework=file.framework,
-                follows_seed=file.follows_seed,
-                train=file.train or Training(),
-                unfinished=how_far.unfinished(config.flat, content.get("train")),
-            )
             _check_is_consistent(results, file.config_fingerprint)
         except ValueError as error:
             raise UnreadableError(f"{name}: {error}") from error

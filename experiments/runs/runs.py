@@ -26,6 +26,7 @@ from fpliif_jax.run_folder import earlier_results, evaluation_files
 
 _JSON_LIMIT = 16 * MEBIBYTE
 _LOG_LIMIT = 16 * MEBIBYTE
+_LONGEST_TEXT = 20_000  # characters: a command may have several paths, of 4,096 each on Linux
 _NOT_RUNS = ("checkpoints", "tensorboard", evaluation_files.FOLDER, earlier_results.FOLDER)
 _DIGITS = re.compile(r"([0-9]+)")
 Kind = TypeVar("Kind")
@@ -108,7 +109,9 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
 
     def read(file_name: str, parse: Callable[[Any], Kind]) -> Kind | None:
         try:
-            return parse(parse_json(read_bytes(folder / file_name, folder, _JSON_LIMIT), file_name))
+            content = parse_json(read_bytes(folder / file_name, folder, _JSON_LIMIT), file_name)
+            _check_lengths(content, file_name)
+            return parse(content)
         except FileNotFoundError:
             return None
         except UnreadableError as error:
@@ -166,6 +169,16 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
     else:
         return dataclasses.replace(run, matrices=kept)
     return dataclasses.replace(run, status=status, problem=problem)
+
+
+def _check_lengths(content: Any, name: str) -> None:
+    """Refuses parsed JSON with a text, or the name of a field, that is too long."""
+    if isinstance(content, dict):
+        content = [*content, *content.values()]
+    for one in content if isinstance(content, list) else ():
+        _check_lengths(one, name)
+    if isinstance(content, str) and len(content) > _LONGEST_TEXT:
+        raise UnreadableError(f"{name}: has a text of more than {_LONGEST_TEXT:,} characters")
 
 
 def _read_records(folder: pathlib.Path) -> tuple[LogRecord, ...]:

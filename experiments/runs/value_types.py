@@ -28,7 +28,6 @@ Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]  # SHA-256 in hexadeci
 # Part of the name of a file.
 SafeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")]
 ShortText = Annotated[str, Meta(max_length=1000)]  # names of processors, versions of libraries
-LONGEST_TEXT = 20_000  # characters: a command may have several paths, of 4,096 each on Linux
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00")
 
@@ -47,17 +46,3 @@ def is_moment(value: Any) -> bool:
 def is_integer(value: Any) -> bool:
     """Whether it is an integer; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def check_lengths(content: Any, most: int = LONGEST_TEXT) -> None:
-    """Refuses parsed JSON with a text, or the name of a field, of more characters.
-
-    Raises:
-      ValueError: it has one.
-    """
-    if isinstance(content, dict):
-        content = [*content, *content.values()]
-    for one in content if isinstance(content, list) else ():
-        check_lengths(one, most)
-    if isinstance(content, str) and len(content) > most:
-        raise ValueError(f"has a text of more than {most:,} characters")

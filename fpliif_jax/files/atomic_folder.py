@@ -41,10 +41,10 @@ def _settle(folder: pathlib.Path) -> None:
     """Removes the folder that was set aside where there is another in its place; where there is none, puts it back."""
     if os.path.lexists(folder):
         shutil.rmtree(_aside(folder), ignore_errors=True)
-    elif os.path.lexists(
-        _aside(folder)
-    ):  # a disk that may only be read refuses to rename even what is not there
-        _aside(folder).rename(folder)
+    elif os.path.lexists(_aside(folder)):
+        _aside(folder).rename(
+            folder
+        )  # not tried else: a disk that may only be read refuses it all the same
 
 
 def _aside(folder: pathlib.Path) -> pathlib.Path:
