@@ -28,6 +28,7 @@ COMMANDS = (
     "experiments.audit",
     "experiments.benchmark",
     "experiments.benchmark.deployment",
+    "experiments.benchmark.first_minutes",
     "experiments.benchmark.first_step",
     "experiments.benchmark.growth",
     "experiments.capacity",
