@@ -44,3 +44,9 @@ def rules_of_finding() -> str:
         for row in kept(f"find_faces/{name}.json")["rows"]
     ]
     return "\n".join(rules.table(rows))
+
+
+def largest_differences(*kinds: str) -> str:
+    """Of PyTorch and JAX, as their tests found them."""
+    largest = kept("amd-epyc-2-cores-parity/differences.json")["largest"]
+    return ", ".join(f"{largest[kind]:.1e}".replace("e-0", "e-") for kind in kinds)

@@ -66,6 +66,19 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
             groups, "drawn_stn_icnn", "lines of age", "drawn as", "tilted", "lamp from the side"
         ),
     },
+    "parity.md": {
+        "full size": partial(
+            kept_tables.largest_differences,
+            *(f"the paper's model at {size}" for size in ("64×64", "100×37", "256×256", "512×512")),
+        ),
+        **{
+            kind: partial(kept_tables.largest_differences, kind)
+            for kind in (
+                *("decoders", "models", "gradients"),
+                *("losses of ten steps", "microbatches and padding"),
+            )
+        },
+    },
     "predict.md": kept_tables.deployed("drawn-first_photo", "drawn-video")
     | {"find": kept_tables.found_faces, "rules": kept_tables.rules_of_finding},
 }
