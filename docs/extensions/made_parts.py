@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable
 from functools import partial
 
+import effect_tables
 import field_tables
 import kept_tables
 import label_classes
@@ -81,6 +82,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "predict.md": kept_tables.deployed("drawn-first_photo", "drawn-video")
     | {"find": kept_tables.found_faces, "rules": kept_tables.rules_of_finding},
+    **{page: {"effects": partial(effect_tables.effects, page)} for page in effect_tables.EFFECTS},
 }
 
 
