@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable
 from functools import partial
 
+import capacity_table
 import effect_tables
 import field_tables
 import kept_tables
@@ -47,6 +48,7 @@ def report_terms() -> str:
 
 # Page: mark of the part, and what makes it.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "capacity.md": {"compiled": capacity_table.compiled},
     "config_fields.md": {"roles": field_tables.roles, "fields": field_tables.fields},
     "data.md": {
         f"classes of {name}": partial(class_table, name)
