@@ -46,6 +46,14 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
+def test_the_readme_has_the_largest_difference_of_the_papers_model() -> None:
+    kept = _RESULTS / "amd-epyc-2-cores-parity" / "differences.json"
+    largest = json.loads(kept.read_text("utf-8"))["largest"]
+    logit = largest.pop("the paper's model, largest logit")
+    difference = max(value for kind, value in largest.items() if "paper's model" in kind)
+    assert f"| {difference:.1e} of {logit:.1f} |".replace("e-0", "e-") in _README
+
+
 @pytest.mark.parametrize(("name", "framework"), [("JAX", "jax"), ("PyTorch", "pytorch")])
 def test_every_seed_has_its_score(name: str, framework: str) -> None:
     scores = _scores(framework)

@@ -3,15 +3,19 @@
 They stand in the pages as Markdown, so that GitHub shows what the site does. A test finds those that are not current.
 """
 
-import functools
 import pathlib
 import re
 import textwrap
 from collections.abc import Callable
+from functools import partial
 
+import capacity_table
+import effect_tables
 import field_tables
+import kept_tables
 import label_classes
 import markdown_tables
+from card_tables import groups, hidden_parts
 
 from fpliif_jax.configs import shared
 from fpliif_jax.experiments.report import glossary
@@ -44,23 +48,60 @@ def report_terms() -> str:
 
 # Page: mark of the part, and what makes it.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "capacity.md": {"compiled": capacity_table.compiled},
     "config_fields.md": {"roles": field_tables.roles, "fields": field_tables.fields},
     "data.md": {
-        f"classes of {name}": functools.partial(class_table, name)
+        f"classes of {name}": partial(class_table, name)
         for name in ("lapa", "celebamask_hq", "facial_parts")
     },
+    "demo.md": kept_tables.deployed("drawn-squares", "drawn-browser", "drawn_stn_icnn-browser"),
+    "export.md": kept_tables.deployed(
+        *("drawn_stn_icnn-differences", "stn_icnn_helen-differences"),
+        *("drawn-graphs", "drawn-onnx_only"),
+    ),
     "glossary.md": {"report terms": report_terms},
+    "model_card.md": {"groups": partial(groups, "drawn")},
+    "model_card_19_classes.md": {"groups": partial(groups, "drawn_19_classes", "drawn as")},
+    "model_card_small.md": {"groups": partial(groups, "drawn_small", "drawn as")},
+    "model_card_stn_icnn.md": {
+        "hidden parts": hidden_parts,
+        "groups": partial(
+            groups, "drawn_stn_icnn", "lines of age", "drawn as", "tilted", "lamp from the side"
+        ),
+    },
+    "parity.md": {
+        "full size": partial(
+            kept_tables.largest_differences,
+            *(f"the paper's model at {size}" for size in ("64×64", "100×37", "256×256", "512×512")),
+        ),
+        **{
+            kind: partial(kept_tables.largest_differences, kind)
+            for kind in (
+                *("decoders", "models", "gradients"),
+                *("losses of ten steps", "microbatches and padding"),
+            )
+        },
+    },
+    "predict.md": kept_tables.deployed("drawn-first_photo", "drawn-video")
+    | {"find": kept_tables.found_faces, "rules": kept_tables.rules_of_finding},
+    **{page: {"effects": partial(effect_tables.effects, page)} for page in effect_tables.EFFECTS},
 }
 
 
 def current(page: str) -> str:
-    """The text of a page with its parts made anew, each between <!-- made: MARK --> and <!-- end -->."""
+    """The text of a page with its parts made anew.
+
+    Each is between <!-- made: MARK --> and <!-- end -->, in lines of its own or within a line, as in a cell of a table.
+    """
     text = (DOCS / page).read_text(encoding="utf-8")
     for mark, make in PARTS[page].items():
-        begin = f"<!-- made: {mark} -->\n"
-        made = re.compile(re.escape(begin) + r".*?\n?<!-- end -->", re.DOTALL)
-        text, count = made.subn(
-            lambda _, begin=begin, make=make: f"{begin}\n{make()}\n\n<!-- end -->", text
+        begin = f"<!-- made: {mark} -->"
+        present = re.compile(re.escape(begin) + r"(\n?).*?<!-- end -->", re.DOTALL)
+        text, count = present.subn(
+            lambda found, begin=begin, make=make: (
+                f"{begin}{2 * found[1]}{make()}{2 * found[1]}<!-- end -->"
+            ),
+            text,
         )
         if count != 1:
             raise ValueError(f"docs/{page} has {count} parts {begin!r}; it must have one")

@@ -33,6 +33,11 @@ from fpliif_jax.experiments.benchmark import machine
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.run_folder import run_record
 
+HEAD = (
+    "| faces | on the canvas | canvases | `none` | `auto` | difference | worse | windows |",
+    "|---|---|---|---|---|---|---|---|",
+)
+
 
 def windows_of(faces: tuple[tuple[int, int, int, int], ...], pasted: Pasted) -> list[int]:
     """How many windows have their middle in each face, and at the end, in none."""
@@ -136,10 +141,7 @@ def main() -> None:
         )
     else:
         measure = functools.partial(row, FaceParser.from_pretrained("drawn"))
-        print(
-            "| faces | on the canvas | canvases | `none` | `auto` | difference | worse | windows |"
-        )
-        print("|---|---|---|---|---|---|---|---|")
+        print(*HEAD, sep="\n")
     rows: list[dict[str, Any]] = []
     for name in chosen.rows:
         height, width, sides = SIZES[name]

@@ -9,6 +9,7 @@ import ml_collections
 import numpy as np
 import optax
 import pytest
+from differences import Differences
 from needs_torch import torch
 from tiny_run import tiny_config
 
@@ -93,7 +94,7 @@ def test_adam_has_pytorchs_constants(rates: float | dict[str, float]) -> None:
 
 
 @pytest.mark.slow
-def test_ten_steps_of_adam_stay_together() -> None:
+def test_ten_steps_of_adam_stay_together(found: Differences) -> None:
     """The batches are augmented beforehand, so that both sides train on the same pixels; the last is padded."""
     config = tiny_config().unlock()
     batches = [faces(number, config, padding=int(number == 4)) for number in range(5)]
@@ -115,21 +116,21 @@ def test_ten_steps_of_adam_stay_together() -> None:
         shards = parallel.shard({**batch, "stop": np.zeros(4, np.float32)})
         state, values = train_step(state, shards)
         values = {name: float(leaf) for name, leaf in parallel.unreplicate(values).items()}
-        found = step.train_step(theirs, adam, scheduler, prepare(batch), config)
-        assert found.keys() == values.keys() - {"stop"}
-        seen.append(found["loss"])
-        differences.append(abs(found["loss"] - values["loss"]))
+        of_theirs = step.train_step(theirs, adam, scheduler, prepare(batch), config)
+        assert of_theirs.keys() == values.keys() - {"stop"}
+        seen.append(of_theirs["loss"])
+        differences.append(abs(of_theirs["loss"] - values["loss"]))
         # Before a step makes the parameters differ only the sums are rounded differently.
         if len(differences) == 1:
-            for name, value in found.items():
+            for name, value in of_theirs.items():
                 assert value == pytest.approx(values[name], rel=1e-5), name
-    print("differences of the loss:", " ".join(f"{number:.1e}" for number in differences))
-    # Of losses of size 100: their last bit is 8e-6, which is also what comes out.
+    found.note("losses of ten steps", max(differences))
+    # Of losses of size 100, whose last bit is 8e-6.
     assert max(differences) <= 1e-3
     assert np.mean(seen[5:]) < np.mean(seen[:5]) - 0.1, "nothing was learnt"
 
 
-def test_microbatches_and_padding_leave_the_gradient_as_it_is() -> None:
+def test_microbatches_and_padding_leave_the_gradient_as_it_is(found: Differences) -> None:
     config = tiny_config().unlock()
     batches = [faces(draw, config, padding=1) for draw in draws.DRAWS]
     config.augment.enabled = False
@@ -150,9 +151,9 @@ def test_microbatches_and_padding_leave_the_gradient_as_it_is() -> None:
             assert values == pytest.approx(expected, rel=1e-5)
             apart = (gradient - wanted).abs().max() / wanted.abs().max()
             differences[microbatch, rows].append(apart.item())
-    for case, found in differences.items():
-        print(*case, " ".join(f"{number:.1e}" for number in found))
-        draws.assert_all_but_jumps_agree(found, rounding=1e-5, jump=0.01)
+    for of_case in differences.values():
+        found.note("microbatches and padding", max(of_case))
+        draws.assert_all_but_jumps_agree(of_case, rounding=1e-5, jump=0.01)
 
 
 def test_batch_norm_does_not_see_padding() -> None:

@@ -1,13 +1,12 @@
-"""Scores of the kept runs on photographs, as docs/ shows them; shared by the tests of its pages."""
+"""Scores of the kept runs on photographs, as docs/ shows them; its tables and the tests of its pages share them."""
 
 import json
-import pathlib
 from typing import Any
 
 import numpy as np
 import scipy.stats
+from kept_tables import RESULTS
 
-RESULTS = pathlib.Path(__file__).parents[2] / "experiments" / "results"
 _OF_STN_ICNN = ("photographs_stn_icnn", "window_drift")
 _RARE = {"eye_g", "hat", "ear_r", "neck_l"}
 
