@@ -75,6 +75,7 @@ def _work(flags: argparse.Namespace) -> None:
         parse_json,
         read_bytes,
     )
+    from fpliif_jax.experiments.runs.run import FinishedRun
     from fpliif_jax.experiments.runs.runs import read_runs
     from fpliif_jax.run_folder import run_lock
 
@@ -82,7 +83,7 @@ def _work(flags: argparse.Namespace) -> None:
     if output == source or output.is_relative_to(source) or source.is_relative_to(output):
         raise UserError(f"--output={flags.output} lies in the study or around it; give another one")
     read = read_runs(source)
-    runs = [run for run in read if run.status == "finished"]
+    runs = [run for run in read if isinstance(run, FinishedRun)]
     measured = _measured(source, runs)
     if not runs and not measured:
         raise UserError(f"{flags.study} has no finished run; there is nothing to collect")

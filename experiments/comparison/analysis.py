@@ -28,7 +28,7 @@ from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
 from fpliif_jax.experiments.runs.groups import group_runs
-from fpliif_jax.experiments.runs.run import Run, printable
+from fpliif_jax.experiments.runs.run import FinishedRun, Run, SoundRun, printable
 from fpliif_jax.experiments.runs.run_log import last_error
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
@@ -70,7 +70,7 @@ def analyse_runs(
     lines = make_lines(group_runs(runs), studies)
     tables = frameworks.tables(lines) + image_pairs.tables(lines)
     tables += published_tables(lines, studies, elsewhere)
-    sound = [run for run in runs if run.status != "broken"]
+    sound = [run for run in runs if isinstance(run, SoundRun)]
     tables += costs.tables(root, studies) + training_times.tables(lines, studies)
     windows, unusable = hidden_parts.tables(root, studies, runs)
     tables += windows
@@ -172,7 +172,7 @@ def _differing_settings(line: Line, lines: Sequence[Line]) -> Fields:
     }
 
 
-def _run(run: Run) -> RunSummary:
+def _run(run: FinishedRun) -> RunSummary:
     return RunSummary(
         name=run.name,
         seed=run.seed,

@@ -58,12 +58,14 @@ def tables(root: pathlib.Path, studies: Sequence[Study]) -> list[ReportTable]:
     """
     made = []
     for study in studies:
-        variants = [v for v in study.table.variants if not v.trains] if study.table else []
+        table = study.table
+        if table is None:
+            continue
+        variants = [variant for variant in table.variants if not variant.trains]
         rows = [row for variant in variants for row in _rows(root, study, variant)]
         for metric, (title, unit) in _METRICS.items():
             own = [row for row in rows if row.key.metric == metric]
             if own:
-                table = study.table
                 made.append(
                     ReportTable(f"{table.name}-{metric}", f"{table.title}: {title}", unit, own)
                 )

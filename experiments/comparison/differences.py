@@ -37,7 +37,10 @@ def compare(
         mine, theirs = list(ours.values()), list(others.values())
         test = mean_tests.welch_between(mine, theirs)
         equivalence = mean_tests.welch_equivalence_between(mine, theirs, margin)
-    if test is None or min(test.n, test.other_n) < seed_statistics.FEWEST_RUNS:
+    if test is None or test.other_n is None:
+        return None
+    n = min(test.n, test.other_n)
+    if n < seed_statistics.FEWEST_RUNS:
         return None
     return Comparison(
         a=label,
@@ -47,7 +50,7 @@ def compare(
         difference=test.difference,
         interval=(test.low, test.high),
         test="paired t" if paired else "Welch t",
-        n=min(test.n, test.other_n),
+        n=n,
         p=test.p,
         p_holm=None,
         equivalent_p=None if equivalence is None else equivalence.p,
@@ -99,13 +102,14 @@ def compare_external(rows: Sequence[ReportRow]) -> list[Comparison]:
     """Rows measured elsewhere against ours of the same number: Welch, and paired where enough seeds match."""
     comparisons = []
     for row in rows:
-        if row.system == "ours" or row.against is None:
+        ours = None if row.against is None else rows[row.against]
+        if row.system == "ours" or ours is None or ours.margin is None:
             continue
-        ours = rows[row.against]
-        sides = [(side.label, side.statistics.values) for side in (ours, row)]
-        tests = (False, True) if _may_be_paired(sides[0][1], sides[1][1]) else (False,)
-        for paired in tests:
-            comparisons.append(compare(*sides, *row.key.measure, ours.margin, paired, "elsewhere"))
+        own, theirs = ((side.label, side.statistics.values) for side in (ours, row))
+        for paired in (False, True) if _may_be_paired(own[1], theirs[1]) else (False,):
+            comparisons.append(
+                compare(own, theirs, *row.key.measure, ours.margin, paired, "elsewhere")
+            )
     return adjusted([one for one in comparisons if one is not None])
 
 

@@ -33,13 +33,12 @@ def tables(lines: Sequence[Line]) -> list[ReportTable]:
     rows, comparisons = [], []
     for jax_line, torch_line in _pairs(lines):
         for key in _keys(jax_line, torch_line):
-            sides = [
+            ours, theirs = (
                 (unique_label(line, lines), line.measured.scores[key])
                 for line in (jax_line, torch_line)
-            ]
-            for line, (label, score) in zip((jax_line, torch_line), sides, strict=True):
-                rows.append(_row(line, label, score))
-            comparisons.append(differences.compare_scores(*sides, jax_line.margin, TABLE))
+            )
+            rows += [_row(jax_line, *ours), _row(torch_line, *theirs)]
+            comparisons.append(differences.compare_scores(ours, theirs, jax_line.margin, TABLE))
     if not rows:
         return []
     made = [one for one in comparisons if one is not None]
@@ -108,7 +107,7 @@ def _is_same(first: Line, second: Line) -> bool:
     return first.data.fits(second.data) and _parameters(first) == _parameters(second)
 
 
-def _parameters(line: Line) -> int:
+def _parameters(line: Line) -> int | None:
     return line.measured.results.parameters
 
 
@@ -160,7 +159,7 @@ def _sentence(first: str, second: str, comparison: Comparison | None) -> str:
 
 
 def _judged(comparison: Comparison) -> str:
-    low, high = comparison.interval
+    low, high = comparison.interval  # pyrefly: ignore[not-iterable] - of runs there is one
     margin = f"the margin of {comparison.margin:g} points"
     differs = comparison.p_holm is not None and comparison.p_holm < 0.05
     equal = comparison.equivalent_p is not None and comparison.equivalent_p < 0.05

@@ -36,9 +36,13 @@ def tables(
     """
     made, unusable, by_name = [], [], {run.name: run for run in runs}
     for study in studies:
-        variants = study.table.variants if study.table else ()
+        table = study.table
+        if table is None:
+            continue
         measuring = [
-            variant for variant in variants if any(f == recorded.FILE for _, f in variant.then)
+            variant
+            for variant in table.variants
+            if any(f == recorded.FILE for _, f in variant.then)
         ]
         rows = []
         for variant in measuring:
@@ -48,8 +52,8 @@ def tables(
         if rows:
             made.append(
                 ReportTable(
-                    f"{study.table.name}-windows",
-                    f"{study.table.title}: distance of its window from its true centre",
+                    f"{table.name}-windows",
+                    f"{table.title}: distance of its window from its true centre",
                     "pixels of the canvas",
                     rows,
                 )
@@ -78,8 +82,8 @@ def _read(
             results = own and own.results
             wrong = "; ".join(recorded.unlike(measured, results)) if results else ""
         except (OSError, UnreadableError) as error:
-            wrong = str(error)
-        if wrong:
+            measured, wrong = None, str(error)
+        if measured is None or wrong:
             problem = printable(f"{wrong}; measure it again with experiments.robustness")
             unusable.append(Incomplete(name, "hidden parts", problem))
         else:

@@ -68,13 +68,12 @@ def _difference(
     first: Line, second: Line, key: ScoreKey, other: ScoreKey, lines: Sequence[Line]
 ) -> Comparison | None:
     """None where images, classes or true label maps are not the same."""
-    pair = [line.measured.matrices(one) for line, one in ((first, key), (second, other))]
-    if None in pair:
+    own, others = first.measured.matrices(key), second.measured.matrices(other)
+    if own is None or others is None or own.class_names != others.class_names:
         return None
-    same_images = set(pair[0].example_ids) == set(pair[1].example_ids)
-    if pair[0].class_names != pair[1].class_names or not same_images:
+    if set(own.example_ids) != set(others.example_ids):
         return None
-    paired = image_bootstrap.paired_runs(*pair)
+    paired = image_bootstrap.paired_runs(own, others)
     if paired.difference is None or not paired.same_truth:
         return None
     return Comparison(

@@ -13,7 +13,7 @@ from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.results import RecordedDataset
-from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.run import FinishedRun
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.training_data import (
     TrainingData,
@@ -55,7 +55,7 @@ class Line:
     framework: str = ""
 
     @property
-    def first(self) -> Run:
+    def first(self) -> FinishedRun:
         """The run of the smallest seed."""
         return next(iter(self.measured.runs.values()))
 
@@ -82,8 +82,9 @@ class Line:
     @property
     def labels(self) -> str:
         """Whose classes those of the scored set were made; '' where they are its own, or where it is of elsewhere."""
-        own = self.config.is_of_elsewhere or self.config.labels in (None, AS_THEY_ARE)
-        return "" if own else self.config.labels
+        labels = self.config.labels
+        own = self.config.is_of_elsewhere or labels is None or labels == AS_THEY_ARE
+        return "" if own else labels
 
     @property
     def start(self) -> str:
@@ -102,7 +103,7 @@ class Line:
         return drawing_fields(self._recorded.config)
 
     @property
-    def _recorded(self) -> Run:
+    def _recorded(self) -> FinishedRun:
         """The run that recorded most of its data; what the others did not record is the same."""
         return min(self.measured.runs.values(), key=lambda run: run.data.unknowns)
 
@@ -207,13 +208,13 @@ def _line(
     measured: MeasuredGroup,
     studies: Sequence[Study],
     shows_framework: bool,
-    finished: Sequence[Run],
+    finished: Sequence[FinishedRun],
 ) -> Line:
     framework = FRAMEWORKS[measured.group.framework] if shows_framework else ""
     first = next(iter(measured.runs.values()))
     study = _innermost(first.name, studies)
     planned = study.variant_of(first.name) if study else None
-    if planned is not None:
+    if study is not None and study.table is not None and planned is not None:
         label = f"{planned.label} ({framework})" if framework else planned.label
         variant = planned if study.table.is_published else None
         seeds, obstacle = _judged_seeds(study, planned, measured, finished)
@@ -225,7 +226,7 @@ def _line(
 
 
 def _judged_seeds(
-    study: Study, variant: Variant, measured: MeasuredGroup, finished: Sequence[Run]
+    study: Study, variant: Variant, measured: MeasuredGroup, finished: Sequence[FinishedRun]
 ) -> tuple[frozenset[int] | None, str]:
     """The seeds of runs that were planned before the first run and are as planned, and why they are too few.
 
@@ -236,7 +237,7 @@ def _judged_seeds(
     first = study.plan.first
     planned = {run for run in first.runs if run.startswith(f"{variant.name}/seed")}
 
-    def is_as_planned(run: Run) -> bool:
+    def is_as_planned(run: FinishedRun) -> bool:
         name = study.inside(run.name)
         return name in planned and not first.differences(
             name, run.results.config.flat, run.results.follows_seed

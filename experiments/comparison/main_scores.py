@@ -1,16 +1,23 @@
 """What the summary says of the main scores: the mean of each setting, and how far seeds and test images move it."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.data_notes import scored_on
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.measured import described
-from fpliif_jax.experiments.comparison.scores import Statistics
 from fpliif_jax.experiments.stats.number_text import number
 from fpliif_jax.systems.protocol import Protocol
 
 _MOST = 6  # settings that are named one by one
+
+
+class _MeanScore(NamedTuple):
+    n: int
+    mean: float
+    sd: float | None
+    image_sd: float | None
 
 
 def sentences(lines: Sequence[Line]) -> list[str]:
@@ -33,8 +40,10 @@ def sentences(lines: Sequence[Line]) -> list[str]:
 
 
 def _of_score(title: str, split: str, members: Mapping[str, Line]) -> list[str]:
-    statistics = {label: _statistics(line) for label, line in members.items()}
-    counts = {one.summary.n for one in statistics.values()}
+    statistics = {
+        label: one for label, line in members.items() if (one := _mean_score(line)) is not None
+    }
+    counts = {one.n for one in statistics.values()}
     shared = counted(counts.pop(), "seed") if len(counts) == 1 else ""
     texts = {label: _mean(one, with_count=not shared) for label, one in statistics.items()}
     heading = f"{title[0].upper()}{title[1:]}"
@@ -46,11 +55,11 @@ def _of_score(title: str, split: str, members: Mapping[str, Line]) -> list[str]:
         each = "; ".join(f"{label}: {text}" for label, text in texts.items())
         said = [f"{heading} of each setting, {over}: {each}."]
     else:
-        low, *_, high = sorted(statistics, key=lambda label: statistics[label].summary.mean)
+        low, *_, high = sorted(statistics, key=lambda label: statistics[label].mean)
         said = [
             f"{heading} of {len(members)} settings, {over}: lowest {low}, {texts[low]}; highest {high}, {texts[high]}."
         ]
-    if any(one.summary.sd is None for one in statistics.values()):
+    if any(one.sd is None for one in statistics.values()):
         said.append("How much a score of one seed varies is not known.")
     sds = sorted(one.image_sd for one in statistics.values() if one.image_sd is not None)
     if sds:
@@ -62,13 +71,19 @@ def _of_score(title: str, split: str, members: Mapping[str, Line]) -> list[str]:
     return said
 
 
-def _statistics(line: Line) -> Statistics:
+def _mean_score(line: Line) -> _MeanScore | None:
     score = line.main_score
-    return described(score.values, line.measured.images(score))
+    if score is None:
+        return None
+    statistics = described(score.values, line.measured.images(score))
+    summary = statistics.summary
+    if summary is None or summary.mean is None:
+        return None
+    return _MeanScore(summary.n, summary.mean, summary.sd, statistics.image_sd)
 
 
-def _mean(one: Statistics, with_count: bool) -> str:
+def _mean(one: _MeanScore, with_count: bool) -> str:
     """'66.30 ± 0.33', or '66.30 ± 0.33 (3 seeds)'."""
-    sd = "" if one.summary.sd is None else f" ± {number(one.summary.sd)}"
-    count = f" ({counted(one.summary.n, 'seed')})" if with_count else ""
-    return f"{number(one.summary.mean)}{sd}{count}"
+    sd = "" if one.sd is None else f" ± {number(one.sd)}"
+    count = f" ({counted(one.n, 'seed')})" if with_count else ""
+    return f"{number(one.mean)}{sd}{count}"

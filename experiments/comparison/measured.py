@@ -6,6 +6,7 @@ Scores are in percent points.
 import dataclasses
 import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,12 +18,12 @@ from fpliif_jax.experiments.runs.arrays import load_matrices
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.groups import Group
 from fpliif_jax.experiments.runs.log_record import LogRecord
-from fpliif_jax.experiments.runs.results import Results
-from fpliif_jax.experiments.runs.run import Run, RunError
+from fpliif_jax.experiments.runs.run import FinishedRun, RunError, SoundRun
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
 
 _RESAMPLES = 1000
+AnyRun = TypeVar("AnyRun", bound=SoundRun)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class MeasuredGroup:
         self.group = group
         self.runs = _one_a_seed(sorted(group.finished, key=lambda run: run.name not in made))
         first = next(iter(self.runs.values()))
-        self.results: Results = first.results
+        self.results = first.results
         self.problems: list[str] = []  # files of evaluations that could not be used
         self._matrices: dict[Place, list[Matrices] | None] = {}
         self._images: dict[ScoreKey, image_bootstrap.ImageBootstrap | None] = {}
@@ -111,7 +112,9 @@ class MeasuredGroup:
 
     def _resampled(self, score: SeedScores) -> image_bootstrap.ImageBootstrap | None:
         matrices = self._stack(score.key.evaluation)
-        statistic = None if matrices is None else _statistic(score.key, matrices[0].class_names)
+        if matrices is None:
+            return None
+        statistic = _statistic(score.key, matrices[0].class_names)
         if statistic is None:
             return None
         seeds = [seed for seed in self.runs if seed in score.values]
@@ -133,7 +136,7 @@ class MeasuredGroup:
         matrices = self._stack(self.main.evaluation)
         if matrices is None:
             return None
-        total = sum(evaluation.confusion_matrices.sum(axis=0) for evaluation in matrices)
+        total = np.sum([one.confusion_matrices.sum(axis=0) for one in matrices], axis=0)
         rows = total.sum(axis=1, keepdims=True)
         shares = np.divide(total, rows, out=np.zeros(total.shape), where=rows > 0)
         return Confusion(
@@ -169,7 +172,7 @@ class MeasuredGroup:
         return evaluations
 
     @staticmethod
-    def _evaluation(run: Run, where: Place) -> Evaluation:
+    def _evaluation(run: FinishedRun, where: Place) -> Evaluation:
         for evaluation in run.evaluations:
             if evaluation.place == where:
                 return evaluation
@@ -234,25 +237,25 @@ def _statistic(key: ScoreKey, class_names: Sequence[str]) -> image_bootstrap.Sco
     return None
 
 
-def _one_a_seed(runs: Iterable[Run]) -> dict[int, Run]:
+def _one_a_seed(runs: Iterable[AnyRun]) -> dict[int, AnyRun]:
     """The first run of each seed, by seed."""
-    by_seed: dict[int, Run] = {}
+    by_seed: dict[int, AnyRun] = {}
     for run in runs:
         by_seed.setdefault(run.seed, run)
     return dict(sorted(by_seed.items()))
 
 
-def _stage_curves(stage: str, runs: Iterable[Run]) -> StageCurves:
+def _stage_curves(stage: str, runs: Iterable[SoundRun]) -> StageCurves:
     of_location = stage == "localisation"
     loss, validation = [], []
     for run in runs:
         records = [record for record in run.metrics if record.stage == stage]
-        trained = [r for r in records if r.split == "train" and r.loss is not None]
-        loss.append(_curve(run, [(r.step, r.loss) for r in trained]))
+        trained = [(r.step, r.loss) for r in records if r.split == "train"]
+        loss.append(_curve(run, trained))
         validated = [
             (r.step, _validation_value(r, of_location)) for r in records if r.split == "validation"
         ]
-        validation.append(_curve(run, [(step, one) for step, one in validated if one is not None]))
+        validation.append(_curve(run, validated))
     return StageCurves(
         stage,
         [curve for curve in loss if curve.steps],
@@ -263,10 +266,12 @@ def _stage_curves(stage: str, runs: Iterable[Run]) -> StageCurves:
 
 def _validation_value(record: LogRecord, of_location: bool) -> float | None:
     if of_location:
-        return record.window_error and record.window_error.mean
+        return None if record.window_error is None else record.window_error.mean
     return None if record.mean_f1 is None else 100 * record.mean_f1
 
 
-def _curve(run: Run, points: Sequence[tuple[int, float]]) -> Curve:
-    steps, values = [step for step, _ in points], [value for _, value in points]
-    return Curve(run.seed, steps, values, is_finished=run.status == "finished")
+def _curve(run: SoundRun, points: Sequence[tuple[int, float | None]]) -> Curve:
+    """Of those points that have a value."""
+    steps = [step for step, value in points if value is not None]
+    values = [value for _, value in points if value is not None]
+    return Curve(run.seed, steps, values, is_finished=isinstance(run, FinishedRun))

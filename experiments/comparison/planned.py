@@ -13,6 +13,7 @@ from fpliif_jax.experiments.comparison.planned_study import (
     Answer,
     PlannedStudy,
 )
+from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.plans.study_file import Study
 
@@ -20,7 +21,9 @@ from fpliif_jax.experiments.plans.study_file import Study
 def planned_studies(lines: Sequence[Line], studies: Sequence[Study]) -> list[PlannedStudy]:
     """Every study whose plan was frozen."""
     return [
-        _planned_study(study, [line for line in lines if study_of(line, studies) is study])
+        _planned_study(
+            study, study.plan, [line for line in lines if study_of(line, studies) is study]
+        )
         for study in studies
         if study.plan is not None
     ]
@@ -59,8 +62,7 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
     return said
 
 
-def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
-    plan = study.plan
+def _planned_study(study: Study, plan: FrozenPlan, lines: Sequence[Line]) -> PlannedStudy:
     runs = {study.inside(run.name): run for line in lines for run in line.measured.runs.values()}
     known = set(plan.last.runs)
     differences = {
@@ -88,7 +90,7 @@ def _planned_study(study: Study, lines: Sequence[Line]) -> PlannedStudy:
         ],
         unplanned=[name for name in runs if name not in known],
         marks=marks_of(plan, runs, differences),
-        questions=(questions := answered_questions(study, lines, unlike)),
+        questions=(questions := answered_questions(study, plan, lines, unlike)),
         power=sentences_on_power(questions),
         data=sets_note(lines, lines),
         age=age_note(first, runs),

@@ -83,9 +83,9 @@ def _kind(field: str) -> str:
     return "another machine" if field in _MACHINE else "other versions"
 
 
-def _texts(field: str, *values: Any) -> list[str]:
+def _texts(field: str, value: Any, planned: Any) -> tuple[str, str]:
     """Values of a field in words; of devices how many there are of each kind."""
-    return [_text(value, field == "devices") for value in values]
+    return _text(value, field == "devices"), _text(planned, field == "devices")
 
 
 def _text(value: Any, counts: bool) -> str:

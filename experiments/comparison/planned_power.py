@@ -19,18 +19,21 @@ def sentences_on_power(questions: Sequence[AnsweredQuestion]) -> list[str]:
     """
     asked = [one for one in questions if one.answer is not None]
     left_out = [one.name for one in asked if one.expects == Expectation.EQUIVALENT]
-    known = [one for one in asked if one.sd and one.name not in left_out]
-    if not known:
+    level = ALPHA / max(1, len(asked))
+    needed = [
+        (_seeds(one.sd, one, level), one.sd, one)
+        for one in asked
+        if one.sd and one.name not in left_out
+    ]
+    if not needed:
         return []
-    level = ALPHA / len(asked)
-    needed = [(_seeds(one.sd, one, level), one) for one in known]
     needed.sort(key=lambda item: item[0])
-    (fewest, first), (most, last) = needed[0], needed[-1]
+    (fewest, least_sd, first), (most, most_sd, last) = needed[0], needed[-1]
     seeds = f"{power.count_text(fewest)} seeds of each setting ({_about(first)})"
-    how = _possible(first, level)
+    how = _possible(least_sd, first, level)
     if last is not first:
         seeds = f"from {seeds} to {power.count_text(most)} ({_about(last)})"
-        how += f"; {_possible(last, level)}"
+        how += f"; {_possible(most_sd, last, level)}"
     command = command_names.command_name("experiments.power")
     said = (
         f"To find a difference as large as the margin in {100 * _POWER:g} % of cases would take, by the spread seen so "
@@ -54,8 +57,8 @@ def _about(one: AnsweredQuestion) -> str:
     return f"question {one.name}: margin {one.margin:g} points, {one.pairs} seeds so far"
 
 
-def _possible(one: AnsweredQuestion, level: float) -> str:
+def _possible(sd: float, one: AnsweredQuestion, level: float) -> str:
     """'SD 0.30 of the 5 differences in edges leaves 4 to 38 seeds possible'."""
-    ends = power.sd_interval(one.sd, one.pairs - 1)
-    low, high = (power.count_text(_seeds(sd, one, level)) for sd in ends)
-    return f"SD {one.sd:.2f} of the {one.pairs} differences in {one.name} leaves {low} to {high} seeds possible"
+    ends = power.sd_interval(sd, one.pairs - 1)
+    low, high = (power.count_text(_seeds(end, one, level)) for end in ends)
+    return f"SD {sd:.2f} of the {one.pairs} differences in {one.name} leaves {low} to {high} seeds possible"

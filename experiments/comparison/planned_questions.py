@@ -5,11 +5,12 @@ welcome answer would find differences that are none. Everything else is shown wi
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from fpliif_jax.experiments.comparison.lines import APART, Line
 from fpliif_jax.experiments.comparison.planned_study import Answer, AnsweredQuestion
 from fpliif_jax.experiments.comparison.scores import ScoreKey
+from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Expectation, Question
 from fpliif_jax.experiments.stats import holm, mean_tests, power, seed_statistics
@@ -19,10 +20,9 @@ ALPHA = 0.05
 
 
 def answered_questions(
-    study: Study, lines: Sequence[Line], unlike: frozenset[str]
+    study: Study, plan: FrozenPlan, lines: Sequence[Line], unlike: frozenset[str]
 ) -> list[AnsweredQuestion]:
     """All questions with their answers; on runs of other settings than planned, `unlike`, nothing rests."""
-    plan = study.plan
     planned_runs, all_runs = frozenset(plan.first.runs), frozenset(plan.last.runs)
     known: dict[str, list[tuple[Line, frozenset[str]]]] = {}
     for line in lines:
@@ -95,22 +95,24 @@ def _compared(
     for name, row in zip(names, rows, strict=True):
         line = lines.get(name)
         key = None if line is None else _key(line, question, row)
-        scores = line.measured.scores.get(key) if key is not None else None
         keys.append(key)
         values.append(
             {
                 seed: value
-                for seed, value in (scores.values if scores else {}).items()
+                for seed, value in line.measured.scores[key].values.items()
                 if study.inside(line.measured.runs[seed].name) in runs - unlike
             }
+            if line is not None and key is not None
+            else {}
         )
     margins = [lines[name].margin for name in names if name in lines]
     margin = min(margins, default=0.5)
     test, equivalence = None, None
-    pairs = len(values[0].keys() & values[1].keys())
+    own, others = values
+    pairs = len(own.keys() & others.keys())
     if pairs >= seed_statistics.FEWEST_RUNS:
-        test = mean_tests.paired_t(*values)
-        equivalence = mean_tests.paired_equivalence(*values, margin)
+        test = mean_tests.paired_t(own, others)
+        equivalence = mean_tests.paired_equivalence(own, others, margin)
     is_about_equivalence = question.expects == Expectation.EQUIVALENT
     chosen = equivalence if is_about_equivalence else test
     sides = [
@@ -128,9 +130,9 @@ def _compared(
         planned_pairs=len(seeds[0] & seeds[1]),
         difference=None if test is None else test.difference,
         interval=None if test is None else (test.low, test.high),
-        sd=power.sd_of_differences(*values),
-        run_sd=(run_sd := power.pooled_sd(*values)),
-        run_df=0 if run_sd is None else sum(map(len, values)) - 2,
+        sd=power.sd_of_differences(own, others),
+        run_sd=(run_sd := power.pooled_sd(own, others)),
+        run_df=0 if run_sd is None else len(own) + len(others) - 2,
         margin=margin,
         p=None if chosen is None else chosen.p,
         p_holm=None,
@@ -155,13 +157,14 @@ def _obstacle(
     keys: Sequence[ScoreKey | None],
     pairs: int,
     planned: int,
-    unlike: Collection[str],
-    apart: Collection[str],
+    unlike: Set[str],
+    apart: Set[str],
 ) -> str:
     """Why a question cannot be judged; '' where it can.
 
     `unlike` are variants with runs of other settings; `apart` seeds of runs that the others cannot be pooled with.
     """
+    there = [key for key in keys if key is not None]
     for name, key in zip(names, keys, strict=True):
         if name not in lines:
             settings = " with the planned settings" if name in unlike else ""
@@ -169,15 +172,15 @@ def _obstacle(
         if key is None:
             what = " ".join(filter(None, (question.metric, question.class_name, question.row)))
             return f"the runs of {name} have no score {what}"
-    if keys[0].evaluation[:2] != keys[1].evaluation[:2]:
+    if there[0].evaluation[:2] != there[1].evaluation[:2]:
         return "the two are scored on other splits or checkpoints"
     # What is trained on may be what the question is about: only what is scored on must be the same.
-    split = keys[0].evaluation[0]
+    split = there[0].evaluation[0]
     scored_on = {dict(lines[name].data.splits or ()).get(split) for name in names}
     if len(scored_on) > 1:
         return f"the two are scored on other label maps of {split}"
     classes = [lines[name].class_names for name in names]
-    if keys[0].metric not in ("f1", "group_f1") and classes[0] != classes[1]:
+    if there[0].metric not in ("f1", "group_f1") and classes[0] != classes[1]:
         return "the two are scored in other classes"
     if pairs < planned:
         other = " or of other settings" if not unlike.isdisjoint(names) else ""
@@ -195,7 +198,8 @@ def _answered(question: AnsweredQuestion, family: int) -> AnsweredQuestion:
     def with_answer(answer: Answer, reason: str) -> AnsweredQuestion:
         return dataclasses.replace(question, answer=answer, reason=reason)
 
-    if question.reason or question.p_holm is None:
+    difference, interval = question.difference, question.interval
+    if question.reason or question.p_holm is None or difference is None or interval is None:
         return with_answer(Answer.INCONCLUSIVE, question.reason or "there is no test")
     is_shown = question.p_holm < ALPHA
     if question.expects == Expectation.EQUIVALENT:
@@ -204,15 +208,15 @@ def _answered(question: AnsweredQuestion, family: int) -> AnsweredQuestion:
         level = (
             ALPHA / family
         )  # Bonferroni: the p-value in Holm's family is that of the other claim
-        half_width = mean_tests.half_width_at(level, question.interval, question.pairs - 1)
-        if abs(question.difference) - half_width > question.margin:
+        half_width = mean_tests.half_width_at(level, interval, question.pairs - 1)
+        if abs(difference) - half_width > question.margin:
             shown = f"the whole {100 * (1 - level):.3g} % interval is beyond the margin"
             return with_answer(Answer.NOT_AS_EXPECTED, shown)
         return with_answer(Answer.INCONCLUSIVE, "not shown to be within the margin")
     if not is_shown:
         return with_answer(Answer.INCONCLUSIVE, "no difference stands out from the seeds' noise")
-    direction = Expectation.HIGHER if question.difference > 0 else Expectation.LOWER
-    within = " within the margin" if abs(question.difference) < question.margin else ""
+    direction = Expectation.HIGHER if difference > 0 else Expectation.LOWER
+    within = " within the margin" if abs(difference) < question.margin else ""
     expected = question.expects in (direction, Expectation.DIFFERENT)
     answer = Answer.AS_EXPECTED if expected else Answer.NOT_AS_EXPECTED
     return with_answer(answer, f"{direction}{', though' + within if within else ''}")

@@ -22,7 +22,7 @@ from fpliif_jax.experiments.comparison.scores import ScoreKey
 from fpliif_jax.experiments.comparison.study_tables import ReportRow
 from fpliif_jax.experiments.plans import scales
 from fpliif_jax.experiments.plans.tables import TABLES
-from fpliif_jax.experiments.plans.variant import Claim, Variant
+from fpliif_jax.experiments.plans.variant import Claim
 from fpliif_jax.experiments.published import PublishedValue, published_values, select
 from fpliif_jax.systems.protocol import Protocol
 
@@ -90,23 +90,26 @@ def claim_row(claim: Claim, line: Line) -> str:
 
     At a quarter of the paper's image size, its '192->256' is '48to64'.
     """
+    # pyrefly: ignore[bad-argument-type] - of a published experiment it is known
     share = fractions.Fraction(line.config.image_size, scales.PAPER_SIZE)
     return Protocol.of_key(claim.row).scaled(share).key
 
 
-def _of_claim(claim: Claim, variant: Variant) -> list[PublishedValue]:
+def _of_claim(claim: Claim, line: Line) -> list[PublishedValue]:
+    if line.variant is None:
+        return []
     return select(
         published_values(),
         source=claim.source,
         system=claim.system,
         protocol=claim.protocol,
-        dataset=deviations.dataset_of(variant),
+        dataset=deviations.dataset_of(line.variant),
     )
 
 
 def _spread(claim: Claim, line: Line, value: PublishedValue) -> tuple[float | None, int | None]:
     """SD and number of runs that the paper gives with a number."""
-    beside = _of_claim(claim, line.variant)
+    beside = _of_claim(claim, line)
     of_sd = (f"{value.metric}_sd", value.class_name)
     sd = [v.percent for v in beside if (v.metric, v.class_name) == of_sd]
     runs = [int(v.value) for v in beside if v.metric == "count"]
@@ -123,7 +126,7 @@ def _label(claim: Claim, line: Line, published: PublishedValue) -> str:
 def _judged_rows(claim: Claim, line: Line) -> list[ReportRow]:
     """A row for each published score of a claim."""
     rows = []
-    for value in _of_claim(claim, line.variant):
+    for value in _of_claim(claim, line):
         if value.metric in SCORE_METRICS:
             label, name = _label(claim, line, value), claim_row(claim, line)
             row = _row(line, label, name, value.metric, value.class_name)

@@ -10,7 +10,7 @@ from fpliif_jax.experiments.comparison.lines import Line, published_table, study
 from fpliif_jax.experiments.comparison.report_row import MAIN_CLASSES, of_no_evaluation, table_row
 from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportRow, ReportTable
 from fpliif_jax.experiments.plans.study_file import Study
-from fpliif_jax.experiments.plans.variant import Table, Variant
+from fpliif_jax.experiments.plans.variant import Table
 from fpliif_jax.experiments.published import PublishedValue
 from fpliif_jax.systems.protocol import Protocol
 
@@ -69,8 +69,9 @@ def _table(
 ) -> ReportTable:
     if table is not None:
         order = [variant.name for variant in table.variants]
-        lines = sorted(lines, key=lambda line: order.index(_variant(line).name))
+        lines = sorted(lines, key=lambda line: order.index(_variant_name(line)))
     rows: list[ReportRow] = []
+    place: int | None = None  # of ours that others are beside
     for line in lines:
         for row in published_rows.rows_of(line, external):
             if row.system == "ours":
@@ -91,15 +92,16 @@ def _against_baselines(table: Table, lines: Sequence[Line]) -> list[Comparison]:
     comparisons = []
     for framework in dict.fromkeys(line.framework for line in lines):
         same = [line for line in lines if line.framework == framework]
-        baseline = next((line for line in same if _variant(line).name == table.baseline), None)
+        baseline = next((line for line in same if _variant_name(line) == table.baseline), None)
         if baseline is not None:
             comparisons += differences.compare_lines(same, baseline)
     return differences.adjusted(comparisons)
 
 
-def _variant(line: Line) -> Variant:
-    """The line of its table that it is, or is about."""
-    return line.planned or line.variant
+def _variant_name(line: Line) -> str:
+    """Of the line of its table that it is, or is about."""
+    variant = line.planned or line.variant
+    return variant.name if variant else ""
 
 
 def _with_distinct_labels(rows: Sequence[ReportRow], lines: Sequence[Line]) -> list[ReportRow]:
@@ -110,7 +112,7 @@ def _with_distinct_labels(rows: Sequence[ReportRow], lines: Sequence[Line]) -> l
         groups.setdefault(row.label, set()).add(row.group)
     made = []
     for row in rows:
-        line, label = named.get(row.group), row.label
+        line, label = named.get(row.group or ""), row.label
         if line is not None and len(groups[label]) > 1:
             label = f"{line.label}: {label}"
         elif line is not None and line.framework and not label.startswith(line.label):

@@ -43,9 +43,9 @@ def judged(rows: Sequence[ReportRow], line: Line) -> list[ReportRow]:
 
 def _verdict(row: ReportRow, line: Line, obstacles: str | None) -> verdicts.Judgement:
     values, published = line.judged(row.statistics.values), row.published
-    return verdicts.verdict(
-        values, published.value, line.margin, published.sd, published.n, obstacles
-    )
+    # pyrefly: ignore[missing-attribute] - the row of a claim has one
+    mean, sd, n = published.value, published.sd, published.n
+    return verdicts.verdict(values, mean, line.margin, sd, n, obstacles)
 
 
 def _in_short(obstacles: Sequence[str]) -> str | None:

@@ -108,19 +108,19 @@ def _beside_the_first(lines: Sequence[Line]) -> SpreadsOfPlan:
     spreads, left_out = [], {}
     for line in lines[1:]:
         name = f"{unique_label(line, lines)} − {unique_label(lines[0], lines)}"
-        scores = [one.main_score for one in (lines[0], line)]
-        if None in scores or scores[0].key.measure != scores[1].key.measure:
+        first, own = lines[0].main_score, line.main_score
+        if first is None or own is None or first.key.measure != own.key.measure:
             left_out.setdefault(_OTHER_SCORE, []).append(name)
             continue
         if not line.is_scored_as(lines[0]):
             left_out.setdefault(_OTHER_DATA, []).append(name)
             continue
-        values = [score.values for score in scores]
-        paired, own = power.sd_of_differences(*values), power.pooled_sd(*values)
-        if paired and own:
-            pairs = len(values[0].keys() & values[1].keys())
+        values = (first.values, own.values)
+        paired, pooled = power.sd_of_differences(*values), power.pooled_sd(*values)
+        if paired and pooled:
+            pairs = len(first.values.keys() & own.values.keys())
             df = sum(map(len, values)) - 2
-            spreads.append(Spread(name, pairs, paired, own, df, line.margin))
+            spreads.append(Spread(name, pairs, paired, pooled, df, line.margin))
         else:
             left_out.setdefault(_FEW if paired is None else _EQUAL, []).append(name)
     return SpreadsOfPlan("", spreads, max(1, len(lines) - 1), left_out)

@@ -51,8 +51,8 @@ class Study:
     @property
     def margins(self) -> list[float]:
         """All margins that rows were judged at, or could be, ascending."""
-        own = {row.margin for table in self.tables for row in table.rows} - {None}
-        return sorted(own) or [self.margin]
+        margins = (row.margin for table in self.tables for row in table.rows)
+        return sorted({margin for margin in margins if margin is not None}) or [self.margin]
 
     def __post_init__(self) -> None:
         """Above all, no verdict on what cannot be compared."""
@@ -63,7 +63,7 @@ class Study:
             # What is counted or timed needs no runs: `costs` judges whether its model is the paper's.
             rests_on_group = row.group is not None or row.rests_on_runs
             is_of_runs = row.is_judged and row.system == "ours" and rests_on_group
-            if is_of_runs and not comparable.get(row.group, False):
+            if is_of_runs and not (row.group and comparable[row.group]):
                 raise ValueError(
                     f"{row.label!r} is {row.verdict}, but its runs may not be compared"
                 )

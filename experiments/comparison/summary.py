@@ -207,7 +207,7 @@ def _differences(table: ReportTable) -> list[str]:
         ("elsewhere", "to what was measured elsewhere"),
     ):
         made = [one for one in table.comparisons if one.kind == kind]
-        clear = [one for one in made if one.p_holm < 0.05]
+        clear = [one for one in made if one.p_holm is not None and one.p_holm < 0.05]
         differences = [
             f"{one.a} differs from {one.b} by {number_text.difference(one.difference)}"
             for one in clear

@@ -31,8 +31,8 @@ def tables(lines: Sequence[Line], studies: Sequence[Study]) -> list[ReportTable]
     for study in studies:
         own = [line for line in lines if study_of(line, studies) is study]
         rows = [row for line in own for row in _rows(line)]
-        if rows:
-            table = study.table
+        table = study.table
+        if rows and table is not None:
             made.append(
                 ReportTable(f"{table.name}-hours", f"{table.title}: training", "hours", rows)
             )
@@ -54,8 +54,11 @@ def stage_seconds(run: Run) -> dict[str, float]:
 
 def _rows(line: Line) -> list[ReportRow]:
     rows = []
-    for claim in line.variant.claims if line.variant else ():
-        key = (claim.source, claim.system, claim.protocol, "hours", dataset_of(line.variant))
+    variant = line.variant
+    if variant is None:
+        return []
+    for claim in variant.claims:
+        key = (claim.source, claim.system, claim.protocol, "hours", dataset_of(variant))
         for value in published_values():
             if key == (value.source, value.system, value.protocol, value.metric, value.dataset):
                 rows.append(_row(line, f"{line.label}: {claim.protocol}", value))

@@ -85,27 +85,24 @@ def load_matrices(run: Run, evaluation: Evaluation) -> Matrices:
         if not fits:
             raise RunError(f"{run.name}: {file}: {problem}")
 
-    ids, class_names = (_texts(arrays[key]) for key in ("example_ids", "class_names"))
+    where = f"{run.name}: {file}"
+    ids, class_names = (_texts(arrays[key], where, key) for key in ("example_ids", "class_names"))
     counted = arrays["confusion_matrices"]
-    require(ids is not None, "example_ids are not a list of different texts")
-    require(class_names is not None, "class_names are not a list of different texts")
     # The largest sum over images that float64 holds exactly.
     most = min(2**40, 2**53 // max(1, len(ids)))
     is_count = not counted.size or (counted.min() >= 0 and counted.max() < most)
     require(bool(is_count), "confusion_matrices have values that are no counts")
     counted = counted.astype(np.int64)
-    scores = {
-        **evaluation.means,
-        "class_f1": evaluation.class_f1,
-        "group_f1": evaluation.group_f1,
-        "images": count,
-    }
+    numbers = {**evaluation.means, "images": count}
+    by_name = {"class_f1": evaluation.class_f1, "group_f1": evaluation.group_f1}
     different = "results.json has {} {}, these matrices {}: they are of different evaluations; evaluate the run again"
     for field, computed in metrics.scores(counted, class_names).items():
-        stated = scores[field]
         if not isinstance(computed, dict):
-            require(same_score(stated, computed), different.format(field, stated, computed))
+            text = different.format(field, numbers[field], computed)
+            # pyrefly: ignore[bad-argument-type] - what is not by name is a number
+            require(same_score(numbers[field], computed), text)
             continue
+        stated = by_name[field]
         what = {"class_f1": "classes", "group_f1": "groups"}[field]
         text = different.format(what, list(stated), list(computed))
         require(list(stated) == list(computed), text)
@@ -134,9 +131,10 @@ def load_examples(run: Run) -> Examples | None:
         if not fits:
             raise RunError(f"{run.name}: {file}: {problem}")
 
-    ids, rows, class_names = (_texts(array) for array in named.values())
-    for key, names in zip(texts, (ids, rows, class_names), strict=True):
-        require(bool(names), f"{key} are not a list of different texts")
+    where = f"{run.name}: {file}"
+    ids, rows, class_names = (
+        _texts(array, where, key, may_be_empty=False) for key, array in named.items()
+    )
     count = len(ids)
     labels = ArrayForm("u", (count, None, None))
     forms = {
@@ -233,13 +231,14 @@ def _telling_of(run: Run) -> Iterator[None]:
         raise RunError(printable(f"{run.name}: {error}")) from error
 
 
-def _texts(array: np.ndarray) -> tuple[str, ...] | None:
-    """None if it is not a list of texts, each different; half of a surrogate pair is no text."""
-    if array.ndim != 1 or array.dtype.kind != "U":
-        return None
-    texts = tuple(array.tolist())
-    is_utf8 = not any("\ud800" <= letter <= "\udfff" for text in texts for letter in text)
-    return texts if is_utf8 and len(set(texts)) == len(texts) else None
+def _texts(array: np.ndarray, where: str, key: str, may_be_empty: bool = True) -> tuple[str, ...]:
+    """The texts, each different, of a list of a run's file; half of a surrogate pair is no text."""
+    if array.ndim == 1 and array.dtype.kind == "U" and (len(array) or may_be_empty):
+        texts = tuple(array.tolist())
+        is_utf8 = not any("\ud800" <= letter <= "\udfff" for text in texts for letter in text)
+        if is_utf8 and len(set(texts)) == len(texts):
+            return texts
+    raise RunError(f"{where}: {key} are not a list of different texts")
 
 
 def same_score(recorded: float | None, computed: float | None) -> bool:

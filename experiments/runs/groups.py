@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fpliif_jax.data import sides
-from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.run import FinishedRun, Run, SoundRun
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
 from fpliif_jax.experiments.runs.value_types import SEED_SOURCES
@@ -34,12 +34,12 @@ class Group:
     name: str
     config: JsonObject
     framework: str
-    runs: list[Run]
+    runs: list[SoundRun]
 
     @property
-    def finished(self) -> list[Run]:
+    def finished(self) -> list[FinishedRun]:
         """Those that may be pooled: scored after the whole of their training."""
-        return [run for run in self.runs if run.status == "finished"]
+        return [run for run in self.runs if isinstance(run, FinishedRun)]
 
     @property
     def duplicates(self) -> tuple[int, ...]:
@@ -59,9 +59,9 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     only one such group. Weights that no run trained are a group of their own, evaluated under whatever seed. Broken
     runs are in no group.
     """
-    by_config: dict[str, list[Run]] = {}
+    by_config: dict[str, list[SoundRun]] = {}
     for run in runs:
-        if run.status != "broken":
+        if isinstance(run, SoundRun):
             settings = flatten_config(_without_numbers(_without_seeds(run)))
             settings = config_fields.without_earlier(settings)
             # What was planned, and what is judged together, is a study's own; weights of elsewhere are no other seed's.
@@ -71,7 +71,7 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     grouped = []
     for same in itertools.chain.from_iterable(map(_by_numbers, by_config.values())):
         sources = _seed_sources(same)
-        by_sources: dict[tuple, list[Run]] = {}
+        by_sources: dict[tuple, list[SoundRun]] = {}
         for run in same:
             by_sources.setdefault((sources[run.path], run.framework), []).append(run)
         for (pattern, _), members in by_sources.items():
@@ -87,7 +87,7 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     ]
 
 
-def _by_numbers(runs: list[Run]) -> list[list[Run]]:
+def _by_numbers(runs: list[SoundRun]) -> list[list[SoundRun]]:
     """Runs that differ in nothing but numbers that may be left to the program, by these numbers.
 
     Where one says 'auto' the others are earlier runs of the same experiment, unless a seed comes twice.
@@ -107,7 +107,7 @@ def _by_numbers(runs: list[Run]) -> list[list[Run]]:
     }
     if has_auto and len(seeds) == len(runs):
         return [runs]
-    parts: dict[tuple, list[Run]] = {}
+    parts: dict[tuple, list[SoundRun]] = {}
     for run, values in zip(runs, numbers, strict=True):
         parts.setdefault(values, []).append(run)
     return list(parts.values())
@@ -121,7 +121,7 @@ def _without_numbers(config: JsonObject) -> Fields:
     }
 
 
-def _without_seeds(run: Run) -> JsonObject:
+def _without_seeds(run: SoundRun) -> JsonObject:
     """config.json, with how the run was scored: of one that was scored again results.json alone says that."""
     config = run.config
     fields = {key: value for key, value in config.content.items() if key not in ("seed", "seeds")}
@@ -148,7 +148,7 @@ def _without_seeds(run: Run) -> JsonObject:
     return fields
 
 
-def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
+def _seed_sources(runs: list[SoundRun]) -> dict[pathlib.Path, tuple]:
     """For each run (by path) and source of variation: 'follows' the seed, or the value it is fixed at.
 
     A run says which follow. One of an earlier version without results cannot tell: with seed 0 and a source at 0, both
@@ -157,7 +157,7 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
     """
     possible = {}
     for run in runs:
-        recorded = run.results and run.results.follows_seed
+        recorded = None if run.results is None else run.results.follows_seed
         if recorded is None:
             recorded = run.environment.follows_seed
         choices = possible_seeds(run.config.flat, recorded).values()
@@ -179,12 +179,12 @@ def _seed_sources(runs: list[Run]) -> dict[pathlib.Path, tuple]:
     }
 
 
-def _same_data(runs: list[Run]) -> list[list[Run]]:
-    finished: dict[tuple[RunData, int], list[Run]] = {}
-    others: dict[tuple[str | None, str | None, str], list[Run]] = {}
+def _same_data(runs: list[SoundRun]) -> list[list[SoundRun]]:
+    finished: dict[tuple[RunData, int | None], list[SoundRun]] = {}
+    others: dict[tuple[str | None, str | None, str], list[SoundRun]] = {}
     # Those that recorded most come first: a group is what they tell.
-    for run in sorted(runs, key=lambda run: run.status == "finished" and run.data.unknowns):
-        if run.status == "finished":
+    for run in sorted(runs, key=lambda run: isinstance(run, FinishedRun) and run.data.unknowns):
+        if isinstance(run, FinishedRun):
             key = (run.data, run.results.parameters)
             fitting = [one for one in finished if one[1] == key[1] and one[0].fits(key[0])]
             finished.setdefault(fitting[0] if len(fitting) == 1 else key, []).append(run)
@@ -210,7 +210,7 @@ def _same_data(runs: list[Run]) -> list[list[Run]]:
     return [sorted(part, key=lambda run: order[run.path]) for part in parts]
 
 
-def _common_name(runs: list[Run]) -> str:
+def _common_name(runs: list[SoundRun]) -> str:
     if len(runs) == 1:
         return runs[0].name
     parts = [run.name.split("/") for run in runs]

@@ -87,12 +87,12 @@ class RecordedDataset:
     @property
     def ids(self) -> Digests | None:
         """The digests of its ids."""
-        return self.digest and self.digest.ids
+        return None if self.digest is None else self.digest.ids
 
     @property
     def labels(self) -> Digests | None:
         """The digests of its label maps."""
-        return self.digest and self.digest.labels
+        return None if self.digest is None else self.digest.labels
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,7 @@ class RunError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run's folder.
+    """A run's folder: a `SoundRun` unless it is broken, and a `FinishedRun` where it may be pooled.
 
     Attributes:
       path: the folder.
@@ -67,16 +67,6 @@ class Run:
         """Those of results.json, in their order; none where the run has no results."""
         return self.results.evaluations if self.results else ()
 
-    @functools.cached_property
-    def data(self) -> RunData:
-        """What it was trained and evaluated on; of a run with results."""
-        return RunData.of(self.config, self.results, self.environment)
-
-    @property
-    def scoring(self) -> Fields:
-        """The fields that decide how it was scored; until then how it would be."""
-        return (self.results or self).config.scoring
-
     @property
     def scores_given_weights(self) -> bool:
         """Whether it scored weights that no run trained (see `evaluation.evaluate`): its seed made none of them.
@@ -84,12 +74,41 @@ class Run:
         Label maps of another system are of the seed that whoever scored them gave.
         """
         is_given = {one.checkpoint for one in self.evaluations} == {_GIVEN}
-        return is_given and self.results.model != ELSEWHERE
+        return is_given and self.results is not None and self.results.model != ELSEWHERE
 
     @property
     def framework(self) -> str:
         """'jax', 'pytorch' or `ELSEWHERE`: what it was trained with."""
         return (self.results and self.results.framework) or self.environment.framework or "jax"
+
+
+@dataclasses.dataclass(frozen=True)
+class SoundRun(Run):
+    """A finished or unfinished run: what it was told to do is known."""
+
+    config: RunConfig
+
+    @property
+    def seed(self) -> int:
+        """config.seed."""
+        return self.config.seed
+
+    @property
+    def scoring(self) -> Fields:
+        """The fields that decide how it was scored; until then how it would be."""
+        return (self.results or self).config.scoring
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun(SoundRun):
+    """A run that was scored after the whole of its training."""
+
+    results: Results
+
+    @functools.cached_property
+    def data(self) -> RunData:
+        """What it was trained and evaluated on."""
+        return RunData.of(self.config, self.results, self.environment)
 
 
 def printable(text: object) -> str:

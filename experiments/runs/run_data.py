@@ -29,11 +29,11 @@ class RunData:
     @classmethod
     def of(cls, config: RunConfig, results: Results, environment: Environment) -> "RunData":
         """From config.json, results.json and environment.json."""
-        dataset = results.dataset
+        dataset, labels = results.dataset, results.dataset.labels
         return cls(
             (environment.data_fingerprint, dataset.fingerprint),
-            (environment.data_digest, dataset.labels and dataset.labels["all"]),
-            dataset.labels and tuple(sorted(dataset.labels.items())),
+            (environment.data_digest, None if labels is None else labels["all"]),
+            None if labels is None else tuple(sorted(labels.items())),
             sides.whose_left(config.content, dataset.whose_left),
         )
 

@@ -21,7 +21,14 @@ from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.environment import Environment
 from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.results import Results, check_same_settings
-from fpliif_jax.experiments.runs.run import STUDY_FILES, Run, RunError, printable
+from fpliif_jax.experiments.runs.run import (
+    STUDY_FILES,
+    FinishedRun,
+    Run,
+    RunError,
+    SoundRun,
+    printable,
+)
 from fpliif_jax.run_folder import earlier_results, evaluation_files
 
 _JSON_LIMIT = 16 * MEBIBYTE
@@ -144,31 +151,37 @@ def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matr
     except ValueError as error:
         problems.append(f"environment.json: {error}")
     has_matrices = not (without_matrices and scores_alone.has_no_matrices(folder))
-    run = Run(
-        *(folder, name, "finished", None, config, results, environment, records),
-        has_matrices=has_matrices,
-    )
-    far = results and results.unfinished
-    if results is not None and not problems and far is None:
+    if config is None and not problems:
+        problems.append("config.json has gone since the folder was listed")
+    far = None if results is None else results.unfinished
+    if config is not None and results is not None and not problems and far is None:
+        run = FinishedRun(
+            *(folder, name, "finished", None, config, results, environment, records),
+            has_matrices=has_matrices,
+        )
         try:
             check_same_settings(config, results.config)
-            if not has_matrices:
-                scores_alone.check(run)
-                return run
-            kept = {place: one for place, one in checked_matrices(run) if keep_matrices}
+            if has_matrices:
+                kept = {place: one for place, one in checked_matrices(run) if keep_matrices}
+                return dataclasses.replace(run, matrices=kept)
+            scores_alone.check(run)
+            return run
         except (UnreadableError, RunError) as error:
             problems.append(printable(error).removeprefix(f"{name}: "))
-    if problems:
+    if problems or config is None:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        status, problem = "broken", problems[0] + more
-    elif results is None or far is not None:
-        status = "unfinished"
-        problem = (
-            _how_far(folder, config, records) if far is None else printable(f"results.json: {far}")
+        problem = problems[0] + more
+        return Run(
+            *(folder, name, "broken", problem, config, results, environment, records),
+            has_matrices=has_matrices,
         )
-    else:
-        return dataclasses.replace(run, matrices=kept)
-    return dataclasses.replace(run, status=status, problem=problem)
+    problem = (
+        _how_far(folder, config, records) if far is None else printable(f"results.json: {far}")
+    )
+    return SoundRun(
+        *(folder, name, "unfinished", problem, config, results, environment, records),
+        has_matrices=has_matrices,
+    )
 
 
 def _check_lengths(content: Any, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from fpliif_jax.data.set_names import is_drawn, set_name
 from fpliif_jax.experiments.runs.config import RunConfig
-from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.run import FinishedRun
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE
 from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.weights import shipped
@@ -43,7 +43,7 @@ class TrainingData:
         return self.weights or set_name(self.name, self.drawn)
 
 
-def training_data(run: Run) -> TrainingData | None:
+def training_data(run: FinishedRun) -> TrainingData | None:
     """What a finished run was trained on; None where that is what it is scored on, or where nothing is known of it."""
     results, environment = run.results, run.environment
     if results.model == ELSEWHERE:

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_jso
 
 Kind = TypeVar("Kind")
 
-_PROBLEM = re.compile(r"(?P<problem>.*?)(?: - at (?:`key` in )?`\$\.?(?P<place>.*)`)?", re.DOTALL)
+_PLACE = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`\Z", re.DOTALL)
 _LONGEST_PROBLEM = 200  # characters: it may repeat a text of the file
 
 
@@ -66,9 +66,9 @@ def parse(kind: type[Kind], content: Any, name: str) -> Kind:
     try:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, UnicodeError) as error:
-        found = _PROBLEM.fullmatch(str(error))
-        problem = found["problem"][:1].lower() + found["problem"][1:_LONGEST_PROBLEM]
-        place = f"{found['place']}: " if found["place"] else ""
+        problem, *places = _PLACE.split(str(error))
+        problem = problem[:1].lower() + problem[1:_LONGEST_PROBLEM]
+        place = f"{places[0]}: " if any(places) else ""
         raise UnreadableError(f"{name}: {place}{problem}") from error
 
 

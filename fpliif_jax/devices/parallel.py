@@ -255,7 +255,7 @@ def _of_all(number: int | None) -> list[int | None]:
     return [None if one < 0 else one for one in numbers]
 
 
-def pmap(function: Callable, *, donate_argnums: tuple[int, ...] = ()) -> Callable:
+def pmap(function: Callable, *, donate_argnums: tuple[int, ...] = ()) -> jax.stages.Wrapped:
     """Runs `function` on each device's shard; arguments and results have a leading device axis."""
     devices = None if _absent is None else _absent.devices
     return jax.pmap(function, axis_name=AXIS, donate_argnums=donate_argnums, devices=devices)

@@ -94,6 +94,12 @@ def sample_at(grid: Array, y: Array, x: Array, sampling: str) -> Array:
     return upper * (1 - down) + lower * down
 
 
+def sides(grid: Array) -> tuple[int, int]:
+    """(h, w) of a grid [B, h, w, c]."""
+    _, height, width, _ = grid.shape
+    return height, width
+
+
 def resize_bilinear(grid: Array, size: tuple[int, int]) -> Array:
     """Resizes [B, h, w, f] to [B, *size, f] as `torch.nn.functional.interpolate` does
     (bilinear, `align_corners=False`, no antialiasing)."""

@@ -44,7 +44,9 @@ class Geometry(NamedTuple):
     flip: jax.Array  # 1 mirrors the source left to right, 0 does not
 
 
-def example_key(seed: int, epoch: int | jax.Array, example_id: int | jax.Array) -> jax.Array:
+def example_key(
+    seed: int | jax.Array, epoch: int | jax.Array, example_id: int | jax.Array
+) -> jax.Array:
     """The random key of one example in one epoch; seed, epoch and id integers, 0 ≤ … < 2³¹.
 
     The generator is named because JAX's default may be changed by a flag.

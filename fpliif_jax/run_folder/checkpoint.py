@@ -19,7 +19,7 @@ import hashlib
 import json
 import pathlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import flax.serialization
@@ -31,6 +31,7 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.devices import parallel
 from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.nn.variables import leaves_by_path
 from fpliif_jax.run_folder import checkpoint_files
 from fpliif_jax.run_folder.checkpoint_files import DamageError
 from fpliif_jax.run_folder.quiet_orbax import quiet
@@ -64,11 +65,13 @@ def saved_step(workdir: pathlib.Path | str, which: str) -> int | None:
     return max(checkpoint_files.steps(directory(workdir, which)), default=None)
 
 
-def kinds_beside_last(workdir: pathlib.Path | str) -> list[str]:
-    """The kinds of checkpoints but 'last' that a run has: 'best' and 'after_<stage>', by name."""
-    folders = sorted(directory(workdir, "last").parent.glob("*"))
-    kinds = (folder.name for folder in folders if folder.name != "last" and is_kind(folder.name))
-    return [which for which in kinds if saved_step(workdir, which) is not None]
+def beside_last(workdir: pathlib.Path | str) -> Iterator[tuple[str, JsonObject]]:
+    """The checkpoints but 'last' that a run has: 'best' and 'after_<stage>', by name, and their progress."""
+    for folder in sorted(directory(workdir, "last").parent.glob("*")):
+        if folder.name != "last" and is_kind(folder.name):
+            progress = read_progress(workdir, folder.name)
+            if progress is not None:
+                yield folder.name, progress
 
 
 def save(
@@ -112,7 +115,8 @@ def _write(folder: pathlib.Path, step: int, state: PyTree, progress: JsonObject)
     with (
         quiet(),
         ocp.training.Checkpointer(
-            folder,
+            str(folder),
+            # pyrefly: ignore[bad-argument-type] - Orbax's own, whose types are narrower than it declares
             preservation_policy=policies.PreserveAll() if is_earlier else policies.LatestN(1),
             cleanup_tmp_directories=True,
         ) as checkpointer,
@@ -136,21 +140,21 @@ def _write(folder: pathlib.Path, step: int, state: PyTree, progress: JsonObject)
         parallel.barrier(f"{folder.name} is replaced")
 
 
-def restore(
-    workdir: pathlib.Path | str, which: str, like: PyTree
-) -> tuple[PyTree, JsonObject] | None:
+def restore(workdir: pathlib.Path | str, which: str, like: PyTree) -> tuple[PyTree, JsonObject]:
     """Reads the newest checkpoint into the structure of `like`.
 
     Returns:
-      (state, progress), or None where there is no checkpoint.
+      (state, progress).
 
     Raises:
-      CheckpointError: an entry is missing, unknown or of another shape or dtype, or the files are
+      CheckpointError: there is none, an entry is missing, unknown or of another shape or dtype, or the files are
         damaged. The first difference is named.
     """
     saved = read(workdir, which)
     if saved is None:
-        return None
+        raise CheckpointError(
+            f"the {which!r} checkpoint of {workdir} has gone since the run began; start it again"
+        )
     arrays, progress = saved
     check_same_arrays(arrays, _arrays(like), directory(workdir, which))
     state = flax.serialization.from_state_dict(like, _with_empty_nodes(arrays, like))
@@ -199,8 +203,7 @@ def _read_progress(folder: pathlib.Path) -> JsonObject:
         return _read_step(folder)[1]
     with _reading(folder) as checkpointer:
         metadata = checkpointer.checkpointables_metadata(int(folder.name))
-        progress, _ = _without_digests(metadata.custom_metadata)
-        return progress
+    return _without_digests(metadata.custom_metadata)[0]
 
 
 def _read_step(folder: pathlib.Path) -> tuple[PyTree, JsonObject]:
@@ -210,7 +213,7 @@ def _read_step(folder: pathlib.Path) -> tuple[PyTree, JsonObject]:
         metadata = checkpointer.checkpointables_metadata(step)
         like = jax.tree.map(lambda leaf: np.zeros((), leaf.dtype), metadata.metadata["state"])
         arrays = checkpointer.load_checkpointables(step, {"state": like})["state"]
-        progress, saved = _without_digests(metadata.custom_metadata)
+    progress, saved = _without_digests(metadata.custom_metadata)
     if not are_compared and any(digest is not None for digest in saved.values()):
         for name, digest in _digests(arrays, progress).items():
             if saved[name] != digest:
@@ -225,15 +228,15 @@ def _reading(folder: pathlib.Path) -> Iterator["ocp.training.Checkpointer"]:
     from orbax.checkpoint import v1 as ocp
 
     try:
-        with quiet(), ocp.training.Checkpointer(folder.parent) as checkpointer:
+        with quiet(), ocp.training.Checkpointer(str(folder.parent)) as checkpointer:
             yield checkpointer
     except Exception as error:  # Orbax and tensorstore raise many kinds for damaged files
         raise DamageError(_in_short(error)) from error
 
 
-def _without_digests(
-    metadata: Mapping[str, Any],
-) -> tuple[JsonObject, dict[str, str | None]]:
+def _without_digests(metadata: object) -> tuple[JsonObject, dict[str, str | None]]:
+    if not isinstance(metadata, dict) or not metadata:
+        raise DamageError("it does not say how far the run was")
     progress = dict(metadata)
     return progress, {name: progress.pop(name, None) for name in _DIGESTS}
 
@@ -248,7 +251,7 @@ def _in_short(error: Exception) -> str:
 
 def _digests(arrays: ArrayTree, progress: JsonObject) -> dict[str, str]:
     digest = hashlib.sha256()
-    for name, array in sorted(traverse_util.flatten_dict(arrays, sep="/").items()):
+    for name, array in sorted(_by_name(arrays).items()):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
         digest.update(np.asarray(array).tobytes())
     return dict(zip(_DIGESTS, (digest.hexdigest(), config_fingerprint(progress)), strict=True))
@@ -279,6 +282,10 @@ def _arrays(state: PyTree) -> ArrayTree:
     return traverse_util.unflatten_dict({path: np.asarray(leaf) for path, leaf in flat.items()})
 
 
+def _by_name(arrays: ArrayTree) -> dict[str, Any]:
+    return {"/".join(path): array for path, array in leaves_by_path(arrays).items()}
+
+
 def _with_empty_nodes(arrays: ArrayTree, like: PyTree) -> ArrayTree:
     """Puts back the empty nodes that `_arrays` drops, where `like` has them."""
     template = traverse_util.flatten_dict(
@@ -306,7 +313,7 @@ def check_same_arrays(
     Raises:
       CheckpointError: names the first difference.
     """
-    arrays, expected = (traverse_util.flatten_dict(tree, sep="/") for tree in (arrays, expected))
+    arrays, expected = _by_name(arrays), _by_name(expected)
     for name in sorted(arrays.keys() | expected.keys()):
         if name not in arrays:
             problem = f"{name} is missing"

@@ -81,6 +81,6 @@ def _fixed_seeds(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> se
         follows = (record or {}).get("follows_seed")
         if isinstance(follows, list):
             return {
-                f"seeds.{source}" for source in config.get("seeds", {}) if source not in follows
+                f"seeds.{source}" for source in config.get("seeds") or {} if source not in follows
             }
     return set()  # an older run

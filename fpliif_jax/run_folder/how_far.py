@@ -17,8 +17,11 @@ def epochs_of_stages(config: Fields) -> dict[str, int]:
     epochs = {}
     for stage in map(str, stages):
         own = config.get(f"train.{stage}.epochs")
-        epochs[stage] = config.get("train.epochs") if own is None else own
-    return epochs if all(isinstance(number, int) for number in epochs.values()) else {}
+        number = config.get("train.epochs") if own is None else own
+        if not isinstance(number, int):
+            return {}
+        epochs[stage] = number
+    return epochs
 
 
 def unfinished(config: Fields, train: Any) -> str | None:

@@ -99,7 +99,9 @@ def environment(data: Mapping[str, Any]) -> JsonObject:
         "devices": [device.device_kind for device in jax.devices()],
         "process_count": jax.process_count(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        # pyrefly: ignore[missing-attribute] - JAX makes its options at run time
         "matmul_precision": jax.config.jax_default_matmul_precision or "default",
+        # pyrefly: ignore[missing-attribute] - likewise
         "threefry_partitionable": jax.config.jax_threefry_partitionable,
         "git_commit": git_commit(),
         **data,

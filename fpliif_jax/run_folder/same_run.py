@@ -67,8 +67,7 @@ def check_may_begin(
     Raises:
       CheckpointError: there are weights from elsewhere, or checkpoints of another run or of more epochs.
     """
-    for which in checkpoint.kinds_beside_last(workdir):
-        earlier = checkpoint.read_progress(workdir, which)
+    for which, earlier in checkpoint.beside_last(workdir):
         if earlier.get("fingerprint") is None:
             raise CheckpointError(
                 f"{workdir} holds weights that no run trained there, and training would replace them; use another "

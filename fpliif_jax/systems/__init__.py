@@ -84,7 +84,7 @@ def variable_shapes(config: ml_collections.ConfigDict) -> Variables:
 
 @functools.lru_cache(maxsize=16)
 def _variable_shapes(frozen: ml_collections.FrozenConfigDict, image_size: int) -> Variables:
-    model = ml_collections.ConfigDict(frozen)
+    model = frozen.as_configdict()
     shapes = of_name(model.name).network.input_shapes(model, image_size)
     return jax.eval_shape(create_model(model).init, jax.random.key(0), *shapes)
 

@@ -14,9 +14,7 @@ import numpy as np
 from flax import traverse_util
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.nn.variables import Variables
-
-Path = tuple[str, ...]
+from fpliif_jax.nn.variables import Path, Variables
 
 _NAMED_AT_MOST = 5  # entries of one kind in a message
 _SHOWN_AT_MOST = 120  # characters of one of them

@@ -193,7 +193,7 @@ def _learning_rates(prepared: PreparedStage, stage_step: int) -> float | dict[st
     def at_step(rate: float) -> float:
         settings, per_epoch = prepared.stage.settings, prepared.steps.per_epoch
         schedule = learning_rate_schedule(settings, rate, per_epoch)
-        return float(schedule(jnp.int32(stage_step)))
+        return np.asarray(schedule(jnp.int32(stage_step))).item()
 
     return jax.tree.map(at_step, prepared.stage.learning_rates)
 

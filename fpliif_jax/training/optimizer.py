@@ -1,7 +1,5 @@
 """Adam, and its learning rate by step."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -28,8 +26,8 @@ def learning_rate_schedule(
     field_checks.check({"train.schedule": settings.schedule})
     if settings.schedule == "step":
 
-        def step_schedule(step: jax.Array) -> jax.Array:
-            decays = (step // steps_per_epoch) // settings.decay_every_epochs
+        def step_schedule(step: jax.typing.ArrayLike) -> jax.Array:
+            decays = (jnp.asarray(step) // steps_per_epoch) // settings.decay_every_epochs
             factor = jnp.float32(settings.decay_factor)
             return jnp.float32(rate) * factor ** decays.astype(jnp.float32)
 
@@ -59,10 +57,12 @@ def make_optimizer(
     def adam(rate: float) -> optax.GradientTransformation:
         own = optax.adam(learning_rate_schedule(settings, rate, steps_per_epoch))
 
-        def update(*arguments: Any) -> tuple[Any, Any]:
+        def update(
+            updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+        ) -> tuple[optax.Updates, optax.OptState]:
             # Optax raises β, a float, to the power of the step, an int32.
             with jax.numpy_dtype_promotion("standard"):
-                return own.update(*arguments)
+                return own.update(updates, state, params)
 
         return optax.GradientTransformation(own.init, update)
 

@@ -13,7 +13,7 @@ from fpliif_jax import systems
 from fpliif_jax.data_builders.class_names import same_parts
 from fpliif_jax.data_builders.errors import SettingsError, one_line
 from fpliif_jax.data_builders.host.home_folder import expanded
-from fpliif_jax.nn.variables import Variables
+from fpliif_jax.nn.variables import Path, Variables, leaves_by_path
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.same_run import refuse_swapped_sides
@@ -87,7 +87,7 @@ def _with_classes(
     parts: Sequence[int | None],
 ) -> Variables:
     """The variables with this run's classes: of each the part with that id, or what it has initially."""
-    arrays, own = traverse_util.flatten_dict(variables), traverse_util.flatten_dict(initial)
+    arrays, own = leaves_by_path(variables), leaves_by_path(initial)
     for name in _class_arrays(config, own) & arrays.keys():
         if arrays[name].shape[:-1] == own[name].shape[:-1]:
             joined = np.array(own[name])
@@ -98,15 +98,13 @@ def _with_classes(
     return traverse_util.unflatten_dict(arrays)
 
 
-def _class_arrays(
-    config: ml_collections.ConfigDict, own: dict[tuple[str, ...], np.ndarray]
-) -> set[tuple[str, ...]]:
+def _class_arrays(config: ml_collections.ConfigDict, own: dict[Path, np.ndarray]) -> set[Path]:
     """Names of the arrays whose last axis is the classes: those of `own` that one class more would change."""
     more = config.copy_and_resolve_references()
     with more.unlocked():
         more.model.num_classes += 1
     try:
-        shapes = traverse_util.flatten_dict(systems.variable_shapes(more))
+        shapes = leaves_by_path(systems.variable_shapes(more))
     except SettingsError:  # STN-iCNN has nine, in networks of their own
         return set()
     return {name for name, array in own.items() if array.shape != shapes[name].shape}

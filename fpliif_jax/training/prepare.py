@@ -20,6 +20,7 @@ from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.run_folder.run_record import MetricsLog
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.step_numbers import StepNumbers
 from fpliif_jax.training import fitting
 from fpliif_jax.training.optimizer import make_optimizer
 from fpliif_jax.training.other_networks import other_networks
@@ -128,17 +129,19 @@ def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
             split, stage.label_size, order, local_slice, range(first_step, steps.last)
         )
 
-    validate = _make_validation(run, stage)
+    validate = _make_validation(run, stage, fitted.numbers)
     return PreparedStage(stage, steps, split, batches, fitted.step, validate), state
 
 
-def _make_validation(run: Run, stage: Stage) -> Callable[[State], scoring.MeasuredScores] | None:
+def _make_validation(
+    run: Run, stage: Stage, numbers: StepNumbers
+) -> Callable[[State], scoring.MeasuredScores] | None:
     if "validation" in run.dataset.missing_splits:
         return None
     protocols = parse_protocols(run.config, (stage.validation_protocol,))
     split = load_split(run.dataset, "validation", scoring.label_sizes(protocols))
     # By the run's own numbers: their rounding may decide which state is the best.
-    own = fitting.with_numbers(run.config, run.progress.chosen)
+    own = fitting.with_numbers(run.config, numbers)
     eval_step = scoring.make_eval_step(create_model(own.model, parallel.AXIS), own, protocols)
 
     def validate(state: State) -> scoring.MeasuredScores:

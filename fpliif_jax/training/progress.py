@@ -20,21 +20,22 @@ class Stopwatch:
     """Seconds from step to step. The first step, which compiles, has none; nor has what is left out."""
 
     def __init__(self) -> None:
-        self._started: float | None = None
+        self._last: float | None = None
+        self._left_out = 0.0
 
     def lap(self) -> float | None:
         """Seconds since the last call, less what was left out in between; None at the first."""
-        now = time.monotonic()
-        seconds = None if self._started is None else now - self._started
-        self._started = now
+        now = time.monotonic() - self._left_out
+        seconds = None if self._last is None else now - self._last
+        self._last = now
         return seconds
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """Leaves out what is done inside, as validation and checkpoints. Call it after a lap."""
+        """Leaves out what is done inside, as validation and checkpoints."""
         stopped = time.monotonic()
         yield
-        self._started += time.monotonic() - stopped
+        self._left_out += time.monotonic() - stopped
 
 
 @dataclasses.dataclass(frozen=True)

@@ -114,7 +114,9 @@ def loss_and_gradients(
     return parallel.psum(values), parallel.psum(gradients), new_batch_stats
 
 
-def make_train_step(stage: Stage, optimizer: optax.GradientTransformation, microbatch: int) -> Step:
+def make_train_step(
+    stage: Stage, optimizer: optax.GradientTransformation, microbatch: int
+) -> jax.stages.Wrapped:
     """Builds the pmapped step: (replicated state, sharded batch) -> (new state, metrics).
 
     The batch has 'stop' [n] besides what the stage needs: not zero where a process was asked to
@@ -182,7 +184,7 @@ def make_fitted_step(
     batch_size = stage.settings.batch_size
 
     @functools.cache
-    def step_with(*fields: tuple[str, Any]) -> tuple[Step, int]:
+    def step_with(*fields: tuple[str, Any]) -> tuple[jax.stages.Wrapped, int]:
         own = fitting.with_numbers(config, dict(fields))
         stages = systems.of(own).training.make_stages(
             own, create_model(own.model, parallel.AXIS), class_names

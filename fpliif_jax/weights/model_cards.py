@@ -123,25 +123,26 @@ def read(name: str) -> ModelCard:
 
 
 def _card(content: JsonObject, model: JsonObject) -> ModelCard:
-    common = {key: content[key] for key in ("purpose", "not_for", "photographs")}
+    common: JsonObject = {key: content[key] for key in ("purpose", "not_for", "photographs")}
     if not all(isinstance(text, str) for text in common.values()):
         raise TypeError(f"{', '.join(common)} must be text")
-    worst = WorstGroup(**model["worst_group"])
+    worst: JsonObject = model["worst_group"]
     scores = tuple(_scored(one) for one in model["scores"])
     if not scores or any(one.f1.keys() != scores[0].f1.keys() for one in scores):
         raise ValueError("scores of other classes")
     train, validation, test = model["faces"]
-    parts = {
+    parts: JsonObject = {
         "faces": (train, validation, test),
         "scores": scores,
-        "worst_group": worst._replace(f1=_score(worst.f1)),
+        "worst_group": WorstGroup(**(worst | {"f1": _score(worst["f1"])})),
     }
     return ModelCard(**common, **(model | parts))
 
 
 def _scored(one: JsonObject) -> Scored:
     f1 = {name: _score(values) for name, values in one["f1"].items()}
-    scored = Scored(**({"style_version": None} | one | {"f1": f1}))
+    fields: JsonObject = {"style_version": None} | one | {"f1": f1}
+    scored = Scored(**fields)
     if (scored.of, scored.style_version is None) not in (("drawn", False), ("photographs", True)):
         raise ValueError(f"images of {scored.of!r}")
     mean = sum(score.f1 for name, score in f1.items() if name != "mean") / (len(f1) - 1)

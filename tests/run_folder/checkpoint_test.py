@@ -106,7 +106,8 @@ def test_an_unfinished_save_is_not_taken_for_a_checkpoint(tmp_path: pathlib.Path
 
 def test_nothing_saved(tmp_path: pathlib.Path) -> None:
     assert checkpoint.saved_step(tmp_path, "last") is None
-    assert checkpoint.restore(tmp_path, "last", _state()) is None
+    with pytest.raises(checkpoint.CheckpointError, match="'last' checkpoint of .* has gone"):
+        checkpoint.restore(tmp_path, "last", _state())
     with pytest.raises(checkpoint.CheckpointError, match="no 'best' checkpoint.*train first"):
         load_for_inference(tmp_path, "best")
 
@@ -245,6 +246,13 @@ def test_a_checkpoint_of_an_earlier_version_has_no_digests(
     _digest_file(tmp_path).unlink()
     _, progress = checkpoint.restore(tmp_path, "last", _state())
     assert progress == saved_progress(3)
+
+
+def test_what_has_no_progress_is_damaged(tmp_path: pathlib.Path) -> None:
+    with ocp.training.Checkpointer(checkpoint.directory(tmp_path, "last")) as checkpointer:
+        checkpointer.save_checkpointables(3, {"state": {"kernel": np.zeros(3)}})
+    with pytest.raises(checkpoint.CheckpointError, match="damaged: it does not say how far"):
+        checkpoint.read_progress(tmp_path, "last")
 
 
 def test_beside_a_damaged_checkpoint_the_one_that_is_whole_is_offered(

@@ -48,7 +48,7 @@ class Camera(NamedTuple):
 
 def is_on(config: ml_collections.ConfigDict) -> bool:
     """Whether `config.augment` asks for any of the effects; configs of earlier runs have none of the fields."""
-    return any(tuple(config.get(field, neutral)) != neutral for field, neutral in NEUTRAL.items())
+    return any(field in config and _asks_for(field, config) for field in NEUTRAL)
 
 
 def sample_camera(key: jax.Array, config: ml_collections.ConfigDict) -> Camera:

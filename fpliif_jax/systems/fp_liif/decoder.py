@@ -27,7 +27,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fpliif_jax.fields.setting_ranges import AUTO
 from fpliif_jax.nn import column_sampling, grid_sampling, layers
 from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.fp_liif.encoder import Latent
@@ -51,13 +50,11 @@ class LIIFDecoder(nn.Module):
       position: 'absolute' query coordinates, or 'relative' (query - v*) times the number of latent
         cells, with v* the centre nearest to the shifted and clamped query whatever the sampling.
       initializer: 'pytorch' or 'lecun_normal'.
-      query_chunk: the most queries decoded at once, counted over all images of a call (but never
-        less than one query of every image, or one row of a regular grid); 'auto' where
-        `query_plan.plan_queries` decides.
+      queries: the most decoded at once, counted over all images of a call (but never less than one
+        query of every image, or one row of a regular grid); or (JAX's backend, bytes of one device or
+        None), for which `query_plan.plan_queries` decides.
       remat: compute the activations of a chunk again for the gradient rather than keep them; saves
         memory where there is more than one chunk.
-      device: what 'auto' is decided for, (JAX's backend, bytes of one device or None) as `plan_queries` has
-        them; None where `query_chunk` is a number.
       dtype: of the activations.
     """
 
@@ -71,9 +68,8 @@ class LIIFDecoder(nn.Module):
     sampling: str
     position: str
     initializer: str
-    query_chunk: int | str
+    queries: int | tuple[str, int | None]
     remat: bool
-    device: tuple[str, int | None] | None
     dtype: Any
 
     def setup(self) -> None:
@@ -243,9 +239,9 @@ class LIIFDecoder(nn.Module):
         return decode_rows
 
     def _plan(self, batch: int, output_size: tuple[int, int], train: bool) -> query_plan.QueryPlan:
-        if self.query_chunk != AUTO:
-            return query_plan.QueryPlan(self.query_chunk, self.remat)
-        backend, memory = self.device
+        if isinstance(self.queries, int):
+            return query_plan.QueryPlan(self.queries, self.remat)
+        backend, memory = self.queries
         return query_plan.plan_queries(backend, memory, batch, output_size, self, is_training=train)
 
     def _first_layer_on_grid(self, latent_grid: Array) -> tuple[Array, Array]:
@@ -256,7 +252,7 @@ class LIIFDecoder(nn.Module):
           image, the global feature's share and the bias, float32 [B, mlp_features[0]].
         """
         kernel, bias = self.mlp["0"]()
-        stack = [layer() for layer in self.rcmlp.values()]
+        stack: list[tuple[Array, Array | None]] = [layer() for layer in self.rcmlp.values()]
         stack.append((kernel[: self.sampled_features], None))
         hidden = latent_grid
         for index, (layer_kernel, layer_bias) in enumerate(stack):

@@ -1,14 +1,10 @@
 """What FP-LIIF is fed: pixels scaled as `config.data.input_scaling` says."""
 
-from typing import TypeVar
-
 import jax
 import numpy as np
 
 from fpliif_jax.fields import field_checks
 from fpliif_jax.systems.pixels import to_unit_range
-
-ArrayT = TypeVar("ArrayT", np.ndarray, jax.Array)
 
 INPUT_SCALINGS = {
     # name: (mean, standard deviation) of each channel, red, green, blue
@@ -23,16 +19,16 @@ def network_images(pixels: jax.Array, scaling: str) -> jax.Array:
     return normalise(to_unit_range(pixels), scaling)
 
 
-def normalise(images: ArrayT, scaling: str) -> ArrayT:
+def normalise(images: jax.Array, scaling: str) -> jax.Array:
     """Scales an image in [0, 1] to what the network is fed.
 
     Args:
-      images: floating-point array [..., 3] in [0, 1], of JAX or of NumPy.
+      images: floating-point array [..., 3] in [0, 1].
       scaling: 'half' (x - 0.5) / 0.5, 'imagenet' (x - mean) / standard deviation of ImageNet,
         'unit' as it is.
 
     Returns:
-      an array of the same kind, shape and dtype.
+      the same shape and dtype.
 
     Raises:
       SettingsError: unknown scaling.

@@ -13,6 +13,7 @@ from fpliif_jax.data import resize
 from fpliif_jax.devices import parallel
 from fpliif_jax.fields import field_checks
 from fpliif_jax.fields.setting_ranges import AUTO
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import labeller
@@ -225,13 +226,13 @@ class FPLIIFLabeller:
                 coordinates = np.broadcast_to(coordinates, (batch, chunk, 2))
                 yield start, decode(self._variables, latent, coordinates)
 
-    def _model(self) -> FPLIIF:
+    def _network(self, variables: Variables) -> Applied:
         """Made where a program is traced, for the devices that it is traced for."""
-        return settings.create(self._config.model)
+        return Applied(settings.create(self._config.model), variables)
 
     def _latent(self, variables: Variables, inputs: jax.Array) -> Any:
         images = network_images(inputs, self._config.data.input_scaling)
-        return self._model().apply(variables, images, method="encode")
+        return self._network(variables)(FPLIIF.encode, images)
 
     def _labels_of_grid(
         self,
@@ -239,7 +240,7 @@ class FPLIIFLabeller:
         latent: Any,
         size: tuple[int, int],
     ) -> jax.Array:
-        logits = self._model().apply(variables, latent, size, method="decode")
+        logits = self._network(variables)(FPLIIF.decode, latent, size)
         return labeller.labels_of(logits)
 
     def _labels_of_queries(
@@ -248,7 +249,7 @@ class FPLIIFLabeller:
         latent: Any,
         coordinates: jax.Array,
     ) -> jax.Array:
-        logits = self._model().apply(variables, latent, coordinates, method="decode_queries")
+        logits = self._network(variables)(FPLIIF.decode_queries, latent, coordinates)
         return labeller.labels_of(logits)
 
     def _probabilities_of_queries(
@@ -258,7 +259,7 @@ class FPLIIFLabeller:
         coordinates: jax.Array,
     ) -> jax.Array:
         """float32 [B, C, Q]."""
-        logits = self._model().apply(variables, latent, coordinates, method="decode_queries")
+        logits = self._network(variables)(FPLIIF.decode_queries, latent, coordinates)
         scaled = apply_temperature(logits, self._config.loss)
         return jax.nn.softmax(scaled, axis=-1).swapaxes(1, 2)
 
@@ -269,7 +270,7 @@ class FPLIIFLabeller:
         self, weights: jax.Array, variables: Variables, latent: Any, coordinates: jax.Array
     ) -> jax.Array:
         """float32 [1, C, Q]; weights [B], with sum 1."""
-        logits = self._model().apply(variables, latent, coordinates, method="decode_queries")
+        logits = self._network(variables)(FPLIIF.decode_queries, latent, coordinates)
         # Classes first: along a last axis of so few, XLA's softmax takes a CPU longer than the decoder.
         scaled = jnp.moveaxis(apply_temperature(logits, self._config.loss), -1, 0)
         each = jax.nn.softmax(scaled, axis=0)

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from fpliif_jax.nn import grid_sampling
 from fpliif_jax.systems.fp_liif.decoder import LIIFDecoder
 from fpliif_jax.systems.fp_liif.encoder import Encoder, Latent
 from fpliif_jax.systems.fp_liif.unet import UNetDecoder
@@ -45,7 +46,9 @@ class FPLIIF(nn.Module):
           float32 [B, h, w, C].
         """
         latent = self.encode(images, train, example_weights)
-        return self.decode(latent, output_size or images.shape[1:3], train, example_weights)
+        return self.decode(
+            latent, output_size or grid_sampling.sides(images), train, example_weights
+        )
 
     def encode(
         self, images: Array, train: bool = False, example_weights: Array | None = None

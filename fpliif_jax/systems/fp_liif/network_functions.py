@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from fpliif_jax.nn import grid_sampling
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.fp_liif import settings
 from fpliif_jax.systems.fp_liif.inputs import network_images
+from fpliif_jax.systems.fp_liif.model import FPLIIF
 from fpliif_jax.systems.network_function import NetworkFunction
 
 Array = jax.Array
@@ -27,19 +29,19 @@ def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, Network
     model_config = trained.config.model.copy_and_resolve_references()
     with model_config.unlocked():
         model_config.dtype = "float32"
-    model = settings.create(model_config)
+    network = Applied(settings.create(model_config), trained.variables)
     side, scaling = trained.config.data.image_size, trained.config.data.input_scaling
 
     def encode(photo: Array) -> list[Array]:
         images = network_images(photo[None], scaling)
-        latent = model.apply(trained.variables, images, method="encode")
+        latent = network(FPLIIF.encode, images)
         grids = (latent["latent_grid"], *latent.get("skips", ()))
         return [jnp.squeeze(grid, 0) for grid in grids]
 
     def decode(latent_grid: Array, *others: Array) -> list[Array]:
         *skips, y, x = others
         latent = {"latent_grid": latent_grid[None], "skips": tuple(skip[None] for skip in skips)}
-        logits = model.apply(trained.variables, latent, y, x, method="decode_on_axes")
+        logits = network(FPLIIF.decode_on_axes, latent, y, x)
         return [jnp.squeeze(logits, 0)]
 
     photo = jax.ShapeDtypeStruct((side, side, 3), jnp.uint8)

@@ -1,6 +1,6 @@
 """FP-LIIF's protocols: '512', or '192->256', decoded at 192 and scored at 256 (§5.2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -8,14 +8,16 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.fields import field_checks
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.fp_liif.inputs import network_images
+from fpliif_jax.systems.fp_liif.model import FPLIIF
 from fpliif_jax.systems.labeller import labels_of
 from fpliif_jax.systems.protocol import Prediction, Protocol
 
 
 def make_predictor(
-    model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
+    model: nn.Module, config: ml_collections.ConfigDict, protocols: Sequence[Protocol]
 ) -> Callable[[Variables, dict[str, jax.Array]], dict[str, Prediction]]:
     """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
 
@@ -27,11 +29,12 @@ def make_predictor(
 
     def predict(variables: Variables, batch: dict[str, jax.Array]) -> dict[str, Prediction]:
         images = network_images(batch["images"], config.data.input_scaling)
-        latent = model.apply(variables, images, method="encode")
+        network = Applied(model, variables)
+        latent = network(FPLIIF.encode, images)
         predictions = {}
         for protocol in protocols:
             output_size = (protocol.output_size, protocol.output_size)
-            logits = model.apply(variables, latent, output_size, method="decode")
+            logits = network(FPLIIF.decode, latent, output_size)
             scored_at = (protocol.scored_at, protocol.scored_at)
             labels = predict_labels(logits, scored_at, upsampling)
             truth = batch[f"labels_{protocol.label_size}"].astype(jnp.int32)

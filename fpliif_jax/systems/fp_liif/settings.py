@@ -75,9 +75,8 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> F
         sampling=config.sampling,
         position=config.position,
         initializer=config.initializer,
-        query_chunk=config.query_chunk,
-        remat=config.get("remat", False),
-        device=parallel.backend_and_memory() if config.query_chunk == AUTO else None,
+        queries=parallel.backend_and_memory() if config.query_chunk == AUTO else config.query_chunk,
+        remat="remat" in config and config.remat,
         dtype=dtype,
     )
     return FPLIIF(encoder, liif)

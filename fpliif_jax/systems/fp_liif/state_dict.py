@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from flax import traverse_util
 
-from fpliif_jax.nn.variables import Variables
+from fpliif_jax.nn.variables import Variables, leaves_by_path
 from fpliif_jax.systems.state_dict import (
     TORCH_LEAVES,
     InteropError,
@@ -94,7 +93,7 @@ def fpliif_to_torch(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """
     if not isinstance(variables, Mapping):
         raise InteropError(f"not variables of FP-LIIF: a {type(variables).__name__}")
-    leaves = traverse_util.flatten_dict(dict(variables))
+    leaves = leaves_by_path(variables)
     shapes = {_torch_name(path): torch_shape(leaf) for path, leaf in leaves.items()}
     structure = _structure(shapes)
     if structure is None:

@@ -153,6 +153,6 @@ class UNetDecoder(nn.Module):
         hidden = self.bottleneck(hidden, train, example_weights)
         skips = (coarsest, *latent["skips"][::-1])
         for up, join, skip in zip(self.ups, self.joins, skips, strict=True):
-            hidden = up(grid_sampling.resize_bilinear(hidden, skip.shape[1:3]))
+            hidden = up(grid_sampling.resize_bilinear(hidden, grid_sampling.sides(skip)))
             hidden = join(jnp.concatenate([hidden, skip], axis=-1), train, example_weights)
         return self.head(hidden).astype(jnp.float32)

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from flax import traverse_util
 
-from fpliif_jax.nn.variables import Variables
+from fpliif_jax.nn.variables import Variables, leaves_by_path
 from fpliif_jax.systems.state_dict import (
     TORCH_LEAVES,
     Entry,
@@ -50,7 +49,7 @@ def stn_icnn_to_torch(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     Raises:
       InteropError: the variables are of no STN-iCNN, or not finite floating-point numbers.
     """
-    leaves = traverse_util.flatten_dict(dict(variables))
+    leaves = leaves_by_path(variables)
     table: Table = {}
     for path, leaf in leaves.items():
         shape = torch_shape(leaf)
@@ -105,7 +104,7 @@ def settings_of_weights(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of config.model that the coarse network's names and shapes tell; none where there is no such network."""
     shapes = {
         path[2:]: leaf.shape
-        for path, leaf in traverse_util.flatten_dict(dict(variables)).items()
+        for path, leaf in leaves_by_path(variables).items()
         if path[:2] == ("params", "coarse")
     }
     widths: list[int] = []

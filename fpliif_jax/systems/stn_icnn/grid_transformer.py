@@ -10,8 +10,10 @@ The entries θ_01 and θ_10 are zero by eq. 15 and are not read.
 Nothing here has parameters. Crops and their inverse are gathers on the device.
 """
 
+import functools
 import itertools
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -147,7 +149,7 @@ def map_back(
       float32 [B, side, side, 9] in [0, 1].
     """
     grid = _grid(side, form)
-    background, labels = None, []
+    backgrounds, labels = [], []
     for part, probabilities in enumerate(part_probabilities):
         size = probabilities.shape[1]
         indices, insides = [], []
@@ -173,8 +175,9 @@ def map_back(
         sampled = jax.vmap(lambda strips, rows: jnp.take(strips, rows, axis=1, mode="clip"))(
             strips, rows
         )
-        background = sampled[:, 0] if background is None else background * sampled[:, 0]
+        backgrounds.append(sampled[:, 0])
         labels.append(sampled[:, 1:])
+    background = functools.reduce(operator.mul, backgrounds)
     return jnp.moveaxis(jnp.concatenate([background[:, None], *labels], axis=1), 1, -1)
 
 
@@ -219,8 +222,8 @@ def part_centroids(labels: Array, floor: bool = True) -> tuple[Array, Array]:
     centres, there = [], []
     for own in PART_LABELS:
         # Of labels that there are not, both are zero.
-        wholes, rests = (sum(centre[label - 1] for label in own) for centre in (whole, rest))
-        number = sum(present[label - 1].astype(jnp.int32) for label in own)
+        wholes, rests = (_sum(centre[label - 1] for label in own) for centre in (whole, rest))
+        number = _sum(present[label - 1].astype(jnp.int32) for label in own)
         there.append(number > 0)
         number = jnp.maximum(number, 1)[:, None]
         if floor:
@@ -350,6 +353,10 @@ def _is_within(index: Array, length: int) -> Array:
     return (index >= 0) & (index < length)
 
 
-def _pairs(rows: Array, columns: Array, combine: object) -> Array:
+def _sum(values: Iterable[Array]) -> Array:
+    return functools.reduce(operator.add, values)
+
+
+def _pairs(rows: Array, columns: Array, combine: Callable[[Array, Array], Array]) -> Array:
     """[B, N, h] and [B, N, w] -> [B, N, h, w]."""
     return combine(rows[..., :, None], columns[..., None, :])

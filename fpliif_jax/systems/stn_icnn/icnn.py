@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fpliif_jax.nn.grid_sampling import sides
 from fpliif_jax.nn.layers import BatchNorm, convolution
 from fpliif_jax.nn.max_pool import max_pool
 
@@ -98,17 +99,24 @@ class ICNN(nn.Module):
           float32 logits [B, H, W, L].
         """
 
-        def block(features: Array, count: int, activation: str, name: str, **options: Any) -> Array:
-            settings = {"kernel_size": self.kernel_size, **options}
+        def block(
+            features: Array,
+            count: int,
+            activation: str,
+            name: str,
+            kernel_size: int = self.kernel_size,
+            norm: bool = True,
+        ) -> Array:
             layer = ConvBlock(
                 count,
+                kernel_size,
                 activation=activation,
                 initializer=self.initializer,
                 epsilon=self.epsilon,
                 dtype=self.dtype,
                 axis_name=self.axis_name,
+                norm=norm,
                 name=name,
-                **settings,
             )
             return layer(features, train, example_weights)
 
@@ -126,7 +134,7 @@ class ICNN(nn.Module):
             ]
         features = rows[-1]
         for row in reversed(range(len(rows) - 1)):
-            joined = jnp.concatenate([rows[row], upsample(features, rows[row].shape[1:3])], -1)
+            joined = jnp.concatenate([rows[row], upsample(features, sides(rows[row]))], -1)
             features = block(
                 joined, self.row_features[row], self.integration_activation, f"integration_{row}"
             )
@@ -150,7 +158,7 @@ class ICNN(nn.Module):
         if row > 0:
             joined.insert(0, max_pool(rows[row - 1], self.pool_size))
         if row + 1 < len(rows):
-            joined.append(upsample(rows[row + 1], rows[row].shape[1:3]))
+            joined.append(upsample(rows[row + 1], sides(rows[row])))
         features = jnp.concatenate(joined, axis=-1)
         for index in range(self.interlink_convs):
             features = block(features, self.row_features[row], "relu", f"{name}_{index}")

@@ -7,11 +7,13 @@ from PIL import Image
 
 from fpliif_jax.data import resize
 from fpliif_jax.data.canvas import canvas_window, place_on_canvas
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, settings, windows
+from fpliif_jax.systems.stn_icnn.model import STNICNN
 
 
 class STNICNNLabeller:
@@ -62,7 +64,8 @@ class STNICNNLabeller:
         label_maps = np.zeros((len(canvases), *size), np.uint8)
         for labels, canvas, extent in zip(label_maps, canvases, inputs["image_sizes"], strict=True):
             if extent.all():  # not of the padding of a batch
-                window = canvas_window(len(canvas), tuple(map(int, extent)))
+                height, width = map(int, extent)
+                window = canvas_window(len(canvas), (height, width))
                 labels[:] = resize.resize_label_map(
                     labeller.checked(np.ascontiguousarray(canvas[window]), self._note),
                     size,
@@ -84,7 +87,8 @@ class STNICNNLabeller:
         whole = np.zeros((*canvases.shape[:2], *size), np.float32)
         for maps, canvas, extent in zip(whole, canvases, inputs["image_sizes"], strict=True):
             if extent.all():  # not of the padding of a batch
-                window = canvas_window(canvas.shape[-1], tuple(map(int, extent)))
+                height, width = map(int, extent)
+                window = canvas_window(canvas.shape[-1], (height, width))
                 for resized, of_class in zip(maps, canvas[:, *window], strict=True):
                     picture = Image.fromarray(np.ascontiguousarray(of_class))
                     resized[:] = picture.resize(size[::-1], Image.Resampling.BILINEAR)
@@ -97,20 +101,22 @@ class STNICNNLabeller:
         with jax.default_matmul_precision(self._config.matmul_precision):
             return {"label_canvas": self._label_canvas.lower(self._variables, inputs)}
 
-    def _labels_of_canvas(self, variables: Variables, inputs: labeller.Inputs) -> jax.Array:
+    def _labels_of_canvas(self, variables: Variables, inputs: dict[str, jax.Array]) -> jax.Array:
         """uint8 [B, side, side]."""
         return labeller.labels_of(self._values_of_canvas(variables, inputs))
 
-    def _probabilities_of_canvas(self, variables: Variables, inputs: labeller.Inputs) -> jax.Array:
+    def _probabilities_of_canvas(
+        self, variables: Variables, inputs: dict[str, jax.Array]
+    ) -> jax.Array:
         """float32 [B, C, side, side]."""
         values = self._values_of_canvas(variables, inputs)
         return jnp.moveaxis(values / values.sum(axis=-1, keepdims=True), -1, 1)
 
-    def _values_of_canvas(self, variables: Variables, inputs: labeller.Inputs) -> jax.Array:
+    def _values_of_canvas(self, variables: Variables, inputs: dict[str, jax.Array]) -> jax.Array:
         canvas = to_unit_range(inputs["images"])
         resized, shown = framing.coarse_view(
             canvas, inputs["image_sizes"], settings.resolve(self._config.model)
         )
-        outputs = self._model.apply(variables, resized, canvas, shown)
+        outputs = Applied(self._model, variables)(STNICNN.__call__, resized, canvas, shown)
         are_numbers = windows.are_numbers(outputs["theta"], outputs["coarse_logits"])
         return jnp.where(are_numbers[:, None, None, None], outputs["label_probabilities"], jnp.nan)

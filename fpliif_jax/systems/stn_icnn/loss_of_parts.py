@@ -1,5 +1,7 @@
 """The loss of the parts (eq. 17): of the fine networks alone, or of all three through the windows."""
 
+import functools
+import operator
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -50,7 +52,7 @@ def part_total(
 
     def total(loss_sums: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
         by_part = {name: losses.mean(loss_sums[name], counts[name]) for name in PART_NAMES}
-        loss = sum(by_part.values())
+        loss = functools.reduce(operator.add, by_part.values())
         if config.loss.part_reduction == "mean":
             loss = loss / len(by_part)
         return loss, by_part

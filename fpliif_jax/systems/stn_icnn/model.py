@@ -1,6 +1,7 @@
 """STN-iCNN (§2.1, Fig. 1): coarse iCNN, spatial transformer, one fine iCNN for each kind of part."""
 
 from collections.abc import Collection, Sequence
+from typing import TypedDict
 
 import flax.linen as nn
 import jax
@@ -63,6 +64,24 @@ class FineNets(nn.Module):
         return tuple(logits)
 
 
+class Outputs(TypedDict):
+    """What an STN-iCNN makes of B faces; all float32.
+
+    Attributes:
+      coarse_logits: [B, s, s, 9].
+      theta: [B, 6, 2, 3].
+      parts: six of [B, p, p, 3].
+      part_logits: six of [B, p, p, 2], the mouth's [B, p, p, 4].
+      label_probabilities: [B, S, S, 9], see `grid_transformer.map_back`.
+    """
+
+    coarse_logits: Array
+    theta: Array
+    parts: tuple[Array, ...]
+    part_logits: tuple[Array, ...]
+    label_probabilities: Array
+
+
 class STNICNN(nn.Module):
     """The whole system, and the baseline whose cropper is fixed.
 
@@ -94,7 +113,7 @@ class STNICNN(nn.Module):
         image_sizes: Array | None = None,
         train: bool | Collection[str] = False,
         example_weights: Array | None = None,
-    ) -> dict[str, Array | tuple[Array, ...]]:
+    ) -> Outputs:
         """Labels faces.
 
         Args:
@@ -107,9 +126,7 @@ class STNICNN(nn.Module):
           example_weights: float32 [B], 0 for padding.
 
         Returns:
-          coarse_logits [B, s, s, 9], theta [B, 6, 2, 3], parts (six of [B, p, p, 3]), part_logits (six
-          of [B, p, p, 2], the mouth's [B, p, p, 4]), label_probabilities [B, S, S, 9] (see
-          `grid_transformer.map_back`); all float32.
+          what each of the networks and the joining of the parts give.
         """
         coarse_logits = self.label_coarsely(resized, train, example_weights)
         theta = self.localise(coarse_logits, canvas.shape[1], image_sizes, train, example_weights)

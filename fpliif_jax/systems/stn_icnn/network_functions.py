@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, grid_transformer, settings
+from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.systems.stn_icnn.windows import crop_sizes
 
 Array = jax.Array
@@ -25,13 +27,13 @@ def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, Network
     resolved = settings.resolve(trained.config.model)
     with resolved.unlocked():
         resolved.dtype = "float32"
-    model = settings.create(resolved)
+    network = Applied(settings.create(resolved), trained.variables)
     side = trained.config.data.image_size
 
     def label(canvas: Array, image_size: Array) -> list[Array]:
         pixels = to_unit_range(canvas[None])
         resized, shown = framing.coarse_view(pixels, image_size[None], resolved)
-        outputs = model.apply(trained.variables, resized, pixels, shown)
+        outputs = network(STNICNN.__call__, resized, pixels, shown)
         windows = grid_transformer.edges_of_theta(
             outputs["theta"], crop_sizes(resolved), side, resolved.theta_form
         )

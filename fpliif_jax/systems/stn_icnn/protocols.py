@@ -1,7 +1,7 @@
 """STN-iCNN's protocols, a function each; `PROTOCOLS` has their names."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import ml_collections
 
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.labeller import NO_LABEL, labels_of
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.stn_icnn import framing, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
+from fpliif_jax.systems.stn_icnn.model import STNICNN
 
 Array = jax.Array
 
@@ -31,8 +33,7 @@ class _Faces:
         truth: Array,
         image_sizes: Array,
     ) -> None:
-        self._apply = functools.partial(model.apply, variables)
-        self._settings = settings
+        self._network, self._settings = Applied(model, variables), settings
         self._canvas, self._side = canvas, canvas.shape[1]
         self.truth, self._image_sizes = truth, image_sizes
 
@@ -57,7 +58,7 @@ class _Faces:
     @functools.cached_property
     def coarse_logits(self) -> Array:
         """Of the coarse network, on its grid."""
-        return self._apply(self._view[0], method="label_coarsely")
+        return self._network(STNICNN.label_coarsely, self._view[0])
 
     @functools.cached_property
     def mask(self) -> Array:
@@ -67,12 +68,12 @@ class _Faces:
     @functools.cached_property
     def theta(self) -> Array:
         """The system's windows."""
-        return self._apply(self.coarse_logits, self._side, self._view[1], method="localise")
+        return self._network(STNICNN.localise, self.coarse_logits, self._side, self._view[1])
 
     @functools.cached_property
     def centred_theta(self) -> Array:
         """Windows around the centroids of the coarse mask."""
-        return self._apply(self.mask, self._side, self._view[1], method="theta_of_mask")
+        return self._network(STNICNN.theta_of_mask, self.mask, self._side, self._view[1])
 
     @functools.cached_property
     def true_windows(self) -> tuple[Array, Array]:
@@ -91,9 +92,9 @@ class _Faces:
 
     def labels_in(self, theta: Array, coarse_logits: Array | None = None) -> Array:
         """Class ids of the fine networks in these windows, on the canvas; see `windows.are_numbers`."""
-        parts = self._apply(self._canvas, theta, method="crop")
-        logits = self._apply(parts, method="label_parts")
-        probabilities = self._apply(logits, theta, self._side, method="join")
+        parts = self._network(STNICNN.crop, self._canvas, theta)
+        logits = self._network(STNICNN.label_parts, parts)
+        probabilities = self._network(STNICNN.join, logits, theta, self._side)
         are_numbers = windows.are_numbers(theta, coarse_logits)[:, None, None]
         return jnp.where(are_numbers, labels_of(probabilities), NO_LABEL).astype(jnp.int32)
 
@@ -159,7 +160,7 @@ def parse_protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
 
 
 def make_predictor(
-    model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
+    model: nn.Module, config: ml_collections.ConfigDict, protocols: Sequence[Protocol]
 ) -> Callable[[Variables, dict[str, Array]], dict[str, Prediction]]:
     """Builds a function of (variables, batch) that gives each protocol's prediction by its key.
 

@@ -124,10 +124,16 @@ def create(config: ml_collections.ConfigDict, axis_name: str | None = None) -> S
             dtype=dtype,
             axis_name=axis_name,
         )
+    labels = fine_labels()
     return STNICNN(
         coarse=icnn(config.num_classes),
         localisation=localisation,
-        fine=FineNets(**{name: icnn(count) for name, count in fine_labels().items()}),
+        fine=FineNets(
+            brows=icnn(labels["brows"]),
+            eyes=icnn(labels["eyes"]),
+            nose=icnn(labels["nose"]),
+            mouth=icnn(labels["mouth"]),
+        ),
         crop_sizes=part_sizes(config.crop_size, config.mouth_crop_size),
         theta_form=config.theta_form,
         coarse_alignment=config.coarse_alignment,
