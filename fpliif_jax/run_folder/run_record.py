@@ -163,7 +163,7 @@ class MetricsLog:
             self._file.close()
             write_text(self._path, "".join(earlier))
             self._file = append_regular(self._path)
-        self._events = tensorboard.summary_writer(workdir / "tensorboard", first_step + 1)
+        self._events = tensorboard.EventLog(workdir / "tensorboard", first_step + 1)
 
     def write(self, record: JsonObject) -> None:
         """Adds a record with 'step', 'split' and numbers; nested dicts are joined by '/'."""
@@ -182,7 +182,8 @@ class MetricsLog:
 
     def close(self) -> None:
         """Ends the log."""
-        self._file.close()
+        with naming(self._path):
+            self._file.close()
         self._events.close()
 
 
