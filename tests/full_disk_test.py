@@ -23,6 +23,7 @@ from fpliif_jax.demo import page_folder
 from fpliif_jax.export import write
 from fpliif_jax.files import atomic_folder
 from fpliif_jax.run_folder.run_record import MetricsLog
+from fpliif_jax.run_folder.tensorboard import EventLog
 from fpliif_jax.weights import trained_model
 
 
@@ -169,9 +170,17 @@ def test_a_contact_sheet_that_has_no_room_is_named_and_the_earlier_one_stays(
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:
     log = MetricsLog(tmp_path, 0)
-    with no_file_beyond(10), pytest.raises(OSError) as told:
+    with no_file_beyond(10), pytest.raises(OSError) as told, contextlib.closing(log):
         log.write({"step": 1, "split": "train", "loss": 2.5})
     assert said(told.value) == f"{tmp_path / 'metrics.jsonl'}: File too large"
+
+
+def test_events_that_cannot_be_written_are_named_and_not_waited_for(tmp_path: pathlib.Path) -> None:
+    log = EventLog(tmp_path / "tensorboard", 1)
+    with no_file_beyond(10), pytest.raises(OSError) as told:
+        for step in range(1000):
+            log.add_scalar("loss", 2.5, step)
+    assert said(told.value) == f"{tmp_path / 'tensorboard'}: File too large"
 
 
 def test_a_page_that_has_no_room_is_named_and_nothing_of_it_stays(tmp_path: pathlib.Path) -> None:

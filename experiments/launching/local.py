@@ -167,6 +167,8 @@ class _Pool:
                 self._end(Outcome(ready[0], "failed", f"cannot be started: {error}"), progress)
                 continue
             self._running[slot] = _Running(ready[0], steps, process, time.monotonic())
+            if self._stopping is not None:  # since then: nobody has told this process
+                process.terminate()
             progress.begin(ready[0])
 
     def _collect(self, progress: Progress) -> None:
@@ -184,12 +186,14 @@ class _Pool:
             elif not (later := _unfinished_steps(running.job, running.steps[1:])):
                 self._end(Outcome(running.job, "finished", None, seconds), progress)
                 del self._running[slot]
+            elif self._stopping is not None:
+                reason = f"the study was interrupted before {later[0].module}"
+                self._end(Outcome(running.job, "interrupted", reason, seconds), progress)
+                del self._running[slot]
             else:
                 running.steps = later
                 try:
-                    running.process = start(
-                        running.steps[0], running.job.workdir, self._environments[slot]
-                    )
+                    running.process = start(later[0], running.job.workdir, self._environments[slot])
                 except OSError as error:  # it stops no other job
                     self._end(
                         Outcome(running.job, "failed", f"cannot be started: {error}", seconds),

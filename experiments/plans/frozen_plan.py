@@ -120,6 +120,37 @@ def write(folder: pathlib.Path, plan: FrozenPlan) -> None:
     run_record.write_json(folder / NAME, plan.as_json())
 
 
+def write_grown(folder: pathlib.Path, plan: FrozenPlan | None) -> None:
+    """Writes FOLDER/plan.json where it adds to the plan that is there now; the same one stays as it is.
+
+    Another command may have frozen one since this one has looked. Hold the folder meanwhile.
+
+    Args:
+      folder: of the study.
+      plan: to be there; None: none.
+
+    Raises:
+      FrozenPlanError: there is a plan that this one does not begin with.
+      UnusablePlanError: what is there cannot be read.
+    """
+    there = read_frozen(folder, folder)
+    digests, before = (
+        [version.digest for version in one.versions] if one else [] for one in (plan, there)
+    )
+    if before != digests[: len(before)]:
+        raise FrozenPlanError(
+            f"{folder / NAME}: "
+            + (
+                "this study has a frozen plan; go on with it by experiments.reproduce, or use another --workdir"
+                if plan is None
+                else "another command has frozen or extended a plan there meanwhile; give this one again, or use "
+                "another --workdir"
+            )
+        )
+    if before != digests:
+        write(folder, plan)
+
+
 class UnusablePlanError(UnreadableError):
     """A study's frozen plan cannot be used.
 

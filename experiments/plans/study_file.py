@@ -11,6 +11,7 @@ from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.run import STUDY_FILES
+from fpliif_jax.run_folder import run_lock
 from fpliif_jax.run_folder.run_record import write_json
 
 _NAME = STUDY_FILES[0]
@@ -62,7 +63,12 @@ class Study:
 
 
 def write_study(workdir: pathlib.Path, study: Study) -> None:
-    """Notes in WORKDIR/study.json what its runs are, and before it in WORKDIR/plan.json what is planned."""
+    """Notes in WORKDIR/study.json what its runs are, and before it in WORKDIR/plan.json what is planned.
+
+    Raises:
+      FrozenPlanError: the folder has the plan of another study; nothing is written then.
+      RunLockError: another command is writing the same two files.
+    """
     workdir.mkdir(parents=True, exist_ok=True)
     content = {
         "table": study.table.name if study.table else "",
@@ -70,9 +76,9 @@ def write_study(workdir: pathlib.Path, study: Study) -> None:
         "command": study.command,
         "jobs": list(study.jobs),
     }
-    if study.plan is not None:
-        frozen_plan.write(workdir, study.plan)
-    write_json(workdir / _NAME, content)
+    with run_lock.writing(workdir, "--workdir"):
+        frozen_plan.write_grown(workdir, study.plan)
+        write_json(workdir / _NAME, content)
 
 
 def read_studies(root: pathlib.Path) -> tuple[list[Study], list[str]]:

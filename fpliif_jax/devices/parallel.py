@@ -213,12 +213,17 @@ def check_same_in_all(settings: str) -> None:
     Raises:
       ParallelError: the processes have different ones.
     """
-    digest = hashlib.sha256(settings.encode()).digest()
-    if len(set(_of_all(int.from_bytes(digest[:7])))) > 1:
+    if not is_same_in_all(settings):
         raise ParallelError(
             "the processes of this run were started with different settings; processes that are "
             "runs of their own need --distributed=off"
         )
+
+
+def is_same_in_all(text: str) -> bool:
+    """Whether every process of the run has the same text."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return len(set(_of_all(int.from_bytes(digest[:7])))) == 1
 
 
 def is_main_process() -> bool:
@@ -230,6 +235,11 @@ def barrier(name: str) -> None:
     """Waits until every process has come to the barrier of that name."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
+
+
+def of_main_process(number: int | None) -> int | None:
+    """The main process's number, in every process."""
+    return _of_all(number)[0]
 
 
 def smallest(number: int | None) -> int | None:

@@ -94,10 +94,12 @@ def save(
         the other one stays.
     """
     folder = directory(workdir, which)
-    if saved_step(workdir, which) == step:
+    # Elsewhere a network disk may show the folder as it was a moment ago, and all have to do the same.
+    newest = parallel.of_main_process(saved_step(workdir, which))
+    if newest == step:
         return
     try:
-        _write(folder, step, state, progress)
+        _write(folder, step, state, progress, is_earlier=newest is not None and step < newest)
     except Exception as error:  # Orbax and tensorstore raise many kinds
         other = saved_step(workdir, which)
         remaining = "" if other is None else f"; that of step {other} is kept"
@@ -106,12 +108,13 @@ def save(
         ) from error
 
 
-def _write(folder: pathlib.Path, step: int, state: PyTree, progress: JsonObject) -> None:
+def _write(
+    folder: pathlib.Path, step: int, state: PyTree, progress: JsonObject, is_earlier: bool
+) -> None:
     # Here and not above: who labels photos with weights of the package need not wait for Orbax.
     from orbax.checkpoint import v1 as ocp
 
     policies = ocp.training.preservation_policies
-    is_earlier = step < max(checkpoint_files.steps(folder), default=step)
     with (
         quiet(),
         ocp.training.Checkpointer(

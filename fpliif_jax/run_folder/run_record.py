@@ -51,16 +51,25 @@ def check_workdir(workdir: pathlib.Path, option: str = "--workdir") -> None:
       option: that gave it.
 
     Raises:
-      RunRecordError: it or a part of its path is a file, or may not be written.
+      RunRecordError: it or a part of its path is a file, or may not be written; a run's name is not UTF-8.
     """
     there = next(path for path in (workdir, *workdir.absolute().parents) if path.exists())
     if not there.is_dir():
         problem = f"{there} is a file"
     elif not os.access(there, os.W_OK | os.X_OK):
         problem = f"{there} may not be written"
+    elif option == "--workdir" and not _is_utf8(workdir.absolute()):
+        problem = "this name is not UTF-8, and no checkpoint could be saved there"
     else:
         return
     raise RunRecordError(f"{option}={workdir}: {problem}; give another one")
+
+
+def _is_utf8(path: pathlib.Path) -> bool:
+    try:
+        return bool(os.fspath(path).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def write_json(path: pathlib.Path, content: Any) -> None:
@@ -71,7 +80,8 @@ def write_json(path: pathlib.Path, content: Any) -> None:
 def write_text(path: pathlib.Path, text: str) -> None:
     """Replaces a text file in one step."""
     with atomic_file.replacing(path) as file:
-        file.write(text.encode("utf-8"))
+        # Of a command, a name that is not UTF-8: JSON reads this as that name.
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def write_npz(path: pathlib.Path, **arrays: np.ndarray) -> None:
@@ -165,7 +175,7 @@ class MetricsLog:
             self._file.close()
             write_text(self._path, "".join(earlier))
             self._file = append_regular(self._path)
-        self._events = tensorboard.summary_writer(workdir / "tensorboard", first_step + 1)
+        self._events = tensorboard.EventLog(workdir / "tensorboard", first_step + 1)
 
     def write(self, record: JsonObject) -> None:
         """Adds a record with 'step', 'split' and numbers; nested dicts are joined by '/'."""
@@ -184,7 +194,8 @@ class MetricsLog:
 
     def close(self) -> None:
         """Ends the log."""
-        self._file.close()
+        with naming(self._path):
+            self._file.close()
         self._events.close()
 
 

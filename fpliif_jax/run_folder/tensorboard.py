@@ -1,22 +1,55 @@
-"""tensorboardX without PyTorch: it imports that for a type annotation where it is installed, which takes seconds."""
+"""TensorBoard's event files by tensorboardX, without PyTorch: it imports that for a type annotation, for seconds."""
 
 import contextlib
 import pathlib
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from tensorboardX import SummaryWriter
+from fpliif_jax.data_builders.errors import naming
 
 
-def summary_writer(folder: pathlib.Path, purge_step: int) -> "SummaryWriter":
-    """A writer of event files in `folder`; of earlier files TensorBoard leaves out events from `purge_step` on."""
-    with without_torch():
-        from tensorboardX import SummaryWriter
-    return SummaryWriter(str(folder), purge_step=purge_step)
+class EventLog:
+    """Writes numbers where they are given: what is flushed is all of them, and an error is the caller's.
+
+    tensorboardX's SummaryWriter has a thread and a queue for that: once the thread has failed, as on a full disk, the
+    eleventh number more waits without end; and the queue needs /dev/shm, which containers may lack.
+    """
+
+    def __init__(self, folder: pathlib.Path, purge_step: int) -> None:
+        """Makes an event file in `folder`; of earlier files TensorBoard leaves out events from `purge_step` on."""
+        with without_torch():
+            from tensorboardX.event_file_writer import EventsWriter
+            from tensorboardX.proto import event_pb2
+            from tensorboardX.summary import scalar
+        self._folder, self._event, self._summary = folder, event_pb2.Event, scalar
+        folder.mkdir(parents=True, exist_ok=True)
+        with naming(folder):
+            self._writer = EventsWriter(str(folder / "events"))
+        self._write(purge_step, file_version="brain.Event:2")
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(purge_step, session_log=start)
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        """Adds a number; OSError names the folder, as in the two below."""
+        self._write(step, summary=self._summary(name, value))
+
+    def flush(self) -> None:
+        """Brings all numbers to the disk."""
+        with naming(self._folder):
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Ends the file."""
+        with naming(self._folder):
+            self._writer.close()
+
+    def _write(self, step: int, **content: Any) -> None:
+        with naming(self._folder):
+            self._writer.write_event(self._event(wall_time=time.time(), step=step, **content))
 
 
 @contextlib.contextmanager

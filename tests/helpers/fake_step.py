@@ -15,7 +15,8 @@ def main(what: str, folder: str, *rest: str) -> None:
     write NAME: leaves a file with the GPUs that it sees. fail: as a program with an error for the person does.
     meet OTHER: waits for another step that runs at the same time. save: on SIGTERM leaves 'saved' and says so, exit
     code 143.
-    train: the same by the handlers that a run has. end CODE: with this exit code, or by the signal −CODE.
+    train: the same by the handlers that a run has. late NAME: as write, after its parent was told to stop.
+    end CODE: with this exit code, or by the signal −CODE.
     """
     path = pathlib.Path(folder)
     with open(path / "starts", "a", encoding="utf-8") as file:
@@ -27,6 +28,9 @@ def main(what: str, folder: str, *rest: str) -> None:
         if code < 0:
             os.kill(os.getpid(), -code)
         sys.exit(code)
+    if what == "late":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.kill(os.getppid(), signal.SIGTERM)
     if what == "meet":
         (path / "here").touch()
         deadline = time.monotonic() + 20

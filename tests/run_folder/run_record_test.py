@@ -51,6 +51,15 @@ def test_tensorboard_has_the_same_numbers(tmp_path: pathlib.Path) -> None:
     assert not any("hair" in tag for tag, _ in values)
 
 
+def test_a_name_that_is_not_utf8_is_recorded_and_no_name_of_a_run(tmp_path: pathlib.Path) -> None:
+    content = {"command": "--output=\udcff"}
+    run_record.write_json(tmp_path / "environment.json", content)
+    assert run_record.read_environment(tmp_path) == content
+    run_record.check_workdir(tmp_path / "\udcff", "--output")
+    with pytest.raises(run_record.RunRecordError, match="not UTF-8"):
+        run_record.check_workdir(tmp_path / "\udcff" / "seed0")
+
+
 def test_json_is_replaced_whole_or_not_at_all(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "results.json"
     run_record.write_json(path, {"mean_f1": 0.5})

@@ -1,6 +1,7 @@
 """Tests of fpliif_jax.run_folder.tensorboard."""
 
 import importlib
+import multiprocessing
 import pathlib
 import sys
 import threading
@@ -34,10 +35,26 @@ def _import_torch() -> None:
 
 
 def test_it_does_not_wait_for_pytorch(tmp_path: pathlib.Path, asked: list[str]) -> None:
-    tensorboard.summary_writer(tmp_path, 1).close()
+    tensorboard.EventLog(tmp_path, 1).close()
     assert "tensorboardX.writer" in sys.modules and not asked
     _import_torch()  # it can be imported afterwards, if it is there
     assert asked == ["MainThread"]
+
+
+def test_it_needs_neither_a_thread_nor_shared_memory(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multiprocessing, "Queue", None)
+    before = threading.active_count()
+    log = tensorboard.EventLog(tmp_path, 1)
+    for step in range(50):
+        log.add_scalar("loss", 2.5, step)
+    assert threading.active_count() == before
+    log.flush()
+    (file,) = tmp_path.iterdir()
+    size = file.stat().st_size
+    log.close()
+    assert file.stat().st_size == size > 50 * 16  # all that was given was flushed
 
 
 def test_another_thread_may_import_pytorch_meanwhile(asked: list[str]) -> None:

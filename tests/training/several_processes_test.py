@@ -237,6 +237,22 @@ def test_a_run_that_is_ended_saves_and_goes_on(
     assert _records(by_two) == _records(tmp_path)
 
 
+def test_a_folder_that_the_processes_do_not_share_is_told(
+    tmp_path: pathlib.Path, by_two: pathlib.Path, arguments: list[str]
+) -> None:
+    shutil.copytree(by_two, tmp_path / "0" / "run")
+    arguments = [*arguments, "--mode=train", "--workdir=~/run", "--num_processes=2"]
+    arguments += [f"--coordinator_address=localhost:{_free_port()}"]
+    processes = [
+        _start([*arguments, f"--process_id={index}"], HOME=str(tmp_path / str(index)))
+        for index in range(2)
+    ]
+    ends = _ends(processes)
+    assert [process.returncode for process in processes] == [1, 1], ends
+    for seen, (_, errors) in zip(("'best' of step", "none; "), ends, strict=True):
+        assert f"see different checkpoints there, this one {seen}" in errors
+
+
 def _state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
     arrays, _ = checkpoint.read(workdir, "last")
     return traverse_util.flatten_dict(arrays, sep="/")

@@ -24,10 +24,9 @@ def make_stages(
     """The one stage: the whole of FP-LIIF by cross-entropy and edge cross-entropy (eq. 3).
 
     Raises:
-      SettingsError: config.train.stages names another.
+      SettingsError: config.train.stages names another, or it twice.
     """
-    unknown = [name for name in config.train.stages if name != "parsing"]
-    if unknown or not config.train.stages:
+    if tuple(config.train.stages) != ("parsing",):
         raise SettingsError(
             f"config.train.stages is {config.train.stages!r}; it must be ('parsing',)"
         )

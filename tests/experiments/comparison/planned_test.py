@@ -856,8 +856,7 @@ def test_a_plan_that_cannot_be_read_counts_without_its_study_file(
 
 
 def test_lists_of_settings_and_devices_are_written_in_full(tmp_path: pathlib.Path) -> None:
-    frozen = _write_plan(tmp_path, _CONTENT)
-    version = frozen.first
+    version = _version(_CONTENT)
     configs = {"base": {"eval.sizes": [48, 48]}, "none": {}, "forty": {}}
     content = dict(version.content, configs=configs)
     plan = FrozenPlan(dataclasses.replace(version, content=content))

@@ -156,6 +156,33 @@ def test_a_signal_is_handed_on_as_sigterm_and_nothing_new_starts(
     assert signal.getsignal(number) == before
 
 
+def test_no_later_step_starts_after_a_signal(tmp_path: pathlib.Path) -> None:
+    job = _job(tmp_path, "a", ("late", "done"), ("write", "more"))
+    (outcome,) = local.run([job], 1)
+    assert (outcome.status, outcome.problem) == (
+        "interrupted",
+        "the study was interrupted before fake_step",
+    )
+    assert (tmp_path / "a" / "starts").read_text() == "late done\n"
+    assert _ends(local.run([job], 1)) == {"a": "finished"}
+
+
+def test_a_run_that_started_as_a_signal_came_is_told(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = local.start
+
+    def start(*arguments: object) -> subprocess.Popen:
+        process = begin(*arguments)
+        _wait_for(tmp_path / "a" / "ready")
+        os.kill(os.getpid(), signal.SIGTERM)
+        return process
+
+    monkeypatch.setattr(local, "start", start)
+    (outcome,) = local.run([_job(tmp_path, "a", ("save", "done"))], 1)
+    assert outcome.status == "interrupted" and (tmp_path / "a" / "saved").exists()
+
+
 @pytest.mark.parametrize("code", [129, 130, -15])  # the others may be ignored here, as by nohup
 def test_a_run_that_a_signal_ended_by_itself_is_interrupted(
     code: int, tmp_path: pathlib.Path

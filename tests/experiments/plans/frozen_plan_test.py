@@ -203,6 +203,24 @@ def test_which_seeds_follow_is_said_from_form_2_on(tmp_path: pathlib.Path) -> No
         frozen_plan.read_frozen(tmp_path, tmp_path)
 
 
+def test_what_another_command_has_frozen_meanwhile_stays(tmp_path: pathlib.Path) -> None:
+    def write(plan: FrozenPlan | None) -> None:
+        study_file.write_study(tmp_path, study_file.Study("", None, "", "typed", (), plan))
+
+    first, more, other = (_version(_with(("seeds",), seeds)) for seeds in ("0-1", "0-4", "0-2"))
+    write(FrozenPlan(first))
+    moment = dataclasses.replace(first.moment, date="2030-01-01T00:00:00+00:00")
+    write(FrozenPlan(dataclasses.replace(first, moment=moment)))  # the same command, at once
+    assert frozen_plan.read_frozen(tmp_path, tmp_path) == FrozenPlan(first)
+    write(FrozenPlan(first, (more,)))
+    for plan in (FrozenPlan(first, (other,)), FrozenPlan(first), FrozenPlan(other)):
+        with pytest.raises(FrozenPlanError, match="give this one again"):
+            write(plan)
+    with pytest.raises(FrozenPlanError, match="has a frozen plan"):
+        write(None)
+    assert frozen_plan.read_frozen(tmp_path, tmp_path) == FrozenPlan(first, (more,))
+
+
 _FIXED = _with(("variants", "without", "overrides"), {"seeds": {"data_order": 0}})
 
 

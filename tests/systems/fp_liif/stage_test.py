@@ -9,6 +9,7 @@ from tiny_run import tiny_config
 from fpliif_jax import systems
 from fpliif_jax.data_builders import BUILDERS
 from fpliif_jax.data_builders.class_names import mirrored_classes
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.systems import create_model
 from fpliif_jax.training.step import init_variables
 
@@ -85,4 +86,13 @@ def test_unknown_stages_are_refused() -> None:
     config = tiny_config()
     config.train.stages = ("coarse",)
     with pytest.raises(ValueError, match="config.train.stages"):
+        systems.of(config).training.make_stages(config, create_model(config.model), LAPA)
+
+
+@pytest.mark.parametrize("names", [("parsing", "parsing"), ("coarse",), ()])
+def test_no_other_stages_are_recorded_than_are_trained(names: tuple[str, ...]) -> None:
+    config = tiny_config().copy_and_resolve_references()
+    config.unlock()
+    config.train.stages = names
+    with pytest.raises(SettingsError, match="it must be"):
         systems.of(config).training.make_stages(config, create_model(config.model), LAPA)
