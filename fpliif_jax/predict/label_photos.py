@@ -17,7 +17,7 @@ from fpliif_jax import systems
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data import sides
-from fpliif_jax.data_builders.errors import counted, one_line
+from fpliif_jax.data_builders.errors import counted, one_line, said
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.pictures import label_maps
@@ -125,7 +125,7 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, int]:
-    """Returns how many photos and videos there were and how many were labelled."""
+    """Returns how many photos, videos and folders that cannot be read there were, and how many were labelled."""
     started = time.monotonic()
     output_size = parse_output_size(flags.output_size)
     if flags.batch_size is not None and flags.batch_size < 1:
@@ -144,6 +144,8 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
     tasks = result_files.plan(inputs, output_dir)
     result_files.check_places(tasks, flags.frame_labels)
     if not tasks:
+        if files.unread:
+            raise files.unread[0]
         raise PredictError(f"no photos in {', '.join(flags.photos)}")
     if any(task.is_video for task in tasks):
         videos.import_av()
@@ -170,6 +172,8 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
         report(f"passed over {counted(earlier, 'result')} of an earlier run")
     if files.others:
         report(photos.passed_over(files.others))
+    for error in files.unread:
+        report(f"passed over a folder that cannot be read: {said(error)}")
     for task in tasks:
         if task.target.name != task.source.stem:
             report(
@@ -196,4 +200,4 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
         f"with {chosen.description}: {one_line(output_dir)}"
         + (f"; {skipped} passed over" if skipped else "")
     )
-    return len(tasks), num_labelled
+    return len(tasks) + len(files.unread), num_labelled
