@@ -1,8 +1,6 @@
 """Labels photos with a trained model, and has videos labelled: what `python -m fpliif_jax.predict` does."""
 
 import argparse
-import collections
-import concurrent.futures
 import os
 import re
 import sys
@@ -20,6 +18,7 @@ from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import counted, one_line, said
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.home_folder import expanded
+from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import label_videos, labelling, photos, result_files, videos
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
@@ -50,38 +49,31 @@ def predict(
       the number of photos labelled.
     """
 
-    def write(task: Task, parsed: ParsedPhoto) -> None:
-        parsed.save(task.labels)
-        label_maps.save_image(parsed.overlay(), task.overlay, photos.RESULT_MARK)
-
-    def was_written(task: Task, writing: concurrent.futures.Future) -> bool:
+    def write(labelled: tuple[Task, ParsedPhoto | photos.PhotoError]) -> str | None:
+        """What there is to report."""
+        task, result = labelled
+        if isinstance(result, photos.PhotoError):
+            return f"{task.source}: {result}"
         try:
-            writing.result()
+            result.save(task.labels)
+            label_maps.save_image(result.overlay(), task.overlay, photos.RESULT_MARK)
         except OSError as error:
-            report(f"{task.source}: its result cannot be written: {error}")
-        progress.update()
-        return not writing.exception()
+            return f"{task.source}: its result cannot be written: {error}"
+        return None
 
     batch_size = min(batch_size, len(tasks))
     sources = [task.source for task in tasks]
     results = labelling.label_photos(labeller, sources, output_size, batch_size, find)
+    labelled = ((task, result) for task, (_, result) in zip(tasks, results, strict=True))
+    # No more photos wait to be written than are labelled at once.
+    written = ordered_map(write, labelled, labelling.num_workers(), ahead=batch_size)
     num_labelled = 0
-    writing: collections.deque[tuple[Task, concurrent.futures.Future]] = collections.deque()
-    with (
-        concurrent.futures.ThreadPoolExecutor(labelling.num_workers()) as pool,
-        tqdm.tqdm(total=len(tasks), unit="photo", file=sys.stderr) as progress,
-    ):
-        for task, (_, result) in zip(tasks, results, strict=True):
-            if isinstance(result, photos.PhotoError):
-                report(f"{task.source}: {result}")
-                progress.update()
-                continue
-            writing.append((task, pool.submit(write, task, result)))
-            if (
-                len(writing) >= batch_size
-            ):  # no more photos wait to be written than are labelled at once
-                num_labelled += was_written(*writing.popleft())
-        return num_labelled + sum(was_written(*one) for one in writing)
+    for problem in tqdm.tqdm(written, total=len(tasks), unit="photo", file=sys.stderr):
+        if problem is None:
+            num_labelled += 1
+        else:
+            report(problem)
+    return num_labelled
 
 
 def parse_output_size(text: str) -> tuple[int, int] | None:
