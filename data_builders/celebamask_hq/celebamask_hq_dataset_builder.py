@@ -219,7 +219,7 @@ def _index_masks(root: pathlib.Path) -> dict[int, list[str]]:
     """Parts that have a mask, by image number."""
     masks: dict[int, list[str]] = {}
     for folder in raw_tree.folder_entries(root / _MASKS):
-        if not folder.is_dir():
+        if not raw_tree.is_folder(folder):
             continue
         for stem in raw_tree.image_stems(pathlib.Path(folder.path), ".png"):
             path = f"{folder.path}/{stem}.png"

@@ -18,27 +18,33 @@ def available_cores() -> int:
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item], num_workers: int | None = None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    num_workers: int | None = None,
+    ahead: int | None = None,
 ) -> Generator[Result, None, None]:
     """Yields `function(item)` for every item, in the order of the items.
 
     Threads, not processes: Pillow and hashlib release the interpreter lock while they decode,
-    encode and hash. At most two results a worker are waiting at any moment, so that memory does not
-    grow with the number of items.
+    encode and hash. Few results are waiting at any moment, so that memory does not grow with the
+    number of items.
 
     Args:
         function: called in worker threads; its first exception is raised here, in the place of its
             result.
         items: read lazily.
         num_workers: number of threads, by default one a core.
+        ahead: items that are begun before the first of their results is taken, by default two a
+            worker and one.
     """
     num_workers = num_workers or available_cores()
+    ahead = ahead or 2 * num_workers + 1
     pending: collections.deque[futures.Future[Result]] = collections.deque()
     with futures.ThreadPoolExecutor(num_workers) as pool:
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
-                if len(pending) > 2 * num_workers:
+                if len(pending) >= ahead:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()

@@ -22,7 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 import fpliif_jax
-from fpliif_jax.commands import command_line
+from fpliif_jax.commands import command_line, config_files
 from fpliif_jax.data_builders.errors import UserError
 
 _ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
@@ -41,13 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _work(flags: argparse.Namespace) -> None:
     if flags.starts < 1:
         raise UserError(f"--starts={flags.starts}: at least one")
+    config = os.path.abspath(config_files.config_file(flags.config))  # the command starts elsewhere
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="first-step-", ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
         caches = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
         seconds = []
         for number in range(1 + flags.starts):
-            command = [sys.executable, "-m", "fpliif_jax.main", f"--config={flags.config}"]
+            command = [sys.executable, "-m", "fpliif_jax.main", f"--config={config}"]
             command += [f"--config.data.manual_dir={folder}/raw"]
             command += [f"--config.data.data_dir={folder}/prepared"]
             command += [f"--workdir={folder}/run{number}"]

@@ -98,6 +98,11 @@ def _work(flags: argparse.Namespace) -> None:
     # The peak that the system tells includes what the starting process has: this one imports next to nothing.
     if flags.images[0] < DRAWN_SHARE:
         raise UserError(f"--images: the smallest set must have at least {DRAWN_SHARE}")
+    drawn = [count // DRAWN_SHARE for count in flags.images]
+    if len(set(drawn)) < len(drawn):
+        raise UserError(
+            f"--images: sizes must be {DRAWN_SHARE} or more apart: one image of so many is drawn"
+        )
     if flags.rounds < 1:
         raise UserError(f"--rounds={flags.rounds}: at least one")
     if flags.workspace:

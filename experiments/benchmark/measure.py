@@ -159,9 +159,9 @@ def _chosen(flag: str, names: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
 
 def _sizes() -> tuple[int, ...]:
     texts = _value("sizes")
+    if list(texts) == ["rows"]:
+        texts = [Protocol.parse(text).output_size for text in flags.FLAGS.config.eval.rows]
     try:
-        if list(texts) == ["rows"]:
-            texts = [Protocol.parse(text).output_size for text in flags.FLAGS.config.eval.rows]
         sizes = sorted({int(size) for size in texts})
     except ValueError:
         sizes = [0]

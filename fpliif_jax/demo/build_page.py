@@ -15,7 +15,7 @@ from PIL import Image
 
 import fpliif_jax
 from fpliif_jax.data.canvas import canvas_size
-from fpliif_jax.data_builders.class_names import class_title
+from fpliif_jax.data_builders.class_names import class_title, has_sides
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.demo import networks, page_folder, runtime, serve
 from fpliif_jax.export import model_card, write
@@ -82,7 +82,8 @@ def description(chosen: ChosenModel, face: np.ndarray) -> dict[str, Any]:
 
     Returns:
       also those of `networks.abilities`; `description`, where the model is from, without places; `check`, size and
-      base64 of the class ids of a square of so many rows, row by row; `class_titles`, the classes in words.
+      base64 of the class ids of a square of so many rows, row by row; `class_titles`, the classes in words;
+      `sides_note`, whose left and right they mean, '' where no class has a side.
     """
     trained = chosen.trained
     metadata = write.metadata(chosen)
@@ -98,6 +99,9 @@ def description(chosen: ChosenModel, face: np.ndarray) -> dict[str, Any]:
         "runtime": f"onnxruntime-web {runtime.VERSION}",
         "description": f"{note}; {chosen.checkpoint} checkpoint, step {trained.step}",
         "class_titles": [class_title(name) for name in trained.class_names],
+        "sides_note": f"Left and right are the {metadata['whose_left']}’s."
+        if has_sides(trained.class_names)
+        else "",
         "parameters": sum(np.size(leaf) for leaf in jax.tree.leaves(trained.variables["params"])),
         "check": {
             "size": _CHECK_SIZE,

@@ -122,15 +122,8 @@ def _evaluate(
 ) -> np.ndarray:
     names = [f"x{number}" for number in range(len(inputs))]
     node = helper.make_node(operator, names, ["y"], **attributes)
-    infos = [
-        helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
-        )
-        for name, value in zip(names, inputs, strict=True)
-    ]
-    result = helper.make_tensor_value_info("y", onnx.TensorProto.UNDEFINED, None)
-    graph = helper.make_graph([node], "constant", infos, [result])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+    opsets = [helper.make_opsetid("", OPSET)]
+    function = helper.make_function("fpliif_jax", "constant", names, ["y"], [node], opsets)
     feeds = dict(zip(names, inputs, strict=True))
     # pyrefly: ignore[bad-index] - without a name, outputs are a list
-    return np.asarray(ReferenceEvaluator(model).run(None, feeds)[0])
+    return np.asarray(ReferenceEvaluator(function).run(None, feeds, attributes={})[0])

@@ -4,16 +4,15 @@ import dataclasses
 import json
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fpliif_jax import systems
-from fpliif_jax.data_builders.errors import naming, naming_instead
+from fpliif_jax.data_builders.errors import naming
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.export import float16_storage, model_card, network_files
 from fpliif_jax.export.network_files import ExportError
+from fpliif_jax.files import atomic_folder
 from fpliif_jax.interop.run_weights import metadata_of, write_model
 from fpliif_jax.pictures.colours import class_colours
 from fpliif_jax.run_folder.run_record import check_workdir
@@ -68,20 +67,14 @@ def export(
             f"config.data.bicubic={bicubic!r}; use --format=onnx"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with naming_instead(path):
-        folder = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    try:
-        make = _write_half if float16 else _write
+    make = _write_half if float16 else _write
+    with atomic_folder.replacing(path) as folder:
         try:
             with naming(path):
-                lines = make(chosen, file_format, pathlib.Path(folder), parts)
+                lines = make(chosen, file_format, folder, parts)
         except InteropError as error:  # names a file in a folder that nobody knows
-            raise ExportError(str(error).replace(folder, str(path))) from error
-        with naming_instead(path):
-            os.chmod(folder, 0o755)
-            os.rename(folder, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            raise ExportError(str(error).replace(str(folder), str(path))) from error
+        check_place(path)  # which nobody else may have made meanwhile
     return [f"{path / line}" for line in lines]
 
 

@@ -8,8 +8,8 @@ Without --workdir it is a small FP-LIIF that comes with the package, trained on 
 For every photo the output folder gets `<stem>_labels.png`, a palette picture whose pixel values are the class ids,
 and `<stem>_overlay.jpg`, the photo with the classes' colours laid over it. Folders are searched at
 any depth and keep their structure there. Where two photos would get the same name (x.jpg and
-x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo that cannot be
-read is reported and passed over, and the exit code is 1 at the end. Results carry a mark: those of an
+x.png, or a/x.jpg and b/x.jpg) the later one gets `x_2`, and a line says so. A photo or folder that
+cannot be read is reported and passed over, and the exit code is 1 at the end. Results carry a mark: those of an
 earlier run are replaced and never taken for photos; other files in their place are an error.
 
 Of a video (.mp4, .m4v, .mov, .mkv, .webm; the extra 'video') it gets `<stem>_overlay.mp4`, likewise, at the

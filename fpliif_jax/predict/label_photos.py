@@ -1,8 +1,6 @@
 """Labels photos with a trained model, and has videos labelled: what `python -m fpliif_jax.predict` does."""
 
 import argparse
-import collections
-import concurrent.futures
 import os
 import re
 import sys
@@ -17,9 +15,10 @@ from fpliif_jax import systems
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data import sides
-from fpliif_jax.data_builders.errors import counted, one_line
+from fpliif_jax.data_builders.errors import counted, one_line, said
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.home_folder import expanded
+from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.pictures import label_maps
 from fpliif_jax.predict import label_videos, labelling, photos, result_files, videos
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
@@ -50,38 +49,31 @@ def predict(
       the number of photos labelled.
     """
 
-    def write(task: Task, parsed: ParsedPhoto) -> None:
-        parsed.save(task.labels)
-        label_maps.save_image(parsed.overlay(), task.overlay, photos.RESULT_MARK)
-
-    def was_written(task: Task, writing: concurrent.futures.Future) -> bool:
+    def write(labelled: tuple[Task, ParsedPhoto | photos.PhotoError]) -> str | None:
+        """What there is to report."""
+        task, result = labelled
+        if isinstance(result, photos.PhotoError):
+            return f"{task.source}: {result}"
         try:
-            writing.result()
+            result.save(task.labels)
+            label_maps.save_image(result.overlay(), task.overlay, photos.RESULT_MARK)
         except OSError as error:
-            report(f"{task.source}: its result cannot be written: {error}")
-        progress.update()
-        return not writing.exception()
+            return f"{task.source}: its result cannot be written: {error}"
+        return None
 
     batch_size = min(batch_size, len(tasks))
     sources = [task.source for task in tasks]
     results = labelling.label_photos(labeller, sources, output_size, batch_size, find)
+    labelled = ((task, result) for task, (_, result) in zip(tasks, results, strict=True))
+    # No more photos wait to be written than are labelled at once.
+    written = ordered_map(write, labelled, labelling.num_workers(), ahead=batch_size)
     num_labelled = 0
-    writing: collections.deque[tuple[Task, concurrent.futures.Future]] = collections.deque()
-    with (
-        concurrent.futures.ThreadPoolExecutor(labelling.num_workers()) as pool,
-        tqdm.tqdm(total=len(tasks), unit="photo", file=sys.stderr) as progress,
-    ):
-        for task, (_, result) in zip(tasks, results, strict=True):
-            if isinstance(result, photos.PhotoError):
-                report(f"{task.source}: {result}")
-                progress.update()
-                continue
-            writing.append((task, pool.submit(write, task, result)))
-            if (
-                len(writing) >= batch_size
-            ):  # no more photos wait to be written than are labelled at once
-                num_labelled += was_written(*writing.popleft())
-        return num_labelled + sum(was_written(*one) for one in writing)
+    for problem in tqdm.tqdm(written, total=len(tasks), unit="photo", file=sys.stderr):
+        if problem is None:
+            num_labelled += 1
+        else:
+            report(problem)
+    return num_labelled
 
 
 def parse_output_size(text: str) -> tuple[int, int] | None:
@@ -125,7 +117,7 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, int]:
-    """Returns how many photos and videos there were and how many were labelled."""
+    """Returns how many photos, videos and folders that cannot be read there were, and how many were labelled."""
     started = time.monotonic()
     output_size = parse_output_size(flags.output_size)
     if flags.batch_size is not None and flags.batch_size < 1:
@@ -144,6 +136,8 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
     tasks = result_files.plan(inputs, output_dir)
     result_files.check_places(tasks, flags.frame_labels)
     if not tasks:
+        if files.unread:
+            raise files.unread[0]
         raise PredictError(f"no photos in {', '.join(flags.photos)}")
     if any(task.is_video for task in tasks):
         videos.import_av()
@@ -170,6 +164,8 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
         report(f"passed over {counted(earlier, 'result')} of an earlier run")
     if files.others:
         report(photos.passed_over(files.others))
+    for error in files.unread:
+        report(f"passed over a folder that cannot be read: {said(error)}")
     for task in tasks:
         if task.target.name != task.source.stem:
             report(
@@ -196,4 +192,4 @@ def _run(flags: argparse.Namespace, interruption: Interruption) -> tuple[int, in
         f"with {chosen.description}: {one_line(output_dir)}"
         + (f"; {skipped} passed over" if skipped else "")
     )
-    return len(tasks), num_labelled
+    return len(tasks) + len(files.unread), num_labelled

@@ -1,7 +1,6 @@
 """Photos in, label maps out: what FaceParser and `python -m fpliif_jax.predict` share."""
 
-import collections
-import concurrent.futures
+import contextlib
 import functools
 import itertools
 import os
@@ -12,6 +11,7 @@ import jax
 import numpy as np
 
 from fpliif_jax.data import resize
+from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.predict import photos
 from fpliif_jax.predict.find_faces import AUTO, GRID, FaceFinder
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
@@ -71,20 +71,22 @@ def label_photos(
     label, batch_size = labeller.plan(output_size, batch_size)
     finder = FaceFinder(labeller.class_names) if find == AUTO else None
 
-    def load(source: Source) -> _Loaded:
-        photo = read(source)
+    def load(source: Source) -> tuple[Source, _Loaded | photos.PhotoError]:
+        try:
+            photo = read(source)
+        except photos.PhotoError as error:
+            return source, error
         background = photo if output_size is None else resize.resize_image(photo, output_size)
         inputs = labeller.network_input(photo)
         read_again = [*jax.tree.leaves(inputs), *([photo] if finder else [])]
         if any(np.may_share_memory(background, one) for one in read_again):
             # Probabilities are of the other one, whatever is written here.
             background = background.copy()
-        return _Loaded(inputs, background, photo if finder else None)
+        return source, _Loaded(inputs, background, photo if finder else None)
 
-    with concurrent.futures.ThreadPoolExecutor(num_workers()) as pool:
-        loading = _ahead(pool, load, sources, batch_size + num_workers())
-        while batch := list(itertools.islice(loading, batch_size)):
-            results = [(source, _result_or_error(future)) for source, future in batch]
+    loading = ordered_map(load, sources, num_workers(), ahead=batch_size + num_workers())
+    with contextlib.closing(loading):
+        while results := list(itertools.islice(loading, batch_size)):
             good = [loaded for _, loaded in results if isinstance(loaded, _Loaded)]
             faces = [_faces(labeller, finder, loaded) if finder else [] for loaded in good]
             wholes = [loaded for loaded, parts in zip(good, faces, strict=True) if not parts]
@@ -180,30 +182,8 @@ def _alone(inputs: Inputs) -> Inputs:
     return jax.tree.map(lambda leaf: leaf[None], inputs)
 
 
-def _result_or_error(loading: concurrent.futures.Future) -> _Loaded | photos.PhotoError:
-    try:
-        return loading.result()
-    except photos.PhotoError as error:
-        return error
-
-
 def _stacked(arrays: Sequence[np.ndarray], count: int) -> np.ndarray:
     """[count, ...], with zeros after the arrays."""
     stacked = np.zeros((count, *arrays[0].shape), arrays[0].dtype)
     stacked[: len(arrays)] = arrays
     return stacked
-
-
-def _ahead(
-    pool: concurrent.futures.Executor,
-    function: Callable[[Any], Any],
-    arguments: Iterable[Any],
-    count: int,
-) -> Iterator[tuple[Any, concurrent.futures.Future]]:
-    """Starts `function` on the arguments in a pool, never more than `count` before they are taken."""
-    waiting: collections.deque[tuple[Any, concurrent.futures.Future]] = collections.deque()
-    for argument in arguments:
-        waiting.append((argument, pool.submit(function, argument)))
-        if len(waiting) >= count:
-            yield waiting.popleft()
-    yield from waiting

@@ -48,10 +48,12 @@ class PhotoFiles(NamedTuple):
       photos: pairs of a photo's path and its path relative to the folder argument that it lies in; for a
         file argument, its name.
       others: the files of the folders that are no photos.
+      unread: why folders, or folders in them, cannot be searched.
     """
 
     photos: list[tuple[pathlib.Path, pathlib.Path]]
     others: list[pathlib.Path]
+    unread: list[OSError]
 
 
 def find(arguments: Sequence[str | pathlib.Path], leave_out: pathlib.Path) -> PhotoFiles:
@@ -67,18 +69,18 @@ def find(arguments: Sequence[str | pathlib.Path], leave_out: pathlib.Path) -> Ph
     """
     photos: dict[str, tuple[pathlib.Path, pathlib.Path]] = {}
     others: dict[str, pathlib.Path] = {}
+    unread: list[OSError] = []
     for argument in map(pathlib.Path, arguments):
         if not argument.is_dir():
             photos.setdefault(os.path.abspath(argument), (argument, pathlib.Path(argument.name)))
             continue
-        for path in sorted(_files_below(argument, leave_out)):
+        for path in sorted(_files_below(argument, leave_out, unread)):
             if path.name.lower().endswith(SUFFIXES):
                 photos.setdefault(os.path.abspath(path), (path, path.relative_to(argument)))
             else:
                 others.setdefault(os.path.abspath(path), path)
-    return PhotoFiles(
-        list(photos.values()), [path for key, path in others.items() if key not in photos]
-    )
+    no_photos = [path for key, path in others.items() if key not in photos]
+    return PhotoFiles(list(photos.values()), no_photos, unread)
 
 
 def passed_over(others: Sequence[pathlib.Path]) -> str:
@@ -183,8 +185,10 @@ def _open(file: BinaryIO) -> Image.Image:
     return Image.open(file, formats=_FORMATS)
 
 
-def _files_below(folder: pathlib.Path, leave_out: pathlib.Path) -> Iterator[pathlib.Path]:
-    for directory, folders, files in os.walk(folder):
+def _files_below(
+    folder: pathlib.Path, leave_out: pathlib.Path, unread: list[OSError]
+) -> Iterator[pathlib.Path]:
+    for directory, folders, files in os.walk(folder, onerror=unread.append):
         folders[:] = [
             name
             for name in folders

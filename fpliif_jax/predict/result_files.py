@@ -44,23 +44,26 @@ def plan(
 ) -> list[Task]:
     """Gives every photo and video its own place in the output folder.
 
-    Where a place is taken, by the results of an earlier file of the list or by one of the files
-    themselves, `_2`, `_3`, … is added.
+    Where a place is taken, by the results of an earlier file of the list, by a folder of such results or by one of the
+    files themselves, `_2`, `_3`, … is added.
 
     Args:
       files: `PhotoFiles.photos`.
       output_dir: where the results go.
     """
     inputs = {os.path.realpath(source) for source, _ in files}
+    # Lower case, for file systems that do not tell X.jpg from x.jpg.
+    folders = {str(output_dir / parent).lower() for _, name in files for parent in name.parents}
     taken = set()
     tasks = []
     for source, relative in files:
         for number in itertools.count(1):
             stem = relative.stem if number == 1 else f"{relative.stem}_{number}"
             task = Task(source, output_dir / relative.parent / stem)
-            results = {os.path.realpath(path) for path in (task.labels, task.overlay)}
-            # Lower case, for file systems that do not tell X.jpg from x.jpg.
-            if str(task.target).lower() not in taken and not results & inputs:
+            results = (task.labels, task.overlay)
+            is_input = any(os.path.realpath(path) in inputs for path in results)
+            is_folder = any(str(path).lower() in folders for path in results)
+            if str(task.target).lower() not in taken and not is_input and not is_folder:
                 break
         # pyrefly: ignore[unbound-name] - the numbers never end
         taken.add(str(task.target).lower())

@@ -68,6 +68,20 @@ def test_a_page_has_all_that_it_needs_and_nothing_of_this_machine(
     assert json.dumps(policy) in listed
 
 
+def test_a_page_says_whose_left_its_classes_mean_where_any_has_a_side(
+    page: tuple[pathlib.Path, ChosenModel],
+) -> None:
+    folder, chosen = page
+    described = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))
+    assert described["sides_note"] == ""
+    names = ("background", "left_eye", "right_eye", *chosen.trained.class_names[3:])
+    of_sides = chosen._replace(
+        trained=dataclasses.replace(chosen.trained, class_names=names, whose_left="picture")
+    )
+    note = build_page.description(of_sides, np.zeros((40, 40, 3), np.uint8))["sides_note"]
+    assert note == "Left and right are the picture’s."
+
+
 def test_what_the_page_compares_itself_with_is_python_s(
     page: tuple[pathlib.Path, ChosenModel],
 ) -> None:

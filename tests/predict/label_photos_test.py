@@ -385,6 +385,19 @@ def test_names_that_differ_in_case_alone_get_places_of_their_own(tmp_path: pathl
     assert targets == ["X", "x_2", "sub/y", "SUB/Y_2", "z"]
 
 
+def test_results_do_not_lie_where_a_folder_of_others_does(tmp_path: pathlib.Path) -> None:
+    """The folder of a video's label maps is replaced as a whole."""
+    for names in [
+        ("x.mp4", "X_labels/a.jpg"),
+        ("X_labels/a.jpg", "x.mp4"),
+        ("x.png", "x_labels.png/a.jpg"),
+    ]:
+        tasks = result_files.plan(
+            [(tmp_path / name, pathlib.Path(name)) for name in names], tmp_path
+        )
+        assert sorted(task.target.name for task in tasks) == ["a", "x_2"]
+
+
 def test_a_photo_is_never_overwritten(tmp_path: pathlib.Path) -> None:
     found = [(tmp_path / name, tmp_path / name) for name in ("x.png", "x_overlay.jpg")]
     found = [(path, path.relative_to(tmp_path)) for path, _ in found]
@@ -451,6 +464,26 @@ def test_unreadable_photos_are_reported_and_the_rest_is_done(
     assert "gone.jpg: no such file" in err
     assert "Traceback" not in err
     assert files_below("out") == ["good_labels.png", "good_overlay.jpg"]
+
+
+def test_folders_that_cannot_be_read_are_reported_and_the_rest_is_done(
+    run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_photo(tmp_path / "photos" / "good.jpg")
+    save_photo(tmp_path / "photos" / "locked" / "photo.jpg")
+    scandir = os.scandir
+
+    def refusing(path: os.PathLike[str] | str) -> Any:
+        if os.path.basename(path) == "locked":
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    code, out, err = run("--output_size=8", "photos")
+    assert code == 1 and "1 of 1 photos" in out
+    assert "passed over a folder that cannot be read: photos/locked: Permission denied" in err
+    code, _, err = run("--output_size=8", "photos/locked")
+    assert (code, err) == (1, "error: photos/locked: Permission denied\n")
 
 
 def test_a_result_that_cannot_be_written_is_reported(

@@ -137,7 +137,7 @@ def test_folders_are_searched_sorted_and_files_taken_once(tmp_path: pathlib.Path
         (tmp_path / name).touch()
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a.png")
-    found, others = photos.find(
+    found, others, unread = photos.find(
         [tmp_path, tmp_path / "sub" / ".." / "a.png", tmp_path / "notes.txt"],
         leave_out=tmp_path / "results",
     )
@@ -145,14 +145,14 @@ def test_folders_are_searched_sorted_and_files_taken_once(tmp_path: pathlib.Path
         "a.png", "b.JPG", "link.jpg", "sub/a.png", "sub/deep/c.webp", "notes.txt",
     ]  # fmt: skip
     assert [path.resolve() for path, _ in found[:2]] == [tmp_path / "a.png", tmp_path / "b.JPG"]
-    assert others == []  # notes.txt is asked for by its name
+    assert others == unread == []  # notes.txt is asked for by its name
 
 
 def test_files_of_folders_that_are_no_photos_are_listed_once(tmp_path: pathlib.Path) -> None:
     for name in ("a.png", "f.heic", "sub/notes", ".hidden.txt", "results/log.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found, others = photos.find([tmp_path, tmp_path / "sub"], leave_out=tmp_path / "results")
+    found, others, _ = photos.find([tmp_path, tmp_path / "sub"], leave_out=tmp_path / "results")
     assert [path for path, _ in found] == [tmp_path / "a.png"]
     assert others == [tmp_path / "f.heic", tmp_path / "sub" / "notes"]
     assert photos.passed_over(others) == (

@@ -10,8 +10,7 @@ export function introduce(model, faces, choose) {
     button.addEventListener('click', () => choose(new File([face], `drawn_face_${i + 1}.png`)));
     find('faces').append(button);
   });
-  const side = model.whose_left === 'person' ? 'the person’s' : 'the picture’s';
-  find('sides').textContent = `Left and right are ${side}.`;
+  find('sides').textContent = model.sides_note;
   const parameters = model.parameters.toLocaleString('en');
   find('about').textContent =
     `${model.title}, ${parameters} parameters: ${model.description}. Made with fpliif_jax ${model.version} and ${model.runtime}.`;

@@ -820,3 +820,8 @@ def test_parts_and_sizes_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(measure, "_value", lambda name: ["0"])
     with pytest.raises(SettingsError, match="--sizes is '0'"):
         measure._sizes()
+    monkeypatch.setattr(measure, "_value", lambda name: ["rows"])
+    given = types.SimpleNamespace(config=tiny_icnn_config())
+    monkeypatch.setattr(measure.flags, "FLAGS", given)
+    with pytest.raises(SettingsError, match="'image': a protocol is a size"):
+        measure._sizes()

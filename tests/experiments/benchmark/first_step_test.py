@@ -50,12 +50,15 @@ def test_all_starts_share_what_the_first_has_left_and_are_kept(
     calls = []
 
     def measured(command: list[str], environment: dict[str, str]) -> float:
+        assert f"--config={tmp_path}/mine.py" in command  # which is started in another folder
         calls.append((command[-3:], environment))
         return (20.0, 3.0, 5.0, 4.0)[len(calls) - 1]
 
     monkeypatch.setattr(first_step, "to_first_step", measured)
     path = tmp_path / "new" / "first_step.json"
-    first_step.main(["--starts=3", f"--output={path}"])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").touch()
+    first_step.main(["--config=mine.py", "--starts=3", f"--output={path}"])
     shared = [(command[:2], environment) for command, environment in calls]
     assert shared == shared[:1] * 4 and len({command[2] for command, _ in calls}) == 4
     kept = json.loads(path.read_text())

@@ -103,6 +103,7 @@ def test_a_step_is_a_process_of_its_own_and_its_failure_one_line(
         (["--images=20"], "'20': give two numbers"),
         (["--runs=0,5"], "'0,5': give two numbers"),
         (["--images=3,900"], "the smallest set must have at least 20"),
+        (["--images=20,39"], "sizes must be 20 or more apart"),
     ):
         with pytest.raises(SystemExit) as ended:
             growth.main(arguments)
