@@ -19,7 +19,7 @@ _COMPILED = "/jax/core/compile/backend_compile_duration"  # JAX's event, also wh
 def give_back() -> None:
     """From now on, has glibc give back what is free whenever a program of this process is ready to run.
 
-    That takes a tenth of a millisecond, and no result depends on it. Nothing is done where there is no glibc.
+    That takes a fraction of a millisecond, and no result depends on it. Nothing is done where there is no glibc.
     """
     if sys.platform != "linux":
         return
