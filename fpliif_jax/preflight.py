@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 
 from fpliif_jax import systems
-from fpliif_jax.commands import compilation_cache
+from fpliif_jax.commands import compilation_cache, freed_memory
 from fpliif_jax.data import dataset, renamed_labels, resize
 from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.data.dataset import Dataset
@@ -129,7 +129,7 @@ def check_scored_classes(trained: Dataset, scored: Dataset) -> None:
 
 
 def apply_to_jax(config: ml_collections.ConfigDict) -> None:
-    """Sets matrix precision, deterministic kernels and the folder of compiled functions.
+    """Sets matrix precision, deterministic kernels and the folder of compiled functions; see also `freed_memory`.
 
     Call it before JAX sees its devices.
 
@@ -138,6 +138,7 @@ def apply_to_jax(config: ml_collections.ConfigDict) -> None:
     """
     check_fields(config)
     compilation_cache.enable()
+    freed_memory.give_back()
     if config.deterministic:
         flags = os.environ.get("XLA_FLAGS", "")
         if "xla_gpu_deterministic_ops" not in flags:

@@ -12,7 +12,7 @@ import tqdm
 from PIL import Image
 
 from fpliif_jax import systems
-from fpliif_jax.commands import compilation_cache
+from fpliif_jax.commands import compilation_cache, freed_memory
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import counted, one_line, said
@@ -108,6 +108,7 @@ def run(flags: argparse.Namespace) -> int:
     """
     interruption = Interruption("interrupted; the photos labelled so far are there")
     compilation_cache.enable()
+    freed_memory.give_back()
     try:
         num_tasks, num_labelled = _run(flags, interruption)
     except label_videos.InterruptedVideoError as interrupted:
