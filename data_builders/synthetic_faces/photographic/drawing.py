@@ -105,11 +105,10 @@ def draw_photographic_face(
     if cover:
         hair.seen = np.zeros((image_size, image_size), np.float32)
     hair.draw_back()
-    if cover:
-        lining = draw_lining(canvas, pose, person, cover, own[SCARVES])
+    lining = draw_lining(canvas, pose, person, cover, own[SCARVES]) if cover else None
     draw_neck(canvas, pose, person, outline)
     draw_clothes(canvas, pose, person, rng)
-    if cover:
+    if lining:
         mark_lining(canvas, lining)
     if person.necklace and JEWELS in own:
         jewels.draw_necklace(canvas, pose, person, jewels.sample_necklace(own[JEWELS]))
