@@ -51,6 +51,8 @@ def get_config() -> ml_collections.ConfigDict:
     data.synthetic.style = config_dict.placeholder(str)  # None: plain; or photographic
     # parts that the photographic style leaves out: data_builders/synthetic_faces; None: none
     data.synthetic.without = config_dict.placeholder(tuple)
+    # what it draws beyond them, scarves for one; None: nothing
+    data.synthetic.also = config_dict.placeholder(tuple)
 
     train = config.train = ml_collections.ConfigDict()
     train.batch_size = 64  # global, over all devices of all hosts

@@ -20,13 +20,14 @@ _NUMBERS = (
     "seed",
     "drawing_version",
 )
-# The last three are those of styles beyond the plain one.
+# The last four are those of styles beyond the plain one.
 _SETTINGS = {
     "layout": str,
     **dict.fromkeys(_NUMBERS, int),
     "style": str,
     "style_version": int,
     "without": str,
+    "also": str,
 }
 # Above a folder with images: from labels/<id> over the set's own folder to that of a moved one.
 _LEVELS = 3

@@ -6,7 +6,8 @@
 from fpliif_jax.data_builders.synthetic_faces.dataset import (
     DRAWING_VERSIONS,
     STYLE_VERSIONS,
-    left_out,
+    each_once,
+    style_version,
     why_outdated,
     write_dataset,
 )
@@ -19,7 +20,8 @@ __all__ = [
     "STYLE_VERSIONS",
     "Face",
     "draw_face",
-    "left_out",
+    "each_once",
+    "style_version",
     "why_outdated",
     "write_dataset",
 ]

@@ -22,6 +22,7 @@ from fpliif_jax.data_builders.synthetic_faces.dataset import write_dataset
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS, SPLITS
+from fpliif_jax.data_builders.synthetic_faces.photographic.also import ADDITIONS
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 
 _FACES_ON_SHEET = 24
@@ -50,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help=f"parts that the photographic style leaves out, of {', '.join(PARTS)}",
     )
+    parser.add_argument(
+        "--also",
+        metavar="PART,PART",
+        default="",
+        help=f"what the photographic style draws beyond its parts, of {', '.join(ADDITIONS)} (default none)",
+    )
     parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what stands there, whoever wrote it"
@@ -69,10 +76,11 @@ def _save_contact_sheet(
     image_size: int,
     style: str,
     without: Sequence[str],
+    also: Sequence[str],
 ) -> None:
     first = [(split, i) for split, n in zip(SPLITS, counts, strict=True) for i in range(n)]
     seeds = [face_seed(seed, split, i) for split, i in first[:_FACES_ON_SHEET]]
-    sheet = contact_sheet([draw_face(s, image_size, style, without) for s in seeds])
+    sheet = contact_sheet([draw_face(s, image_size, style, without, also) for s in seeds])
     target, content = expanded(path), io.BytesIO()
     file_format = Image.registered_extensions().get(target.suffix.lower(), "")
     try:
@@ -102,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _work(options: argparse.Namespace) -> int:
     counts = (options.num_train, options.num_val, options.num_test)
-    without = options.without.split(",") if options.without else ()
+    without, also = (parts.split(",") if parts else () for parts in (options.without, options.also))
     root = write_dataset(
         options.layout,
         options.output_dir,
@@ -114,6 +122,7 @@ def _work(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         style=options.style,
         without=without,
+        also=also,
     )
     print(f"{counted(sum(counts), 'face')} in {root}")
     if options.contact_sheet:
@@ -124,6 +133,7 @@ def _work(options: argparse.Namespace) -> int:
             options.image_size,
             options.style,
             without,
+            also,
         )
     return 0
 

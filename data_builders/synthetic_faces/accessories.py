@@ -1,5 +1,7 @@
 """Eyeglasses, hats, earrings and necklaces."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fpliif_jax.data_builders.synthetic_faces import classes
@@ -23,7 +25,15 @@ def _where(label_map: np.ndarray, patch: Patch, labels: tuple[int, ...]) -> np.n
     return np.isin(patch.of(label_map), labels)
 
 
-def draw_eyeglasses(canvas: Canvas, pose: HeadPose, person: Person) -> None:
+class Eyeglasses(NamedTuple):
+    """Where eyeglasses are drawn: the outline of each lens [N, 2] in pixels, and what lenses and frame cover."""
+
+    lenses: list[np.ndarray]
+    glass: Patch
+    frame: Patch
+
+
+def draw_eyeglasses(canvas: Canvas, pose: HeadPose, person: Person) -> Eyeglasses:
     """Frame, lenses and temples.
 
     19 classes: all of it is eyeglasses, but for eyes and brows seen through a clear lens.
@@ -61,8 +71,7 @@ def draw_eyeglasses(canvas: Canvas, pose: HeadPose, person: Person) -> None:
     if dark:
         canvas.paint(glass, person.glasses_colour * 0.25 + 0.03, 0.97)
         lens_alpha = glass.alpha
-        hidden = _where(canvas.lapa_label_map, glass, _EYES_AND_BROWS_11)
-        canvas.mark_11(glass.scaled(hidden), int(classes.LAPA_CLASS[classes.SKIN]))
+        hide_eyes(canvas, glass)
     else:
         canvas.paint(glass, (0.90, 0.95, 1.0), 0.09)
         lens_alpha = glass.alpha * ~_where(canvas.label_map, glass, _EYES_AND_BROWS_19)
@@ -75,6 +84,13 @@ def draw_eyeglasses(canvas: Canvas, pose: HeadPose, person: Person) -> None:
     canvas.mark_19(frame, classes.EYEGLASSES)
     glint = canvas.coverage([f + np.array([0, -0.3]) * frame_width for f in frames])
     canvas.paint(glint.within(frame), (1, 1, 1), 0.10)
+    return Eyeglasses(lenses, glass, frame)
+
+
+def hide_eyes(canvas: Canvas, patch: Patch) -> None:
+    """What of eyes and brows lies beneath the patch becomes skin, in the 11-class map."""
+    hidden = _where(canvas.lapa_label_map, patch, _EYES_AND_BROWS_11)
+    canvas.mark_11(patch.scaled(hidden), int(classes.LAPA_CLASS[classes.SKIN]))
 
 
 def draw_hat(canvas: Canvas, pose: HeadPose, person: Person) -> None:

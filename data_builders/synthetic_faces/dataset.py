@@ -26,6 +26,7 @@ from fpliif_jax.data_builders.raw.drawn import SETTINGS_FILE
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES
 from fpliif_jax.data_builders.synthetic_faces.job import Job, draw_share
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
+from fpliif_jax.data_builders.synthetic_faces.photographic.also import ADDITIONS
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 
 # Part of a set's settings, by layout: raise it with every change that alters a drawn byte.
@@ -34,6 +35,8 @@ DRAWING_VERSIONS = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
 _FIRST_WITH_RIGHT_SIDES = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
 # Those of the styles beyond the plain one, part of their sets' settings too: raised with what they alone draw.
 STYLE_VERSIONS = {"photographic": 2}
+# Version 3 is 2 with what is also drawn: a face that shows none of it, and a set without it, have the bytes of 2.
+_WITH_ADDITIONS = {"photographic": 3}
 _ANOTHER_FOLDER = "another output_dir (in training config.data.manual_dir)"
 _FEW_FACES = 24  # not worth the start of worker processes
 
@@ -51,6 +54,7 @@ def write_dataset(
     overwrite: bool = False,
     style: str = "plain",
     without: Collection[str] = (),
+    also: Collection[str] = (),
 ) -> Path:
     """Draws faces and writes them as the official archive of a data set unpacks.
 
@@ -69,6 +73,7 @@ def write_dataset(
         overwrite: also replace a folder that this function did not write.
         style: what the faces look like, 'plain' or 'photographic'.
         without: parts that the photographic style leaves out, of `photographic.without.PARTS`, in any order.
+        also: what it draws beyond them, of `photographic.also.ADDITIONS`, in any order.
     Returns:
         The set's own folder, `output_dir/LaPa`, `…/CelebAMask-HQ`, `…/SmithCVPR2013_dataset_resized`
         or `…/own_data`.
@@ -78,7 +83,16 @@ def write_dataset(
     if mask_size is None:
         mask_size = image_size
     job = Job(
-        layout, num_train, num_val, num_test, image_size, mask_size, seed, style, left_out(without)
+        layout,
+        num_train,
+        num_val,
+        num_test,
+        image_size,
+        mask_size,
+        seed,
+        style,
+        each_once(without),
+        each_once(also),
     )
     _check_job(job)
     if num_workers is None:
@@ -104,9 +118,14 @@ def write_dataset(
     return root
 
 
-def left_out(without: Collection[str]) -> tuple[str, ...]:
+def each_once(parts: Collection[str]) -> tuple[str, ...]:
     """The parts in their one order, each once: a set is the same however they are listed."""
-    return tuple(sorted(set(without)))
+    return tuple(sorted(set(parts)))
+
+
+def style_version(style: str, also: Collection[str]) -> int:
+    """The version of a style beyond the plain one, with what is also drawn."""
+    return (_WITH_ADDITIONS if also else STYLE_VERSIONS)[style]
 
 
 def _check_job(job: Job) -> None:
@@ -130,13 +149,14 @@ def _check_job(job: Job) -> None:
         )
     if job.style not in STYLES:
         raise DataError(f"style={job.style!r}: choose one of {', '.join(STYLES)}.")
-    for part in job.without:
-        if part not in PARTS:
-            raise DataError(f"without={part!r}: choose of {', '.join(PARTS)}.")
-    if job.without and job.style != "photographic":
-        raise DataError(
-            f"without={','.join(job.without)}: it is for style=photographic; style={job.style} has no such parts."
-        )
+    for name, parts, known in (("without", job.without, PARTS), ("also", job.also, ADDITIONS)):
+        for part in parts:
+            if part not in known:
+                raise DataError(f"{name}={part!r}: choose of {', '.join(known)}.")
+        if parts and job.style != "photographic":
+            raise DataError(
+                f"{name}={','.join(parts)}: it is for style=photographic; style={job.style} has no such parts."
+            )
     if job.seed < 0:
         raise DataError(f"seed={job.seed}: choose 0 or more.")
 
@@ -146,13 +166,14 @@ def _settings(job: Job) -> dict[str, str | int]:
         **dataclasses.asdict(job),
         "drawing_version": DRAWING_VERSIONS[job.layout],
     }
-    settings["without"] = ",".join(job.without)
-    if not job.without:  # as the settings were before parts could be left out
-        del settings["without"]
+    for name in ("without", "also"):
+        settings[name] = ",".join(settings[name])
+        if not settings[name]:  # as the settings were before there was such a thing
+            del settings[name]
     if job.style == "plain":  # as the settings were before there were styles
         del settings["style"]
     else:
-        settings["style_version"] = STYLE_VERSIONS[job.style]
+        settings["style_version"] = style_version(job.style, job.also)
     return settings
 
 

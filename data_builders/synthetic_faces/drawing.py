@@ -48,15 +48,17 @@ def draw_face(
     image_size: int = 256,
     style: str = "plain",
     without: Collection[str] = (),
+    also: Collection[str] = (),
 ) -> Face:
-    """Draw one face of `image_size` pixels a side in one of STYLES, `without` some of the photographic style's PARTS.
+    """Draw one face of `image_size` pixels a side in one of STYLES, `without` some of the photographic style's PARTS
+    and with what is `also` drawn, of its ADDITIONS.
 
     The same `seed` gives the same face at any size; a Generator is used up from its present state.
     """
     is_rng = isinstance(seed, np.random.Generator)
     rng = seed if is_rng else np.random.Generator(np.random.PCG64(seed))
     if style == "photographic":
-        return draw_photographic_face(rng, image_size, without)
+        return draw_photographic_face(rng, image_size, without, also)
     return _draw_plain_face(rng, image_size)
 
 

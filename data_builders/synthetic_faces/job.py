@@ -24,6 +24,7 @@ class Job:
     seed: int
     style: str = "plain"
     without: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -43,10 +44,10 @@ def face_seed(seed: int, split: str, index: int) -> np.random.SeedSequence:
 def draw_task(job: Job, task: Task) -> tuple[Face, np.ndarray]:
     """The face, and its 19-class label map of `mask_size` pixels a side, uint8."""
     seed = face_seed(job.seed, task.split, task.index)
-    face = draw_face(seed, job.image_size, job.style, job.without)
+    face = draw_face(seed, job.image_size, job.style, job.without, job.also)
     if job.mask_size == job.image_size:
         return face, face.label_map
-    same_face = draw_face(seed, job.mask_size, job.style, job.without)
+    same_face = draw_face(seed, job.mask_size, job.style, job.without, job.also)
     return face, same_face.label_map
 
 

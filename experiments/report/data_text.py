@@ -109,12 +109,14 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _style(drawing: JsonObject | None) -> str:
-    """'photographic style, without camera and pose': of drawn faces, where it is recorded and not the plain style."""
+    """'photographic style, without camera and pose, with hats': of drawn faces, where it is recorded and not the
+    plain style."""
     drawing = drawing or {}
-    without = drawing.get("without") or ()
-    left_out = without.split(",") if isinstance(without, str) else without
     parts = [f"{wording.plain(drawing['style'])} style" if drawing.get("style") else ""]
-    parts.append(f"without {wording.plain(left_out).replace(', ', ' and ')}" if left_out else "")
+    for word, field in (("without", "without"), ("with", "also")):
+        value = drawing.get(field) or ()
+        names = value.split(",") if isinstance(value, str) else value
+        parts.append(f"{word} {wording.plain(names).replace(', ', ' and ')}" if names else "")
     return ", ".join(filter(None, parts))
 
 

@@ -149,6 +149,6 @@ class RunConfig:
         if not synthetic.get("num_train"):
             return {}
         known = {name: value for name, value in synthetic.items() if value not in (None, [], ())}
-        if "without" in known:
-            known["without"] = sorted(set(known["without"]))  # the set is the same in any order
+        for name in {"without", "also"} & known.keys():
+            known[name] = sorted(set(known[name]))  # the set is the same in any order
         return known

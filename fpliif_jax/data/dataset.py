@@ -265,11 +265,14 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
     if version > 1:
         faces += f"-drawing{version}"
     style = synthetic.get("style") or "plain"  # earlier runs record none
+    without, also = (
+        synthetic_faces.each_once(synthetic.get(name) or ()) for name in ("without", "also")
+    )
     if style != "plain":
-        faces += f"-{style}{synthetic_faces.STYLE_VERSIONS[style]}"
-    without = synthetic_faces.left_out(synthetic.get("without") or ())
-    if without:
-        faces += f"-without-{'-'.join(without)}"
+        faces += f"-{style}{synthetic_faces.style_version(style, also)}"
+    for name, parts in (("without", without), ("also", also)):
+        if parts:
+            faces += f"-{name}-{'-'.join(parts)}"
     manual_dir = expanded(config.manual_dir) / faces
     reason = (
         synthetic_faces.why_outdated(config.name, earlier)
@@ -290,5 +293,6 @@ def _draw(config: ml_collections.ConfigDict) -> tuple[str, str]:
         num_workers=config.num_workers or None,
         style=style,
         without=without,
+        also=also,
     )
     return str(manual_dir), str(data_dir)

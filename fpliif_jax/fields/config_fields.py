@@ -15,6 +15,7 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax import data_builders
+from fpliif_jax.data_builders.synthetic_faces.photographic.also import ADDITIONS
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 from fpliif_jax.fields.setting_ranges import (
     Anything,
@@ -117,6 +118,7 @@ FIELDS: dict[str, Field] = {
     "data.synthetic.seed": Field(_SEED, Role.DRAWING),
     "data.synthetic.style": Field(Choice(("photographic",), is_optional=True), Role.DRAWING),
     "data.synthetic.without": Field(Names(PARTS, is_optional=True), Role.DRAWING),
+    "data.synthetic.also": Field(Names(ADDITIONS, is_optional=True), Role.DRAWING),
     "train.stages": Field(Names()),
     "train.batch_size": Field(_BATCH),
     "train.microbatch": Field(NumberOrAuto(Number(0, 2**20, is_whole=True)), Role.ROUNDING),

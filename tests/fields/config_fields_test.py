@@ -11,6 +11,7 @@ import pytest
 import fpliif_jax
 from fpliif_jax import configs
 from fpliif_jax.data import renamed_labels
+from fpliif_jax.data_builders.synthetic_faces.photographic.also import ADDITIONS
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 from fpliif_jax.experiments.comparison import frameworks, readings
 from fpliif_jax.fields import config_fields, field_checks
@@ -34,7 +35,16 @@ ROUNDING = {"model.query_chunk", "model.remat", "train.microbatch", "determinist
 SEEDS = {"seed", "seeds.initialisation", "seeds.data_order", "seeds.augmentation"}
 DRAWING = {
     f"data.synthetic.{name}"
-    for name in ("num_train", "num_val", "num_test", "image_size", "seed", "style", "without")
+    for name in (
+        "num_train",
+        "num_val",
+        "num_test",
+        "image_size",
+        "seed",
+        "style",
+        "without",
+        "also",
+    )
 }
 
 
@@ -119,6 +129,7 @@ def test_fields_that_a_run_has_stay_as_they_are() -> None:
         ("data.input_scaling", inputs.INPUT_SCALINGS),
         ("data.labels", (renamed_labels.AS_THEY_ARE, *renamed_labels._CLASSES)),
         ("data.synthetic.without", PARTS),
+        ("data.synthetic.also", ADDITIONS),
         ("model.variant", stn_icnn_settings.VARIANTS),
     ],
 )

@@ -25,6 +25,9 @@ class Hair:
         self, canvas: Canvas, pose: HeadPose, person: PhotographicPerson, rng: np.random.Generator
     ) -> None:
         self.canvas, self.pose, self.person, self.rng = canvas, pose, person, rng
+        self.seen: np.ndarray | None = (
+            None  # how much of it cloth leaves: float32 [size, size]; None: all
+        )
         self.strands = strand_colours(person, pose, canvas.size, rng)
 
     def draw_back(self) -> None:
@@ -77,6 +80,8 @@ class Hair:
     def _paint(self, plane: "LockPlane", light: float, casts: bool = False) -> None:
         canvas, person = self.canvas, self.person
         box, mask, tone = plane.reduced()
+        if self.seen is not None:
+            mask = (mask * self.seen[box]).astype(np.uint8)
         cover = Patch(*box, mask.astype(np.float32) / 255)
         if casts:
             self._cast_shadow(cover, mask)

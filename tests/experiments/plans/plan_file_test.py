@@ -173,6 +173,7 @@ def test_the_packages_own_plans_state_what_they_expect() -> None:
         "fine_tuning",
         "drawings",
         "camera",
+        "more_things",
         "rounding",
     }
     for plan in plans.values():

@@ -71,11 +71,11 @@ def _without(**synthetic: Any) -> dict[str, Any]:
 
 
 def test_both_sets_are_named_wherever_data_are(quick: None, tmp_path: pathlib.Path) -> None:
-    _write(tmp_path / "runs", _without(without=["pose", "camera"]))
+    _write(tmp_path / "runs", _without(without=["pose", "camera"], also=["scarves"]))
     texts = _report(tmp_path / "runs", tmp_path / "report")
     trained = (
-        "trained on drawn faces in the layout of lapa, photographic style, without camera and pose, 2,000 train / "
-        f"64 validation, label maps {_hex('labels drawn all')[:16]}"
+        "trained on drawn faces in the layout of lapa, photographic style, without camera and pose, with scarves, "
+        f"2,000 train / 64 validation, label maps {_hex('labels drawn all')[:16]}"
     )
     scored = (
         "scored on celebamask_hq, 248 validation / 12 test, in the classes of lapa, official counts; whether the "

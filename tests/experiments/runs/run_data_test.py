@@ -114,6 +114,7 @@ def test_what_is_recorded_may_forbid_a_verdict(
     [
         ("synthetic", "without", ["camera", "pose"], "finished"),
         ("synthetic", "without", [1], "broken"),
+        ("synthetic", "also", ["hats", "scarves"], "finished"),
         (None, "split_counts", [3, 2, 1], "finished"),
         (None, "split_counts", ["three"], "broken"),
     ],
