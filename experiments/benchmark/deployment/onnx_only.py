@@ -21,10 +21,11 @@ from fpliif_jax.weights import trained_model
 _EXAMPLE = pathlib.Path(fpliif_jax.__file__).parents[1] / "examples" / "onnx_only.py"
 _PROGRAM = pathlib.Path(__file__).parent / "whole_process.py"
 _MEBIBYTE = 2**20
+_SMALL = 64  # the side of another photo: what a start takes, without much of a photo
 
 
 def measure(flags: argparse.Namespace) -> list[JsonObject]:
-    """A row for each process, which labels one drawn face at its own size.
+    """A row for each process, which labels a drawn face at its own size: a small one, and one of `flags.size`.
 
     Args:
       flags: with `weights`, `rounds` and `size`, the side of the photo.
@@ -41,13 +42,19 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
     chosen = trained_model.load(named)
     with tempfile.TemporaryDirectory(prefix="onnx-only-") as name:
         folder = pathlib.Path(name)
-        model, photo = folder / "model", folder / "photo.jpg"
+        model = folder / "model"
         write.export(chosen, "onnx", model, parts=False, float16=False)
-        Image.fromarray(drawn_face(0, flags.size)).save(photo, quality=95)
-        command = [_EXAMPLE, model, photo, folder / "labels.png"]
+        photos = {size: folder / f"{size}.jpg" for size in (_SMALL, flags.size)}
+        for size, photo in photos.items():
+            Image.fromarray(drawn_face(0, size)).save(photo, quality=95)
         return [
-            {"round": number, "size": flags.size, **_process(command)}
+            {
+                "round": number,
+                "size": size,
+                **_process([_EXAMPLE, model, photo, folder / "labels.png"]),
+            }
             for number in range(flags.rounds)
+            for size, photo in photos.items()
         ]
 
 
