@@ -35,7 +35,7 @@ from fpliif_jax.preflight import (
     warn_of_dtype,
     warn_of_lost_rates,
 )
-from fpliif_jax.run_folder import evaluated_config, run_lock, run_record, same_run
+from fpliif_jax.run_folder import evaluated_config, run_lock, run_record, shared_folder
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -184,7 +184,7 @@ def run(
     workdir.mkdir(parents=True, exist_ok=True)
     with run_lock.locked(workdir, parallel.is_main_process()):
         if weights is None:
-            same_run.check_seen_alike(workdir)
+            shared_folder.check_shared(workdir)
         is_trained = mode == "eval" or loop.train(config, workdir, trained_on, stop)
         # Several processes do what they have agreed on: a signal may have reached one of them alone.
         if not is_trained or (stop.requested and jax.process_count() == 1):

@@ -9,7 +9,6 @@ import ml_collections
 
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import SettingsError
-from fpliif_jax.devices import parallel
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.fields.setting_ranges import AUTO
@@ -49,25 +48,6 @@ def check_same_run(
         raise CheckpointError(
             f"{workdir} holds a run on other data: fingerprint {progress['fingerprint'][:16]}… "
             f"then, {fingerprint[:16]}… now; {_OTHER_RUN}"
-        )
-
-
-def check_seen_alike(workdir: pathlib.Path) -> None:
-    """Refuses a folder whose checkpoints are not the same for all processes of the run. Call it in every process.
-
-    Raises:
-      CheckpointError: says what this process sees.
-    """
-    steps = {
-        which: checkpoint.saved_step(workdir, which)
-        for which in (*checkpoint.kinds_beside_last(workdir), "last")
-    }
-    seen = [f"{which!r} of step {step}" for which, step in steps.items() if step is not None]
-    if not parallel.is_same_in_all(repr(seen)):
-        raise CheckpointError(
-            f"{workdir}: the processes of this run see different checkpoints there, this one "
-            f"{', '.join(seen) or 'none'}; give a folder that all machines share; if it is one, its network disk lags "
-            "behind: wait a moment, and start the same command in every process again"
         )
 
 
