@@ -58,7 +58,7 @@ def get_config() -> ml_collections.ConfigDict:
     # fit, on a CPU as many as are fastest, in STN-iCNN all: docs/speed.md
     train.microbatch = config_dict.FieldReference("auto", field_type=object)
     train.epochs = 400
-    # a run's folder, or weights:drawn of the package: start from its networks; None: from the initialiser
+    # a run's folder, or weights:NAME of the package: start from its networks; None: from the initialiser
     train.init_from = config_dict.placeholder(str)
     train.optimizer = "adam"
     train.schedule = "step"  # step | cosine | constant
