@@ -68,8 +68,6 @@ def get_config() -> ml_collections.ConfigDict:
 
     train = config.train
     train.stages = ("parsing",)
-    # a run's folder, or weights:drawn of the package: start from that network; None: from the initialiser
-    train.init_from = config_dict.placeholder(str)
     train.batch_size = 64
     train.epochs = 400
     train.learning_rate = 5e-4

@@ -21,7 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.deterministic = True  # asks XLA for deterministic GPU kernels
 
     data = config.data = ml_collections.ConfigDict()
-    data.name = "lapa"  # lapa | celebamask_hq | helen | own_data
+    data.name = "lapa"  # one of data_builders.NAMES
     # celebamask_hq: official | farl | own_masks (how masks that overlap are merged)
     data.builder_config = "default"
     data.manual_dir = config_dict.placeholder(str)  # where the raw download is unpacked
@@ -60,6 +60,8 @@ def get_config() -> ml_collections.ConfigDict:
     # fit, on a CPU as many as are fastest, in STN-iCNN all: docs/speed.md
     train.microbatch = config_dict.FieldReference("auto", field_type=object)
     train.epochs = 400
+    # a run's folder, or weights:NAME of the package: start from its networks; None: from the initialiser
+    train.init_from = config_dict.placeholder(str)
     train.optimizer = "adam"
     train.schedule = "step"  # step | cosine | constant
     train.decay_factor = 0.1

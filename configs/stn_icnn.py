@@ -66,9 +66,7 @@ def get_config() -> ml_collections.ConfigDict:
     train = config.train
     train.stages = ("coarse", "localisation", "end_to_end")  # and: fine (K_i around true centroids)
     train.next_stage_from = "best"  # best | last: of a stage's states, the one the next starts from
-    train.init_from = (
-        ""  # a run's folder, or weights:drawn_stn_icnn of the package: start from its networks
-    )
+    train.init_from = ""  # as None
     train.init_checkpoint = "best"
     train.batch_size = 32
     train.epochs = 25  # of each stage without its own

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 from ml_collections import ConfigDict
 
-from fpliif_jax import preflight
+from fpliif_jax import preflight, systems
 
 NAMES = sorted(
     path.stem
@@ -87,7 +87,7 @@ def test_paper_settings_of_stn_icnn() -> None:
     assert _config("stn_icnn_celebamask_hq_finetune").data.train_subset == 2000
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("fp_liif", "stn_icnn")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in systems.names()])
 def test_headers_tell_the_command(name: str) -> None:
     header = importlib.import_module(f"fpliif_jax.configs.{name}").__doc__
     assert "python -m fpliif_jax.main" in header

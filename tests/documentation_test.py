@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import fpliif_jax
+from fpliif_jax import systems
 from fpliif_jax.data_builders import class_names
 from fpliif_jax.fields import config_fields
 from fpliif_jax.pictures.label_maps import palette_image
@@ -126,7 +127,7 @@ def test_what_pages_have_of_the_code_is_current(page: str) -> None:
 def test_config_files_of_the_pages_are_all_there_are() -> None:
     named = set(re.findall(r"`(\w+)\.py`\]", _text(ROOT / "docs" / "training.md")))
     experiments = {path.stem for path in (ROOT / "configs").glob("*.py")}
-    assert named == experiments - {"__init__", "shared", "fp_liif", "stn_icnn"}
+    assert named == experiments - {"__init__", "shared", *systems.names()}
 
 
 # ------------------------------------------------------------------------------- what code is read

@@ -29,10 +29,7 @@ from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
 from fpliif_jax.data_builders.synthetic_faces.photographic.also import ADDITIONS
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
 
-# Part of a set's settings, by layout: raise it with every change that alters a drawn byte.
-# 2 has the picture's sides in LaPa and Helen (see data_builders.class_names); 1 had the person's.
-DRAWING_VERSIONS = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
-_FIRST_WITH_RIGHT_SIDES = {"lapa": 2, "celebamask_hq": 1, "helen": 2, "own_data": 1}
+DRAWING_VERSIONS = {name: layout.drawing_version for name, layout in LAYOUTS.items()}
 # Those of the styles beyond the plain one, part of their sets' settings too: raised with what they alone draw.
 STYLE_VERSIONS = {"photographic": 2}
 # Version 3 is 2 with what is also drawn: a face that shows none of it, and a set without it, have the bytes of 2.
@@ -188,7 +185,7 @@ def why_outdated(layout: str, manual_dir: Path) -> str | None:
     if version is None or version >= DRAWING_VERSIONS[layout]:
         return None
     reason = f"it is of drawing version {version} of {layout}, not {DRAWING_VERSIONS[layout]}"
-    if version < _FIRST_WITH_RIGHT_SIDES[layout]:
+    if version < LAYOUTS[layout].first_with_right_sides:
         reason += ": left and right of brows and eyes were the person's, not the picture's"
     return reason
 
@@ -202,7 +199,7 @@ def refuse_earlier_sides(layout: str, manual_dir: Path) -> None:
         DataError: says to draw it anew.
     """
     version = _drawing_version(layout, manual_dir)
-    if version is not None and version < _FIRST_WITH_RIGHT_SIDES[layout]:
+    if version is not None and version < LAYOUTS[layout].first_with_right_sides:
         raise DataError(
             f"{manual_dir}: {why_outdated(layout, manual_dir)}. Draw it anew with the same command, "
             "then prepare it with --rebuild."

@@ -36,13 +36,17 @@ class Task:
 class Layout:
     """folder: the archive's top folder. write_face(root, task, face, mask_label_map): the files of
     one face. write_lists(root, tasks): what names all of them. folders(counts): every folder to
-    make beforehand, relative to the top one. largest: most faces a split can hold."""
+    make beforehand, relative to the top one. largest: most faces a split can hold.
+    drawing_version: part of a set's settings; raise it with every change that alters a drawn byte.
+    first_with_right_sides: the version from which on left and right are as `class_names` says."""
 
     folder: str
     write_face: Callable[[Path, Task, Face, np.ndarray], None]
     write_lists: Callable[[Path, list[Task]], None]
     folders: Callable[[Mapping[str, int]], list[str]]
     largest: Mapping[str, int]
+    drawing_version: int = 1
+    first_with_right_sides: int = 1
 
 
 def _save_picture(image: np.ndarray, path: Path) -> None:
@@ -163,7 +167,16 @@ def _write_own_lists(root: Path, tasks: list[Task]) -> None:
 _ANY_NUMBER = dict.fromkeys(SPLITS, 1_000_000)
 
 LAYOUTS = {
-    "lapa": Layout("LaPa", _write_lapa_face, lambda root, tasks: None, _lapa_folders, _ANY_NUMBER),
+    # 2 has the picture's sides in LaPa and Helen (see data_builders.class_names); 1 had the person's.
+    "lapa": Layout(
+        "LaPa",
+        _write_lapa_face,
+        lambda root, tasks: None,
+        _lapa_folders,
+        _ANY_NUMBER,
+        drawing_version=2,
+        first_with_right_sides=2,
+    ),
     "celebamask_hq": Layout(
         "CelebAMask-HQ",
         _write_celebamask_hq_face,
@@ -177,6 +190,8 @@ LAYOUTS = {
         _write_helen_lists,
         lambda counts: ["images", "labels"],
         _ANY_NUMBER,
+        drawing_version=2,
+        first_with_right_sides=2,
     ),
     "own_data": Layout(
         "own_data",

@@ -5,15 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fpliif_jax.data_builders import class_names
+from fpliif_jax.data_builders import BUILDERS, class_names
 from fpliif_jax.pictures.colours import PART_OF_ALIAS, class_colours
 
-SETS = {
-    "lapa": class_names.LAPA_AND_HELEN,
-    "helen": class_names.LAPA_AND_HELEN,
-    "celebamask_hq": class_names.CELEBAMASK_HQ,
-    "facial_parts": class_names.FACIAL_PARTS,
-}
+# Those that have classes of their own: whoever has own data names them.
+SETS = {name: builder.CLASS_NAMES for name, builder in BUILDERS.items() if builder.CLASS_NAMES}
+SETS["facial_parts"] = class_names.FACIAL_PARTS
 _OTHER = {"left": "right", "right": "left"}
 
 

@@ -46,13 +46,16 @@ def report_terms() -> str:
     )
 
 
+# Of sets with the same classes one table: that of the first.
+_FIRST_OF_CLASSES = {names: name for name, names in reversed(label_classes.SETS.items())}
+
 # Page: mark of the part, and what makes it.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "capacity.md": {"compiled": capacity_table.compiled},
     "config_fields.md": {"roles": field_tables.roles, "fields": field_tables.fields},
     "data.md": {
         f"classes of {name}": partial(class_table, name)
-        for name in ("lapa", "celebamask_hq", "facial_parts")
+        for name in _FIRST_OF_CLASSES.values()
     },
     "demo.md": kept_tables.deployed("drawn-squares", "drawn-browser", "drawn_stn_icnn-browser"),
     "export.md": kept_tables.deployed(

@@ -127,6 +127,11 @@ def scaled(
     """
     if scale not in SCALES:
         raise UserError(f"--scale is {scale!r}; it must be one of {', '.join(SCALES)}")
+    if scale == "small" and is_published and variant.config not in _SMALL:
+        raise UserError(
+            f"--scale=small: nothing small stands for {variant.config} yet; name what does in _SMALL of "
+            "experiments/plans/scales.py, or give --scale=smoke for a few steps of it on its own data"
+        )
     if scale != "paper" and not (is_published and variant.config in _SMALL):
         return variant.config, _few_steps(variant, scale, given)
     file, fields = variant.config, {}
@@ -134,7 +139,7 @@ def scaled(
         file, fields = _SMALL[variant.config]
         fields = dict(fields)
         if scale == "smoke":
-            fields |= _SMOKE_DATA | _SMOKE[file]
+            fields |= _SMOKE_DATA | _SMOKE.get(file, {})
     fields |= {field: _scaled_value(field, value, scale) for field, value in variant.overrides}
     if variant.rows is not None:
         fields["eval.rows"] = tuple(scaled_row(row, scale) for row in variant.rows)

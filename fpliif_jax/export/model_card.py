@@ -100,6 +100,9 @@ labels = probabilities.argmax(-1)[top : top + photo.height, left : left + photo.
 names = json.loads(session.get_modelmeta().custom_metadata_map["fpliif_jax"])["class_names"]
 ```
 """
+_OF_OTHERS = "`model.onnx` takes {inputs}, and gives {outputs}.\n"
+# By the inputs of the network.
+_USAGE = {("photo", "y", "x"): _ON_AXES, ("canvas", "image_size"): _ON_CANVAS}
 
 
 def text(chosen: ChosenModel) -> str:
@@ -110,12 +113,17 @@ def text(chosen: ChosenModel) -> str:
     """
     trained = chosen.trained
     results = _results(chosen)
-    data = trained.config.data
-    is_on_canvas = systems.of(trained.config).data["framing"] == "canvas"
-    usage = (_ON_CANVAS if is_on_canvas else _ON_AXES).format(
+    data, system = trained.config.data, systems.of(trained.config)
+    network = system.inference.make_network_functions(trained)["model"]
+    usage = _USAGE.get(tuple(network.inputs), _OF_OTHERS).format(
         side=data.image_size,
         longest=data.get("longest_side") or data.image_size,
         classes=len(trained.class_names),
+        inputs=", ".join(
+            f"`{name}`, {of_input.dtype} {list(of_input.shape)}"
+            for name, of_input in network.inputs.items()
+        ),
+        outputs=", ".join(f"`{name}`" for name in network.outputs),
     )
     results_text, index = "No results are recorded.", ""
     own = _shipped_card(chosen)
@@ -130,7 +138,7 @@ def text(chosen: ChosenModel) -> str:
         index=index,
         purpose=_PURPOSE.format(purpose=own.purpose, not_for=own.not_for) if own else "",
         drawing=_drawing(own) if own else "",
-        title=systems.of(trained.config).title,
+        title=system.title,
         classes=len(trained.class_names),
         names=", ".join(map(one_line, trained.class_names)),
         version=fpliif_jax.__version__,
@@ -138,7 +146,7 @@ def text(chosen: ChosenModel) -> str:
         step=trained.step,
         source=source(chosen),
         usage=usage,
-        weights=_WEIGHTS if systems.of(trained.config).exchange.to_torch else "",
+        weights=_WEIGHTS if system.exchange.to_torch else "",
         results=results_text,
     )
 

@@ -28,8 +28,8 @@ class Stage:
       learning_rates: of all parameters; or by network, the first key of the parameters: those that
         are missing or have a rate of 0 are frozen.
       label_size: side of the label maps in its batches.
-      prepare: a device's rows of a batch -> inputs, every leaf with the examples' axis first;
-        augmentation happens here.
+      prepare: a device's rows of a batch (`data.batches.train_batches`) -> inputs, every leaf with the examples' axis
+        first; augmentation happens here.
       normalisers: inputs -> sums that depend on labels and weights alone.
       sums: (variables, inputs) -> (loss sums, new batch statistics).
       total: (loss sums, normalisers) -> (loss, its parts).

@@ -67,7 +67,7 @@ class Scoring:
     Attributes:
       parse_protocol: (text of config.eval.rows, config) -> the protocol; SettingsError where there is none.
       make_predictor: (networks, config, protocols) -> a function of (variables, batch) that gives each protocol's
-        prediction by its key.
+        prediction by its key; a batch is of `data.batches.evaluation_batches`, with the `label_size` of each protocol.
     """
 
     parse_protocol: Callable[[str, Config], Protocol]

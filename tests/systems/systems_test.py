@@ -9,12 +9,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 import pytest
-from tiny_run import tiny_config
 
-from fpliif_jax import preflight, systems
+from fpliif_jax import FaceParser, preflight, systems
 from fpliif_jax.commands import config_files
 from fpliif_jax.commands.interruption import Interruption
+from fpliif_jax.configs import shared
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.demo import networks
@@ -22,9 +23,13 @@ from fpliif_jax.evaluation.evaluate import evaluate
 from fpliif_jax.experiments.benchmark import one_face
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.cost import model_cost
+from fpliif_jax.export import model_card, write
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.fields.setting_ranges import AUTO
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.systems import labeller
+from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
 from fpliif_jax.systems.reading import Reading
 from fpliif_jax.systems.stage import Stage
@@ -38,6 +43,7 @@ from fpliif_jax.systems.system import (
     WeightExchange,
 )
 from fpliif_jax.training import fitting, loop
+from fpliif_jax.weights.trained_model import ChosenModel
 
 
 @pytest.mark.parametrize("name", systems.names())
@@ -118,6 +124,47 @@ def _protocol(text: str, config: ml_collections.ConfigDict) -> Protocol:
     return Protocol(config.data.image_size, config.data.image_size, text)
 
 
+class _Labeller:
+    """Every pixel of a photo by itself, so that its own size is the network's."""
+
+    def __init__(self, trained: InferenceCheckpoint) -> None:
+        self.class_names = trained.class_names
+        self._logits = lambda images: _PixelByPixel(len(self.class_names)).apply(
+            trained.variables, images
+        )
+
+    def network_input(self, photo: np.ndarray) -> labeller.Inputs:
+        return {"images": photo}
+
+    def plan(self, size: tuple[int, int] | None, batch_size: int) -> tuple[labeller.Label, int]:
+        return self.label, 1
+
+    def label(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
+        return np.argmax(self.probabilities(inputs, size), 1).astype(np.uint8)
+
+    def probabilities(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
+        logits = self._logits(jnp.asarray(inputs["images"]))
+        resized = jax.image.resize(logits, (len(logits), *size, logits.shape[-1]), "nearest")
+        return np.moveaxis(np.asarray(jax.nn.softmax(resized)), -1, 1)
+
+    def lower(
+        self, inputs: labeller.Inputs, size: tuple[int, int]
+    ) -> dict[str, jax.stages.Lowered]:
+        return {"logits": jax.jit(self._logits).lower(inputs["images"])}
+
+
+def _network_functions(trained: InferenceCheckpoint) -> dict[str, NetworkFunction]:
+    model, side = _PixelByPixel(len(trained.class_names)), trained.config.data.image_size
+    return {
+        "model": NetworkFunction(
+            call=lambda pixels: [model.apply(trained.variables, pixels)],
+            inputs={"pixels": jax.ShapeDtypeStruct((side, side, 3), jnp.uint8)},
+            outputs=("logits",),
+            examples=[(np.arange(side**2 * 3, dtype=np.uint8).reshape(side, side, 3),)],
+        )
+    }
+
+
 # Looked up as the two are: a module with a SYSTEM.
 SYSTEM = System(
     title="Pixel by pixel",
@@ -135,24 +182,30 @@ SYSTEM = System(
     scoring=Scoring(parse_protocol=_protocol, make_predictor=_predictor),
     inference=Inference(
         decodes_any_size=False,
-        make_labeller=lambda trained: None,
-        make_network_functions=lambda trained: {},
+        make_labeller=_Labeller,
+        make_network_functions=_network_functions,
     ),
     exchange=WeightExchange(from_torch=lambda state: {}, to_torch=None, config_name=""),
     paper=Paper(main_score=lambda dataset: ("mean_f1", "mean"), main_protocol="whole"),
 )
 
 
-def _third_config(*places: pathlib.Path) -> ml_collections.ConfigDict:
-    config = tiny_config(*places)
-    with config.unlocked():
-        config.model = ml_collections.ConfigDict(
-            {"name": "pixel_by_pixel", "num_classes": 11, "dtype": "float32"}
-        )
-        config.eval.rows = ("whole", "foreground")
-        config.train.stages = ("only",)
-        config.loss = ml_collections.ConfigDict()
-    return config
+def _third_config(
+    manual_dir: pathlib.Path | str = "", data_dir: pathlib.Path | str = ""
+) -> ml_collections.ConfigDict:
+    """As the page has it: from `shared`, with the fields that each system has of its own and no others."""
+    config = shared.get_config()
+    config.model = ml_collections.ConfigDict({"name": "pixel_by_pixel", "num_classes": 11})
+    config.model.dtype = config.get_ref("dtype")
+    config.train.stages = ("only",)
+    config.train.learning_rate = 0.1
+    config.eval.rows = ("whole", "foreground")
+    config.data.manual_dir, config.data.data_dir = str(manual_dir), str(data_dir)
+    config.data.image_size, config.data.num_workers = 32, 2
+    config.train.batch_size, config.eval.batch_size = 4, 4
+    config.train.epochs, config.train.log_every_steps = 4, 3
+    config.eval.num_pictures = 2
+    return config.lock()
 
 
 def test_a_third_system_costs_what_it_says_at_the_only_size_that_it_has(
@@ -226,7 +279,7 @@ def test_fields_of_a_third_system_count_as_it_says(
     assert readings.effective(flatten_config(config))["model.num_classes"] == 1
 
 
-def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
+def test_a_third_system_is_checked_trained_evaluated_used_and_exported_with_one_line_added(
     tmp_path: pathlib.Path,
     lapa_download: pathlib.Path,
     data_dir: pathlib.Path,
@@ -236,8 +289,6 @@ def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
     config = _third_config(lapa_download, data_dir)
     with config.unlocked():
         config.train.microbatch = 2  # it has no batch norm, and no field that says so
-        config.train.epochs = 4
-        config.train.learning_rate = 0.1
     preflight.check_settings(config)
     with pytest.raises(ValueError, match="config.eval.rows has '32': a protocol is whole"):
         systems.parse_protocols(config, ("32",))
@@ -249,3 +300,14 @@ def test_a_third_system_is_checked_trained_and_evaluated_with_one_line_added(
     losses = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in losses if "loss" in line]
     assert losses[-1] < losses[0]
+
+    photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    parsed = FaceParser.from_run(tmp_path)(photo)
+    assert parsed.labels.shape == (40, 50)
+    np.testing.assert_array_equal(parsed.probabilities.argmax(0), parsed.labels)
+
+    chosen = ChosenModel(load_for_inference(tmp_path), "best", str(tmp_path), "a run")
+    (line,) = write.export(chosen, "onnx", tmp_path / "onnx", parts=False, float16=False)
+    assert "0 of 1,024 labels differ" in line
+    takes = "`model.onnx` takes `pixels`, uint8 [32, 32, 3], and gives `logits`."
+    assert takes in model_card.text(chosen).splitlines()

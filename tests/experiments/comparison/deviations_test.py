@@ -77,7 +77,12 @@ class Row:
 
 
 _DATASETS = {"LaPa": "lapa", "CelebAMask-HQ": "celebamask_hq", "Helen": "helen"}
-_DOCUMENTS = {"fp_liif": "reproduction.md", "stn_icnn": "reproduction_stn_icnn.md"}
+# One without a paper leaves open what every system does, and needs no page for that.
+_DOCUMENTS = {
+    system: "reproduction.md" if system == "fp_liif" else f"reproduction_{system}.md"
+    for system in systems.names()
+    if _readings(system) != reading.ROUNDING
+}
 
 
 def _quoted(cell: str) -> list[Any]:
@@ -120,20 +125,18 @@ def test_the_readings_are_the_rows_of_the_documentation() -> None:
         documented[key] = kind[0] if kind else tuple(row.default + row.others)
     assert documented == {
         (system, one.field, one.dataset): one.values
-        for system in systems.names()
-        # One without a paper leaves open what every system does, and needs no page for that.
-        if system in _DOCUMENTS or _readings(system) != reading.ROUNDING
+        for system in _DOCUMENTS
         for one in _readings(system)
     }
 
 
 def _variant_on(system: str, dataset: str | None, field: str = "") -> Variant:
-    if system == "fp_liif":
-        name = {"helen": "table3", "celebamask_hq": "table2"}.get(dataset, "table1")
-        return plan_and_text(name)[0].variants[0]
-    table = plan_and_text("stn_table3" if dataset == "celebamask_hq" else "stn_table2")[0]
+    tables = systems.of_name(system).paper.main_tables
+    variants = plan_and_text(tables.get(dataset) or next(iter(tables.values())))[0].variants
+    if system != "stn_icnn":
+        return variants[0]
     # STN-iCNN* alone has the stage `fine`, and not the joint training.
-    return table.variants[2 if field.startswith("train.end_to_end.") else 1]
+    return variants[2 if field.startswith("train.end_to_end.") else 1]
 
 
 def test_each_documented_reading_is_the_default_or_named_and_no_obstacle() -> None:

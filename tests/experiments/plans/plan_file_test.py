@@ -239,6 +239,12 @@ def test_a_file_of_ones_own_is_not_taken_for_the_packages(
             scales.scaled(one, "small", table.is_published)
 
 
+def test_a_paper_s_experiment_without_a_small_version_says_where_that_is_named() -> None:
+    variant = Variant("mine", "mine", "configs/own_data_small.py")
+    with pytest.raises(UserError, match=r"stands for configs/own_data_small.py.* _SMALL of exp"):
+        scales.scaled(variant, "small")
+
+
 @pytest.mark.parametrize(
     ("needs", "wrong"),
     [
