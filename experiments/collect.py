@@ -101,6 +101,8 @@ def _work(flags: argparse.Namespace) -> None:
             continue
         if path.name == frozen_plan.NAME:
             plan = frozen_plan.read_frozen(path.parent, source)  # refuses one that was changed
+            if plan is None:
+                raise UnreadableError(f"{path} has gone since the study was listed")
             places += _places_of_plan(plan)
             planned_starts |= _starts_of_plan(plan)
             content = _without_commands(plan).as_json()

@@ -141,7 +141,8 @@ def _seeds(
 def _planned_seeds(table: Table) -> str:
     """'planned: 5 seeds (0-4)', and how many variants have their own instead."""
     own = sum(variant.seeds is not None for variant in table.variants)
-    text = f"planned: {_count(table.seeds, 'seed')} ({seeds_text(table.seeds)})"
+    seeds = table.seeds or ()
+    text = f"planned: {_count(seeds, 'seed')} ({seeds_text(seeds)})"
     return text + (f"; variants with their own: {own}" if own else "")
 
 

@@ -89,7 +89,7 @@ class Tables:
 
 def exact_mean(values: Sequence[PublishedValue]) -> decimal.Decimal:
     """Of printed percentages, without binary rounding."""
-    return sum(decimal.Decimal(value.printed) for value in values) / len(values)
+    return sum((decimal.Decimal(one.printed) for one in values), decimal.Decimal()) / len(values)
 
 
 def rounded(value: decimal.Decimal, decimals: int) -> decimal.Decimal:

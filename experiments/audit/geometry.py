@@ -71,7 +71,8 @@ def _equation_21() -> Finding:
     config = stn_icnn_helen.get_config()
     odd, side = config.model.crop_size, config.data.image_size
     header = ("θ", "align_corners", "centre", f"{odd}²", f"{_EVEN_SIZE}²")
-    lines, exact = [header], {}
+    lines: list[tuple[str, ...]] = [header]
+    exact = {}
     for reading in READINGS:
         form, align_corners, offset = reading
         errors = [crop_errors(reading, size) for size in (odd, _EVEN_SIZE)]

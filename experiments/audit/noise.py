@@ -63,7 +63,8 @@ def _needed(tables: Tables, *datasets: str) -> dict[str, Any]:
 
 
 def _rivals_against_noise(tables: Tables) -> Finding:
-    lines, noise = [_NOISE_HEADER], []
+    lines: list[tuple[str, ...]] = [_NOISE_HEADER]
+    noise = []
     for dataset, source in TABLES.items():
         sd = runs(tables, dataset)[1].value
         ours = mean_f1(tables, source, *OURS).value
@@ -150,7 +151,7 @@ def _expected_best(n: int) -> float:
     """Mean of the largest of n standard normal values."""
 
     def density(x: float) -> float:
-        return x * n * stats.norm.pdf(x) * stats.norm.cdf(x) ** (n - 1)
+        return float(x * n * stats.norm.pdf(x) * stats.norm.cdf(x) ** (n - 1))
 
     return float(integrate.quad(density, -10, 10)[0])
 

@@ -138,7 +138,9 @@ def _gain(tables: Tables) -> Finding:
 
 def _kinds(tables: Tables) -> Finding:
     own = {system: tables.row(HELEN, system, "") for system in ("STN-iCNN*", "STN-iCNN")}
-    lines = [("Helen", *PARTS, "overall", *(f"to {system}" for system in own))]
+    lines: list[tuple[str, ...]] = [
+        ("Helen", *PARTS, "overall", *(f"to {system}" for system in own))
+    ]
     apart, least, below = [], [], []
     for source in (RIVALS, FP_LIIF_HELEN):
         for (system, _), row in tables.rows(source).items():

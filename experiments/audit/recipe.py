@@ -87,7 +87,7 @@ def split_counts(tables: Tables, source: str, dataset: str) -> Finding:
     counts = {v.protocol: int(v.value) for v in tables.all(source=source, dataset=dataset)
              if v.metric == "count" and v.protocol != "fine-tuning"}  # fmt: skip
     splits = {name: counts[name] for name in ("train", "validation", "test")}
-    total, official = sum(splits.values()), dict(BUILDERS[dataset].OFFICIAL_COUNTS)
+    total, official = sum(splits.values()), dict(BUILDERS[dataset].OFFICIAL_COUNTS or {})
     gap = total - counts["images"]
     classes_fit = counts["classes"] == len(BUILDERS[dataset].CLASS_NAMES)
     paper, section = source.split(" §")

@@ -53,7 +53,7 @@ def class_scores(row: dict[str, PublishedValue]) -> list[PublishedValue]:
 
 
 def _mean_iou(tables: Tables) -> Finding:
-    lines = [("set", "FP-LIIF", "DML-CSR", "difference", "known to")]
+    lines: list[tuple[str, ...]] = [("set", "FP-LIIF", "DML-CSR", "difference", "known to")]
     behind, undecided = [], 0
     for dataset, source in TABLES.items():
         scores, doubt = {}, 0.0

@@ -13,8 +13,10 @@ from fpliif_jax.data.batches import blank_batch
 from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.benchmark.timing import Program
 from fpliif_jax.experiments.runs.benchmark_results import PlannedBytes
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems import create_model
+from fpliif_jax.systems.fp_liif.model import FPLIIF
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.step_numbers import fixed_microbatch
 from fpliif_jax.training import fitting
@@ -81,7 +83,7 @@ def labels_of(config: ConfigDict, output_size: int) -> Any:
     model = create_model(config.model)
 
     def labels(variables: Variables, images: jax.Array) -> jax.Array:
-        logits = model.apply(variables, images, output_size=(output_size, output_size))
+        logits = Applied(model, variables)(FPLIIF.__call__, images, (output_size, output_size))
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
 
     return jax.jit(labels)
@@ -167,4 +169,4 @@ def compile_ahead(function: Any, *arguments: Any) -> tuple[float, PlannedBytes |
     started = time.perf_counter()
     compiled = function.lower(*arguments).compile()
     seconds, planned = time.perf_counter() - started, fitting.planned_bytes(compiled)
-    return seconds, planned and PlannedBytes(**planned)
+    return seconds, PlannedBytes(**planned) if planned else None

@@ -22,11 +22,13 @@ from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program, Timed, measure_in_turn
 from fpliif_jax.experiments.runs.benchmark_results import FaceStep, OneFace
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import framing, settings
 from fpliif_jax.systems.stn_icnn.labeller import STNICNNLabeller
+from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.training.step import init_variables
 
 NAMES = {"stn": "STN-iCNN", "centroid": "baseline"}
@@ -42,9 +44,9 @@ def one_face(plan: Plan) -> None:
     if not system.inference.windows:
         raise SettingsError(f"the steps that are timed are STN-iCNN's; {system.title} has others")
     split = plan.train_split
-    size = tuple(map(int, split.image_sizes[0]))
+    height, width = map(int, split.image_sizes[0])
     side = plan.config.data.image_size
-    photo = np.asarray(split.images[0])[canvas_window(side, size)]
+    photo = np.asarray(split.images[0])[canvas_window(side, (height, width))]
     for cropper in dict.fromkeys((plan.config.model.cropper, "centroid")):
         config = jax_programs.with_fields(plan.config, model__cropper=cropper)
         programs = _programs(config, photo, plan.dataset.class_names)
@@ -86,21 +88,22 @@ def _programs(
     @jax.jit
     def locate(variables: Variables, canvas: jax.Array, sizes: jax.Array) -> jax.Array:
         resized, shown = framing.coarse_view(canvas, sizes, own)
-        logits = model.apply(variables, resized, method="label_coarsely")
-        return model.apply(variables, logits, side, shown, method="localise")
+        network = Applied(model, variables)
+        logits = network(STNICNN.label_coarsely, resized)
+        return network(STNICNN.localise, logits, side, shown)
 
     @jax.jit
     def label_parts(
         variables: Variables, canvas: jax.Array, theta: jax.Array
     ) -> tuple[jax.Array, ...]:
-        parts = model.apply(variables, canvas, theta, method="crop")
-        return model.apply(variables, parts, method="label_parts")
+        network = Applied(model, variables)
+        return network(STNICNN.label_parts, network(STNICNN.crop, canvas, theta))
 
     @jax.jit
     def join(
         variables: Variables, part_logits: tuple[jax.Array, ...], theta: jax.Array
     ) -> jax.Array:
-        probabilities = model.apply(variables, part_logits, theta, side, method="join")
+        probabilities = Applied(model, variables)(STNICNN.join, part_logits, theta, side)
         return jnp.argmax(probabilities, axis=-1).astype(jnp.uint8)
 
     theta = locate(on_device, canvas, sizes)

@@ -11,8 +11,10 @@ from ml_collections import ConfigDict
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError, Program
 from fpliif_jax.nn import grid_sampling
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems import create_model
+from fpliif_jax.systems.fp_liif.model import FPLIIF
 
 NAME = "ONNX Runtime"
 
@@ -71,11 +73,11 @@ def _session(config: ConfigDict, variables: Variables, batch: int) -> Any:
         raise NotMeasuredError(f"JAX runs on {jax.default_backend()}, ONNX Runtime on a CPU")
     if config.dtype != "float32":
         raise NotMeasuredError(f"the graphs are float32, not {config.dtype}")
-    model, side = create_model(config.model), config.data.image_size
+    network = Applied(create_model(config.model), variables)
+    side = config.data.image_size
 
     def call(images: jax.Array, y: jax.Array, x: jax.Array) -> list[jax.Array]:
-        latent = model.apply(variables, images, method="encode")
-        return [model.apply(variables, latent, y, x, method="decode_on_axes")]
+        return [network(FPLIIF.decode_on_axes, network(FPLIIF.encode, images), y, x)]
 
     rows, columns = jax.export.symbolic_shape("h, w")
     inputs = {

@@ -51,7 +51,7 @@ def flops(program: Program, computation: Computation, instruction: Instruction) 
         contracted = instruction.attribute("lhs_contracting_dims") or ""
         return _product(instruction, operands, _dot_flops(instruction, operands[0], contracted))
     if opcode == "convolution":
-        count = _convolution_flops(instruction, *operands[:2], instruction.results[0])
+        count = _convolution_flops(instruction, operands[0], operands[1], instruction.results[0])
         return _product(instruction, operands, count)
     if opcode == "custom-call":
         return _library_flops(instruction, operands)
@@ -76,6 +76,7 @@ def _library_flops(instruction: Instruction, operands: list[Array]) -> Flops:
     target = (instruction.attribute("custom_call_target") or "").strip('"')
     if target.startswith(_CUBLAS):
         config = re.search(r"backend_config=(\{.*\})", instruction.attributes)
+        # pyrefly: ignore[unsupported-operation] - a call of cuBLAS has one
         numbers = json.loads(config[1])["gemm_backend_config"]["dot_dimension_numbers"]
         contracted = ",".join(numbers["lhs_contracting_dimensions"])
         return _product(instruction, operands, _dot_flops(instruction, operands[0], contracted))
@@ -105,6 +106,7 @@ def _convolution_flops(
 
     XLA writes other products as convolutions too, whose window mostly covers padding: only what is covered counts.
     """
+    # pyrefly: ignore[no-matching-overload] - a convolution has them
     of_inputs, of_kernel, of_outputs = re.split(r"_|->", instruction.attribute("dim_labels"))
     arrays = {
         "input": (of_inputs, inputs),

@@ -30,10 +30,10 @@ def ceiling(kernels: Iterable[Kernel], chip: Chip) -> Ceiling:
     the data sheet's rate; these overlap. Nothing is counted for starting kernels, for communication, for what a cache
     spares, or for arithmetic whose rate the data sheet does not give.
     """
-    seconds: dict[str, float] = collections.Counter()
+    seconds: dict[str, float] = collections.defaultdict(float)
     for kernel in kernels:
         times = _seconds(kernel, chip)
-        slowest = max(times, key=times.get)
+        slowest = max(times, key=lambda what: times[what])
         seconds[slowest] += kernel.launches * times[slowest]
     total = sum(seconds.values())
     shares = {what: part / total for what, part in seconds.items() if part} if total else {}
@@ -42,7 +42,8 @@ def ceiling(kernels: Iterable[Kernel], chip: Chip) -> Ceiling:
 
 def _seconds(kernel: Kernel, chip: Chip) -> dict[str, float]:
     """Of one launch, by what it waits for."""
-    times: dict[str, float] = collections.Counter({MEMORY: kernel.bytes / chip.bytes_per_second})
+    times: dict[str, float] = collections.defaultdict(float)
+    times[MEMORY] = kernel.bytes / chip.bytes_per_second
     rates = chip.rates
     for kind, flops in kernel.flops.items():
         if kind in rates:

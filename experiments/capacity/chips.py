@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Mapping
 
 from fpliif_jax.data_builders.errors import UserError
 
@@ -13,11 +12,6 @@ _TPU_TOPOLOGY_CHIPS = 4  # of every TPU topology in the table
 _RESERVED_SHARED_BYTES = 1024  # of a multiprocessor's shared memory, which no block gets
 # Products of float32 on a matrix unit that multiplies bfloat16: passes of `matmul_precision` default and highest.
 _TPU_HIGHEST_PASSES = 6
-
-_NUMBERS: Mapping[str, Callable[[str], float]] = {  # columns of the table beside a target's
-    "memory_bytes": int,
-    **dict.fromkeys(("memory_share", "bytes_per_second", "bfloat16", "tf32", "float32"), float),
-}
 
 MATRIX_UNITS, CUDA_CORES = "matrix units", "CUDA cores"
 
@@ -60,12 +54,9 @@ class Target:
     threads: int
 
 
-_TARGET_FIELDS = dataclasses.fields(Target)
-
-
 @dataclasses.dataclass(frozen=True)
-class Chip:
-    """An accelerator by its data sheet.
+class _Chip:
+    """An accelerator by its data sheet: a `Gpu` or a `Tpu`.
 
     Attributes:
       name: of --chip.
@@ -103,29 +94,48 @@ class Chip:
         """The most devices of one program; None: any number."""
         return _TPU_TOPOLOGY_CHIPS if self.topology else None
 
+
+@dataclasses.dataclass(frozen=True)
+class Tpu(_Chip):
+    """A TPU."""
+
+    topology: str
+
     @property
     def rates(self) -> dict[str, Rate]:
         """By kind of arithmetic, see `hlo.KINDS`; one that is missing has no published rate."""
         bfloat16 = Rate(MATRIX_UNITS, self.bfloat16, "bfloat16")
-        if self.backend == "tpu":
-            # JAX's default precision multiplies float32 in one pass of bfloat16.
-            passes = f"float32 in {_TPU_HIGHEST_PASSES} passes of bfloat16"
-            highest = Rate(MATRIX_UNITS, self.bfloat16 / _TPU_HIGHEST_PASSES, passes)
-            return {
-                "bfloat16 products": bfloat16,
-                "float32 products": bfloat16,
-                "float32 products, highest": highest,
-            }
-        float32 = Rate(CUDA_CORES, self.float32, "float32")
+        # JAX's default precision multiplies float32 in one pass of bfloat16.
+        passes = f"float32 in {_TPU_HIGHEST_PASSES} passes of bfloat16"
+        highest = Rate(MATRIX_UNITS, self.bfloat16 / _TPU_HIGHEST_PASSES, passes)
         return {
             "bfloat16 products": bfloat16,
+            "float32 products": bfloat16,
+            "float32 products, highest": highest,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Gpu(_Chip):
+    """A GPU."""
+
+    tf32: float
+    float32: float
+    target: Target
+
+    @property
+    def rates(self) -> dict[str, Rate]:
+        """As of a `Tpu`."""
+        float32 = Rate(CUDA_CORES, self.float32, "float32")
+        return {
+            "bfloat16 products": Rate(MATRIX_UNITS, self.bfloat16, "bfloat16"),
             "float32 products": Rate(MATRIX_UNITS, self.tf32, "TF32"),
             "float32 products, highest": float32,
             "elementwise": float32,
         }
 
     def target_config(self) -> str:
-        """XLA's GpuTargetConfigProto of a GPU, as text."""
+        """XLA's GpuTargetConfigProto, as text."""
         own = self.target
         major, minor = own.compute_capability.split(".")
         device = {
@@ -160,6 +170,9 @@ class Chip:
         )
 
 
+Chip = Gpu | Tpu
+
+
 @functools.cache
 def all_chips() -> dict[str, Chip]:
     """Every chip of the table, by name."""
@@ -182,6 +195,19 @@ def chip_named(name: str) -> Chip:
 
 def _chip(row: dict[str, str]) -> Chip:
     """A row of the table; what a chip does not have is empty there."""
-    own = [field.type(text) for field in _TARGET_FIELDS if (text := row.pop(field.name))]
-    values = {name: _NUMBERS.get(name, str)(text) if text else None for name, text in row.items()}
-    return Chip(**values, target=Target(*own) if own else None)
+    names, source = (row["name"], row["title"], row["backend"]), row["source"]
+    memory = int(row["memory_bytes"]), float(row["memory_share"]), float(row["bytes_per_second"])
+    bfloat16 = float(row["bfloat16"])
+    if row["backend"] == "tpu":
+        return Tpu(*names, *memory, bfloat16, None, None, source, row["topology"], None)
+    target = Target(
+        compute_capability=row["compute_capability"],
+        multiprocessors=int(row["multiprocessors"]),
+        lanes=int(row["lanes"]),
+        clock_ghz=float(row["clock_ghz"]),
+        l2_bytes=int(row["l2_bytes"]),
+        shared_bytes=int(row["shared_bytes"]),
+        threads=int(row["threads"]),
+    )
+    rates = bfloat16, float(row["tf32"]), float(row["float32"])
+    return Gpu(*names, *memory, *rates, source, None, target)

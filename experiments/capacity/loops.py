@@ -52,6 +52,7 @@ def _place(computation: Computation, instruction: Instruction) -> int | None:
         or computation.operands(source)[0].opcode != "parameter"
     ):
         return None
+    # pyrefly: ignore[bad-argument-type] - a get-tuple-element has one
     return int(source.attribute("index"))
 
 

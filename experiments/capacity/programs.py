@@ -191,7 +191,7 @@ def _compiled(
         name,
         images,
         modules=tuple(program.as_text() for program in programs),
-        planned=tuple(fitting.planned_bytes(program) for program in programs),
+        planned=tuple(filter(None, map(fitting.planned_bytes, programs))),
         chosen=chosen,
         note=notes[0] if notes else None,
     )

@@ -90,6 +90,7 @@ class Program:
     @property
     def images_per_second(self) -> float:
         """The ceiling."""
+        # pyrefly: ignore[missing-attribute] - asked of what could be compiled
         return self.reading.ceiling.images_per_second
 
     def an_image(self, count: float) -> float:
@@ -232,10 +233,12 @@ def _chosen(field: str) -> _Make:
 
 
 def _flops(kind: str) -> _Make:
+    # pyrefly: ignore[missing-attribute] - `_cell` asks of what could be compiled
     return lambda one: f"{one.an_image(one.reading.flops.get(kind, 0)):.3g}"
 
 
 def _share(what: str) -> _Make:
+    # pyrefly: ignore[missing-attribute] - likewise
     return lambda one: f"{one.reading.ceiling.shares.get(what, 0):.0%}"
 
 

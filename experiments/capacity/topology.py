@@ -6,7 +6,7 @@ from jax.experimental import topologies
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.capacity.before_jax import COMPILERS
-from fpliif_jax.experiments.capacity.chips import Chip
+from fpliif_jax.experiments.capacity.chips import Chip, Gpu
 
 
 def absent_devices(chip: Chip, count: int) -> parallel.AbsentDevices:
@@ -16,7 +16,7 @@ def absent_devices(chip: Chip, count: int) -> parallel.AbsentDevices:
       UserError: the installed compiler does not know the chip.
     """
     try:
-        if chip.backend == "gpu":
+        if isinstance(chip, Gpu):
             topology = topologies.get_topology_desc(
                 platform="cuda", target_config=chip.target_config(), topology=f"1x1x{count}"
             )

@@ -60,9 +60,14 @@ class Statistics:
     seed_and_image_interval: Interval | None = None
 
     @property
+    def mean(self) -> float | None:
+        """Of the values; None where nothing was measured."""
+        return None if self.summary is None else self.summary.mean
+
+    @property
     def has_values(self) -> bool:
         """Whether anything was measured."""
-        return self.summary is not None and self.summary.mean is not None
+        return self.mean is not None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,9 +72,9 @@ def cost(config: ml_collections.ConfigDict) -> Cost:
         published = _published(config, "gmacs", _TABLE_6, str(size))
         gmacs = {name: operations / 1e9 for name, operations in parts.items()}
         total = sum(parts.values()) / 1e9
-        rows.append(SizeCost(size, total, published and published.value, gmacs))
+        rows.append(SizeCost(size, total, published.value if published else None, gmacs))
     published = _published(config, "parameters", "FP-LIIF Table 4", "256")
-    return Cost(parameters, published and published.value, rows)
+    return Cost(parameters, published.value if published else None, rows)
 
 
 def count_parameters(config: ml_collections.ConfigDict) -> int:

@@ -53,6 +53,7 @@ def truth_of(names: tuple[str, ...]) -> Callable[[Face], np.ndarray]:
         return lambda face: face.label_map
     if names == class_names.FACIAL_PARTS:
         parts = renamed_labels.class_table("facial_parts", class_names.LAPA_AND_HELEN)
+        # pyrefly: ignore[unsupported-operation] - LaPa has other classes
         return lambda face: parts[face.lapa_label_map]
     raise GroupsError(
         f"the model has {len(names)} classes, {', '.join(names[:4])} …: drawn faces have the 11 of LaPa and Helen, "
@@ -83,6 +84,7 @@ def score(labeller: Labeller, num_faces: int, seed: int, image_size: int) -> Sco
     faces = ordered_map(lambda index: draw(seed, index, image_size), range(num_faces))
     groups, matrices = [], []
     for face in tqdm(faces, desc="drawn faces", total=num_faces, unit="face", leave=False):
+        # pyrefly: ignore[bad-argument-type] - a person of `STYLE`
         groups.append({each.name: each.group_of(face.person) for each in ATTRIBUTES})
         predicted = label(labeller, face)
         counts = _confusion_matrices(truth(face)[None], predicted[None], len(labeller.class_names))

@@ -44,7 +44,8 @@ class Score:
         bootstrap = image_bootstrap.image_bootstrap(matrices[None], score, resamples=resamples)
         mean = bootstrap.mean if bootstrap else None
         f1 = _percent(score(matrices.sum(axis=0)))
-        return cls(len(matrices), f1, mean and mean.low, mean and mean.high)
+        low, high = (mean.low, mean.high) if mean else (None, None)
+        return cls(len(matrices), f1, low, high)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,11 +112,13 @@ class Scores:
     def worst_group(self) -> GroupScore | None:
         """Of those of at least `FEWEST_FACES` faces, but not all, the one furthest below all faces."""
         large = [
-            one
+            (one.mean_f1 - one.all_f1, one)
             for one in self.groups
-            if FEWEST_FACES <= one.faces < self.overall.faces and one.mean_f1 is not None
+            if FEWEST_FACES <= one.faces < self.overall.faces
+            and one.mean_f1 is not None
+            and one.all_f1 is not None
         ]
-        return min(large, key=lambda one: one.mean_f1 - one.all_f1, default=None)
+        return min(large, key=lambda pair: pair[0])[1] if large else None
 
     def as_json(self) -> JsonObject:
         """'overall', 'classes' by name, 'attributes' by name of the attribute and of the group, and 'worst_group'."""

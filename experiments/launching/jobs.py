@@ -57,9 +57,12 @@ class Step:
         """
         if self.config is None or not (workdir / "config.json").is_file():
             return None
+        path = workdir / "config.json"
         try:
-            path = workdir / "config.json"
-            before = flatten_config(read_record(path))
+            config = read_record(path)
+            if config is None:
+                return None
+            before = flatten_config(config)
             path = workdir / "environment.json"
             environment = read_record(path)
             if environment is None:
@@ -96,6 +99,8 @@ class Step:
         if self.differing(workdir) != []:
             return False
         content = read_record(path)
+        if content is None:
+            return False
         far = how_far.unfinished(flatten_config(content.get("config", {})), content.get("train"))
         return far is None
 
@@ -108,14 +113,12 @@ class Step:
         now = _compared(self.config)
         try:
             content = read_record(workdir / self.output)
-            if not isinstance(content["config"], dict):
+            if content is None or not isinstance(content["config"], dict):
                 return None
             before = config_fields.with_earlier(_compared(content["config"]), now)
-            follows = content.get("follows_seed")
+            follows, own = content.get("follows_seed"), self.follows_seed
             # A seed fixed at that of the run gives the same bits: it is scored again, under its own name.
-            is_other = None not in (follows, self.follows_seed) and (
-                set(follows) != set(self.follows_seed)
-            )
+            is_other = follows is not None and own is not None and set(follows) != set(own)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         with contextlib.suppress(OSError, ValueError):

@@ -88,12 +88,12 @@ def run(
     # An array's tasks are independent, so what others need goes first, in an array of its own.
     while waiting:
         ready = [job for job in waiting if job.needs is None or job.needs in outcomes]
-        blocked = [job for job in ready if job.needs and not outcomes[job.needs].is_well]
-        for job in blocked:
-            why = f"it needs {job.needs}, which is {outcomes[job.needs].status}"
-            outcomes[job.name] = Outcome(job, "blocked", why)
-        ready = [job for job in ready if job not in blocked]
-        waiting = [job for job in waiting if job not in ready and job not in blocked]
+        for job in ready:
+            if job.needs is not None and not outcomes[job.needs].is_well:
+                why = f"it needs {job.needs}, which is {outcomes[job.needs].status}"
+                outcomes[job.name] = Outcome(job, "blocked", why)
+        waiting = [job for job in waiting if job not in ready]
+        ready = [job for job in ready if job.name not in outcomes]
         if ready:
             submitted = _submit(ready, folder, parameters, cluster)
             outcomes |= {outcome.job.name: outcome for outcome in _wait(submitted)}

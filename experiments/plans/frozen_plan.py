@@ -236,6 +236,7 @@ def _parse(record: JsonObject) -> Version:
             table = plan_file.plan_of(content["plan"], name, NAME)
     except UserError as error:
         raise UnreadableError(str(error)) from error
+    # pyrefly: ignore[bad-argument-type] - it has all of these fields, as is tried above
     return Version(table, content, _moment(record.get("frozen")))
 
 

@@ -1,7 +1,7 @@
 """Values of a plan's file: each is of the kind that it must be, or refused with the file and the key."""
 
 import re
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.files.json_types import Fields
@@ -9,6 +9,7 @@ from fpliif_jax.files.json_types import Fields
 _MOST_ENTRIES = 1_000  # variants, or questions
 _LONGEST_TEXT = 2_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=+-]{0,79}")  # of a folder, on any system
+Default = TypeVar("Default")
 Content = dict[str, Any]  # a table of TOML, or the same of JSON
 HINT = "docs/studies.md has the form of a plan"
 
@@ -44,7 +45,7 @@ class PlanValues:
             self.refuse(key, f"must be at most {_MOST_ENTRIES:,} tables [{key}.NAME]")
         return entries
 
-    def text(self, content: Content, key: str, place: str, default: str | None) -> str | None:
+    def text(self, content: Content, key: str, place: str, default: Default) -> str | Default:
         """One printable line; the default where the key is missing."""
         value = content.get(key, default)
         if value is default:

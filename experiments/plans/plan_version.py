@@ -219,7 +219,7 @@ def version_of(
     return Version(table, content, Moment.now(command))
 
 
-def _planned_fields(config: Fields) -> Fields:
+def _planned_fields(config: Mapping[str, Any]) -> Fields:
     """The fields of a flat config, as JSON has them, that are part of a plan."""
     return {
         field: value

@@ -121,8 +121,8 @@ def _of_plan(folder: str, plan: FrozenPlan | None, plan_problem: str) -> Study |
 
 def _parse(folder: str, content: Any, plan: FrozenPlan | None, plan_problem: str) -> Study:
     fields = content if isinstance(content, dict) else {}
-    *texts, jobs = map(fields.get, ("table", "scale", "command", "jobs"))
-    if not all(isinstance(text, str) for text in texts):
+    table, scale, command, jobs = map(fields.get, ("table", "scale", "command", "jobs"))
+    if not (isinstance(table, str) and isinstance(scale, str) and isinstance(command, str)):
         raise UnreadableError("it is not what a study leaves")
     if not isinstance(jobs, list) or not all(_is_folder_inside(job) for job in jobs):
         raise UnreadableError("its jobs are not a list of folders inside it")
@@ -130,7 +130,6 @@ def _parse(folder: str, content: Any, plan: FrozenPlan | None, plan_problem: str
     if plan is not None:
         tables[plan.last.table.name] = plan.last.table
     # The plan of a study of one's own is in plan.json alone.
-    table, scale, command = texts
     if table and table not in tables and not plan_problem:
         raise UnreadableError(f"there is no table {table[:50]!r}")
     return Study(folder, tables.get(table), scale, command, tuple(jobs), plan, plan_problem)

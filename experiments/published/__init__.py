@@ -15,7 +15,7 @@ import io
 import math
 import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
@@ -189,8 +189,8 @@ def read_external(*paths: pathlib.Path | str) -> tuple[PublishedValue, ...]:
     return tuple(value for _, value in values)
 
 
-def _check_header(path: pathlib.Path, header: list[str] | None) -> None:
-    header = list(header or ())
+def _check_header(path: pathlib.Path, names: Sequence[str] | None) -> None:
+    header = list(names or ())
     columns = ",".join((*_REQUIRED, *_OPTIONAL))
     for name in _REQUIRED:
         if name not in header:
@@ -210,9 +210,11 @@ def _value(path: pathlib.Path, line: int, row: dict[str | None, str | None]) -> 
     def wrong(what: str) -> PublishedError:
         return PublishedError(f"{path}, line {line}: {what}")
 
-    if None in row or None in row.values():
+    fields = {
+        name: text.strip() for name, text in row.items() if name is not None and text is not None
+    }
+    if len(fields) < len(row):
         raise wrong("not as many fields as the header has")
-    fields = {name: text.strip() for name, text in row.items()}
     for name in ("system", "metric", "value", "source"):
         if not fields[name]:
             raise wrong(f"{name} is empty")
@@ -226,7 +228,8 @@ def _value(path: pathlib.Path, line: int, row: dict[str | None, str | None]) -> 
         raise wrong(f"value {text!r} is not a number") from None
     if not math.isfinite(value):
         raise wrong(f"value {text!r} is not finite")
-    if printed.as_tuple().exponent < -_LONGEST_NUMBER:
+    exponent = printed.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_LONGEST_NUMBER:
         raise wrong(f"value {text!r} has too many digits after the point")
     unit = fields.get("unit") or "percent"
     if unit not in _UNITS:
@@ -236,7 +239,7 @@ def _value(path: pathlib.Path, line: int, row: dict[str | None, str | None]) -> 
     seed = fields.get("seed", "")
     if seed and not re.fullmatch("[0-9]{1,18}", seed):
         raise wrong(f"seed {seed[:_LONGEST_NUMBER]!r} is not a whole number")
-    system, dataset, protocol, class_name, metric, _, source = map(fields.get, _REQUIRED)
+    system, dataset, protocol, class_name, metric, _, source = (fields[one] for one in _REQUIRED)
     number = int(seed) if seed else None
     return PublishedValue(
         system, dataset, protocol, class_name, metric, value, text, unit, source, number

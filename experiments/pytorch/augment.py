@@ -114,7 +114,9 @@ def warp(
 
 def _from_output_to_source(geometry: Geometry, size: int) -> np.ndarray:
     """For `affine_grid`: float32 [B, 2, 3], from (x, y, 1) of the output to (x, y) of the source, half sides."""
-    rotation, shear, scale, down, right, flip = (np.float64(field) for field in geometry)
+    rotation, shear, scale, down, right, flip = (
+        np.asarray(field, np.float64) for field in geometry
+    )
     cos, sin, half = np.cos(rotation), np.sin(rotation), size / 2
     zoom = np.stack([cos, sin, -sin, cos], axis=-1).reshape(-1, 2, 2) / scale[:, None, None]
     turned = np.zeros((len(scale), 2, 3))

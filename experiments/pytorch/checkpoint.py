@@ -51,9 +51,12 @@ def load(workdir: pathlib.Path, which: str) -> Saved | None:
         content = torch.load(path, map_location="cpu", weights_only=True)
         missing = {"model", "progress"} - content.keys()
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, AttributeError) as error:
-        missing = {str(error).splitlines()[0]} if str(error) else {type(error).__name__}
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _unreadable(path, reason) from error
     if missing:
-        raise CheckpointError(
-            f"{path} cannot be read ({', '.join(sorted(missing))}); delete it to go on without it"
-        )
+        raise _unreadable(path, ", ".join(sorted(missing)))
     return content
+
+
+def _unreadable(path: pathlib.Path, why: str) -> CheckpointError:
+    return CheckpointError(f"{path} cannot be read ({why}); delete it to go on without it")

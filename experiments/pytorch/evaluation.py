@@ -42,6 +42,10 @@ def evaluate_run(
     def models() -> Iterator[TrainedModel]:
         for which in there:
             saved = checkpoint.load(workdir, which)
+            if saved is None:
+                raise CheckpointError(
+                    f"the {which!r} checkpoint of {workdir} has gone; train again"
+                )
             trained = saved["progress"]
             swapped = sides.are_swapped(
                 trained["config"], trained["class_names"], trained.get("whose_left")

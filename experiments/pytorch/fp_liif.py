@@ -200,6 +200,7 @@ class LIIFDecoder(nn.Module):
                 offset_y, offset_x = (coordinates - nearest).unbind(-1)
                 offset = torch.stack((offset_y * height, offset_x * width), dim=-1)
                 areas.append((offset[..., :1] * offset[..., 1:]).abs() + 1e-9)
+            # pyrefly: ignore[unbound-name] - positions are absolute or relative
             inputs.append(coordinates if self.position == "absolute" else offset)
             predictions.append(self.mlp(torch.cat(inputs, dim=-1)))
         if self.ensemble != "area":
@@ -236,7 +237,7 @@ class FPLIIF(nn.Module):
         Returns:
           [B, C, h, w].
         """
-        return self.decode(self.encode(images), output_size or tuple(images.shape[2:]))
+        return self.decode(self.encode(images), output_size or (images.shape[2], images.shape[3]))
 
     def encode(self, images: Tensor) -> list[Tensor]:
         """What `decode` needs of images [B, 3, H, W]: the outputs of all groups, the latent grid last."""

@@ -219,7 +219,7 @@ def run_stage(run: Run, log: MetricsLog, interruption: Interruption) -> None:
     def step(batch: Batch) -> float:
         """Takes a step, checks it and counts it in; its learning rate."""
         run.model.train()
-        rate = run.scheduler.get_last_lr()[0]
+        rate = float(run.scheduler.get_last_lr()[0])
         inputs = run.prepare(batch)
         metrics = train_step(run.model, run.optimizer, run.scheduler, inputs, config)
         _check_finite(run, metrics, batch)

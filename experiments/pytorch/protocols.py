@@ -66,7 +66,10 @@ def make_scorer(
     def score(batch: Batch) -> dict[str, ProtocolScores]:
         return {
             name: ProtocolScores(
-                confusion_matrices(prediction.truth, prediction.labels, num_classes), {}
+                confusion_matrices(
+                    np.asarray(prediction.truth), np.asarray(prediction.labels), num_classes
+                ),
+                {},
             )
             for name, prediction in predict(batch).items()
         }

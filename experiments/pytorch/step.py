@@ -119,7 +119,7 @@ def train_step(
       'loss' and its terms before the step, and 'gradient_norm', by name.
     """
     values = loss_and_gradients(model, inputs, config)
-    gradients = [parameter.grad for parameter in model.parameters()]
+    gradients = [one.grad for one in model.parameters() if one.grad is not None]
     values["gradient_norm"] = nn.utils.get_total_norm(gradients)
     optimizer.step()
     scheduler.step()

@@ -102,6 +102,7 @@ def apply_to_torch(config: ml_collections.ConfigDict) -> None:
     if config.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # pyrefly: ignore[missing-attribute] - PyTorch makes it at run time
         torch.utils.deterministic.fill_uninitialized_memory = False  # a check that costs time
     precision = "high" if config.matmul_precision == "default" else config.matmul_precision
     torch.set_float32_matmul_precision(precision)

@@ -53,18 +53,25 @@ def digest_rows(group: ReportGroup) -> list[tuple[str, str, str]]:
 
     Of a set that was scored alone the splits that were, and what was trained on before them.
     """
-    dataset = group.dataset
-    rows = [
-        (split, labels or number_text.MISSING, dataset.ids[split] or number_text.MISSING)
-        for split, labels in (dataset.labels or {}).items()
-    ]
+    dataset, digest = group.dataset, group.dataset.digest
+    rows: list[tuple[str, str, str]] = []
+    if digest is not None:
+        rows = [
+            (split, labels or number_text.MISSING, digest.ids[split] or number_text.MISSING)
+            for split, labels in digest.labels.items()
+        ]
     if group.trained_on is None:
         return rows
     trained = group.trained_on.digest
-    before = [(f"trained on: {group.trained_on.title}", trained, number_text.MISSING)]
     scored = _scored_splits(group)
-    after = [(f"scored: {row[0]} of {dataset.name}", *row[1:]) for row in rows if row[0] in scored]
-    return (before if trained else []) + after
+    after = [
+        (f"scored: {split} of {dataset.name}", labels, ids)
+        for split, labels, ids in rows
+        if split in scored
+    ]
+    if not trained:
+        return after
+    return [(f"trained on: {group.trained_on.title}", trained, number_text.MISSING), *after]
 
 
 def place(group: ReportGroup, split: str, checkpoint: str, protocol: str = "") -> str:

@@ -122,7 +122,7 @@ COLUMNS = (
 def row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
     """A row of a table of the study; anchor is its place on a page."""
     decimals, statistics = wording.decimals_of(row), row.statistics
-    was_run = statistics.has_values
+    summary, mean, theirs = statistics.summary, statistics.mean, row.published
     intervals = {
         "mean": statistics.t_interval,
         "next run": row.prediction_interval,
@@ -133,13 +133,13 @@ def row_view(table: ReportTable, row: ReportRow, anchor: str) -> RowView:
         anchor=anchor,
         label=row.label,
         detail=table_rows.detail(table, row),
-        published=wording.published(row.published),
-        published_note=wording.published_note(row.published),
-        measured=wording.mean_sd(statistics.summary, decimals),
-        was_run=was_run,
-        runs=counted(statistics.summary.n, "run") if was_run else "not run",
-        difference=number_text.difference(statistics.summary.mean - row.published.value, decimals)
-        if row.is_judged and was_run
+        published=wording.published(theirs),
+        published_note=wording.published_note(theirs),
+        measured=wording.mean_sd(summary, decimals),
+        was_run=mean is not None,
+        runs="not run" if summary is None or mean is None else counted(summary.n, "run"),
+        difference=number_text.difference(mean - theirs.value, decimals)
+        if row.is_judged and mean is not None and theirs is not None
         else number_text.MISSING,
         intervals=tuple(
             (name, number_text.interval(ends, decimals))

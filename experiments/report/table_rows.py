@@ -18,7 +18,7 @@ def with_groups(study: Study) -> Study:
     groups = {group.identifier: group for group in study.groups}
 
     def named(row: ReportRow) -> ReportRow:
-        group = groups.get(row.group)
+        group = groups.get(row.group or "")
         if group is None:
             return row
         trained, scored = data_text.set_titles(group)
@@ -87,7 +87,8 @@ def published_in_points(row: ReportRow) -> bool:
 
 
 def _place(fields: dict[str, Any]) -> str:
-    return wording.score_place(*(fields.get(name) for name in ("split", "checkpoint", "protocol")))
+    places = (fields.get(name) or "" for name in ("split", "checkpoint", "protocol"))
+    return wording.score_place(*places)
 
 
 def _metric(fields: dict[str, Any]) -> str:

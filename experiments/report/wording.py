@@ -1,5 +1,6 @@
 """Scores and names as people read them. What is undefined is a dash, never a zero."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fpliif_jax import systems
@@ -36,7 +37,7 @@ def mean_sd(summary: Summary | None, decimals: int = 2) -> str:
     return text if summary.sd is None else f"{text} ± {number(summary.sd, decimals)}"
 
 
-def seeds(values: dict[int, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
+def seeds(values: Mapping[int, float | None], decimals: int = 2) -> tuple[tuple[str, str], ...]:
     """(seed, score) of every run."""
     return tuple((str(seed), number(value, decimals)) for seed, value in values.items())
 

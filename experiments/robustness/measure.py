@@ -19,6 +19,7 @@ from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.robustness import hiding, sheet
 from fpliif_jax.experiments.robustness.recorded import default_margin
 from fpliif_jax.experiments.robustness.statistics import CROPPERS, Findings, Statistics
+from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import json_config
@@ -28,6 +29,7 @@ from fpliif_jax.systems import create_model
 from fpliif_jax.systems.pixels import to_unit_range
 from fpliif_jax.systems.stn_icnn import framing, grid_transformer
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
+from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.weights import trained_model
 
 Locate = Callable[[Variables, np.ndarray, np.ndarray], dict[str, jax.Array]]
@@ -75,12 +77,13 @@ def make_locate(trained: InferenceCheckpoint) -> Locate:
         side = canvases.shape[1]
         pixels = to_unit_range(canvases)
         resized, shown = framing.coarse_view(pixels, sizes, settings)
-        logits = model.apply(variables, resized, method="label_coarsely")
+        network = Applied(model, variables)
+        logits = network(STNICNN.label_coarsely, resized)
         mask = jnp.argmax(logits, axis=-1)
         return {
             "mask": mask.astype(jnp.uint8),
-            "stn": model.apply(variables, logits, side, shown, method="localise"),
-            "centroid": model.apply(variables, mask, side, shown, method="theta_of_mask"),
+            "stn": network(STNICNN.localise, logits, side, shown),
+            "centroid": network(STNICNN.theta_of_mask, mask, side, shown),
         }
 
     return locate
@@ -223,7 +226,8 @@ def _variants(
     """What `hide_each_part` makes of an image, and its size as often: int32 [7, 2]."""
     size = split.image_sizes[position]
     image = np.asarray(split.images[position])
-    variants = hide_each_part(image, labels, tuple(map(int, size)), margin)
+    height, width = map(int, size)
+    variants = hide_each_part(image, labels, (height, width), margin)
     return variants, np.repeat(size[None], len(variants), axis=0)
 
 
@@ -251,11 +255,12 @@ def _columns(
         labels = np.asarray(split.labels[side][position])
         variants, sizes = _variants(split, position, labels, margin)
         located = jax.device_get(locate(variables, variants, sizes))
+        height, width = map(int, sizes[0])
         columns.append(
             sheet.Column(
                 title=str(split.ids[position]),
                 image=variants[1 + part],
-                window=canvas_window(side, tuple(map(int, sizes[0]))),
+                window=canvas_window(side, (height, width)),
                 mask=located["mask"][1 + part],
                 mask_shows_canvas=trained.config.model.coarse_from == "canvas",
                 hidden_part=part,

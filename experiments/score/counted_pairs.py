@@ -98,7 +98,7 @@ def count_pairs(
             return _same_size(*_read(pairs[index], counter.names, truth_ids, prediction_ids))
 
         alone = lowest.changed_alone(own_scores, maps_of, counter.names)
-        warnings = [*lowest.warnings(alone, files), *_exchanged(pairs, *small, alone)]
+        warnings = [*lowest.warnings(alone, files), *_exchanged(pairs, small[0], small[1], alone)]
     return Counted(
         matrices,
         digests,

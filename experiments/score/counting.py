@@ -35,7 +35,9 @@ def canvas_of(dataset: str, names: tuple[str, ...]) -> Canvas | None:
     if dataset not in _CANVASES:
         return None
     data = _CANVASES[dataset].get_config().data
-    return Canvas(data.image_size, data.label_resize, class_table("facial_parts", names))
+    parts = class_table("facial_parts", names)
+    # pyrefly: ignore[bad-argument-type] - sets have other classes of their own
+    return Canvas(data.image_size, data.label_resize, parts)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from fpliif_jax.evaluation.results import Evaluation
 from fpliif_jax.experiments.runs.arrays import load_matrices
 from fpliif_jax.experiments.runs.evaluation import Evaluation as RunEvaluation
 from fpliif_jax.experiments.runs.evaluation import Matrices
-from fpliif_jax.experiments.runs.run import Run
+from fpliif_jax.experiments.runs.run import FinishedRun, Run
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.score.run_folder import Subject
 from fpliif_jax.experiments.stats import image_bootstrap, number_text
@@ -51,7 +51,7 @@ class Difference:
             f"{self.system} less {self.run} ({self.checkpoint}) at {self.protocol}: mean F1 "
             f"{number_text.difference(self.difference)} points"
         )
-        if self.low is None:
+        if self.low is None or self.high is None:
             sentence += " on a single image, which has no interval over images"
         else:
             interval = number_text.interval((self.low, self.high), signed=True)
@@ -79,17 +79,19 @@ def differences(
                 reasons.append("it has other classes")
             elif set(other.example_ids) != set(ids):
                 reasons.append("it was evaluated on other images")
-            elif (paired := image_bootstrap.paired_runs(own, other)).difference is None:
-                reasons.append("the mean F1 of one of the two is undefined")
             else:
-                compared.append(_difference(subject, run, one, paired))
+                paired = image_bootstrap.paired_runs(own, other)
+                if paired.difference is None:
+                    reasons.append("the mean F1 of one of the two is undefined")
+                else:
+                    compared.append(_difference(subject, run, one, paired, paired.difference))
     if not compared:
         reason = reasons[0] if reasons else f"no evaluation of {subject.split} at the same size"
         raise AgainstError(f"--against={run.path}: nothing to compare image by image: {reason}")
     return compared
 
 
-def only_run(folder: pathlib.Path) -> Run:
+def only_run(folder: pathlib.Path) -> FinishedRun:
     """The finished run of a folder that has no other.
 
     Raises:
@@ -98,20 +100,25 @@ def only_run(folder: pathlib.Path) -> Run:
     runs = read_runs(folder)
     if len(runs) != 1:
         raise AgainstError(f"--against={folder}: {len(runs)} runs in this folder; give that of one")
-    if runs[0].status != "finished":
-        raise AgainstError(f"--against={folder}: {runs[0].problem}")
-    return runs[0]
+    (run,) = runs
+    if not isinstance(run, FinishedRun):
+        raise AgainstError(f"--against={folder}: {run.problem}")
+    return run
 
 
 def _difference(
-    subject: Subject, run: Run, other: RunEvaluation, paired: image_bootstrap.PairedRuns
+    subject: Subject,
+    run: Run,
+    other: RunEvaluation,
+    paired: image_bootstrap.PairedRuns,
+    difference: float,
 ) -> Difference:
     return Difference(
         other.protocol,
         subject.system,
         run.name,
         other.checkpoint,
-        paired.difference,
+        difference,
         *(paired.interval or (None, None)),
         paired.images,
         paired.same_truth,

@@ -89,7 +89,7 @@ def evaluations(
     return made
 
 
-def results(subject: Subject, records: Sequence[JsonObject]) -> JsonObject:
+def results(subject: Subject, records: Sequence[Mapping[str, object]]) -> JsonObject:
     """The content of results.json: the config says whose label maps these are, and nothing of how they came to be."""
     return {
         "config": {

@@ -227,9 +227,10 @@ def _degenerate(total: np.ndarray, names: tuple[str, ...]) -> list[str]:
 
 def _matrix(maps: Maps, count: int) -> np.ndarray:
     """int64 [C, C], of all images."""
-    return sum(
+    matrices = (
         confusion_matrix(truth, prediction, count).astype(np.int64) for truth, prediction in maps
     )
+    return sum(matrices, np.zeros((count, count), np.int64))
 
 
 def _percent(matrix: np.ndarray) -> float:

@@ -115,12 +115,10 @@ def text_table(lines: Sequence[ScoreLine], protocols: Sequence[str]) -> str:
 def spans(lines: Sequence[ScoreLine]) -> list[str]:
     """How far the protocols alone are apart, in sentences."""
     sentences = []
-    sizes = [line for line in lines if line.apart is not None]
+    sizes = [(line.apart, line.title) for line in lines if line.apart is not None]
     if sizes:
-        widest = max(sizes, key=lambda line: line.apart)
-        sentences.append(
-            f"One score, several sizes: at most {widest.apart:.2f} points apart ({widest.title})."
-        )
+        apart, title = max(sizes, key=lambda pair: pair[0])
+        sentences.append(f"One score, several sizes: at most {apart:.2f} points apart ({title}).")
     called_f1 = [
         (percent, f"{line.title}, {name}")
         for line in lines

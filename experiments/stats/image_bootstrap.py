@@ -115,8 +115,8 @@ def image_bootstrap(
     if seeds > 1:
         generator = np.random.Generator(np.random.PCG64(of_seeds))
         weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
-        crossed = _describe(_mean(estimates), _mean(resampled, weights))
-    return ImageBootstrap(_describe(_mean(estimates), _mean(resampled)), crossed)
+        crossed = _describe(float(_mean(estimates)), _mean(resampled, weights))
+    return ImageBootstrap(_describe(float(_mean(estimates)), _mean(resampled)), crossed)
 
 
 def paired_difference(

@@ -191,9 +191,10 @@ def welch_equivalence_between(
     if min(len(first), len(second)) < 2:
         return None
     method = "two one-sided Welch tests between two sets of runs"
-    standard_error, df = welch_error(
+    error = welch_error(
         standard_deviation(first), len(first), standard_deviation(second), len(second)
     )
+    standard_error, df = map(float, error)
     if standard_error == 0:
         difference = difference_of(statistics.fmean(first), statistics.fmean(second))
         return _equal_tost(method, difference, margin, df)
@@ -221,7 +222,7 @@ def paired_equivalence(
 
 
 def welch_error(
-    sd: float | np.ndarray, n: int | np.ndarray, other_sd: float | np.ndarray, other_n: int
+    sd: float | np.ndarray, n: float | np.ndarray, other_sd: float | np.ndarray, other_n: int
 ) -> tuple[float | np.ndarray, float | np.ndarray]:
     """Standard error of a difference of means and its degrees of freedom (Welch–Satterthwaite), of arrays too."""
     own, other = (
@@ -273,7 +274,7 @@ def _moments(values: Sequence[float]) -> tuple[float, float, int]:
 def _welch(method: str, ours: tuple[float, float, int], theirs: tuple[float, float, int]) -> TTest:
     """From mean, SD and n of both: of values that are all equal SciPy would warn."""
     difference, counts = difference_of(ours[0], theirs[0]), (ours[2], theirs[2])
-    standard_error, df = welch_error(*ours[1:], *theirs[1:])
+    standard_error, df = map(float, welch_error(*ours[1:], *theirs[1:]))
     if standard_error == 0:
         return _equal_t(method, difference, df, *counts, _NORMAL)
     test = scipy.stats.ttest_ind_from_stats(*ours, *theirs, equal_var=False)

@@ -6,18 +6,21 @@ from fpliif_jax.experiments.stats import number_text, seed_statistics
 from fpliif_jax.experiments.stats.verdict_rule import FEWEST_EQUAL_RUNS, LEVEL, Verdict
 
 if TYPE_CHECKING:
-    from fpliif_jax.experiments.stats.verdicts import Judgement
+    from fpliif_jax.experiments.stats.verdicts import ComparedJudgement
 
 _ENOUGH_RUNS = 5
 
 
-def reason(judgement: "Judgement") -> str:
+def reason(judgement: "ComparedJudgement") -> str:
     """The reason of a verdict on runs that were compared, from all its other fields."""
     if judgement.by_published_n is None:
         sentences = [_facts(judgement)]
     else:
         smallest, first = next(iter(judgement.by_published_n.items()))
-        sentences = [_of_unknown_n(judgement), f"For {smallest}: {_facts(first)}"]
+        sentences = [
+            _of_unknown_n(judgement, judgement.by_published_n),
+            f"For {smallest}: {_facts(first)}",
+        ]
     sentences.append(_of_family(judgement))
     if judgement.word == Verdict.INCONCLUSIVE:
         sentences.append(_more_runs(judgement))
@@ -32,7 +35,7 @@ def reason(judgement: "Judgement") -> str:
 
 def not_judged(summary: seed_statistics.Summary, published: float) -> str:
     """The reason of a verdict on runs that do not show how much runs differ."""
-    if summary.n == 0:
+    if summary.mean is None:
         return "There is no finished run."
     far = _far(summary.mean - published, published)
     if summary.n >= seed_statistics.FEWEST_RUNS:
@@ -54,7 +57,7 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _facts(judgement: "Judgement") -> str:
+def _facts(judgement: "ComparedJudgement") -> str:
     """What the intervals show, of a known number of published runs and outside any family."""
     if judgement.p_equivalence < LEVEL:
         return _reproduced(judgement)
@@ -70,11 +73,11 @@ def _facts(judgement: "Judgement") -> str:
     return f"{beyond}, {'and' if is_outside else 'but'} {_prediction(judgement, not is_outside)}."
 
 
-def _is_beyond(judgement: "Judgement") -> bool:
+def _is_beyond(judgement: "ComparedJudgement") -> bool:
     return judgement.low_95 > judgement.margin or judgement.high_95 < -judgement.margin
 
 
-def _reproduced(judgement: "Judgement") -> str:
+def _reproduced(judgement: "ComparedJudgement") -> str:
     within = (
         f"The 90 % interval of the difference, {_interval(judgement.low_90, judgement.high_90)}, lies inside the "
         f"margin of ±{_number(judgement.margin)}"
@@ -90,7 +93,7 @@ def _reproduced(judgement: "Judgement") -> str:
     return f"{within}, {'and' if is_same else 'but'} {why}."
 
 
-def _prediction(judgement: "Judgement", is_inside: bool) -> str:
+def _prediction(judgement: "ComparedJudgement", is_inside: bool) -> str:
     runs = (judgement.published_n or 1) if judgement.published_sd != 0 else 1
     more = "one more run" if runs == 1 else f"the mean of {runs} more runs"
     ends = f"[{_number(judgement.prediction_low)}, {_number(judgement.prediction_high)}]"
@@ -98,9 +101,11 @@ def _prediction(judgement: "Judgement", is_inside: bool) -> str:
     return f"the published {_number(judgement.published)} lies {where} the 95 % prediction interval of {more}, {ends}"
 
 
-def _of_unknown_n(judgement: "Judgement") -> str:
+def _of_unknown_n(
+    judgement: "ComparedJudgement", by_published_n: dict[int, "ComparedJudgement"]
+) -> str:
     by_word: dict[str, list[str]] = {}
-    for n, one in judgement.by_published_n.items():
+    for n, one in by_published_n.items():
         by_word.setdefault(one.word, []).append(str(n))
     if len(by_word) > 1:
         parts = [f"'{word}' for {_and(counts)}" for word, counts in by_word.items()]
@@ -117,11 +122,12 @@ def _of_unknown_n(judgement: "Judgement") -> str:
     return f"The verdict is the same for {_and(counts)} published runs; their number is not given."
 
 
-def _of_family(judgement: "Judgement") -> str:
-    if judgement.family_size in (None, 1) or not judgement.p_not_reproduced < LEVEL:
+def _of_family(judgement: "ComparedJudgement") -> str:
+    p_family, size = judgement.p_family, judgement.family_size
+    if p_family is None or size == 1 or not judgement.p_not_reproduced < LEVEL:
         return ""
-    by_itself, together = _p(judgement.p_not_reproduced), _p(judgement.p_family)
-    holm = f"p {together} by Holm's correction over the {judgement.family_size} classes of its row"
+    by_itself, together = _p(judgement.p_not_reproduced), _p(p_family)
+    holm = f"p {together} by Holm's correction over the {size} classes of its row"
     if judgement.word == Verdict.NOT_REPRODUCED:
         return f"By itself p {by_itself}; {holm}."
     return (
@@ -130,7 +136,7 @@ def _of_family(judgement: "Judgement") -> str:
     )
 
 
-def _more_runs(judgement: "Judgement") -> str:
+def _more_runs(judgement: "ComparedJudgement") -> str:
     for_margin, to_decide = judgement.more_runs_for_margin, judgement.more_runs_to_decide
     if judgement.is_limited_by_published:
         runs = judgement.published_n or 1

@@ -159,7 +159,7 @@ def _for_unknown_n(
     margin: float,
     published_sd: Numbers,
 ) -> Decision:
-    each = {
+    each: dict[int | None, Evidence] = {
         n: _against_mean(runs, published, margin, published_sd, n)
         for n in mean_tests.UNKNOWN_COUNTS
     }
@@ -171,7 +171,7 @@ def _for_unknown_n(
     of_two = _p_new_run(runs, np.subtract(runs[0], published), _FEWEST_WITH_SD)
     p = np.max([of_two, *(evidence.p_not_reproduced for evidence in each.values())], axis=0)
     word = np.where((word == Verdict.NOT_REPRODUCED) & (p >= LEVEL), Verdict.INCONCLUSIVE, word)
-    return Decision(word, p, dict(each))
+    return Decision(word, p, each)
 
 
 def _against_mean(

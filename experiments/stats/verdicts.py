@@ -67,12 +67,31 @@ class Judgement:
     more_runs_for_margin: int | None = None
     more_runs_to_decide: int | None = None
     is_limited_by_published: bool = False
-    by_published_n: dict[int, "Judgement"] | None = None
+    by_published_n: "dict[int, ComparedJudgement] | None" = None
 
     @property
     def was_tested(self) -> bool:
         """Whether the runs were compared with the published number at all."""
         return self.difference is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedJudgement(Judgement):
+    """A verdict on runs that were compared with the published number."""
+
+    mean: float
+    sd: float
+    difference: float
+    low_90: float
+    high_90: float
+    low_95: float
+    high_95: float
+    prediction_low: float
+    prediction_high: float
+    p: float
+    p_equivalence: float
+    p_new_run: float
+    p_not_reproduced: float
 
 
 def verdict(
@@ -105,30 +124,47 @@ def verdict(
         raise ValueError(f"published SD is {published_sd}; it must be at least 0")
     if published_n is not None and published_n < (1 if published_sd is None else 2):
         raise ValueError(f"published_n is {published_n}; an SD is of at least two runs")
-    inputs = (summary.n, summary.mean, summary.sd, published, published_sd, published_n, margin)
+    ours, theirs = (summary.n, summary.mean, summary.sd), (published, published_sd, published_n)
     if not_comparable is not None:
-        return Judgement(Verdict.NOT_COMPARABLE, verdict_reasons.sentence(not_comparable), *inputs)
-    if summary.n < 2 or not verdict_rule.can_judge(summary.n, summary.sd):
         return Judgement(
-            Verdict.INCONCLUSIVE, verdict_reasons.not_judged(summary, published), *inputs
+            Verdict.NOT_COMPARABLE, verdict_reasons.sentence(not_comparable), *ours, *theirs, margin
         )
-    decision = _decide(Judgement(Verdict.INCONCLUSIVE, "", *inputs), summary.n)
+    n, mean, sd = ours
+    if mean is None or sd is None or not verdict_rule.can_judge(n, sd):
+        return Judgement(
+            Verdict.INCONCLUSIVE,
+            verdict_reasons.not_judged(summary, published),
+            *ours,
+            *theirs,
+            margin,
+        )
+    decision = verdict_rule.decide(mean, sd, n, published, margin, published_sd, published_n)
     each = {
-        n: _explained(
-            Judgement(
-                Verdict(str(evidence.word)),
-                "",
-                *inputs[:5],
-                published_n if n is None else n,
-                margin,
-                **{
-                    field.name: float(getattr(evidence, field.name))
-                    for field in dataclasses.fields(evidence)
-                    if field.name != "word"
-                },
+        of_n: _explained(
+            ComparedJudgement(
+                word=Verdict(str(evidence.word)),
+                reason="",
+                n=n,
+                mean=mean,
+                sd=sd,
+                published=published,
+                published_sd=published_sd,
+                published_n=published_n if of_n is None else of_n,
+                margin=margin,
+                difference=float(evidence.difference),
+                low_90=float(evidence.low_90),
+                high_90=float(evidence.high_90),
+                low_95=float(evidence.low_95),
+                high_95=float(evidence.high_95),
+                prediction_low=float(evidence.prediction_low),
+                prediction_high=float(evidence.prediction_high),
+                p=float(evidence.p),
+                p_equivalence=float(evidence.p_equivalence),
+                p_new_run=float(evidence.p_new_run),
+                p_not_reproduced=float(evidence.p_not_reproduced),
             )
         )
-        for n, evidence in decision.evidence.items()
+        for of_n, evidence in decision.evidence.items()
     }
     first = next(iter(each.values()))
     if len(each) == 1:
@@ -139,7 +175,7 @@ def verdict(
             word=Verdict(str(decision.word)),
             published_n=None,
             p_not_reproduced=float(decision.p_not_reproduced),
-            by_published_n=each,
+            by_published_n={of_n: one for of_n, one in each.items() if of_n is not None},
         )
     )
 
@@ -158,46 +194,41 @@ def as_family(verdicts: Sequence[Judgement]) -> list[Judgement]:
                 one, word=Verdict(str(word)), p_family=float(adjusted), family_size=size
             )
         )
-        if one.was_tested
+        if isinstance(one, ComparedJudgement)
         else one
         for one, word, adjusted in zip(verdicts, words, p_family, strict=True)
     ]
 
 
-def _decide(judgement: Judgement, n: int | np.ndarray) -> verdict_rule.Decision:
-    """The decision on n runs of this mean and SD."""
-    return verdict_rule.decide(
-        judgement.mean,
-        judgement.sd,
-        n,
-        judgement.published,
-        judgement.margin,
-        judgement.published_sd,
-        judgement.published_n,
-    )
-
-
-def _explained(judgement: Judgement) -> Judgement:
+def _explained(judgement: ComparedJudgement) -> ComparedJudgement:
     """The verdict with its reason, and what more runs would do, which follow from the rest of it."""
     if judgement.word == Verdict.INCONCLUSIVE:
         judgement = _with_more_runs(judgement)
     return dataclasses.replace(judgement, reason=verdict_reasons.reason(judgement))
 
 
-def _with_more_runs(judgement: Judgement) -> Judgement:
+def _with_more_runs(judgement: ComparedJudgement) -> ComparedJudgement:
     counts = np.arange(judgement.n + 1, max(_MOST_RUNS, judgement.n + 1) + 1)
-    decision = _decide(judgement, counts)
+    decision = verdict_rule.decide(
+        judgement.mean,
+        judgement.sd,
+        counts,
+        judgement.published,
+        judgement.margin,
+        judgement.published_sd,
+        judgement.published_n,
+    )
     evidence = next(iter(decision.evidence.values()))
     # The interval that the mean's side of the margin asks for.
     is_inside = abs(judgement.difference) < judgement.margin
     level = "90" if is_inside else "95"
 
-    def half_width(of: Judgement | verdict_rule.Evidence) -> float | np.ndarray:
+    def half_width(of: ComparedJudgement | verdict_rule.Evidence) -> float | np.ndarray:
         return (getattr(of, f"high_{level}") - getattr(of, f"low_{level}")) / 2
 
     for_margin = 0
     if half_width(judgement) >= judgement.margin:
-        for_margin = _first(counts, half_width(evidence) < judgement.margin, judgement.n)
+        for_margin = _first(counts, np.less(half_width(evidence), judgement.margin), judgement.n)
     # Bonferroni's bound is enough for Holm, whatever the others of the family have.
     limit = LEVEL / (judgement.family_size or 1)
     is_decided = (decision.word != Verdict.INCONCLUSIVE) & (

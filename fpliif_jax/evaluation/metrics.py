@@ -38,7 +38,10 @@ _PARTS = (
 
 
 def confusion_matrices(
-    labels: jax.Array, predictions: jax.Array, num_classes: int, ignore_label: int = 255
+    labels: jax.Array | np.ndarray,
+    predictions: jax.Array | np.ndarray,
+    num_classes: int,
+    ignore_label: int = 255,
 ) -> jax.Array:
     """Counts the pairs of true and predicted class of each image, exactly.
 
@@ -62,7 +65,7 @@ def confusion_matrices(
 
     padding = -truth.shape[1] % _CHUNK
 
-    def chunks(classes: jax.Array) -> jax.Array:
+    def chunks(classes: jax.Array | np.ndarray) -> jax.Array:
         padded = jnp.pad(classes, ((0, 0), (0, padding)), constant_values=-1)
         return jnp.moveaxis(padded.reshape(batch, -1, _CHUNK), 1, 0)
 

@@ -71,7 +71,7 @@ def label_sizes(protocols: tuple[Protocol, ...]) -> tuple[int, ...]:
 
 def make_eval_step(
     model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple[Protocol, ...]
-) -> Callable[[Variables, Batch], dict[str, tuple]]:
+) -> jax.stages.Wrapped:
     """Builds the pmapped step: replicated variables, a sharded batch -> the scores by each protocol.
 
     Returns:

@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from fpliif_jax.data_builders.errors import SettingsError
 
@@ -101,11 +102,11 @@ class Prediction(NamedTuple):
     """What a protocol makes of a batch.
 
     Attributes:
-      truth: int32 [B, h, w]; `IGNORE_LABEL` does not count.
+      truth: int32 [B, h, w], of JAX or of NumPy; `IGNORE_LABEL` does not count.
       labels: int32 [B, h, w], predicted class ids; `labeller.NO_LABEL` where the values of the network are no numbers.
       measures: by name, float32 [B, …], NaN where undefined.
     """
 
-    truth: jax.Array
-    labels: jax.Array
+    truth: jax.Array | np.ndarray
+    labels: jax.Array | np.ndarray
     measures: dict[str, jax.Array]

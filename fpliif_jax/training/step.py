@@ -155,7 +155,7 @@ class FittedStep(NamedTuple):
       numbers: see `fitting`.
     """
 
-    step: Step
+    step: jax.stages.Wrapped
     microbatch: int
     numbers: StepNumbers
 

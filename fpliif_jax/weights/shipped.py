@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import pathlib
+from typing import TypeGuard
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
@@ -61,7 +62,7 @@ CHECKPOINT = "best"  # of the run that the weights are of
 PREFIX = "weights:"  # of a name where a folder of a run could stand too
 
 
-def is_folder_of_run(start: object) -> bool:
+def is_folder_of_run(start: object) -> TypeGuard[str]:
     """Whether a value of train.init_from is a run's folder: not empty, and no weights of the package."""
     return isinstance(start, str) and start != "" and not start.startswith(PREFIX)
 

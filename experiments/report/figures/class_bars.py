@@ -68,9 +68,9 @@ def class_bars(group: ReportGroup) -> str | None:
                 _swatch(figure, top, colour)
             text = wording.mean_sd(statistics.summary)
             write_at(figure, NARROW, top, text, _VALUES, ha="right")
-            if not statistics.has_values:
+            mean = statistics.mean
+            if mean is None:
                 continue
-            mean = statistics.summary.mean
             axes.barh(middle, mean, height=13, color=Colour.OURS, alpha=0.28, linewidth=0)
             if statistics.t_interval is not None:
                 ends = [min(max(end, 0), 100) for end in statistics.t_interval]

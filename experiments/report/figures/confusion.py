@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from fpliif_jax.data_builders.class_names import class_title
-from fpliif_jax.experiments.comparison.study_groups import ReportGroup
+from fpliif_jax.experiments.comparison.study_groups import Confusion, ReportGroup
 from fpliif_jax.experiments.report.figures.figure_svg import (
     SMALL,
     Colour,
@@ -29,7 +29,7 @@ def confusion(group: ReportGroup) -> str | None:
     if group.confusion is None:
         return None
     names = [class_title(name) for name in group.class_names]
-    shares = _shares(group)
+    shares = _shares(group.confusion)
     side = len(names) * _CELL
     with style():
         figure = new_figure(_LABELS + side + 2, _CAPTION + _HEAD + side + 4)
@@ -75,8 +75,9 @@ def confusion(group: ReportGroup) -> str | None:
 
 def confusion_alt(group: ReportGroup) -> str:
     """The largest confusions in words."""
-    names = group.class_names
-    shares = _shares(group)
+    if group.confusion is None:
+        return ""
+    names, shares = group.class_names, _shares(group.confusion)
     wrong = np.where(np.eye(len(names), dtype=bool), 0, shares)
     largest = np.argsort(wrong, axis=None, kind="stable")[::-1][:5]
     parts = []
@@ -91,9 +92,9 @@ def confusion_alt(group: ReportGroup) -> str:
     return f"Confusion matrix of {group.name}. Largest: {confusions}."
 
 
-def _shares(group: ReportGroup) -> np.ndarray:
+def _shares(confusion: Confusion) -> np.ndarray:
     """float [C, C]; a class that no pixel has is a row of zeros."""
-    rows = group.confusion.matrix
+    rows = confusion.matrix
     return np.array([[0.0 if share is None else share for share in row] for row in rows])
 
 

@@ -5,7 +5,7 @@ them have a value.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ from fpliif_jax.experiments.report.figures.figure_svg import (
 from fpliif_jax.experiments.stats import number_text
 
 _MOST_POINTS = 160  # of a line; a figure is 300 pixels wide
-_UNFINISHED = {"linewidth": 1.2, "linestyle": (0, (3, 2)), "alpha": 0.8}
+_UNFINISHED: dict[str, Any] = {"linewidth": 1.2, "linestyle": (0, (3, 2)), "alpha": 0.8}
 _LEFT, _PLOT, _HEAD, _FOOT = 46, 120, 26, 26
 
 
@@ -131,7 +131,9 @@ def _draw(axes: Axes, series: list[_Series], may_be_log: bool) -> None:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.grid(axis="y", color=Colour.RULE, linewidth=0.6)
     axes.set_axisbelow(True)
-    look = {"linewidth": 1.6} if len(series) == 1 else {"linewidth": 0.8, "alpha": 0.45}
+    look: dict[str, Any] = (
+        {"linewidth": 1.6} if len(series) == 1 else {"linewidth": 0.8, "alpha": 0.45}
+    )
     for one in series:
         shown = _thinned(len(one.steps))
         marker = "o" if len(one.steps) == 1 else None

@@ -9,6 +9,8 @@ import logging
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -54,7 +56,7 @@ _STYLE = {
 _FONTS = "system-ui, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 
 
-def style() -> matplotlib.rc_context:
+def style() -> AbstractContextManager[None]:
     """Context in which figures are drawn and saved."""
     return matplotlib.rc_context(_STYLE)
 
@@ -65,7 +67,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def add_axes(
-    figure: Figure, left: float, top: float, width: float, height: float, **options: object
+    figure: Figure, left: float, top: float, width: float, height: float, **options: Any
 ) -> Axes:
     """Axes at a place in pixels from the top left corner, with nothing but a line below."""
     full_width, full_height = (72 * side for side in figure.get_size_inches())
@@ -83,12 +85,12 @@ def add_axes(
 
 
 def write_at(
-    figure: Figure, left: float, top: float, text: str, most_pixels: float, **options: object
+    figure: Figure, left: float, top: float, text: str, most_pixels: float, **options: Any
 ) -> None:
     """Text at a place in pixels from the top left corner, cut to fit."""
     full_width, full_height = (72 * side for side in figure.get_size_inches())
     size = float(options.get("size", TEXT))
-    options = {"va": "center"} | options
+    options.setdefault("va", "center")
     figure.text(
         left / full_width, 1 - top / full_height, fitted(text, most_pixels, size), **options
     )

@@ -63,14 +63,14 @@ def draw_figures(study: Study, names: FileNames) -> list[Figure]:
                 )
     for group in study.groups:
         svg = class_bars(group)
-        if svg:
+        if svg and group.main is not None:
             name = names.take(f"classes-{group.identifier}", ".svg")
             alt = class_bars_alt(group)
             place = data_text.place(group, *group.main.evaluation)
             figures.append(Figure(name, "classes", group.identifier, group.name, place, alt, svg))
     for group in study.groups:
         svg = confusion(group)
-        if svg:
+        if svg and group.confusion is not None:
             name = names.take(f"confusion-{group.identifier}", ".svg")
             place = data_text.place(group, *group.confusion.evaluation)
             alt = confusion_alt(group)

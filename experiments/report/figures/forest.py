@@ -147,7 +147,13 @@ def _draw_panel(
 
 def _margins(rows: Sequence[ReportRow]) -> list[float]:
     """Those that rows in F1 points were judged at, each once."""
-    return sorted({row.margin for row in rows if table_rows.published_in_points(row)} - {None})
+    margins = (row.margin for row in rows if table_rows.published_in_points(row))
+    return sorted({margin for margin in margins if margin is not None})
+
+
+def _shift(row: ReportRow, panel: _Panel) -> float:
+    """What numbers of a row are shown as differences to."""
+    return row.published.value if panel.as_differences and row.published is not None else 0.0
 
 
 def _draw_line_and_band(axes: Axes, row: ReportRow, middle: float) -> None:
@@ -159,7 +165,7 @@ def _draw_line_and_band(axes: Axes, row: ReportRow, middle: float) -> None:
 
 
 def _draw_row(axes: Axes, row: ReportRow, middle: float, panel: _Panel) -> None:
-    shift = row.published.value if panel.as_differences else 0.0
+    shift = _shift(row, panel)
     colour = panel.colour or (Colour.OURS if row.system == "ours" else Colour.EXTERNAL)
     bar = middle + _BAR_BELOW
     published = row.published
@@ -171,8 +177,9 @@ def _draw_row(axes: Axes, row: ReportRow, middle: float, panel: _Panel) -> None:
     if row.statistics.t_interval is not None:
         low, high = (bound - shift for bound in row.statistics.t_interval)
         axes.plot([low, high], [bar, bar], color=colour, linewidth=6, alpha=0.45, zorder=3)
-    mean = row.statistics.summary.mean - shift
-    axes.plot([mean, mean], [bar - 5, bar + 5], color=colour, linewidth=1.8, zorder=4)
+    if row.statistics.mean is not None:
+        mean = row.statistics.mean - shift
+        axes.plot([mean, mean], [bar - 5, bar + 5], color=colour, linewidth=1.8, zorder=4)
     values = [value - shift for value in row.statistics.values.values() if value is not None]
     axes.plot(
         values,
@@ -242,9 +249,9 @@ def _write_row(
 def _limits(panel: _Panel) -> tuple[float, float]:
     low, high = math.inf, -math.inf
     for row in panel.rows:
-        shift = row.published.value if panel.as_differences else 0.0
+        shift = _shift(row, panel)
         ends = [value for value in row.statistics.values.values() if value is not None]
-        ends.append(row.statistics.summary.mean)
+        ends += [] if row.statistics.mean is None else [row.statistics.mean]
         for bounds in (row.statistics.t_interval, row.statistics.image_interval):
             ends += bounds or []
         low, high = min(low, min(ends) - shift), max(high, max(ends) - shift)
