@@ -86,6 +86,7 @@ def test_the_report_of_the_committed_runs_is_the_page(study: str) -> None:
     report, _ = analyse(RESULTS / study, without_matrices=True)
     (plan,) = report.plans
     assert not report.incomplete_runs and plan.finished == plan.planned
+    assert plan.age.startswith(f"The plan is older than all {plan.planned} finished runs: ")
     verdicts = {
         Answer.AS_EXPECTED: "supported",
         Answer.NOT_AS_EXPECTED: "contradicted",
