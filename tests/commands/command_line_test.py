@@ -30,6 +30,7 @@ COMMANDS = (
     "experiments.benchmark.deployment",
     "experiments.benchmark.first_step",
     "experiments.benchmark.growth",
+    "experiments.benchmark.score_speed",
     "experiments.capacity",
     "experiments.collect",
     "experiments.cost",
