@@ -20,12 +20,14 @@ from fpliif_jax.systems.protocol import Protocol
 _ROOT = pathlib.Path(__file__).parents[1]
 _PAGE = (_ROOT / "docs" / "photographs.md").read_text("utf-8")
 _AHEAD = "; ahead by three other scores, below"
+_OTHER_WAY = "; the other way"
 _MARGIN = 0.5
 _STUDIES = (
     *("photographs", "photographs_stn_icnn", "fine_tuning", "drawings", "window_drift"),
     "camera",
 )
 _OF_FIVE_SEEDS = _STUDIES[:2]
+_UNDECIDED = dict(zip(_STUDIES, (9, 0, 1, 8, 5, 2), strict=True))
 
 
 def _plan(name: str) -> dict[str, Any]:
@@ -86,6 +88,7 @@ def test_the_report_of_the_committed_runs_is_the_page(study: str) -> None:
     report, _ = analyse(RESULTS / study, without_matrices=True)
     (plan,) = report.plans
     assert not report.incomplete_runs and plan.finished == plan.planned
+    assert plan.age.startswith(f"The plan is older than all {plan.planned} finished runs: ")
     verdicts = {
         Answer.AS_EXPECTED: "supported",
         Answer.NOT_AS_EXPECTED: "contradicted",
@@ -98,15 +101,21 @@ def test_the_report_of_the_committed_runs_is_the_page(study: str) -> None:
         assert cells[-1].strip("*").startswith(verdicts[question.answer])
 
 
-def test_undecided_names_the_runs_that_would_find_half_a_point() -> None:
-    plan = _plan("photographs")
+@pytest.mark.parametrize(("study", "undecided"), _UNDECIDED.items())
+def test_undecided_names_the_runs_that_would_find_half_a_point(study: str, undecided: int) -> None:
+    plan = _plan(study)
     level = 0.05 / len(plan["questions"])
-    asked = 0
-    for question in plan["questions"].values():
-        verdict = _cells_of(question["text"])[-1]
-        if not verdict.startswith("undecided"):
+    verdicts = {
+        name: _cells_of(question["text"])[-1] for name, question in plan["questions"].items()
+    }
+    asked = {name: one for name, one in verdicts.items() if one.startswith("undecided")}
+    assert len(asked) == undecided
+    for name, verdict in asked.items():
+        question = plan["questions"][name]
+        if question["expects"] == "equivalent":
+            assert verdict == "undecided; no number: equivalence is asked"
             continue
-        effect = _MARGIN / _differences("photographs", plan, question).std(ddof=1)
+        effect = _MARGIN / _differences(study, plan, question).std(ddof=1)
 
         def power(runs: int, effect: float = effect) -> float:
             limit = scipy.stats.t.ppf(1 - level / 2, runs - 1)
@@ -116,9 +125,13 @@ def test_undecided_names_the_runs_that_would_find_half_a_point() -> None:
             )
 
         runs = next(runs for runs in range(3, 10_000) if power(runs) >= 0.8)
-        assert verdict.removesuffix(_AHEAD) == f"undecided; {runs} runs", question["text"]
-        asked += 1
-    assert asked == 9
+        said = verdict.removesuffix(_AHEAD).removesuffix(_OTHER_WAY)
+        assert said == f"undecided; {runs} runs", question["text"]
+
+
+def test_the_other_way_is_said_where_the_difference_is() -> None:
+    (row,) = (line for line in _PAGE.splitlines() if _OTHER_WAY in line)
+    assert "| higher | −" in row
 
 
 def test_other_scores_are_those_of_the_runs() -> None:

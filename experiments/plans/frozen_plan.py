@@ -3,7 +3,7 @@
     {"form": 2, "name": …, "scale": …, "plan": {…}, "text": the file as it was written or null,
      "configs": {variant: {field: value}}, "runs": [names], "follows_seed": {variant: [sources of variation]},
      "digest": SHA-256 of all above but the form,
-     "frozen": {"date", "commit", "python", "versions", "command"}, "additions": [{…}]}
+     "frozen": {"date", "commit", "python", "versions", "command", "file"}, "additions": [{…}]}
 
 Each addition has the same fields for what it added, and the plan as it then was. Fields of configs that say where
 things lie, what is shown or how fast it goes are not part of a plan: a study may move to another machine. Nor are the
@@ -18,7 +18,7 @@ from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
-from fpliif_jax.experiments.plans import plan_file
+from fpliif_jax.experiments.plans import committed_file, plan_file
 from fpliif_jax.experiments.plans.plan_changes import (
     Additions,
     additions_between,
@@ -237,20 +237,22 @@ def _parse(record: JsonObject) -> Version:
     except UserError as error:
         raise UnreadableError(str(error)) from error
     # pyrefly: ignore[bad-argument-type] - it has all of these fields, as is tried above
-    return Version(table, content, _moment(record.get("frozen")))
+    return Version(table, content, _moment(record.get("frozen"), name))
 
 
-def _moment(content: Any) -> Moment:
+def _moment(content: Any, name: str) -> Moment:
     texts = ("date", "python", "command")
     is_sound = (
         isinstance(content, dict)
         and all(isinstance(content.get(key), str) for key in texts)
         and isinstance(content.get("commit"), str | None)
         and isinstance(content.get("versions"), dict)
+        and content.get("file") in (None, committed_file.path_of(name))
     )
     if not is_sound:
         raise UnreadableError(f"{NAME} does not say when and by which code it was frozen")
-    return Moment(*(content[key] for key in ("date", "commit", "python", "versions", "command")))
+    known = ("date", "commit", "python", "versions", "command")
+    return Moment(*(content[key] for key in known), content.get("file"))
 
 
 def _is_settings(fields: Any) -> bool:

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
-from fpliif_jax.experiments.plans import plan_content
+from fpliif_jax.experiments.plans import committed_file, plan_content
 from fpliif_jax.experiments.plans.plan_values import Content
 from fpliif_jax.experiments.plans.variant import Question, Table
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
@@ -32,6 +32,8 @@ class Moment:
       commit: of the code, with '+changes' where files differed from it; None outside a checkout.
       python, versions: of Python and the packages that numbers depend on.
       command: that was typed.
+      file: that the commit has the plan in, word for word; None where it has not, or where nobody looked (plans
+        frozen by earlier versions).
     """
 
     date: str
@@ -39,13 +41,15 @@ class Moment:
     python: str
     versions: Mapping[str, str | None]
     command: str
+    file: str | None = None
 
     @staticmethod
-    def now(command: str) -> "Moment":
-        """This one."""
+    def now(command: str, name: str, text: str | None) -> "Moment":
+        """This one, for the plan of that name and text."""
         date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         commit, versions = run_record.git_commit(), run_record.versions()
-        return Moment(date, commit, platform.python_version(), versions, command)
+        file = committed_file.file_of(name, text, commit)
+        return Moment(date, commit, platform.python_version(), versions, command, file)
 
 
 class PlannedContent(TypedDict):
@@ -216,7 +220,7 @@ def version_of(
             for name, fields in configs.items()
         },
     }
-    return Version(table, content, Moment.now(command))
+    return Version(table, content, Moment.now(command, table.name, text))
 
 
 def _planned_fields(config: Mapping[str, Any]) -> Fields:

@@ -97,8 +97,10 @@ def count_pairs(
         def maps_of(index: int) -> tuple[np.ndarray, np.ndarray]:
             return _same_size(*_read(pairs[index], counter.names, truth_ids, prediction_ids))
 
-        alone = lowest.changed_alone(own_scores, maps_of, counter.names)
-        warnings = [*lowest.warnings(alone, files), *_exchanged(pairs, small[0], small[1], alone)]
+        by_chance = exchanged.fit_by_chance(small[0], small[1])
+        # Predictions of other images have no mistakes of their own.
+        alone = {} if by_chance else lowest.changed_alone(own_scores, maps_of, counter.names)
+        warnings = [*lowest.warnings(alone, files), *_exchanged(pairs, small[0], small[1], alone, by_chance)]
     return Counted(
         matrices,
         digests,
@@ -150,6 +152,7 @@ def _exchanged(
     truths: np.ndarray,
     predictions: np.ndarray,
     explained: Container[int],
+    by_chance: bool,
 ) -> list[str]:
     """A warning of predictions under wrong names, if there are any: mirrored ones fit others, too, so it comes last.
 
@@ -157,10 +160,12 @@ def _exchanged(
       pairs: N.
       truths, predictions: uint8 [N, P].
       explained: indices of predictions that something else is the matter with.
+      by_chance: whether predictions fit their own label maps no better than others.
     """
     names = [(pair.truth.name, pair.prediction.name) for pair in pairs]
     found = exchanged.find_exchanged(truths, predictions)
-    return exchanged.warnings([one for one in found if one.prediction not in explained], names)
+    found = [one for one in found if one.prediction not in explained]
+    return exchanged.warnings(found, names, by_chance)
 
 
 def _size_notes(sizes: "Tally[tuple[Size, Size]]") -> list[str]:

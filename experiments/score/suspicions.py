@@ -12,6 +12,7 @@ from fpliif_jax.data.resize import resize_label_map
 from fpliif_jax.data_builders.class_names import has_sides, mirrored_classes
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.score.counting import confusion_matrix
+from fpliif_jax.experiments.score.exchanged import are_of_others
 
 MOST_IMAGES = 16  # that changes are tried on
 _GAIN = 2.0  # points of mean F1 that a change has to bring
@@ -44,11 +45,13 @@ class Change:
     Attributes:
       name: what they seem to be.
       before, after: their mean F1 without it and with it, in percent.
+      maps: truth and prediction, undone, of one size, uint8 [H, W].
     """
 
     name: str
     before: float
     after: float
+    maps: Maps
 
 
 def suspicions(maps: Maps, names: tuple[str, ...]) -> list[str]:
@@ -65,7 +68,7 @@ def suspicions(maps: Maps, names: tuple[str, ...]) -> list[str]:
     if warnings:
         return warnings
     found = best_change(maps, names, [*_trials(maps, names), *_order_trials(total, names)])
-    if found is None:
+    if found is None or are_of_others(found.maps):  # they are of other images: any change may fit
         return []
     count = f"{len(maps)} image{'s' if len(maps) > 1 else ''}"
     return [
@@ -93,8 +96,8 @@ def best_change(
         ]  # what is turned has its sides exchanged
         score = _percent(_matrix(changed, len(names)))
         if score >= as_is + trial.gain and score > best_score + 0.005:
-            best, best_score = trial, score
-    return None if best is None else Change(best.name, as_is, best_score)
+            best, best_score = Change(trial.name, as_is, score, changed), score
+    return best
 
 
 def _trials(maps: Maps, names: tuple[str, ...]) -> Iterator[_Trial]:

@@ -31,6 +31,7 @@ COMMANDS = (
     "experiments.benchmark.first_minutes",
     "experiments.benchmark.first_step",
     "experiments.benchmark.growth",
+    "experiments.benchmark.score_speed",
     "experiments.capacity",
     "experiments.collect",
     "experiments.cost",

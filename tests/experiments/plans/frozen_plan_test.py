@@ -12,11 +12,18 @@ import pytest
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.launching import launch
 from fpliif_jax.experiments.launching.jobs import Job
-from fpliif_jax.experiments.plans import frozen_plan, plan_file, plan_version, study_file
+from fpliif_jax.experiments.plans import (
+    committed_file,
+    frozen_plan,
+    plan_file,
+    plan_version,
+    study_file,
+)
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, FrozenPlanError
 from fpliif_jax.experiments.plans.plan_version import Version
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
+from fpliif_jax.run_folder import run_record
 
 _CONTENT: dict[str, Any] = {
     "config": "synthetic",
@@ -56,6 +63,23 @@ def test_a_plan_comes_back_as_it_was_frozen(tmp_path: pathlib.Path) -> None:
     assert frozen_plan.read_frozen(tmp_path, tmp_path) == plan
     assert plan.first.moment.versions["jax"]
     assert plan.added()[0][1].runs == ("with/seed3", "without/seed3", "with/seed4", "without/seed4")
+
+
+def test_freezing_notes_the_file_that_the_commit_has(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _version().moment.file is None
+    looked_for = []
+    monkeypatch.setattr(run_record, "git_commit", lambda: "c0946e8")
+    monkeypatch.setattr(
+        committed_file,
+        "file_of",
+        lambda name, *rest: looked_for.append((name, *rest)) or committed_file.path_of(name),
+    )
+    frozen_plan.write(tmp_path, FrozenPlan(_version()))
+    assert looked_for == [("edges", "text", "c0946e8")]
+    read = frozen_plan.read_frozen(tmp_path, tmp_path)
+    assert read.first.moment.file == "experiments/plans/edges.toml"
 
 
 def test_the_digest_is_of_what_is_planned_wherever_it_is_run() -> None:
@@ -141,6 +165,7 @@ def test_names_and_places_may_change(tmp_path: pathlib.Path) -> None:
         (lambda content: content.update(additions=3), "its additions"),
         (lambda content: content.pop("frozen"), "does not say when"),
         (lambda content: content["frozen"].update(date=3), "does not say when"),
+        (lambda content: content["frozen"].update(file="elsewhere.toml"), "does not say when"),
     ],
 )
 def test_a_file_that_is_not_what_was_frozen_is_refused(

@@ -504,6 +504,33 @@ def test_predictions_under_the_names_of_others_are_named(
     assert ", ".join(f"{one}.png fits {other}.png" for one, other in pairs) + "," in text
 
 
+@pytest.mark.parametrize("count", [10, 40])
+def test_predictions_of_another_split_under_the_names_of_the_truth_are_told_from_shuffled_ones(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], count: int
+) -> None:
+    maps = list(scattered(2 * count).values())
+    names = [f"face_{index}" for index in range(count)]
+    truth = write_maps(tmp_path / "truth", dict(zip(names, maps, strict=False)))
+    others = [worse(labels) for labels in maps[count:]]
+    score(truth, write_maps(tmp_path / "others", dict(zip(names, others, strict=True))))
+    (warning,) = printed(capsys, "WARNING: ")
+    assert "no better than those of other images" in warning and "of another split" in warning
+    moved = [worse(labels) for labels in np.roll(maps[:count], 3, axis=0)]
+    score(truth, write_maps(tmp_path / "moved", dict(zip(names, moved, strict=True))))
+    (warning,) = printed(capsys, "WARNING: ")
+    assert "under the names of other images, all names shuffled: face_0.png fits " in warning
+
+
+@pytest.mark.parametrize("change", [lambda _: made_map(0), lambda p: np.where(p > 0, 1, 0)])
+def test_poor_predictions_are_not_taken_for_those_of_another_split(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], change: Change
+) -> None:
+    maps = {f"face_{index}": made_map(index) for index in range(12)}
+    theirs = {name: change(labels).astype(np.uint8) for name, labels in maps.items()}
+    score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
+    assert "another split" not in capsys.readouterr().out
+
+
 def test_bad_predictions_are_not_taken_for_those_of_other_images(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
