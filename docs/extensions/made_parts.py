@@ -54,8 +54,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "capacity.md": {"compiled": capacity_table.compiled},
     "config_fields.md": {"roles": field_tables.roles, "fields": field_tables.fields},
     "data.md": {
-        f"classes of {name}": partial(class_table, name)
-        for name in _FIRST_OF_CLASSES.values()
+        f"classes of {name}": partial(class_table, name) for name in _FIRST_OF_CLASSES.values()
     },
     "demo.md": kept_tables.deployed("drawn-squares", "drawn-browser", "drawn_stn_icnn-browser"),
     "export.md": kept_tables.deployed(

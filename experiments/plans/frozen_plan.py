@@ -147,7 +147,7 @@ def write_grown(folder: pathlib.Path, plan: FrozenPlan | None) -> None:
                 "another --workdir"
             )
         )
-    if before != digests:
+    if plan is not None and before != digests:
         write(folder, plan)
 
 
@@ -252,7 +252,7 @@ def _moment(content: Any, name: str) -> Moment:
     if not is_sound:
         raise UnreadableError(f"{NAME} does not say when and by which code it was frozen")
     known = ("date", "commit", "python", "versions", "command")
-    return Moment(*(content[key] for key in known), content.get("file"))
+    return Moment(**{key: content[key] for key in known}, file=content.get("file"))
 
 
 def _is_settings(fields: Any) -> bool:

@@ -100,7 +100,10 @@ def count_pairs(
         by_chance = exchanged.fit_by_chance(small[0], small[1])
         # Predictions of other images have no mistakes of their own.
         alone = {} if by_chance else lowest.changed_alone(own_scores, maps_of, counter.names)
-        warnings = [*lowest.warnings(alone, files), *_exchanged(pairs, small[0], small[1], alone, by_chance)]
+        warnings = [
+            *lowest.warnings(alone, files),
+            *_exchanged(pairs, small[0], small[1], alone, by_chance),
+        ]
     return Counted(
         matrices,
         digests,

@@ -27,8 +27,8 @@ def give_back() -> None:
     if trim is None:
         return
 
-    def on_duration(event: str, duration: float, **_: Any) -> None:
-        del duration
+    def on_duration(event: str, duration_secs: float, **_: Any) -> None:
+        del duration_secs
         if event == _COMPILED:
             trim(0)
 

@@ -102,7 +102,10 @@ names = json.loads(session.get_modelmeta().custom_metadata_map["fpliif_jax"])["c
 """
 _OF_OTHERS = "`model.onnx` takes {inputs}, and gives {outputs}.\n"
 # By the inputs of the network.
-_USAGE = {("photo", "y", "x"): _ON_AXES, ("canvas", "image_size"): _ON_CANVAS}
+_USAGE: dict[tuple[str, ...], str] = {
+    ("photo", "y", "x"): _ON_AXES,
+    ("canvas", "image_size"): _ON_CANVAS,
+}
 
 
 def text(chosen: ChosenModel) -> str:

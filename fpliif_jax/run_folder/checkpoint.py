@@ -65,13 +65,18 @@ def saved_step(workdir: pathlib.Path | str, which: str) -> int | None:
     return max(checkpoint_files.steps(directory(workdir, which)), default=None)
 
 
+def kinds_beside_last(workdir: pathlib.Path | str) -> list[str]:
+    """The kinds of checkpoint but 'last' that a run has folders of: 'after_<stage>' and 'best', by name."""
+    folders = directory(workdir, "last").parent.glob("*")
+    return sorted(path.name for path in folders if path.name != "last" and is_kind(path.name))
+
+
 def beside_last(workdir: pathlib.Path | str) -> Iterator[tuple[str, JsonObject]]:
-    """The checkpoints but 'last' that a run has: 'best' and 'after_<stage>', by name, and their progress."""
-    for folder in sorted(directory(workdir, "last").parent.glob("*")):
-        if folder.name != "last" and is_kind(folder.name):
-            progress = read_progress(workdir, folder.name)
-            if progress is not None:
-                yield folder.name, progress
+    """The checkpoints but 'last' that a run has, as `kinds_beside_last` has them, and their progress."""
+    for which in kinds_beside_last(workdir):
+        progress = read_progress(workdir, which)
+        if progress is not None:
+            yield which, progress
 
 
 def save(

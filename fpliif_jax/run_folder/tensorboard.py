@@ -25,13 +25,14 @@ class EventLog:
             from tensorboardX.event_file_writer import EventsWriter
             from tensorboardX.proto import event_pb2
             from tensorboardX.summary import scalar
-        self._folder, self._event, self._summary = folder, event_pb2.Event, scalar
+        # pyrefly: ignore[missing-attribute] - protobuf makes the classes of event_pb2 at its import
+        event, log = event_pb2.Event, event_pb2.SessionLog
+        self._folder, self._event, self._summary = folder, event, scalar
         folder.mkdir(parents=True, exist_ok=True)
         with naming(folder):
             self._writer = EventsWriter(str(folder / "events"))
         self._write(purge_step, file_version="brain.Event:2")
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._write(purge_step, session_log=start)
+        self._write(purge_step, session_log=log(status=log.START))
 
     def add_scalar(self, name: str, value: float, step: int) -> None:
         """Adds a number; OSError names the folder, as in the two below."""
