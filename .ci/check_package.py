@@ -30,6 +30,7 @@ def main(from_sdist: str, from_tree: str, sdist: str) -> None:
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {path.as_posix() for path in pathlib.Path("tests").rglob("*.*") if path.is_file()}
+    wanted |= {path.as_posix() for path in pathlib.Path(".ci").iterdir() if path.is_file()}
     wanted |= {"requirements.txt", "requirements-test.txt", "pyproject.toml", "setup.py", "LICENSE"}
     check({name for name in wanted - packed if "__pycache__" not in name}, "the sdist lacks")
     print(f"wheel: {len(wheels[0])} files, sdist: {len(packed)}")

@@ -26,6 +26,8 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ.get(
     "JAX_COMPILATION_CACHE_DIR"
 ) or tempfile.mkdtemp(prefix=f"compiled-by-{os.getpid()}-")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+# No set is prepared there: what the person has prepared changes no test.
+os.environ["TFDS_DATA_DIR"] = f"{os.environ['JAX_COMPILATION_CACHE_DIR']}/sets"
 
 import pytest
 from tqdm import tqdm
