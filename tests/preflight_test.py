@@ -58,6 +58,7 @@ def test_possible_settings_pass() -> None:
         ("data.framing", "canvas", "config.data.framing is 'canvas'"),
         ("study.equivalence_margin", 0.0, "equivalence_margin is 0.0; it must be above 0"),
         ("eval.splits", ("val",), "config.eval.splits is \\('val',\\); it must be one of train"),
+        ("data.synthetic.style", "plain", "is 'plain'; it must be one of photographic, or None$"),
         ("eval.splits", (), "config.eval.splits is \\(\\); it must be one or more names"),
         ("data.image_size", 2**31, "config.data.image_size is 2147483648; it must be at most"),
         ("train.decay_every_epochs", 0, "config.train.decay_every_epochs is 0; .* at least 1"),

@@ -90,7 +90,8 @@ class Choice:
             return None
         if value is None and self.is_optional:
             return None
-        return f"must be one of {', '.join(map(str, self.values))}"
+        may_be_none = ", or None" if self.is_optional else ""
+        return f"must be one of {', '.join(map(str, self.values))}{may_be_none}"
 
 
 AUTO = "auto"
