@@ -636,7 +636,7 @@ def test_class_lists_of_the_documentation_are_such() -> None:
 
 
 def test_commands_of_the_documentation_have_the_settings_that_they_name() -> None:
-    (block,) = re.findall(r"own data commands.*?```bash\n(.*?)```", PAGE, re.DOTALL)
+    (block,) = re.findall(r"## An example to copy.*?```bash\n(.*?)```", PAGE, re.DOTALL)
     commands = [shlex.split(line) for line in block.replace("\\\n", "").splitlines()]
     trained = [command for command in commands if any("--config=" in part for part in command)]
     assert len(trained) == 2
