@@ -30,7 +30,7 @@ def _by_code(moment: Moment, runs: Mapping[str, Run]) -> str:
     commit = moment.commit
     if moment.file is None or commit is None or not is_clean(commit):
         return ""
-    others = [name for name, run in runs.items() if run.environment.git_commit != commit]
+    others = [name for name, run in runs.items() if run.environment.commits != {commit}]
     count = len(runs) - len(others)
     if not count:
         return ""

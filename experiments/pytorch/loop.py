@@ -86,9 +86,9 @@ def train(
     if progress.step == run.steps.last:
         return True
     write_json(workdir / "config.json", progress.config)
-    started = first_start(workdir, goes_on=saved is not None)
-    surroundings = _environment(dataset, device) | {"started": started, "follows_seed": follows}
-    write_json(workdir / "environment.json", surroundings)
+    surroundings = _environment(dataset, device)
+    surroundings |= first_start(workdir, saved is not None, surroundings["git_commit"])
+    write_json(workdir / "environment.json", surroundings | {"follows_seed": follows})
     earlier_results.keep(workdir, None)
     (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
     with contextlib.closing(MetricsLog(workdir, progress.step)) as log:

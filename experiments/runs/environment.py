@@ -26,6 +26,7 @@ class Environment:
       framework: that the run was trained with.
       command: that was typed.
       started: when, in UTC.
+      first_commit: of the code that it was started by, where that was not `git_commit`, by which it went on.
       follows_seed: the sources of variation whose seed is config.seed.
       git_commit, python, versions: of the code, and of libraries by name.
       platform, processor, cpu_count, process_count, backend, matmul_precision, xla_flags: of the machine.
@@ -40,6 +41,7 @@ class Environment:
     framework: Framework | None = None
     command: str | None = None
     started: str | None = None
+    first_commit: ShortText | None = None
     git_commit: ShortText | None = None
     python: ShortText | None = None
     versions: dict[ShortText, ShortText | None] = dataclasses.field(default_factory=dict)
@@ -65,6 +67,11 @@ class Environment:
             raise ValueError(f"devices have a text of more than {_LONGEST_DEVICES:,} characters")
         if self.started is not None and not is_moment(self.started):
             raise ValueError("started is not a moment in UTC such as 2026-11-26T21:03:05+00:00")
+
+    @property
+    def commits(self) -> set[str | None]:
+        """Of the code that it was started by first and last; runs of earlier versions tell the last alone."""
+        return {self.git_commit, self.content.get("first_commit", self.git_commit)}
 
     @classmethod
     def of(cls, content: JsonObject, name: str = "environment.json") -> "Environment":

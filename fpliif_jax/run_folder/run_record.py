@@ -140,23 +140,28 @@ def read_environment(workdir: pathlib.Path) -> JsonObject:
     return read_record(workdir / "environment.json") or {}
 
 
-def first_start(workdir: pathlib.Path, goes_on: bool) -> str | None:
-    """When a run was started first, for its environment.json: UTC, ISO 8601 with seconds.
+def first_start(workdir: pathlib.Path, goes_on: bool, commit: str | None) -> JsonObject:
+    """When, and by which code, a run was started first, for its environment.json.
 
     Args:
       workdir: of the run; what an earlier session recorded there is kept.
       goes_on: whether there is a checkpoint of one.
+      commit: of the code now, see `git_commit`.
 
     Returns:
-      None where an earlier session did not record it, or its record is damaged: the run is older than now.
+      'started': UTC, ISO 8601 with seconds; None where an earlier session did not record it, or its record is
+        damaged: the run is older than now.
+      'first_commit': of the code, alone where it was not, or is not known to have been, that of now.
     """
     try:
         earlier = read_environment(workdir)
     except (OSError, ValueError):
-        return None
-    if goes_on or earlier:
-        return earlier.get("started")
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        return {"started": None, "first_commit": None}
+    if not (goes_on or earlier):
+        return {"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+    first = earlier.get("first_commit", earlier.get("git_commit"))
+    by_other = {} if first == commit else {"first_commit": first}
+    return {"started": earlier.get("started"), **by_other}
 
 
 class MetricsLog:

@@ -76,10 +76,9 @@ def train(
         earlier_results.keep(workdir, None)
         (workdir / "results.json").unlink(missing_ok=True)  # of an earlier state
         log = MetricsLog(workdir, progress.step)
-        started = first_start(workdir, goes_on=saved is not None)
-        follows = config_fields.follows_seed(config)
         surroundings = environment(dataset.environment())
-        surroundings |= {"started": started, "follows_seed": follows}
+        surroundings |= first_start(workdir, saved is not None, surroundings["git_commit"])
+        surroundings["follows_seed"] = config_fields.follows_seed(config)
     saving = [] if saving is None else saving
     run = Run(config, workdir, dataset, model, stages, progress, log, saving)
     with contextlib.closing(log) if log else contextlib.nullcontext():

@@ -82,24 +82,31 @@ def test_what_a_run_leaves_can_be_read_by_whom_the_umask_lets(tmp_path: pathlib.
 
 def test_a_run_began_when_its_first_session_did(tmp_path: pathlib.Path) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    started = run_record.first_start(tmp_path, goes_on=False)
+    (started,) = run_record.first_start(tmp_path, goes_on=False, commit="a").values()
     assert started.endswith("+00:00") and len(started) == len("2026-11-26T21:03:05+00:00")
     assert abs(datetime.datetime.fromisoformat(started) - now) < datetime.timedelta(seconds=60)
 
     earlier = "2026-11-26T21:03:05+00:00"
-    run_record.write_json(tmp_path / "environment.json", {"backend": "cpu", "started": earlier})
+    record = {"started": earlier, "git_commit": "a"}
+    run_record.write_json(tmp_path / "environment.json", record)
     # Also of a session that was killed before its first checkpoint: its losses were there to be seen.
-    assert {run_record.first_start(tmp_path, goes_on) for goes_on in (True, False)} == {earlier}
+    for goes_on in (True, False):
+        assert run_record.first_start(tmp_path, goes_on, "a") == {"started": earlier}
+        by_other = run_record.first_start(tmp_path, goes_on, "b")
+        assert by_other == {"started": earlier, "first_commit": "a"}
+    run_record.write_json(tmp_path / "environment.json", record | by_other | {"git_commit": "b"})
+    assert run_record.first_start(tmp_path, True, "c") == by_other
 
 
 @pytest.mark.parametrize("content", ['{"backend": "cpu"}', "{", "[]"])
 def test_when_a_run_of_an_earlier_version_began_is_not_known(
     tmp_path: pathlib.Path, content: str
 ) -> None:
-    assert run_record.first_start(tmp_path, goes_on=True) is None  # its record was deleted
+    unknown = {"started": None, "first_commit": None}
+    assert run_record.first_start(tmp_path, True, "a") == unknown  # its record was deleted
     (tmp_path / "environment.json").write_text(content)
     for goes_on in (True, False):
-        assert run_record.first_start(tmp_path, goes_on) is None
+        assert run_record.first_start(tmp_path, goes_on, "a") == unknown
 
 
 def test_environment_tells_what_numbers_depend_on() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def kept() -> dict[str, Run]:
     return {run.name: run for run in read_runs(_STUDY, without_matrices=True)}
 
 
-def _with(run: Run, **fields: str | None) -> Run:
+def _with(run: Run, **fields: Any) -> Run:
     return dataclasses.replace(run, environment=dataclasses.replace(run.environment, **fields))
 
 
@@ -62,6 +63,9 @@ def test_a_run_of_other_code_is_not_known_to_be_younger(
         f"The plan is older than 5 of 6 finished runs: {_IS_OLDER} Not of these, which ran other code: "
         f"drawn_camera/seed1.{_NO_CLOCK}"
     )
+    begun = dict(kept["drawn_camera/seed1"].environment.content, first_commit=other)
+    undated["drawn_camera/seed1"] = _with(kept["drawn_camera/seed1"], started=None, content=begun)
+    assert "5 of 6 finished runs" in age_note(plan, undated)  # it went on by the plan's
     no_run = {name: _with(run, git_commit=other) for name, run in undated.items()}
     assert age_note(plan, no_run).startswith("Whether the plan is older than its runs (frozen 2026")
 
