@@ -111,8 +111,8 @@ def warnings(
     if by_chance and fitted < _SHUFFLED * min(len(names), _MOST):
         return [
             "predictions fit their own label maps no better than those of other images, and no exchange of names "
-            "among them explains it: they seem to belong to other images altogether, of another split. Nothing was "
-            "changed"
+            "among them explains it: they seem to belong to other images altogether, of another split, or hardly to "
+            "depend on the image. Nothing was changed"
         ]
     if not exchanged:
         return []

@@ -521,6 +521,20 @@ def test_predictions_of_another_split_under_the_names_of_the_truth_are_told_from
     assert "under the names of other images, all names shuffled: face_0.png fits " in warning
 
 
+def test_predictions_that_tell_nothing_of_their_images_are_not_only_taken_for_those_of_others(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A network that has hardly been trained labels every face alike, but for noise."""
+    maps, rng = scattered(12), np.random.default_rng(0)
+    always = np.pad(made_map(0), ((12, 12), (10, 10)))
+    theirs = {
+        name: np.where(rng.random(always.shape) < 0.1, 1, always).astype(np.uint8) for name in maps
+    }
+    score(write_maps(tmp_path / "truth", maps), write_maps(tmp_path / "theirs", theirs))
+    (warning,) = printed(capsys, "WARNING: ")
+    assert "of another split, or hardly to depend on the image" in warning
+
+
 @pytest.mark.parametrize("change", [lambda _: made_map(0), lambda p: np.where(p > 0, 1, 0)])
 def test_poor_predictions_are_not_taken_for_those_of_another_split(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], change: Change
