@@ -32,7 +32,7 @@ def ordered_map(
     Args:
         function: called in worker threads; its first exception is raised here, in the place of its
             result.
-        items: read lazily.
+        items: read lazily; an exception of theirs is raised after the results of those before it.
         num_workers: number of threads, by default one a core.
         ahead: items that are begun before the first of their results is taken, by default two a
             worker and one.
@@ -41,13 +41,23 @@ def ordered_map(
     ahead = ahead or 2 * num_workers + 1
     pending: collections.deque[futures.Future[Result]] = collections.deque()
     with futures.ThreadPoolExecutor(num_workers) as pool:
+        source, failure = iter(items), None
         try:
-            for item in items:
+            while True:
+                try:
+                    item = next(source)
+                except StopIteration:
+                    break
+                except Exception as error:  # whose turn is after the results that are waiting
+                    failure = error
+                    break
                 pending.append(pool.submit(function, item))
                 if len(pending) >= ahead:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
+            if failure is not None:
+                raise failure
         finally:
             for future in pending:
                 future.cancel()

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -362,6 +362,17 @@ def test_ordered_map_holds_few_results() -> None:
     time.sleep(0.05)
     assert len(started) <= 7
     assert list(results) == [n * n for n in range(1, 200)]
+
+
+def test_ordered_map_loses_no_result_where_its_items_fail() -> None:
+    def items() -> Iterator[int]:
+        yield from range(6)
+        raise MemoryError
+
+    results, taken = ordered_map(lambda n: n * n, items(), num_workers=1, ahead=8), []
+    with pytest.raises(MemoryError):
+        taken.extend(results)
+    assert taken == [0, 1, 4, 9, 16, 25]
 
 
 @pytest.mark.parametrize("name", sorted(WRITERS))
