@@ -25,10 +25,10 @@ class Applied:
     def __call__(
         self, method: Callable[Concatenate[Any, P], T], *inputs: P.args, **settings: P.kwargs
     ) -> T:
-        """What `method` of the network gives, `FPLIIF.encode` or `FPLIIF.__call__`."""
+        """What `method` of the network gives, `FPLIIF.encode` or `FPLIIF.__call__`; of a subclass, its own."""
 
         def bound(network: nn.Module) -> T:
-            return method(network, *inputs, **settings)
+            return getattr(network, method.__name__)(*inputs, **settings)
 
         output: Any = self.network.apply(self.variables, method=bound)
         return output

@@ -1,6 +1,8 @@
 """STN-iCNN on CelebAMask-HQ as the authors' branch has it: data, windows, and a step of every stage."""
 
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -22,6 +24,7 @@ from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.stn_icnn import grid_transformer, protocols, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
+from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.training.step import init_variables
 
 SIDE, CROP, MOUTH = 48, 11, 21
@@ -160,7 +163,7 @@ def test_windows_of_both_sizes_go_there_and_back(form: str) -> None:
     for label, y in ((6, 32), (7, 35), (8, 38)):  # 17 wide: more than the other windows show
         truth[0, y - 1 : y + 2, 16:33] = label
     found = protocols.make_predictor(
-        _Perfect(create_model(config.model)),
+        _perfect(create_model(config.model)),
         config,
         tuple(
             protocols.parse_protocol(name, config)
@@ -180,29 +183,32 @@ def test_windows_of_both_sizes_go_there_and_back(form: str) -> None:
         np.testing.assert_allclose(measures["window_size_error"], [[size_error] * 6], atol=1e-4)
 
 
-class _Perfect:
+class _Perfect(STNICNN):
     """A model whose networks read the labels from the colours."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def label_coarsely(self, photo: jax.Array, *_: Any, **__: Any) -> jax.Array:
+        labels = jnp.round(photo[..., 0] * 255 / 25).astype(jnp.int32)
+        return 50 * jax.nn.one_hot(labels, 9)
 
-    def apply(self, variables: dict[str, Any], *arguments: Any, method: str) -> Any:
-        if method == "label_coarsely":
-            labels = jnp.round(arguments[0][..., 0] * 255 / 25).astype(jnp.int32)
-            return 50 * jax.nn.one_hot(labels, 9)
-        if method == "label_parts":
-            crops = [jnp.round(crop[..., 0] * 255 / 25).astype(jnp.int32) for crop in arguments[0]]
-            assert [crop.shape[1] for crop in crops] == [CROP] * 5 + [MOUTH]
-            targets = grid_transformer.part_targets(crops)
-            return tuple(
-                50 * jax.nn.one_hot(target, 1 + len(own))
-                for target, own in zip(targets, PART_LABELS, strict=True)
-            )
-        found = self._model.apply(variables, *arguments, method=method)
-        if method == "localise":  # windows 3 pixels lower, and 2 larger
-            length = SIDE if self._model.theta_form == "eq21_half_pixel" else SIDE - 1
-            found += jnp.array([[[[2, 0, 0], [0, 2, 2 * 3]]]]) / length
-        return found
+    def label_parts(self, crops: Sequence[jax.Array], *_: Any, **__: Any) -> tuple[jax.Array, ...]:
+        labels = [jnp.round(crop[..., 0] * 255 / 25).astype(jnp.int32) for crop in crops]
+        assert [crop.shape[1] for crop in labels] == [CROP] * 5 + [MOUTH]
+        targets = grid_transformer.part_targets(labels)
+        return tuple(
+            50 * jax.nn.one_hot(target, 1 + len(own))
+            for target, own in zip(targets, PART_LABELS, strict=True)
+        )
+
+    def localise(self, *arguments: Any, **settings: Any) -> jax.Array:
+        """Windows 3 pixels lower, and 2 larger."""
+        length = SIDE if self.theta_form == "eq21_half_pixel" else SIDE - 1
+        off = jnp.array([[[[2, 0, 0], [0, 2, 2 * 3]]]]) / length
+        return super().localise(*arguments, **settings) + off
+
+
+def _perfect(model: STNICNN) -> _Perfect:
+    names = {field.name for field in dataclasses.fields(model)} - {"parent", "name"}
+    return _Perfect(**{name: getattr(model, name) for name in names})
 
 
 @pytest.mark.parametrize("form", ["align_corners", "eq21_half_pixel"])
