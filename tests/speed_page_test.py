@@ -28,19 +28,23 @@ def _times_as_fast(rounds: dict[str, np.ndarray], name: str) -> str:
 
 
 def test_steps_in_microbatches_are_those_compiled() -> None:
-    names = ("lapa-training-of-8", "lapa-training-of-16", "lapa-bfloat16-training-of-4")
+    names = (*(f"lapa-training-of-{size}" for size in (4, 8, 16)), "lapa-bfloat16-training-of-4")
     steps = [_step(name) for name in names]
-    assert [step["chosen"]["train.microbatch"] for step in steps] == [8, 16, 4]
+    assert [step["chosen"]["train.microbatch"] for step in steps] == [4, 8, 16, 4]
     kernels = [f"{step['kernels']:,}" for step in steps]
     traffic = [f"{step['bytes'] / step['images'] / 1e9:.2f}" for step in steps]
-    said = f"{kernels[0]}, {kernels[1]} and {kernels[2]} kernels, {traffic[0]}, {traffic[1]} and {traffic[2]} GB"
-    assert said in _PAGE
+    for of_all, unit in ((kernels, "kernels"), (traffic, "GB")):
+        assert f"{', '.join(of_all[:-1])} and {of_all[-1]} {unit}" in _PAGE
     gib = [f"{step['planned_bytes']['total'] / 2**30:.2f} GiB" for step in steps]
     (of_pmap,) = re.findall(r"copies the moments of Adam once more, (\d+) kernels", _PAGE)
     fewer = [f"{step['kernels'] - int(of_pmap):,}" for step in steps]
-    of_8, of_16 = (f"{gib[i]}, {fewer[i]}, {traffic[i]} GB" for i in (0, 1))
-    assert f"microbatch 8; 16 | – | {of_8}; {of_16} |" in _PAGE
-    assert f"| {gib[2]}, {fewer[2]}, " in _PAGE
+    of_4, of_8, of_16, in_bfloat16 = (
+        f"{memory}, {count}, {read} GB |"
+        for memory, count, read in zip(gib, fewer, traffic, strict=True)
+    )
+    assert f"microbatch 8; 16 | – | {of_8[:-2]}; {of_16}" in _PAGE
+    for kind, after in (("float32", of_4), ("bfloat16", in_bfloat16)):
+        assert re.search(rf"microbatch 4, {kind} \| [^|]* \| {re.escape(after)}", _PAGE)
 
 
 def test_growth_is_that_measured() -> None:

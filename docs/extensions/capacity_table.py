@@ -10,9 +10,10 @@ _HEAD = (
     *("GB an image", "GFLOP an image", "ceiling, images/s", "bound by"),
 )
 _FILES = (
-    *("stn_icnn_helen-h100", "lapa-a100", "lapa-h100-4-devices", "lapa-h100", "lapa-rtx4090"),
-    *("lapa-l4", "lapa-training-v5e", "lapa-v5e", "lapa-v6e", "lapa-bfloat16-training-a100"),
-    *("lapa-bfloat16-training-h100", "lapa-bfloat16-training-rtx4090"),
+    *("stn_icnn_helen-h100", "lapa-a100", "lapa-a100_40gb", "lapa-h100-4-devices", "lapa-h100"),
+    *("lapa-training-of-4-h100", "lapa-rtx4090", "lapa-l4", "lapa-training-v5e", "lapa-v5e"),
+    *("lapa-v6e", "lapa-bfloat16-training-a100", "lapa-bfloat16-training-h100"),
+    *("lapa-bfloat16-training-of-4-h100", "lapa-bfloat16-training-rtx4090"),
     *("lapa-bfloat16-prediction-a100", "lapa-bfloat16-prediction-h100"),
     *("lapa-evaluation-a100", "lapa-evaluation-rtx4090", "lapa-evaluation-v5e"),
 )

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable
 from functools import partial
 
+import capacity_comparison
 import capacity_table
 import effect_tables
 import field_tables
@@ -51,7 +52,11 @@ _FIRST_OF_CLASSES = {names: name for name, names in reversed(label_classes.SETS.
 
 # Page: mark of the part, and what makes it.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
-    "capacity.md": {"compiled": capacity_table.compiled},
+    "capacity.md": {
+        "compiled": capacity_table.compiled,
+        "aims": capacity_comparison.aims,
+        "earlier": capacity_comparison.earlier,
+    },
     "config_fields.md": {"roles": field_tables.roles, "fields": field_tables.fields},
     "data.md": {
         f"classes of {name}": partial(class_table, name) for name in _FIRST_OF_CLASSES.values()
