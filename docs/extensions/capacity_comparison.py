@@ -50,12 +50,12 @@ def _numbers(memory: float, kernels: int, traffic: float, ceiling: int) -> Mappi
     return {_MEMORY: memory, _KERNELS: kernels, _TRAFFIC: traffic, _CEILING: ceiling}
 
 
-_COLUMNS = "columns from two cells, not a matrix product"
-_STEPS = f"{_COLUMNS}; one vector for the sums of microbatches; `pmap`"
+_COLUMNS = "columns from two cells"
+_STEPS = f"{_COLUMNS}, sums of microbatches in one vector"
 _EARLIER = (
     _Earlier(
         *("stn-icnn-helen, training: end_to_end", _numbers(3.10, 4118, 0.89, 3525)),
-        *("stn_icnn_helen-h100", "training: end_to_end", "nothing meant to: `pmap`"),
+        *("stn_icnn_helen-h100", "training: end_to_end", "–"),
     ),
     _Earlier(
         *("lapa, training, microbatch 4, all queries at once", _numbers(5.64, 16_141, 13.54, 244)),
@@ -71,19 +71,19 @@ _EARLIER = (
     ),
     _Earlier(
         *("the first in bfloat16", _numbers(3.84, 18_141, 7.70, 435)),
-        *("lapa-bfloat16-training-of-4-h100", _STEP, f"{_STEPS}; weights cast once a step"),
+        *("lapa-bfloat16-training-of-4-h100", _STEP, f"{_STEPS}, weights cast once"),
     ),
     _Earlier(
         *("lapa, training, 16 of 64 on each of four", _numbers(33.32, 1479, 13.47, 245)),
-        *("lapa-h100-4-devices", _STEP, f"{_COLUMNS}; `pmap`"),
+        *("lapa-h100-4-devices", _STEP, _COLUMNS),
     ),
     _Earlier(
         *("lapa, prediction", _numbers(0.34, 348, 4.17, 784)),
-        *("lapa-h100", "prediction", f"{_COLUMNS}; to label maps, not logits"),
+        *("lapa-h100", "prediction", f"{_COLUMNS}, up to label maps"),
     ),
     _Earlier(
         *("lapa in bfloat16, prediction", _numbers(0.24, 412, 2.75, 1218)),
-        *("lapa-bfloat16-prediction-h100", "prediction", "the same; weights cast before the call"),
+        *("lapa-bfloat16-prediction-h100", "prediction", "the same, weights cast before"),
     ),
 )
 
