@@ -9,6 +9,8 @@ import pytest
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import first_minutes
 
+_ROOT = pathlib.Path(__file__).parents[3]
+
 
 def test_a_command_starts_without_compiled_programs_but_with_pip_s_packages(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
@@ -53,3 +55,13 @@ def test_steps_are_added_up_and_kept(
     assert printed == first_minutes.table(steps)
     assert "| a labelled photo | 4 | 56 |" in printed
     assert "| the page in the browser | 29 | 90 |" in printed
+
+
+def test_the_page_has_what_was_measured() -> None:
+    name = "experiments/results/amd-epyc-2-cores-first-minutes/first_minutes.json"
+    kept = json.loads((_ROOT / name).read_text("utf-8"))
+    page = (_ROOT / "docs" / "getting_started.md").read_text("utf-8")
+    assert first_minutes.table(kept["steps"]) in page and f"(../{name})" in page
+    assert max(kept["load"]) < 2
+    after = [sum(step["seconds"] for step in kept["steps"][:count]) for count in (3, 5)]
+    assert after[0] < 120 and after[1] < 300  # what a person should not wait longer for
