@@ -78,6 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--images", type=_counts, default="1000,5000,20000", help="sizes of the set"
     )
     parser.add_argument("--runs", type=_counts, default="1,5,20", help="runs of the report")
+    parser.add_argument(
+        "--draw_all", action="store_true", help="draw every image of the sets, and do nothing else"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="times to measure all (default 3)")
     parser.add_argument("--image_size", type=int, default=32, help="side in pixels (default 32)")
     parser.add_argument(
@@ -98,8 +101,7 @@ def _work(flags: argparse.Namespace) -> None:
     # The peak that the system tells includes what the starting process has: this one imports next to nothing.
     if flags.images[0] < DRAWN_SHARE:
         raise UserError(f"--images: the smallest set must have at least {DRAWN_SHARE}")
-    drawn = [count // DRAWN_SHARE for count in flags.images]
-    if len(set(drawn)) < len(drawn):
+    if len(set(_drawn(flags))) < len(flags.images):
         raise UserError(
             f"--images: sizes must be {DRAWN_SHARE} or more apart: one image of so many is drawn"
         )
@@ -136,12 +138,16 @@ def _plan(
         Order, folder=folder, image_size=flags.image_size, smallest=flags.images[0]
     )
     for step in STEPS:
-        counts = flags.images
-        if step == "draw":
-            counts = [count // DRAWN_SHARE for count in counts]
+        counts = _drawn(flags) if step == "draw" else flags.images
         yield step, "images", counts, [order(step, count=n) for n in counts]
+        if flags.draw_all:
+            return
     measure(order("make_runs", count=flags.runs[-1]))
     yield "report", "runs", flags.runs, [order("report", count=n) for n in flags.runs]
+
+
+def _drawn(flags: argparse.Namespace) -> list[int]:
+    return [count // (1 if flags.draw_all else DRAWN_SHARE) for count in flags.images]
 
 
 def _measure_step(step: str, over: str, counts: list[int], orders: list[Order]) -> Growth:

@@ -108,3 +108,20 @@ def test_a_step_is_a_process_of_its_own_and_its_failure_one_line(
         with pytest.raises(SystemExit) as ended:
             growth.main(arguments)
         assert message in f"{ended.value}{capsys.readouterr().err}"
+
+
+def test_every_image_is_drawn_where_that_alone_is_asked(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = []
+
+    def measure(order: growth.Order) -> growth.Measured:
+        orders.append((order.step, order.count))
+        return growth.Measured(order.count, order.count, 2**28)
+
+    monkeypatch.setattr(growth, "measure", measure)
+    path = tmp_path / "growth.json"
+    growth.main(["--images=20,25", "--draw_all", "--rounds=1", f"--output={path}"])
+    assert orders == [("draw", 20), ("draw", 25)]
+    (step,) = json.loads(path.read_text("utf-8"))["steps"]
+    assert step["counts"] == [20, 25] and step["exponent"] == pytest.approx(1)
