@@ -5,6 +5,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.photographic.noise import enlarged, fractal_noise
+from fpliif_jax.data_builders.synthetic_faces.photographic.odds import chosen
 
 _KINDS = {"wall": 34, "blurred": 28, "room": 26, "lights": 12}
 
@@ -20,8 +21,7 @@ def _colour(rng: np.random.Generator, colourfulness: float) -> np.ndarray:
 def draw_background(canvas: Canvas, rng: np.random.Generator) -> None:
     """All of the canvas; label background."""
     size = canvas.size
-    weights = np.array(list(_KINDS.values()), float)
-    kind = list(_KINDS)[int(rng.choice(len(_KINDS), p=weights / weights.sum()))]
+    kind = chosen(rng, _KINDS)
     colourfulness = rng.uniform(0.1, 1.2)
     first, second = _colour(rng, colourfulness), _colour(rng, colourfulness)
     if kind == "wall":

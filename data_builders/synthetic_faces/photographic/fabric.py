@@ -9,6 +9,7 @@ from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import vivid_colour
 from fpliif_jax.data_builders.synthetic_faces.photographic.noise import fractal_noise
+from fpliif_jax.data_builders.synthetic_faces.photographic.odds import chosen
 from fpliif_jax.data_builders.synthetic_faces.photographic.person import PhotographicPerson
 
 
@@ -29,9 +30,7 @@ def sample_fabric(
     rng: np.random.Generator, patterns: Mapping[str, float], folds: tuple[float, float]
 ) -> Fabric:
     """A fabric with one of `patterns`, by their odds, and a depth of folds between the two."""
-    names = list(patterns)
-    weights = np.array([patterns[name] for name in names], float)
-    pattern = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    pattern = chosen(rng, patterns)
     value = float(rng.choice([rng.uniform(0.02, 0.2), rng.uniform(0.15, 0.7), rng.uniform(0.7, 1)]))
     grey = np.clip(value + rng.normal(0, 0.02, 3), 0.02, 0.97)
     colour = grey if rng.random() < 0.55 else vivid_colour(rng) * rng.uniform(0.5, 1.0)

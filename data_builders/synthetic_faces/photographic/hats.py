@@ -17,6 +17,7 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.fabric import (
     paint_fabric,
     sample_fabric,
 )
+from fpliif_jax.data_builders.synthetic_faces.photographic.odds import chosen
 from fpliif_jax.data_builders.synthetic_faces.photographic.person import PhotographicPerson
 
 _KINDS = {"cap": 0.26, "flat cap": 0.10, "beanie": 0.20, "fedora": 0.16, "sun hat": 0.08, "cowboy": 0.06,
@@ -47,8 +48,7 @@ class Hat:
 
 def sample_hat(rng: np.random.Generator) -> Hat:
     """A hat for who wears one."""
-    odds = np.array(list(_KINDS.values()))
-    kind = list(_KINDS)[int(rng.choice(len(odds), p=odds / odds.sum()))]
+    kind = chosen(rng, _KINDS)
     fabric = sample_fabric(rng, _PATTERNS.get(kind, _ANY), (0.05, 0.18))
     low = kind in ("beanie", "bandana", "headband")
     return Hat(

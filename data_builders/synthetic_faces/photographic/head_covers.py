@@ -13,6 +13,7 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.fabric import (
     paint_fabric,
     sample_fabric,
 )
+from fpliif_jax.data_builders.synthetic_faces.photographic.odds import chosen
 from fpliif_jax.data_builders.synthetic_faces.photographic.person import PhotographicPerson
 
 _SHARE = 0.03  # of all faces
@@ -34,7 +35,7 @@ class HeadCover:
 def sample_head_cover(rng: np.random.Generator) -> HeadCover | None:
     """What covers the hair of a face, if anything."""
     wears = rng.random() < _SHARE
-    kind = list(_KINDS)[int(rng.choice(len(_KINDS), p=list(_KINDS.values())))]
+    kind = chosen(rng, _KINDS)
     patterns = _HOODS if kind == "hood" else _SCARVES
     brow = {"closed": (-0.98, -0.66), "draped": (-1.35, -1.05), "hood": (-1.30, -0.85)}[kind]
     cover = HeadCover(

@@ -10,6 +10,7 @@ from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.curves import ellipse, open_curve, resample, ribbon
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import vivid_colour
+from fpliif_jax.data_builders.synthetic_faces.photographic.odds import chosen
 from fpliif_jax.data_builders.synthetic_faces.photographic.person import PhotographicPerson
 
 _EARRINGS = {"stud": 0.26, "hoop": 0.20, "drop": 0.20, "chain": 0.14, "tiers": 0.12, "disc": 0.08}
@@ -42,7 +43,7 @@ def sample_necklace(rng: np.random.Generator) -> Jewel:
 def _sample(
     rng: np.random.Generator, kinds: dict[str, float], length: tuple[float, float]
 ) -> Jewel:
-    kind = list(kinds)[int(rng.choice(len(kinds), p=list(kinds.values())))]
+    kind = chosen(rng, kinds)
     stone = _PEARL if rng.random() < 0.4 else vivid_colour(rng)
     metal = _METALS[int(rng.choice(3, p=[0.45, 0.40, 0.15]))] * rng.uniform(0.75, 1.1)
     return Jewel(

@@ -13,6 +13,7 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.fabric import (
     paint_fabric,
     sample_fabric,
 )
+from fpliif_jax.data_builders.synthetic_faces.photographic.odds import chosen
 from fpliif_jax.data_builders.synthetic_faces.photographic.person import PhotographicPerson
 
 _SHARE = 0.10  # of all faces
@@ -38,7 +39,7 @@ class Neckwear:
 def sample_neckwear(rng: np.random.Generator) -> Neckwear | None:
     """What a face wears around the neck, if anything."""
     wears = rng.random() < _SHARE
-    kind = list(_KINDS)[int(rng.choice(len(_KINDS), p=list(_KINDS.values())))]
+    kind = chosen(rng, _KINDS)
     patterns = {"scarf": _SCARVES, "roll neck": _SWEATERS, "raised collar": _COATS}[kind]
     worn = Neckwear(
         kind,

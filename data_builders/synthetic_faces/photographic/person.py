@@ -3,7 +3,6 @@
 Sizes have the means and spreads of label maps of 4,000 photographs, relative to the distance of the eyes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +17,7 @@ from fpliif_jax.data_builders.synthetic_faces.person import (
     sample_person,
     vivid_colour,
 )
+from fpliif_jax.data_builders.synthetic_faces.photographic.odds import chosen
 
 _HAIR_COLOUR_ODDS = np.array([20, 20, 16, 13, 7, 4, 11, 9, 4, 4, 0.7, 0.5])
 _HAIR_STYLES = {
@@ -74,11 +74,6 @@ class PhotographicPerson(Person):
     collar_colour: np.ndarray
 
 
-def _choice(rng: np.random.Generator, odds: Mapping[str, float]) -> str:
-    weights = np.array(list(odds.values()), float)
-    return list(odds)[int(rng.choice(len(odds), p=weights / weights.sum()))]
-
-
 def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
     """Traits of one face. Uses `rng` alone, and nothing of the picture's size."""
 
@@ -92,7 +87,7 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
         return bool(rng.random() < odds)
 
     base = sample_person(rng)
-    style = _choice(rng, _HAIR_STYLES)
+    style = chosen(rng, _HAIR_STYLES)
     feminine = happens(0.93 if style in (*LONG_STYLES, "bun") else 0.25)
     age = uniform(0, 1) ** 1.7
     tone = 6 * uniform(0, 1) ** 1.6
@@ -111,7 +106,7 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
                           (0.86, 0.50, 0.47), (0.72, 0.38, 0.34)])[int(rng.integers(5))]  # fmt: skip
         lips = lips + (stick - lips) * uniform(0.2, 0.85) * makeup
 
-    expression = _choice(rng, _EXPRESSIONS)
+    expression = chosen(rng, _EXPRESSIONS)
     smile, opening = uniform(-0.03, 0.04), 0.0
     if expression == "closed smile":
         smile = uniform(0.03, 0.12)
@@ -143,13 +138,13 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
     ]
     fringe = None
     if falls or style == "bun":
-        fringe = _choice(rng, {"": 5, "swept": 3, "straight": 1.2, "wisps": 1.8}) or None
+        fringe = chosen(rng, {"": 5, "swept": 3, "straight": 1.2, "wisps": 1.8}) or None
     elif style in ("short", "quiff", "fringe"):
         kinds = {"": 3, "swept": 2, "straight": 1, "wisps": 2}
-        fringe = "straight" if style == "fringe" else _choice(rng, kinds) or None
-    glasses = _choice(rng, {"": 91, "clear": 6, "dark": 3}) or None
-    hat = _choice(rng, {"": 94, **dict.fromkeys(HATS, 2)}) or None
-    occluder = _choice(rng, {"": 92, "hand": 5, "blob": 1.5, "microphone": 1.5}) or None
+        fringe = "straight" if style == "fringe" else chosen(rng, kinds) or None
+    glasses = chosen(rng, {"": 91, "clear": 6, "dark": 3}) or None
+    hat = chosen(rng, {"": 94, **dict.fromkeys(HATS, 2)}) or None
+    occluder = chosen(rng, {"": 92, "hand": 5, "blob": 1.5, "microphone": 1.5}) or None
     light = np.array([rng.normal(0, 0.5), uniform(-0.9, 0.0), uniform(0.55, 1.2)])
     warmth = rng.normal(0, 0.05)
     key = np.array([1 + warmth, 1.0, 1 - 1.3 * warmth])
@@ -204,12 +199,12 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
         hair_over_ears=happens(0.88),
         glasses=glasses,
         hat=hat,
-        earrings=_choice(rng, {"": 3, "stud": 1.5, "hoop": 1, "drop": 1.5}) or None
+        earrings=chosen(rng, {"": 3, "stud": 1.5, "hoop": 1, "drop": 1.5}) or None
         if feminine
         else None,
-        necklace=_choice(rng, {"": 3, "beads": 0.5, "chain": 1}) or None if feminine else None,
+        necklace=chosen(rng, {"": 3, "beads": 0.5, "chain": 1}) or None if feminine else None,
         occluder=occluder,
-        cloth_style=_choice(rng, {"crew": 3, "vee": 3, "shirt": 3}),
+        cloth_style=chosen(rng, {"crew": 3, "vee": 3, "shirt": 3}),
         cloth_colour=np.clip(vivid_colour(rng) * uniform(0.3, 1.1), 0.02, 0.98),
     )
     base_traits = {f.name: getattr(base, f.name) for f in fields(Person)}
@@ -250,5 +245,5 @@ def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
         neck_width=normal(0.62 if feminine else 0.72, 0.05, 0.52, 0.85),
         neckline=normal(0.35, 0.35, -0.25, 1.2) if feminine else normal(0.0, 0.12, -0.25, 0.3),
         collar_colour=np.clip(rng.uniform(0.1, 1.0) + rng.normal(0, 0.08, 3), 0.03, 0.98),
-        cloth_pattern=_choice(rng, {"": 5, "stripes": 1, "print": 2}) or None,
+        cloth_pattern=chosen(rng, {"": 5, "stripes": 1, "print": 2}) or None,
     )

@@ -12,6 +12,7 @@ from fpliif_jax.data_builders.synthetic_faces import classes
 from fpliif_jax.data_builders.synthetic_faces.accessories import Eyeglasses, hide_eyes
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
 from fpliif_jax.data_builders.synthetic_faces.curves import ellipse
+from fpliif_jax.data_builders.synthetic_faces.photographic.odds import chosen
 
 _SHARE = 0.5  # of all glasses
 _KINDS = {"window": 0.3, "lamp": 0.3, "sky": 0.2, "veil": 0.2}
@@ -39,7 +40,7 @@ class Reflection:
 def sample_reflection(rng: np.random.Generator) -> Reflection | None:
     """What a pair of glasses mirrors, if anything that is seen."""
     shows = rng.random() < _SHARE
-    kind = list(_KINDS)[int(rng.choice(len(_KINDS), p=list(_KINDS.values())))]
+    kind = chosen(rng, _KINDS)
     tint = list(_TINTS.values())[int(rng.choice(len(_TINTS), p=_TINT_ODDS))]
     opaque = rng.random() < 0.3
     small = rng.uniform(0.10, 0.28), rng.uniform(0.10, 0.34)
