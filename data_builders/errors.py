@@ -13,6 +13,11 @@ def one_line(text: object) -> str:
     )
 
 
+def last_line(said: str) -> str:
+    """Of what a process said before it failed: its error, or 'no message'."""
+    return (said.strip().splitlines() or ["no message"])[-1]
+
+
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """'1 run', '2,000 runs'; plural: where it is not the singular with an s."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import fpliif_jax
+from fpliif_jax.data_builders.errors import last_line
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.runs.benchmark_results import Start
 from fpliif_jax.files.json_types import JsonObject
@@ -99,7 +100,7 @@ def answer(
                 process.kill()
                 raise
         errors.seek(0)
-        last = (errors.read().strip().splitlines() or ["no message"])[-1]
+        last = last_line(errors.read())
     if process.returncode or not said:
         raise NotMeasuredError(f"the process ended with {process.returncode}: {last}")
     return json.loads(said), taken

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import fpliif_jax
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, last_line
 
 _REPOSITORY = pathlib.Path(fpliif_jax.__file__).parents[1]
 _SIDE = 512  # of the photo
@@ -90,7 +90,7 @@ def seconds(command: Sequence[str], folder: pathlib.Path) -> float:
     )
     taken = time.perf_counter() - started
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        last = last_line(done.stderr)
         raise UserError(f"{' '.join(command)} ended with {done.returncode}: {last}")
     return taken
 

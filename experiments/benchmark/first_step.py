@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 
 import fpliif_jax
 from fpliif_jax.commands import command_line, config_files
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, last_line
 
 _ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
 _A_STEP = re.compile(rb"training [^\r\n]*\| [1-9]\d*/\d+ \[")  # of the progress bar
@@ -95,7 +95,7 @@ def to_first_step(command: Sequence[str], environment: Mapping[str, str]) -> flo
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    last = (said.decode("utf-8", "replace").strip().splitlines() or ["no message"])[-1]
+    last = last_line(said.decode("utf-8", "replace"))
     raise UserError(f"the command ended with {process.returncode} before its first step: {last}")
 
 

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 
 import fpliif_jax
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, last_line
 
 _KIBIBYTE, _MEBIBYTE = 2**10, 2**20  # the system counts the peak in KiB
 DRAWN_SHARE = 20  # one image of so many is drawn: it takes long, and each face is drawn alone
@@ -179,7 +179,7 @@ def measure(order: Order) -> Measured:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)
-            last = (errors.read().strip().splitlines() or ["no message"])[-1]
+            last = last_line(errors.read())
             raise UserError(
                 f"{order.step} at {order.count} ended with {process.returncode}: {last}"
             )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 import fpliif_jax
-from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.data_builders.errors import UserError, last_line
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.export import write
 from fpliif_jax.files.json_types import JsonObject
@@ -75,6 +75,6 @@ def _process(arguments: Sequence[pathlib.Path]) -> JsonObject:
     command = [sys.executable, _PROGRAM, sys.executable, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        last = last_line(done.stderr)
         raise UserError(f"examples/onnx_only.py ended with {done.returncode}: {last}")
     return json.loads(done.stdout)
