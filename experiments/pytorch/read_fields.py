@@ -9,21 +9,6 @@ from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
-_BY_GROUP = {
-    "seeds": "initialisation data_order augmentation",
-    "data": "name builder_config image_size longest_side framing bicubic label_resize labels split split_counts "
-    "split_fractions split_seed train_subset input_scaling",
-    "model": "name num_classes features group_blocks norm norm_affine norm_epsilon initializer decoder unfold rcmlp "
-    "global_feature rcmlp_features mlp_features ensemble sampling position dtype",
-    "loss": "temperature temperature_mode edge_weight edge_width edge_reduction",
-    "augment": "enabled rotation_degrees shear_degrees scale crop fill brightness contrast saturation hue "
-    "horizontal_flip",
-    "train": "batch_size epochs learning_rate schedule decay_factor decay_every_epochs validate_every_epochs",
-    "eval": "splits checkpoints rows dataset labels upsampling",
-}
-READ = {"seed", "dtype", "matmul_precision"} | {
-    f"{group}.{name}" for group, names in _BY_GROUP.items() for name in names.split()
-}
 # The trainer may do otherwise by these: the run is the same but for its last bits.
 _NO_MATTER = (Role.ROUNDING, Role.RECORD, Role.DRAWING, Role.MARGIN)
 
@@ -33,6 +18,10 @@ def _is_decisive(field: str) -> bool:
     return not (
         config_fields.changes_no_result(field) or config_fields.has_role(field, *_NO_MATTER)
     )
+
+
+def _is_read(field: str) -> bool:
+    return field in config_fields.FIELDS and config_fields.FIELDS[field].in_pytorch
 
 
 def check_read(config: ml_collections.ConfigDict) -> None:
@@ -46,7 +35,8 @@ def check_read(config: ml_collections.ConfigDict) -> None:
     for field, value in sorted(flatten_config(json_config(config)).items()):
         if field.startswith("augment.") and not config.augment.enabled:
             continue
-        if _is_decisive(field) and field not in READ and value != default.get(field):
+        is_read = field in default and _is_read(field)
+        if _is_decisive(field) and not is_read and value != default.get(field):
             raise SettingsError(
                 f"config.{field} is {value!r}: the trainer of PyTorch does not read it, and trains as with "
                 f"{default.get(field)!r}; use python -m fpliif_jax.main"

@@ -58,11 +58,13 @@ class Field:
       role: what it decides.
       before: what was done before there was this field, as JSON has it: its value in the configs of earlier runs,
         which lack it; None: the same as where it is unset.
+      in_pytorch: whether the trainer in PyTorch (`experiments.pytorch`) reads it, too, of a system that it has.
     """
 
     rule: Rule
     role: Role = Role.EXPERIMENT
     before: Any = None
+    in_pytorch: bool = True
 
 
 LARGEST_COUNT = 10**9  # only keeps numbers finite
@@ -75,6 +77,7 @@ _SEED = Number(0, _LARGEST_SEED, is_whole=True)
 _BATCH = Number(1, 2**20, is_whole=True)
 _BATCH_OR_NONE = dataclasses.replace(_BATCH, is_optional=True)
 _SIDE = Number(8, 2**14, is_whole=True)
+_SIDE_OR_NONE = dataclasses.replace(_SIDE, is_optional=True)
 _WIDTH = Number(1, 2**16, is_whole=True)
 _RATE = Number(0, 10, is_above=True)
 _RATE_OR_0 = Number(0, 10)  # 0: the network is frozen
@@ -100,7 +103,7 @@ FIELDS: dict[str, Field] = {
     "data.cache_dir": Field(_PATH, Role.PLACE),
     "data.num_workers": Field(Number(0, 4_096, is_whole=True), Role.COST),
     "data.image_size": Field(_SIDE),
-    "data.longest_side": Field(dataclasses.replace(_SIDE, is_optional=True)),
+    "data.longest_side": Field(_SIDE_OR_NONE),
     "data.framing": Field(Choice(("square", "canvas"))),
     "data.bicubic": Field(Choice(("pillow", "pytorch"))),
     "data.label_resize": Field(Choice(("class_bicubic", "nearest"))),
@@ -119,11 +122,11 @@ FIELDS: dict[str, Field] = {
     "data.synthetic.style": Field(Choice(("photographic",), is_optional=True), Role.DRAWING),
     "data.synthetic.without": Field(Names(PARTS, is_optional=True), Role.DRAWING),
     "data.synthetic.also": Field(Names(ADDITIONS, is_optional=True), Role.DRAWING),
-    "train.stages": Field(Names()),
+    "train.stages": Field(Names(), in_pytorch=False),
     "train.batch_size": Field(_BATCH),
     "train.microbatch": Field(NumberOrAuto(Number(0, 2**20, is_whole=True)), Role.ROUNDING),
     "train.epochs": Field(_COUNT),
-    "train.optimizer": Field(Choice(("adam",))),
+    "train.optimizer": Field(Choice(("adam",)), in_pytorch=False),
     "train.learning_rate": Field(_RATE),
     "train.schedule": Field(Choice(("step", "cosine", "constant"))),
     "train.decay_factor": Field(Number(0, 1, is_above=True)),
@@ -132,7 +135,7 @@ FIELDS: dict[str, Field] = {
     "train.validate_every_epochs": Field(_COUNT),
     "train.checkpoint_every_epochs": Field(_COUNT, Role.RECORD),
     "train.next_stage_from": Field(Choice(("best", "last"))),
-    "train.init_from": Field(_PATH),
+    "train.init_from": Field(_PATH, in_pytorch=False),
     "train.init_checkpoint": Field(
         Anything("best, last or after_STAGE: checked by the form of the name")
     ),
@@ -182,7 +185,7 @@ FIELDS: dict[str, Field] = {
     "model.coarse_from": Field(Choice(("image", "canvas"))),
     "model.coarse_alignment": Field(Choice(("half_pixel", "corners"), is_optional=True)),
     "model.crop_size": Field(_SIDE),
-    "model.mouth_crop_size": Field(dataclasses.replace(_SIDE, is_optional=True)),
+    "model.mouth_crop_size": Field(_SIDE_OR_NONE),
     "model.theta_form": Field(Choice(("align_corners", "eq21", "eq21_half_pixel"))),
     "model.floor_centroids": Field(_SWITCH),
     "model.absent_part": Field(Choice(("skip", "image_centre"), is_optional=True)),
@@ -216,13 +219,19 @@ FIELDS: dict[str, Field] = {
     "augment.saturation": Field(_FACTORS),
     "augment.hue": Field(Numbers(Number(-0.5, 0.5), 2, is_interval=True)),
     "augment.horizontal_flip": Field(_SWITCH),
-    "augment.warmth": Field(Numbers(Number(-1, 1), 2, is_interval=True), before=[0.0, 0.0]),
-    "augment.blur": Field(Numbers(Number(0, 0.25), 2, is_interval=True), before=[0.0, 0.0]),
-    "augment.low_resolution": Field(
-        Numbers(Number(0.05, 1), 2, is_interval=True), before=[1.0, 1.0]
+    "augment.warmth": Field(
+        Numbers(Number(-1, 1), 2, is_interval=True), before=[0.0, 0.0], in_pytorch=False
     ),
-    "augment.low_resolution_chance": Field(Number(0, 1), before=1.0),
-    "augment.noise": Field(Numbers(Number(0, 1), 2, is_interval=True), before=[0.0, 0.0]),
+    "augment.blur": Field(
+        Numbers(Number(0, 0.25), 2, is_interval=True), before=[0.0, 0.0], in_pytorch=False
+    ),
+    "augment.low_resolution": Field(
+        Numbers(Number(0.05, 1), 2, is_interval=True), before=[1.0, 1.0], in_pytorch=False
+    ),
+    "augment.low_resolution_chance": Field(Number(0, 1), before=1.0, in_pytorch=False),
+    "augment.noise": Field(
+        Numbers(Number(0, 1), 2, is_interval=True), before=[0.0, 0.0], in_pytorch=False
+    ),
     "augment.copies": Field(Number(1, 5, is_whole=True)),
     "augment.shift": Field(Number(0, 1)),
     "augment.noise_sd": Field(Number(0, 10)),
@@ -233,6 +242,7 @@ for _stage in ("coarse", "localisation", "fine", "end_to_end"):
     FIELDS[f"train.{_stage}.batch_size"] = Field(_BATCH_OR_NONE)
     if _stage != "end_to_end":  # it has a rate for each network
         FIELDS[f"train.{_stage}.learning_rate"] = Field(_RATE)
+SIDES = tuple(name for name, field in FIELDS.items() if field.rule in (_SIDE, _SIDE_OR_NONE))
 
 
 def follows_seed(config: ml_collections.ConfigDict) -> list[str]:

@@ -26,13 +26,6 @@ from fpliif_jax.systems.state_dict import InteropError, shape_of, shown_name
 # canvases of 1024². Tracing takes time in proportion to the square of the layers, and memory is the side's square.
 _MOST_LAYERS = 256
 _LARGEST_SIDE = 2_048
-_SIDES = (
-    "data.image_size",
-    "data.longest_side",
-    "model.coarse_size",
-    "model.crop_size",
-    "model.mouth_crop_size",
-)
 
 
 def read_weights(
@@ -118,7 +111,7 @@ def _check_bounds(
             f"{path} holds {layers} layers; a file that brings its own settings may have {_MOST_LAYERS}: "
             "give the config that the weights were trained with"
         )
-    for field in _SIDES:
+    for field in config_fields.SIDES:
         if (side := fields.get(field)) and side > _LARGEST_SIDE:
             raise InteropError(
                 f"{path}: config.{field} is {side}; in a file that brings its own settings it may be "
