@@ -7,8 +7,8 @@ from fpliif_jax.experiments.audit.finding import SET_NAMES, Finding, Tables, sam
 from fpliif_jax.experiments.audit.overall import CELEBAMASK_HQ, HELEN, RIVALS
 from fpliif_jax.experiments.audit.recipe import rates_by_epoch, split_counts
 from fpliif_jax.experiments.audit.sentences import describe
+from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.experiments.published import PublishedValue
-from fpliif_jax.systems import multiply_accumulates
 
 # What the tables print in bold: class, then whose scores.
 _BOLD = {
@@ -280,11 +280,9 @@ def _learning_rate(tables: Tables) -> Finding:
 
 def _milliseconds(tables: Tables) -> Finding:
     times = {v.system: v.value for v in tables.all(metric="milliseconds")}
-    config = stn_icnn_helen.get_config()
-    side, gmacs = config.data.image_size, {}
+    config, parameters = stn_icnn_helen.get_config(), {}
     for cropper in ("stn", "centroid"):
         config.model.cropper = cropper
-        parts = multiply_accumulates.count(config.model, side, side)
-        gmacs[cropper] = sum(parts.values()) / 1e9
+        parameters[cropper] = model_cost.count_parameters(config) / 1e6
     status = "cannot be recomputed"
-    return describe("stn-icnn-milliseconds", "recipe", status, times=times, gmacs=gmacs)
+    return describe("stn-icnn-milliseconds", "recipe", status, times=times, parameters=parameters)

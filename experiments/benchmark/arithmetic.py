@@ -48,11 +48,12 @@ def peak(plan: Plan, dtype: str) -> None:
 
 
 def operations(plan: Plan) -> None:
-    """Multiply-accumulates of one image at each output size, of the literal model."""
+    """Multiply-accumulates of one image at each output size, of the literal model, where its system counts them."""
     config = plan.config
     for size in sorted({*plan.sizes, config.data.image_size}):
         parts = multiply_accumulates.count(config.model, config.data.image_size, size)
-        plan.record.add(Operations(size, sum(parts.values())))
+        if parts:
+            plan.record.add(Operations(size, sum(parts.values())))
 
 
 def data_sheet(device_kind: str) -> DataSheet | None:

@@ -4,8 +4,8 @@
     python -m experiments.cost --config=lapa --config.model.ensemble=none --format=json
 
 Counted for one image and the literal form of the model (see `multiply_accumulates`), beside what the
-paper prints where the model is the paper's: FP-LIIF's Table 6 is about 19 classes. For STN-iCNN the size
-is the canvas'; its paper gives no operations. JSON on stdout is
+paper prints where the model is the paper's: FP-LIIF's Table 6 is about 19 classes. STN-iCNN's paper prints
+no operations; they are not counted, and there are no rows. JSON on stdout is
 
     {"parameters": int, "published_parameters": float or null (in millions),
      "rows": [{"output_size": int, "gmacs": float, "published_gmacs": float or null,

@@ -13,7 +13,6 @@ from fpliif_jax.fields import config_fields
 from fpliif_jax.systems import multiply_accumulates
 
 OUTPUT_SIZES = (64, 96, 128, 192, 256, 512)  # FP-LIIF Table 6, and the 512 rows of Tables 1 and 2
-CANVAS_SIZES = (512, 1024)  # STN-iCNN on CelebAMask-HQ and on Helen
 _TABLE_6_CLASSES = 19
 _TABLE_6 = "FP-LIIF Table 6"
 # Of the fields that make another function, those that change no operation and no parameter.
@@ -22,7 +21,7 @@ _IMMATERIAL = ("num_classes", "norm_epsilon")
 
 @dataclasses.dataclass(frozen=True)
 class SizeCost:
-    """The operations of a model for one image at an output size; for STN-iCNN, of the canvas.
+    """The operations of a model for one image at an output size.
 
     Attributes:
       output_size: in pixels.
@@ -44,7 +43,7 @@ class Cost:
     Attributes:
       parameters: trained values.
       published_parameters: in millions; None unless the paper's Table 4 is about this model.
-      rows: one an output size; its own alone of a network that has no other.
+      rows: one an output size; its own alone of a network that has no other; none where operations are not counted.
     """
 
     parameters: int
@@ -63,11 +62,11 @@ def cost(config: ml_collections.ConfigDict) -> Cost:
     """
     preflight.check_fields(config)
     own_size = config.data.image_size
-    other_sizes = CANVAS_SIZES if _is_on_canvas(config) else ()
-    sizes = OUTPUT_SIZES if systems.of(config).inference.decodes_any_size else other_sizes
+    system = systems.of(config)
+    sizes = OUTPUT_SIZES if system.inference.decodes_any_size else ()
     parameters = count_parameters(config)
     rows = []
-    for size in sorted({*sizes, own_size}):
+    for size in sorted({*sizes, own_size}) if system.network.multiply_accumulates else ():
         parts = multiply_accumulates.count(config.model, own_size, size)
         published = _published(config, "gmacs", _TABLE_6, str(size))
         gmacs = {name: operations / 1e9 for name, operations in parts.items()}
@@ -80,10 +79,6 @@ def cost(config: ml_collections.ConfigDict) -> Cost:
 def count_parameters(config: ml_collections.ConfigDict) -> int:
     """Trained values of the model, from the shapes of its initialisation; nothing is computed."""
     return evaluate.count_parameters(systems.variable_shapes(config))
-
-
-def _is_on_canvas(config: ml_collections.ConfigDict) -> bool:
-    return systems.of(config).data.get("framing") == "canvas"
 
 
 def is_papers(config: ml_collections.ConfigDict) -> bool:
@@ -112,21 +107,23 @@ def _published(
 
 def to_text(costs: Cost, config: ml_collections.ConfigDict) -> str:
     """The same as a table: a column a size, a line a part."""
+    parameters = f"{costs.parameters:,} parameters"
+    if costs.published_parameters:
+        parameters += f" (the paper: {costs.published_parameters} M)"
     rows = costs.rows
+    if not rows:
+        title = systems.of(config).title
+        return f"{parameters}. Operations are not counted: the paper of {title} prints none."
     names = list(rows[0].parts)
-    label = "canvas" if _is_on_canvas(config) else "output"
     width = max(map(len, (*names, "difference"))) + 2
 
     def line(name: str, cells: list[str]) -> str:
         return f"{name:<{width}}" + "".join(f"{cell:>10}" for cell in cells)
 
-    parameters = f"{costs.parameters:,} parameters"
-    if costs.published_parameters:
-        parameters += f" (the paper: {costs.published_parameters} M)"
     lines = [
         f"{parameters}. GMACs of one image, literal form:",
         "",
-        line(label, [str(row.output_size) for row in rows]),
+        line("output", [str(row.output_size) for row in rows]),
         *(line(name, [f"{row.parts[name]:.3f}" for row in rows]) for name in names),
         line("in all", [f"{row.gmacs:.3f}" for row in rows]),
     ]

@@ -6,7 +6,7 @@ The counting is that which reproduces the "FLOPS" of FP-LIIF's Table 6:
   are free;
 - a norm: 4 an element, 5 with scale and bias; the same for instance and batch norm;
 - sampling (bilinear or nearest, by `grid_sample` or resizing by interpolation): 4 a sampled value.
-  Small pooling windows and the plain doubling of STN-iCNN's rows are free;
+  Small pooling windows are free;
 - a mean over all of a grid (the global feature): 1 an element. Without it the first entry of Table 6
   would be 27.43 and not 27.44.
 
@@ -22,19 +22,16 @@ SAMPLING = 4
 
 
 def count(config: ml_collections.ConfigDict, image_size: int, output_size: int) -> dict[str, int]:
-    """Multiply-accumulates of one image, by part, in the order of computation.
+    """Multiply-accumulates of one image, by part, in the order of computation; {} of a system that does not count them.
 
     Args:
       config: `config.model`.
-      image_size: side of the image, in pixels. Of no consequence to STN-iCNN, which works on
-        `coarse_size`, the crops and the canvas.
-      output_size: side of the output; for STN-iCNN, of the canvas.
+      image_size: side of the image, in pixels.
+      output_size: side of the output.
     """
     total: dict[str, int] = {}
-    parts = systems.of_name(config.name).network.multiply_accumulates(
-        config, image_size, output_size
-    )
-    for name, operations in parts:
+    parts_of = systems.of_name(config.name).network.multiply_accumulates
+    for name, operations in parts_of(config, image_size, output_size) if parts_of else ():
         total[name] = total.get(name, 0) + operations
     return total
 

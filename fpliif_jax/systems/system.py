@@ -29,17 +29,17 @@ class Network:
     Attributes:
       create: (config.model, axis over whose devices batch norm is synchronised) -> the networks.
       input_shapes: (config.model, side of the images) -> what `init` of the networks is called with.
-      multiply_accumulates: (config.model, side of the image, side of the output) -> those of one image by
-        part, in the order of computation; see `systems.multiply_accumulates`.
       inference_variables: (config.model, variables) -> the variables for calls without gradients.
+      multiply_accumulates: (config.model, side of the image, side of the output) -> those of one image by
+        part, in the order of computation, see `systems.multiply_accumulates`; None where its paper prints none.
     """
 
     create: Callable[[Config, str | None], nn.Module]
     input_shapes: Callable[[Config, int], tuple[jax.ShapeDtypeStruct, ...]]
-    multiply_accumulates: Callable[[Config, int, int], Iterator[tuple[str, int]]]
     inference_variables: Callable[[Config, Variables], Variables] = lambda config, variables: (
         variables
     )
+    multiply_accumulates: Callable[[Config, int, int], Iterator[tuple[str, int]]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,6 @@ from fpliif_jax.systems.stn_icnn import (
     exchange_format,
     labeller,
     network_functions,
-    operations,
     protocols,
     readings,
     settings,
@@ -43,11 +42,7 @@ SYSTEM = System(
     default_config=stn_icnn.get_config,
     data={"framing": "canvas", "labels": "facial_parts"},
     has_torch_twin=False,
-    network=Network(
-        create=settings.create,
-        input_shapes=settings.input_shapes,
-        multiply_accumulates=operations.multiply_accumulates,
-    ),
+    network=Network(create=settings.create, input_shapes=settings.input_shapes),
     training=Training(make_stages=stages.make_stages),
     scoring=Scoring(
         parse_protocol=protocols.parse_protocol, make_predictor=protocols.make_predictor

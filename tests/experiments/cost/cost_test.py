@@ -11,14 +11,13 @@ from typing import Any
 
 import jax
 import jax.extend.core
-import literal_stn_icnn
 import ml_collections
 import pytest
 from needs_torch import torch
 
 from fpliif_jax import systems
 from fpliif_jax.commands import command_line
-from fpliif_jax.configs import celebamask_hq, lapa, stn_icnn_helen, stn_icnn_helen_official
+from fpliif_jax.configs import celebamask_hq, lapa, stn_icnn_helen
 from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.experiments.cost import __main__ as cost_command
 from fpliif_jax.experiments.cost import model_cost
@@ -192,72 +191,6 @@ def test_literal_fp_liif_in_pytorch(
             assert {name: count for name, count in found.items() if count} == counter.parts
 
 
-def part_of_stn_icnn(name: str) -> str:
-    network, _, rest = name.partition(".")
-    if network == "modelC":
-        return "K_i: " + ("brows", "eyes", "nose", "mouth")[int(rest.split(".")[1])]
-    return {"modelA": "K", "stn_model": "L"}[network]
-
-
-@pytest.mark.parametrize(
-    ("localisation", "network", "side"),
-    [
-        ("resnet18", literal_stn_icnn.LocaliseResNet18, 41),
-        ("conv15", literal_stn_icnn.LocaliseConv15, 117),
-    ],
-)
-def test_the_authors_stn_icnn_in_pytorch(
-    localisation: str, network: type[nn.Module], side: int
-) -> None:
-    config = stn_icnn_helen_official.get_config().model
-    config.update(localisation=localisation, crop_size=21, coarse_size=side)
-    literal = literal_stn_icnn.OfficialSTNICNN(network, crop_size=21).eval()
-    counter = Counter(part_of_stn_icnn, affine_norm=5)
-    counter.watch(literal)
-    if localisation == "resnet18":
-        literal.stn_model.model_res.layer4.register_forward_hook(
-            lambda module, inputs, output: counter.add("L", output.numel())  # its mean
-        )
-    with torch.no_grad():
-        literal(torch.zeros(1, 3, side, side), torch.zeros(1, 3, 40, 40))
-    found = multiply_accumulates.count(config, 1, 40)
-    # Six crops of three channels; back onto the canvas five pairs of labels and the mouth's four.
-    assert found.pop("grid transformer") == 4 * 6 * 3 * 21**2
-    assert found.pop("inverse transformer") == 4 * (5 * 2 + 4) * 40**2
-    assert found == counter.parts
-
-
-def test_the_papers_stn_icnn_in_pytorch() -> None:
-    config = stn_icnn_helen.get_config().model
-    config.update(crop_size=19, mouth_crop_size=27, localisation_features=(4, 5, 6, 7))
-    found = multiply_accumulates.count(config, 1, 64)
-    for part, network, shape, times in (
-        ("K", literal_stn_icnn.PaperICNN(9), (1, 3, 128, 128), 1),
-        ("L", literal_stn_icnn.PaperLocalise((4, 5, 6, 7)), (1, 9, 128, 128), 1),
-        ("K_i: eyes", literal_stn_icnn.PaperICNN(2), (1, 3, 19, 19), 2),
-        ("K_i: nose", literal_stn_icnn.PaperICNN(2), (1, 3, 19, 19), 1),
-        ("K_i: mouth", literal_stn_icnn.PaperICNN(4), (1, 3, 27, 27), 1),
-    ):
-        counter = Counter(lambda name: "all", affine_norm=5)
-        counter.watch(network)
-        with torch.no_grad():
-            network.eval()(torch.zeros(shape))
-        assert found[part] == times * counter.parts["all"]
-    assert found["grid transformer"] == 4 * 3 * (5 * 19**2 + 27**2)
-
-
-def test_the_baseline_has_no_localisation_network() -> None:
-    config = stn_icnn_helen.get_config()
-    config.model.update(row_features=(4, 8), interlinked_layers=1)  # for speed
-    whole = model_cost.cost(config)
-    config.model.cropper = "centroid"
-    baseline = model_cost.cost(config)
-    assert "L" in whole.rows[0].parts and "L" not in baseline.rows[0].parts
-    assert baseline.parameters < whole.parameters
-    assert [row.output_size for row in baseline.rows] == [512, 1024]
-    assert all(row.published_gmacs is None for row in whole.rows)
-
-
 # --------------------------------------------------------------------- against shapes in JAX
 
 
@@ -370,3 +303,15 @@ def test_the_table_shows_the_papers_row() -> None:
     assert lines[-2].split() == ["Table", "6", "27.44", "32.25", "39", "58.24", "85.2", "–"]
     config.model.num_classes = 11
     assert "Table 6" not in model_cost.to_text(model_cost.cost(config), config)
+
+
+def test_of_stn_icnn_parameters_are_counted_alone() -> None:
+    config = stn_icnn_helen.get_config()
+    whole = model_cost.cost(config)
+    assert model_cost.to_text(whole, config) == (
+        "6,325,153 parameters. Operations are not counted: the paper of STN-iCNN prints none."
+    )
+    config.model.cropper = "centroid"
+    baseline = model_cost.cost(config)
+    assert baseline.parameters < whole.parameters  # no localisation network
+    assert whole.rows == baseline.rows == []
