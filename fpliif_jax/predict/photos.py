@@ -213,6 +213,9 @@ def _to_rgb(picture: Image.Image) -> np.ndarray:
             raise PhotoError(
                 "8-bit values in pixels of 16 or 32 bits; save it with 8 bits a channel"
             )
+    transparent = picture.info.get("transparency")
+    if isinstance(transparent, tuple) and max(transparent) > 255:  # Pillow halves the pixels' bits
+        raise PhotoError("a transparent colour of 16 bits a channel; save it with 8")
     if picture.mode == "F":
         raise PhotoError("floating-point pixels; save it with 8 or 16 bits a channel")
     pixels = np.empty((height, width, 3), np.uint8)
@@ -225,6 +228,7 @@ def _to_rgb(picture: Image.Image) -> np.ndarray:
 def _band_to_rgb(picture: Image.Image) -> np.ndarray:
     if picture.mode.startswith("I"):  # Pillow's convert would clip 16 bits at 255, not scale them
         values = np.asarray(picture).astype(np.int64)
+        values[values == picture.info.get("transparency")] = 65535  # white, as below
         picture = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")

@@ -78,6 +78,19 @@ def test_transparency_is_laid_on_white(tmp_path: pathlib.Path, mode: str) -> Non
     assert photo[1, 1, 2] > 150 > photo[1, 1, 0]
 
 
+def test_a_transparent_grey_of_sixteen_bits_is_white(tmp_path: pathlib.Path) -> None:
+    values = np.array([[0, 16384, 16385, 32896]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "photo.png", transparency=16384)
+    photo = photos.read(tmp_path / "photo.png")
+    np.testing.assert_array_equal(photo, np.repeat([[[0], [255], [64], [128]]], 3, axis=2))
+
+
+def test_a_transparent_colour_of_sixteen_bits_is_refused(tmp_path: pathlib.Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "photo.png", transparency=(16384, 0, 0))
+    with pytest.raises(photos.PhotoError, match="a transparent colour of 16 bits a channel"):
+        photos.read(tmp_path / "photo.png")
+
+
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims to be of that size and has next to nothing in it."""
 
