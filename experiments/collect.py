@@ -27,7 +27,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError, counted
 from fpliif_jax.experiments.plans.name_list import shortened
 from fpliif_jax.experiments.runs.local_versions import without_local_version
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder.evaluation_files import FOLDER, SUFFIX
 from fpliif_jax.weights import shipped
 

@@ -49,11 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _work(flags: argparse.Namespace, passed_on: list[str], typed: str) -> None:
     import jax
 
-    from fpliif_jax import preflight
     from fpliif_jax.experiments.launching import launch
     from fpliif_jax.experiments.plans.seeds import read_seeds
     from fpliif_jax.experiments.plans.study_file import Study
     from fpliif_jax.experiments.stats import seed_statistics  # noqa: F401 - what it lacks is an error before the runs
+    from fpliif_jax.training import preflight
 
     # Looking at settings must not take the memory of a GPU that the runs are to have.
     jax.config.update("jax_platforms", "cpu")

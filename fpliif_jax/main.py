@@ -44,15 +44,15 @@ def _work() -> int:
         print(listing.listing(_CONFIG.value, shutil.get_terminal_size().columns))
         return 0
     large_pages.restart_with("fpliif_jax.main")
-    from fpliif_jax import train_and_evaluate
+    from fpliif_jax.interop import given_weights
+    from fpliif_jax.training import train_and_evaluate
 
     return train_and_evaluate.main(
         _CONFIG.value,
         command_line.config_name(),
         workdir=_WORKDIR.value,
         mode=_MODE.value,
-        torch_checkpoint=_TORCH.value,
-        weights=_WEIGHTS.value,
+        weights=given_weights.of_flags(_TORCH.value, _WEIGHTS.value),
         processes=(
             _DISTRIBUTED.value,
             _COORDINATOR.value,

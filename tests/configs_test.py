@@ -6,7 +6,8 @@ import pathlib
 import pytest
 from ml_collections import ConfigDict
 
-from fpliif_jax import preflight, systems
+from fpliif_jax import systems
+from fpliif_jax.training import preflight
 
 NAMES = sorted(
     path.stem

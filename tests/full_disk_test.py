@@ -16,12 +16,11 @@ from tiny_run import tiny_config
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import DataError, said
-from fpliif_jax.data_builders.host import atomic_file
+from fpliif_jax.data_builders.host import atomic_file, atomic_folder
 from fpliif_jax.data_builders.prepare import prepare
 from fpliif_jax.data_builders.synthetic_faces import __main__ as synthetic_faces
 from fpliif_jax.demo import page_folder
 from fpliif_jax.export import write
-from fpliif_jax.files import atomic_folder
 from fpliif_jax.run_folder.run_record import MetricsLog
 from fpliif_jax.run_folder.tensorboard import EventLog
 from fpliif_jax.weights import trained_model

@@ -19,11 +19,11 @@ from tiny_run import tiny_config
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, said
+from fpliif_jax.data_builders.host import atomic_folder
 from fpliif_jax.data_builders.prepared import prepared_set
 from fpliif_jax.demo import page_folder
 from fpliif_jax.experiments.report.write import ReportError, write_report
 from fpliif_jax.export import write
-from fpliif_jax.files import atomic_folder
 from fpliif_jax.run_folder import run_record
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC

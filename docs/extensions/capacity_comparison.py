@@ -6,7 +6,7 @@ from typing import NamedTuple
 from kept_tables import kept
 from markdown_tables import table
 
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 _STEP = "training: parsing"
 _CEILING, _KERNELS, _TRAFFIC = "ceiling, images/s", "kernels", "GB an image"

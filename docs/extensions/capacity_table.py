@@ -3,7 +3,7 @@
 from kept_tables import kept
 from markdown_tables import table
 
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 _HEAD = (
     *("compiled, not run", "chip", "images", "microbatch", "GiB, at least", "fits", "kernels"),

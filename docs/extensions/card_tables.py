@@ -4,7 +4,7 @@ import numpy as np
 from kept_tables import kept
 from markdown_tables import table
 
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 
 def groups(weights: str, *without: str) -> str:

@@ -16,7 +16,6 @@ _STARTED = time.perf_counter()
 import jax  # noqa: E402 - the time of importing is part of the answer
 from ml_collections import ConfigDict  # noqa: E402
 
-from fpliif_jax import preflight  # noqa: E402
 from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
 from fpliif_jax.experiments.benchmark.children import ChildTask  # noqa: E402
 from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
@@ -24,6 +23,7 @@ from fpliif_jax.experiments.runs.benchmark_results import Start  # noqa: E402
 from fpliif_jax.nn.variables import Variables  # noqa: E402
 from fpliif_jax.run_folder.run_config import config_of_json  # noqa: E402
 from fpliif_jax.systems import create_model  # noqa: E402
+from fpliif_jax.training import preflight  # noqa: E402
 from fpliif_jax.training.step import init_variables  # noqa: E402
 
 _KIBIBYTE = 1024

@@ -16,7 +16,7 @@ import fpliif_jax
 from fpliif_jax.data_builders.errors import last_line
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.runs.benchmark_results import Start
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 CACHES = ("empty", "warm")  # of compiled programs, at the starts of a round
 MOST_ROUNDS = 3  # of two starts, each of several seconds

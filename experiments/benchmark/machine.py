@@ -13,7 +13,7 @@ from fpliif_jax.commands import processor
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.experiments.benchmark import onnx_programs, torch_programs
 from fpliif_jax.experiments.runs.local_versions import without_local_version
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder import run_record
 
 

@@ -10,7 +10,7 @@ import jax
 from absl import flags, logging
 from tqdm import tqdm
 
-from fpliif_jax import preflight, systems
+from fpliif_jax import systems
 from fpliif_jax.commands import command_line, command_names
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
@@ -27,6 +27,7 @@ from fpliif_jax.experiments.benchmark.plan import FILE_NAME, Plan, Record
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_text
 from fpliif_jax.systems.protocol import Protocol
+from fpliif_jax.training import preflight
 
 _LENGTHS: dict[str, dict[str, Any]] = {
     "full": {

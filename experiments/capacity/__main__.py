@@ -41,9 +41,9 @@ def _work() -> None:
 
     import jax
 
-    from fpliif_jax import preflight
     from fpliif_jax.experiments.capacity import programs, report, topology
     from fpliif_jax.run_folder.run_record import write_json
+    from fpliif_jax.training import preflight
 
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
     if unknown := [name for name in _PROGRAMS.value if name not in programs.PROGRAMS]:

@@ -10,7 +10,7 @@ from fpliif_jax.experiments.capacity import hlo, hlo_text
 from fpliif_jax.experiments.capacity.ceiling import ceiling
 from fpliif_jax.experiments.capacity.chips import Chip
 from fpliif_jax.experiments.capacity.programs import Compiled
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import versions
 

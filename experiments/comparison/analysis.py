@@ -33,7 +33,7 @@ from fpliif_jax.experiments.runs.run_log import last_error
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
 from fpliif_jax.fields import config_fields
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 
 
 def analyse(

@@ -18,7 +18,7 @@ from fpliif_jax.experiments.plans.tables import TABLES
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.fields import config_fields
-from fpliif_jax.files.json_types import Fields, JsonObject
+from fpliif_jax.fields.json_types import Fields, JsonObject
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 

@@ -21,7 +21,7 @@ from fpliif_jax.experiments.runs.training_data import (
     training_data,
 )
 from fpliif_jax.experiments.runs.value_types import FRAMEWORKS
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 from fpliif_jax.weights import shipped
 
 _UNREADABLE = "its plan.json cannot be read"

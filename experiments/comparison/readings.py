@@ -12,7 +12,7 @@ from typing import Any
 from fpliif_jax import systems
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 
 # Of the fields that change neither what is learnt nor what is scored, or that the comparison looks at by itself.
 _IMMATERIAL = (

@@ -11,7 +11,7 @@ from fpliif_jax.experiments.comparison.planned_study import PlannedStudy
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.runs.environments import Environments
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 
 @dataclasses.dataclass(frozen=True)

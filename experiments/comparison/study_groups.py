@@ -7,7 +7,7 @@ from fpliif_jax.experiments.comparison.deviations import Deviation
 from fpliif_jax.experiments.comparison.scores import Score, ScoreKey
 from fpliif_jax.experiments.runs.results import RecordedDataset
 from fpliif_jax.experiments.runs.training_data import TrainingData
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 
 
 @dataclasses.dataclass(frozen=True)

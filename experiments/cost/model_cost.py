@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import ml_collections
 
-from fpliif_jax import preflight, systems
+from fpliif_jax import systems
 from fpliif_jax.configs import fp_liif
 from fpliif_jax.evaluation import evaluate
 from fpliif_jax.experiments.published import PublishedValue, published_values, select
 from fpliif_jax.fields import config_fields
 from fpliif_jax.systems import multiply_accumulates
+from fpliif_jax.training import preflight
 
 OUTPUT_SIZES = (64, 96, 128, 192, 256, 512)  # FP-LIIF Table 6, and the 512 rows of Tables 1 and 2
 _TABLE_6_CLASSES = 19

@@ -11,7 +11,7 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups.attributes import ATTRIBUTES
 from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.experiments.stats.number_text import MISSING, number
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 FEWEST_FACES = 10  # of a group that may be called the worst
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.json_types import Fields, JsonObject
 from fpliif_jax.fields.setting_ranges import AUTO
-from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder import how_far
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.run_folder.run_record import read_environment, read_record

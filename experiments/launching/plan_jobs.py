@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 import ml_collections
 from tqdm import tqdm
 
-from fpliif_jax import preflight
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching.jobs import Job, Step, training_step
@@ -17,6 +16,7 @@ from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.robustness import recorded
 from fpliif_jax.experiments.runs import seed_sources
 from fpliif_jax.run_folder.run_config import json_config
+from fpliif_jax.training import preflight
 
 # Its output is a folder; what needs no data is measured without.
 _BENCHMARK = "fpliif_jax.experiments.benchmark"

@@ -31,7 +31,7 @@ from fpliif_jax.experiments.runs.run import STUDY_FILES
 from fpliif_jax.experiments.runs.value_types import SEED_SOURCES, is_integer
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder import run_record
 
 NAME = STUDY_FILES[1]

@@ -4,7 +4,7 @@ import re
 from typing import Any, NoReturn, TypeVar
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 
 _MOST_ENTRIES = 1_000  # variants, or questions
 _LONGEST_TEXT = 2_000

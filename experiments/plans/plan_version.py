@@ -15,7 +15,7 @@ from fpliif_jax.experiments.plans.variant import Question, Table
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 from fpliif_jax.run_folder import run_record
 from fpliif_jax.run_folder.same_run import goes_on_with
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import DataError, UserError
 from fpliif_jax.experiments.plans.variant import Variant
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 
 if TYPE_CHECKING:
     import ml_collections

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 import torch
 
 from fpliif_jax.data_builders.host import atomic_file
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.interop.torch_files import torch_bytes
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 

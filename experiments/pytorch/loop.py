@@ -29,7 +29,7 @@ from fpliif_jax.experiments.pytorch.step import (
     train_step,
 )
 from fpliif_jax.fields import config_fields
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder import earlier_results
 from fpliif_jax.run_folder.checkpoint import CheckpointError, saved_step
 from fpliif_jax.run_folder.run_config import flatten_config

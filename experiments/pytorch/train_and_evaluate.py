@@ -17,8 +17,8 @@ from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.experiments.pytorch import evaluation, loop
 from fpliif_jax.experiments.pytorch.read_fields import check_read
-from fpliif_jax.preflight import check_classes, check_scored_classes, check_settings
 from fpliif_jax.run_folder import run_lock, run_record
+from fpliif_jax.training.preflight import check_classes, check_scored_classes, check_settings
 
 
 def main(

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.runs.run_data import short
 from fpliif_jax.experiments.runs.training_data import TrainingData
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE
 from fpliif_jax.experiments.stats import number_text
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 _CLASSES = {"lapa": "in the classes of lapa", "facial_parts": "as facial parts"}
 

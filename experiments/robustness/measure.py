@@ -27,7 +27,7 @@ from fpliif_jax.run_folder.run_record import write_json
 from fpliif_jax.run_folder.same_run import refuse_swapped_sides
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.pixels import to_unit_range
-from fpliif_jax.systems.stn_icnn import framing, grid_transformer
+from fpliif_jax.systems.stn_icnn import framing, part_centres, theta_forms
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.weights import trained_model
@@ -108,8 +108,8 @@ def find(
     side = trained.config.data.image_size
     variables = jax.device_put(trained.variables)
     form = trained.config.model.theta_form
-    centres_of = jax.jit(lambda theta: grid_transformer.centres_of_theta(theta, side, form))
-    true_centres = jax.jit(lambda labels: grid_transformer.part_centroids(labels, floor=False))
+    centres_of = jax.jit(lambda theta: theta_forms.centres_of_theta(theta, side, form))
+    true_centres = jax.jit(lambda labels: part_centres.part_centroids(labels, floor=False))
     images: list[tuple] = []  # of each, the fields of Findings
     for position in tqdm(chosen, desc="hiding parts", unit="image", leave=False):
         labels = np.asarray(split.labels[side][position])

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
 from fpliif_jax.pictures.colours import INK, PAPER, class_colours
 from fpliif_jax.pictures.label_maps import overlay, save_image
-from fpliif_jax.systems.stn_icnn import grid_transformer
+from fpliif_jax.systems.stn_icnn import theta_forms
 
 TILE, GAP, LABEL_WIDTH, LINE = 240, 14, 120, 24
 ROWS = {
@@ -109,7 +109,7 @@ def _tile(
         if index == part:
             draw.rectangle(box, outline=BLACK, width=6)
         draw.rectangle(box, outline=colours[index], width=4 if index == part else 2)
-    centres = grid_transformer.centres_of_theta(jnp.asarray(theta), side, column.theta_form)
+    centres = theta_forms.centres_of_theta(jnp.asarray(theta), side, column.theta_form)
     centre = np.asarray(centres)[part]
     true = column.true_centres[part]
     start, end = _on_tile(true, view), _on_tile(centre, view)
@@ -137,7 +137,7 @@ def _view(column: Column) -> tuple[int, int, int]:
     canvas = len(column.image)
     centres = column.true_centres[column.present]
     scale = float(np.median(np.abs(column.thetas["centroid"][:, 0, 0])))
-    length = grid_transformer.pixels_per_scale(canvas, column.theta_form)
+    length = theta_forms.pixels_per_scale(canvas, column.theta_form)
     extent = (centres.max(axis=0) - centres.min(axis=0)).max() + scale * length
     side = min(round(1.3 * extent), canvas)
     middle = (centres.max(axis=0) + centres.min(axis=0)) / 2
@@ -160,8 +160,8 @@ def _on_tile(position: np.ndarray, view: tuple[int, int, int]) -> tuple[float, f
 
 def _corners(theta: np.ndarray, side: int, form: str) -> list[np.ndarray]:
     """Upper left and lower right end, y and x on the canvas, of the window of θ [2, 3]."""
-    centre = np.asarray(grid_transformer.centres_of_theta(jnp.asarray(theta), side, form))
-    reach = np.abs(theta[[1, 0], [1, 0]]) * grid_transformer.pixels_per_scale(side, form) / 2
+    centre = np.asarray(theta_forms.centres_of_theta(jnp.asarray(theta), side, form))
+    reach = np.abs(theta[[1, 0], [1, 0]]) * theta_forms.pixels_per_scale(side, form) / 2
     return [centre + sign * reach for sign in (-1, 1)]
 
 

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE, is_integer
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
-from fpliif_jax.files.json_types import Fields, JsonObject
+from fpliif_jax.fields.json_types import Fields, JsonObject
 from fpliif_jax.run_folder.run_config import flatten_config
 
 

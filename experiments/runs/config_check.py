@@ -10,8 +10,8 @@ from fpliif_jax import systems
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.value_types import Measure
 from fpliif_jax.fields.config_fields import FIELDS
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.fields.setting_ranges import Names
-from fpliif_jax.files.json_types import JsonObject
 
 _MOST_ITEMS = 100  # of a list in a config
 _TYPES = {

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.runs.value_types import (
     Side,
     is_moment,
 )
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 _LONGEST_DEVICES = 1000  # characters: the report names each kind once
 

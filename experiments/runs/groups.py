@@ -14,8 +14,8 @@ from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
 from fpliif_jax.experiments.runs.value_types import SEED_SOURCES
 from fpliif_jax.fields import config_fields
+from fpliif_jax.fields.json_types import Fields, JsonObject
 from fpliif_jax.fields.setting_ranges import AUTO
-from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder.run_config import flatten_config
 
 

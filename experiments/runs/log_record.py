@@ -4,7 +4,7 @@ import dataclasses
 
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.value_types import Count, Measure, SafeName, Score, Split
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 
 @dataclasses.dataclass(frozen=True)

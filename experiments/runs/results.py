@@ -24,7 +24,7 @@ from fpliif_jax.experiments.runs.value_types import (
     SeedSource,
     Side,
 )
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder import how_far
 from fpliif_jax.run_folder.run_config import config_fingerprint
 from fpliif_jax.run_folder.same_run import trained_otherwise

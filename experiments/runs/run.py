@@ -13,7 +13,7 @@ from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.results import Results
 from fpliif_jax.experiments.runs.run_data import RunData
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 
 # What was started in a folder, and what was planned before: either makes it the folder of a study.
 STUDY_FILES = ("study.json", "plan.json")

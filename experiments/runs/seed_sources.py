@@ -7,7 +7,7 @@ import ml_collections
 
 from fpliif_jax.experiments.runs.value_types import SEED_SOURCES
 from fpliif_jax.fields import config_fields
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 
 FOLLOWS = "follows"  # in place of the number

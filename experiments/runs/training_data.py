@@ -11,7 +11,7 @@ from fpliif_jax.data.set_names import is_drawn, set_name
 from fpliif_jax.experiments.runs.config import RunConfig
 from fpliif_jax.experiments.runs.run import FinishedRun
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE
-from fpliif_jax.files.json_types import Fields, JsonObject
+from fpliif_jax.fields.json_types import Fields, JsonObject
 from fpliif_jax.weights import shipped
 
 _DRAWING = "data.synthetic."

@@ -19,7 +19,7 @@ from fpliif_jax.experiments.score import class_tables, image_by_image, run_folde
 from fpliif_jax.experiments.score.counted_pairs import count_pairs
 from fpliif_jax.experiments.score.counting import CANVAS, SIDES, Counter, canvas_of
 from fpliif_jax.experiments.score.pairing import Pair, Pairing, pair_folders
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import check_workdir, write_json
 
 

@@ -14,7 +14,7 @@ from fpliif_jax.evaluation.scoring import ProtocolScores
 from fpliif_jax.experiments.runs.run import RunError
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import environment, write_json
 from fpliif_jax.systems.protocol import Protocol
 

@@ -12,7 +12,7 @@ from fpliif_jax.experiments.runs.evaluation import Evaluation
 from fpliif_jax.experiments.score import papers
 from fpliif_jax.experiments.score.counting import CANVAS
 from fpliif_jax.experiments.stats.number_text import number
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 _WITHOUT_CLASS = {
     "mean_f1": "mean F1",

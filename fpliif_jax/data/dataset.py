@@ -17,7 +17,7 @@ from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.prepared import label_digests
 from fpliif_jax.data_builders.prepared.prepared_split import Example
 from fpliif_jax.fields import field_checks
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,13 +25,13 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
+from fpliif_jax.data import array_digests
 from fpliif_jax.data_builders.errors import DataError, naming, one_line
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.data_builders.host.regular_files import open_regular
 from fpliif_jax.data_builders.prepared import prepared_set
 from fpliif_jax.data_builders.prepared.prepared_split import Example
-from fpliif_jax.files import array_digests
 
 _IDS = "ids.npy"
 

@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Mapping
 
 from fpliif_jax.data_builders.errors import UserError, naming, one_line
+from fpliif_jax.data_builders.host import atomic_folder
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
-from fpliif_jax.files import atomic_folder
 from fpliif_jax.run_folder.run_record import check_workdir
 
 # Lists the files of a page for its service worker, and tells a page from other folders.

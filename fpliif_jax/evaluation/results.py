@@ -26,7 +26,7 @@ from fpliif_jax.evaluation.scoring import (
     score_split,
 )
 from fpliif_jax.fields import config_fields
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder import earlier_results, how_far
 from fpliif_jax.run_folder.evaluation_files import EXAMPLES, SHEET, evaluation_file
 from fpliif_jax.run_folder.run_config import config_fingerprint, flatten_config, json_config

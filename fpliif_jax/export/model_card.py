@@ -11,7 +11,7 @@ from fpliif_jax.data.set_names import is_scored_drawn, set_name, trained_on
 from fpliif_jax.data_builders.errors import one_line
 from fpliif_jax.evaluation import score_table
 from fpliif_jax.export.network_files import ExportError
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import read_record
 from fpliif_jax.weights import model_cards, shipped
 from fpliif_jax.weights.trained_model import ChosenModel

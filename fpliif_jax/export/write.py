@@ -9,10 +9,10 @@ from typing import Any
 
 from fpliif_jax import systems
 from fpliif_jax.data_builders.errors import naming
+from fpliif_jax.data_builders.host import atomic_folder
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.export import float16_storage, model_card, network_files
 from fpliif_jax.export.network_files import ExportError
-from fpliif_jax.files import atomic_folder
 from fpliif_jax.interop.run_weights import metadata_of, write_model
 from fpliif_jax.pictures.colours import class_colours
 from fpliif_jax.run_folder.run_record import check_workdir

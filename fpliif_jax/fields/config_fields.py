@@ -17,6 +17,7 @@ import ml_collections
 from fpliif_jax import data_builders
 from fpliif_jax.data_builders.synthetic_faces.photographic.also import ADDITIONS
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
+from fpliif_jax.fields.json_types import Fields
 from fpliif_jax.fields.setting_ranges import (
     Anything,
     Choice,
@@ -28,7 +29,6 @@ from fpliif_jax.fields.setting_ranges import (
     Rule,
     Switch,
 )
-from fpliif_jax.files.json_types import Fields
 
 
 class Role(enum.Enum):

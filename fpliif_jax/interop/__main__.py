@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _work(flags: argparse.Namespace, config_arguments: list[str]) -> None:
     import jax
 
-    from fpliif_jax import preflight
     from fpliif_jax.interop.file_formats import check_name
     from fpliif_jax.interop.run_weights import make_run, write_model
+    from fpliif_jax.training import preflight
 
     # Copying weights must not take the memory of a GPU at which others are at work.
     jax.config.update("jax_platforms", "cpu")

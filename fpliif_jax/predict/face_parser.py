@@ -11,11 +11,12 @@ import ml_collections
 import numpy as np
 from PIL import Image
 
-from fpliif_jax import choices, systems, weights
+from fpliif_jax import systems, weights
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import UserError, one_line
 from fpliif_jax.data_builders.host.home_folder import expanded
+from fpliif_jax.fields import choices
 from fpliif_jax.interop.weights_of_file import config_of_file, read_weights
 from fpliif_jax.predict import find_faces, labelling, photos, videos
 from fpliif_jax.predict.find_faces import NONE

@@ -10,8 +10,7 @@ import tqdm
 
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.data_builders.host import atomic_file
-from fpliif_jax.files import atomic_folder
+from fpliif_jax.data_builders.host import atomic_file, atomic_folder
 from fpliif_jax.predict import labelling, photos
 from fpliif_jax.predict.result_files import Task
 from fpliif_jax.predict.video_writer import VideoWriter

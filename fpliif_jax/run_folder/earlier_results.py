@@ -9,11 +9,10 @@ from typing import Any
 from absl import logging
 
 from fpliif_jax.data_builders.errors import naming_instead
-from fpliif_jax.data_builders.host import atomic_file
+from fpliif_jax.data_builders.host import atomic_file, atomic_folder
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
-from fpliif_jax.files import atomic_folder
 from fpliif_jax.run_folder import evaluation_files
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.run_folder.same_run import may_be_scored_with

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 
 _LONGEST_NAME = 100  # characters of a stage: the file may be anybody's
 

@@ -8,7 +8,7 @@ from typing import Any
 import ml_collections
 
 from fpliif_jax.fields import field_checks
-from fpliif_jax.files.json_types import Fields, JsonObject
+from fpliif_jax.fields.json_types import Fields, JsonObject
 
 
 def json_config(config: ml_collections.ConfigDict) -> JsonObject:

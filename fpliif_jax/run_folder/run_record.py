@@ -20,7 +20,7 @@ from fpliif_jax.commands import processor
 from fpliif_jax.data_builders.errors import UserError, naming
 from fpliif_jax.data_builders.host import atomic_file
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, append_regular, read_regular
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder import tensorboard
 
 _LARGEST = 64 * MEBIBYTE  # of a record

@@ -11,8 +11,8 @@ from fpliif_jax.data import sides
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
+from fpliif_jax.fields.json_types import Fields, JsonObject
 from fpliif_jax.fields.setting_ranges import AUTO
-from fpliif_jax.files.json_types import Fields, JsonObject
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.run_config import flatten_config, is_within, json_config

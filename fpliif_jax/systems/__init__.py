@@ -8,8 +8,8 @@ import flax.linen as nn
 import jax
 import ml_collections
 
-from fpliif_jax import choices
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import choices
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.protocol import Protocol
 from fpliif_jax.systems.system import System

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import ml_collections
 
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.labeller import Labeller

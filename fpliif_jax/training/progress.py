@@ -10,7 +10,7 @@ import ml_collections
 
 from fpliif_jax.data.batches import steps_per_epoch
 from fpliif_jax.data.dataset import Dataset
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.systems.step_numbers import StepNumbers

@@ -6,7 +6,7 @@ import pathlib
 from typing import NamedTuple
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.weights.shipped import WeightsError, shipped
 
 PATH = pathlib.Path(__file__).with_name("model_cards.json")

@@ -73,7 +73,7 @@ def test_a_file_that_is_no_config_is_one_line(
 
 def test_a_setting_that_the_file_s_code_is_refused_is_one_line(tmp_path: pathlib.Path) -> None:
     text = (
-        "from fpliif_jax import choices\n"
+        "from fpliif_jax.fields import choices\n"
         "def get_config():\n    choices.check('config.own', 3, (1, 2))\n"
     )
     ending = _ending(tmp_path / "mine.py", text)

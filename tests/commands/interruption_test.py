@@ -118,7 +118,7 @@ def test_nohup_is_heeded() -> None:
 WRITING_PROGRAM = """
 import pathlib, signal, sys, time
 from fpliif_jax.commands import command_line
-from fpliif_jax.files import atomic_folder
+from fpliif_jax.data_builders.host import atomic_folder
 # As a terminal has them: what is started in the background may ignore SIGINT, and what nohup starts SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

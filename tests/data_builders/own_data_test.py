@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 from tiny_run import tiny_config
 
-from fpliif_jax import interop, preflight
+from fpliif_jax import interop
 from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import load_dataset
@@ -31,7 +31,7 @@ from fpliif_jax.pictures.colours import class_colours
 from fpliif_jax.predict.__main__ import main as predict_main
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
-from fpliif_jax.training import loop
+from fpliif_jax.training import loop, preflight
 
 SIZE = (12, 16)  # height, width
 NAMES = ("background", "skin", "left_eye", "right_eye", "hair")

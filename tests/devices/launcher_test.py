@@ -7,8 +7,8 @@ import jax
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax import train_and_evaluate
 from fpliif_jax.devices import launcher, parallel
+from fpliif_jax.training import train_and_evaluate
 
 _OPEN_MPI_4 = {
     "OMPI_MCA_orte_hnp_uri": "1531576320.0;tcp://10.96.0.1:34911",

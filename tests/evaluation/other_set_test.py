@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax import preflight, train_and_evaluate
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.data.dataset import evaluation_data, load_dataset, load_datasets
 from fpliif_jax.data.resized_split import load_split
@@ -19,6 +18,7 @@ from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.experiments import multi_seed
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.experiments.runs.training_data import training_data
+from fpliif_jax.training import preflight, train_and_evaluate
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from made_runs import config_of, write_run
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
-from fpliif_jax import systems, train_and_evaluate
+from fpliif_jax import systems
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.experiments.comparison.analysis import analyse
@@ -20,6 +20,7 @@ from fpliif_jax.experiments.runs import scores_alone
 from fpliif_jax.experiments.runs.runs import read_runs
 from fpliif_jax.run_folder import how_far
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.training import train_and_evaluate
 
 
 @pytest.mark.parametrize("make", [tiny_config, tiny_icnn_config])

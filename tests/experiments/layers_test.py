@@ -10,12 +10,10 @@ _ROOT = pathlib.Path(__file__).parents[2]
 # From the roof down; rooms of one floor do not know each other.
 _FLOORS = {
     "fpliif_jax": (
-        {"main"},  # it starts what the next does
-        {"train_and_evaluate"},
+        {"main"},
         {"demo"},
         {"export", "predict"},
         {"interop"},
-        {"preflight"},
         {"training"},
         {"evaluation"},
         {"weights"},
@@ -24,9 +22,8 @@ _FLOORS = {
         {"run_folder"},
         {"data"},
         {"devices", "nn", "pictures"},
-        {"choices", "commands"},
+        {"commands"},
         {"fields"},
-        {"files"},
     ),
     "data_builders": (
         {"prepare"},

@@ -13,17 +13,19 @@ from literal_stn_icnn import LocaliseResNet18, OfficialSTNICNN, aim, randomise
 from needs_torch import torch
 from xla_flags import xla_flags
 
-from fpliif_jax import interop, systems, train_and_evaluate
+from fpliif_jax import interop, systems
 from fpliif_jax.commands import command_line
 from fpliif_jax.configs import lapa, stn_icnn_helen_official
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
 from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.interop import given_weights
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import protocols
+from fpliif_jax.training import train_and_evaluate
 
 ROOT = pathlib.Path(__file__).parents[2]
 SIDE, CROP = 64, 25
@@ -139,7 +141,7 @@ def test_it_is_for_evaluation_alone(checkpoint_file: pathlib.Path, tmp_path: pat
             "stn_icnn_helen_official",
             workdir=str(tmp_path),
             mode="train_and_eval",
-            torch_checkpoint=str(checkpoint_file),
+            weights=given_weights.of_flags(str(checkpoint_file), None),
             processes=(None, None, None),
         )
 

@@ -12,7 +12,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from fpliif_jax import FaceParser, preflight, systems
+from fpliif_jax import FaceParser, systems
 from fpliif_jax.commands import config_files
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.configs import shared
@@ -42,7 +42,7 @@ from fpliif_jax.systems.system import (
     Training,
     WeightExchange,
 )
-from fpliif_jax.training import fitting, loop
+from fpliif_jax.training import fitting, loop, preflight
 from fpliif_jax.weights.trained_model import ChosenModel
 
 

@@ -17,7 +17,7 @@ import pytest
 from flax import traverse_util
 from tiny_run import tiny_config
 
-from fpliif_jax import systems, train_and_evaluate
+from fpliif_jax import systems
 from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import SAVED, Interruption
 from fpliif_jax.data.dataset import load_dataset
@@ -27,7 +27,7 @@ from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.step_numbers import fixed_microbatch
-from fpliif_jax.training import loop
+from fpliif_jax.training import loop, train_and_evaluate
 from fpliif_jax.training.optimizer import learning_rate_schedule
 from fpliif_jax.training.progress import Progress
 from fpliif_jax.training.records import TrainingError

@@ -18,12 +18,12 @@ from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ
 from fpliif_jax.devices import parallel
 from fpliif_jax.interop import fpliif_to_torch
 from fpliif_jax.nn.variables import Variables
-from fpliif_jax.preflight import check_settings
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.same_run import check_same_run
 from fpliif_jax.training import loop
 from fpliif_jax.training.other_networks import check_start
+from fpliif_jax.training.preflight import check_settings
 from fpliif_jax.training.prepare import Run, variables_to_start_from
 from fpliif_jax.training.step import init_variables
 from fpliif_jax.weights import WeightsError, shipped, shipped_model

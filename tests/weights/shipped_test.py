@@ -7,14 +7,13 @@ import re
 import types
 
 import jax
-import ml_collections
 import numpy as np
 import pytest
 import safetensors.numpy
 from PIL import Image
 from tiny_run import tiny_config
 
-from fpliif_jax import systems, train_and_evaluate, weights
+from fpliif_jax import systems, weights
 from fpliif_jax.configs import (
     drawn_faces,
     drawn_faces_19_classes,
@@ -27,12 +26,13 @@ from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.interop import __main__ as interop_command
-from fpliif_jax.interop import load_torch_checkpoint
+from fpliif_jax.interop import given_weights, load_torch_checkpoint
 from fpliif_jax.predict import __main__ as predict_command
 from fpliif_jax.run_folder import inference_checkpoint
 from fpliif_jax.run_folder.checkpoint import CheckpointError
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.training import train_and_evaluate
 from fpliif_jax.weights import WeightsError, shipped, shipped_model, trained_model
 
 FOLDER = pathlib.Path(shipped.__file__).parent
@@ -256,10 +256,15 @@ def test_arguments_of_the_export_that_do_not_go_together(
         interop_command.main(arguments)
 
 
-def evaluate_with(config: ml_collections.ConfigDict, **given: object) -> None:
-    settings = {"workdir": "unused", "mode": "eval", "torch_checkpoint": None} | given
-    processes = ("off", None, None, None)
-    train_and_evaluate.main(config, "drawn_faces", processes=processes, **settings)
+def evaluate_with_drawn(workdir: str | None = "unused", mode: str = "eval") -> None:
+    train_and_evaluate.main(
+        drawn_faces.get_config().lock(),
+        "drawn_faces",
+        workdir=workdir,
+        mode=mode,
+        weights=given_weights.of_flags(None, "drawn"),
+        processes=("off", None, None, None),
+    )
 
 
 def test_evaluation_takes_the_model_from_the_weights(
@@ -268,27 +273,23 @@ def test_evaluation_takes_the_model_from_the_weights(
     called = []
     monkeypatch.setattr(train_and_evaluate, "run", lambda *arguments: called.append(arguments))
     monkeypatch.setattr(train_and_evaluate, "apply_to_jax", lambda config: None)
-    config = drawn_faces.get_config().lock()
-    evaluate_with(config, weights="drawn", workdir=None)
-    ((_, folder, mode, read_given, _),) = called
+    evaluate_with_drawn(workdir=None)
+    ((config, folder, mode, weights, _),) = called
     assert (str(folder), mode) == ("runs/drawn_faces/weights-drawn", "eval")
-    given = read_given()
+    given = weights.read(config)
     assert given.note == drawn.note and given.config is config
     jax.tree.map(np.testing.assert_array_equal, given.variables, drawn.variables)
 
 
 def test_evaluation_refuses_what_does_not_go_together() -> None:
-    config = drawn_faces.get_config()
-    for given, message in (
-        ({"weights": "drawn", "mode": "train_and_eval"}, "--weights is for --mode=eval"),
-        ({"weights": "drawn", "torch_checkpoint": "a.pth"}, "are both given"),
-    ):
-        with pytest.raises(SettingsError, match=message):
-            evaluate_with(config, **given)
+    with pytest.raises(SettingsError, match="--weights is for --mode=eval"):
+        evaluate_with_drawn(mode="train_and_eval")
+    with pytest.raises(SettingsError, match="are both given"):
+        given_weights.of_flags("a.pth", "drawn")
     with pytest.raises(WeightsError, match=f"it has {ALL}"):
-        evaluate_with(config, weights="lapa")
+        given_weights.of_flags(None, "lapa")
     with pytest.raises(SettingsError, match="--weights=drawn goes with --config=drawn_faces"):
-        train_and_evaluate._read_shipped("drawn", tiny_config())
+        given_weights.of_flags(None, "drawn").read(tiny_config())
 
 
 def test_loading_is_the_same_every_time(drawn: InferenceCheckpoint) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 from fpliif_jax.demo import build_page, runtime, serve
 from fpliif_jax.experiments.benchmark.deployment import chromium
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.weights import trained_model
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.experiments.benchmark import jax_programs
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.export import network_files
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.nn import grid_sampling
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model

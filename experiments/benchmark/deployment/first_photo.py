@@ -12,7 +12,7 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.benchmark import children
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 
 _FURTHER = 3  # photos after the first
 _LABEL_PHOTOS = "fpliif_jax.experiments.benchmark.deployment.label_photos"

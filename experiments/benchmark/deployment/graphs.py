@@ -13,7 +13,7 @@ from fpliif_jax.experiments.benchmark.timing import Candidate, Program
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.benchmark_results import About
 from fpliif_jax.export import network_files
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.nn import grid_sampling
 
 OURS, THEIRS = "fpliif_jax.export", "torch.onnx"

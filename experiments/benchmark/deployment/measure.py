@@ -18,7 +18,7 @@ from fpliif_jax.experiments.benchmark.deployment import (
     video,
 )
 from fpliif_jax.experiments.benchmark.deployment.__main__ import PARTS
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import write_json
 
 _IN_ORDER = (first_photo, graphs, differences, onnx_only, video, squares, browser)

@@ -15,7 +15,7 @@ import fpliif_jax
 from fpliif_jax.data_builders.errors import UserError, last_line
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.export import write
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.weights import trained_model
 
 _EXAMPLE = pathlib.Path(fpliif_jax.__file__).parents[1] / "examples" / "onnx_only.py"

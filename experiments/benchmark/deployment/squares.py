@@ -10,7 +10,7 @@ from fpliif_jax.commands import compilation_cache
 from fpliif_jax.demo import networks
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.groups import measure as groups
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.weights import trained_model
 
 FACES = 24

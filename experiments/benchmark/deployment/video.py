@@ -14,7 +14,7 @@ import numpy as np
 from fpliif_jax import systems, weights
 from fpliif_jax.commands import compilation_cache
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.predict import labelling, photos, videos
 from fpliif_jax.predict.find_faces import NONE
 from fpliif_jax.predict.parsed_photo import ParsedPhoto

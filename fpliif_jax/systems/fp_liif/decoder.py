@@ -20,7 +20,7 @@ The decoder here computes what §3.3 describes in an order that costs less. All 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -30,6 +30,7 @@ import numpy as np
 from fpliif_jax.nn import column_sampling, grid_sampling, layers
 from fpliif_jax.systems.fp_liif import query_plan
 from fpliif_jax.systems.fp_liif.encoder import Latent
+from fpliif_jax.systems.fp_liif.ensemble import Ensemble, GridAxis
 
 Array = jax.Array
 
@@ -73,6 +74,7 @@ class LIIFDecoder(nn.Module):
     dtype: Any
 
     def setup(self) -> None:
+        self.members = Ensemble(self.ensemble, self.sampling, self.position)
         width = self.latent_features * (9 if self.unfold else 1)
         self.rcmlp = self._dense_layers((width, *self.rcmlp_features))
         self.sampled_features = self.rcmlp_features[-1] if self.rcmlp_features else width
@@ -114,8 +116,8 @@ class LIIFDecoder(nn.Module):
         latent_grid = latent["latent_grid"]
         batch, grid_height, grid_width, _ = latent_grid.shape
         height, width = output_size
-        y = self._grid_axis(grid_sampling.cell_centres(height), grid_height)
-        x = self._grid_axis(grid_sampling.cell_centres(width), grid_width)
+        y = self.members.grid_axis(grid_sampling.cell_centres(height), grid_height, self.dtype)
+        x = self.members.grid_axis(grid_sampling.cell_centres(width), grid_width, self.dtype)
         decode_rows = self._decoder_of_rows(latent_grid, x)
         plan = self._plan(batch, output_size, train)
         if plan.remat:
@@ -151,8 +153,9 @@ class LIIFDecoder(nn.Module):
         """
         latent_grid = latent["latent_grid"]
         _, grid_height, grid_width, _ = latent_grid.shape
-        decode_rows = self._decoder_of_rows(latent_grid, self._grid_axis(x, grid_width))
-        return decode_rows(self._grid_axis(y, grid_height))
+        columns = self.members.grid_axis(x, grid_width, self.dtype)
+        decode_rows = self._decoder_of_rows(latent_grid, columns)
+        return decode_rows(self.members.grid_axis(y, grid_height, self.dtype))
 
     def query(
         self,
@@ -178,10 +181,10 @@ class LIIFDecoder(nn.Module):
         position_kernel, layers_after_first = self._rest_of_parameters()
 
         def decode_queries(coordinates: Array) -> Array:
-            x = self._axis(coordinates[..., 1], grid_width)
+            x = self.members.axis(coordinates[..., 1], grid_width)
             mean = jnp.zeros((), jnp.float32)
             for y_shifted, y_position, y_weight in zip(
-                *self._axis(coordinates[..., 0], grid_height), strict=True
+                *self.members.axis(coordinates[..., 0], grid_height), strict=True
             ):
                 y_share = (
                     y_position[..., None] * position_kernel[0, None, None] + per_image[:, None]
@@ -210,9 +213,7 @@ class LIIFDecoder(nn.Module):
         logits = logits.swapaxes(0, 1).reshape(batch, chunks * queries, self.num_classes)
         return logits[:, :num_queries]
 
-    def _decoder_of_rows(
-        self, latent_grid: Array, x: "_GridAxis"
-    ) -> Callable[["_GridAxis"], Array]:
+    def _decoder_of_rows(self, latent_grid: Array, x: GridAxis) -> Callable[[GridAxis], Array]:
         """A function from rows of queries to their logits at all columns, float32 [B, rows, columns, C]."""
         projected, per_image = self._first_layer_on_grid(latent_grid)
         position_kernel, layers_after_first = self._rest_of_parameters()
@@ -221,7 +222,7 @@ class LIIFDecoder(nn.Module):
         # are a product of two matrices that needs no transposing. One ensemble member after the
         # other takes less time and memory than all at once. Interpolating in less than float32
         # would amount to moving the queries.
-        def decode_rows(rows: _GridAxis) -> Array:
+        def decode_rows(rows: GridAxis) -> Array:
             mean = jnp.zeros((), jnp.float32)
             for y_matrix, y_position, y_weight in zip(*rows, strict=True):
                 row = jnp.einsum("yi,bijf->ybjf", y_matrix, projected, precision="highest")
@@ -287,58 +288,3 @@ class LIIFDecoder(nn.Module):
         """Logits, float32 [..., C], from the mean of the members' hidden activations."""
         kernel, bias = layers_after_first[-1]
         return jnp.matmul(mean, kernel) + layers.by_channel(bias, mean)
-
-    def _shifts(self, cells: int) -> tuple[float, ...]:
-        return (0.0,) if self.ensemble == "none" else (-1 / cells, 1 / cells)
-
-    def _grid_axis(self, coordinates: Any, cells: int) -> "_GridAxis":
-        shifted, position, weight = self._axis(coordinates, cells)
-        return _GridAxis(
-            matrix=grid_sampling.interpolation_matrix(shifted, cells, self.sampling).astype(
-                self.dtype
-            ),
-            position=position.astype(np.float32),
-            weight=weight.astype(np.float32),
-        )
-
-    def _axis(self, coordinates: Any, cells: int) -> "_Axis":
-        arrays = coordinates.__array_namespace__()
-        shifted = arrays.stack(
-            [grid_sampling.shifted(coordinates, by) for by in self._shifts(cells)]
-        )
-        offset = (coordinates[None] - grid_sampling.nearest_centre(shifted, cells)) * cells
-        absolute = arrays.broadcast_to(coordinates, shifted.shape)
-        position = absolute if self.position == "absolute" else offset
-        return _Axis(shifted=shifted, position=position, weight=self._weights(offset))
-
-    def _weights(self, offset: Any) -> Any:
-        """What one axis contributes to the weights of the ensemble members.
-
-        LIIF weighs a member with the area |offset_y · offset_x| of the rectangle opposite to it,
-        divided by the sum of the four areas. That is a product of one factor for each axis. LIIF
-        adds 1e-9 to every area against 0 / 0, which comes up where both shifts end in one cell at
-        the border and the query is at its centre; there the result depends on rounding errors. Added
-        to each factor instead it is the limit, and elsewhere makes no difference.
-        """
-        if self.ensemble != "area":
-            arrays = offset.__array_namespace__()
-            return arrays.full_like(offset, 1 / len(offset), dtype=np.float32)
-        length = abs(offset) + 1e-9
-        opposite = length.__array_namespace__().flip(length, axis=0)
-        return opposite / length.sum(axis=0, keepdims=True)
-
-
-class _GridAxis(NamedTuple):
-    """Rows or columns of queries, for the S shifts of the ensemble: constants of NumPy, or arrays of JAX."""
-
-    matrix: Any  # [S, queries, cells], samples the latent grid
-    position: Any  # [S, queries], input of the MLP
-    weight: Any  # [S, queries]
-
-
-class _Axis(NamedTuple):
-    """One coordinate of queries of any shape […], for the S shifts of the ensemble."""
-
-    shifted: Any  # [S, …]
-    position: Any  # [S, …], input of the MLP
-    weight: Any  # [S, …]

@@ -1,6 +1,6 @@
 """What the paper of FP-LIIF leaves open, and the one spelling of each function of its settings."""
 
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 from fpliif_jax.systems.reading import ANY_COUNT, OF_BOTH, Reading
 
 READINGS = (

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from fpliif_jax.data.facial_parts import PART_LABELS, PART_NAMES
-from fpliif_jax.systems.stn_icnn import grid_transformer
+from fpliif_jax.systems.stn_icnn import grid_transformer, part_centres, theta_forms
 from fpliif_jax.systems.stn_icnn.icnn import ICNN
 from fpliif_jax.systems.stn_icnn.localization import LocalizationNet
 
@@ -94,7 +94,7 @@ class STNICNN(nn.Module):
         baseline, and need no training.
       fine: the K_i.
       crop_sizes: side of each part's crop, in pixels.
-      theta_form: how θ is made and read, see `grid_transformer`.
+      theta_form: how θ is made and read, see `theta_forms`.
       coarse_alignment: how K's input was sampled, 'half_pixel' or 'corners': the centroid cropper
         needs it to go back to the canvas.
     """
@@ -181,7 +181,7 @@ class STNICNN(nn.Module):
         if image_sizes is None:
             image_sizes = jnp.full((batch, 2), side, jnp.int32)
         sizes = image_sizes.astype(jnp.float32)[:, None]  # [B, 1, 2]
-        centroids, present = grid_transformer.part_centroids(mask, floor=False)
+        centroids, present = part_centres.part_centroids(mask, floor=False)
         mask_sizes = jnp.array([[[height, width]]], jnp.float32)
         if self.coarse_alignment == "corners":
             centres = centroids * (sizes - 1) / (mask_sizes - 1)
@@ -190,7 +190,7 @@ class STNICNN(nn.Module):
         centres = jnp.where(present[..., None], centres, (sizes - 1) / 2)
         offset = (side - image_sizes) // 2
         centres = jnp.floor(centres + 0.5) + offset.astype(jnp.float32)[:, None]
-        return grid_transformer.theta_of_centres(centres, self.crop_sizes, side, self.theta_form)
+        return theta_forms.theta_of_centres(centres, self.crop_sizes, side, self.theta_form)
 
     def crop(self, canvas: Array, theta: Array) -> tuple[Array, ...]:
         """The grid transformer (eq. 3): -> six of [B, p, p, 3]."""

@@ -10,7 +10,7 @@ from fpliif_jax.nn.applied import Applied
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.pixels import to_unit_range
-from fpliif_jax.systems.stn_icnn import framing, grid_transformer, settings
+from fpliif_jax.systems.stn_icnn import framing, settings, theta_forms
 from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.systems.stn_icnn.windows import crop_sizes
 
@@ -21,7 +21,7 @@ def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, Network
     """The network in float32, whatever it was trained in.
 
     'model': canvas uint8 [S, S, 3] with a photo in its middle, image_size int32 [2], its height and width there
-    -> probabilities float32 [S, S, C], windows float32 [6, 4], what `grid_transformer.edges_of_theta` gives of the
+    -> probabilities float32 [S, S, C], windows float32 [6, 4], what `theta_forms.edges_of_theta` gives of the
     parts' windows, in shares of the canvas's side.
     """
     resolved = settings.resolve(trained.config.model)
@@ -34,7 +34,7 @@ def make_network_functions(trained: InferenceCheckpoint) -> Mapping[str, Network
         pixels = to_unit_range(canvas[None])
         resized, shown = framing.coarse_view(pixels, image_size[None], resolved)
         outputs = network(STNICNN.__call__, resized, pixels, shown)
-        windows = grid_transformer.edges_of_theta(
+        windows = theta_forms.edges_of_theta(
             outputs["theta"], crop_sizes(resolved), side, resolved.theta_form
         )
         return [jnp.squeeze(outputs["label_probabilities"], 0), jnp.squeeze(windows, 0) / side]

@@ -1,6 +1,6 @@
 """What the paper of STN-iCNN leaves open, and the one spelling of each function of its settings."""
 
-from fpliif_jax.files.json_types import Fields
+from fpliif_jax.fields.json_types import Fields
 from fpliif_jax.systems.reading import ANY_INTEGER, ANY_NUMBER, OF_BOTH, ROUNDING, Reading
 from fpliif_jax.systems.stn_icnn.settings import VARIANTS
 

@@ -52,7 +52,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       itself, squeezed) | 'canvas' (with its padding); coarse_alignment='half_pixel', 'corners': of the bilinear
       resizing
     - crop_size=81: side of the crops; mouth_crop_size=None: of the mouth's, None for the same
-    - theta_form='align_corners' | 'eq21_half_pixel' | 'eq21', see `grid_transformer.theta_of_centres`
+    - theta_form='align_corners' | 'eq21_half_pixel' | 'eq21', see `theta_forms.theta_of_centres`
     - floor_centroids=True: whole pixels as centres of true windows; absent_part='skip', 'image_centre': a
       part that an image lacks has no true window and does not count, or it is sought in the middle
     - row_features=(8, 16, 24, 32), interlinked_layers=3, kernel_size=3, 5, last_kernel_size=3, 9, pool_size=3 | 2,

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fpliif_jax.systems.stn_icnn import grid_transformer
+from fpliif_jax.systems.stn_icnn import part_centres, theta_forms
 from fpliif_jax.systems.stn_icnn.model import part_sizes
 
 Array = jax.Array
@@ -22,16 +22,14 @@ def true_windows(labels: Array, settings: ml_collections.ConfigDict) -> tuple[Ar
       absent_part='image_centre' it has one in the middle.)
     """
     side = labels.shape[1]
-    centroids, present = grid_transformer.part_centroids(labels, settings.floor_centroids)
+    centroids, present = part_centres.part_centroids(labels, settings.floor_centroids)
     middle = (side - 1) / 2
     if settings.floor_centroids:
         middle = float((side - 1) // 2)
     centroids = jnp.where(present[..., None], centroids, middle)
     if settings.absent_part == "image_centre":
         present = jnp.ones_like(present)
-    theta = grid_transformer.theta_of_centres(
-        centroids, crop_sizes(settings), side, settings.theta_form
-    )
+    theta = theta_forms.theta_of_centres(centroids, crop_sizes(settings), side, settings.theta_form)
     return theta, present.astype(jnp.float32)
 
 
@@ -77,13 +75,13 @@ def window_errors(
       NaN for parts without a true window.
     """
     centre, true_centre = (
-        grid_transformer.centres_of_theta(each, side, form) for each in (theta, true_theta)
+        theta_forms.centres_of_theta(each, side, form) for each in (theta, true_theta)
     )
     distance = jnp.linalg.norm(centre - true_centre, axis=-1)
     scale, true_scale = (
         jnp.stack([each[..., 0, 0], each[..., 1, 1]]).mean(0) for each in (theta, true_theta)
     )
-    size_error = jnp.abs(scale - true_scale) * grid_transformer.pixels_per_scale(side, form)
+    size_error = jnp.abs(scale - true_scale) * theta_forms.pixels_per_scale(side, form)
     there = has_window > 0
     return {
         "window_error": jnp.where(there, distance, jnp.nan),

@@ -4,7 +4,6 @@ import pathlib
 
 import pytest
 
-from fpliif_jax import preflight
 from fpliif_jax.commands import command_line
 from fpliif_jax.experiments import reproduce
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME
@@ -16,6 +15,7 @@ from fpliif_jax.experiments.plans.variant import Table
 from fpliif_jax.experiments.published import published_values
 from fpliif_jax.run_folder.run_config import flatten_config
 from fpliif_jax.systems.protocol import Protocol
+from fpliif_jax.training import preflight
 
 ALL = [pytest.param(table, id=table.name) for table in tables.TABLES]
 

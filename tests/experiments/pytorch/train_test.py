@@ -15,7 +15,7 @@ from needs_torch import torch
 from tiny_run import tiny_config
 from xla_flags import xla_flags
 
-import fpliif_jax.train_and_evaluate
+import fpliif_jax.training.train_and_evaluate
 from fpliif_jax.commands import command_line
 from fpliif_jax.commands.interruption import Interruption
 from fpliif_jax.configs import stn_icnn_synthetic
@@ -87,7 +87,9 @@ def test_a_run_leaves_what_a_run_of_jax_leaves(
 ) -> None:
     """And the same numbers, as long as rounding has not grown."""
     config = command_line.config_of([TINY, *data])
-    fpliif_jax.train_and_evaluate.run(config, tmp_path, "train_and_eval", None, Interruption())
+    fpliif_jax.training.train_and_evaluate.run(
+        config, tmp_path, "train_and_eval", None, Interruption()
+    )
     theirs, ours = results(whole), results(tmp_path)
     assert list(theirs) == list(ours)
     assert (theirs["framework"], ours["framework"]) == ("pytorch", "jax")
@@ -273,7 +275,9 @@ def test_neither_framework_goes_on_with_a_run_of_the_other(
     config.train.epochs = 2
     before = (whole / "config.json").read_bytes()
     with pytest.raises(CheckpointError, match=f"{whole} holds a run of PyTorch"):
-        fpliif_jax.train_and_evaluate.run(config, whole, "train_and_eval", None, Interruption())
+        fpliif_jax.training.train_and_evaluate.run(
+            config, whole, "train_and_eval", None, Interruption()
+        )
     assert (whole / "config.json").read_bytes() == before and (whole / "results.json").exists()
     save(tmp_path, "last", 3, {"params": {"bias": np.zeros(1, np.float32)}}, {})
     with pytest.raises(CheckpointError, match=f"{tmp_path} holds a run of JAX"):

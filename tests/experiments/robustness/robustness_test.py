@@ -25,7 +25,7 @@ from fpliif_jax.experiments.robustness.statistics import Average, Findings, Stat
 from fpliif_jax.run_folder import inference_checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
-from fpliif_jax.systems.stn_icnn import grid_transformer
+from fpliif_jax.systems.stn_icnn import theta_forms
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -312,7 +312,7 @@ def test_a_folder_that_is_no_run_is_one_line_too(
 @pytest.mark.parametrize(("form", "beyond"), [("align_corners", 0), ("eq21_half_pixel", 0.5)])
 def test_windows_are_drawn_where_the_crops_look(form: str, beyond: float) -> None:
     """From the centre of the first pixel to the centre of the last, or to their outer edges."""
-    theta = grid_transformer.theta_of_centres(jnp.asarray([[[10.0, 20.0]]]), 13, 64, form)
+    theta = theta_forms.theta_of_centres(jnp.asarray([[[10.0, 20.0]]]), 13, 64, form)
     corners = sheet._corners(np.asarray(theta)[0, 0], 64, form)
     expected = [(4 - beyond, 14 - beyond), (16 + beyond, 26 + beyond)]
     np.testing.assert_allclose(corners, expected, rtol=0, atol=1e-4)

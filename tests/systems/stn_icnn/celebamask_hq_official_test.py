@@ -22,7 +22,7 @@ from fpliif_jax.data_builders import class_names, synthetic_faces
 from fpliif_jax.fields import config_fields
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stage import Stage
-from fpliif_jax.systems.stn_icnn import grid_transformer, protocols, windows
+from fpliif_jax.systems.stn_icnn import grid_transformer, protocols, theta_forms, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn.model import STNICNN
 from fpliif_jax.training.step import init_variables
@@ -231,7 +231,7 @@ def test_the_fine_stage_sees_slices_of_both_sizes(
     )
     settings = stn_icnn_settings.resolve(config.model)
     theta, _ = windows.true_windows(jnp.asarray(batch["labels"]), settings)
-    centres = np.round(grid_transformer.centres_of_theta(theta, SIDE, form)).astype(int)
+    centres = np.round(theta_forms.centres_of_theta(theta, SIDE, form)).astype(int)
     for part, size in enumerate([CROP] * 5 + [MOUTH]):
         for example in range(5):
             y, x = centres[example, part] + 30 - size // 2

@@ -1,4 +1,4 @@
-"""Crops, their inverse and the parts' centres against slices, PyTorch, SciPy and hand-made cases."""
+"""Crops and their inverse against slices, PyTorch and hand-made cases."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +9,10 @@ import literal_stn_icnn as literal
 import numpy as np
 import pytest
 from needs_torch import torch
-from scipy import ndimage
 
 from fpliif_jax.data.facial_parts import PART_LABELS
-from fpliif_jax.systems.stn_icnn import grid_transformer
-from fpliif_jax.systems.stn_icnn.grid_transformer import LARGEST_SIDE, part_targets
+from fpliif_jax.systems.stn_icnn import grid_transformer, theta_forms
+from fpliif_jax.systems.stn_icnn.grid_transformer import part_targets
 
 functional = torch.nn.functional
 
@@ -26,9 +25,7 @@ def compiled(function: Callable[..., Any], *settings: str) -> Callable[..., Any]
 crop_images = compiled(grid_transformer.crop_images, "size", "form")
 crop_labels = compiled(grid_transformer.crop_labels, "size", "form")
 map_back = compiled(grid_transformer.map_back, "side", "form")
-part_centroids = compiled(grid_transformer.part_centroids, "floor")
-theta_of_centres = compiled(grid_transformer.theta_of_centres, "size", "side", "form")
-centres_of_theta = compiled(grid_transformer.centres_of_theta, "side", "form")
+theta_of_centres = compiled(theta_forms.theta_of_centres, "size", "side", "form")
 # A position p on a canvas is rounded to p · 6e-8: to 4e-6 pixels at 64², 6e-5 at 1024², and there is
 # one on each axis. Neighbouring pixels differ by 1 at most.
 TOLERANCE = 1e-4
@@ -323,7 +320,7 @@ def test_edges_of_windows_are_those_of_the_pixels_that_map_back_covers(form: str
         for size, own in zip(sizes, PART_LABELS, strict=True)
     ]
     mapped = np.asarray(map_back(tuple(ones), jnp.asarray(theta), side, form))[0]
-    edges = np.asarray(grid_transformer.edges_of_theta(jnp.asarray(theta), sizes, side, form))[0]
+    edges = np.asarray(theta_forms.edges_of_theta(jnp.asarray(theta), sizes, side, form))[0]
     centres = np.arange(side) + 0.5
     for (top, left, bottom, right), own in zip(edges, PART_LABELS, strict=True):
         rows, columns = (
@@ -365,80 +362,6 @@ def test_a_theta_without_an_inverse_covers_no_pixel(value: float) -> None:
     assert (mapped[..., 0] == 1).all() and not mapped[..., 1:].any()
 
 
-# -------------------------------------------------------------------------------------- centres
-
-
-def test_centroids_are_those_of_scipy() -> None:
-    rng = np.random.default_rng(10)
-    labels = np.where(rng.random((3, 33, 47)) < 0.7, 0, rng.integers(0, 9, (3, 33, 47)))
-    centroids, present = part_centroids(jnp.asarray(labels.astype(np.uint8)), floor=False)
-    assert present.all()
-    for image, found in zip(labels, np.asarray(centroids), strict=True):
-        for own, centre in zip(PART_LABELS, found, strict=True):
-            expected = np.mean([ndimage.center_of_mass(image == label) for label in own], axis=0)
-            np.testing.assert_allclose(centre, expected, rtol=1e-6)
-    floored, _ = part_centroids(jnp.asarray(labels), floor=True)
-    np.testing.assert_array_equal(floored, np.floor(centroids))
-
-
-def test_absent_parts_and_a_mouth_that_lacks_labels() -> None:
-    labels = np.zeros((3, 20, 24), np.int32)
-    labels[0, 2, 3:7] = 1  # centre (2, 4.5)
-    labels[0, 10:12, 5], labels[0, 15, 8] = 6, 8  # (10.5, 5), (15, 8): the inner mouth is closed
-    labels[1, 19, 23] = 7
-    centroids, present = part_centroids(jnp.asarray(labels), floor=False)
-    np.testing.assert_array_equal(
-        present, [[True, False, False, False, False, True], [False] * 5 + [True], [False] * 6]
-    )
-    np.testing.assert_allclose(centroids[0, [0, 5]], [(2, 4.5), (12.75, 6.5)], rtol=1e-6)
-    np.testing.assert_array_equal(centroids[1, 5], (19, 23))
-    np.testing.assert_array_equal(centroids[~present], 0)
-    floored, _ = part_centroids(jnp.asarray(labels))
-    np.testing.assert_array_equal(floored[0, [0, 5]], [(2, 4), (12, 6)])
-
-
-@pytest.mark.parametrize("part", [4, 5])
-def test_rounding_down_is_exact_just_below_a_whole_pixel(part: int) -> None:
-    """A million pixels around (600, 600), of which one is a row too high and a column too far left."""
-    labels = np.zeros((1, 1240, 1240), np.uint8)
-    label = PART_LABELS[part][0]
-    labels[0, 100:1101, 100:1101] = label
-    labels[0, [600, 601], [600, 601]] = 0
-    rows, columns = np.nonzero(labels[0])
-    exact = [int(axis.sum()) // axis.size for axis in (rows, columns)]
-    assert exact == [599, 599]
-    assert np.float32(rows.mean()) == 600
-    floored, _ = part_centroids(jnp.asarray(labels))
-    np.testing.assert_array_equal(floored[0, part], exact)
-
-
-def test_label_maps_beyond_the_exact_range_are_refused() -> None:
-    with pytest.raises(ValueError, match=f"may be {LARGEST_SIDE} at most"):
-        part_centroids(jnp.zeros((1, 4, LARGEST_SIDE + 1), jnp.uint8))
-    full = np.full((1, LARGEST_SIDE, LARGEST_SIDE), 5, np.uint8)
-    centroids, _ = part_centroids(jnp.asarray(full), floor=False)
-    np.testing.assert_array_equal(centroids[0, 4], [(LARGEST_SIDE - 1) / 2] * 2)
-
-
-def test_theta_of_centres_and_back() -> None:
-    rng = np.random.default_rng(11)
-    centres = rng.uniform(0, 200, (2, 6, 2)).astype(np.float32)
-    theta = theta_of_centres(jnp.asarray(centres), 81, 201)
-    assert theta.dtype == jnp.float32
-    np.testing.assert_allclose(theta[1, 3], [[0.4, 0, centres[1, 3, 1] / 100 - 1],
-                                             [0, 0.4, centres[1, 3, 0] / 100 - 1]], atol=1e-6)  # fmt: skip
-    np.testing.assert_allclose(centres_of_theta(theta, 201), centres, rtol=0, atol=TOLERANCE)
-    half = theta_of_centres(jnp.asarray(centres), 81, 201, "eq21_half_pixel")
-    found = centres_of_theta(half, 201, "eq21_half_pixel")
-    np.testing.assert_allclose(found, centres, rtol=0, atol=TOLERANCE)
-    assert grid_transformer.pixels_per_scale(201, "eq21_half_pixel") == 201
-    assert grid_transformer.pixels_per_scale(201) == 200
-    literally = theta_of_centres(jnp.asarray(centres), 81, 200, "eq21")
-    np.testing.assert_allclose(
-        literally[0, 0, 0], [0.405, 0, centres[0, 0, 1] / 100 - 1], atol=1e-6
-    )
-
-
 def test_targets_of_the_parts() -> None:
     """Of all labels, each part has its own."""
     labels = jnp.broadcast_to(jnp.arange(9)[:, None], (1, 9, 9))
@@ -461,6 +384,6 @@ def test_theta_outside_its_four_entries_is_not_read() -> None:
     for function in (
         lambda theta: crop_images(canvas, theta, 9),
         lambda theta: map_back(tuple(map(jnp.asarray, random_probabilities(1, 1, 9))), theta, 20),
-        lambda theta: grid_transformer.centres_of_theta(theta, 20),
+        lambda theta: theta_forms.centres_of_theta(theta, 20),
     ):
         np.testing.assert_array_equal(function(jnp.asarray(theta)), function(jnp.asarray(changed)))

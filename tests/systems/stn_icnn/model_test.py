@@ -18,8 +18,8 @@ from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.interop import stn_icnn_from_torch
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import icnn
-from fpliif_jax.systems.stn_icnn.grid_transformer import centres_of_theta
 from fpliif_jax.systems.stn_icnn.model import STNICNN
+from fpliif_jax.systems.stn_icnn.theta_forms import centres_of_theta
 
 functional = torch.nn.functional
 

@@ -1,7 +1,6 @@
 """Trains and evaluates: what `python -m fpliif_jax.main` does once its flags are read."""
 
 import dataclasses
-import functools
 import json
 import os
 import pathlib
@@ -23,8 +22,11 @@ from fpliif_jax.devices import parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.fields import config_fields
-from fpliif_jax.interop import InteropError, read_weights
-from fpliif_jax.preflight import (
+from fpliif_jax.run_folder import evaluated_config, run_lock, run_record, shared_folder
+from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
+from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.training import loop
+from fpliif_jax.training.preflight import (
     apply_to_jax,
     check_classes,
     check_devices,
@@ -35,14 +37,23 @@ from fpliif_jax.preflight import (
     warn_of_dtype,
     warn_of_lost_rates,
 )
-from fpliif_jax.run_folder import evaluated_config, run_lock, run_record, shared_folder
-from fpliif_jax.run_folder.checkpoint import CheckpointError
-from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
-from fpliif_jax.run_folder.run_config import flatten_config, json_config
-from fpliif_jax.training import loop
-from fpliif_jax.weights import shipped
 
 _LONGEST_REASON = 300  # characters of what JAX says of a process that is gone
+
+
+@dataclasses.dataclass(frozen=True)
+class GivenWeights:
+    """A model to evaluate instead of the run's checkpoints.
+
+    Attributes:
+      flag: that asks for it, '--weights=drawn'.
+      run_name: the run's folder is called after it, where none is given.
+      read: gives it as the model of a config; raises what `interop.read_weights` raises, or SettingsError.
+    """
+
+    flag: str
+    run_name: str
+    read: Callable[[ml_collections.ConfigDict], InferenceCheckpoint]
 
 
 def main(
@@ -51,9 +62,8 @@ def main(
     *,
     workdir: str | None,
     mode: str,
-    torch_checkpoint: str | None,
     processes: tuple[str, str | None, int | None, int | None],
-    weights: str | None = None,
+    weights: GivenWeights | None = None,
     given: Sequence[str] = (),
     is_chosen: bool = True,
 ) -> int:
@@ -64,10 +74,9 @@ def main(
       config_name: 'lapa'; the run's folder is called after it.
       workdir: of the run; None: runs/<config>/seed<seed>.
       mode: 'train', 'eval' or 'train_and_eval'.
-      torch_checkpoint: file of weights to evaluate, or None.
       processes: of a run over several hosts: 'auto' or 'off', address of process 0, how many there are, and which this
         one is; see `parallel.initialize`.
-      weights: name of weights of the package to evaluate, or None.
+      weights: to evaluate, or None: those of the run.
       given: fields of the config that the command line gave by name; see `evaluated_config.of_run`.
       is_chosen: whether the command line named the config, see there.
 
@@ -83,20 +92,11 @@ def main(
     if is_one_of_several:
         supervision.in_child()
     interruption = Interruption()
-    if torch_checkpoint and weights:
-        raise SettingsError("--torch_checkpoint and --weights are both given: give one of them")
-    read_given, run_name = None, f"seed{config.seed}"
-    if torch_checkpoint:
-        read_given = functools.partial(read_weights, expanded(torch_checkpoint), config)
-        run_name = f"torch-{pathlib.Path(torch_checkpoint).name}"
-    elif weights:
-        read_given = functools.partial(_read_shipped, weights, config)
-        run_name = f"weights-{shipped.path(weights).stem}"
-    if read_given is not None and mode != "eval":
-        option = "torch_checkpoint" if torch_checkpoint else "weights"
-        raise SettingsError(f"--{option} is for --mode=eval")
+    if weights is not None and mode != "eval":
+        raise SettingsError(f"{weights.flag.partition('=')[0]} is for --mode=eval")
+    run_name = weights.run_name if weights else f"seed{config.seed}"
     folder = expanded(workdir or f"runs/{config_name}/{run_name}")
-    if mode == "eval" and read_given is None:
+    if mode == "eval" and weights is None:
         config = evaluated_config.of_run(config, given, folder, is_chosen)
     try:
         apply_to_jax(config)
@@ -105,31 +105,18 @@ def main(
         check_devices()
         parallel.check_joined(processes[0], processes[2])
         parallel.check_same_in_all(
-            _shared_settings(config, workdir, mode, torch_checkpoint, weights)
+            _shared_settings(config, workdir, mode, weights.flag if weights else None)
         )
         check_settings(config)
         warn_of_dtype(config)
         if mode != "eval":
             warn_of_lost_rates(config)
-        is_finished = run(config, folder, mode, read_given, interruption)
+        is_finished = run(config, folder, mode, weights, interruption)
     except Exception as error:
         if is_one_of_several:
             _end_one_of_several(error)
         raise
     return 0 if is_finished else interruption.exit_code
-
-
-def _read_shipped(name: str, config: ml_collections.ConfigDict) -> InferenceCheckpoint:
-    """Weights of the package as the model of a config; SettingsError where they are not."""
-    shipped.content(name)  # compares the file with its digest
-    known = shipped.shipped(name)
-    try:
-        weights = read_weights(shipped.path(name), config)
-    except (InteropError, CheckpointError) as error:
-        raise SettingsError(
-            f"--weights={name} goes with --config={known.config} and its data: {error}"
-        ) from error
-    return dataclasses.replace(weights, note=known.note)
 
 
 def _shared_settings(config: ml_collections.ConfigDict, *arguments: str | None) -> str:
@@ -158,21 +145,20 @@ def run(
     config: ml_collections.ConfigDict,
     workdir: pathlib.Path,
     mode: str,
-    read_given: Callable[[], InferenceCheckpoint] | None,
+    weights: GivenWeights | None,
     stop: Interruption,
 ) -> bool:
     """Prepares the data, then trains and evaluates.
 
     Args:
-      config, workdir, mode: those of `main`.
-      read_given: gives a model to evaluate instead of the run's checkpoints.
+      config, workdir, mode, weights: those of `main`.
       stop: asks to stop.
 
     Returns:
       whether that is finished; if not, this process or another one was asked to stop, and the run is saved.
     """
     run_record.check_workdir(workdir)
-    weights = read_given() if read_given is not None else None
+    given = weights.read(config) if weights is not None else None
     if mode == "eval" and weights is None:
         checkpoints_to_evaluate(config, workdir)  # so that a wrong folder ends at once
     if mode != "eval":
@@ -191,7 +177,7 @@ def run(
             print(f"{SAID_SAVED}{workdir}: the same command goes on", file=sys.stderr)
             return False
         if mode != "train":
-            results = evaluate(config, workdir, scored_on, weights)
+            results = evaluate(config, workdir, scored_on, given)
             if parallel.is_main_process():
                 print(f"{table(results)}\n{workdir / 'results.json'}")
     return True

@@ -1,4 +1,4 @@
-"""Tests of fpliif_jax.preflight: every impossible setting is told by name."""
+"""Tests of fpliif_jax.training.preflight: every impossible setting is told by name."""
 
 import functools
 import importlib
@@ -15,12 +15,12 @@ import tiny_run
 from tiny_icnn_run import tiny_icnn_config
 from tiny_run import tiny_config
 
-from fpliif_jax import preflight, train_and_evaluate
 from fpliif_jax.commands import command_line, config_files
 from fpliif_jax.configs import fp_liif, stn_icnn_helen
 from fpliif_jax.data_builders.errors import SettingsError, UserError
 from fpliif_jax.fields import config_fields, field_checks, setting_ranges
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
+from fpliif_jax.training import preflight, train_and_evaluate
 
 
 def _flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -269,7 +269,6 @@ def test_a_run_without_a_field_that_is_read_first_is_refused_by_its_name(field: 
             "tiny",
             workdir=None,
             mode="train",
-            torch_checkpoint=None,
             processes=("off", None, None, None),
         )
 

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from fpliif_jax.files import atomic_folder
+from fpliif_jax.data_builders.host import atomic_folder
 
 KILLED_BETWEEN_THE_RENAMES = """
 import os, pathlib, signal, sys
-from fpliif_jax.files import atomic_folder
+from fpliif_jax.data_builders.host import atomic_folder
 rename = pathlib.Path.rename
 def kill(self, target):
     if self.name.endswith(".partial"):

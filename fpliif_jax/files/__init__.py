@@ -1,1 +1,0 @@
-"""Folders that are whole or not there, and arrays whose damage is noticed."""
