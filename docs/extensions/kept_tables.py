@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+import markdown_tables
+
 from docs.faces import find, rules
 from fpliif_jax.experiments.benchmark import deployment
 
@@ -29,6 +31,17 @@ def _deployed(name: str) -> str:
     return part.table(kept(f"{DEPLOYMENT}/{name}.json")["rows"])
 
 
+def published_decoder() -> str:
+    """The largest differences from the logits of LIIF's authors, by kind of query."""
+    return markdown_tables.table(
+        ("queries", "PyTorch − LIIF", "JAX − LIIF"),
+        (
+            (row["queries"], *(_shown(row[name]) for name in ("pytorch", "jax")))
+            for row in kept("liif_decoder/differences.json")["rows"]
+        ),
+    )
+
+
 def found_faces() -> str:
     """Faces that do not fill the photo, with find='auto' and without."""
     rows = kept("find_faces/find.json")["rows"]
@@ -49,4 +62,8 @@ def rules_of_finding() -> str:
 def largest_differences(*kinds: str) -> str:
     """Of PyTorch and JAX, as their tests found them."""
     largest = kept("amd-epyc-2-cores-parity/differences.json")["largest"]
-    return ", ".join(f"{largest[kind]:.1e}".replace("e-0", "e-") for kind in kinds)
+    return ", ".join(_shown(largest[kind]) for kind in kinds)
+
+
+def _shown(difference: float) -> str:
+    return f"{difference:.1e}".replace("e-0", "e-")

@@ -81,6 +81,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
             kept_tables.largest_differences,
             *(f"the paper's model at {size}" for size in ("64×64", "100×37", "256×256", "512×512")),
         ),
+        "published decoder": kept_tables.published_decoder,
         **{
             kind: partial(kept_tables.largest_differences, kind)
             for kind in (
