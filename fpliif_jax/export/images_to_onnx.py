@@ -1,18 +1,15 @@
 """Primitives of JAX on images, convolutions and pools, as ONNX operators, which have the channels first.
 
-Every function takes what adds an operator (`Graph.add`), the values and JAX's equation, as the handlers of
-`jaxpr_to_onnx` do.
+The functions are each an `onnx_graph.Handler`, or what several have in common.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fpliif_jax.export.onnx_graph import UnknownPrimitiveError, Value
+from fpliif_jax.export.onnx_graph import Add, Handler, UnknownPrimitiveError, Value
 from fpliif_jax.nn.max_pool import PADDING, SIZE_OF_CALL
-
-Add = Callable[..., Value]
 
 
 def check_dtypes(equation: Any) -> None:
@@ -113,7 +110,7 @@ def _is_of_images(window: Mapping[str, Any]) -> bool:
     return all((sides[axis], strides[axis], *padding[axis]) == (1, 1, 0, 0) for axis in (0, 3))
 
 
-HANDLERS: dict[str, Callable[[Add, list[Value], Any], Value]] = {
+HANDLERS: dict[str, Handler] = {
     "conv_general_dilated": convolution,
     "reduce_window_max": max_pool,
     "reduce_window_sum": sum_pool,

@@ -13,9 +13,12 @@ import numpy as np
 import onnx
 from jax.extend import core
 
-from fpliif_jax.export import images_to_onnx, lookups_to_onnx
+from fpliif_jax.export import arrays_to_onnx, images_to_onnx, lookups_to_onnx
 from fpliif_jax.export.images_to_onnx import check_dtypes
 from fpliif_jax.export.onnx_graph import Graph, UnknownPrimitiveError, Value
+
+_CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call")
+_HANDLERS = arrays_to_onnx.HANDLERS | images_to_onnx.HANDLERS | lookups_to_onnx.HANDLERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,13 +132,12 @@ class _Conversion:
         if flat is not None:
             return [flat]
         values = [self.whole(value) for value in arguments]
-        if name in _ELEMENTWISE:
-            return [self.add(_ELEMENTWISE[name], *values)]
-        for handlers in (images_to_onnx.HANDLERS, lookups_to_onnx.HANDLERS):
-            if name in handlers:
-                return [handlers[name](self.add, values, equation)]
+        if name == "reshape":
+            return [self.reshaped(values[0], equation.outvars[0].aval.shape)]
+        if name == "broadcast_in_dim":
+            return [self._broadcast(values[0], equation)]
         if name in _HANDLERS:
-            return [_HANDLERS[name](self, values, equation)]
+            return [_HANDLERS[name](self.add, values, equation)]
         if all(isinstance(value, np.ndarray) for value in values):
             results = equation.primitive.bind(*values, **parameters)
             results = results if equation.primitive.multiple_results else [results]
@@ -154,6 +156,16 @@ class _Conversion:
         if name == "add" and other.size == flat.shape[-1] == other.shape[-1]:
             return _Flat(self.add("Add", flat.value, other.reshape(-1)), flat.shape)
         return None
+
+    def _broadcast(self, value: Value, equation: Any) -> Value:
+        before = equation.invars[0].aval.shape
+        after, axes = equation.outvars[0].aval.shape, equation.params["broadcast_dimensions"]
+        new = [axis for axis in range(len(after)) if axis not in axes]
+        value = self.add("Unsqueeze", value, np.array(new, np.int64)) if new else value
+        kept = dict(zip(axes, before, strict=True))
+        if all(kept.get(axis, 1) == size for axis, size in enumerate(after)):
+            return value
+        return self.add("Expand", value, self._shape(after))
 
     def _dot_general(self, equation: Any, arguments: list[Any]) -> Any:
         (left_axes, right_axes), batch = equation.params["dimension_numbers"]
@@ -179,133 +191,3 @@ class _Conversion:
         order.insert(place, axis)
         long = [other for other in order if shape[other] != 1]
         return value if long == sorted(long) else self.add("Transpose", value, perm=order)
-
-
-def _ints(values: Sequence[Any]) -> np.ndarray:
-    """int64 [n]; UnknownPrimitiveError where one depends on a free size."""
-    for value in values:
-        if not isinstance(value, int | np.integer):
-            raise UnknownPrimitiveError(f"the free size {value} as a value")
-    return np.array(values, np.int64)
-
-
-def _convert(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(equation.params["new_dtype"]))
-    if equation.invars[0].aval.dtype == equation.params["new_dtype"]:
-        return values[0]
-    return conversion.add("Cast", values[0], to=kind)
-
-
-def _maximum(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    is_number = isinstance(values[1], np.ndarray) and values[1].ndim == 0
-    if is_number and values[1] == 0 and values[1].dtype == np.float32:
-        return conversion.add("Relu", values[0])
-    return conversion.add("Max", *values)
-
-
-def _square(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    return conversion.add("Mul", values[0], values[0])
-
-
-def _reciprocal_root(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    return conversion.add("Reciprocal", conversion.add("Sqrt", values[0]))
-
-
-def _sum(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    return conversion.add("ReduceSum", values[0], _ints(equation.params["axes"]), keepdims=0)
-
-
-def _broadcast(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    before = equation.invars[0].aval.shape
-    after, axes = equation.outvars[0].aval.shape, equation.params["broadcast_dimensions"]
-    new = [axis for axis in range(len(after)) if axis not in axes]
-    value = conversion.add("Unsqueeze", values[0], _ints(new)) if new else values[0]
-    kept = dict(zip(axes, before, strict=True))
-    if all(kept.get(axis, 1) == size for axis, size in enumerate(after)):
-        return value
-    return conversion.add("Expand", value, conversion._shape(after))
-
-
-def _reshape(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    return conversion.reshaped(values[0], equation.outvars[0].aval.shape)
-
-
-def _squeeze(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    return conversion.add("Squeeze", values[0], _ints(equation.params["dimensions"]))
-
-
-def _transpose(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    return conversion.add("Transpose", values[0], perm=list(equation.params["permutation"]))
-
-
-def _slice(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    shape, parameters = equation.invars[0].aval.shape, equation.params
-    starts, limits = parameters["start_indices"], parameters["limit_indices"]
-    cut = [
-        axis
-        for axis, size in enumerate(shape)
-        if not (isinstance(starts[axis], int) and starts[axis] == 0 and limits[axis] == size)
-    ]
-    steps = parameters["strides"] or (1,) * len(shape)
-    bounds = (_ints([column[axis] for axis in cut]) for column in (starts, limits))
-    return conversion.add("Slice", values[0], *bounds, _ints(cut), _ints([steps[a] for a in cut]))
-
-
-def _reverse(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    value = values[0]
-    for axis in equation.params["dimensions"]:
-        (size,) = _ints([equation.invars[0].aval.shape[axis]])
-        backwards = np.arange(size - 1, -1, -1)
-        value = conversion.add("Gather", value, backwards, axis=axis)
-    return value
-
-
-def _stack(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    axis = equation.params["axis"]
-    parts = [conversion.add("Unsqueeze", value, _ints([axis])) for value in values]
-    return conversion.add("Concat", *parts, axis=axis)
-
-
-def _concatenate(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    return conversion.add("Concat", *values, axis=equation.params["dimension"])
-
-
-def _iota(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    parameters = equation.params
-    shape = _ints(parameters["shape"])
-    axes = [1] * len(shape)
-    axes[parameters["dimension"]] = -1
-    counted = np.arange(shape[parameters["dimension"]]).reshape(axes)
-    return np.broadcast_to(counted, shape).astype(parameters["dtype"])
-
-
-def _round(conversion: _Conversion, values: list[Value], equation: Any) -> Value:
-    method = equation.params["rounding_method"]
-    if method != jax.lax.RoundingMethod.TO_NEAREST_EVEN:  # which is ONNX's
-        raise UnknownPrimitiveError(f"'round' {method.name}")
-    return conversion.add("Round", values[0])
-
-
-_CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call")
-_ELEMENTWISE = {
-    "abs": "Abs", "add": "Add", "div": "Div", "eq": "Equal", "exp": "Exp", "floor": "Floor", "ge": "GreaterOrEqual",
-    "gt": "Greater", "le": "LessOrEqual", "lt": "Less", "min": "Min", "mul": "Mul", "neg": "Neg", "sign": "Sign",
-    "sub": "Sub", "tanh": "Tanh",
-}  # fmt: skip
-_HANDLERS: dict[str, Callable[[_Conversion, list[Value], Any], Value]] = {
-    "broadcast_in_dim": _broadcast,
-    "concatenate": _concatenate,
-    "convert_element_type": _convert,
-    "iota": _iota,
-    "max": _maximum,
-    "reduce_sum": _sum,
-    "reshape": _reshape,
-    "rev": _reverse,
-    "round": _round,
-    "rsqrt": _reciprocal_root,
-    "slice": _slice,
-    "square": _square,
-    "squeeze": _squeeze,
-    "stack": _stack,
-    "transpose": _transpose,
-}

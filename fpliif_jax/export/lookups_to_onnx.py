@@ -1,18 +1,15 @@
 """Primitives of JAX that look values up, compare and choose, as ONNX operators: what crops and maps of crops need.
 
-Every function takes what adds an operator (`Graph.add`), the values and JAX's equation, as the handlers of
-`jaxpr_to_onnx` do.
+The functions are each an `onnx_graph.Handler`, or what several have in common.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from fpliif_jax.export.onnx_graph import UnknownPrimitiveError, Value
+from fpliif_jax.export.onnx_graph import Add, Handler, UnknownPrimitiveError, Value
 
-Add = Callable[..., Value]
 _GatherMode = jax.lax.GatherScatterMode
 
 
@@ -69,7 +66,7 @@ def select(add: Add, values: list[Value], equation: Any) -> Value:
     return add("Where", predicate, if_true, if_false)
 
 
-def logical(operator: str, name: str) -> Callable[[Add, list[Value], Any], Value]:
+def logical(operator: str, name: str) -> Handler:
     """A handler of truth values, which JAX has for bits as well."""
 
     def handle(add: Add, values: list[Value], equation: Any) -> Value:
@@ -119,7 +116,7 @@ def _cast(add: Add, value: Value, dtype: np.dtype) -> Value:
     return add("Cast", value, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
-HANDLERS: dict[str, Callable[[Add, list[Value], Any], Value]] = {
+HANDLERS: dict[str, Handler] = {
     "and": logical("And", "and"),
     "argmax": index_of_maximum,
     "gather": gather,

@@ -1,7 +1,7 @@
 """An ONNX graph as it is built, node by node; what depends on constants alone is computed at once."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ _IR_VERSION = 8
 
 # The value of a node, or a constant.
 Value = str | np.ndarray
+Add = Callable[..., Value]  # of `Graph.add`
+# What writes a primitive: from what adds an operator, the values, and JAX's equation.
+Handler = Callable[[Add, list[Value], Any], Value]
 
 
 class UnknownPrimitiveError(UserError):

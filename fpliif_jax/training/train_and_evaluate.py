@@ -18,7 +18,7 @@ from fpliif_jax.commands.interruption import SAID_SAVED, Interruption
 from fpliif_jax.data.dataset import load_datasets
 from fpliif_jax.data_builders.errors import USER_ERRORS, SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
-from fpliif_jax.devices import parallel, supervision
+from fpliif_jax.devices import joining, parallel, supervision
 from fpliif_jax.evaluation.evaluate import checkpoints_to_evaluate, evaluate
 from fpliif_jax.evaluation.score_table import table
 from fpliif_jax.fields import config_fields
@@ -75,7 +75,7 @@ def main(
       workdir: of the run; None: runs/<config>/seed<seed>.
       mode: 'train', 'eval' or 'train_and_eval'.
       processes: of a run over several hosts: 'auto' or 'off', address of process 0, how many there are, and which this
-        one is; see `parallel.initialize`.
+        one is; see `joining.initialize`.
       weights: to evaluate, or None: those of the run.
       given: fields of the config that the command line gave by name; see `evaluated_config.of_run`.
       is_chosen: whether the command line named the config, see there.
@@ -88,7 +88,7 @@ def main(
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of every save
     check_fields(config)
-    is_one_of_several = parallel.is_one_of_several(processes[0], processes[2])
+    is_one_of_several = joining.is_one_of_several(processes[0], processes[2])
     if is_one_of_several:
         supervision.in_child()
     interruption = Interruption()
@@ -100,11 +100,11 @@ def main(
         config = evaluated_config.of_run(config, given, folder, is_chosen)
     try:
         apply_to_jax(config)
-        parallel.initialize(*processes)
+        joining.initialize(*processes)
         supervision.joined()
         check_devices()
-        parallel.check_joined(processes[0], processes[2])
-        parallel.check_same_in_all(
+        joining.check_joined(processes[0], processes[2])
+        joining.check_same_in_all(
             _shared_settings(config, workdir, mode, weights.flag if weights else None)
         )
         check_settings(config)

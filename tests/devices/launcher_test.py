@@ -7,7 +7,7 @@ import jax
 import pytest
 from tiny_run import tiny_config
 
-from fpliif_jax.devices import launcher, parallel
+from fpliif_jax.devices import joining, launcher, parallel
 from fpliif_jax.training import train_and_evaluate
 
 _OPEN_MPI_4 = {
@@ -79,11 +79,11 @@ def test_which_devices_of_a_machine_a_process_takes(
 
 def test_distributed_off_is_a_run_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
-    assert parallel.is_one_of_several("auto", None)
-    assert not parallel.is_one_of_several("off", None)
-    parallel.initialize("off")  # does not try to join
-    with pytest.raises(parallel.ParallelError, match="contradict"):
-        parallel.initialize("off", "host:1", 2, 0)
+    assert joining.is_one_of_several("auto", None)
+    assert not joining.is_one_of_several("off", None)
+    joining.initialize("off")  # does not try to join
+    with pytest.raises(joining.ParallelError, match="contradict"):
+        joining.initialize("off", "host:1", 2, 0)
 
 
 def test_a_launcher_is_asked_for_the_number_of_processes_that_it_alone_has_joined(
@@ -91,10 +91,10 @@ def test_a_launcher_is_asked_for_the_number_of_processes_that_it_alone_has_joine
 ) -> None:
     for variable, value in _SLURM.items():
         monkeypatch.setenv(variable, value)
-    parallel.check_joined("off", None)
-    parallel.check_joined("auto", 1)  # of the four, one was named by hand
-    with pytest.raises(parallel.ParallelError, match="Slurm has started 4 processes; 1 joined"):
-        parallel.check_joined("auto", None)
+    joining.check_joined("off", None)
+    joining.check_joined("auto", 1)  # of the four, one was named by hand
+    with pytest.raises(joining.ParallelError, match="Slurm has started 4 processes; 1 joined"):
+        joining.check_joined("auto", None)
 
 
 class _Join:
@@ -132,9 +132,9 @@ def test_devices_that_a_person_names_have_precedence(
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     join = _Join(monkeypatch)
-    parallel.initialize(*processes)
+    joining.initialize(*processes)
     monkeypatch.setenv("JAX_LOCAL_DEVICE_IDS", "2,3")
-    parallel.initialize(*processes)
+    joining.initialize(*processes)
     # None leaves them to JAX, which reads the variable first; an empty list would hide it.
     assert [asked["local_device_ids"] for asked in join.asked] == [devices, None]
 
@@ -175,8 +175,8 @@ def test_a_machine_with_tpus_is_known_by_its_pci_devices(
 ) -> None:
     _pci_devices(tmp_path, monkeypatch, *identities)
     assert launcher.is_cloud_tpu() is is_tpu
-    assert parallel.is_one_of_several("auto", None) is is_tpu
-    assert not parallel.is_one_of_several("off", None)
+    assert joining.is_one_of_several("auto", None) is is_tpu
+    assert not joining.is_one_of_several("off", None)
     monkeypatch.setattr(launcher.importlib.util, "find_spec", lambda name: None)
     assert not launcher.is_cloud_tpu()  # nothing that could drive one
 
@@ -188,12 +188,12 @@ def test_tpus_of_one_machine_alone_are_a_run_of_one_process(
     with pytest.raises(ValueError) as nothing_found:  # JAX's own words where it knows of no others
         jax._src.distributed.State().initialize()
     join = _Join(monkeypatch, nothing_found.value)
-    parallel.initialize()
+    joining.initialize()
     assert join.asked == [{"process": (), "heartbeat_timeout_seconds": 20}]
-    parallel.check_joined("auto", None)
+    joining.check_joined("auto", None)
     _Join(monkeypatch, RuntimeError("the metadata server does not answer."))
-    with pytest.raises(parallel.ParallelError, match="could not join: the metadata server does no"):
-        parallel.initialize()
+    with pytest.raises(joining.ParallelError, match="could not join: the metadata server does no"):
+        joining.initialize()
 
 
 def test_other_kinds_of_mpi_are_asked_through_mpi4py(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,14 +210,14 @@ def test_other_kinds_of_mpi_are_asked_through_mpi4py(monkeypatch: pytest.MonkeyP
 
 
 def test_processes_of_one_run_have_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    parallel.check_same_in_all("seed 1")
+    joining.check_same_in_all("seed 1")
     sent = []
     monkeypatch.setattr(parallel, "_of_all", lambda number: [number, *sent])
-    parallel.check_same_in_all("seed 1")
+    joining.check_same_in_all("seed 1")
     monkeypatch.setattr(parallel, "_of_all", lambda number: sent.append(number) or sent)
-    parallel.check_same_in_all("seed 1")
-    with pytest.raises(parallel.ParallelError, match="different settings.*--distributed=off"):
-        parallel.check_same_in_all("seed 2")
+    joining.check_same_in_all("seed 1")
+    with pytest.raises(joining.ParallelError, match="different settings.*--distributed=off"):
+        joining.check_same_in_all("seed 2")
 
 
 def test_processes_may_have_their_data_in_places_of_their_own_and_one_folder_of_the_run() -> None:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fpliif_jax.devices import parallel
+from fpliif_jax.devices import joining, parallel
 
 
 def test_a_batch_comes_back_in_order() -> None:
@@ -61,8 +61,8 @@ def test_padded_rows_per_device(batch_size: int, microbatch: int, rows: int) -> 
 
 
 def test_half_a_cluster_address_is_refused() -> None:
-    with pytest.raises(parallel.ParallelError, match="together"):
-        parallel.initialize("auto", "localhost:1234", None, None)
+    with pytest.raises(joining.ParallelError, match="together"):
+        joining.initialize("auto", "localhost:1234", None, None)
 
 
 def test_programs_are_made_for_devices_that_are_not_here() -> None:
