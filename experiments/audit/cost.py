@@ -136,7 +136,7 @@ def _parameters(tables: Tables) -> Finding:
         counted=[
             (SET_NAMES[n], count, len(BUILDERS[n].CLASS_NAMES)) for n, count in counted.items()
         ],
-        gap=counted["celebamask_hq"] / 1e6 - printed.value,
+        gap=_parameters_of("celebamask_hq") / 1e6 - printed.value,
         fits=fits,
     )
 
@@ -207,12 +207,10 @@ def _speed(tables: Tables) -> Finding:
     rates = {v.protocol: v for v in tables.all(source="FP-LIIF Table 6", metric="fps")}
     work = {v.protocol: v.value for v in tables.all(source="FP-LIIF Table 6", metric="gmacs")}
     said = tables.one(source="FP-LIIF §6.1", protocol="256", metric="fps")
-    table = rates["256"]
-    smaller = [size for size in rates if size != "256"]
-    slope, start = np.polyfit(
-        [work[size] for size in smaller], [1000 / rates[size].value for size in smaller], 1
-    )
-    predicted = 1000 / (start + slope * work["256"])
+    table, whole = rates.pop("256"), work.pop("256")
+    times = [1000 / rate.value for rate in rates.values()]
+    slope, start = np.polyfit([work[size] for size in rates], times, 1)
+    predicted = 1000 / (start + slope * whole)
     same = said.value == table.value
     nearer = min((said, table), key=lambda value: abs(value.value - predicted))
     return describe(

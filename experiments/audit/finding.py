@@ -1,5 +1,6 @@
 """What the audit finds, and how its checks look the papers' numbers up."""
 
+import collections
 import dataclasses
 import decimal
 from collections.abc import Iterable, Sequence
@@ -43,6 +44,15 @@ class Finding:
     table: tuple[tuple[str, ...], ...] = ()
 
 
+class Row(collections.UserDict[str, PublishedValue]):
+    """A line of a table by class, with the score that sums it up among them."""
+
+    @property
+    def total(self) -> PublishedValue:
+        """The mean or the overall score, whichever the table has."""
+        return self["mean"] if "mean" in self else self["overall"]
+
+
 class Tables:
     """The published values, looked up by what they are about."""
 
@@ -76,12 +86,12 @@ class Tables:
         """Everything that values come from."""
         return {value.source for value in self._values}
 
-    def row(self, source: str, system: str, protocol: str) -> dict[str, PublishedValue]:
-        """A line of a table, by class, with its mean or overall score."""
+    def row(self, source: str, system: str, protocol: str) -> Row:
+        """One line of a table."""
         values = self.all(source=source, system=system, protocol=protocol)
-        return {value.class_name: value for value in values}
+        return Row((value.class_name, value) for value in values)
 
-    def rows(self, source: str) -> dict[tuple[str, str], dict[str, PublishedValue]]:
+    def rows(self, source: str) -> dict[tuple[str, str], Row]:
         """All lines of a table, by system and protocol."""
         keys = dict.fromkeys((v.system, v.protocol) for v in self.all(source=source))
         return {key: self.row(source, *key) for key in keys}

@@ -88,18 +88,18 @@ def _rivals_against_noise(tables: Tables) -> Finding:
 
 def _ablations_against_noise(tables: Tables) -> Finding:
     sd = runs(tables, "lapa")[1].value
-    section = {
-        v.protocol: v.value
-        for v in tables.all(source="FP-LIIF §5.1", dataset="lapa", metric="mean_f1")
-    }
+
+    def of(variant: str) -> float:
+        return mean_f1(tables, "FP-LIIF §5.1", OURS[0], variant).value
+
     weights = [
         (v.protocol.replace("lambda=", "λ = "), v.value)
         for v in tables.all(source="FP-LIIF Table 5")
     ]
     pairs = [
-        ("§5.1: instance norm − batch norm", section["instance_norm"] - section["batch_norm"]),
-        ("§5.1: instance norm − EDSR, no norm", section["instance_norm"] - section["edsr"]),
-        ("§5.1: LIIF decoder − Conv U-Net decoder", section["256"] - section["unet"]),
+        ("§5.1: instance norm − batch norm", of("instance_norm") - of("batch_norm")),
+        ("§5.1: instance norm − EDSR, no norm", of("instance_norm") - of("edsr")),
+        ("§5.1: LIIF decoder − Conv U-Net decoder", of("256") - of("unet")),
     ]
     for (low, before), (high, after) in itertools.pairwise(weights):
         pairs.append((f"Table 5: {high} − {low}", after - before))
@@ -125,7 +125,7 @@ def _single_runs(tables: Tables) -> Finding:
     sources = TABLES | {"helen": "FP-LIIF Table 3"}
     for dataset, source in sources.items():
         mean, sd = runs(tables, dataset)
-        single = tables.row(source, *OURS)["overall" if dataset == "helen" else "mean"]
+        single = tables.row(source, *OURS).total
         score = (single.value - mean.value) / sd.value
         scores.append(score)
         cells = (single.printed, mean.printed, sd.printed, f"{score:+.2f} SD")

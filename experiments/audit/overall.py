@@ -5,21 +5,18 @@ the parts' F1, weighted with A + P. Rows of the same images share A, and P is ne
 their weights are nearly the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import optimize
 
-from fpliif_jax.experiments.audit.finding import Finding, Tables
+from fpliif_jax.experiments.audit.finding import Finding, Row, Tables
 from fpliif_jax.experiments.audit.sentences import describe
-from fpliif_jax.experiments.published import PublishedValue
 
 HELEN, CELEBAMASK_HQ, RIVALS = ("STN-iCNN Table 2", "STN-iCNN Table 3", "STN-iCNN Table 4")
 FP_LIIF_HELEN = "FP-LIIF Table 3"
 PARTS = ("eyes", "brows", "nose", "mouth")
 _MOUTH = ("upper_lip", "inner_mouth", "lower_lip")
-
-Row = Mapping[str, PublishedValue]
 
 
 def check(tables: Tables) -> Iterator[Finding]:
@@ -99,7 +96,7 @@ def area_error(
 def _scores(rows: Sequence[Row]) -> tuple[list[list[float]], list[float]]:
     return (
         [[row[name].percent for name in PARTS] for row in rows],
-        [row["overall"].percent for row in rows],
+        [row.total.percent for row in rows],
     )
 
 
@@ -109,7 +106,7 @@ def _misfit(rows: Sequence[Row]) -> float:
 
 def _rounding(rows: Sequence[Row]) -> float:
     """Points that rounding explains: half a last digit of an overall score, and half of one of the parts'."""
-    overall = min(row["overall"].decimals for row in rows)
+    overall = min(row.total.decimals for row in rows)
     # FP-LIIF's table leaves final zeros out: 94 is 94.0.
     parts = max(row[name].decimals for row in rows for name in PARTS)
     return 0.5 * 10.0**-overall + 0.5 * 10.0**-parts
@@ -117,20 +114,19 @@ def _rounding(rows: Sequence[Row]) -> float:
 
 def _gain(tables: Tables) -> Finding:
     before, after = (tables.row(HELEN, system, "") for system in ("STN-iCNN*", "STN-iCNN"))
-    gains = {name: after[name].percent - before[name].percent for name in (*PARTS, "overall")}
     misfit, rounding = _misfit((before, after)), _rounding((before, after))
     notebook = tables.one(source="STN-iCNN notebooks", system="STN-iCNN", protocol="")
-    later = _misfit((before, {**after, "overall": notebook}))
+    later = _misfit((before, after | {"overall": notebook}))
     return describe(
         "stn-icnn-overall-gain",
         "main result",
         "agrees" if misfit <= rounding else "doubt",
-        gain=gains["overall"],
-        of_parts={name: gains[name] for name in PARTS},
+        gain=after.total.percent - before.total.percent,
+        of_parts={name: after[name].percent - before[name].percent for name in PARTS},
         misfit=misfit,
         rounding=rounding,
         notebook=notebook.percent,
-        after=after["overall"].percent,
+        after=after.total.percent,
         later=later,
         error=area_error(*_scores((before, after)), rounding / 2),
     )
@@ -138,6 +134,7 @@ def _gain(tables: Tables) -> Finding:
 
 def _kinds(tables: Tables) -> Finding:
     own = {system: tables.row(HELEN, system, "") for system in ("STN-iCNN*", "STN-iCNN")}
+    before, after = own.values()
     lines: list[tuple[str, ...]] = [
         ("Helen", *PARTS, "overall", *(f"to {system}" for system in own))
     ]
@@ -146,21 +143,22 @@ def _kinds(tables: Tables) -> Finding:
         for (system, _), row in tables.rows(source).items():
             if system in own:
                 continue
-            misfits = [_misfit((reference, row)) for reference in own.values()]
-            if min(misfits) > _rounding((row, own["STN-iCNN"])):
+            misfits = [_misfit((reference, row)) for reference in (before, after)]
+            if min(misfits) > _rounding((row, after)):
                 apart.append(system)
                 least.append(min(misfits))
-            gaps = {n: row[n].value - own["STN-iCNN*"][n].value for n in (*PARTS, "overall")}
-            if max(gaps[name] for name in PARTS) < 0 < gaps["overall"]:
+            all_lower = all(row[name].value < before[name].value for name in PARTS)
+            if all_lower and row.total.value > before.total.value:
                 below.append(system)
-            scores = [f"{row[name].percent:.1f}" for name in (*PARTS, "overall")]
-            lines.append((system, *scores, *(f"{misfit:.2f}" for misfit in misfits)))
+            scores = (*(row[name] for name in PARTS), row.total)
+            printed = (f"{score.percent:.1f}" for score in scores)
+            lines.append((system, *printed, *(f"{misfit:.2f}" for misfit in misfits)))
     return describe(
         "stn-icnn-overall-kinds",
         "main result",
         "doubt" if apart else "agrees",
         table=lines,
-        rounding=_rounding((own["STN-iCNN"],)),
+        rounding=_rounding((after,)),
         below=below,
         apart=apart,
         most=max(least, default=0.0),

@@ -11,7 +11,14 @@ from fpliif_jax.experiments.audit.finding import (
     rounded,
     truncated,
 )
-from fpliif_jax.experiments.audit.scores import OURS, TABLES, class_scores, mean_f1
+from fpliif_jax.experiments.audit.scores import (
+    CELEBAMASK_HQ,
+    LAPA,
+    OURS,
+    TABLES,
+    class_scores,
+    mean_f1,
+)
 from fpliif_jax.experiments.audit.sentences import describe
 
 
@@ -28,7 +35,7 @@ def _class_means(tables: Tables, source: str) -> Finding:
     largest = decimal.Decimal(0)
     allowed = True
     for (system, protocol), row in tables.rows(source).items():
-        printed = row["mean"]
+        printed = row.total
         mean, shown = exact_mean(class_scores(row)), decimal.Decimal(printed.printed)
         if rounded(mean, printed.decimals) == shown:
             same += 1
@@ -56,7 +63,7 @@ def _class_means(tables: Tables, source: str) -> Finding:
 
 def _repeated_scores(tables: Tables) -> Finding:
     places = [
-        ("Table 1", mean_f1(tables, TABLES["lapa"], *OURS)),
+        ("Table 1", mean_f1(tables, LAPA, *OURS)),
         ("Fig. 9", mean_f1(tables, "FP-LIIF Fig. 9", *OURS)),
         ("Table 5, λ = 40", mean_f1(tables, "FP-LIIF Table 5", OURS[0], "lambda=40")),
         ("§5.1", mean_f1(tables, "FP-LIIF §5.1", *OURS)),
@@ -67,8 +74,7 @@ def _repeated_scores(tables: Tables) -> Finding:
     values = [value.value for _, value in places]
     classes = tables.row("FP-LIIF Fig. 9", *OURS)
     copied = all(
-        tables.row(TABLES["lapa"], *OURS)[name].value == value.value
-        for name, value in classes.items()
+        tables.row(LAPA, *OURS)[name].value == value.value for name, value in classes.items()
     )
     spread = max(values) - min(values)
     return describe(
@@ -84,13 +90,12 @@ def _repeated_scores(tables: Tables) -> Finding:
 
 
 def _differences_in_words(tables: Tables) -> Finding:
-    source = TABLES["celebamask_hq"]
     lead = (
-        mean_f1(tables, source, "FP-LIIF", "512").value
-        - mean_f1(tables, source, "DML-CSR", "").value
+        mean_f1(tables, CELEBAMASK_HQ, "FP-LIIF", "512").value
+        - mean_f1(tables, CELEBAMASK_HQ, "DML-CSR", "").value
     )
     said = tables.one(source="FP-LIIF §5", metric="mean_f1_difference").value
-    lapa = mean_f1(tables, TABLES["lapa"], "FP-LIIF", "512").value
+    lapa = mean_f1(tables, LAPA, "FP-LIIF", "512").value
     rival = tables.one(source="FP-LIIF §5", dataset="lapa", metric="mean_f1").value
     city = tables.one(source="FP-LIIF §5.3", system="FP-LIIF", metric="miou").value
     best = tables.one(source="FP-LIIF §5.3", system="state of the art", metric="miou").value

@@ -84,12 +84,15 @@ def _batch(tables: Tables) -> Finding:
 
 def split_counts(tables: Tables, source: str, dataset: str) -> Finding:
     """Whether the splits add up, and are those of the official set; classes likewise."""
-    counts = {v.protocol: int(v.value) for v in tables.all(source=source, dataset=dataset)
-             if v.metric == "count" and v.protocol != "fine-tuning"}  # fmt: skip
-    splits = {name: counts[name] for name in ("train", "validation", "test")}
+
+    def count(what: str) -> int:
+        return int(tables.one(source=source, dataset=dataset, metric="count", protocol=what).value)
+
+    images, classes = count("images"), count("classes")
+    splits = {name: count(name) for name in ("train", "validation", "test")}
     total, official = sum(splits.values()), dict(BUILDERS[dataset].OFFICIAL_COUNTS or {})
-    gap = total - counts["images"]
-    classes_fit = counts["classes"] == len(BUILDERS[dataset].CLASS_NAMES)
+    gap = total - images
+    classes_fit = classes == len(BUILDERS[dataset].CLASS_NAMES)
     paper, section = source.split(" §")
     return describe(
         f"{paper.lower()}-counts-{dataset.replace('_', '-')}",
@@ -99,9 +102,9 @@ def split_counts(tables: Tables, source: str, dataset: str) -> Finding:
         set=SET_NAMES[dataset],
         paper=paper,
         paper_section=section,
-        images=counts["images"],
+        images=images,
         splits=splits.values(),
-        classes=counts["classes"],
+        classes=classes,
         total=total,
         official=official.values(),
         known_classes=len(BUILDERS[dataset].CLASS_NAMES),

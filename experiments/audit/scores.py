@@ -9,6 +9,7 @@ from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.experiments.audit.finding import (
     SET_NAMES,
     Finding,
+    Row,
     Tables,
     exact_mean,
     label,
@@ -17,7 +18,8 @@ from fpliif_jax.experiments.audit.sentences import describe
 from fpliif_jax.experiments.published import PublishedValue
 
 OURS = ("FP-LIIF", "256")
-TABLES = {"lapa": "FP-LIIF Table 1", "celebamask_hq": "FP-LIIF Table 2"}
+LAPA, CELEBAMASK_HQ = "FP-LIIF Table 1", "FP-LIIF Table 2"
+TABLES = {"lapa": LAPA, "celebamask_hq": CELEBAMASK_HQ}
 
 
 def check(tables: Tables) -> Iterator[Finding]:
@@ -48,7 +50,7 @@ def runs(tables: Tables, dataset: str) -> tuple[PublishedValue, PublishedValue]:
     return mean, sd
 
 
-def class_scores(row: dict[str, PublishedValue]) -> list[PublishedValue]:
+def class_scores(row: Row) -> list[PublishedValue]:
     return [value for value in row.values() if value.metric == "f1"]
 
 
@@ -56,17 +58,17 @@ def _mean_iou(tables: Tables) -> Finding:
     lines: list[tuple[str, ...]] = [("set", "FP-LIIF", "DML-CSR", "difference", "known to")]
     behind, undecided = [], 0
     for dataset, source in TABLES.items():
-        scores, doubt = {}, 0.0
+        scores, doubt = [], 0.0
         for system, protocol in (OURS, ("DML-CSR", "")):
             f1 = np.array([v.value for v in class_scores(tables.row(source, system, protocol))])
-            scores[system] = float(np.mean(100 * f1 / (200 - f1)))
+            scores.append(float(np.mean(100 * f1 / (200 - f1))))
             # A class is known to half of its last digit.
             doubt += float(np.mean(0.05 * 2e4 / (200 - f1) ** 2))
-        difference = scores["FP-LIIF"] - scores["DML-CSR"]
+        difference = scores[0] - scores[1]
         if difference <= 0:
             behind.append((SET_NAMES[dataset], -difference))
         undecided += abs(difference) <= doubt
-        numbers = [f"{score:.2f}" for score in scores.values()]
+        numbers = [f"{score:.2f}" for score in scores]
         lines.append((SET_NAMES[dataset], *numbers, f"{difference:+.3f}", f"±{doubt:.2f}"))
     printed = [v for v in tables.all(metric="miou") if v.dataset in SET_NAMES]
     return describe(
@@ -82,21 +84,20 @@ def _mean_iou(tables: Tables) -> Finding:
 
 
 def _tie(tables: Tables) -> Finding:
-    source = TABLES["celebamask_hq"]
-    rival = best_rival(tables, source)
-    ours = tables.row(source, *OURS)
+    rival = best_rival(tables, CELEBAMASK_HQ)
+    ours = tables.row(CELEBAMASK_HQ, *OURS)
     own = exact_mean(class_scores(ours))
-    other = exact_mean(class_scores(tables.row(source, rival.system, rival.protocol)))
-    better = own > other and ours["mean"].value > rival.value
+    other = exact_mean(class_scores(tables.row(CELEBAMASK_HQ, rival.system, rival.protocol)))
+    better = own > other and ours.total.value > rival.value
     return describe(
         "fp-liif-tie",
         "main result",
         "agrees" if better else "contradiction",
-        ours=ours["mean"],
+        ours=ours.total,
         rival=rival,
         own=own,
         other=other,
-        larger=mean_f1(tables, source, "FP-LIIF", "512"),
+        larger=mean_f1(tables, CELEBAMASK_HQ, "FP-LIIF", "512"),
         better=better,
     )
 
@@ -167,16 +168,16 @@ def _marginal_gap(tables: Tables) -> Finding:
 def _helen(tables: Tables) -> Finding:
     rows = tables.rows("FP-LIIF Table 3")
     own = rows[OURS]
-    best = max(row["overall"].value for row in rows.values())
+    best = max(row.total.value for row in rows.values())
     last = [name for name in own if own[name].value == min(r[name].value for r in rows.values())]
-    gap = best - own["overall"].value
+    gap = best - own.total.value
     sd = runs(tables, "helen")[1].value
     far = gap > 10 * sd
     return describe(
         "fp-liif-helen",
         "claim",
         "doubt" if far else "agrees",
-        own=own["overall"],
+        own=own.total,
         best=best,
         columns=len(own),
         last=len(last),
@@ -187,10 +188,10 @@ def _helen(tables: Tables) -> Finding:
 
 
 def _sfnet(tables: Tables) -> Finding:
-    rows = tables.rows(TABLES["lapa"])
+    rows = tables.rows(LAPA)
     names = [value.class_name for value in class_scores(rows[OURS])]
 
-    def profile(row: dict[str, PublishedValue]) -> list[float]:
+    def profile(row: Row) -> list[float]:
         return [row[name].value for name in names]
 
     sfnet = tables.row("FP-LIIF Fig. 9", "SFNet", "")

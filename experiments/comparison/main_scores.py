@@ -1,12 +1,14 @@
 """What the summary says of the main scores: the mean of each setting, and how far seeds and test images move it."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.data_notes import scored_on
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
-from fpliif_jax.experiments.comparison.measured import described
+from fpliif_jax.experiments.comparison.measured import MeasuredGroup, SeedScores, described
+from fpliif_jax.experiments.stats import seed_statistics
 from fpliif_jax.experiments.stats.number_text import number
 from fpliif_jax.systems.protocol import Protocol
 
@@ -22,30 +24,28 @@ class _MeanScore(NamedTuple):
 
 def sentences(lines: Sequence[Line]) -> list[str]:
     """One or more for each score that settings have in common; what is not the same score is not set side by side."""
-    by_score: dict[tuple, list[Line]] = {}
+    by_score: dict[tuple, dict[str, _MeanScore]] = {}
     for line in lines:
-        main = line.measured.main
-        if main is not None:
-            names = tuple(line.class_names)
+        score = line.main_score
+        if score is not None:
+            main, names = score.key, tuple(line.class_names)
             key = (main.metric, main.split, scored_on(line), main.protocol, names)
-            by_score.setdefault(key, []).append(line)
+            mean = _mean_score(line.measured, score)
+            by_score.setdefault(key, {})[unique_label(line, lines)] = mean
     said = []
     for (metric, split, scored, protocol, names), members in by_score.items():
         title = "mean F1" if metric == "mean_f1" else "overall F1"
         if len(by_score) > 1:
             row = Protocol.of_key(protocol).title
             title += f" of {len(names)} classes ({split} split of {scored}, row {row})"
-        said += _of_score(title, split, {unique_label(line, lines): line for line in members})
+        said += _of_score(title, split, members)
     return said
 
 
-def _of_score(title: str, split: str, members: Mapping[str, Line]) -> list[str]:
-    statistics = {
-        label: one for label, line in members.items() if (one := _mean_score(line)) is not None
-    }
-    counts = {one.n for one in statistics.values()}
+def _of_score(title: str, split: str, members: Mapping[str, _MeanScore]) -> list[str]:
+    counts = {one.n for one in members.values()}
     shared = counted(counts.pop(), "seed") if len(counts) == 1 else ""
-    texts = {label: _mean(one, with_count=not shared) for label, one in statistics.items()}
+    texts = {label: _mean(one, with_count=not shared) for label, one in members.items()}
     heading = f"{title[0].upper()}{title[1:]}"
     over = f"mean ± SD over {shared or 'the seeds'}"
     if len(members) == 1:
@@ -55,13 +55,13 @@ def _of_score(title: str, split: str, members: Mapping[str, Line]) -> list[str]:
         each = "; ".join(f"{label}: {text}" for label, text in texts.items())
         said = [f"{heading} of each setting, {over}: {each}."]
     else:
-        low, *_, high = sorted(statistics, key=lambda label: statistics[label].mean)
+        low, *_, high = sorted(members, key=lambda label: members[label].mean)
         said = [
             f"{heading} of {len(members)} settings, {over}: lowest {low}, {texts[low]}; highest {high}, {texts[high]}."
         ]
-    if any(one.sd is None for one in statistics.values()):
+    if any(one.sd is None for one in members.values()):
         said.append("How much a score of one seed varies is not known.")
-    sds = sorted(one.image_sd for one in statistics.values() if one.image_sd is not None)
+    sds = sorted(one.image_sd for one in members.values() if one.image_sd is not None)
     if sds:
         ends = dict.fromkeys((number(sds[0]), number(sds[-1])))
         what = "this mean" if len(members) == 1 else "each of these means"
@@ -71,15 +71,12 @@ def _of_score(title: str, split: str, members: Mapping[str, Line]) -> list[str]:
     return said
 
 
-def _mean_score(line: Line) -> _MeanScore | None:
-    score = line.main_score
-    if score is None:
-        return None
-    statistics = described(score.values, line.measured.images(score))
-    summary = statistics.summary
-    if summary is None or summary.mean is None:
-        return None
-    return _MeanScore(summary.n, summary.mean, summary.sd, statistics.image_sd)
+def _mean_score(measured: MeasuredGroup, score: SeedScores) -> _MeanScore:
+    """Of a score that a setting has, so of at least one seed."""
+    values = list(score.values.values())
+    sd = seed_statistics.summary(values).sd
+    image_sd = described(score.values, measured.images(score)).image_sd
+    return _MeanScore(len(values), statistics.fmean(values), sd, image_sd)
 
 
 def _mean(one: _MeanScore, with_count: bool) -> str:

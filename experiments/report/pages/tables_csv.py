@@ -1,20 +1,24 @@
 """A table of the study as CSV: every number in full, a column for every seed."""
 
-import csv
 import dataclasses
-import io
-import re
-from collections.abc import Sequence
 from typing import Any
 
-from fpliif_jax.experiments.comparison.report_row import of_no_evaluation, table_row
+import pandas as pd
+
 from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable
 from fpliif_jax.experiments.stats.seed_statistics import Summary
 
 _PUBLISHED = ("value", "printed", "sd", "n", "unit", "source")
-_PLACE = ("split", "checkpoint", "row", "metric", "class")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[+-]?[0-9.]+")
+_SUMMARY = tuple(field.name for field in dataclasses.fields(Summary))
+_INTERVALS = ("t", "bootstrap", "prediction", "image")
+_COLUMNS = (
+    *("label", "system", "group", "trained_on", "scored_on"),
+    *("split", "checkpoint", "row", "metric", "class"),
+    *(f"published_{name}" for name in _PUBLISHED),
+    *_SUMMARY,
+    *(f"{name}_interval_{end}" for name in _INTERVALS for end in ("low", "high")),
+)
+_FORMULA = r"\A(?=[=+\-@\t\r])(?![+-]?[0-9.]+\Z)"  # begins like one, and is no number
 
 
 def render_csv(table: ReportTable) -> str:
@@ -23,57 +27,35 @@ def render_csv(table: ReportTable) -> str:
     Columns: what the row is, published_*, n, mean, sd, sem, minimum, maximum, <interval>_low and _high, seed_<seed>,
     p_<test>, verdict, reason.
     """
+    rows, values = table.rows, [row.statistics.values for row in table.rows]
     seeds = sorted(
-        {seed for row in table.rows for seed in row.statistics.values},
+        set().union(*values),
         key=lambda seed: (seed < 0, abs(seed)),  # those that are not known last
     )
-    tests = list(dict.fromkeys(test.name for row in table.rows for test in row.tests))
-    head = _columns(table_row("", of_no_evaluation("")), seeds, tests)
-    lines = [_columns(row, seeds, tests).values() for row in table.rows]
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    for cells in (head, *lines):
-        writer.writerow([_cell(cell) for cell in cells])
-    return buffer.getvalue()
+    parts = [
+        pd.DataFrame([_cells(row) for row in rows], columns=_COLUMNS, dtype=object),
+        pd.DataFrame(values, columns=seeds, dtype=object).add_prefix("seed_"),
+        pd.DataFrame([{f"p_{test.name}": test.p for test in row.tests} for row in rows]),
+        pd.DataFrame([(row.verdict, row.reason) for row in rows], columns=["verdict", "reason"]),
+    ]
+    # A spreadsheet would carry out text that begins like a formula; numbers keep their sign.
+    safe = pd.concat(parts, axis=1).replace(_FORMULA, "'", regex=True)
+    return safe.to_csv(index=False, lineterminator="\n")
 
 
-def _columns(row: ReportRow, seeds: Sequence[int], tests: Sequence[str]) -> dict[str, Any]:
-    """The cells of a row by the names of their columns."""
+def _cells(row: ReportRow) -> tuple[Any, ...]:
+    """Under `_COLUMNS`."""
     statistics = row.statistics
-    intervals = {
-        "t": statistics.t_interval,
-        "bootstrap": statistics.bootstrap_interval,
-        "prediction": row.prediction_interval,
-        "image": statistics.image_interval,
-    }
-    p_values = {test.name: test.p for test in row.tests}
-    return {
-        "label": row.label,
-        "system": row.system,
-        "group": row.group,
-        "trained_on": row.trained_set,
-        "scored_on": row.scored_set,
-        **dict(zip(_PLACE, dataclasses.astuple(row.key), strict=True)),
-        **{f"published_{name}": getattr(row.published, name, None) for name in _PUBLISHED},
-        **{
-            field.name: getattr(statistics.summary, field.name, None)
-            for field in dataclasses.fields(Summary)
-        },
-        **{
-            f"{name}_interval_{end}": None if ends is None else ends[place]
-            for name, ends in intervals.items()
-            for place, end in enumerate(("low", "high"))
-        },
-        **{f"seed_{seed}": statistics.values.get(seed) for seed in seeds},
-        **{f"p_{test}": p_values.get(test) for test in tests},
-        "verdict": row.verdict,
-        "reason": row.reason,
-    }
-
-
-def _cell(value: Any) -> Any:
-    """A spreadsheet would carry out text that begins like a formula; numbers keep their sign."""
-    if value is None:
-        return ""
-    is_formula = isinstance(value, str) and value.startswith(_FORMULA)
-    return f"'{value}" if is_formula and not _NUMBER.fullmatch(value) else value
+    intervals = (
+        statistics.t_interval,
+        statistics.bootstrap_interval,
+        row.prediction_interval,
+        statistics.image_interval,
+    )
+    return (
+        *(row.label, row.system, row.group, row.trained_set, row.scored_set),
+        *dataclasses.astuple(row.key),
+        *(getattr(row.published, name, None) for name in _PUBLISHED),
+        *(getattr(statistics.summary, name, None) for name in _SUMMARY),
+        *(end for ends in intervals for end in ends or (None, None)),
+    )
