@@ -1,7 +1,7 @@
-"""A fresh process that does one thing once: python -m experiments.benchmark.child < TASK.
+"""A fresh process that does one thing once: python -m experiments.benchmark.child TASK.
 
 For what cannot be seen from inside a process that did other things before: the time from its start to its first result,
-and the most memory it ever had. The task is JSON on stdin, the answer a line of JSON on stdout.
+and the most memory it ever had. TASK is `children.ChildTask` as JSON, the answer a line of JSON on stdout.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _KIBIBYTE = 1024
 def main() -> None:
     """Reads the task, does it, and answers."""
     imported = time.perf_counter() - _STARTED
-    task = ChildTask(**json.load(sys.stdin))
+    task = ChildTask(**json.loads(sys.argv[1]))
     try:
         answer = dataclasses.asdict(_do(task, imported))
     except Exception as error:
@@ -56,7 +56,8 @@ def _do(task: ChildTask, seconds_of_importing: float) -> Start:
         program = _jax_program(task, config, variables)
         program.call()
         peak = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
-    resident = None if before is None else _peak() - before
+    after = _peak()
+    resident = None if before is None or after is None else after - before
     return Start(seconds_of_importing, program.compile_seconds, resident, peak)
 
 

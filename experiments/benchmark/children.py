@@ -1,6 +1,5 @@
 """Starts processes that do one thing once, and reads their answers: `child`, and `deployment.label_photos`."""
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -33,7 +32,7 @@ class ChildTask:
     output_size: int
     batch: int
     config: dict[str, Any]
-    variant: str | None = None  # of `torch_programs.VARIANTS`
+    variant: str = ""  # of `torch_programs.VARIANTS`; of JAX none
 
 
 def run(task: ChildTask, environment: Mapping[str, str] | None = None) -> Start:
@@ -43,7 +42,7 @@ def run(task: ChildTask, environment: Mapping[str, str] | None = None) -> Start:
       NotMeasuredError: it could not do it, or ended without an answer.
     """
     given = json.dumps(dataclasses.asdict(task))
-    content, taken = answer(["fpliif_jax.experiments.benchmark.child"], given, environment)
+    content, taken = answer(["fpliif_jax.experiments.benchmark.child", given], environment)
     if "problem" in content:
         raise NotMeasuredError(content["problem"])
     return dataclasses.replace(Start(**content), seconds_from_start=taken)
@@ -62,13 +61,12 @@ def starts(rounds: int) -> Iterator[tuple[int, str, dict[str, str]]]:
 
 
 def answer(
-    command: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None
+    command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> tuple[JsonObject, float]:
     """The last line of a fresh process, which is JSON, and the seconds from its start to that.
 
     Args:
       command: module and arguments.
-      given: its stdin.
       environment: variables besides this process's.
 
     Raises:
@@ -79,7 +77,7 @@ def answer(
         started = time.perf_counter()
         with subprocess.Popen(
             [sys.executable, "-m", *command],
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -87,13 +85,9 @@ def answer(
             env={**os.environ, **(environment or {})},
         ) as process:
             try:
-                with contextlib.suppress(BrokenPipeError):  # it says why on stderr
-                    process.stdin.write(given)
-                    process.stdin.close()
-                for (
-                    line
-                ) in process.stdout:  # the last one: a library may have said something before
-                    # Leaving the process is not part of the time.
+                # The last line: a library may have said something before. Leaving the process is not part of the time.
+                # pyrefly: ignore[not-iterable] - it is a pipe
+                for line in process.stdout:
                     said, taken = line, time.perf_counter() - started
                 process.wait()
             except BaseException:

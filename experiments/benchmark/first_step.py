@@ -88,6 +88,7 @@ def to_first_step(command: Sequence[str], environment: Mapping[str, str]) -> flo
         start_new_session=True,  # what it has started ends with it
     ) as process:
         try:
+            # pyrefly: ignore[missing-attribute] - it is a pipe
             while part := os.read(process.stderr.fileno(), 1 << 16):
                 said = (said + part)[-(1 << 16) :]
                 if _A_STEP.search(said):

@@ -29,7 +29,7 @@ import fpliif_jax
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError, last_line
 
-_KIBIBYTE, _MEBIBYTE = 2**10, 2**20  # the system counts the peak in KiB
+_KIBIBYTE, _MEBIBYTE = 2**10, 2**20
 DRAWN_SHARE = 20  # one image of so many is drawn: it takes long, and each face is drawn alone
 # Steps over images, in this order: each needs what those before it have left.
 STEPS = ("draw", "prepare", "resize", "open", "evaluate", "bootstrap")
@@ -160,30 +160,18 @@ def measure(order: Order) -> Measured:
     Raises:
       UserError: the process failed.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "fpliif_jax.experiments.benchmark.growth_steps",
-                json.dumps(dataclasses.asdict(order), default=str),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            cwd=_ABOVE_PACKAGE,
-        )
-        with process.stdout as output:
-            answer = output.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            errors.seek(0)
-            last = last_line(errors.read())
-            raise UserError(
-                f"{order.step} at {order.count} ended with {process.returncode}: {last}"
-            )
-    return Measured(**json.loads(answer), peak_bytes=usage.ru_maxrss * _KIBIBYTE)
+    given = json.dumps(dataclasses.asdict(order), default=str)
+    done = subprocess.run(
+        [sys.executable, "-m", "fpliif_jax.experiments.benchmark.growth_steps", given],
+        capture_output=True,
+        text=True,
+        cwd=_ABOVE_PACKAGE,
+        check=False,
+    )
+    if done.returncode:
+        last = last_line(done.stderr)
+        raise UserError(f"{order.step} at {order.count} ended with {done.returncode}: {last}")
+    return Measured(**json.loads(done.stdout))
 
 
 def growth(step: str, over: str, counts: Sequence[int], measured: Sequence[Measured]) -> Growth:

@@ -91,7 +91,8 @@ def _run(config: ConfigDict) -> Loop:
         training_loop.train(config, workdir, dataset, interruption, saving)
         if interruption.requested:
             raise Ended(interruption.exit_code)
-        progress = Progress.from_json(checkpoint.read_progress(workdir, "last"), workdir)
+        saved = checkpoint.read_progress(workdir, "last")
+        progress = Progress.from_json(saved or {}, workdir)
     totals, images = progress.train, progress.timed_images
     if not images:
         raise NotMeasuredError("the loop had one step, which compiles")

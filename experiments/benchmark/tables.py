@@ -63,7 +63,7 @@ def _head(results: Results) -> Lines:
 
 def _latency(results: Results) -> Lines:
     def cell(one: Measurement) -> str:
-        return f"{_rate(one)} ({1000 * one.median_seconds:.3g} ms)"
+        return f"{_rate(one)} ({1000 * np.median(one.seconds):.3g} ms)"
 
     lines = _forward(results, "latency", "Forward pass, one image at a time", cell)
     return lines and [
@@ -168,7 +168,7 @@ def _compiling(results: Results) -> Lines:
     for part, dtype, size, stage in dict.fromkeys(case[:-1] for case in measured):
         what = {"latency": "forward", "step": f"step ({stage})"}.get(part, part)
         own = [measured.get((part, dtype, size, stage, name)) for name in names]
-        seconds = [one and f"{one.compile_seconds:.2f}" for one in own]
+        seconds = [f"{one.compile_seconds:.2f}" if one else None for one in own]
         rows.append([what, dtype, size, *seconds])
     header = ["what", "type", "size", *(f"{name}, s" for name in names)]
     return _table("Compiling (of PyTorch: the first call less the second)", header, rows)
@@ -187,12 +187,14 @@ def _planned_memory(results: Results) -> Lines:
 def _peak_memory(results: Results) -> Lines:
     rows = []
     for one in results.peak_memory:
-        cells = [_NOT_MEASURED] * 2
-        if not one.not_measured:
-            cells = [_mebibytes(one.resident_bytes), _mebibytes(one.device_bytes)]
-            if len(one.rounds) > 1 and None not in one.rounds:
-                cells[0] += f" ({_mebibytes(min(one.rounds))}–{_mebibytes(max(one.rounds))})"
-        rows.append([one.what, one.dtype, one.output_size, one.batch, one.candidate, *cells])
+        process, device = _mebibytes(one.resident_bytes), _mebibytes(one.device_bytes)
+        known = [count for count in one.rounds if count is not None]
+        if one.not_measured:
+            process = device = _NOT_MEASURED
+        elif len(known) == len(one.rounds) > 1:
+            process = f"{process} ({_mebibytes(min(known))}–{_mebibytes(max(known))})"
+        case = [one.what, one.dtype, one.output_size, one.batch, one.candidate]
+        rows.append([*case, process, device])
     header = ["what", "type", "size", "batch", "by", "process, MiB", "device, MiB"]
     return _table(
         "Peak memory of a process that does it once, compiling included where it was not before",
@@ -204,20 +206,23 @@ def _peak_memory(results: Results) -> Lines:
 def _arithmetic(results: Results) -> Lines:
     """Achieved rate of ours, and of the fastest of PyTorch's, beside that of a matrix product."""
     peaks = {
-        (one.framework, one.dtype): one for one in results.peak_arithmetic if not one.not_measured
+        (one.framework, one.dtype): (one.side, one.flops_per_second, one.data_sheet)
+        for one in results.peak_arithmetic
+        if one.flops_per_second is not None
     }
     operations = {one.output_size: one.multiply_accumulates for one in results.operations}
     rows = []
-    for one in _fastest_of_each_framework(results):
-        peak = peaks.get((_OURS if one.candidate == _OURS else "PyTorch", one.dtype))
-        count = operations.get(one.output_size)
-        if peak is None or count is None:
+    for images_per_second, one in _fastest_of_each_framework(results):
+        key = (_OURS if one.candidate == _OURS else "PyTorch", one.dtype or "")
+        size = one.output_size or 0
+        if key not in peaks or size not in operations:
             continue
-        achieved, sheet = 2 * count * one.images_per_second, peak.data_sheet
-        case = [f"{one.part}, batch {one.batch:g}", one.dtype, one.output_size, one.candidate]
-        share = f"{achieved / peak.flops_per_second:.1%}"
-        share_of_sheet = sheet and f"{achieved / sheet.flops_per_second:.1%}"
-        floor = f"{1000 * 2 * count / peak.flops_per_second:.3g}"
+        (_, peak, sheet), count = peaks[key], operations[size]
+        achieved = 2 * count * images_per_second
+        case = [f"{one.part}, batch {one.batch:g}", one.dtype, size, one.candidate]
+        share = f"{achieved / peak:.1%}"
+        share_of_sheet = f"{achieved / sheet.flops_per_second:.1%}" if sheet else None
+        floor = f"{1000 * 2 * count / peak:.3g}"
         gmacs = f"{count / 1e9:.4g}"
         rows.append([*case, gmacs, _teraflops(achieved), share, share_of_sheet, floor])
     header = ["what", "type", "output", "by", "GMACs of an image", "achieved, TFLOP/s"]
@@ -226,24 +231,23 @@ def _arithmetic(results: Results) -> Lines:
     if not lines:
         return []
     lines += ["", "Operations are those of the literal model, whatever is computed instead."]
-    for (framework, dtype), peak in peaks.items():
-        text = f"{peak.side}² matrix product, {framework}, {dtype}: "
-        text += f"{_teraflops(peak.flops_per_second)} TFLOP/s"
-        if sheet := peak.data_sheet:
+    for (framework, dtype), (side, peak, sheet) in peaks.items():
+        text = f"{side}² matrix product, {framework}, {dtype}: {_teraflops(peak)} TFLOP/s"
+        if sheet:
             text += f"; {_teraflops(sheet.flops_per_second)} by the {sheet.source}"
         lines.append(f"{text}.")
     return lines
 
 
-def _fastest_of_each_framework(results: Results) -> list[Measurement]:
-    """Forward passes, for each part, type and size: JAX's, and the fastest of PyTorch's."""
-    fastest: dict[tuple, Measurement] = {}
+def _fastest_of_each_framework(results: Results) -> list[tuple[float, Measurement]]:
+    """Forward passes with their images per second, for each part, type and size: JAX's, and PyTorch's fastest."""
+    fastest: dict[tuple, tuple[float, Measurement]] = {}
     for one in results.measurements:
-        if one.part in ("latency", "throughput") and not one.not_measured:
+        rate = one.images_per_second
+        if one.part in ("latency", "throughput") and rate is not None:
             case = (one.part, one.dtype, one.output_size, one.candidate == _OURS)
-            before = fastest.get(case)
-            if before is None or one.images_per_second > before.images_per_second:
-                fastest[case] = one
+            if case not in fastest or rate > fastest[case][0]:
+                fastest[case] = (rate, one)
     return list(fastest.values())
 
 
@@ -285,6 +289,7 @@ def _with_ratio(
 
 def _rate(one: Measurement) -> str:
     rate = one.images_per_second
+    # pyrefly: ignore[unsupported-operation] - asked of what was measured
     return f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
 
 

@@ -95,11 +95,12 @@ def fit_lines(plan: Plan) -> None:
             (one.output_size**2, one.median_seconds)
             for one in plan.record.all_of(Measurement)
             if (one.part, one.dtype, one.candidate) == ("latency", dtype, jax_programs.NAME)
-            and not one.not_measured
+            and one.output_size
+            and one.median_seconds is not None
         ]
         fits.append(comparison.straight_line("output pixels", points, dtype))
     for search in plan.record.all_of(Batches):
-        if search.candidate == jax_programs.NAME:
+        if search.candidate == jax_programs.NAME and search.dtype:
             points = [(trial.batch, trial.seconds) for trial in search.trials]
             fits.append(comparison.straight_line("batch", points, search.dtype, search.output_size))
     for fit in filter(None, fits):

@@ -96,6 +96,7 @@ def _label_frames(
             labeller, video.frames(), video.size, batch_size, NONE, read=Frame.pixels
         )
         with contextlib.closing(results):
+            # pyrefly: ignore[bad-return] - frames that were drawn here can be read
             return list(itertools.islice(results, most))
 
 
