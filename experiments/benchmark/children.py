@@ -1,4 +1,4 @@
-"""Starts processes that do one thing once, and reads their answers: `child`, and `deployment.label_photos`."""
+"""Starts processes that do one thing once, and reads their answers."""
 
 import dataclasses
 import json
@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import fpliif_jax
-from fpliif_jax.data_builders.errors import last_line
+from fpliif_jax.data_builders.errors import UserError, last_line
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.runs.benchmark_results import Start
 from fpliif_jax.files.json_types import JsonObject
 
 CACHES = ("empty", "warm")  # of compiled programs, at the starts of a round
 MOST_ROUNDS = 3  # of two starts, each of several seconds
-_ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
+ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +60,18 @@ def starts(rounds: int) -> Iterator[tuple[int, str, dict[str, str]]]:
                 yield number, cache, {"JAX_COMPILATION_CACHE_DIR": folder}
 
 
+def output(what: str, command: Sequence[str | pathlib.Path], **options: Any) -> str:
+    """What a process says on stdout; `options` are those of `subprocess.run`.
+
+    Raises:
+      UserError: it failed: `what`, its exit code and the last line of its stderr.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        raise UserError(f"{what} ended with {done.returncode}: {last_line(done.stderr)}")
+    return done.stdout
+
+
 def answer(
     command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> tuple[JsonObject, float]:
@@ -81,7 +93,7 @@ def answer(
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            cwd=_ABOVE_PACKAGE,
+            cwd=ABOVE_PACKAGE,
             env={**os.environ, **(environment or {})},
         ) as process:
             try:

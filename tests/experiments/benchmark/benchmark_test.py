@@ -659,7 +659,7 @@ def test_a_fresh_process_answers_with_time_and_memory() -> None:
 def test_the_last_line_of_a_process_that_ended_well_is_its_answer(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "_ABOVE_PACKAGE", tmp_path)
+    monkeypatch.setattr(children, "ABOVE_PACKAGE", tmp_path)
     program = "import sys\nprint('a banner')\nprint('{\"seconds\": 2}')\nsys.exit(CODE)\n"
     (tmp_path / "answers.py").write_text(program.replace("CODE", ""))
     content, taken = children.answer(["answers"])
