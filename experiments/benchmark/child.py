@@ -17,8 +17,9 @@ import jax  # noqa: E402 - the time of importing is part of the answer
 from ml_collections import ConfigDict  # noqa: E402
 
 from fpliif_jax import preflight  # noqa: E402
-from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
+from fpliif_jax.experiments.benchmark import jax_programs, torch_programs  # noqa: E402
 from fpliif_jax.experiments.benchmark.children import ChildTask  # noqa: E402
+from fpliif_jax.experiments.benchmark.parts import training  # noqa: E402
 from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
 from fpliif_jax.experiments.runs.benchmark_results import Start  # noqa: E402
 from fpliif_jax.nn.variables import Variables  # noqa: E402

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fpliif_jax.data_builders.errors import counted
-from fpliif_jax.experiments.benchmark import arithmetic
 from fpliif_jax.experiments.benchmark.markdown import section
+from fpliif_jax.experiments.benchmark.parts import arithmetic
 from fpliif_jax.experiments.benchmark.published_fps import DEVICE, SOURCE, paper_fps
 from fpliif_jax.experiments.runs.benchmark_results import Measurement, Results, about
 

@@ -9,18 +9,15 @@ from typing import Any
 import jax
 
 from fpliif_jax import systems
-from fpliif_jax.experiments.benchmark import (
+from fpliif_jax.experiments.benchmark import comparison, jax_programs, onnx_programs, torch_programs
+from fpliif_jax.experiments.benchmark.parts import (
     arithmetic,
-    comparison,
     forward,
-    jax_programs,
     loop,
     memory,
     one_face,
-    onnx_programs,
     pipeline,
     starts,
-    torch_programs,
     training,
 )
 from fpliif_jax.experiments.benchmark.plan import Plan

@@ -19,25 +19,27 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.benchmark import (
-    arithmetic,
     children,
     comparison,
     figure,
-    forward,
     jax_programs,
-    loop,
     machine,
     measure,
-    memory,
-    one_face,
     onnx_programs,
     tables,
     tasks,
     timing,
-    training,
 )
 from fpliif_jax.experiments.benchmark.children import ChildTask
 from fpliif_jax.experiments.benchmark.choices import PARTS
+from fpliif_jax.experiments.benchmark.parts import (
+    arithmetic,
+    forward,
+    loop,
+    memory,
+    one_face,
+    training,
+)
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, UNFINISHED_NAME, Plan, Record
 from fpliif_jax.experiments.benchmark.timing import Candidate, NotMeasuredError, Program
 from fpliif_jax.experiments.runs import benchmark_results, typed_json

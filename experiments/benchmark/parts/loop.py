@@ -21,7 +21,8 @@ from ml_collections import ConfigDict
 from fpliif_jax.commands.interruption import Ended, Interruption, restored_handlers
 from fpliif_jax.data.batches import steps_per_epoch
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.experiments.benchmark import jax_programs, timing, training
+from fpliif_jax.experiments.benchmark import jax_programs, timing
+from fpliif_jax.experiments.benchmark.parts import training
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.runs.benchmark_results import Loop
