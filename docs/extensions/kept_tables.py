@@ -11,6 +11,7 @@ import markdown_tables
 
 from docs.faces import find, rules
 from fpliif_jax.experiments.benchmark import deployment
+from fpliif_jax.experiments.runs import typed_json
 
 RESULTS = pathlib.Path(__file__).parents[2] / "experiments" / "results"
 DEPLOYMENT = "amd-epyc-2-cores-deployment"
@@ -28,7 +29,8 @@ def deployed(*names: str) -> dict[str, Callable[[], str]]:
 
 def _deployed(name: str) -> str:
     part = importlib.import_module(f"{deployment.__name__}.{name.rpartition('-')[2]}")
-    return part.table(kept(f"{DEPLOYMENT}/{name}.json")["rows"])
+    rows = kept(f"{DEPLOYMENT}/{name}.json")["rows"]
+    return part.table(typed_json.parse(list[part.Row], rows, name))
 
 
 def published_decoder() -> str:

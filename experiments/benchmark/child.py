@@ -1,7 +1,7 @@
-"""A fresh process that does one thing once: python -m experiments.benchmark.child < TASK.
+"""A fresh process that does one thing once: python -m experiments.benchmark.child TASK.
 
 For what cannot be seen from inside a process that did other things before: the time from its start to its first result,
-and the most memory it ever had. The task is JSON on stdin, the answer a line of JSON on stdout.
+and the most memory it ever had. TASK is `children.ChildTask` as JSON, the answer a line of JSON on stdout.
 """
 
 import contextlib
@@ -16,8 +16,9 @@ _STARTED = time.perf_counter()
 import jax  # noqa: E402 - the time of importing is part of the answer
 from ml_collections import ConfigDict  # noqa: E402
 
-from fpliif_jax.experiments.benchmark import jax_programs, torch_programs, training  # noqa: E402
+from fpliif_jax.experiments.benchmark import jax_programs, torch_programs  # noqa: E402
 from fpliif_jax.experiments.benchmark.children import ChildTask  # noqa: E402
+from fpliif_jax.experiments.benchmark.parts import training  # noqa: E402
 from fpliif_jax.experiments.benchmark.timing import Program, reason  # noqa: E402
 from fpliif_jax.experiments.runs.benchmark_results import Start  # noqa: E402
 from fpliif_jax.nn.variables import Variables  # noqa: E402
@@ -32,7 +33,7 @@ _KIBIBYTE = 1024
 def main() -> None:
     """Reads the task, does it, and answers."""
     imported = time.perf_counter() - _STARTED
-    task = ChildTask(**json.load(sys.stdin))
+    task = ChildTask(**json.loads(sys.argv[1]))
     try:
         answer = dataclasses.asdict(_do(task, imported))
     except Exception as error:
@@ -56,7 +57,8 @@ def _do(task: ChildTask, seconds_of_importing: float) -> Start:
         program = _jax_program(task, config, variables)
         program.call()
         peak = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
-    resident = None if before is None else _peak() - before
+    after = _peak()
+    resident = None if before is None or after is None else after - before
     return Start(seconds_of_importing, program.compile_seconds, resident, peak)
 
 

@@ -1,6 +1,5 @@
-"""Starts processes that do one thing once, and reads their answers: `child`, and `deployment.label_photos`."""
+"""Starts processes that do one thing once, and reads their answers."""
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -13,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import fpliif_jax
-from fpliif_jax.data_builders.errors import last_line
+from fpliif_jax.data_builders.errors import UserError, last_line
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.runs.benchmark_results import Start
 from fpliif_jax.fields.json_types import JsonObject
 
 CACHES = ("empty", "warm")  # of compiled programs, at the starts of a round
 MOST_ROUNDS = 3  # of two starts, each of several seconds
-_ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
+ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +32,7 @@ class ChildTask:
     output_size: int
     batch: int
     config: dict[str, Any]
-    variant: str | None = None  # of `torch_programs.VARIANTS`
+    variant: str = ""  # of `torch_programs.VARIANTS`; of JAX none
 
 
 def run(task: ChildTask, environment: Mapping[str, str] | None = None) -> Start:
@@ -43,7 +42,7 @@ def run(task: ChildTask, environment: Mapping[str, str] | None = None) -> Start:
       NotMeasuredError: it could not do it, or ended without an answer.
     """
     given = json.dumps(dataclasses.asdict(task))
-    content, taken = answer(["fpliif_jax.experiments.benchmark.child"], given, environment)
+    content, taken = answer(["fpliif_jax.experiments.benchmark.child", given], environment)
     if "problem" in content:
         raise NotMeasuredError(content["problem"])
     return dataclasses.replace(Start(**content), seconds_from_start=taken)
@@ -61,14 +60,25 @@ def starts(rounds: int) -> Iterator[tuple[int, str, dict[str, str]]]:
                 yield number, cache, {"JAX_COMPILATION_CACHE_DIR": folder}
 
 
+def output(what: str, command: Sequence[str | pathlib.Path], **options: Any) -> str:
+    """What a process says on stdout; `options` are those of `subprocess.run`.
+
+    Raises:
+      UserError: it failed: `what`, its exit code and the last line of its stderr.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        raise UserError(f"{what} ended with {done.returncode}: {last_line(done.stderr)}")
+    return done.stdout
+
+
 def answer(
-    command: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None
+    command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> tuple[JsonObject, float]:
     """The last line of a fresh process, which is JSON, and the seconds from its start to that.
 
     Args:
       command: module and arguments.
-      given: its stdin.
       environment: variables besides this process's.
 
     Raises:
@@ -79,21 +89,17 @@ def answer(
         started = time.perf_counter()
         with subprocess.Popen(
             [sys.executable, "-m", *command],
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            cwd=_ABOVE_PACKAGE,
+            cwd=ABOVE_PACKAGE,
             env={**os.environ, **(environment or {})},
         ) as process:
             try:
-                with contextlib.suppress(BrokenPipeError):  # it says why on stderr
-                    process.stdin.write(given)
-                    process.stdin.close()
-                for (
-                    line
-                ) in process.stdout:  # the last one: a library may have said something before
-                    # Leaving the process is not part of the time.
+                # The last line: a library may have said something before. Leaving the process is not part of the time.
+                # pyrefly: ignore[not-iterable] - it is a pipe
+                for line in process.stdout:
                     said, taken = line, time.perf_counter() - started
                 process.wait()
             except BaseException:

@@ -17,7 +17,7 @@ _STYLES = {
 }
 _PAPER_COLOUR = "#444444"
 _PANELS = {"latency": "one image at a time", "throughput": "best batch"}
-_DASHES = {"float32": "-", "bfloat16": (0, (4, 2))}
+_DASHES: dict[str | None, Any] = {"float32": "-", "bfloat16": (0, (4, 2))}
 _FORMATS = ("png", "svg")
 
 
@@ -49,7 +49,9 @@ def write_figure(results: Results, folder: pathlib.Path) -> list[pathlib.Path]:
             _draw(axes, [one for one in measured if one.part == part])
             axes.set_title(_PANELS[part], fontsize=10)
             axes.set_xlabel("side of the output, pixels")
-            sizes = sorted({one.output_size for one in measured} | set(paper_fps()))
+            sizes = sorted(
+                {*paper_fps(), *(one.output_size for one in measured if one.output_size)}
+            )
             axes.set_xscale("log", base=2)
             axes.set_xticks(sizes, [str(size) for size in sizes], fontsize=9)
             axes.xaxis.set_minor_locator(ticker.NullLocator())
@@ -86,7 +88,7 @@ def _draw(axes: Any, measured: list[Measurement]) -> None:
     for name, dtype in dict.fromkeys((one.candidate, one.dtype) for one in measured):
         own = sorted(
             (one for one in measured if (one.candidate, one.dtype) == (name, dtype)),
-            key=lambda one: one.output_size,
+            key=lambda one: one.output_size or 0,
         )
         colour, mark = _STYLES.get(name, ("#000000", "."))
         axes.plot(

@@ -9,33 +9,35 @@ measured.
 """
 
 import argparse
+import itertools
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 
-import fpliif_jax
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import UserError, last_line
+from fpliif_jax.experiments.benchmark import children, kept, markdown
+from fpliif_jax.fields.json_types import JsonObject
 
-_REPOSITORY = pathlib.Path(fpliif_jax.__file__).parents[1]
+_COMMAND = "experiments.benchmark.first_minutes"
 _SIDE = 512  # of the photo
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = command_line.CommandParser("experiments.benchmark.first_minutes", __doc__)
+    parser = command_line.CommandParser(_COMMAND, __doc__)
     parser.add_argument(
-        "--package", default=str(_REPOSITORY), help="what pip installs (default: this clone)"
+        "--package",
+        default=str(children.ABOVE_PACKAGE),
+        help="what pip installs (default: this clone)",
     )
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
-    command_line.run("experiments.benchmark.first_minutes", _work, parser.parse_args(arguments))
+    command_line.run(_COMMAND, kept.run, _measure, parser.parse_args(arguments))
 
 
-def _work(flags: argparse.Namespace) -> None:
+def _measure(flags: argparse.Namespace) -> tuple[str, JsonObject]:
     from PIL import Image
 
     from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
@@ -43,19 +45,15 @@ def _work(flags: argparse.Namespace) -> None:
     package = flags.package
     if pathlib.Path(package).exists():
         package = str(pathlib.Path(package).resolve())
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="first-minutes-", ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
         Image.fromarray(drawn_face(0, _SIDE)).save(folder / "photo.jpg", quality=95)
-        steps = []
+        taken = {}
         for what, command in commands(package).items():
             print(f"{what} …", file=sys.stderr)
-            steps.append({"step": what, "seconds": seconds(command, folder)})
-    print(table(steps))  # first: a disk that is full loses no measurement
-    if flags.output:
-        from fpliif_jax.experiments.benchmark import machine
-
-        machine.keep({"steps": steps}, flags.output, load)
+            taken[what] = seconds(command, folder)
+    steps = [{"step": what, "seconds": of_step} for what, of_step in taken.items()]
+    return table(taken), {"steps": steps}
 
 
 def commands(package: str) -> dict[str, list[str]]:
@@ -85,14 +83,8 @@ def seconds(command: Sequence[str], folder: pathlib.Path) -> float:
       UserError: it failed.
     """
     started = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False
-    )
-    taken = time.perf_counter() - started
-    if done.returncode:
-        last = last_line(done.stderr)
-        raise UserError(f"{' '.join(command)} ended with {done.returncode}: {last}")
-    return taken
+    children.output(" ".join(command), command, cwd=folder, env=_environment(folder))
+    return time.perf_counter() - started
 
 
 def _environment(folder: pathlib.Path) -> Mapping[str, str]:
@@ -107,18 +99,17 @@ def _environment(folder: pathlib.Path) -> Mapping[str, str]:
     return {**own, "XDG_CACHE_HOME": str(folder / "caches"), "PIP_CACHE_DIR": pip}
 
 
-def table(steps: Sequence[Mapping[str, str | float]]) -> str:
+def table(taken: Mapping[str, float]) -> str:
     """The steps in Markdown, each with the seconds from the first one's start to its end.
 
     Args:
-      steps: in order, with `step` and `seconds`.
+      taken: seconds of each, in order.
     """
-    lines = ["| step | takes, s | done after, s |", "|---|---|---|"]
-    after = 0.0
-    for one in steps:
-        after += float(one["seconds"])
-        lines.append(f"| {one['step']} | {one['seconds']:.0f} | {after:.0f} |")
-    return "\n".join(lines)
+    ends = itertools.accumulate(taken.values())
+    rows = [
+        [step, f"{taken[step]:.0f}", f"{end:.0f}"] for step, end in zip(taken, ends, strict=True)
+    ]
+    return markdown.table(["step", "takes, s", "done after, s"], rows)
 
 
 if __name__ == "__main__":

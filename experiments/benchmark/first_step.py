@@ -21,28 +21,28 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 
-import fpliif_jax
 from fpliif_jax.commands import command_line, config_files
 from fpliif_jax.data_builders.errors import UserError, last_line
+from fpliif_jax.experiments.benchmark import children, kept, markdown
+from fpliif_jax.fields.json_types import JsonObject
 
-_ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
+_COMMAND = "experiments.benchmark.first_step"
 _A_STEP = re.compile(rb"training [^\r\n]*\| [1-9]\d*/\d+ \[")  # of the progress bar
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = command_line.CommandParser("experiments.benchmark.first_step", __doc__)
+    parser = command_line.CommandParser(_COMMAND, __doc__)
     parser.add_argument("--config", default="synthetic", help="of drawn faces (default: synthetic)")
     parser.add_argument("--starts", type=int, default=9, help="after the first (default 9)")
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
-    command_line.run("experiments.benchmark.first_step", _work, parser.parse_args(arguments))
+    command_line.run(_COMMAND, kept.run, _measure, parser.parse_args(arguments))
 
 
-def _work(flags: argparse.Namespace) -> None:
+def _measure(flags: argparse.Namespace) -> tuple[str, JsonObject]:
     if flags.starts < 1:
         raise UserError(f"--starts={flags.starts}: at least one")
     config = os.path.abspath(config_files.config_file(flags.config))  # the command starts elsewhere
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="first-step-", ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
         caches = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
@@ -54,16 +54,9 @@ def _work(flags: argparse.Namespace) -> None:
             command += [f"--workdir={folder}/run{number}"]
             seconds.append(to_first_step(command, caches))
             print(f"start {1 + number} of {1 + flags.starts}: {seconds[-1]:.2f} s", file=sys.stderr)
-    print(table(seconds))  # first: a disk that is full loses no measurement
-    if flags.output:
-        from fpliif_jax.experiments.benchmark import machine
-
-        content = {
-            "config": flags.config,
-            "first_start": seconds[0],
-            "later_starts": seconds[1:],
-        }
-        machine.keep(content, flags.output, load)
+    first, *later = seconds
+    content = {"config": flags.config, "first_start": first, "later_starts": later}
+    return table(seconds), content
 
 
 def to_first_step(command: Sequence[str], environment: Mapping[str, str]) -> float:
@@ -83,11 +76,12 @@ def to_first_step(command: Sequence[str], environment: Mapping[str, str]) -> flo
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        cwd=_ABOVE_PACKAGE,
+        cwd=children.ABOVE_PACKAGE,
         env={**os.environ, **environment},
         start_new_session=True,  # what it has started ends with it
     ) as process:
         try:
+            # pyrefly: ignore[missing-attribute] - it is a pipe
             while part := os.read(process.stderr.fileno(), 1 << 16):
                 said = (said + part)[-(1 << 16) :]
                 if _A_STEP.search(said):
@@ -107,14 +101,8 @@ def table(seconds: Sequence[float]) -> str:
     """
     first, *later = seconds
     of_later = f"{statistics.median(later):.1f} ({min(later):.1f} to {max(later):.1f})"
-    return "\n".join(
-        [
-            "| start | to the end of the first step, s |",
-            "|---|---|",
-            f"| first | {first:.1f} |",
-            f"| later, {len(later)} | {of_later} |",
-        ]
-    )
+    rows = [["first", f"{first:.1f}"], [f"later, {len(later)}", of_later]]
+    return markdown.table(["start", "to the end of the first step, s"], rows)
 
 
 if __name__ == "__main__":

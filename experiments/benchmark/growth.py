@@ -16,24 +16,23 @@ import dataclasses
 import functools
 import json
 import math
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 
-import fpliif_jax
 from fpliif_jax.commands import command_line
-from fpliif_jax.data_builders.errors import UserError, last_line
+from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.benchmark import children, kept, markdown
+from fpliif_jax.fields.json_types import JsonObject
 
-_KIBIBYTE, _MEBIBYTE = 2**10, 2**20  # the system counts the peak in KiB
+_COMMAND = "experiments.benchmark.growth"
+_KIBIBYTE, _MEBIBYTE = 2**10, 2**20
 DRAWN_SHARE = 20  # one image of so many is drawn: it takes long, and each face is drawn alone
 # Steps over images, in this order: each needs what those before it have left.
 STEPS = ("draw", "prepare", "resize", "open", "evaluate", "bootstrap")
-_ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Growth:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = command_line.CommandParser("experiments.benchmark.growth", __doc__)
+    parser = command_line.CommandParser(_COMMAND, __doc__)
     parser.add_argument(
         "--images", type=_counts, default="1000,5000,20000", help="sizes of the set"
     )
@@ -87,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--workspace", type=pathlib.Path, help="folder to work in (a temporary one)"
     )
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
-    command_line.run("experiments.benchmark.growth", _work, parser.parse_args(arguments))
+    command_line.run(_COMMAND, kept.run, _measure_all, parser.parse_args(arguments))
 
 
 def _counts(text: str) -> list[int]:
@@ -97,7 +96,7 @@ def _counts(text: str) -> list[int]:
     return counts
 
 
-def _work(flags: argparse.Namespace) -> None:
+def _measure_all(flags: argparse.Namespace) -> tuple[str, JsonObject]:
     # The peak that the system tells includes what the starting process has: this one imports next to nothing.
     if flags.images[0] < DRAWN_SHARE:
         raise UserError(f"--images: the smallest set must have at least {DRAWN_SHARE}")
@@ -109,7 +108,7 @@ def _work(flags: argparse.Namespace) -> None:
         raise UserError(f"--rounds={flags.rounds}: at least one")
     if flags.workspace:
         flags.workspace.mkdir(parents=True, exist_ok=True)
-    load, started = os.getloadavg()[0], time.monotonic()
+    started = time.monotonic()
     rounds = []
     for number in range(1, flags.rounds + 1):
         with tempfile.TemporaryDirectory(
@@ -123,11 +122,7 @@ def _work(flags: argparse.Namespace) -> None:
         "steps": [dataclasses.asdict(line) for line in lines],
         "rounds": [[dataclasses.asdict(line) for line in lines] for lines in rounds],
     }
-    print(table(lines))  # first: a disk that is full loses no measurement
-    if flags.output:
-        from fpliif_jax.experiments.benchmark import machine
-
-        machine.keep(content, flags.output, load)
+    return table(lines), content
 
 
 def _plan(
@@ -160,30 +155,10 @@ def measure(order: Order) -> Measured:
     Raises:
       UserError: the process failed.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "fpliif_jax.experiments.benchmark.growth_steps",
-                json.dumps(dataclasses.asdict(order), default=str),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            cwd=_ABOVE_PACKAGE,
-        )
-        with process.stdout as output:
-            answer = output.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            errors.seek(0)
-            last = last_line(errors.read())
-            raise UserError(
-                f"{order.step} at {order.count} ended with {process.returncode}: {last}"
-            )
-    return Measured(**json.loads(answer), peak_bytes=usage.ru_maxrss * _KIBIBYTE)
+    given = json.dumps(dataclasses.asdict(order), default=str)
+    command = [sys.executable, "-m", "fpliif_jax.experiments.benchmark.growth_steps", given]
+    what = f"{order.step} at {order.count}"
+    return Measured(**json.loads(children.output(what, command, cwd=children.ABOVE_PACKAGE)))
 
 
 def growth(step: str, over: str, counts: Sequence[int], measured: Sequence[Measured]) -> Growth:
@@ -221,10 +196,9 @@ def least_disturbed(rounds: Sequence[Growth]) -> Growth:
 
 def table(lines: Sequence[Growth]) -> str:
     """The measurements as a Markdown table."""
-    rows = [
-        "| step | count | processor seconds | seconds | exponent; of the last two | peak, MiB | KiB for each |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = ["step", "count", "processor seconds", "seconds"]
+    head += ["exponent; of the last two", "peak, MiB", "KiB for each"]
+    rows = []
     for line in lines:
         counts = ", ".join(f"{count:,}" for count in line.counts)
         times = (
@@ -234,9 +208,8 @@ def table(lines: Sequence[Growth]) -> str:
         peaks = ", ".join(f"{peak / _MEBIBYTE:.0f}" for peak in line.peak_bytes)
         cells = [line.step, f"{counts} {line.over}", *times]
         cells += [f"{line.exponent:.2f}; {line.last_exponent:.2f}", peaks]
-        cells += [f"{line.bytes_each / _KIBIBYTE:,.1f}"]
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+        rows.append([*cells, f"{line.bytes_each / _KIBIBYTE:,.1f}"])
+    return markdown.table(head, rows)
 
 
 if __name__ == "__main__":

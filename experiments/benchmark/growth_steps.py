@@ -1,7 +1,6 @@
 """A process that does one step of `growth`: python -m experiments.benchmark.growth_steps ORDER.
 
-ORDER is `growth.Order` as JSON. The answer is a line of JSON on stdout: 'seconds' of the
-clock and 'processor_seconds' of this process that the step took.
+ORDER is `growth.Order` as JSON, the answer `growth.Measured` as JSON on stdout.
 """
 
 import contextlib
@@ -9,6 +8,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import resource
 import shutil
 import sys
 import time
@@ -27,7 +27,7 @@ from fpliif_jax.data_builders import synthetic_faces
 from fpliif_jax.data_builders.prepare import prepare as prepare_set
 from fpliif_jax.evaluation import metrics, results
 from fpliif_jax.evaluation.scoring import ProtocolScores, TrainedModel
-from fpliif_jax.experiments.benchmark.growth import DRAWN_SHARE, Order
+from fpliif_jax.experiments.benchmark.growth import DRAWN_SHARE, Measured, Order
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.report.write import write_report
 from fpliif_jax.experiments.runs.evaluation import Matrices
@@ -35,6 +35,7 @@ from fpliif_jax.experiments.stats import image_bootstrap
 from fpliif_jax.run_folder import run_record
 from fpliif_jax.run_folder.run_config import json_config
 
+_KIBIBYTE = 2**10  # the system counts the peak in KiB
 _RUNS_OF_BOOTSTRAP = 5
 _KINDS = {"images": ".jpg", "labels": ".png"}
 
@@ -198,7 +199,9 @@ def main(text: str) -> None:
     fields, clock = json.loads(text), Clock()
     order = Order(folder=pathlib.Path(fields.pop("folder")), **fields)
     STEPS[order.step](clock, order)
-    print(json.dumps({"seconds": clock.seconds, "processor_seconds": clock.processor_seconds}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIBIBYTE
+    measured = Measured(clock.seconds, clock.processor_seconds, peak)
+    print(json.dumps(dataclasses.asdict(measured)))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments.benchmark import kept, markdown
+from fpliif_jax.fields.json_types import JsonObject
 
 if TYPE_CHECKING:
     from fpliif_jax.experiments.score.pairing import Pair
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--workspace", type=pathlib.Path, help="folder to work in, on the disk (a temporary one)"
     )
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
-    command_line.run(_COMMAND, _work, parser.parse_args(arguments))
+    command_line.run(_COMMAND, kept.run, _measure, parser.parse_args(arguments))
 
 
 def _sides(text: str) -> list[int]:
@@ -60,13 +62,12 @@ def _sides(text: str) -> list[int]:
     return sides
 
 
-def _work(flags: argparse.Namespace) -> None:
+def _measure(flags: argparse.Namespace) -> tuple[str, JsonObject]:
     for field in ("pairs", "rounds"):
         if getattr(flags, field) < 1:
             raise UserError(f"--{field}={getattr(flags, field)}: at least one")
     if flags.workspace:
         flags.workspace.mkdir(parents=True, exist_ok=True)
-    load = os.getloadavg()[0]
     seconds: dict[int, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory(
         prefix="score-", dir=flags.workspace, ignore_cleanup_errors=True
@@ -83,17 +84,13 @@ def _work(flags: argparse.Namespace) -> None:
                     of_way = seconds.setdefault(side, {}).setdefault(name, [])
                     of_way.append(_seconds(way, of_side))
             print(f"round {number} of {flags.rounds}", file=sys.stderr)
-    print(table(seconds, flags.pairs))  # first: a disk that is full loses no measurement
-    if flags.output:
-        from fpliif_jax.experiments.benchmark import machine
-
-        content = {
-            "pairs": flags.pairs,
-            "from_disk": hasattr(os, "posix_fadvise"),
-            "megabytes": {str(side): size for side, size in megabytes.items()},
-            "seconds": {str(side): of_side for side, of_side in seconds.items()},
-        }
-        machine.keep(content, flags.output, load)
+    content = {
+        "pairs": flags.pairs,
+        "from_disk": hasattr(os, "posix_fadvise"),
+        "megabytes": megabytes,
+        "seconds": seconds,
+    }
+    return table(seconds, flags.pairs), content
 
 
 def write_pairs(folder: pathlib.Path, side: int, count: int) -> "list[Pair]":
@@ -184,17 +181,14 @@ def table(seconds: Seconds, pairs: int) -> str:
       seconds: of all rounds.
       pairs: of each side.
     """
-    lines = [
-        f"| label maps | {' | '.join(_TITLES.values())} |",
-        f"|---|{'---|' * len(_TITLES)}",
-    ]
+    rows = []
     for side, of_side in seconds.items():
         medians = {name: statistics.median(of_side[name]) for name in _TITLES}
         cells = [f"{pairs / taken:,.0f}" for taken in medians.values()]
         for place, name in ((2, "nearest"), (3, "class_bicubic")):
             cells[place] += f" ({medians[name] / medians['decoded']:.1f} times as long)"
-        lines.append(f"| {side}² | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([f"{side}²", *cells])
+    return markdown.table(["label maps", *_TITLES.values()], rows)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
 """A benchmark's results as Markdown; what was not measured says why."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from fpliif_jax.data_builders.errors import counted
+from fpliif_jax.experiments.benchmark.markdown import section
+from fpliif_jax.experiments.benchmark.parts import arithmetic
 from fpliif_jax.experiments.benchmark.published_fps import DEVICE, SOURCE, paper_fps
 from fpliif_jax.experiments.runs.benchmark_results import Measurement, Results, about
 
-_OURS = "JAX"
 _MEBIBYTE = 2**20
-_NOTHING = "–"
 _NOT_MEASURED = "not measured"
-
-Lines = list[str]
-Cell = str | int | float | None
 
 
 def to_markdown(results: Results) -> str:
@@ -24,14 +21,14 @@ def to_markdown(results: Results) -> str:
         block
         for make in (
             _latency, _throughput, _training, _one_face, _pipeline_and_loop, _starts, _compiling,
-            _planned_memory, _peak_memory, _arithmetic, _fits, _not_measured,
+            _planned_memory, _peak_memory, arithmetic.table, _fits, _not_measured,
         )
         if (block := make(results))
     ]  # fmt: skip
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _head(results: Results) -> Lines:
+def _head(results: Results) -> list[str]:
     own, settings = results.environment, results.settings
     others = []
     if own.onnxruntime:
@@ -61,9 +58,9 @@ def _head(results: Results) -> Lines:
     return lines
 
 
-def _latency(results: Results) -> Lines:
+def _latency(results: Results) -> list[str]:
     def cell(one: Measurement) -> str:
-        return f"{_rate(one)} ({1000 * one.median_seconds:.3g} ms)"
+        return f"{_rate(one)} ({1000 * np.median(one.seconds):.3g} ms)"
 
     lines = _forward(results, "latency", "Forward pass, one image at a time", cell)
     return lines and [
@@ -76,14 +73,16 @@ def _latency(results: Results) -> Lines:
     ]
 
 
-def _throughput(results: Results) -> Lines:
+def _throughput(results: Results) -> list[str]:
     def cell(one: Measurement) -> str:
         return f"{_rate(one)}, batch {one.batch:g}"
 
     return _forward(results, "throughput", "Forward pass, the best batch of each", cell)
 
 
-def _forward(results: Results, part: str, title: str, cell: Callable[[Measurement], str]) -> Lines:
+def _forward(
+    results: Results, part: str, title: str, cell: Callable[[Measurement], str]
+) -> list[str]:
     """A line a type and output size, a column a candidate."""
     measured = {
         (one.dtype, one.output_size, one.candidate): one
@@ -100,10 +99,10 @@ def _forward(results: Results, part: str, title: str, cell: Callable[[Measuremen
         published = f"{paper[size]:g}" if size in paper else None
         rows.append([dtype, size, *(_with_ratio(results, one, cell) for one in own), published])
     header = ["type", "output", *(f"{name}, images/s" for name in names), f"the paper, {DEVICE}"]
-    return [*_table(title, header, rows), "", f"The paper's: {SOURCE}."]
+    return [*section(title, header, rows), "", f"The paper's: {SOURCE}."]
 
 
-def _training(results: Results) -> Lines:
+def _training(results: Results) -> list[str]:
     names = {"step": "whole step, augmentation included", "gradient": "loss, gradients and Adam"}
     rows = []
     for one in results.measurements:
@@ -112,10 +111,10 @@ def _training(results: Results) -> Lines:
             rate = _with_ratio(results, one, _rate)
             rows.append([what, one.dtype, one.output_size, one.candidate, f"{one.batch:g}", rate])
     header = ["what", "type", "size", "by", "batch", "images/s of a device"]
-    return _table("Training step", header, rows)
+    return section("Training step", header, rows)
 
 
-def _one_face(results: Results) -> Lines:
+def _one_face(results: Results) -> list[str]:
     rows = []
     for face in results.one_face:
         height, width = face.photo
@@ -124,10 +123,10 @@ def _one_face(results: Results) -> Lines:
             shown = _NOT_MEASURED if taken is None else f"{taken:.1f}"
             where = f"{height} × {width} on {face.canvas}²"
             rows.append([face.system, step.step, shown, where])
-    return _table("One face", ["system", "step", "ms", "photo, canvas"], rows)
+    return section("One face", ["system", "step", "ms", "photo, canvas"], rows)
 
 
-def _pipeline_and_loop(results: Results) -> Lines:
+def _pipeline_and_loop(results: Results) -> list[str]:
     rows = []
     for one in results.measurements:
         if one.part == "pipeline":
@@ -143,10 +142,10 @@ def _pipeline_and_loop(results: Results) -> Lines:
         for name, rate in run.bare_images_per_second.items():
             rate_text = f"{rate:.1f} images/s; the loop has {run.share[name]:.1%} of it"
             rows.append([f"bare step, {name.replace('_', ' ')}", rate_text])
-    return _table("Input pipeline and training loop", ["what", "found"], rows)
+    return section("Input pipeline and training loop", ["what", "found"], rows)
 
 
-def _starts(results: Results) -> Lines:
+def _starts(results: Results) -> list[str]:
     names = {"forward": "label map of one image", "training": "a training step"}
     rows = []
     for one in results.starts:
@@ -154,10 +153,10 @@ def _starts(results: Results) -> Lines:
         imports = [each.seconds_of_importing for each in one.warm]
         rows.append([names[one.what], one.dtype, *map(_spread, (empty, warm, imports))])
     header = ["first result", "type", "empty cache, s", "warm cache, s", "of it imports, s"]
-    return _table("From the start of a process to its first result", header, rows)
+    return section("From the start of a process to its first result", header, rows)
 
 
-def _compiling(results: Results) -> Lines:
+def _compiling(results: Results) -> list[str]:
     measured = {
         (one.part, one.dtype, one.output_size, one.stage, one.candidate): one
         for one in results.measurements
@@ -168,86 +167,42 @@ def _compiling(results: Results) -> Lines:
     for part, dtype, size, stage in dict.fromkeys(case[:-1] for case in measured):
         what = {"latency": "forward", "step": f"step ({stage})"}.get(part, part)
         own = [measured.get((part, dtype, size, stage, name)) for name in names]
-        seconds = [one and f"{one.compile_seconds:.2f}" for one in own]
+        seconds = [f"{one.compile_seconds:.2f}" if one else None for one in own]
         rows.append([what, dtype, size, *seconds])
     header = ["what", "type", "size", *(f"{name}, s" for name in names)]
-    return _table("Compiling (of PyTorch: the first call less the second)", header, rows)
+    return section("Compiling (of PyTorch: the first call less the second)", header, rows)
 
 
-def _planned_memory(results: Results) -> Lines:
+def _planned_memory(results: Results) -> list[str]:
     rows = []
     for one in results.planned_memory:
         if one.chunked is not None and one.in_one is not None:
             sizes = [(own.temporaries, own.total) for own in (one.chunked, one.in_one)]
             rows.append([one.dtype, one.output_size, *map(_mebibytes, sum(sizes, ()))])
     header = ["type", "output", "temporaries, MiB", "in all, MiB", "without chunks: temporaries", "in all"]  # fmt: skip
-    return _table("Memory that XLA plans for one image", header, rows)
+    return section("Memory that XLA plans for one image", header, rows)
 
 
-def _peak_memory(results: Results) -> Lines:
+def _peak_memory(results: Results) -> list[str]:
     rows = []
     for one in results.peak_memory:
-        cells = [_NOT_MEASURED] * 2
-        if not one.not_measured:
-            cells = [_mebibytes(one.resident_bytes), _mebibytes(one.device_bytes)]
-            if len(one.rounds) > 1 and None not in one.rounds:
-                cells[0] += f" ({_mebibytes(min(one.rounds))}–{_mebibytes(max(one.rounds))})"
-        rows.append([one.what, one.dtype, one.output_size, one.batch, one.candidate, *cells])
+        process, device = _mebibytes(one.resident_bytes), _mebibytes(one.device_bytes)
+        known = [count for count in one.rounds if count is not None]
+        if one.not_measured:
+            process = device = _NOT_MEASURED
+        elif len(known) == len(one.rounds) > 1:
+            process = f"{process} ({_mebibytes(min(known))}–{_mebibytes(max(known))})"
+        case = [one.what, one.dtype, one.output_size, one.batch, one.candidate]
+        rows.append([*case, process, device])
     header = ["what", "type", "size", "batch", "by", "process, MiB", "device, MiB"]
-    return _table(
+    return section(
         "Peak memory of a process that does it once, compiling included where it was not before",
         header,
         rows,
     )
 
 
-def _arithmetic(results: Results) -> Lines:
-    """Achieved rate of ours, and of the fastest of PyTorch's, beside that of a matrix product."""
-    peaks = {
-        (one.framework, one.dtype): one for one in results.peak_arithmetic if not one.not_measured
-    }
-    operations = {one.output_size: one.multiply_accumulates for one in results.operations}
-    rows = []
-    for one in _fastest_of_each_framework(results):
-        peak = peaks.get((_OURS if one.candidate == _OURS else "PyTorch", one.dtype))
-        count = operations.get(one.output_size)
-        if peak is None or count is None:
-            continue
-        achieved, sheet = 2 * count * one.images_per_second, peak.data_sheet
-        case = [f"{one.part}, batch {one.batch:g}", one.dtype, one.output_size, one.candidate]
-        share = f"{achieved / peak.flops_per_second:.1%}"
-        share_of_sheet = sheet and f"{achieved / sheet.flops_per_second:.1%}"
-        floor = f"{1000 * 2 * count / peak.flops_per_second:.3g}"
-        gmacs = f"{count / 1e9:.4g}"
-        rows.append([*case, gmacs, _teraflops(achieved), share, share_of_sheet, floor])
-    header = ["what", "type", "output", "by", "GMACs of an image", "achieved, TFLOP/s"]
-    header += ["of a matrix product", "of the data sheet", "floor, ms an image"]
-    lines = _table("Arithmetic", header, rows)
-    if not lines:
-        return []
-    lines += ["", "Operations are those of the literal model, whatever is computed instead."]
-    for (framework, dtype), peak in peaks.items():
-        text = f"{peak.side}² matrix product, {framework}, {dtype}: "
-        text += f"{_teraflops(peak.flops_per_second)} TFLOP/s"
-        if sheet := peak.data_sheet:
-            text += f"; {_teraflops(sheet.flops_per_second)} by the {sheet.source}"
-        lines.append(f"{text}.")
-    return lines
-
-
-def _fastest_of_each_framework(results: Results) -> list[Measurement]:
-    """Forward passes, for each part, type and size: JAX's, and the fastest of PyTorch's."""
-    fastest: dict[tuple, Measurement] = {}
-    for one in results.measurements:
-        if one.part in ("latency", "throughput") and not one.not_measured:
-            case = (one.part, one.dtype, one.output_size, one.candidate == _OURS)
-            before = fastest.get(case)
-            if before is None or one.images_per_second > before.images_per_second:
-                fastest[case] = one
-    return list(fastest.values())
-
-
-def _fits(results: Results) -> Lines:
+def _fits(results: Results) -> list[str]:
     units = {"output pixels": ("ns", 1e9), "batch": ("ms", 1e3), "images": ("ms", 1e3)}
     rows = []
     for fit in results.fits:
@@ -257,14 +212,14 @@ def _fits(results: Results) -> Lines:
         size = fit.output_size or "all"
         rows.append([fit.of, fit.dtype, size, each, at_zero, f"{fit.r_squared:.4f}", places])
     header = ["seconds against", "type", "output", "each more", "at zero, ms", "R²", "at"]
-    return _table("Straight lines through JAX's forward pass", header, rows)
+    return section("Straight lines through JAX's forward pass", header, rows)
 
 
-def _not_measured(results: Results) -> Lines:
+def _not_measured(results: Results) -> list[str]:
     tried = (*results.measurements, *results.peak_memory, *results.peak_arithmetic)
     rows = [[about(one), one.not_measured] for one in tried if one.not_measured]
     rows += [[about(one), one.reason] for one in results.not_measured]
-    return _table("Not measured", ["what", "why"], rows)
+    return section("Not measured", ["what", "why"], rows)
 
 
 def _with_ratio(
@@ -285,6 +240,7 @@ def _with_ratio(
 
 def _rate(one: Measurement) -> str:
     rate = one.images_per_second
+    # pyrefly: ignore[unsupported-operation] - asked of what was measured
     return f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
@@ -292,22 +248,6 @@ def _mebibytes(count: int | None) -> str | None:
     return None if count is None else f"{count / _MEBIBYTE:,.0f}"
 
 
-def _teraflops(rate: float) -> str:
-    return f"{rate / 1e12:.3g}"
-
-
 def _spread(seconds: Sequence[float]) -> str:
     middle = f"{np.median(seconds):.1f}"
     return middle if len(seconds) == 1 else f"{middle} ({min(seconds):.1f}–{max(seconds):.1f})"
-
-
-def _table(title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Lines:
-    """Empty without rows."""
-    lines = [f"| {' | '.join(map(_escaped, row))} |" for row in rows]
-    if not lines:
-        return []
-    return [f"## {title}", "", f"| {' | '.join(header)} |", "|" + "---|" * len(header), *lines]
-
-
-def _escaped(cell: Cell) -> str:
-    return _NOTHING if cell is None else str(cell).replace("|", "\\|").replace("\n", " ")

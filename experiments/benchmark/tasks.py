@@ -9,18 +9,15 @@ from typing import Any
 import jax
 
 from fpliif_jax import systems
-from fpliif_jax.experiments.benchmark import (
+from fpliif_jax.experiments.benchmark import comparison, jax_programs, onnx_programs, torch_programs
+from fpliif_jax.experiments.benchmark.parts import (
     arithmetic,
-    comparison,
     forward,
-    jax_programs,
     loop,
     memory,
     one_face,
-    onnx_programs,
     pipeline,
     starts,
-    torch_programs,
     training,
 )
 from fpliif_jax.experiments.benchmark.plan import Plan
@@ -95,11 +92,12 @@ def fit_lines(plan: Plan) -> None:
             (one.output_size**2, one.median_seconds)
             for one in plan.record.all_of(Measurement)
             if (one.part, one.dtype, one.candidate) == ("latency", dtype, jax_programs.NAME)
-            and not one.not_measured
+            and one.output_size
+            and one.median_seconds is not None
         ]
         fits.append(comparison.straight_line("output pixels", points, dtype))
     for search in plan.record.all_of(Batches):
-        if search.candidate == jax_programs.NAME:
+        if search.candidate == jax_programs.NAME and search.dtype:
             points = [(trial.batch, trial.seconds) for trial in search.trials]
             fits.append(comparison.straight_line("batch", points, search.dtype, search.output_size))
     for fit in filter(None, fits):

@@ -41,16 +41,16 @@ class Compiled:
       name: 'training: parsing', 'evaluation', 'prediction'.
       images: that one device works on in a call, padding included.
       modules: HLO of each program that one call runs, in order; none where it could not be compiled.
-      planned: `fitting.planned_bytes` of each.
+      planned: `fitting.planned_bytes` of each; None of one whose memory the compiler does not tell.
       chosen: `step_numbers.StepNumbers` of a training step; None elsewhere.
-      note: how it had to be compiled, if not as the others.
+      note: how it had to be compiled, if not as the others, and what the compiler does not tell.
       problem: why there are no modules: the compiler's own word that the program takes too much memory.
     """
 
     name: str
     images: int
     modules: tuple[str, ...] = ()
-    planned: tuple[dict[str, int], ...] = ()
+    planned: tuple[dict[str, int] | None, ...] = ()
     chosen: StepNumbers | None = None
     note: str | None = None
     problem: str | None = None
@@ -187,13 +187,16 @@ def _compiled(
             raise
         problem = re.sub(r"\s+", " ", str(error).splitlines()[0]).strip()
         return Compiled(name, images, chosen=chosen, problem=problem)
+    planned = tuple(map(fitting.planned_bytes, programs))
+    if untold := planned.count(None):
+        notes.append(f"the compiler does not tell the memory of {untold} of {len(planned)} modules")
     return Compiled(
         name,
         images,
         modules=tuple(program.as_text() for program in programs),
-        planned=tuple(filter(None, map(fitting.planned_bytes, programs))),
+        planned=planned,
         chosen=chosen,
-        note=notes[0] if notes else None,
+        note="; ".join(dict.fromkeys(notes)) or None,
     )
 
 

@@ -19,6 +19,7 @@ _PACKAGES = ("jax", "jaxlib", "jax-cuda13-plugin", "libtpu", "flax")
 _GIB, _GIGA = 2**30, 1e9
 _NOTHING = "–"
 _OF_CHIP = ("name", "title", "memory_bytes", "usable_bytes", "bytes_per_second")
+_WORDS = {True: "yes", False: "no", None: "not known"}
 _IMAGES, _FITS = "images of a call", "fits"
 _WITHOUT_PROGRAM = (_IMAGES, _FITS)  # what is known of one that could not be compiled
 
@@ -37,15 +38,15 @@ class Reading:
     """What the modules of a program say of one call.
 
     Attributes:
-      planned_bytes: of the largest module, see `fitting.planned_bytes`.
-      fits: whether JAX may use as much of the chip.
+      planned_bytes: of the largest module that the compiler tells it of, see `fitting.planned_bytes`; or None.
+      fits: whether JAX may use as much of the chip; None where a module may need more than is told.
       kernels, collectives, bytes, flops: see `hlo.Totals`.
       ceiling: of the rate.
       unordered_sums, unknown_loops: how many.
     """
 
-    planned_bytes: dict[str, int]
-    fits: bool
+    planned_bytes: dict[str, int] | None
+    fits: bool | None
     kernels: int
     collectives: int
     bytes: int
@@ -60,11 +61,13 @@ class Reading:
         modules = [hlo_text.parse(text) for text in compiled.modules]
         kernels = [kernel for module in modules for kernel in hlo.kernels(module)]
         sums, least = hlo.totals(kernels), ceiling(kernels, chip)
-        largest = max(compiled.planned, key=_total)
+        known = [planned for planned in compiled.planned if planned is not None]
+        largest = max(known, key=_total, default=None)
+        fits = largest is None or _total(largest) <= chip.usable_bytes
         rate = compiled.images / least.seconds
         return cls(
             planned_bytes=largest,
-            fits=_total(largest) <= chip.usable_bytes,
+            fits=None if fits and len(known) < len(compiled.modules) else fits,
             kernels=sums.launches,
             collectives=sums.collectives,
             bytes=sums.bytes,
@@ -203,11 +206,8 @@ def _facts(programs: Sequence[Program]) -> list[tuple[str, _Make]]:
     chosen = sorted({field for one in programs for field in one.compiled.chosen or {}})
     facts = [
         (_IMAGES, lambda one: f"{one.compiled.images:,}"),
-        (
-            "peak memory, GiB, at least",
-            lambda one: f"{_total(one.reading.planned_bytes) / _GIB:.2f}",
-        ),
-        (_FITS, lambda one: "yes" if one.reading and one.reading.fits else "no"),
+        ("peak memory, GiB, at least", _peak),
+        (_FITS, lambda one: _WORDS[one.reading.fits if one.reading else False]),
     ]
     facts += [(f"chosen: {field}", _chosen(field)) for field in chosen]
     facts += [
@@ -226,6 +226,11 @@ def _facts(programs: Sequence[Program]) -> list[tuple[str, _Make]]:
 
 def _cell(one: Program, label: str, make: _Make) -> str:
     return make(one) if one.reading or label in _WITHOUT_PROGRAM else _NOTHING
+
+
+def _peak(one: Program) -> str:
+    planned = one.reading.planned_bytes if one.reading else None
+    return f"{_total(planned) / _GIB:.2f}" if planned else _NOTHING
 
 
 def _chosen(field: str) -> _Make:

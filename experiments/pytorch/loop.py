@@ -79,6 +79,11 @@ def train(
     else:
         check_same_run(saved["progress"], config, dataset.metadata.fingerprint, workdir)
         progress = Progress.from_json(saved["progress"], workdir)
+        best = checkpoint.load(workdir, "best")
+        if best and best["progress"]["step"] > progress.step:
+            # Killed before 'last' was written. What is learned again may be another, as on a GPU: the score to beat is
+            # that of the file.
+            progress.best_score = Progress.from_json(best["progress"], workdir).best_score
         begun = flatten_config(progress.config)
         numbers = (MICROBATCH, step_numbers.QUERY_CHUNK)
         config = fitting.with_numbers(config, {name: begun[name] for name in numbers})

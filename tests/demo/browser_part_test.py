@@ -18,16 +18,16 @@ def test_photos_and_live_video_are_timed(monkeypatch: pytest.MonkeyPatch, has_si
     monkeypatch.setattr(browser, "_SIZES", {64: 1, 32: 2})
     monkeypatch.setattr(browser, "_THREADS", (1,))
     monkeypatch.setattr(browser, "_LIVE_SECONDS", (0, 1))
-    flags = argparse.Namespace(weights="drawn", rounds=2, size=40)
+    flags = argparse.Namespace(weights="drawn", workdir=None, checkpoint=None, rounds=2, size=40)
     (row,) = browser.measure(flags)
-    assert (row["threads"], row["size"]) == (1, 40)
-    assert len(row["photo"]) == len(row["encoder"]) == 2
-    counts = {size: len(times) for size, times in row["decoder"].items()}
+    assert (row.threads, row.size) == (1, 40)
+    assert len(row.photo) == len(row.encoder) == 2
+    counts = {size: len(times) for size, times in row.decoder.items()}
     assert counts == ({"64": 1, "32": 2} if has_sizes else {})
-    series = [row["photo"], row["encoder"], *row["decoder"].values()]
+    series = [row.photo, row.encoder, *row.decoder.values()]
     assert all(0 <= ms < 60_000 for one in series for ms in one)
-    live = row["live"]
-    assert live["frames"] > 0 and live["processor_seconds"] > 0 and live["seconds"] >= 1
-    assert len(live["squares"]) == len(live["labels"]) == 1
+    live = row.live
+    assert live.frames > 0 and live.processor_seconds > 0 and live.seconds >= 1
+    assert len(live.squares) == len(live.labels) == 1
     assert browser.table([row]).splitlines()[-1].startswith("| 1 | ")
     assert browser.facts()["version"]

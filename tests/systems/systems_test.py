@@ -20,7 +20,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.demo import networks
 from fpliif_jax.evaluation.evaluate import evaluate
-from fpliif_jax.experiments.benchmark import one_face
+from fpliif_jax.experiments.benchmark.parts import one_face
 from fpliif_jax.experiments.comparison import deviations, readings
 from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.export import model_card, write

@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=512, help="of the photo that is labelled (512)")
     parser.add_argument("--frames", type=int, default=60, help="of a video of 256² (60)")
     parser.add_argument("--output", type=pathlib.Path, help="folder for the JSON; none: print only")
+    parser.set_defaults(workdir=None, checkpoint=None)  # as `trained_model.load` has them
     command_line.run("experiments.benchmark.deployment", _work, parser.parse_args(arguments))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from fpliif_jax.demo import build_page, runtime, serve
+from fpliif_jax.experiments.benchmark import markdown
 from fpliif_jax.experiments.benchmark.deployment import chromium
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.fields.json_types import JsonObject
@@ -33,7 +35,30 @@ _LIVE_SECONDS = (5, 10)  # of live video: until it is timed, and in which it is
 _PATIENCE = 120_000  # ms for a label map
 
 
-def measure(flags: argparse.Namespace) -> list[JsonObject]:
+@dataclasses.dataclass(frozen=True)
+class Live:
+    """Frames of live video in some seconds, what all processes of the browser took, and sizes as the page has them."""
+
+    seconds: float
+    frames: int
+    processor_seconds: float
+    squares: list[str]  # of each second's last frame, as are labels
+    labels: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """Milliseconds that the page shows with so many threads, photo by photo."""
+
+    threads: int
+    size: int  # of the photo
+    photo: list[float]  # read and resized
+    encoder: list[float]
+    decoder: dict[str, list[float]]  # by size; none where the network is one
+    live: Live
+
+
+def measure(flags: argparse.Namespace) -> list[Row]:
     """A row for each number of threads.
 
     Args:
@@ -44,8 +69,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
       ExportError: the page's networks are too far from JAX.
     """
     chromium.check()  # before what takes long
-    named = argparse.Namespace(weights=flags.weights, workdir=None, checkpoint=None)
-    chosen = trained_model.load(named)
+    chosen = trained_model.load(flags)
     with io.BytesIO() as file:
         Image.fromarray(drawn_face(0, flags.size)).save(file, format="PNG")
         photo = file.getvalue()
@@ -61,11 +85,11 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
                 facts = made / "model" / "model.json"
                 model = json.loads(facts.read_text("utf-8")) | {"threads": threads}
                 facts.write_text(json.dumps(model), "utf-8")
-                row = {"threads": threads, "size": flags.size}
                 with _page(browser, address) as page:
-                    row |= _photos(page, photo, flags.rounds, "sizes" in model["can"])
+                    photos = _photos(page, photo, flags.rounds, "sizes" in model["can"])
                 with _page(browser, address) as page:
-                    rows.append({**row, "live": _live_video(browser, page)})
+                    live = _live_video(browser, page)
+                rows.append(Row(threads, flags.size, live=live, **photos))
     return rows
 
 
@@ -74,25 +98,21 @@ def facts() -> JsonObject:
     return {"version": chromium.version(), "onnxruntime_web": runtime.VERSION}
 
 
-def table(rows: Sequence[JsonObject]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown, photos and then live video: medians of the page's milliseconds, means of live frames."""
-    sizes = sorted(map(int, rows[0]["decoder"]))
+    sizes = sorted(rows[0].decoder, key=int)
     names = ["encoder", *(f"decoder at {size}²" for size in sizes)] if sizes else ["network"]
-    heads = ("threads", "photo", *names)
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    photos, live = [], []
     for row in rows:
-        series = [row["photo"], row["encoder"], *(row["decoder"][str(size)] for size in sizes)]
-        cells = (_milliseconds(statistics.median(one)) for one in series)
-        lines.append(f"| {row['threads']} | {' | '.join(cells)} |")
-    live = ("threads", "frames/s", "square", "labels", "CPU ms a frame")
-    lines += ["", f"| {' | '.join(live)} |", "|---" * len(live) + "|"]
-    for row in rows:
-        frames = row["live"]["frames"]
-        rate = f"{frames / row['live']['seconds']:.1f}"
-        taken = f"{1000 * row['live']['processor_seconds'] / frames:.0f}"
-        cells = (rate, _range(row["live"]["squares"]), _range(row["live"]["labels"]), taken)
-        lines.append(f"| {row['threads']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        series = [row.photo, row.encoder, *(row.decoder[size] for size in sizes)]
+        photos.append([row.threads, *(_milliseconds(statistics.median(one)) for one in series)])
+        own = row.live
+        ranges = _range(own.squares), _range(own.labels)
+        taken = f"{1000 * own.processor_seconds / own.frames:.0f}"
+        live.append([row.threads, f"{own.frames / own.seconds:.1f}", *ranges, taken])
+    of_photos = markdown.table(["threads", "photo", *names], photos)
+    head = ["threads", "frames/s", "square", "labels", "CPU ms a frame"]
+    return f"{of_photos}\n\n{markdown.table(head, live)}"
 
 
 def _milliseconds(ms: float) -> str:
@@ -139,7 +159,7 @@ def _page(browser: "sync_api.Browser", address: str) -> Iterator["sync_api.Page"
 
 
 def _photos(page: "sync_api.Page", photo: bytes, rounds: int, has_sizes: bool) -> JsonObject:
-    """Milliseconds that the page shows of photos: read and resized, encoder, and decoder by size."""
+    """What `Row` has of photos."""
     read: dict[str, list[float]] = {"photo": [], "encoder": []}
     decoder: dict[str, list[float]] = {str(size): [] for size in _SIZES} if has_sizes else {}
     for number in range(rounds):
@@ -177,14 +197,13 @@ def _set_size(page: "sync_api.Page", size: int) -> None:
     )
 
 
-def _live_video(browser: "sync_api.Browser", page: "sync_api.Page") -> JsonObject:
-    """Frames of some seconds, what all processes of the browser took for them, and the sizes of each second's last."""
+def _live_video(browser: "sync_api.Browser", page: "sync_api.Page") -> Live:
     page.click("[data-do=camera] >> visible=true")
     page.locator("#fps", has_text=re.compile(r"\d")).wait_for()
     settling, seconds = _LIVE_SECONDS
     page.wait_for_timeout(1000 * settling)
     session = browser.new_browser_cdp_session()
-    sizes: dict[str, list[str]] = {"squares": [], "labels": []}
+    squares, labels = [], []
 
     def mark() -> tuple[float, int, float]:
         clock, frames = page.evaluate(
@@ -196,8 +215,8 @@ def _live_video(browser: "sync_api.Browser", page: "sync_api.Page") -> JsonObjec
     before = mark()
     for _ in range(seconds):
         page.wait_for_timeout(1000)
-        sizes["squares"].append(page.inner_text("#encoder-size").removeprefix("at "))
-        sizes["labels"].append(page.locator(".size").first.inner_text())
+        squares.append(page.inner_text("#encoder-size").removeprefix("at "))
+        labels.append(page.locator(".size").first.inner_text())
     after = mark()
     taken, frames, processor = (b - a for a, b in zip(before, after, strict=True))
-    return {"seconds": taken, "frames": frames, "processor_seconds": processor, **sizes}
+    return Live(taken, int(frames), processor, squares, labels)

@@ -10,10 +10,9 @@ import numpy as np
 
 from fpliif_jax import systems, weights
 from fpliif_jax.commands import command_line
-from fpliif_jax.experiments.benchmark import jax_programs
+from fpliif_jax.experiments.benchmark import jax_programs, markdown
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.export import network_files
-from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.nn import grid_sampling
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint
 from fpliif_jax.systems import create_model
@@ -28,7 +27,23 @@ _FORMATS: dict[str, tuple[Callable[[NetworkFunction], bytes], Callable[[bytes], 
 }
 
 
-def measure(flags: argparse.Namespace) -> list[JsonObject]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """A file at one kind of inputs; `largest` and what follows is of `network_files.Differences`."""
+
+    file: str
+    bytes: int
+    nodes: int | None = None  # of an ONNX file
+    inputs: str
+    largest: float
+    differing: int
+    positions: int
+    others: int
+    rounding: float
+    processor_seconds: tuple[float, ...] = ()  # by round; of noise alone
+
+
+def measure(flags: argparse.Namespace) -> list[Row]:
     """A row for each file and each kind of inputs.
 
     Args:
@@ -46,7 +61,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
 
 def of_networks(
     trained: InferenceCheckpoint, networks: Mapping[str, NetworkFunction], rounds: int
-) -> list[JsonObject]:
+) -> list[Row]:
     """The rows of a model's networks, of which 'model' also gets drawn faces."""
     faces = dataclasses.replace(networks["model"], examples=_faces(trained))
     rows = []
@@ -56,33 +71,29 @@ def of_networks(
                 continue
             content = make(network)
             call = make_call(content)
-            row = {"file": f"{name}.{suffix}", "bytes": len(content)}
-            if suffix == "onnx":
-                row["nodes"] = _nodes(content)
+            file, nodes = f"{name}.{suffix}", _nodes(content) if suffix == "onnx" else None
             kinds = {"noise": network} | ({"drawn faces": faces} if name == "model" else {})
             for kind, inputs in kinds.items():
-                away = network_files.differences(inputs, call, row["file"])
-                rows.append({**row, "inputs": kind, **away._asdict()})
-            # The first call compiles or lays out memory.
-            rows[-len(kinds)]["processor_seconds"] = _seconds(call, network.examples[0], rounds)
+                away = network_files.differences(inputs, call, file)._asdict()
+                if kind == "noise":
+                    away["processor_seconds"] = _seconds(call, network.examples[0], rounds)
+                rows.append(Row(file=file, bytes=len(content), nodes=nodes, inputs=kind, **away))
     return rows
 
 
-def table(rows: Sequence[JsonObject]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown; times are those of the quickest call."""
-    lines = [
-        "| file | bytes | inputs | largest difference from JAX | JAX from float64 | labels that differ | ms |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = ["file", "bytes", "inputs", "largest difference from JAX", "JAX from float64"]
+    lines = []
     for row in rows:
-        rounding = f"{row['rounding']:.1e}" if row["rounding"] else "–"
-        is_labels = not row["file"].startswith("encoder")
-        labels = f"{row['differing']:,} of {row['positions']:,}" if is_labels else "–"
-        seconds = row.get("processor_seconds")
-        milliseconds = f"{1000 * min(seconds):.1f}" if seconds else "–"
-        cells = (row["file"], f"{row['bytes']:,}", row["inputs"], f"{row['largest']:.1e}")
-        lines.append(f"| {' | '.join((*cells, rounding, labels, milliseconds))} |")
-    return "\n".join(lines)
+        rounding = f"{row.rounding:.1e}" if row.rounding else None
+        is_labels = not row.file.startswith("encoder")
+        labels = f"{row.differing:,} of {row.positions:,}" if is_labels else None
+        seconds = row.processor_seconds
+        milliseconds = f"{1000 * min(seconds):.1f}" if seconds else None
+        cells = (row.file, f"{row.bytes:,}", row.inputs, f"{row.largest:.1e}")
+        lines.append((*cells, rounding, labels, milliseconds))
+    return markdown.table([*head, "labels that differ", "ms"], lines)
 
 
 def _fresh(config: str) -> InferenceCheckpoint:
@@ -110,11 +121,11 @@ def _nodes(content: bytes) -> int:
 
 def _seconds(
     call: network_files.Call, inputs: Sequence[np.ndarray], rounds: int
-) -> Sequence[float]:
+) -> tuple[float, ...]:
     """Of processors, that each of some calls takes; one before them does not count."""
     call(*inputs)
     marks = [time.process_time()]
     for _ in range(rounds):
         call(*inputs)
         marks.append(time.process_time())
-    return np.diff(marks).tolist()
+    return tuple(np.diff(marks).tolist())

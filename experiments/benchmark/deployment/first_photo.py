@@ -1,6 +1,8 @@
 """Part 'first_photo': what labelling a photo takes from the start of Python on, and every photo after it."""
 
 import argparse
+import dataclasses
+import itertools
 import statistics
 import tempfile
 import time
@@ -9,16 +11,36 @@ from collections.abc import Sequence
 from PIL import Image
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.benchmark import children
+from fpliif_jax.experiments.benchmark import children, markdown
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
-from fpliif_jax.fields.json_types import JsonObject
+from fpliif_jax.experiments.runs import typed_json
 
 _FURTHER = 3  # photos after the first
 _LABEL_PHOTOS = "fpliif_jax.experiments.benchmark.deployment.label_photos"
 
 
-def measure(flags: argparse.Namespace) -> list[JsonObject]:
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """Seconds since the start of Python until the weights were read and until the first label map was there."""
+
+    read: float
+    first: float
+    further: tuple[float, ...]  # of every photo after that its own
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A start."""
+
+    round: int
+    cache: str  # of `children.CACHES`
+    size: int
+    seconds: Taken
+    processor_seconds: Taken
+
+
+def measure(flags: argparse.Namespace) -> list[Row]:
     """A row a start: those of `children.starts`.
 
     Args:
@@ -38,28 +60,28 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
                 answer, _ = children.answer([_LABEL_PHOTOS, *arguments], environment=environment)
             except NotMeasuredError as error:
                 raise UserError(f"labelling the first photo: {error}") from error
-            rows.append({"round": number, "cache": cache, "size": flags.size, **answer})
+            row = {"round": number, "cache": cache, "size": flags.size, **answer}
+            rows.append(typed_json.parse(Row, row, _LABEL_PHOTOS))
     return rows
 
 
-def table(rows: Sequence[JsonObject]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown, a line each kind of start: medians."""
-    lines = [
-        "| cache | imports and reading | to the first label map | a further photo | the last two by the clock |",
-        "|---|---|---|---|---|",
-    ]
-    for cache in dict.fromkeys(row["cache"] for row in rows):
-        own = [row for row in rows if row["cache"] == cache]
-        numbers = [median(own, "processor_seconds", what) for what in ("read", "first", "further")]
-        numbers += [median(own, "seconds", what) for what in ("first", "further")]
-        ready, first, further, *by_clock = (f"{number:.1f} s" for number in numbers)
-        lines.append(f"| {cache} | {ready} | {first} | {further} | {', '.join(by_clock)} |")
-    return "\n".join(lines)
+    head = ["cache", "imports and reading", "to the first label map", "a further photo"]
+    lines = []
+    for cache in dict.fromkeys(row.cache for row in rows):
+        own = [row for row in rows if row.cache == cache]
+        of_processors = medians([row.processor_seconds for row in own])
+        _, *by_clock = medians([row.seconds for row in own])
+        ready, first, further, *clock = (
+            f"{number:.1f} s" for number in (*of_processors, *by_clock)
+        )
+        lines.append([cache, ready, first, further, ", ".join(clock)])
+    return markdown.table([*head, "the last two by the clock"], lines)
 
 
-def median(rows: Sequence[JsonObject], clock: str, what: str) -> float:
-    """Of rows: 'read' and 'first' since the start, 'further' of a photo; `clock` is the field that has them."""
-    values = [row[clock][what] for row in rows]
-    if what == "further":
-        values = [value for one in values for value in one]
-    return statistics.median(values)
+def medians(taken: Sequence[Taken]) -> tuple[float, float, float]:
+    """Of starts: `read`, `first`, and of all their photos `further`."""
+    further = itertools.chain.from_iterable(one.further for one in taken)
+    read, first = ([getattr(one, name) for one in taken] for name in ("read", "first"))
+    return statistics.median(read), statistics.median(first), statistics.median(further)

@@ -1,6 +1,7 @@
 """Part 'graphs': FP-LIIF's ONNX files beside those that PyTorch's exporter makes of the same network."""
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Sequence
 
@@ -8,12 +9,10 @@ import numpy as np
 
 from fpliif_jax import systems, weights
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.benchmark import comparison, plan, timing
+from fpliif_jax.experiments.benchmark import comparison, markdown, plan, timing
 from fpliif_jax.experiments.benchmark.timing import Candidate, Program
-from fpliif_jax.experiments.runs import typed_json
-from fpliif_jax.experiments.runs.benchmark_results import About
+from fpliif_jax.experiments.runs.benchmark_results import About, Measurement, Ratio
 from fpliif_jax.export import network_files
-from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.nn import grid_sampling
 
 OURS, THEIRS = "fpliif_jax.export", "torch.onnx"
@@ -21,7 +20,19 @@ SIZES = (64, 128, 256)
 _SECONDS = 0.2  # of a round, of processors
 
 
-def measure(flags: argparse.Namespace) -> list[JsonObject]:
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A part of the network at an output size: the file of each, in the order of `OURS, THEIRS`."""
+
+    what: str
+    output_size: int | None  # of the encoder none
+    bytes: dict[str, int]
+    largest_difference_from_jax: dict[str, float]
+    measurements: tuple[Measurement, ...]
+    ratio: Ratio
+
+
+def measure(flags: argparse.Namespace) -> list[Row]:
     """A row for the encoder, and one for the decoder and for both at each output size.
 
     Args:
@@ -63,35 +74,23 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
                     raise UserError(f"{timed.name}: {timed.problem}")
             # How many times as many photos a second PyTorch's file takes: above 1 ours is the slower one.
             ratio = comparison.paired_ratio(about, theirs, ours)
-            rows.append(
-                {
-                    "what": part,
-                    "output_size": size,
-                    "bytes": {name: len(content) for name, content in contents.items()},
-                    "largest_difference_from_jax": far,
-                    "measurements": [
-                        typed_json.to_json(plan.measurement(about, timed)) for timed in timings
-                    ],
-                    "ratio": typed_json.to_json(ratio),
-                }
-            )
+            num_bytes = {name: len(content) for name, content in contents.items()}
+            measured = tuple(plan.measurement(about, timed) for timed in timings)
+            rows.append(Row(part, size, num_bytes, far, measured, ratio))
     return rows
 
 
-def table(rows: Sequence[JsonObject]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown: the lowest round of each, and the ratios' median and quartiles."""
-    lines = [
-        "| part | output | bytes | from PyTorch, bytes | ms | from PyTorch, ms | ratio |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = ["part", "output", "bytes", "from PyTorch, bytes", "ms", "from PyTorch, ms", "ratio"]
+    lines = []
     for row in rows:
-        size, ratio = row["output_size"], row["ratio"]
-        numbers = (f"{row['bytes'][name]:,}" for name in (OURS, THEIRS))
-        times = (f"{1000 * min(one['seconds']):.1f}" for one in row["measurements"])
-        low, high = ratio["lower_quartile"], ratio["upper_quartile"]
-        cells = (row["what"], f"{size}²" if size else "–", *numbers, *times)
-        lines.append(f"| {' | '.join(cells)} | {ratio['median']:.2f} ({low:.2f}–{high:.2f}) |")
-    return "\n".join(lines)
+        size, ratio = row.output_size, row.ratio
+        numbers = (f"{row.bytes[name]:,}" for name in (OURS, THEIRS))
+        times = (f"{1000 * min(one.seconds):.1f}" for one in row.measurements)
+        spread = f"{ratio.median:.2f} ({ratio.lower_quartile:.2f}–{ratio.upper_quartile:.2f})"
+        lines.append([row.what, size and f"{size}²", *numbers, *times, spread])
+    return markdown.table(head, lines)
 
 
 def _axes(size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ import argparse
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from fpliif_jax import systems, weights
 from fpliif_jax.data_builders.errors import UserError
@@ -18,11 +19,12 @@ from fpliif_jax.experiments.benchmark.deployment import (
     video,
 )
 from fpliif_jax.experiments.benchmark.deployment.__main__ import PARTS
+from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder.run_record import write_json
 
 _IN_ORDER = (first_photo, graphs, differences, onnx_only, video, squares, browser)
-_MODULES = dict(zip(PARTS, _IN_ORDER, strict=True))
+_MODULES: dict[str, Any] = dict(zip(PARTS, _IN_ORDER, strict=True))
 _OF_ANY_SIZE = ("graphs", "squares")  # not of a system that has one size of label map
 _WITH_TORCH, _WITH_ONNX = ("graphs",), ("graphs", "differences", "onnx_only")
 _FACTS = {"video": ("av", video.facts), "browser": ("browser", browser.facts)}
@@ -54,7 +56,7 @@ def run(flags: argparse.Namespace) -> None:
 
 
 def _content(
-    flags: argparse.Namespace, part: str, rows: Sequence[JsonObject], load: Sequence[float]
+    flags: argparse.Namespace, part: str, rows: Sequence[object], load: Sequence[float]
 ) -> JsonObject:
     environment = machine.environment(part in _WITH_TORCH, part in _WITH_ONNX)
     if part in _FACTS:
@@ -67,5 +69,5 @@ def _content(
         # Programs that wanted a core, at the beginning and at the end: this one's threads are among them.
         "load": list(load),
         "environment": environment,
-        "rows": list(rows),
+        "rows": typed_json.to_json(rows),
     }

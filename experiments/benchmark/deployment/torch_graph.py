@@ -50,6 +50,7 @@ def onnx_bytes(trained: InferenceCheckpoint, part: str) -> bytes:
         # The exporter without onnxscript is announced to go; its hints on traced numbers are of no matter here.
         warnings.simplefilter("ignore")
         torch.onnx.export(
+            # pyrefly: ignore[bad-argument-type] - without dynamo it writes to a file object as well
             module, tuple(inputs.values()), file, dynamo=False, opset_version=_OPSET,
             input_names=list(inputs), output_names=[output], dynamic_axes=free,
         )  # fmt: skip
@@ -73,14 +74,14 @@ class _Decoder(nn.Module):
     def __init__(self, trained: InferenceCheckpoint) -> None:
         super().__init__()
         decoder = torch_programs.make_model(trained.config, trained.variables, "cpu").decoder
-        self.reducing = nn.ModuleList(one for one in decoder.rcmlp if isinstance(one, nn.Linear))
-        self.mlp = nn.ModuleList(one for one in decoder.mlp if isinstance(one, nn.Linear))
+        self.reducing = nn.ModuleList(_linear(decoder.rcmlp))
+        self.mlp = nn.ModuleList(_linear(decoder.mlp))
 
     def forward(self, latent: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """[n, n, F], [h], [w] -> [h, w, C]."""
         cells, _, features = latent.shape
-        unfolded, *reducing = self.reducing
-        first, *hidden, last = self.mlp
+        unfolded, *reducing = _linear(self.reducing)
+        first, *hidden, last = _linear(self.mlp)
         kernel = unfolded.weight.view(-1, features, 3, 3)
         grid = functional.conv2d(latent.permute(2, 0, 1)[None], kernel, unfolded.bias, padding=1)
         grid = grid[0].permute(1, 2, 0)
@@ -116,6 +117,11 @@ class _Model(nn.Module):
 
 
 _PARTS = {"model": _Model, "encoder": _Encoder, "decoder": _Decoder}
+
+
+def _linear(layers: nn.Module) -> list[nn.Linear]:
+    """Those layers that have weights, in order."""
+    return [one for one in layers.children() if isinstance(one, nn.Linear)]
 
 
 def _interpolation(coordinates: Tensor, shift: float, cells: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import itertools
 import pathlib
@@ -13,6 +14,7 @@ import numpy as np
 
 from fpliif_jax import systems, weights
 from fpliif_jax.commands import compilation_cache
+from fpliif_jax.experiments.benchmark import markdown
 from fpliif_jax.experiments.benchmark.deployment.faces import drawn_face
 from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.predict import labelling, photos, videos
@@ -28,7 +30,18 @@ _DIFFERENT = 8  # faces, one after the other again and again: drawing is slow
 _RATE = 25
 
 
-def measure(flags: argparse.Namespace) -> list[JsonObject]:
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A video, and the seconds of a frame for each step."""
+
+    suffix: str
+    side: int
+    frames: int
+    processor_seconds: dict[str, float]
+    seconds: dict[str, float]  # of the clock
+
+
+def measure(flags: argparse.Namespace) -> list[Row]:
     """A row for each video, drawn faces as its frames.
 
     Args:
@@ -47,7 +60,7 @@ def measure(flags: argparse.Namespace) -> list[JsonObject]:
             path = pathlib.Path(folder) / f"{side}{suffix}"
             _draw_video(path, side, count)
             _label_frames(labeller, path, 1)  # compiles
-            rows.append({"suffix": suffix, "side": side, **_measured(labeller, path)})
+            rows.append(_measured(labeller, path, side))
     return rows
 
 
@@ -58,18 +71,16 @@ def facts() -> JsonObject:
     return {"version": av.__version__, "ffmpeg": av.ffmpeg_version_info}
 
 
-def table(rows: Sequence[JsonObject]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown: processor seconds of a frame."""
-    lines = [
-        "| output | frames | reading and labelling | overlay | writing | frames a second by the clock |",
-        "|---|---|---|---|---|---|",
-    ]
+    lines = []
     for row in rows:
-        steps = [f"{seconds:.3f} s" for seconds in row["processor_seconds"].values()]
-        by_clock = f"{1 / sum(row['seconds'].values()):.1f}"
-        cells = (f"{row['side']}² in `{row['suffix']}`", str(row["frames"]), *steps, by_clock)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        steps = [f"{seconds:.3f} s" for seconds in row.processor_seconds.values()]
+        by_clock = f"{1 / sum(row.seconds.values()):.1f}"
+        lines.append([f"{row.side}² in `{row.suffix}`", row.frames, *steps, by_clock])
+    return markdown.table(
+        ["output", "frames", *rows[0].seconds, "frames a second by the clock"], lines
+    )
 
 
 def _draw_video(path: pathlib.Path, side: int, count: int) -> None:
@@ -96,11 +107,11 @@ def _label_frames(
             labeller, video.frames(), video.size, batch_size, NONE, read=Frame.pixels
         )
         with contextlib.closing(results):
+            # pyrefly: ignore[bad-return] - frames that were drawn here can be read
             return list(itertools.islice(results, most))
 
 
-def _measured(labeller: Labeller, path: pathlib.Path) -> JsonObject:
-    """Frames, and the seconds of one of them for each step, of processors and of the clock."""
+def _measured(labeller: Labeller, path: pathlib.Path, side: int) -> Row:
     taken: dict[str, tuple[float, float]] = {}
 
     @contextlib.contextmanager
@@ -125,4 +136,4 @@ def _measured(labeller: Labeller, path: pathlib.Path) -> JsonObject:
             writer.write(pixels, frame)
     count = len(frames)
     processor, clock = ({name: pair[i] / count for name, pair in taken.items()} for i in (0, 1))
-    return {"frames": count, "processor_seconds": processor, "seconds": clock}
+    return Row(path.suffix, side, count, processor, clock)

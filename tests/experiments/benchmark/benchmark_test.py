@@ -19,25 +19,27 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.experiments.benchmark import (
-    arithmetic,
     children,
     comparison,
     figure,
-    forward,
     jax_programs,
-    loop,
     machine,
     measure,
-    memory,
-    one_face,
     onnx_programs,
     tables,
     tasks,
     timing,
-    training,
 )
 from fpliif_jax.experiments.benchmark.children import ChildTask
 from fpliif_jax.experiments.benchmark.choices import PARTS
+from fpliif_jax.experiments.benchmark.parts import (
+    arithmetic,
+    forward,
+    loop,
+    memory,
+    one_face,
+    training,
+)
 from fpliif_jax.experiments.benchmark.plan import FILE_NAME, UNFINISHED_NAME, Plan, Record
 from fpliif_jax.experiments.benchmark.timing import Candidate, NotMeasuredError, Program
 from fpliif_jax.experiments.runs import benchmark_results, typed_json
@@ -659,7 +661,7 @@ def test_a_fresh_process_answers_with_time_and_memory() -> None:
 def test_the_last_line_of_a_process_that_ended_well_is_its_answer(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "_ABOVE_PACKAGE", tmp_path)
+    monkeypatch.setattr(children, "ABOVE_PACKAGE", tmp_path)
     program = "import sys\nprint('a banner')\nprint('{\"seconds\": 2}')\nsys.exit(CODE)\n"
     (tmp_path / "answers.py").write_text(program.replace("CODE", ""))
     content, taken = children.answer(["answers"])

@@ -30,7 +30,10 @@ from fpliif_jax.experiments.benchmark.deployment import (
     squares,
     video,
 )
+from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.weights import shipped_model
+
+_KEPT = pathlib.Path(__file__).parents[3] / "experiments/results/amd-epyc-2-cores-deployment"
 
 
 @pytest.fixture
@@ -43,8 +46,32 @@ def of_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def flags(**changes: Any) -> argparse.Namespace:
-    given = {"weights": "drawn", "parts": None, "rounds": 1, "size": 32, "frames": 3}
+    given = {
+        "weights": "drawn",
+        "workdir": None,
+        "checkpoint": None,
+        "parts": None,
+        "rounds": 1,
+        "size": 32,
+        "frames": 3,
+    }
     return argparse.Namespace(**given | {"output": None, "untrained": None} | changes)
+
+
+def test_rows_that_are_kept_are_read_and_written_as_they_were() -> None:
+    def without_null(content: Any) -> Any:
+        return json.loads(
+            json.dumps(content),
+            object_hook=lambda one: {k: v for k, v in one.items() if v is not None},
+        )
+
+    paths = list(_KEPT.glob("*.json"))
+    parts = {path: path.stem.rpartition("-")[2] for path in paths}
+    assert set(parts.values()) == set(command.PARTS)
+    for path, part in parts.items():
+        rows = json.loads(path.read_text("utf-8"))["rows"]
+        read = typed_json.parse(list[measure._MODULES[part].Row], rows, path.name)
+        assert without_null(typed_json.to_json(read)) == without_null(rows), path
 
 
 def test_torch_s_files_are_the_same_function_and_every_case_has_a_ratio(
@@ -55,16 +82,16 @@ def test_torch_s_files_are_the_same_function_and_every_case_has_a_ratio(
     monkeypatch.setattr(graphs, "SIZES", (8, 40))
     monkeypatch.setattr(graphs, "_SECONDS", 0.0)
     rows = graphs.measure(flags(rounds=2))
-    cases = [(row["what"], row["output_size"]) for row in rows]
+    cases = [(row.what, row.output_size) for row in rows]
     assert cases == [("encoder", None)] + [(p, n) for p in ("decoder", "model") for n in (8, 40)]
     for row in rows:
-        ours, theirs = row["measurements"]
-        assert (ours["candidate"], theirs["candidate"]) == (graphs.OURS, graphs.THEIRS)
-        ratios = [a / b for a, b in zip(ours["seconds"], theirs["seconds"], strict=True)]
-        assert row["ratio"]["rounds"] == pytest.approx(ratios)
-        assert max(row["largest_difference_from_jax"].values()) < 1e-4
+        ours, theirs = row.measurements
+        assert (ours.candidate, theirs.candidate) == (graphs.OURS, graphs.THEIRS)
+        ratios = [a / b for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
+        assert row.ratio.rounds == pytest.approx(ratios)
+        assert max(row.largest_difference_from_jax.values()) < 1e-4
     line = graphs.table(rows).splitlines()[-1]
-    assert line.startswith("| model | 40² |") and f"{rows[-1]['ratio']['median']:.2f} (" in line
+    assert line.startswith("| model | 40² |") and f"{rows[-1].ratio.median:.2f} (" in line
 
 
 def test_only_what_is_written_in_pytorch_is_compared() -> None:
@@ -78,7 +105,7 @@ def test_only_what_is_written_in_pytorch_is_compared() -> None:
 def test_every_file_is_compared_and_the_whole_model_at_drawn_faces_too(of_tiny: None) -> None:
     importlib.import_module("needs_onnx")
     rows = differences.measure(flags())
-    assert [(row["file"], row["inputs"]) for row in rows] == [
+    assert [(row.file, row.inputs) for row in rows] == [
         ("model.onnx", "noise"),
         ("model.onnx", "drawn faces"),
         ("model.stablehlo", "noise"),
@@ -87,9 +114,9 @@ def test_every_file_is_compared_and_the_whole_model_at_drawn_faces_too(of_tiny: 
         ("decoder.onnx", "noise"),
     ]
     whole, faces, hlo, *_ = rows
-    assert whole["positions"] == 5 * 9 + 1 and faces["positions"] == 4 * 64**2
-    assert 0 <= whole["largest"] < 1e-4 and whole["nodes"] > 10 and "nodes" not in hlo
-    assert len(whole["processor_seconds"]) == 1 and "processor_seconds" not in faces
+    assert whole.positions == 5 * 9 + 1 and faces.positions == 4 * 64**2
+    assert 0 <= whole.largest < 1e-4 and whole.nodes > 10 and hlo.nodes is None
+    assert len(whole.processor_seconds) == 1 and not faces.processor_seconds
     assert " | 0 of 46 | " in differences.table(rows).splitlines()[2]
 
 
@@ -114,11 +141,11 @@ def test_photos_are_timed_from_the_start_of_python_on(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = first_photo.measure(flags(weights="drawn_small"))
-    assert [row["cache"] for row in rows] == ["empty", "warm"]
+    assert [row.cache for row in rows] == ["empty", "warm"]
     for row in rows:
-        for clock in ("seconds", "processor_seconds"):
-            assert 0.1 < row[clock]["read"] < row[clock]["first"]
-            assert all(0 < one < row[clock]["first"] for one in row[clock]["further"])
+        for taken in (row.seconds, row.processor_seconds):
+            assert 0.1 < taken.read < taken.first
+            assert all(0 < one < taken.first for one in taken.further)
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\necho 'MemoryError: full' >&2\nexit 1\n")
     program.chmod(0o755)
@@ -128,12 +155,12 @@ def test_photos_are_timed_from_the_start_of_python_on(
 
 
 def test_medians_are_those_of_starts_and_of_all_photos() -> None:
-    def start(first: float, further: list[float]) -> dict[str, Any]:
-        taken = {"read": 2.0, "first": first, "further": further}
-        return {"cache": "empty", "seconds": taken, "processor_seconds": taken}
+    def start(first: float, *further: float) -> first_photo.Row:
+        taken = first_photo.Taken(2.0, first, further)
+        return first_photo.Row(0, "empty", 32, taken, taken)
 
-    rows = [start(7.0, [1.0, 1.2]), start(8.0, [1.4, 9.0, 9.0]), start(60.0, [])]
-    assert first_photo.median(rows, "seconds", "further") == 1.4
+    rows = [start(7.0, 1.0, 1.2), start(8.0, 1.4, 9.0, 9.0), start(60.0)]
+    assert first_photo.medians([row.seconds for row in rows]) == (2.0, 8.0, 1.4)
     line = first_photo.table(rows).splitlines()[-1]
     assert line == "| empty | 2.0 s | 8.0 s | 1.4 s | 8.0 s, 1.4 s |"
 
@@ -144,15 +171,14 @@ def test_the_example_is_measured_as_a_whole_process(
     importlib.import_module("needs_onnx")
     own_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2**10
     rows = onnx_only.measure(flags(rounds=2))
-    measured = [(row["round"], row["size"]) for row in rows]
+    measured = [(row.round, row.size) for row in rows]
     assert measured == [(0, 64), (0, 32), (1, 64), (1, 32)]
     for row in rows:
-        assert min(row["seconds"], row["processor_seconds"]) > 0.05
+        assert min(row.seconds, row.processor_seconds) > 0.05
         # More than Python, and less than this process, which has imported JAX and started it: what the system tells of
         # a process that this one starts itself is not less.
-        assert 2**24 < row["peak_bytes"] < own_peak
-    rows[3] |= {"processor_seconds": 3.0, "seconds": 2.0, "peak_bytes": 2**27}
-    rows[1] |= {"processor_seconds": 1.0, "seconds": 1.5, "peak_bytes": 2**26}
+        assert 2**24 < row.peak_bytes < own_peak
+    rows = [onnx_only.Row(0, 32, 2.0, 3.0, 2**27), onnx_only.Row(1, 32, 1.5, 1.0, 2**26)]
     assert onnx_only.table(rows).splitlines()[-1] == "| 32² | 2.00 | 1.75 | 96 |"
     example = tmp_path / "example.py"
     monkeypatch.setattr(onnx_only, "_EXAMPLE", example)
@@ -208,11 +234,9 @@ def test_an_error_of_the_browser_is_one_line_but_keeps_its_calls_for_tests(
 
 
 def test_of_a_browser_medians_are_shown_and_the_range_of_live_sizes() -> None:
-    def row(threads: int, decoder: dict[str, list[float]]) -> dict[str, Any]:
-        live = {"seconds": 4.0, "frames": 40, "processor_seconds": 6.0}
-        live |= {"squares": ["64²", "64²"], "labels": ["64 × 48", "59 × 44", "32 × 24"]}
-        photos = {"photo": [9.0, 3.44, 4.0], "encoder": [31.0, 30.0, 70.0], "decoder": decoder}
-        return {"threads": threads, "size": 512, **photos, "live": live}
+    def row(threads: int, decoder: dict[str, list[float]]) -> browser.Row:
+        live = browser.Live(4.0, 40, 6.0, ["64²", "64²"], ["64 × 48", "59 × 44", "32 × 24"])
+        return browser.Row(threads, 512, [9.0, 3.44, 4.0], [31.0, 30.0, 70.0], decoder, live)
 
     sizes = {"1024": [19590.0], "32": [5.0, 6.0]}
     photos, live = browser.table([row(1, sizes), row(2, sizes)]).split("\n\n")
@@ -229,13 +253,13 @@ def test_steps_of_a_video_are_those_of_its_frames(
     importlib.import_module("needs_video")
     monkeypatch.setattr(video, "_VIDEOS", ((".mp4", 64), (".webm", 128)))
     rows = video.measure(flags(frames=1))
-    assert [(row["suffix"], row["side"], row["frames"]) for row in rows] == [
+    assert [(row.suffix, row.side, row.frames) for row in rows] == [
         (".mp4", 64, 4),
         (".webm", 128, 2),
     ]
     for row in rows:
-        assert list(row["processor_seconds"]) == ["reading and labelling", "overlay", "writing"]
-        assert all(seconds > 0 for seconds in row["processor_seconds"].values())
+        assert list(row.processor_seconds) == ["reading and labelling", "overlay", "writing"]
+        assert all(seconds > 0 for seconds in row.processor_seconds.values())
     assert video.table(rows).splitlines()[-1].startswith("| 128² in `.webm` | 2 | ")
 
 
@@ -244,11 +268,11 @@ def test_labels_of_smaller_squares_are_compared_with_the_truth_and_with_the_mode
 ) -> None:
     monkeypatch.setattr(squares, "FACES", 3)
     rows = squares.measure(flags(weights="drawn_small"))
-    assert [row["square"] for row in rows] == [96, 72, 60, 48, 36]
+    assert [row.square for row in rows] == [96, 72, 60, 48, 36]
     own, *smaller = rows
-    assert own["labels_as_with_its_own"] == own["share_of_the_encoder"] == 1
-    assert own["mean_f1"] > 70 > rows[-1]["mean_f1"]
-    assert all(0.5 < row["labels_as_with_its_own"] < 1 for row in smaller)
+    assert own.labels_as_with_its_own == own.share_of_the_encoder == 1
+    assert own.mean_f1 > 70 > rows[-1].mean_f1
+    assert all(0.5 < row.labels_as_with_its_own < 1 for row in smaller)
     assert squares.table(rows).splitlines()[4].startswith("| 60² | 0.39 | ")
 
 

@@ -96,6 +96,32 @@ def test_what_takes_too_much_is_told_and_stops_nothing() -> None:
     assert read["planned_bytes"] == {"total": 20 * GIB}
 
 
+@pytest.mark.parametrize(
+    ("told", "peak", "fits"),
+    [((None, 2), "2.00", None), ((20, None), "20.00", False), ((None, None), "–", None)],
+)
+def test_a_module_whose_memory_the_compiler_does_not_tell_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    told: tuple[int | None, ...],
+    peak: str,
+    fits: bool | None,
+) -> None:
+    plans = iter([gib and {"total": gib * GIB} for gib in told])
+    monkeypatch.setattr(programs.fitting, "planned_bytes", lambda _: next(plans))
+    lowered = [jax.jit(lambda value: -value).lower(1.0)] * 2
+    compiled = programs._compiled("prediction", 1, lowered)
+    empty = report.Report(tiny_config(), "tiny", chips.chip_named("v5e"), 1)
+    made = empty.with_program(compiled)
+    text, (entry,) = made.as_text(), made.as_json()["programs"]
+    untold = f"the compiler does not tell the memory of {told.count(None)} of 2 modules"
+    assert entry["note"] == untold
+    assert f"prediction: {untold} (compiled, not run)." in text.splitlines()
+    assert re.search(rf"^peak memory, GiB, at least +{peak} ", text, re.MULTILINE)
+    assert entry["fits"] is fits
+    shown = "no" if fits is False else "not known"
+    assert re.search(rf"^fits +{shown}  ", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize(("name", "package"), [("h100", "jax_cuda13_plugin"), ("v5e", "libtpu")])
 def test_a_missing_compiler_is_told_with_what_installs_it(
     monkeypatch: pytest.MonkeyPatch, name: str, package: str

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.benchmark.arithmetic import DATA_SHEETS
+from fpliif_jax.experiments.benchmark.parts.arithmetic import DATA_SHEETS
 from fpliif_jax.experiments.capacity import chips, hlo
 from fpliif_jax.experiments.capacity.ceiling import Ceiling, ceiling
 from fpliif_jax.experiments.capacity.hlo import Kernel

@@ -19,7 +19,7 @@ from fpliif_jax.data.batches import EpochOrder, train_batches
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.evaluation import scoring
-from fpliif_jax.experiments.pytorch import loop, step
+from fpliif_jax.experiments.pytorch import checkpoint, loop, step
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.protocols import make_predictor
 from fpliif_jax.systems import parse_protocols
@@ -107,6 +107,43 @@ def test_of_equal_scores_the_first_is_the_best(
 ) -> None:
     saved = Loop(config, tmp_path, monkeypatch).saved
     assert saved == [("best", 4), ("last", 4), ("last", 8), ("last", 12)]
+
+
+def test_after_a_kill_between_both_checkpoints_no_worse_one_takes_the_best_s_place(
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is learned again may be another, as on a GPU: here it scores worse, but better than what was best before."""
+    config.train.checkpoint_every_epochs = 2
+    hits, save = iter([5, 4, 8, 6]), checkpoint.save  # the last one is of the third epoch, again
+
+    def step(model: object, optimizer: Any, scheduler: Any, *_: object) -> dict[str, float]:
+        optimizer.step()
+        scheduler.step()
+        return {"loss": 1.0}
+
+    def score(score: object, split: object, rows: tuple, *_: object, **__: object) -> dict:
+        matrices = np.ones((1, 11, 11), np.int32) + next(hits) * np.eye(11, dtype=np.int32)
+        return {rows[0]: scoring.ProtocolScores(matrices, {})}
+
+    def save_until_killed(workdir: pathlib.Path, which: str, content: checkpoint.Saved) -> None:
+        if (which, content["progress"]["step"]) == ("last", 12):
+            raise KeyboardInterrupt
+        save(workdir, which, content)
+
+    monkeypatch.setattr(loop, "new_model", lambda _: torch.nn.Linear(1, 1))
+    monkeypatch.setattr(loop, "make_prepare", lambda *_: lambda batch: None)
+    monkeypatch.setattr(loop, "train_step", step)
+    monkeypatch.setattr(scoring, "score_split", score)
+    monkeypatch.setattr(checkpoint, "save", save_until_killed)
+    dataset = load_dataset(config.data)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(config, tmp_path, dataset, CPU, Interruption())
+    steps = [checkpoint.load(tmp_path, which)["progress"]["step"] for which in ("last", "best")]
+    assert steps == [8, 12]
+    best = checkpoint.path_of(tmp_path, "best").read_bytes()
+    monkeypatch.setattr(checkpoint, "save", save)
+    assert loop.train(config, tmp_path, dataset, CPU, Interruption())
+    assert checkpoint.path_of(tmp_path, "best").read_bytes() == best
 
 
 def test_order_and_augmentations_have_seeds_of_their_own(

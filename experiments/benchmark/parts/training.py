@@ -4,7 +4,7 @@ from ml_collections import ConfigDict
 
 from fpliif_jax.devices import parallel
 from fpliif_jax.experiments.benchmark import jax_programs, torch_programs
-from fpliif_jax.experiments.benchmark.forward import record_ratios, torch_config
+from fpliif_jax.experiments.benchmark.parts.forward import record_ratios, torch_config
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import Candidate
 from fpliif_jax.experiments.benchmark.torch_programs import TorchVariant

@@ -89,11 +89,11 @@ def _median(values: list[int | None]) -> int | None:
     return statistics.median_low(known) if known and len(known) == len(values) else None
 
 
-def _candidates(plan: Plan) -> Iterator[tuple[str, str, str | None, dict[str, str]]]:
-    """JAX, and PyTorch's variants in the usual layout: (name, framework, key of the variant, environment)."""
+def _candidates(plan: Plan) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """JAX, and PyTorch's variants in the usual layout: (name, framework, key of the variant or '', environment)."""
     for _, cache, environment in children.starts(1):
         suffix = {"empty": "", "warm": ", compiled before"}[cache]
-        yield f"{jax_programs.NAME}{suffix}", "jax", None, environment
+        yield f"{jax_programs.NAME}{suffix}", "jax", "", environment
     keys: dict[TorchVariant, str] = {variant: key for key, variant in VARIANTS.items()}
     for variant in plan.torch_variants:
         if not variant.channels_last:

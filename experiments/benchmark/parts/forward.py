@@ -55,7 +55,7 @@ def throughput(plan: Plan, output_size: int, dtype: str) -> None:
         plan.record.add(
             Batches(**vars(about), candidate=name, trials=tuple(trials), ended_by=problem)
         )
-        best[name] = program.images if program else 1
+        best[name] = int(program.images) if program else 1
         # Where not even one image could be tried, the next try records why.
         candidates.append(Candidate(name, lambda build=build, own=program: own or build(1)))
     timings = plan.measure(candidates, pipelined=True, about=about)

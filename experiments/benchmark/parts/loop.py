@@ -21,7 +21,8 @@ from ml_collections import ConfigDict
 from fpliif_jax.commands.interruption import Ended, Interruption, restored_handlers
 from fpliif_jax.data.batches import steps_per_epoch
 from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.experiments.benchmark import jax_programs, timing, training
+from fpliif_jax.experiments.benchmark import jax_programs, timing
+from fpliif_jax.experiments.benchmark.parts import training
 from fpliif_jax.experiments.benchmark.plan import Plan
 from fpliif_jax.experiments.benchmark.timing import NotMeasuredError
 from fpliif_jax.experiments.runs.benchmark_results import Loop
@@ -91,7 +92,8 @@ def _run(config: ConfigDict) -> Loop:
         training_loop.train(config, workdir, dataset, interruption, saving)
         if interruption.requested:
             raise Ended(interruption.exit_code)
-        progress = Progress.from_json(checkpoint.read_progress(workdir, "last"), workdir)
+        saved = checkpoint.read_progress(workdir, "last")
+        progress = Progress.from_json(saved or {}, workdir)
     totals, images = progress.train, progress.timed_images
     if not images:
         raise NotMeasuredError("the loop had one step, which compiles")
