@@ -13,7 +13,14 @@ SCARVES = "scarves"
 REFLECTIONS = "reflections"
 HATS = "hats"
 JEWELS = "jewels"
-ADDITIONS = (SCARVES, REFLECTIONS, HATS, JEWELS)  # in this order they are numbered: add at the end
+HALF_LENGTH = "half_length"
+ADDITIONS = (
+    SCARVES,
+    REFLECTIONS,
+    HATS,
+    JEWELS,
+    HALF_LENGTH,
+)  # in this order they are numbered: add at the end
 
 
 def own_generators(
