@@ -1,6 +1,7 @@
 """Draws a test set of each kind and has models label it: what `python -m experiments.groups.kinds` does."""
 
 import argparse
+import collections
 import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -77,20 +78,22 @@ def in_lapa(names: tuple[str, ...]) -> np.ndarray:
 
 
 def score(parser: FaceParser, faces: list[Shown], find: str) -> JsonObject:
-    """Scores in percent: 'ten' classes, None where the model does not have them, 'eight' parts, and 'classes'."""
+    """Scores in percent: 'ten' classes, None where the model does not have them, 'eight' parts, and 'classes'; and
+    'windows', pictures by how many faces were found."""
     table = in_lapa(parser.class_names)
-    matrices = np.stack(
-        [
-            counted(truth, table[parser(picture, find=find).labels], len(_LAPA))
-            for picture, truth in tqdm(faces, unit="face", leave=False)
-        ]
-    )
+    counts, windows = [], collections.Counter[int]()
+    for picture, truth in tqdm(faces, unit="face", leave=False):
+        parsed = parser(picture, find=find)
+        counts.append(counted(truth, table[parsed.labels], len(_LAPA)))
+        windows[len(parsed.faces)] += 1
+    matrices = np.stack(counts)
     known = [one for one in range(1, len(_LAPA)) if one in table]
     ten = known if len(known) > len(_PARTS) else None
     return {
         "ten": ten and dataclasses.asdict(Score.of(matrices, ten, 2000)),
         "eight": dataclasses.asdict(Score.of(matrices, _PARTS, 2000)),
         "classes": {_LAPA[one]: Score.of(matrices, [one], 2000).mean_f1 for one in known},
+        "windows": {str(number): windows[number] for number in sorted(windows)},
     }
 
 

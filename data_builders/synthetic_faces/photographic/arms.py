@@ -71,11 +71,11 @@ class Arm:
                 line = first + (second - first) * (at - joint)[:, None]
                 shapes.append(ribbon(line, self._thickness(at, more)))
             if start <= joint < stop:
-                radius = self._thickness(joint, more) / 2
-                shapes.append(ellipse(self.joints[joint], (radius, radius), samples=20))
+                radii = self._thickness(np.array([joint, joint]), more) / 2
+                shapes.append(ellipse(self.joints[joint], radii, samples=20))
         return shapes
 
-    def _thickness(self, at: np.ndarray | float, more: float) -> np.ndarray:
+    def _thickness(self, at: np.ndarray, more: float) -> np.ndarray:
         return (np.interp(at, _STATIONS, _THICKNESS) + more) * self.scale
 
 

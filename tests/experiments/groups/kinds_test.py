@@ -32,7 +32,8 @@ class Oracle:
 
     def __call__(self, picture: np.ndarray, find: str) -> SimpleNamespace:
         self.asked.add(find)
-        return SimpleNamespace(labels=self._known[picture.tobytes()].astype(np.uint8))
+        labels = self._known[picture.tobytes()].astype(np.uint8)
+        return SimpleNamespace(labels=labels, faces=("a window",) * (find == "auto"))
 
 
 def drawn(name: str, count: int = 3) -> list[kinds_measure.Shown]:
@@ -98,6 +99,7 @@ def test_the_command_scores_each_kind(
     rows = [(row["kind"], row["model"], row["find"]) for row in kept["rows"]]
     assert len(rows) == len(set(rows)) == len(capsys.readouterr().out.splitlines()) == 9
     assert kept["kinds"]["half-length"] == {"style": "photographic", "also": ["half_length"]}
+    assert all(row["windows"] == {"1" if row["find"] == "auto" else "0": 3} for row in kept["rows"])
     assert (kept["seed"], kept["num_faces"]) == (7, 3)
     with pytest.raises(SystemExit, match="--num_faces=1: must be 2 to"):
         kinds.main([f"--output={output}", "--num_faces=1"])
