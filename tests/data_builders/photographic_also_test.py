@@ -213,6 +213,18 @@ def test_half_length_pictures_show_a_body_below_a_small_face(
     assert min(widths) >= 0.15 and max(widths) <= 0.30
 
 
+@pytest.mark.parametrize("index", [0, 4, 11, 114])
+def test_bare_arms_are_background(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
+    monkeypatch.setattr(half_length, "_SHARE", 1.0)
+    labels = []
+    for sleeve in (0.12, 1.95):
+        monkeypatch.setattr(arms, "_SLEEVES", {sleeve: 1})
+        labels.append(_draw(index, ["half_length"]).label_map)
+    short, long = labels
+    assert (short[short != long] == 0).all() and (long[short != long] == CLOTH).all()
+    assert (short != long).sum() > 50
+
+
 @pytest.mark.parametrize("index", [11, 114])  # a hand, a microphone
 @pytest.mark.parametrize("sleeve", arms._SLEEVES)
 def test_a_hand_before_the_face_has_an_arm(

@@ -14,13 +14,8 @@ REFLECTIONS = "reflections"
 HATS = "hats"
 JEWELS = "jewels"
 HALF_LENGTH = "half_length"
-ADDITIONS = (
-    SCARVES,
-    REFLECTIONS,
-    HATS,
-    JEWELS,
-    HALF_LENGTH,
-)  # in this order they are numbered: add at the end
+# In this order they are numbered: add at the end.
+ADDITIONS = (SCARVES, REFLECTIONS, HATS, JEWELS, HALF_LENGTH)
 
 
 def own_generators(

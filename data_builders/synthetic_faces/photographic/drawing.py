@@ -72,6 +72,7 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.skin import (
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import (
     BACKGROUND,
     CAMERA,
+    FRAMING,
     changed,
 )
 
@@ -87,19 +88,18 @@ def draw_photographic_face(
     `also`: some of `also.ADDITIONS`, which move nothing else of the drawing.
     """
     own = own_generators(rng, also)
-    person = sample_photographic_person(rng)
-    half = sample_half_length(own[HALF_LENGTH]) if HALF_LENGTH in own else None
+    person = changed(sample_photographic_person(rng), without)
     neckwear = sample_neckwear(own[SCARVES]) if SCARVES in own else None
     cover = sample_head_cover(own[SCARVES]) if SCARVES in own else None
-    if half:
-        neckwear = None if cover else neckwear
-        person, half, neckwear = dressed(person, half, neckwear)
-        cover = dataclasses.replace(cover, drop=2.2) if cover else None
-    person = changed(person, without)
     if cover:
         neckwear, person = None, dataclasses.replace(person, hat=None)
     elif person.hat and HATS in own:  # hats press hair down
         person = dataclasses.replace(person, hair_volume=min(person.hair_volume, 0.7))
+    is_framed = HALF_LENGTH in own and FRAMING not in without
+    half = sample_half_length(own[HALF_LENGTH]) if is_framed else None
+    if half:
+        person, half, neckwear = dressed(person, half, neckwear)
+        cover = dataclasses.replace(cover, drop=2.2) if cover else None
     canvas = Canvas(image_size)
     x, y = person.centre
     pose = HeadPose(

@@ -37,22 +37,17 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.person import Photogr
 _SHARE = 1 / 3  # of all faces
 _FACES = (0.15, 0.30)  # how much of the picture's width they take
 _LOWEST = 7.6  # y of the body at the picture's lower edge, at most
-_YOKE = [
-    (1.25, 0.34),
-    (1.5, 0.62),
-    (1.3, 1.6),
-    (0.9, 2.4),
-]  # what clothes leave free ends above these
+_YOKE = [(1.25, 0.34), (1.5, 0.62), (1.3, 1.6), (0.9, 2.4)]  # bare shoulders, beneath clothes
 _TOPS = {"plain": 6, "knit": 1, "stripes": 1, "checks": 1, "print": 1.5}
 _BOTTOMS = {"plain": 6, "checks": 0.5, "print": 0.5}
 
 
 @dataclass(frozen=True)
 class HalfLength:
-    """Lengths are shares of the picture's side, those of the body units."""
+    """`unit` and `centre`, of the face, are shares of the picture's side, `belt` is in units."""
 
     unit: float
-    centre: tuple[float, float]  # of the face
+    centre: tuple[float, float]
     posture: Posture
     top: Fabric
     bottom: Fabric  # trousers or a skirt
