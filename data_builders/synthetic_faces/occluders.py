@@ -1,5 +1,7 @@
 """Things in front of the face; their label is background."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fpliif_jax.data_builders.synthetic_faces import classes
@@ -15,19 +17,56 @@ from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import Person, vivid_colour
 
 
-def draw_occluder(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Generator) -> None:
-    """The person's own hand, a plain object or a microphone over part of the face."""
-    {"hand": _draw_hand, "blob": _draw_blob, "microphone": _draw_microphone}[
-        person.occluder  # pyrefly: ignore[bad-index] - only who has one is given here
-    ](canvas, pose, person, rng)
+class RaisedArm(NamedTuple):
+    """`elbow`: pixels [2]. `skin`: its colour [3]."""
+
+    elbow: np.ndarray
+    skin: np.ndarray
 
 
-def _draw_hand(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Generator) -> None:
-    unit = pose.unit
+def draw_occluder(
+    canvas: Canvas,
+    pose: HeadPose,
+    person: Person,
+    rng: np.random.Generator,
+    arm: RaisedArm | None = None,
+) -> np.ndarray | None:
+    """The person's own hand, a plain object or a microphone over part of the face.
+
+    `arm`: the one that holds it up; None leaves its side and direction to `rng`, which gives as many numbers either
+    way. Returns where that arm begins at the hand, in pixels [2]; None where none holds it.
+    """
+    if person.occluder == "hand":
+        return _draw_hand(canvas, pose, person, rng, arm)
+    if person.occluder == "microphone":
+        return _draw_microphone(canvas, pose, person, rng, arm)
+    return _draw_blob(canvas, pose, person, rng)
+
+
+def _side(pose: HeadPose, rng: np.random.Generator, arm: RaisedArm | None) -> int:
+    """Of the picture: 1 is the right one."""
     side = int(rng.choice([-1, 1]))
+    return side if arm is None else 1 if arm.elbow[0] > pose.centre[0] else -1
+
+
+def _draw_hand(
+    canvas: Canvas,
+    pose: HeadPose,
+    person: Person,
+    rng: np.random.Generator,
+    arm: RaisedArm | None,
+) -> np.ndarray:
+    unit = pose.unit
+    side = _side(pose, rng, arm)
     reach = rng.uniform(0.35, 0.75)
     origin = pose.on_plane([(side * reach, rng.uniform(0.95, 1.35))], 0.9)[0]
     lean = pose.roll * 0.5 - side * rng.uniform(0.1, 0.7)
+    end = 4.0
+    colour = person.skin * (0.98, 0.93, 0.92) * (0.78 + 0.2 * person.ambient)
+    if arm is not None:
+        colour = arm.skin
+        x, y = arm.elbow - origin
+        lean, end = np.arctan2(-x, y), np.hypot(x, y) / unit
     c, s = np.cos(lean), np.sin(lean)
 
     def placed(points: Points) -> np.ndarray:
@@ -35,7 +74,7 @@ def _draw_hand(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Ge
         return origin + unit * local @ np.array([[c, s], [-s, c]])
 
     palm_and_arm = [(-0.34, -0.02), (0.30, -0.05), (0.40, 0.45), (0.30, 0.95),
-                    (0.36, 4.0), (-0.30, 4.0), (-0.26, 0.95), (-0.40, 0.45)]  # fmt: skip
+                    (0.36, end), (-0.30, end), (-0.26, 0.95), (-0.40, 0.45)]  # fmt: skip
     shapes = [placed(closed_curve(palm_and_arm, 6))]
     lengths = (0.52, 0.66, 0.62, 0.45)
     fingers = []
@@ -53,7 +92,7 @@ def _draw_hand(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Ge
     shadow = canvas.coverage([p + np.array([0.05, 0.08]) * unit for p in shapes], blur=0.06 * unit)
     canvas.tint(shadow.scaled(0.6), (0.6, 0.54, 0.52))
     hand = canvas.coverage(shapes)
-    canvas.paint(hand, person.skin * (0.98, 0.93, 0.92) * (0.78 + 0.2 * person.ambient))
+    canvas.paint(hand, colour)
     for line in (*fingers, thumb):
         for across in (-0.09, 0.09):
             edge = ribbon(line + np.array([across * c, across * s]) * unit, 0.035 * unit)
@@ -63,6 +102,7 @@ def _draw_hand(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Ge
         knuckle = canvas.glow(line[len(line) // 2], (0.08 * unit, 0.025 * unit), lean)
         canvas.tint(knuckle.within(hand), (0.86, 0.80, 0.79))
     canvas.mark(hand, classes.BACKGROUND)
+    return placed([(0.0, 1.0)])[0]
 
 
 def _draw_blob(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Generator) -> None:
@@ -85,10 +125,14 @@ def _draw_blob(canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Ge
 
 
 def _draw_microphone(
-    canvas: Canvas, pose: HeadPose, person: Person, rng: np.random.Generator
-) -> None:
+    canvas: Canvas,
+    pose: HeadPose,
+    person: Person,
+    rng: np.random.Generator,
+    arm: RaisedArm | None,
+) -> np.ndarray:
     unit = pose.unit
-    side = int(rng.choice([-1, 1]))
+    side = _side(pose, rng, arm)
     head = pose.on_plane([(side * rng.uniform(0.15, 0.5), rng.uniform(1.05, 1.3))], 1.0)[0]
     foot = head + unit * np.array([side * rng.uniform(0.4, 1.4), 3.0])
     handle = canvas.coverage(ribbon(np.stack([head, foot]), np.array([0.26, 0.20]) * unit))
@@ -99,3 +143,4 @@ def _draw_microphone(
     lamp = head + unit * np.array([0.1 * np.sign(person.light[0] or 1), -0.1])
     canvas.paint(canvas.glow(lamp, (0.10 * unit,) * 2).within(ball), (1, 1, 1), 0.45)
     canvas.mark(ball, classes.BACKGROUND)
+    return head + 0.4 * (foot - head)

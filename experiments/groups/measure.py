@@ -37,6 +37,12 @@ _SHEET_TILE = 160
 _confusion_matrices = jax.jit(metrics.confusion_matrices, static_argnums=2)
 
 
+def counted(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+    """The confusion matrix of two label maps, uint8 [H, W]: int64 [C, C], rows the truth."""
+    counts = _confusion_matrices(truth[None], predicted[None], num_classes)
+    return np.asarray(counts[0], np.int64)
+
+
 class GroupsError(UserError):
     """The groups cannot be scored; the message says why and what to do."""
 
@@ -86,9 +92,7 @@ def score(labeller: Labeller, num_faces: int, seed: int, image_size: int) -> Sco
     for face in tqdm(faces, desc="drawn faces", total=num_faces, unit="face", leave=False):
         # pyrefly: ignore[bad-argument-type] - a person of `STYLE`
         groups.append({each.name: each.group_of(face.person) for each in ATTRIBUTES})
-        predicted = label(labeller, face)
-        counts = _confusion_matrices(truth(face)[None], predicted[None], len(labeller.class_names))
-        matrices.append(np.asarray(counts[0], np.int64))
+        matrices.append(counted(truth(face), label(labeller, face), len(labeller.class_names)))
     return Scored(groups, np.stack(matrices))
 
 
@@ -139,6 +143,20 @@ def write_sheet(
     )
 
 
+def check_set(flags: argparse.Namespace) -> None:
+    """Refuses sets that cannot be drawn: `num_faces`, `image_size` and `seed`.
+
+    Raises:
+      GroupsError: says which, and what is allowed.
+    """
+    if not 2 <= flags.num_faces <= MOST_FACES:
+        raise GroupsError(f"--num_faces={flags.num_faces}: must be 2 to {MOST_FACES}")
+    if not _SIZES[0] <= flags.image_size <= _SIZES[1]:
+        raise GroupsError(f"--image_size={flags.image_size}: must be {_SIZES[0]} to {_SIZES[1]}")
+    if flags.seed < 0:
+        raise GroupsError(f"--seed={flags.seed}: must be 0 or more")
+
+
 def run(flags: argparse.Namespace) -> None:
     """Scores the groups and writes the results; the flags are those of `python -m experiments.groups`.
 
@@ -146,12 +164,7 @@ def run(flags: argparse.Namespace) -> None:
       UserError, OSError: what `command_line.run` ends with in one line.
     """
     compilation_cache.enable()
-    if not 2 <= flags.num_faces <= MOST_FACES:
-        raise GroupsError(f"--num_faces={flags.num_faces}: must be 2 to {MOST_FACES}")
-    if not _SIZES[0] <= flags.image_size <= _SIZES[1]:
-        raise GroupsError(f"--image_size={flags.image_size}: must be {_SIZES[0]} to {_SIZES[1]}")
-    if flags.seed < 0:
-        raise GroupsError(f"--seed={flags.seed}: must be 0 or more")
+    check_set(flags)
     chosen = trained_model.load(flags)
     trained = chosen.trained
     refuse_swapped_sides(trained.sides_are_swapped, chosen.origin)

@@ -147,14 +147,14 @@ class Scores:
             lowest = f"{one.lowest_class} {number(one.lowest_f1, 1)}"
             lines.append(
                 f"{one.attribute:<22}{one.group:<26}{one.faces:>5}{number(one.mean_f1, 1):>9}  "
-                f"{_interval(one):<15}{number(one.all_f1, 1):>5}  {lowest:<18}{one.absent_text}".rstrip()
+                f"{interval(one):<15}{number(one.all_f1, 1):>5}  {lowest:<18}{one.absent_text}".rstrip()
             )
         overall, worst = self.overall, self.worst_group
-        lines.append(f"all faces: {number(overall.mean_f1, 1)} ({_interval(overall)})")
+        lines.append(f"all faces: {number(overall.mean_f1, 1)} ({interval(overall)})")
         if worst is not None:
             lines.append(
                 f"worst of the groups with {FEWEST_FACES} faces or more: {worst.attribute}, {worst.group}: "
-                f"{worst.mean_f1:.1f} ({_interval(worst)}); all faces over the same classes: {worst.all_f1:.1f}"
+                f"{worst.mean_f1:.1f} ({interval(worst)}); all faces over the same classes: {worst.all_f1:.1f}"
             )
         return "\n".join(lines)
 
@@ -189,5 +189,6 @@ def _percent(value: np.ndarray) -> float | None:
     return None if np.isnan(value) else 100 * float(value)
 
 
-def _interval(score: Score | GroupScore) -> str:
+def interval(score: Score | GroupScore) -> str:
+    """'90.1–92.4'."""
     return MISSING if score.low is None else f"{score.low:.1f}–{score.high:.1f}"

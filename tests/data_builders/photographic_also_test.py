@@ -1,21 +1,18 @@
 """What photographic drawn faces also show, scarves and such: labels, what stays as it is, and sets of their own."""
 
 import dataclasses
-import json
-import pathlib
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
-from tiny_run import tiny_config
 
-from fpliif_jax.data.dataset import load_dataset
-from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.synthetic_faces import Face, __main__, draw_face, write_dataset
+from fpliif_jax.data_builders.synthetic_faces import Face, draw_face
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.data_builders.synthetic_faces.photographic import (
+    arms,
+    half_length,
     hats,
     head_covers,
     jewels,
@@ -35,7 +32,6 @@ EYEGLASSES, EYES_AND_BROWS, HAIR, HAT, EARRING, NECKLACE, CLOTH = (
     18,
 )
 LAPA_BACKGROUND, LAPA_SKIN = 0, 1
-OPTIONS = {"image_size": 32, "num_workers": 1, "style": "photographic"}
 
 
 def _draw(index: int, also: Collection[str] = (), without: Collection[str] = ()) -> Face:
@@ -55,7 +51,12 @@ def faces() -> list[Face]:
 
 
 # Of those 44.
-SHOWN = {"scarves": (3, 15, 31, 39), "reflections": (2, 22, 27, 43), "hats": (0, 11, 42)}
+SHOWN = {
+    "scarves": (3, 15, 31, 39),
+    "reflections": (2, 22, 27, 43),
+    "hats": (0, 11, 42),
+    "half_length": (4, 6, 7, 14, 15, 16, 20, 21, 24, 26, 27, 32, 41),
+}
 
 
 @pytest.mark.parametrize("addition", SHOWN)
@@ -192,56 +193,59 @@ def test_each_kind_of_jewel_has_its_label(
     assert wearers and max(shown) >= 2
 
 
+@pytest.mark.parametrize("kind", arms._POSTURES)
+def test_half_length_pictures_show_a_body_below_a_small_face(
+    monkeypatch: pytest.MonkeyPatch, faces: list[Face], kind: str
+) -> None:
+    monkeypatch.setattr(half_length, "_SHARE", 1.0)
+    monkeypatch.setattr(arms, "_ODDS", {kind: 1})
+    widths = []
+    for index, before in enumerate(faces[:12]):
+        face = _draw(index, ["half_length"])
+        widths.append(2 * face.person.unit)
+        np.testing.assert_array_equal(face.person.skin, before.person.skin)
+        rows, columns = np.nonzero(face.lapa_label_map)  # face and hair
+        assert rows.max() < 0.75 * SIZE and columns.min() > 0 and columns.max() < SIZE - 1
+        cloth = face.label_map == CLOTH
+        assert cloth.mean() > 0.1 and cloth[-SIZE // 8 :].any()
+        shoulders = np.ptp(np.nonzero(cloth)[1]) / SIZE
+        assert 1.5 < shoulders / widths[-1] < 5.5
+    assert min(widths) >= 0.15 and max(widths) <= 0.30
+
+
+@pytest.mark.parametrize("index", [0, 4, 11, 114])
+def test_bare_arms_are_background(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
+    monkeypatch.setattr(half_length, "_SHARE", 1.0)
+    labels = []
+    for sleeve in (0.12, 1.95):
+        monkeypatch.setattr(arms, "_SLEEVES", {sleeve: 1})
+        labels.append(_draw(index, ["half_length"]).label_map)
+    short, long = labels
+    assert (short[short != long] == 0).all() and (long[short != long] == CLOTH).all()
+    assert (short != long).sum() > 50
+
+
+@pytest.mark.parametrize("index", [11, 114])  # a hand, a microphone
+@pytest.mark.parametrize("sleeve", arms._SLEEVES)
+def test_a_hand_before_the_face_has_an_arm(
+    monkeypatch: pytest.MonkeyPatch, index: int, sleeve: float
+) -> None:
+    monkeypatch.setattr(half_length, "_SHARE", 1.0)
+    monkeypatch.setattr(arms, "_SLEEVES", {sleeve: 1})
+    bare, face = (_draw(index, ["half_length"], without) for without in (["occluders"], []))
+    moved = face.label_map != bare.label_map
+    assert np.isin(face.label_map[moved], (0, CLOTH)).all()
+    assert (bare.label_map[moved] != 0).any() and (face.label_map[moved] == 0).sum() > 5
+    np.testing.assert_array_equal(face.soft_masks().argmax(0), face.lapa_label_map)
+
+
 def test_things_are_as_frequent_as_is_documented() -> None:
     rngs = [np.random.default_rng(seed) for seed in range(2000)]
     for sample, share in (
         (neckwear.sample_neckwear, 0.10),
         (head_covers.sample_head_cover, 0.03),
         (reflections.sample_reflection, 0.50),
+        (half_length.sample_half_length, 1 / 3),
     ):
         found = np.mean([sample(rng) is not None for rng in rngs])
         assert abs(found - share) < 4 * np.sqrt(share * (1 - share) / 2000)
-
-
-def test_a_set_with_additions_is_another_set(tmp_path: pathlib.Path) -> None:
-    bare = write_dataset("lapa", tmp_path / "bare", 1, 0, 0, **OPTIONS)
-    settings = json.loads((bare / "synthetic_faces.json").read_text())
-    assert settings["style_version"] == 2 and "also" not in settings  # none is drawn anew
-    also = ["scarves", "hats"]
-    root = write_dataset("lapa", tmp_path / "more", 1, 0, 0, also=also, **OPTIONS)
-    own = json.loads((root / "synthetic_faces.json").read_text())
-    assert own == {**settings, "style_version": 3, "also": "hats,scarves"}
-    drawn = root.stat().st_mtime_ns
-    write_dataset("lapa", tmp_path / "more", 1, 0, 0, also=("hats", "scarves", "hats"), **OPTIONS)
-    assert root.stat().st_mtime_ns == drawn
-
-
-def test_what_cannot_be_added_is_named(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(DataError, match="also='wings': choose of scarves, reflections, hats"):
-        write_dataset("lapa", tmp_path, 1, 0, 0, also=["wings"], **OPTIONS)
-    with pytest.raises(DataError, match="also=hats: it is for style=photographic"):
-        write_dataset("lapa", tmp_path, 1, 0, 0, image_size=32, also=["hats"])
-
-
-def test_the_command_adds_to_set_and_contact_sheet(tmp_path: pathlib.Path) -> None:
-    command = ["--layout=lapa", f"--output_dir={tmp_path}", "--num_train=1", "--num_val=0", "--num_test=0",
-               "--image_size=32", "--style=photographic"]  # fmt: skip
-    sheets = [tmp_path / "bare.png", tmp_path / "more.png"]
-    assert __main__.main([*command, f"--contact_sheet={sheets[0]}"]) == 0
-    assert __main__.main([*command, f"--contact_sheet={sheets[1]}", "--also=hats,jewels"]) == 0
-    settings = json.loads((tmp_path / "LaPa" / "synthetic_faces.json").read_text())
-    assert settings["also"] == "hats,jewels"
-    assert sheets[0].read_bytes() != sheets[1].read_bytes()
-
-
-def test_a_config_draws_each_set_in_a_folder_of_its_own(tmp_path: pathlib.Path) -> None:
-    config = tiny_config(tmp_path / "raw", tmp_path / "prepared").data
-    config.synthetic.update({"num_train": 1, "num_val": 1, "num_test": 1, "image_size": 48})
-    config.synthetic.style = "photographic"
-    bare = load_dataset(config).metadata
-    config.synthetic.also = ("scarves", "hats")
-    more = load_dataset(config).metadata
-    assert more.fingerprint != bare.fingerprint
-    assert more.drawing["also"] == "hats,scarves" and "also" not in bare.drawing
-    names = sorted(path.name for path in (tmp_path / "raw").iterdir() if path.is_dir())
-    assert [name.split("-photographic")[1] for name in names] == ["2", "3-also-hats-scarves"]

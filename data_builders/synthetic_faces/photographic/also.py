@@ -13,7 +13,9 @@ SCARVES = "scarves"
 REFLECTIONS = "reflections"
 HATS = "hats"
 JEWELS = "jewels"
-ADDITIONS = (SCARVES, REFLECTIONS, HATS, JEWELS)  # in this order they are numbered: add at the end
+HALF_LENGTH = "half_length"
+# In this order they are numbered: add at the end.
+ADDITIONS = (SCARVES, REFLECTIONS, HATS, JEWELS, HALF_LENGTH)
 
 
 def own_generators(

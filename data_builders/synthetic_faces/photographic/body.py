@@ -1,9 +1,11 @@
 """Neck and shoulders in the light of the face, and clothes whose folds and prints vary."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fpliif_jax.data_builders.synthetic_faces import classes
-from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
+from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas, Patch
 from fpliif_jax.data_builders.synthetic_faces.curves import closed_curve, open_curve, ribbon
 from fpliif_jax.data_builders.synthetic_faces.head_pose import HeadPose
 from fpliif_jax.data_builders.synthetic_faces.person import vivid_colour
@@ -13,22 +15,31 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.person import Photogr
 _SHOULDERS = [(1.25, 0.34), (1.9, 0.62), (2.4, 1.2), (2.6, 4.0)]
 
 
+def lit_skin(person: PhotographicPerson) -> np.ndarray:
+    """The colour of the body's skin in the light of the face: [3]."""
+    lit = person.fill * person.ambient * 0.85 + person.key * (1 - person.ambient) * (
+        0.55 + 0.4 * person.light[2]
+    )
+    return person.skin * lit ** np.array([0.9, 1.05, 1.1])
+
+
 def draw_neck(
-    canvas: Canvas, pose: HeadPose, person: PhotographicPerson, outline: np.ndarray
+    canvas: Canvas,
+    pose: HeadPose,
+    person: PhotographicPerson,
+    outline: np.ndarray,
+    shoulders: Sequence[tuple[float, float]] = _SHOULDERS,
 ) -> None:
-    """Neck, and shoulders down to the picture's edge, shadowed by the chin."""
+    """Neck, and `shoulders` by default down to the picture's edge, shadowed by the chin."""
     unit, width = pose.unit, person.neck_width
     top = pose.on_plane([(-width, 0.55), (width, 0.55)], -0.35)
-    half = [(width, -0.25), (width + 0.03, -0.02), (width + 0.28, 0.16), *_SHOULDERS]
+    half = [(width, -0.25), (width + 0.03, -0.02), (width + 0.28, 0.16), *shoulders]
     right = pose.on_body(half)
     left = pose.on_body([(-x, y) for x, y in half[::-1]])
     neck = canvas.coverage(closed_curve(np.concatenate([top[1:], right, left, top[:1]]), 6))
     if neck.empty:
         return
-    lit = person.fill * person.ambient * 0.85 + person.key * (1 - person.ambient) * (
-        0.55 + 0.4 * person.light[2]
-    )
-    canvas.paint(neck, person.skin * lit ** np.array([0.9, 1.05, 1.1]))
+    canvas.paint(neck, lit_skin(person))
     canvas.mark(neck, classes.NECK)
     away = -np.sign(person.light[0] or 1.0)
     hard = (1 - person.ambient) * min(abs(person.light[0]) * 2, 1)
@@ -47,6 +58,29 @@ def draw_neck(
         canvas.tint(canvas.coverage(lines, blur=0.035 * unit, inside=neck), (0.90, 0.87, 0.87))
 
 
+def neckline(person: PhotographicPerson) -> np.ndarray:
+    """The right half of the edge of what is worn, from the shoulder to the middle: body coordinates [N, 2]."""
+    width, depth = person.neck_width, person.neckline
+    collar = [
+        (width + 0.16 + 0.5 * max(depth, 0), 0.08 + 0.3 * depth),
+        (0.55 * width + 0.3 * max(depth, 0), 0.25 + 0.8 * depth),
+    ]
+    if person.cloth_style == "vee":
+        return np.array([*collar[:1], (0.0, 0.55 + 1.2 * depth)])
+    return open_curve([*collar, (0.0, 0.38 + depth)], 6)
+
+
+def cloth_outline(
+    person: PhotographicPerson, shoulders: Sequence[tuple[float, float]] = _SHOULDERS
+) -> np.ndarray:
+    """Clothes from the neckline over `shoulders`: body coordinates [N, 2]."""
+    half = neckline(person)
+    first = (half[0, 0] + 0.25, 0.06 + 0.3 * person.neckline)
+    shoulder = open_curve([first, *shoulders], 5) + (0, -0.04)
+    side = np.concatenate([shoulder[::-1], half])
+    return np.concatenate([side, side[::-1] * (-1, 1)])
+
+
 def draw_clothes(
     canvas: Canvas, pose: HeadPose, person: PhotographicPerson, rng: np.random.Generator
 ) -> None:
@@ -54,28 +88,24 @@ def draw_clothes(
     own = rng.spawn(1)[
         0
     ]  # what is in the picture depends on its size, and must not shift later draws
-    width = person.neck_width
-    depth = person.neckline
-    collar = [
-        (width + 0.16 + 0.5 * max(depth, 0), 0.08 + 0.3 * depth),
-        (0.55 * width + 0.3 * max(depth, 0), 0.25 + 0.8 * depth),
-    ]
-    if person.cloth_style == "vee":
-        half = np.array([*collar[:1], (0.0, 0.55 + 1.2 * depth)])
-    else:
-        half = open_curve([*collar, (0.0, 0.38 + depth)], 6)
-    shoulder = open_curve([(collar[0][0] + 0.25, 0.06 + 0.3 * depth), *_SHOULDERS], 5) + (0, -0.04)
-    side = np.concatenate([shoulder[::-1], half])
-    body = np.concatenate([side, side[::-1] * (-1, 1)])
-    cloth = canvas.coverage(pose.on_body(body))
+    cloth = canvas.coverage(pose.on_body(cloth_outline(person)))
     if cloth.empty:
         return
-    light = 0.45 + 0.5 * person.ambient
-    canvas.paint(cloth, person.cloth_colour * light)
+    canvas.paint(cloth, person.cloth_colour * (0.45 + 0.5 * person.ambient))
     canvas.mark(cloth, classes.CLOTH)
-    hem = ribbon(pose.on_body(half + np.array([0, 0.03])), 0.08 * pose.unit)
+    draw_hem_and_collar(canvas, pose, person, cloth)
+    texture_cloth(canvas, pose, person, own)
+
+
+def draw_hem_and_collar(
+    canvas: Canvas, pose: HeadPose, person: PhotographicPerson, cloth: Patch
+) -> None:
+    """The neckline's edge within `cloth`, and a shirt's collar."""
+    width, depth = person.neck_width, person.neckline
+    hem = ribbon(pose.on_body(neckline(person) + np.array([0, 0.03])), 0.08 * pose.unit)
     canvas.tint(canvas.coverage([hem], blur=0.02 * pose.unit, inside=cloth), 0.78)
     if person.cloth_style == "shirt":
+        light = 0.45 + 0.5 * person.ambient
         for s in (-1, 1):
             flap = [(s * (width + 0.08), -0.20 + 0.2 * depth), (s * (width + 0.30), 0.12 + 0.4 * depth),
                     (s * 0.45, 0.72 + depth), (s * 0.02, 0.46 + depth)]  # fmt: skip
@@ -86,7 +116,6 @@ def draw_clothes(
                 ribbon(pose.on_body(flap[1:]), 0.04 * pose.unit), blur=0.01 * pose.unit
             )
             canvas.tint(rim.within(lapel), 0.65)
-    texture_cloth(canvas, pose, person, own)
 
 
 def texture_cloth(

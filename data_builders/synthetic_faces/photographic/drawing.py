@@ -20,6 +20,7 @@ from fpliif_jax.data_builders.synthetic_faces.landmarks import landmarks
 from fpliif_jax.data_builders.synthetic_faces.occluders import draw_occluder
 from fpliif_jax.data_builders.synthetic_faces.photographic import hats, jewels, shapes
 from fpliif_jax.data_builders.synthetic_faces.photographic.also import (
+    HALF_LENGTH,
     HATS,
     JEWELS,
     REFLECTIONS,
@@ -35,6 +36,13 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.body import (
 from fpliif_jax.data_builders.synthetic_faces.photographic.camera import as_painted, photograph
 from fpliif_jax.data_builders.synthetic_faces.photographic.eyes import draw_brows, draw_eyes
 from fpliif_jax.data_builders.synthetic_faces.photographic.hair import Hair
+from fpliif_jax.data_builders.synthetic_faces.photographic.half_length import (
+    draw_body,
+    draw_raised_arm,
+    dressed,
+    raised_arm,
+    sample_half_length,
+)
 from fpliif_jax.data_builders.synthetic_faces.photographic.head_covers import (
     draw_head_cover,
     draw_lining,
@@ -64,6 +72,7 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.skin import (
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import (
     BACKGROUND,
     CAMERA,
+    FRAMING,
     changed,
 )
 
@@ -86,6 +95,11 @@ def draw_photographic_face(
         neckwear, person = None, dataclasses.replace(person, hat=None)
     elif person.hat and HATS in own:  # hats press hair down
         person = dataclasses.replace(person, hair_volume=min(person.hair_volume, 0.7))
+    is_framed = HALF_LENGTH in own and FRAMING not in without
+    half = sample_half_length(own[HALF_LENGTH]) if is_framed else None
+    if half:
+        person, half, neckwear = dressed(person, half, neckwear)
+        cover = dataclasses.replace(cover, drop=2.2) if cover else None
     canvas = Canvas(image_size)
     x, y = person.centre
     pose = HeadPose(
@@ -106,8 +120,11 @@ def draw_photographic_face(
         hair.seen = np.zeros((image_size, image_size), np.float32)
     hair.draw_back()
     lining = draw_lining(canvas, pose, person, cover, own[SCARVES]) if cover else None
-    draw_neck(canvas, pose, person, outline)
-    draw_clothes(canvas, pose, person, rng)
+    if half:
+        draw_body(canvas, pose, person, half, outline, own[HALF_LENGTH])
+    else:
+        draw_neck(canvas, pose, person, outline)
+        draw_clothes(canvas, pose, person, rng)
     if lining:
         mark_lining(canvas, lining)
     if person.necklace and JEWELS in own:
@@ -144,7 +161,10 @@ def draw_photographic_face(
         draw_hat(canvas, pose, person)
         texture_cloth(canvas, pose, person, rng.spawn(1)[0], classes.HAT)
     if person.occluder:
-        draw_occluder(canvas, pose, person, rng)
+        arm = raised_arm(pose, person, half) if half else None
+        wrist = draw_occluder(canvas, pose, person, rng, arm)
+        if half and wrist is not None:
+            draw_raised_arm(canvas, pose, person, half, wrist, own[HALF_LENGTH])
     return Face(
         image=as_painted(canvas) if CAMERA in without else photograph(canvas, rng),
         label_map=canvas.label_map,

@@ -30,6 +30,7 @@ class HeadCover:
     fabric: Fabric
     brow: float  # y of its edge on the forehead
     bulk: float  # between skull and outline
+    drop: float = 4.0  # y of the body where it ends, beneath the picture if not half-length
 
 
 def sample_head_cover(rng: np.random.Generator) -> HeadCover | None:
@@ -128,7 +129,7 @@ def _outline(pose: HeadPose, cover: HeadCover) -> np.ndarray:
     other = pose.on_plane([(-1.12 - 1.2 * b, 0.60), (-1.14 - b, -0.20), (-1.02 - b, -0.95),
                            (-0.62 - 0.4 * b, -1.50 - b)], -0.15)  # fmt: skip
     wide = 1.5 if cover.kind == "closed" else 1.35
-    body = [(1.0 + b, -0.35), (wide, 0.35), (wide + 0.6, 0.75), (wide + 0.8, 4.0)]
+    body = [(1.0 + b, -0.35), (wide, 0.35), (wide + 0.6, 0.75), (wide + 0.8, cover.drop)]
     right = pose.on_body(body)
     left = pose.on_body([(-x, y) for x, y in body[::-1]])
     return closed_curve(np.concatenate([head, right, left, other]), 6)

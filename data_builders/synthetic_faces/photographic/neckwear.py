@@ -34,6 +34,7 @@ class Neckwear:
     width: float  # beside the neck
     drop: float  # of the lower edge
     end: float  # x of the loose end; 0 where it shows none
+    has_body: bool = True  # whether the sweater or coat below a collar is drawn with it
 
 
 def sample_neckwear(rng: np.random.Generator) -> Neckwear | None:
@@ -141,7 +142,9 @@ def _draw_roll_neck(
     half = [(width + 0.10, -0.10), (width + 0.26, 0.10), (1.25, 0.30), (1.9, 0.58), (2.4, 1.16),
             (2.6, 4.0)]  # fmt: skip
     right = open_curve(half, 5)
-    _cloth(canvas, pose, person, worn.fabric, np.concatenate([right, right[::-1] * (-1, 1)]), noise)
+    if worn.has_body:
+        sweater = np.concatenate([right, right[::-1] * (-1, 1)])
+        _cloth(canvas, pose, person, worn.fabric, sweater, noise)
     up = -0.30 - 0.8 * max(worn.rise, -0.1)
     rim = [(-width - 0.03, up - 0.12), (0.0, up + 0.10), (width + 0.03, up - 0.12)]
     foot = [(width + 0.12, 0.06), (0.0, 0.30), (-width - 0.12, 0.06)]
@@ -168,7 +171,8 @@ def _draw_collar(
     for side in (-1, 1):
         coat = np.array([(width - 0.05, 0.0), (1.25, 0.24), (1.9, 0.52), (2.45, 1.1), (2.7, 4.0),
                          (0.10, 4.0), (0.22, 1.0 + worn.drop)]) * (side, 1)  # fmt: skip
-        _cloth(canvas, pose, person, worn.fabric, coat, noise, 0.95)
+        if worn.has_body:
+            _cloth(canvas, pose, person, worn.fabric, coat, noise, 0.95)
         flap = open_curve([(width - 0.02, -up), (width + 0.24, -up - 0.06), (width + 0.42, 0.05), (1.12, 0.55),
                            (0.62, 0.95 + 0.3 * worn.drop), (0.26, 1.0 + worn.drop), (width - 0.28, 0.30),
                            (width - 0.06, -0.1)], 5) * (side, 1)  # fmt: skip

@@ -15,6 +15,7 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.person import Photogr
 
 CAMERA = "camera"
 BACKGROUND = "background"
+FRAMING = "framing"
 _OPEN_EYE = 0.92  # the means of what is sampled for a face
 _CLOSE_UP = 0.281
 _MIDDLE = 0.535
@@ -90,7 +91,7 @@ _TRAITS: dict[str, Callable[[PhotographicPerson], Changes]] = {
     "accessories": _without_accessories,
     "expressions": _without_expressions,
     "pose": _without_pose,
-    "framing": _without_framing,
+    FRAMING: _without_framing,
 }
 PARTS = (CAMERA, BACKGROUND, *_TRAITS)
 
