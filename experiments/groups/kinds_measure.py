@@ -18,7 +18,7 @@ from fpliif_jax.experiments.groups.measure import check_set, counted
 from fpliif_jax.experiments.groups.scores import Score, interval
 from fpliif_jax.experiments.runs.local_versions import without_local_version
 from fpliif_jax.experiments.stats.number_text import number
-from fpliif_jax.files.json_types import JsonObject
+from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.predict.face_parser import FaceParser
 from fpliif_jax.predict.find_faces import AUTO, NONE
 from fpliif_jax.run_folder import run_record
