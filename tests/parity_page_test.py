@@ -147,3 +147,8 @@ def test_what_rounding_alone_does_is_that_of_the_runs() -> None:
     between = _scores_of("frameworks-nvidia-h100", "jax/*").std(ddof=1)
     assert f"/{between:.2f}² = {100 * pooled**2 / between**2:.0f} % of the variance" in text
     assert f"differ by {np.sqrt(2) * pooled:.2f} points".replace("0.", ".") in text
+
+
+def test_the_published_decoder_has_logits_of_the_size_that_is_said() -> None:
+    rows = json.loads((_RESULTS / "liif_decoder" / "differences.json").read_text("utf-8"))["rows"]
+    assert f"logits up to {max(row['logits'] for row in rows):.2f} from" in " ".join(_PAGE.split())

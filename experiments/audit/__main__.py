@@ -7,17 +7,26 @@ From the published tables (experiments/published), the configs and the models: n
 are no failures: the exit code is 0. docs/audit.md is this command's Markdown.
 """
 
-from absl import flags, logging
+from absl import logging
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.home_folder import expanded
 
-_FORMAT = flags.DEFINE_enum("format", "text", ["text", "markdown", "json"], "How to print.")
-_OUTPUT = flags.DEFINE_string("output", None, "File to write; without it, the standard output.")
+_COMMAND = "experiments.audit"
 
 
-def _work() -> None:
+def main() -> None:
+    """Prints or writes the findings."""
+    parser = command_line.CommandParser(_COMMAND, __doc__)
+    formats = ("text", "markdown", "json")
+    parser.add_argument("--format", choices=formats, default="text", help="how to print")
+    parser.add_argument("--output", help="file to write; without it, printed")
+    flags = parser.parse_args()
+    command_line.run(_COMMAND, _work, flags.format, flags.output)
+
+
+def _work(form: str, output: str | None) -> None:
     from fpliif_jax.experiments.audit import layout
     from fpliif_jax.run_folder.run_record import write_text
 
@@ -27,10 +36,10 @@ def _work() -> None:
         "json": layout.to_json,
     }
     logging.set_verbosity(logging.WARNING)  # JAX tells which backends there are not
-    path = expanded(_OUTPUT.value) if _OUTPUT.value else None
+    path = expanded(output) if output else None
     if path is not None and not path.parent.is_dir():
         raise UserError(f"--output={path}: there is no folder {path.parent}; make it first")
-    content = renderers[_FORMAT.value](layout.audit())
+    content = renderers[form](layout.audit())
     if path is None:
         print(content, end="")
         return
@@ -42,4 +51,4 @@ def _work() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run_with_flags("experiments.audit", __doc__, _work)
+    main()

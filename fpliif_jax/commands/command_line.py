@@ -2,6 +2,10 @@
 
 A command's file has its arguments and imports what does the work only in the function that does it, so that --help and
 a misspelt argument need not wait for JAX.
+
+Arguments are argparse's, by `CommandParser`; but those of a command that has a config of its own are absl's flags, by
+`run_with_flags`: ml_collections makes --config.FIELD flags of absl alone. Who only hands a config on, as
+`experiments.multi_seed`, has argparse, and asks `config_of`.
 """
 
 import argparse
