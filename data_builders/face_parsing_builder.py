@@ -32,7 +32,7 @@ from fpliif_jax.data_builders.prepared.remedies import Remedies
 from fpliif_jax.data_builders.raw import fingerprint, raw_images
 from fpliif_jax.data_builders.raw.orientation import UPRIGHT
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
-from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
+from fpliif_jax.data_builders.synthetic_faces.drawing_versions import refuse_earlier_sides
 from fpliif_jax.data_builders.tree_encoding import (
     EncodedExample,
     TreeEncoding,
