@@ -1,10 +1,7 @@
 """What the TFDS builders of the face parsing sets have in common."""
 
 import abc
-import contextlib
 import functools
-import inspect
-import os
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.host.home_folder import expanded
@@ -29,18 +25,15 @@ from fpliif_jax.data_builders.prepared.prepared_split import (
     reporting_damage,
 )
 from fpliif_jax.data_builders.prepared.remedies import Remedies
+from fpliif_jax.data_builders.prepared.tolerant_builder import TolerantBuilder
 from fpliif_jax.data_builders.raw import fingerprint, raw_images
 from fpliif_jax.data_builders.raw.orientation import UPRIGHT
 from fpliif_jax.data_builders.raw.raw_tree import RawExample, RawTree
-from fpliif_jax.data_builders.synthetic_faces.dataset import refuse_earlier_sides
-from fpliif_jax.data_builders.tree_encoding import (
-    EncodedExample,
-    TreeEncoding,
-    fingerprint_of,
-)
+from fpliif_jax.data_builders.synthetic_faces.drawing_versions import refuse_earlier_sides
+from fpliif_jax.data_builders.tree_encoding import EncodedExample, TreeEncoding, fingerprint_of
 
 
-class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
+class FaceParsingBuilder(TolerantBuilder, skip_registration=True):
     """Reads a raw tree, checks every file, writes ArrayRecord files in the tree's order.
 
     Shard by shard, not `GeneratorBasedBuilder`: that one shuffles through a buffer which needs
@@ -74,33 +67,6 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     LABELS_ARE_SCALED: ClassVar[bool] = False
 
     num_workers: int | None = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # TFDS would look for README.md and its like by the module's name, as if every package lay in its parent's
-        # folder; in a checkout this one does not. A class that is typed in has no file.
-        with contextlib.suppress(OSError, TypeError):
-            cls.pkg_dir_path = epath.Path(inspect.getfile(cls)).parent
-
-    def __init__(self, *, file_format: str | None = None, **kwargs: Any) -> None:
-        # TFDS's own default is TFRecord, which needs TensorFlow.
-        kwargs["file_format"] = file_format or "array_record"
-        self._damage: Exception | None = None
-        try:
-            super().__init__(**kwargs)
-        except Exception as error:  # TFDS and protobuf raise nearly anything for damaged files
-            self._damage = error
-            # Without a look at the prepared set, so that it can be made anew.
-            super().__init__(**kwargs)
-            self._data_dir = os.path.dirname(self._data_dir)
-
-    def _build_data_dir(self, given_data_dir: str | None) -> tuple[str, str]:
-        """TFDS reads what is prepared in the second folder, if that exists, next."""
-        root, folder = super()._build_data_dir(given_data_dir)
-        if self._damage is not None:
-            return root, os.path.join(folder, "not_there")
-        prepared_set.check_metadata(pathlib.Path(folder))
-        return root, folder
 
     @abc.abstractmethod
     def index_raw_tree(self, manual_dir: pathlib.Path) -> RawTree:
@@ -151,15 +117,10 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             )
         )
 
-    def prepared_folder(self) -> pathlib.Path:
-        """Folder of this set, config and version, whether prepared or not."""
-        return pathlib.Path(self.data_dir)
-
     def download_and_prepare(
         self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
     ) -> None:
-        """Prepares the set, or makes sure that the prepared one is the right one. Downloads
-        nothing.
+        """Prepares the set, or makes sure that the prepared one is the right one. Downloads nothing.
 
         Args:
             download_config: `manual_dir` is the folder with the unpacked archive; may be None for a
@@ -230,12 +191,6 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             prepared_set.put_in_place(new.prepared_folder(), folder)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-
-    def _log_download_bytes(self) -> None:
-        """Keeps TFDS from announcing a download on stdout."""
-
-    def _log_download_done(self) -> None:
-        """Keeps TFDS from announcing a download on stdout."""
 
     def _download_and_prepare(
         self,
@@ -308,12 +263,6 @@ class FaceParsingBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def damaged(self, reason: object, tree: RawTree | None = None) -> DataError:
         """The error that says that the prepared set is damaged, and how to make it anew."""
         return self.remedies.damaged(reason, tree)
-
-    def as_data_source(self, *args: Any, **kwargs: Any) -> Any:
-        """As in TFDS. Raises DataError where `dataset_info.json` is damaged."""
-        if self._damage is not None:
-            raise self.damaged(self._damage)
-        return super().as_data_source(*args, **kwargs)
 
     def encoded_examples(self, split: str) -> PreparedSplit:
         """The examples of a split of the prepared set, images as the bytes of their files.

@@ -3,15 +3,14 @@
 `python -m data_builders.synthetic_faces --help`, or `write_dataset` and `draw_face`.
 """
 
-from fpliif_jax.data_builders.synthetic_faces.dataset import (
+from fpliif_jax.data_builders.synthetic_faces.dataset import each_once, write_dataset
+from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
+from fpliif_jax.data_builders.synthetic_faces.drawing_versions import (
     DRAWING_VERSIONS,
     STYLE_VERSIONS,
-    each_once,
     style_version,
     why_outdated,
-    write_dataset,
 )
-from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES, draw_face
 from fpliif_jax.data_builders.synthetic_faces.face import Face
 
 __all__ = [

@@ -1,22 +1,18 @@
-"""Writes whole sets of drawn faces: checks, worker processes, and the one step that makes a set
+"""Writes whole sets of drawn faces: checks, the drawing, and the one step that makes a set
 stand under its name only when it is complete."""
 
 import contextlib
 import dataclasses
 import json
 import os
-import queue
 import shutil
-import subprocess
 import sys
-import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-import fpliif_jax
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.host.ordered_map import available_cores
@@ -24,16 +20,17 @@ from fpliif_jax.data_builders.host.regular_files import MEBIBYTE, read_regular
 from fpliif_jax.data_builders.prepared.prepared_set import lock, put_in_place
 from fpliif_jax.data_builders.raw.drawn import SETTINGS_FILE
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES
+from fpliif_jax.data_builders.synthetic_faces.drawing_versions import (
+    DRAWING_VERSIONS,
+    style_version,
+    why_outdated,
+)
 from fpliif_jax.data_builders.synthetic_faces.job import Job, draw_share
 from fpliif_jax.data_builders.synthetic_faces.layouts import LAYOUTS
 from fpliif_jax.data_builders.synthetic_faces.photographic.also import ADDITIONS
 from fpliif_jax.data_builders.synthetic_faces.photographic.without import PARTS
+from fpliif_jax.data_builders.synthetic_faces.processes import faces_of_processes
 
-DRAWING_VERSIONS = {name: layout.drawing_version for name, layout in LAYOUTS.items()}
-# Those of the styles beyond the plain one, part of their sets' settings too: raised with what they alone draw.
-STYLE_VERSIONS = {"photographic": 2}
-# Version 3 is 2 with what is also drawn: a face that shows none of it, and a set without it, have the bytes of 2.
-_WITH_ADDITIONS = {"photographic": 3}
 _ANOTHER_FOLDER = "another output_dir (in training config.data.manual_dir)"
 _FEW_FACES = 24  # not worth the start of worker processes
 
@@ -120,11 +117,6 @@ def each_once(parts: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(set(parts)))
 
 
-def style_version(style: str, also: Collection[str]) -> int:
-    """The version of a style beyond the plain one, with what is also drawn."""
-    return (_WITH_ADDITIONS if also else STYLE_VERSIONS)[style]
-
-
 def _check_job(job: Job) -> None:
     if job.layout not in LAYOUTS:
         raise DataError(f"layout={job.layout!r}: choose one of {', '.join(LAYOUTS)}.")
@@ -174,47 +166,6 @@ def _settings(job: Job) -> dict[str, str | int]:
     return settings
 
 
-def why_outdated(layout: str, manual_dir: Path) -> str | None:
-    """Why the drawn set in a folder is not one of today; None where it is, or where none is drawn.
-
-    Args:
-        layout: 'lapa', 'celebamask_hq', 'helen' or 'own_data'.
-        manual_dir: folder of a raw download, drawn or not; it need not exist.
-    """
-    version = _drawing_version(layout, manual_dir)
-    if version is None or version >= DRAWING_VERSIONS[layout]:
-        return None
-    reason = f"it is of drawing version {version} of {layout}, not {DRAWING_VERSIONS[layout]}"
-    if version < LAYOUTS[layout].first_with_right_sides:
-        reason += ": left and right of brows and eyes were the person's, not the picture's"
-    return reason
-
-
-def refuse_earlier_sides(layout: str, manual_dir: Path) -> None:
-    """Refuses a drawn set whose labels have other sides than those of its layout have today.
-
-    Args:
-        layout, manual_dir: see `why_outdated`.
-    Raises:
-        DataError: says to draw it anew.
-    """
-    version = _drawing_version(layout, manual_dir)
-    if version is not None and version < LAYOUTS[layout].first_with_right_sides:
-        raise DataError(
-            f"{manual_dir}: {why_outdated(layout, manual_dir)}. Draw it anew with the same command, "
-            "then prepare it with --rebuild."
-        )
-
-
-def _drawing_version(layout: str, manual_dir: Path) -> int | None:
-    if layout not in LAYOUTS:
-        return None
-    for root in (manual_dir / LAYOUTS[layout].folder, manual_dir):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            return int(json.loads(read_regular(root / SETTINGS_FILE, MEBIBYTE))["drawing_version"])
-    return None
-
-
 def _is_finished(root: Path, job: Job) -> bool:
     try:
         settings = json.loads(read_regular(root / SETTINGS_FILE, MEBIBYTE))
@@ -252,7 +203,7 @@ def _draw(root: Path, job: Job, num_workers: int) -> None:
                 for _ in draw_share(job, partial, 0, 1):
                     bar.update()
             else:
-                for _ in _faces_of_workers(job, partial, num_workers):
+                for _ in faces_of_processes(job, partial, num_workers):
                     bar.update()
         layout.write_lists(partial, job.tasks())
         (partial / SETTINGS_FILE).write_text(json.dumps(_settings(job), indent=2) + "\n")
@@ -266,72 +217,3 @@ def _removed_after_failure(folder: Path) -> Iterator[None]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _faces_of_workers(job: Job, root: Path, num_workers: int) -> Iterator[str]:
-    """Yields once for each face that one of `num_workers` processes has written."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    # Planes of a picture are freed and needed again all the time: glibc is to keep their memory.
-    environment |= {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "134217728"}
-    environment["PYTHONPATH"] = os.pathsep.join(
-        filter(
-            None,
-            [str(Path(fpliif_jax.__file__).parents[1]), os.environ.get("PYTHONPATH")],
-        )
-    )
-    order = {
-        "job": dataclasses.asdict(job),
-        "root": str(root.resolve()),
-        "num_workers": num_workers,
-    }
-    workers = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "fpliif_jax.data_builders.synthetic_faces.worker",
-                json.dumps(order | {"worker": worker}),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for worker in range(num_workers)
-    ]
-    # A thread for each worker passes its lines on, and in the end the worker itself.
-    lines: queue.SimpleQueue[str | subprocess.Popen[str]] = queue.SimpleQueue()
-
-    def pass_on(worker: subprocess.Popen[str]) -> None:
-        for line in worker.stdout:  # pyrefly: ignore[not-iterable] - a pipe
-            lines.put(line)
-        lines.put(worker)
-
-    for worker in workers:
-        threading.Thread(target=pass_on, args=(worker,), daemon=True).start()
-    try:
-        running = num_workers
-        while running:
-            line = lines.get()
-            if isinstance(line, str):
-                yield line
-            else:
-                _check_success(line, root)
-                running -= 1
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-            worker.stdout.close()  # pyrefly: ignore[missing-attribute] - a pipe
-            worker.stderr.close()  # pyrefly: ignore[missing-attribute] - a pipe
-
-
-def _check_success(worker: subprocess.Popen[str], root: Path) -> None:
-    message = worker.stderr.read().strip()  # pyrefly: ignore[missing-attribute] - a pipe
-    if worker.wait() != 0:
-        reason = message.splitlines()[-1] if message else "killed, perhaps for want of memory"
-        raise DataError(
-            f"{root}: a drawing process ended with code {worker.returncode} ({reason}). Make room, "
-            "or run again with a smaller num_workers."
-        )

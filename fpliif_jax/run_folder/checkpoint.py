@@ -15,33 +15,28 @@ Checkpoints of earlier versions have no digests, and are believed.
 """
 
 import contextlib
-import hashlib
 import json
 import pathlib
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import flax.serialization
 import jax
 import numpy as np
-from flax import traverse_util
 
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.devices import parallel
 from fpliif_jax.fields.json_types import JsonObject
-from fpliif_jax.nn.variables import leaves_by_path
-from fpliif_jax.run_folder import checkpoint_files
+from fpliif_jax.run_folder import checkpoint_files, state_arrays
 from fpliif_jax.run_folder.checkpoint_files import DamageError
 from fpliif_jax.run_folder.quiet_orbax import quiet
 from fpliif_jax.run_folder.run_config import config_fingerprint
+from fpliif_jax.run_folder.state_arrays import ArrayTree, PyTree
 
 if TYPE_CHECKING:
     from orbax.checkpoint import v1 as ocp
 
-PyTree = Any
-ArrayTree = dict[str, Any]  # nested dicts of arrays alone
 _DIGESTS = ("digest_of_arrays", "digest_of_progress")
 _LONGEST_REASON = 200  # characters; tensorstore's own messages may repeat a whole file
 
@@ -129,7 +124,7 @@ def _write(
             cleanup_tmp_directories=True,
         ) as checkpointer,
     ):
-        arrays, progress = _arrays(state), json.loads(json.dumps(progress))
+        arrays, progress = state_arrays.of_state(state), json.loads(json.dumps(progress))
         is_saved = checkpointer.save_checkpointables(
             step,
             {"state": arrays},
@@ -164,9 +159,8 @@ def restore(workdir: pathlib.Path | str, which: str, like: PyTree) -> tuple[PyTr
             f"the {which!r} checkpoint of {workdir} has gone since the run began; start it again"
         )
     arrays, progress = saved
-    check_same_arrays(arrays, _arrays(like), directory(workdir, which))
-    state = flax.serialization.from_state_dict(like, _with_empty_nodes(arrays, like))
-    return state, progress
+    check_same_arrays(arrays, state_arrays.of_state(like), directory(workdir, which))
+    return state_arrays.as_state(arrays, like), progress
 
 
 def read_progress(workdir: pathlib.Path | str, which: str) -> JsonObject | None:
@@ -258,11 +252,8 @@ def _in_short(error: Exception) -> str:
 
 
 def _digests(arrays: ArrayTree, progress: JsonObject) -> dict[str, str]:
-    digest = hashlib.sha256()
-    for name, array in sorted(_by_name(arrays).items()):
-        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
-        digest.update(np.asarray(array).tobytes())
-    return dict(zip(_DIGESTS, (digest.hexdigest(), config_fingerprint(progress)), strict=True))
+    digests = (state_arrays.digest(arrays), config_fingerprint(progress))
+    return dict(zip(_DIGESTS, digests, strict=True))
 
 
 def _offer(workdir: pathlib.Path | str, which: str) -> str:
@@ -284,30 +275,6 @@ def _offer(workdir: pathlib.Path | str, which: str) -> str:
     return f"there is no other one that is whole; {anew}"
 
 
-def _arrays(state: PyTree) -> ArrayTree:
-    """Nested dicts of arrays alone: named tuples become dicts, empty nodes go."""
-    flat = traverse_util.flatten_dict(flax.serialization.to_state_dict(state))
-    return traverse_util.unflatten_dict({path: np.asarray(leaf) for path, leaf in flat.items()})
-
-
-def _by_name(arrays: ArrayTree) -> dict[str, Any]:
-    return {"/".join(path): array for path, array in leaves_by_path(arrays).items()}
-
-
-def _with_empty_nodes(arrays: ArrayTree, like: PyTree) -> ArrayTree:
-    """Puts back the empty nodes that `_arrays` drops, where `like` has them."""
-    template = traverse_util.flatten_dict(
-        flax.serialization.to_state_dict(like), keep_empty_nodes=True
-    )
-    flat = traverse_util.flatten_dict(arrays)
-    return traverse_util.unflatten_dict(
-        {
-            path: node if node is traverse_util.empty_node else flat[path]
-            for path, node in template.items()
-        }
-    )
-
-
 def check_same_arrays(
     arrays: PyTree, expected: PyTree, folder: pathlib.Path | str, other: str = "another --workdir"
 ) -> None:
@@ -321,21 +288,8 @@ def check_same_arrays(
     Raises:
       CheckpointError: names the first difference.
     """
-    arrays, expected = _by_name(arrays), _by_name(expected)
-    for name in sorted(arrays.keys() | expected.keys()):
-        if name not in arrays:
-            problem = f"{name} is missing"
-        elif name not in expected:
-            problem = f"{name} is in the checkpoint, not in the model of this config"
-        elif (
-            arrays[name].shape != expected[name].shape or arrays[name].dtype != expected[name].dtype
-        ):
-            problem = (
-                f"{name} is {arrays[name].dtype}{list(arrays[name].shape)} in the checkpoint, "
-                f"{expected[name].dtype}{list(expected[name].shape)} for this config"
-            )
-        else:
-            continue
+    problem = state_arrays.first_difference(arrays, expected)
+    if problem is not None:
         raise CheckpointError(
             f"{folder} does not fit the config: {problem}; use the config it was trained with, or {other}"
         )

@@ -9,7 +9,12 @@ from tiny_run import tiny_config
 
 from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.data_builders.errors import DataError
-from fpliif_jax.data_builders.synthetic_faces import Face, dataset, draw_face, write_dataset
+from fpliif_jax.data_builders.synthetic_faces import (
+    Face,
+    draw_face,
+    drawing_versions,
+    write_dataset,
+)
 from fpliif_jax.data_builders.synthetic_faces.drawing import STYLES
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.fields import config_fields
@@ -64,7 +69,7 @@ COLOURS = {0: (97.47, 76.12, 65.58), 1: (124.98, 112.93, 107.65), 2: (147.55, 13
 
 def test_faces_are_those_of_this_style_version(faces: list[Face]) -> None:
     """Whoever changes what the style draws raises STYLE_VERSIONS, or sets that differ would pass for the same."""
-    assert dataset.STYLE_VERSIONS == {"photographic": 2}
+    assert drawing_versions.STYLE_VERSIONS == {"photographic": 2}
     labels = np.concatenate([face.label_map.ravel() for face in faces])
     # Another processor's rounding may move some pixels of 737,280.
     np.testing.assert_allclose(np.bincount(labels), PIXELS, rtol=0, atol=12)
@@ -193,7 +198,7 @@ def test_sets_of_a_style_have_settings_of_their_own(tmp_path: pathlib.Path) -> N
     assert "style" not in settings  # as before there were styles: no set is drawn anew
     root = write_dataset("lapa", tmp_path / "new", 1, 0, 0, style="photographic", **options)
     assert json.loads((root / "synthetic_faces.json").read_text()) == {
-        **settings, "style": "photographic", "style_version": dataset.STYLE_VERSIONS["photographic"],
+        **settings, "style": "photographic", "style_version": drawing_versions.STYLE_VERSIONS["photographic"],
     }  # fmt: skip
     drawn = root.stat().st_mtime_ns
     write_dataset("lapa", tmp_path / "new", 1, 0, 0, style="photographic", **options)
@@ -211,7 +216,7 @@ def test_a_config_draws_the_style_it_names(tmp_path: pathlib.Path) -> None:
     config.synthetic.style = "photographic"
     assert load_dataset(config).metadata.counts["train"] == 1
     (folder,) = (path.name for path in (tmp_path / "raw").iterdir() if path.is_dir())
-    assert folder.endswith(f"-photographic{dataset.STYLE_VERSIONS['photographic']}")
+    assert folder.endswith(f"-photographic{drawing_versions.STYLE_VERSIONS['photographic']}")
 
 
 def test_one_seed_is_one_face_at_every_size() -> None:

@@ -13,7 +13,13 @@ from PIL import Image
 
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.data_builders.raw.drawn import SETTINGS_FILE
-from fpliif_jax.data_builders.synthetic_faces import Face, dataset, draw_face, write_dataset
+from fpliif_jax.data_builders.synthetic_faces import (
+    Face,
+    dataset,
+    draw_face,
+    drawing_versions,
+    write_dataset,
+)
 from fpliif_jax.data_builders.synthetic_faces.__main__ import main
 from fpliif_jax.data_builders.synthetic_faces.canvas import Canvas
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
@@ -186,7 +192,11 @@ PRODUCTS = {0: -895, 1: 1760, 2: 9278, 3: 4463, 4: 1300, 5: 464, 6: 10300, 7: 82
 
 def test_faces_are_those_of_this_drawing_version(faces: list[Face]) -> None:
     """Whoever changes what is drawn raises `drawing_version`, or sets that differ would pass for the same."""
-    later = {layout: version for layout, version in dataset.DRAWING_VERSIONS.items() if version > 1}
+    later = {
+        layout: version
+        for layout, version in drawing_versions.DRAWING_VERSIONS.items()
+        if version > 1
+    }
     assert later == {"lapa": 2, "helen": 2}
     for label_map, pixels in (("label_map", PIXELS_OF_19), ("lapa_label_map", PIXELS_OF_11)):
         labels = np.concatenate([getattr(face, label_map).ravel() for face in faces])
@@ -199,7 +209,7 @@ def test_faces_are_those_of_this_drawing_version(faces: list[Face]) -> None:
 
 
 def test_a_set_of_another_builder_is_not_outdated(tmp_path: pathlib.Path) -> None:
-    assert dataset.why_outdated("of_my_own", tmp_path) is None
+    assert drawing_versions.why_outdated("of_my_own", tmp_path) is None
 
 
 def test_generator_and_seed_are_accepted() -> None:
