@@ -105,11 +105,11 @@ def _other_data(lines: Sequence[Line]) -> list[str]:
     for name, parts in by_name.items():
         descriptions = []
         for splits, members in parts.items():
-            digests = dict(splits)
+            whole = members[0].dataset.digest_of_labels
             labels = " and ".join(unique_label(line, lines) for line in members)
             split = _scored_split(members[0])
             descriptions.append(
-                f"label maps {short(digests['all'])} ({split}: {short(digests.get(split))}) in {labels}"
+                f"label maps {short(whole)} ({split}: {short(dict(splits).get(split))}) in {labels}"
             )
         if len(descriptions) > 1:
             sentences.append(

@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 import ml_collections
@@ -65,11 +66,11 @@ def start(
 def finish(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
     """Prints how many jobs ended how, and exits with code 1 unless all are finished."""
     kinds = ("finished", "skipped", "interrupted", "not started", "failed", "blocked")
-    counts = {kind: [outcome for outcome in outcomes if outcome.status == kind] for kind in kinds}
-    if counts["finished"] or counts["skipped"]:
+    counts = Counter(outcome.status for outcome in outcomes)
+    if any(outcome.is_well for outcome in outcomes):
         report = command_names.command_name("experiments.report")
         print(f"report: {report} --runs={folder} --output={folder}/report")
-    line = ", ".join(f"{len(ended)} {kind}" for kind, ended in counts.items() if ended)
+    line = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     print(line.replace("skipped", "finished before"))
     bad = [outcome for outcome in outcomes if not outcome.is_well]
     told: dict[tuple[str, str | None], list[str]] = {}
@@ -78,6 +79,6 @@ def finish(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
     for (status, problem), names in told.items():
         print(f"{status}: {shortened(names)}: {problem}", file=sys.stderr)
     if bad:
-        mended = "once that is mended, " if counts["failed"] else ""
+        mended = "once that is mended, " if "failed" in counts else ""
         print(f"{mended}the same command goes on with what is not finished", file=sys.stderr)
         sys.exit(1)

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from fpliif_jax.data_builders.errors import UserError
 
@@ -55,13 +54,13 @@ def check_options(flags: argparse.Namespace) -> None:
     slurm_parameters(flags.slurm)
 
 
-def slurm_parameters(text: str) -> dict[str, Any]:
+def slurm_parameters(text: str) -> dict[str, int | str]:
     """'slurm_partition=gpu,timeout_min=600' as a dict; what is a whole number becomes one.
 
     Raises:
       UserError: it is not of this form.
     """
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, int | str] = {}
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
         if not equals or not name or not value:

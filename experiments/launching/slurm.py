@@ -66,7 +66,7 @@ class JobTask:
 
 
 def run(
-    jobs: Sequence[Job], folder: pathlib.Path, parameters: dict[str, Any], cluster: str
+    jobs: Sequence[Job], folder: pathlib.Path, parameters: dict[str, int | str], cluster: str
 ) -> list[Outcome]:
     """Submits what is not finished, waits for it, and returns how each job ended, in their order.
 
@@ -101,7 +101,7 @@ def run(
 
 
 def _submit(
-    jobs: list[Job], folder: pathlib.Path, parameters: dict[str, Any], cluster: str
+    jobs: list[Job], folder: pathlib.Path, parameters: dict[str, int | str], cluster: str
 ) -> list[tuple[Job, Any]]:
     try:
         executor = submitit.AutoExecutor(folder=folder, cluster=cluster)

@@ -201,11 +201,11 @@ def _few_steps(variant: Variant, scale: str, given: Sequence[str]) -> Fields:
     config = flatten_config(whole.to_dict())
     # One epoch in each stage of those that have a number of their own.
     fields |= {field: 1 for field in config if field.endswith(".epochs") and config[field]}
-    few = _FEW_BATCHES * config["train.batch_size"]
-    if config["data.synthetic.num_train"] > few:
-        fields["data.synthetic.num_train"] = whole.data.synthetic.num_train = few
+    few, drawn = _FEW_BATCHES * whole.train.batch_size, whole.data.synthetic
+    if drawn.num_train > few:
+        fields["data.synthetic.num_train"] = drawn.num_train = few
     # No more than are planned, and than there are.
-    images = filter(None, (few, config["data.train_subset"], _training_images(whole.data)))
+    images = filter(None, (few, whole.data.train_subset, _training_images(whole.data)))
     return fields | {
         "data.train_subset": min(images),
         "train.log_every_steps": 1,

@@ -43,8 +43,8 @@ def data_text(group: ReportGroup) -> str:
 def dataset_text(dataset: RecordedDataset, classes: str = "") -> str:
     """The data that runs were trained and scored on; `classes` are those that theirs were made."""
     parts = [wording.plain(dataset.name), _counts(dataset.counts), classes, _origin(dataset)]
-    labels = dataset.labels
-    parts.append(f"label maps {short(labels['all'])}" if labels else "no digest recorded")
+    digest = f"label maps {short(dataset.digest_of_labels)}" if dataset.labels else ""
+    parts.append(digest or "no digest recorded")
     return ", ".join(part for part in parts if part)
 
 
@@ -119,7 +119,8 @@ def _style(drawing: JsonObject | None) -> str:
     """'photographic style, without camera and pose, with hats': of drawn faces, where it is recorded and not the
     plain style."""
     drawing = drawing or {}
-    parts = [f"{wording.plain(drawing['style'])} style" if drawing.get("style") else ""]
+    style = drawing.get("style")
+    parts = [f"{wording.plain(style)} style" if style else ""]
     for word, field in (("without", "without"), ("with", "also")):
         value = drawing.get(field) or ()
         names = value.split(",") if isinstance(value, str) else value

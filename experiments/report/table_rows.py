@@ -1,7 +1,7 @@
 """What the rows of a table have in common, and what tells them apart."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fpliif_jax.data_builders.class_names import class_title
@@ -36,27 +36,27 @@ def with_groups(study: Study) -> Study:
 def common_text(table: ReportTable) -> str:
     """'test split, best checkpoint, row 64, mean F1': what holds for all rows that have values."""
     rows = measured(table.rows)
-    common = {
-        field: getattr(rows[0].key, field)
-        for field in _FIELDS
-        if rows and len(_values(rows, field)) == 1
-    }
-    return ", ".join(filter(None, (_place(common), _metric(common))))
+    if not rows:
+        return ""
+    key, common = rows[0].key, {field for field in _FIELDS if len(_values(rows, field)) == 1}
+    parts = [_place(key, common)]
+    if "metric" in common and key.metric:
+        class_name = key.class_name if "class_name" in common else None
+        parts.append(wording.metric_name(key.metric, class_name))
+    return ", ".join(filter(None, parts))
 
 
 def detail(table: ReportTable, row: ReportRow) -> str:
     """What tells a row apart beside its label: fields that differ within the table."""
     rows = measured(table.rows)
-    differing = {
-        field: getattr(row.key, field) for field in _FIELDS if len(_values(rows, field)) > 1
-    }
+    differing = {field for field in _FIELDS if len(_values(rows, field)) > 1}
     parts = []
     label = row.label.replace("_", " ")
     class_name = row.key.class_name
     names_class = class_name not in (None, "mean") and class_title(class_name) in label
     if ("metric" in differing or "class_name" in differing) and row.key.metric and not names_class:
         parts.append(wording.metric_name(row.key.metric, class_name))
-    parts.append(_place(differing))
+    parts.append(_place(row.key, differing))
     others = {other.group for other in rows if other.label == row.label}
     if len(others) > 1:
         parts.append(row.group_name)
@@ -86,15 +86,10 @@ def published_in_points(row: ReportRow) -> bool:
     return row.published is not None and row.published.unit in ("percent", "fraction")
 
 
-def _place(fields: dict[str, Any]) -> str:
-    places = (fields.get(name) or "" for name in ("split", "checkpoint", "protocol"))
-    return wording.score_place(*places)
-
-
-def _metric(fields: dict[str, Any]) -> str:
-    if not fields.get("metric"):
-        return ""
-    return wording.metric_name(fields["metric"], fields.get("class_name"))
+def _place(key: ScoreKey, told: Collection[str]) -> str:
+    """Those of its parts that are told."""
+    parts = dict(split=key.split, checkpoint=key.checkpoint, protocol=key.protocol)
+    return wording.score_place(**{name: part for name, part in parts.items() if name in told})
 
 
 def _values(rows: Sequence[ReportRow], field: str) -> set[Any]:

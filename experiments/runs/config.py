@@ -26,7 +26,19 @@ class _Model:
 class _Data:
     name: str
     image_size: Any = None
+    labels: Any = None
     synthetic: JsonObject = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Train:
+    init_from: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Eval:
+    dataset: Any = None
+    labels: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +60,8 @@ class _Form:
     seed: int
     model: _Model
     data: _Data
-    train: JsonObject
-    eval: JsonObject
+    train: _Train
+    eval: _Eval
     seeds: _Seeds = _Seeds()
     study: _Study = _Study()
 
@@ -69,6 +81,7 @@ class RunConfig:
       labels: whose classes those of the scored set are made.
       init_from: the weights that training starts from.
       margin: of equivalence, in F1 points.
+      synthetic: the settings of the drawing of faces, also where a run draws none.
     """
 
     content: JsonObject
@@ -81,6 +94,7 @@ class RunConfig:
     labels: str | None
     init_from: str | None
     margin: float
+    synthetic: JsonObject
 
     @classmethod
     def of(cls, content: JsonObject, name: str = "config.json") -> "RunConfig":
@@ -98,19 +112,19 @@ class RunConfig:
         else:
             if not is_integer(size) or size < 1:
                 raise UnreadableError(f"{name}: data.image_size is not a number of pixels")
-            config_check.check_types(content, name)
-        data, scored = content["data"], form.eval
+            config_check.check_types(content, form.model.name, name)
         return cls(
             content=content,
             seed=form.seed,
             model=form.model.name,
             system=form.model.system,
             data_name=form.data.name,
-            eval_dataset=scored.get("dataset"),
+            eval_dataset=form.eval.dataset,
             image_size=size,
-            labels=(data if scored.get("dataset") is None else scored).get("labels"),
-            init_from=form.train.get("init_from"),
+            labels=(form.data if form.eval.dataset is None else form.eval).labels,
+            init_from=form.train.init_from,
             margin=form.study.equivalence_margin,
+            synthetic=form.data.synthetic,
         )
 
     def check_follows(self, sources: Collection[str]) -> None:
@@ -145,10 +159,11 @@ class RunConfig:
     @property
     def drawing(self) -> JsonObject:
         """The settings of the faces that a run draws itself, of those that are set; empty where it draws none."""
-        synthetic = self.content["data"].get("synthetic", {})
-        if not synthetic.get("num_train"):
+        if not self.synthetic.get("num_train"):
             return {}
-        known = {name: value for name, value in synthetic.items() if value not in (None, [], ())}
+        known = {
+            name: value for name, value in self.synthetic.items() if value not in (None, [], ())
+        }
         for name in {"without", "also"} & known.keys():
             known[name] = sorted(set(known[name]))  # the set is the same in any order
         return known

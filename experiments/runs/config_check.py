@@ -30,17 +30,17 @@ _KINDS = {
 }
 
 
-def check_types(config: JsonObject, name: str) -> None:
+def check_types(config: JsonObject, system: str, name: str) -> None:
     """Refuses values that no run of this program can have; fields that it does not know may be anything.
 
     Args:
-      config: nested, with data.name and model.name.
+      config: nested.
+      system: its model.name.
       name: of the file, for the message.
 
     Raises:
       UnreadableError: names the first field that is impossible.
     """
-    system = config["model"]["name"]
     if system not in systems.names():
         raise UnreadableError(f"{name}: model.name is not one of {', '.join(systems.names())}")
     _check_group(config, _defaults(system), name, "")

@@ -7,6 +7,8 @@ from typing import Any
 from fpliif_jax.experiments.runs.run import Run
 from fpliif_jax.run_folder.run_config import flatten_config
 
+_OF_ONE_RUN = ("command", "started", "follows_seed")
+
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
@@ -29,10 +31,9 @@ def environments(runs: Sequence[Run]) -> Environments:
     flat = {}
     for run in runs:
         if run.environment.content:
-            flat[run.name] = flatten_config(run.environment.content)
-            flat[run.name]["framework"] = run.framework  # which files of older runs do not have
-            for own in ("command", "started", "follows_seed"):
-                flat[run.name].pop(own, None)
+            # Files of older runs do not have the framework.
+            fields = flatten_config(run.environment.content) | {"framework": run.framework}
+            flat[run.name] = {name: fields[name] for name in fields if name not in _OF_ONE_RUN}
     names = list(dict.fromkeys(field for fields in flat.values() for field in fields))
     common, differences = {}, []
     for field in names:

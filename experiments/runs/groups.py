@@ -135,17 +135,12 @@ def _without_seeds(run: SoundRun) -> JsonObject:
                 for field, value in own.items()
                 if not config_fields.changes_no_result(field)
             }
-    start = config.init_from
+    start, train = config.init_from, dict(fields["train"])
     if not start:  # earlier runs of FP-LIIF have no such field
-        fields["train"] = {
-            name: own for name, own in fields["train"].items() if name != "init_from"
-        }
-    elif isinstance(
-        start, str
-    ):  # a run that goes on from another one goes on from that of its seed
-        own = re.sub(rf"\bseed{config.seed}\b", "seed*", start)
-        fields["train"] = {**fields["train"], "init_from": own}
-    return fields
+        train.pop("init_from", None)
+    elif isinstance(start, str):  # one that goes on from another goes on from that of its seed
+        train["init_from"] = re.sub(rf"\bseed{config.seed}\b", "seed*", start)
+    return fields | {"train": train}
 
 
 def _seed_sources(runs: list[SoundRun]) -> dict[pathlib.Path, tuple]:

@@ -94,6 +94,11 @@ class RecordedDataset:
         """The digests of its label maps."""
         return None if self.digest is None else self.digest.labels
 
+    @property
+    def digest_of_labels(self) -> str | None:
+        """Of the label maps of all splits."""
+        return None if self.labels is None else self.labels["all"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:

@@ -32,7 +32,7 @@ class RunData:
         dataset, labels = results.dataset, results.dataset.labels
         return cls(
             (environment.data_fingerprint, dataset.fingerprint),
-            (environment.data_digest, None if labels is None else labels["all"]),
+            (environment.data_digest, dataset.digest_of_labels),
             None if labels is None else tuple(sorted(labels.items())),
             sides.whose_left(config.content, dataset.whose_left),
         )
