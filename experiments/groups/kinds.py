@@ -2,6 +2,7 @@
 
     python -m experiments.groups.kinds --output=kinds.json
     python -m experiments.groups.kinds --weights drawn_small --workdirs runs/synthetic/seed0 --output=kinds.json
+    python -m experiments.groups.kinds --kinds half-length --output=half_length.json
 
 Draws one test set a kind (plain, photographic, photographic with scarves, reflections, hats and jewels, half-length),
 the same for all models: the package's weights, unless some are named, and runs. Mean F1 over LaPa's ten classes, and
@@ -19,6 +20,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.weights import shipped
 
 _COMMAND = "experiments.groups.kinds"
+_KINDS = ("plain", "photographic", "with things", "half-length")
 _SEED = 20_261_128  # no config, plan or weights of the package draws with it
 
 
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help=f"that come with the package (default: {' '.join(shipped.NAMES)})",
     )
     parser.add_argument("--workdirs", nargs="*", default=(), metavar="RUN", help="folders of runs")
+    parser.add_argument("--kinds", nargs="*", choices=_KINDS, default=_KINDS, metavar="KIND")
     parser.add_argument("--num_faces", type=int, default=200, help="of each kind (default: 200)")
     parser.add_argument("--seed", type=int, default=_SEED, help=f"of the sets (default: {_SEED})")
     parser.add_argument("--image_size", type=int, default=256, help="pixels a side (default: 256)")

@@ -114,7 +114,8 @@ def run(flags: argparse.Namespace) -> None:
     environment["platform"] = without_local_version(environment["platform"])
     settings = {name: getattr(flags, name) for name in ("seed", "num_faces", "image_size")}
     rows: list[JsonObject] = []
-    for name, kind in KINDS.items():
+    for name in flags.kinds:
+        kind = KINDS[name]
         faces = list(drawn(kind, flags.num_faces, flags.seed, flags.image_size))
         for model, parser in parsers.items():
             finds = kind.is_half_length and "skin" in parser.class_names

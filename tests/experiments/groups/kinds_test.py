@@ -101,5 +101,8 @@ def test_the_command_scores_each_kind(
     assert kept["kinds"]["half-length"] == {"style": "photographic", "also": ["half_length"]}
     assert all(row["windows"] == {"1" if row["find"] == "auto" else "0": 3} for row in kept["rows"])
     assert (kept["seed"], kept["num_faces"]) == (7, 3)
+    kinds.main(["--kinds", "half-length", "--weights", "drawn", *arguments])
+    rows = [(row["kind"], row["find"]) for row in json.loads(output.read_text())["rows"]]
+    assert rows == [("half-length", "none"), ("half-length", "auto")]
     with pytest.raises(SystemExit, match="--num_faces=1: must be 2 to"):
         kinds.main([f"--output={output}", "--num_faces=1"])
