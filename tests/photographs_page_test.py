@@ -24,10 +24,10 @@ _OTHER_WAY = "; the other way"
 _MARGIN = 0.5
 _STUDIES = (
     *("photographs", "photographs_stn_icnn", "fine_tuning", "drawings", "window_drift"),
-    "camera",
+    *("camera", "more_things"),
 )
 _OF_FIVE_SEEDS = _STUDIES[:2]
-_UNDECIDED = dict(zip(_STUDIES, (9, 0, 1, 8, 5, 2), strict=True))
+_UNDECIDED = dict(zip(_STUDIES, (9, 0, 1, 8, 5, 2, 1), strict=True))
 
 
 def _plan(name: str) -> dict[str, Any]:
@@ -241,6 +241,20 @@ def test_the_joint_runs_of_both_studies_are_the_same_to_the_last_digit() -> None
         assert len(anew) == 3 and anew == earlier[:3]
 
 
+def test_the_baseline_of_more_things_has_the_scores_of_that_of_the_camera() -> None:
+    for row in ("256", "64"):
+        later, earlier = (
+            scores_of(study, name, row)
+            for study, name in (("more_things", "photographic"), ("camera", "drawn_camera"))
+        )
+        np.testing.assert_array_equal(later, earlier)
+    for study, name, said in (
+        ("more_things", "photographic", "65.84 ± 1.70"),
+        ("more_things", "all", "65.87 ± 0.51"),
+    ):
+        assert _mean_and_sd(scores_of(study, name, "256")) == said and said in _PAGE
+
+
 @pytest.mark.parametrize("study", _STUDIES)
 def test_what_shows_that_a_plan_came_first_is_what_its_files_have(study: str) -> None:
     plan = json.loads((RESULTS / study / "plan.json").read_text("utf-8"))
@@ -252,5 +266,5 @@ def test_what_shows_that_a_plan_came_first_is_what_its_files_have(study: str) ->
         json.loads(path.read_text("utf-8")) for path in (RESULTS / study).rglob("environment.json")
     ]
     started = [one["started"] for one in environments if "started" in one]
-    assert environments and len(started) == (len(environments) if study == "camera" else 0)
+    assert environments and len(started) == (len(environments) if study in _STUDIES[5:] else 0)
     assert all(datetime.datetime.fromisoformat(one) > frozen for one in started)
