@@ -16,6 +16,8 @@ import itertools
 import pathlib
 from typing import Any
 
+import msgspec
+
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.plans import committed_file, plan_file
@@ -24,19 +26,17 @@ from fpliif_jax.experiments.plans.plan_changes import (
     additions_between,
     changes_between,
 )
-from fpliif_jax.experiments.plans.plan_version import FOLLOWS_SEED, Moment, Version, digest_of
+from fpliif_jax.experiments.plans.plan_version import Moment, PlannedContent, Version, digest_of
 from fpliif_jax.experiments.plans.tables import TABLES
+from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.run import STUDY_FILES
-from fpliif_jax.experiments.runs.value_types import SEED_SOURCES, is_integer
-from fpliif_jax.fields import config_fields
-from fpliif_jax.fields.config_fields import Role
+from fpliif_jax.experiments.runs.value_types import is_integer
 from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.run_folder import run_record
 
 NAME = STUDY_FILES[1]
 _FORMS = (1, 2)
-_KEYS = ("name", "scale", "plan", "text", "configs", "runs")
 _LIMIT = 16 * MEBIBYTE
 
 
@@ -75,7 +75,7 @@ class FrozenPlan:
 
     def as_json(self) -> JsonObject:
         """The content of plan.json."""
-        form = 2 if FOLLOWS_SEED in self.last.content else 1
+        form = 1 if self.last.content.follows_seed is msgspec.UNSET else 2
         first, *additions = map(_record, self.versions)
         return {"form": form, **first, "additions": additions}
 
@@ -189,7 +189,7 @@ def _plan_of(content: Any) -> FrozenPlan:
     additions = content.get("additions")
     if not isinstance(additions, list) or not all(isinstance(one, dict) for one in additions):
         raise UnreadableError(f"{NAME}: its additions are no list of plans")
-    says_what_follows = [FOLLOWS_SEED in one for one in (content, *additions)]
+    says_what_follows = ["follows_seed" in one for one in (content, *additions)]
     # What was planned in form 1 stays as it was frozen when a later version adds to it.
     if says_what_follows != sorted(says_what_follows) or says_what_follows[-1] != (form == 2):
         raise UnreadableError(
@@ -201,74 +201,30 @@ def _plan_of(content: Any) -> FrozenPlan:
 
 def _record(version: Version) -> JsonObject:
     moment = dataclasses.asdict(version.moment)
-    return {**version.content, "digest": version.digest, "frozen": moment}
+    return {**msgspec.to_builtins(version.content), "digest": version.digest, "frozen": moment}
 
 
 def _parse(record: JsonObject) -> Version:
     """One version of the plan; its digest is checked first."""
-    if not all(key in record for key in _KEYS):
-        raise UnreadableError(f"{NAME} is no frozen plan: it needs {', '.join(_KEYS)}")
-    content = {key: record[key] for key in (*_KEYS, FOLLOWS_SEED) if key in record}
+    fields = PlannedContent.__struct_fields__
+    content = {key: value for key, value in record.items() if key in fields}
     if record.get("digest") != digest_of(content):
         raise UnreadableError(
             f"{NAME} was changed after it was frozen: its digest is another; restore the file as it was"
         )
-    name, text, configs, runs = (content[key] for key in ("name", "text", "configs", "runs"))
-    texts = (name, content["scale"], "" if text is None else text)
-    is_sound = (
-        all(isinstance(one, str) for one in texts)
-        and isinstance(configs, dict)
-        and all(_is_settings(fields) for fields in configs.values())
-        and isinstance(runs, list)
-        and all(isinstance(run, str) and run.isprintable() for run in runs)
-        and (FOLLOWS_SEED not in content or _is_sources(content[FOLLOWS_SEED], configs))
-    )
-    if not is_sound:
-        raise UnreadableError(
-            f"{NAME} is no frozen plan: name, scale, configs, runs or follows_seed are none"
-        )
+    planned = typed_json.parse(PlannedContent, content, f"{NAME} is no frozen plan")
+    name = planned.name
     tables = {table.name: table for table in TABLES}
     try:
-        if text is None and name in tables:
-            seeds, questions = plan_file.seeds_and_questions(content["plan"], NAME)
+        if planned.text is None and name in tables:
+            seeds, questions = plan_file.seeds_and_questions(planned.plan, NAME)
             table = dataclasses.replace(tables[name], seeds=seeds, questions=questions)
         else:
-            table = plan_file.plan_of(content["plan"], name, NAME)
+            table = plan_file.plan_of(planned.plan, name, NAME)
     except UserError as error:
         raise UnreadableError(str(error)) from error
-    # pyrefly: ignore[bad-argument-type] - it has all of these fields, as is tried above
-    return Version(table, content, _moment(record.get("frozen"), name))
-
-
-def _moment(content: Any, name: str) -> Moment:
-    texts = ("date", "python", "command")
-    is_sound = (
-        isinstance(content, dict)
-        and all(isinstance(content.get(key), str) for key in texts)
-        and isinstance(content.get("commit"), str | None)
-        and isinstance(content.get("versions"), dict)
-        and content.get("file") in (None, committed_file.path_of(name))
-    )
-    if not is_sound:
-        raise UnreadableError(f"{NAME} does not say when and by which code it was frozen")
-    known = ("date", "commit", "python", "versions", "command")
-    return Moment(**{key: content[key] for key in known}, file=content.get("file"))
-
-
-def _is_settings(fields: Any) -> bool:
-    """Whether it is an object whose seeds are integers, texts or null."""
-    return isinstance(fields, dict) and all(
-        value is None or is_integer(value) or isinstance(value, str)
-        for field, value in fields.items()
-        if config_fields.has_role(field, Role.SEED)
-    )
-
-
-def _is_sources(content: Any, configs: JsonObject) -> bool:
-    """Whether it is an object of lists of sources of variation, for the same variants as `configs`."""
-    return (
-        isinstance(content, dict)
-        and content.keys() == configs.keys()
-        and all(isinstance(one, list) for one in content.values())
-        and all(source in SEED_SOURCES for one in content.values() for source in one)
-    )
+    problem = f"{NAME} does not say when and by which code it was frozen"
+    moment = typed_json.parse(Moment, record.get("frozen"), problem)
+    if moment.file not in (None, committed_file.path_of(name)):
+        raise UnreadableError(problem)
+    return Version(table, planned, moment)

@@ -58,16 +58,7 @@ _PLAN_KEYS = (
     "questions",
 )
 _VARIANT_KEYS = ("label", "config", "overrides", "rows", "needs", "then", "seeds")
-_QUESTION_KEYS = (
-    "text",
-    "variant",
-    "against",
-    "expects",
-    "metric",
-    "class",
-    "row",
-    "against_row",
-)
+_QUESTION_KEYS = ("text", "variant", "against", "expects", "metric", "class", "row", "against_row")
 
 
 def read_plan(path: pathlib.Path) -> tuple[Table, str]:
@@ -126,10 +117,11 @@ def seeds_and_questions(
     Raises:
       PlanError: it has none that could be read.
     """
-    if not isinstance(content, dict) or not isinstance(content.get("variants"), dict):
+    variants = content.get("variants") if isinstance(content, dict) else None
+    if not isinstance(variants, dict):
         raise PlanError(f"{where}: it has no variants")
     reader = _Reader(where, None)
-    return reader.seeds(content, ""), reader.questions(content, tuple(content["variants"]), None)
+    return reader.seeds(content, ""), reader.questions(content, tuple(variants), None)
 
 
 class _Reader:
@@ -145,10 +137,7 @@ class _Reader:
         content = self._values.table(content, "", _PLAN_KEYS)
         shared = self._values.overrides(content, "")
         if "margin" in content:
-            margin = content["margin"]
-            if isinstance(margin, bool) or not isinstance(margin, int | float):
-                self._values.refuse("margin", "must be a number of F1 points, as 0.5")
-            shared[_MARGIN] = float(margin)
+            shared[_MARGIN] = self._values.number(content, "margin", "of F1 points, as 0.5")
         rows = self._rows(content, "")
         config = self._config(content, "") if "config" in content else None
         variants = tuple(

@@ -66,6 +66,13 @@ class PlanValues:
             self.refuse(key_in(place, key), f"must be a list of names {what}")
         return tuple(value)
 
+    def number(self, content: Content, key: str, what: str) -> float:
+        """The number that the whole plan has there."""
+        value = content[key]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.refuse(key, f"must be a number {what}")
+        return float(value)
+
     def overrides(self, content: Content, place: str) -> Fields:
         """Fields by their full name; TOML's tables and quoted dotted names mean the same."""
         flat: Fields = {}

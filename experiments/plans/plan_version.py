@@ -3,23 +3,26 @@
 import dataclasses
 import datetime
 import hashlib
+import itertools
 import json
 import pathlib
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any
+
+import msgspec
 
 from fpliif_jax.experiments.plans import committed_file, plan_content
 from fpliif_jax.experiments.plans.plan_values import Content
 from fpliif_jax.experiments.plans.variant import Question, Table
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
+from fpliif_jax.experiments.runs.value_types import SEED_SOURCES, SeedSource, is_integer
 from fpliif_jax.fields import config_fields
 from fpliif_jax.fields.config_fields import Role
 from fpliif_jax.fields.json_types import Fields
 from fpliif_jax.run_folder import run_record
 from fpliif_jax.run_folder.same_run import goes_on_with
 
-FOLLOWS_SEED = "follows_seed"
 _START = "train.init_from"
 
 
@@ -52,7 +55,7 @@ class Moment:
         return Moment(date, commit, platform.python_version(), versions, command, file)
 
 
-class PlannedContent(TypedDict):
+class PlannedContent(msgspec.Struct, frozen=True):
     """All that the digest of a plan is of, as plan.json has it.
 
     Attributes:
@@ -70,8 +73,20 @@ class PlannedContent(TypedDict):
     plan: Content
     text: str | None
     configs: dict[str, Fields]
-    runs: list[str]
-    follows_seed: NotRequired[dict[str, list[str]]]
+    runs: tuple[str, ...]
+    follows_seed: dict[str, list[SeedSource]] | msgspec.UnsetType = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        """Refuses what the types cannot."""
+        if not all(run.isprintable() for run in self.runs):
+            raise ValueError("has runs whose names cannot be printed")
+        follows = self.follows_seed
+        if follows is not msgspec.UNSET and follows.keys() != self.configs.keys():
+            raise ValueError("has follows_seed of other variants than configs")
+        for field, value in itertools.chain(*(fields.items() for fields in self.configs.values())):
+            is_seed = value is None or is_integer(value) or isinstance(value, str)
+            if config_fields.has_role(field, Role.SEED) and not is_seed:
+                raise ValueError(f"has configs in which {field} is no seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,22 +106,22 @@ class Version:
     @property
     def digest(self) -> str:
         """SHA-256 of all that was planned."""
-        return digest_of(self.content)
+        return digest_of(msgspec.to_builtins(self.content))
 
     @property
     def scale(self) -> str:
         """'smoke', 'small' or 'paper'."""
-        return self.content["scale"]
+        return self.content.scale
 
     @property
     def configs(self) -> Mapping[str, Fields]:
         """Flat, by variant that is run at this scale, without what is no part of a plan."""
-        return self.content["configs"]
+        return self.content.configs
 
     @property
     def runs(self) -> tuple[str, ...]:
         """Names of the planned runs, '<variant>/seed<seed>', in order."""
-        return tuple(self.content["runs"])
+        return self.content.runs
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -128,10 +143,10 @@ class Version:
             for field, value in fields.items()
             if field != "seed" and config_fields.has_role(field, Role.SEED)
         }
-        if FOLLOWS_SEED in self.content:
-            follows = self.content[FOLLOWS_SEED].get(variant, ())
+        follows = self.content.follows_seed
+        if follows is not msgspec.UNSET:
             fixed = {field: (value,) for field, value in numbers.items()}
-            return fixed | {f"seeds.{source}": (FOLLOWS,) for source in follows}
+            return fixed | {f"seeds.{source}": (FOLLOWS,) for source in follows.get(variant, ())}
         own = {one.name: dict(one.overrides) for one in self.table.variants}.get(variant, {})
         return {
             field: (value,) if field in own else (FOLLOWS, value)
@@ -197,12 +212,12 @@ def version_of(
       command: that was typed.
     """
     table = dataclasses.replace(table, questions=table.asked)
-    content: PlannedContent = {
-        "name": table.name,
-        "scale": scale,
-        "plan": plan_content.content_of(table),
-        "text": text,
-        "configs": {
+    content = PlannedContent(
+        name=table.name,
+        scale=scale,
+        plan=plan_content.content_of(table),
+        text=text,
+        configs={
             name: {
                 field: value
                 for field, value in _planned_fields(fields).items()
@@ -210,16 +225,12 @@ def version_of(
             }
             for name, fields in configs.items()
         },
-        "runs": list(runs),
-        FOLLOWS_SEED: {
-            name: sorted(
-                field.removeprefix("seeds.")
-                for field, value in fields.items()
-                if _follows(field, value)
-            )
+        runs=tuple(runs),
+        follows_seed={
+            name: [one for one in sorted(SEED_SOURCES) if fields.get(f"seeds.{one}") == FOLLOWS]
             for name, fields in configs.items()
         },
-    }
+    )
     return Version(table, content, Moment.now(command, table.name, text))
 
 

@@ -7,6 +7,7 @@ import shutil
 import statistics
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import scipy.stats
@@ -858,7 +859,7 @@ def test_a_plan_that_cannot_be_read_counts_without_its_study_file(
 def test_lists_of_settings_and_devices_are_written_in_full(tmp_path: pathlib.Path) -> None:
     version = _version(_CONTENT)
     configs = {"base": {"eval.sizes": [48, 48]}, "none": {}, "forty": {}}
-    content = dict(version.content, configs=configs)
+    content = msgspec.structs.replace(version.content, configs=configs)
     plan = FrozenPlan(dataclasses.replace(version, content=content))
     study = study_file.Study("", version.table, "paper", "typed", version.runs, plan)
     study_file.write_study(tmp_path, study)

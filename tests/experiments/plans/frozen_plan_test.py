@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from fpliif_jax.experiments import reproduce
@@ -20,7 +21,7 @@ from fpliif_jax.experiments.plans import (
     study_file,
 )
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan, FrozenPlanError
-from fpliif_jax.experiments.plans.plan_version import Version
+from fpliif_jax.experiments.plans.plan_version import PlannedContent, Version
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS
 from fpliif_jax.run_folder import run_record
@@ -161,7 +162,7 @@ def test_names_and_places_may_change(tmp_path: pathlib.Path) -> None:
         (lambda content: content.update(form=True), "no frozen plan of this version"),
         (lambda content: content.update(form=2.0), "no frozen plan of this version"),
         (lambda content: content.update(form=1), "form 1 and follows_seed"),
-        (lambda content: content.pop("scale"), "it needs name, scale"),
+        (lambda content: content.pop("scale"), "was changed after it was frozen"),
         (lambda content: content.update(additions=3), "its additions"),
         (lambda content: content.pop("frozen"), "does not say when"),
         (lambda content: content["frozen"].update(date=3), "does not say when"),
@@ -195,19 +196,18 @@ def test_hostile_plans_of_the_right_digest_are_refused(tmp_path: pathlib.Path) -
             for seed in ([1], {"a": 1}, 1.5, True)
         ),
     ):
-        version = _version()
-        hostile = dataclasses.replace(version, content={**version.content, field: value})
-        frozen_plan.write(tmp_path, FrozenPlan(hostile))
+        record = FrozenPlan(_version()).as_json() | {field: value}
+        planned = {key: record[key] for key in PlannedContent.__struct_fields__}
+        record["digest"] = plan_version.digest_of(planned)
+        (tmp_path / "plan.json").write_text(json.dumps(record), "utf-8")
         with pytest.raises(UnreadableError, match="plan.json"):
             frozen_plan.read_frozen(tmp_path, tmp_path)
 
 
 def _earlier(version: Version) -> Version:
     """As an earlier version of the program froze it: all seeds are numbers, fixed or not."""
-    content = {key: value for key, value in version.content.items() if key != "follows_seed"}
-    content["configs"] = {
-        name: fields | {"seeds.data_order": 0} for name, fields in version.configs.items()
-    }
+    configs = {name: fields | {"seeds.data_order": 0} for name, fields in version.configs.items()}
+    content = msgspec.structs.replace(version.content, configs=configs, follows_seed=msgspec.UNSET)
     return dataclasses.replace(version, content=content)
 
 
@@ -327,7 +327,7 @@ class TestReproduce:
         assert self.started == [["a/seed0", "b/seed0"]]
         first = self.plan()
         assert first.last.runs == ("a/seed0", "b/seed0", "a/seed1")  # of the file, not of --seeds
-        assert first.first.content["text"] == self.file.read_text(encoding="utf-8")
+        assert first.first.content.text == self.file.read_text(encoding="utf-8")
         self.run("--config.data.manual_dir=there")
         assert self.started[1:] == [["a/seed0", "b/seed0", "a/seed1"]]
         assert self.plan() == first
@@ -370,7 +370,7 @@ class TestReproduce:
         self.write('seeds = "0"', more=fixed)
         self.run()
         assert self.started == [["a/seed0", "b/seed0", "c/seed0"]]  # c is not the same as a
-        assert self.plan().first.content["follows_seed"]["c"] == ["augmentation", "initialisation"]
+        assert self.plan().first.content.follows_seed["c"] == ["augmentation", "initialisation"]
         self.write('seeds = "0"', more=fixed.replace("data_order", "augmentation"))
         message = self.error("--extend")
         assert "variants.c: config.seeds.data_order was 0 and is now config.seed's" in message
