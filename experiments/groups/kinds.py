@@ -15,13 +15,32 @@ time with find="auto", by models with a class for skin. Prints a line for each s
 import argparse
 import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.weights import shipped
 
 _COMMAND = "experiments.groups.kinds"
-_KINDS = ("plain", "photographic", "with things", "half-length")
 _SEED = 20_261_128  # no config, plan or weights of the package draws with it
+
+
+class Kind(NamedTuple):
+    """Faces of a style with additions; where pictures are half-length, those that are."""
+
+    style: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def is_half_length(self) -> bool:
+        return "half_length" in self.also
+
+
+KINDS = {
+    "plain": Kind("plain"),
+    "photographic": Kind("photographic"),
+    "with things": Kind("photographic", ("scarves", "reflections", "hats", "jewels")),
+    "half-length": Kind("photographic", ("half_length",)),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,7 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help=f"that come with the package (default: {' '.join(shipped.NAMES)})",
     )
     parser.add_argument("--workdirs", nargs="*", default=(), metavar="RUN", help="folders of runs")
-    parser.add_argument("--kinds", nargs="*", choices=_KINDS, default=_KINDS, metavar="KIND")
+    parser.add_argument(
+        "--kinds",
+        nargs="*",
+        choices=KINDS,
+        default=KINDS,
+        metavar="KIND",
+        help=f"of {', '.join(KINDS)} (default: all)",
+    )
     parser.add_argument("--num_faces", type=int, default=200, help="of each kind (default: 200)")
     parser.add_argument("--seed", type=int, default=_SEED, help=f"of the sets (default: {_SEED})")
     parser.add_argument("--image_size", type=int, default=256, help="pixels a side (default: 256)")

@@ -14,6 +14,7 @@ from fpliif_jax.data_builders import class_names
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
+from fpliif_jax.experiments.groups.kinds import KINDS, Kind
 from fpliif_jax.experiments.groups.measure import check_set, counted
 from fpliif_jax.experiments.groups.scores import Score, interval
 from fpliif_jax.experiments.runs.local_versions import without_local_version
@@ -26,25 +27,6 @@ from fpliif_jax.run_folder import run_record
 _LAPA = class_names.LAPA_AND_HELEN
 _PARTS = [_LAPA.index(name) for name in class_names.FACIAL_PARTS[1:]]
 _LARGEST_HALF_LENGTH = 0.16  # half of a face's width, in widths of the picture
-
-
-class Kind(NamedTuple):
-    """Faces of a style with additions; where pictures are half-length, those that are."""
-
-    style: str
-    also: tuple[str, ...] = ()
-
-    @property
-    def is_half_length(self) -> bool:
-        return "half_length" in self.also
-
-
-KINDS = {
-    "plain": Kind("plain"),
-    "photographic": Kind("photographic"),
-    "with things": Kind("photographic", ("scarves", "reflections", "hats", "jewels")),
-    "half-length": Kind("photographic", ("half_length",)),
-}
 
 
 class Shown(NamedTuple):
