@@ -30,6 +30,8 @@ EXTRAS = {
     "msgspec": "study",
     "onnx": "export",
     "onnxruntime": "export",
+    "pandas": "study",
+    "pylatexenc": "study",
     "scipy": "study",
     "statsmodels": "study",
     "submitit": "study",

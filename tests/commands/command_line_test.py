@@ -36,6 +36,7 @@ COMMANDS = (
     "experiments.collect",
     "experiments.cost",
     "experiments.groups",
+    "experiments.groups.kinds",
     "experiments.multi_seed",
     "experiments.power",
     "experiments.pytorch.train",
