@@ -1,1 +1,1 @@
-"""How well a model labels groups of drawn faces; the drawing knows exactly which face is in which."""
+"""How well models label groups and kinds of drawn faces; the drawing knows exactly which face is in which."""

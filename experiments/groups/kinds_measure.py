@@ -23,6 +23,8 @@ from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.predict.face_parser import FaceParser
 from fpliif_jax.predict.find_faces import AUTO, NONE
 from fpliif_jax.run_folder import run_record
+from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
+from fpliif_jax.run_folder.same_run import refuse_swapped_sides
 
 _LAPA = class_names.LAPA_AND_HELEN
 _PARTS = [_LAPA.index(name) for name in class_names.FACIAL_PARTS[1:]]
@@ -87,7 +89,7 @@ def run(flags: argparse.Namespace) -> None:
     """
     check_set(flags)
     parsers = {name: FaceParser.from_pretrained(name) for name in flags.weights}
-    parsers |= {workdir: FaceParser.from_run(expanded(workdir)) for workdir in flags.workdirs}
+    parsers |= {workdir: _of_run(workdir) for workdir in flags.workdirs}
     for parser in parsers.values():
         in_lapa(parser.class_names)  # before anything long begins
     output = expanded(flags.output)
@@ -109,6 +111,12 @@ def run(flags: argparse.Namespace) -> None:
                     output,
                     {"environment": environment, **settings, "kinds": _settings(), "rows": rows},
                 )
+
+
+def _of_run(workdir: str) -> FaceParser:
+    trained = load_for_inference(expanded(workdir))
+    refuse_swapped_sides(trained.sides_are_swapped, workdir)
+    return FaceParser(trained, workdir)
 
 
 def _settings() -> JsonObject:

@@ -20,10 +20,6 @@ def _is_decisive(field: str) -> bool:
     )
 
 
-def _is_read(field: str) -> bool:
-    return field in config_fields.FIELDS and config_fields.FIELDS[field].in_pytorch
-
-
 def check_read(config: ml_collections.ConfigDict) -> None:
     """Refuses a config of which the trainer would pass over a field: one that it does not read, and that has not the
     system's default, which is what it does.
@@ -35,7 +31,7 @@ def check_read(config: ml_collections.ConfigDict) -> None:
     for field, value in sorted(flatten_config(json_config(config)).items()):
         if field.startswith("augment.") and not config.augment.enabled:
             continue
-        is_read = field in default and _is_read(field)
+        is_read = field in config_fields.FIELDS and config_fields.FIELDS[field].in_pytorch
         if _is_decisive(field) and not is_read and value != default.get(field):
             raise SettingsError(
                 f"config.{field} is {value!r}: the trainer of PyTorch does not read it, and trains as with "

@@ -9,6 +9,7 @@ other values a paper leaves open is the study's affair (`experiments.comparison.
 import copy
 import dataclasses
 import enum
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,15 +59,16 @@ class Field:
       role: what it decides.
       before: what was done before there was this field, as JSON has it: its value in the configs of earlier runs,
         which lack it; None: the same as where it is unset.
-      in_pytorch: whether the trainer in PyTorch (`experiments.pytorch`) reads it, too, of a system that it has.
+      in_pytorch: whether it decides a run and the trainer in PyTorch (`experiments.pytorch`) reads it, too.
     """
 
     rule: Rule
     role: Role = Role.EXPERIMENT
     before: Any = None
-    in_pytorch: bool = True
+    in_pytorch: bool = False
 
 
+_both = functools.partial(Field, in_pytorch=True)  # both trainers read it
 LARGEST_COUNT = 10**9  # only keeps numbers finite
 _LARGEST_SEED = 2**31 - 1  # the augmentations' seeds are int32 on the device
 
@@ -89,31 +91,31 @@ _ACTIVATION = Choice(("relu", "tanh"), is_optional=True)
 _FACTORS = Numbers(Number(0, 1_000), 2, is_interval=True)
 
 FIELDS: dict[str, Field] = {
-    "seed": Field(_SEED, Role.SEED),
-    "seeds.initialisation": Field(_SEED, Role.SEED),
-    "seeds.data_order": Field(_SEED, Role.SEED),
-    "seeds.augmentation": Field(_SEED, Role.SEED),
-    "dtype": Field(_DTYPE, Role.PRECISION),
-    "matmul_precision": Field(Choice(("default", "high", "highest")), Role.PRECISION),
+    "seed": _both(_SEED, Role.SEED),
+    "seeds.initialisation": _both(_SEED, Role.SEED),
+    "seeds.data_order": _both(_SEED, Role.SEED),
+    "seeds.augmentation": _both(_SEED, Role.SEED),
+    "dtype": _both(_DTYPE, Role.PRECISION),
+    "matmul_precision": _both(Choice(("default", "high", "highest")), Role.PRECISION),
     "deterministic": Field(_SWITCH, Role.ROUNDING),
-    "data.name": Field(Choice(data_builders.NAMES)),
-    "data.builder_config": Field(Choice(("default", "official", "farl", "own_masks"))),
+    "data.name": _both(Choice(data_builders.NAMES)),
+    "data.builder_config": _both(Choice(("default", "official", "farl", "own_masks"))),
     "data.manual_dir": Field(_PATH, Role.PLACE),
     "data.data_dir": Field(_PATH, Role.PLACE),
     "data.cache_dir": Field(_PATH, Role.PLACE),
     "data.num_workers": Field(Number(0, 4_096, is_whole=True), Role.COST),
-    "data.image_size": Field(_SIDE),
-    "data.longest_side": Field(_SIDE_OR_NONE),
-    "data.framing": Field(Choice(("square", "canvas"))),
-    "data.bicubic": Field(Choice(("pillow", "pytorch"))),
-    "data.label_resize": Field(Choice(("class_bicubic", "nearest"))),
-    "data.labels": Field(Choice(_LABELS)),
-    "data.split": Field(Choice(("official", "random", "first"))),
-    "data.split_counts": Field(Numbers(_COUNT_OR_0, 3, is_optional=True)),
-    "data.split_fractions": Field(Numbers(Number(0, 1), 3)),
-    "data.split_seed": Field(_SEED),
-    "data.train_subset": Field(_COUNT_OR_0),
-    "data.input_scaling": Field(Choice(("half", "imagenet", "unit"))),
+    "data.image_size": _both(_SIDE),
+    "data.longest_side": _both(_SIDE_OR_NONE),
+    "data.framing": _both(Choice(("square", "canvas"))),
+    "data.bicubic": _both(Choice(("pillow", "pytorch"))),
+    "data.label_resize": _both(Choice(("class_bicubic", "nearest"))),
+    "data.labels": _both(Choice(_LABELS)),
+    "data.split": _both(Choice(("official", "random", "first"))),
+    "data.split_counts": _both(Numbers(_COUNT_OR_0, 3, is_optional=True)),
+    "data.split_fractions": _both(Numbers(Number(0, 1), 3)),
+    "data.split_seed": _both(_SEED),
+    "data.train_subset": _both(_COUNT_OR_0),
+    "data.input_scaling": _both(Choice(("half", "imagenet", "unit"))),
     "data.synthetic.num_train": Field(_COUNT_OR_0, Role.DRAWING),
     "data.synthetic.num_val": Field(_COUNT_OR_0, Role.DRAWING),
     "data.synthetic.num_test": Field(_COUNT_OR_0, Role.DRAWING),
@@ -122,20 +124,20 @@ FIELDS: dict[str, Field] = {
     "data.synthetic.style": Field(Choice(("photographic",), is_optional=True), Role.DRAWING),
     "data.synthetic.without": Field(Names(PARTS, is_optional=True), Role.DRAWING),
     "data.synthetic.also": Field(Names(ADDITIONS, is_optional=True), Role.DRAWING),
-    "train.stages": Field(Names(), in_pytorch=False),
-    "train.batch_size": Field(_BATCH),
+    "train.stages": Field(Names()),
+    "train.batch_size": _both(_BATCH),
     "train.microbatch": Field(NumberOrAuto(Number(0, 2**20, is_whole=True)), Role.ROUNDING),
-    "train.epochs": Field(_COUNT),
-    "train.optimizer": Field(Choice(("adam",)), in_pytorch=False),
-    "train.learning_rate": Field(_RATE),
-    "train.schedule": Field(Choice(("step", "cosine", "constant"))),
-    "train.decay_factor": Field(Number(0, 1, is_above=True)),
-    "train.decay_every_epochs": Field(_COUNT),
+    "train.epochs": _both(_COUNT),
+    "train.optimizer": Field(Choice(("adam",))),
+    "train.learning_rate": _both(_RATE),
+    "train.schedule": _both(Choice(("step", "cosine", "constant"))),
+    "train.decay_factor": _both(Number(0, 1, is_above=True)),
+    "train.decay_every_epochs": _both(_COUNT),
     "train.log_every_steps": Field(_COUNT, Role.RECORD),
-    "train.validate_every_epochs": Field(_COUNT),
+    "train.validate_every_epochs": _both(_COUNT),
     "train.checkpoint_every_epochs": Field(_COUNT, Role.RECORD),
     "train.next_stage_from": Field(Choice(("best", "last"))),
-    "train.init_from": Field(_PATH, in_pytorch=False),
+    "train.init_from": Field(_PATH),
     "train.init_checkpoint": Field(
         Anything("best, last or after_STAGE: checked by the form of the name")
     ),
@@ -149,36 +151,36 @@ FIELDS: dict[str, Field] = {
     ),
     "train.end_to_end.batch_norm": Field(Choice(("trained", "fine")), before="trained"),
     "eval.batch_size": Field(_BATCH, Role.COST),
-    "eval.splits": Field(Names(("train", "validation", "test")), Role.PROTOCOL),
-    "eval.checkpoints": Field(Names(), Role.PROTOCOL),
-    "eval.rows": Field(Names(), Role.PROTOCOL),
-    "eval.dataset": Field(Choice(data_builders.NAMES, is_optional=True), Role.PROTOCOL),
-    "eval.labels": Field(Choice(_LABELS, is_optional=True), Role.PROTOCOL),
+    "eval.splits": _both(Names(("train", "validation", "test")), Role.PROTOCOL),
+    "eval.checkpoints": _both(Names(), Role.PROTOCOL),
+    "eval.rows": _both(Names(), Role.PROTOCOL),
+    "eval.dataset": _both(Choice(data_builders.NAMES, is_optional=True), Role.PROTOCOL),
+    "eval.labels": _both(Choice(_LABELS, is_optional=True), Role.PROTOCOL),
     "eval.manual_dir": Field(_PATH, Role.PLACE),
     "eval.data_dir": Field(_PATH, Role.PLACE),
-    "eval.upsampling": Field(Choice(("logits", "labels")), Role.SCORING),
+    "eval.upsampling": _both(Choice(("logits", "labels")), Role.SCORING),
     "eval.num_pictures": Field(Number(0, 10_000, is_whole=True), Role.DISPLAY),
     "study.equivalence_margin": Field(Number(0, 100, is_above=True), Role.MARGIN),
-    "model.name": Field(Anything("the name of a system: `systems.of` looks it up")),
-    "model.num_classes": Field(Number(2, 255, is_whole=True)),  # 255 is the label that is left out
-    "model.features": Field(_WIDTH),
-    "model.group_blocks": Field(Numbers(Number(1, 1_000, is_whole=True))),
-    "model.norm": Field(Choice(("instance", "batch", "none"))),
-    "model.norm_affine": Field(_SWITCH),
-    "model.norm_epsilon": Field(Number(0, 1, is_above=True)),
-    "model.initializer": Field(Choice(("pytorch", "lecun_normal")), Role.START),
-    "model.decoder": Field(Choice(("liif", "conv_unet"))),
-    "model.unfold": Field(_SWITCH),
-    "model.rcmlp": Field(_SWITCH),
-    "model.global_feature": Field(_SWITCH),
-    "model.rcmlp_features": Field(Numbers(_WIDTH)),
-    "model.mlp_features": Field(Numbers(_WIDTH)),
-    "model.ensemble": Field(Choice(("average", "area", "none"))),
-    "model.sampling": Field(Choice(("bilinear", "nearest"))),
-    "model.position": Field(Choice(("absolute", "relative"))),
+    "model.name": _both(Anything("the name of a system: `systems.of` looks it up")),
+    "model.num_classes": _both(Number(2, 255, is_whole=True)),  # 255 is the label that is left out
+    "model.features": _both(_WIDTH),
+    "model.group_blocks": _both(Numbers(Number(1, 1_000, is_whole=True))),
+    "model.norm": _both(Choice(("instance", "batch", "none"))),
+    "model.norm_affine": _both(_SWITCH),
+    "model.norm_epsilon": _both(Number(0, 1, is_above=True)),
+    "model.initializer": _both(Choice(("pytorch", "lecun_normal")), Role.START),
+    "model.decoder": _both(Choice(("liif", "conv_unet"))),
+    "model.unfold": _both(_SWITCH),
+    "model.rcmlp": _both(_SWITCH),
+    "model.global_feature": _both(_SWITCH),
+    "model.rcmlp_features": _both(Numbers(_WIDTH)),
+    "model.mlp_features": _both(Numbers(_WIDTH)),
+    "model.ensemble": _both(Choice(("average", "area", "none"))),
+    "model.sampling": _both(Choice(("bilinear", "nearest"))),
+    "model.position": _both(Choice(("absolute", "relative"))),
     "model.query_chunk": Field(NumberOrAuto(_COUNT), Role.ROUNDING),
     "model.remat": Field(_SWITCH, Role.ROUNDING, before=False),
-    "model.dtype": Field(_DTYPE, Role.PRECISION),
+    "model.dtype": _both(_DTYPE, Role.PRECISION),
     "model.variant": Field(Choice(("paper", "official"))),
     "model.cropper": Field(Choice(("stn", "centroid"))),
     "model.coarse_size": Field(_SIDE),
@@ -201,37 +203,31 @@ FIELDS: dict[str, Field] = {
     "model.head_norms": Field(Choice((1, 2), is_optional=True)),
     "model.localisation": Field(Choice(("vgg9", "resnet18", "conv15"), is_optional=True)),
     "model.localisation_features": Field(Numbers(_WIDTH, 4)),
-    "loss.temperature": Field(Number(0, 1_000, is_above=True)),
-    "loss.temperature_mode": Field(Choice(("divide", "multiply", "none"))),
-    "loss.edge_weight": Field(Number(0, 1e6)),
-    "loss.edge_width": Field(Number(1, 100, is_whole=True)),
-    "loss.edge_reduction": Field(Choice(("edge_pixels", "all_pixels"))),
+    "loss.temperature": _both(Number(0, 1_000, is_above=True)),
+    "loss.temperature_mode": _both(Choice(("divide", "multiply", "none"))),
+    "loss.edge_weight": _both(Number(0, 1e6)),
+    "loss.edge_width": _both(Number(1, 100, is_whole=True)),
+    "loss.edge_reduction": _both(Choice(("edge_pixels", "all_pixels"))),
     "loss.segmentation": Field(Choice(("binary_cross_entropy", "cross_entropy"))),
     "loss.part_reduction": Field(Choice(("mean", "sum"))),
-    "augment.enabled": Field(_SWITCH),
-    "augment.rotation_degrees": Field(Number(0, 180)),
-    "augment.shear_degrees": Field(Numbers(Number(-45, 45), 2, is_interval=True)),
-    "augment.scale": Field(Numbers(Number(0.05, 20), 2, is_interval=True)),
-    "augment.crop": Field(Choice(("uniform", "centred"))),
-    "augment.fill": Field(Choice(("background", "ignore"))),
-    "augment.brightness": Field(_FACTORS),
-    "augment.contrast": Field(_FACTORS),
-    "augment.saturation": Field(_FACTORS),
-    "augment.hue": Field(Numbers(Number(-0.5, 0.5), 2, is_interval=True)),
-    "augment.horizontal_flip": Field(_SWITCH),
-    "augment.warmth": Field(
-        Numbers(Number(-1, 1), 2, is_interval=True), before=[0.0, 0.0], in_pytorch=False
-    ),
-    "augment.blur": Field(
-        Numbers(Number(0, 0.25), 2, is_interval=True), before=[0.0, 0.0], in_pytorch=False
-    ),
+    "augment.enabled": _both(_SWITCH),
+    "augment.rotation_degrees": _both(Number(0, 180)),
+    "augment.shear_degrees": _both(Numbers(Number(-45, 45), 2, is_interval=True)),
+    "augment.scale": _both(Numbers(Number(0.05, 20), 2, is_interval=True)),
+    "augment.crop": _both(Choice(("uniform", "centred"))),
+    "augment.fill": _both(Choice(("background", "ignore"))),
+    "augment.brightness": _both(_FACTORS),
+    "augment.contrast": _both(_FACTORS),
+    "augment.saturation": _both(_FACTORS),
+    "augment.hue": _both(Numbers(Number(-0.5, 0.5), 2, is_interval=True)),
+    "augment.horizontal_flip": _both(_SWITCH),
+    "augment.warmth": Field(Numbers(Number(-1, 1), 2, is_interval=True), before=[0.0, 0.0]),
+    "augment.blur": Field(Numbers(Number(0, 0.25), 2, is_interval=True), before=[0.0, 0.0]),
     "augment.low_resolution": Field(
-        Numbers(Number(0.05, 1), 2, is_interval=True), before=[1.0, 1.0], in_pytorch=False
+        Numbers(Number(0.05, 1), 2, is_interval=True), before=[1.0, 1.0]
     ),
-    "augment.low_resolution_chance": Field(Number(0, 1), before=1.0, in_pytorch=False),
-    "augment.noise": Field(
-        Numbers(Number(0, 1), 2, is_interval=True), before=[0.0, 0.0], in_pytorch=False
-    ),
+    "augment.low_resolution_chance": Field(Number(0, 1), before=1.0),
+    "augment.noise": Field(Numbers(Number(0, 1), 2, is_interval=True), before=[0.0, 0.0]),
     "augment.copies": Field(Number(1, 5, is_whole=True)),
     "augment.shift": Field(Number(0, 1)),
     "augment.noise_sd": Field(Number(0, 10)),
@@ -242,6 +238,7 @@ for _stage in ("coarse", "localisation", "fine", "end_to_end"):
     FIELDS[f"train.{_stage}.batch_size"] = Field(_BATCH_OR_NONE)
     if _stage != "end_to_end":  # it has a rate for each network
         FIELDS[f"train.{_stage}.learning_rate"] = Field(_RATE)
+# Of pictures, in pixels.
 SIDES = tuple(name for name, field in FIELDS.items() if field.rule in (_SIDE, _SIDE_OR_NONE))
 
 

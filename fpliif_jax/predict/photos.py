@@ -135,6 +135,7 @@ def read(photo: Photo) -> np.ndarray:
                 raise PhotoError("it has no pixels")
             if width * height > MAX_PIXELS:
                 raise PhotoError(f"{width}x{height} pixels are too many (most: {MAX_PIXELS})")
+            _refuse_wide_transparent_colour(picture)
             picture.load()
             return _to_rgb(upright(picture))
     except (PhotoError, TypeError):
@@ -198,6 +199,15 @@ def _files_below(
         yield from (pathlib.Path(directory, name) for name in files if not name.startswith("."))
 
 
+def _refuse_wide_transparent_colour(picture: Image.Image) -> None:
+    """One of 16 bits a channel: of the pixels Pillow keeps 8, and cannot tell it from its neighbours."""
+    colour = picture.info.get("transparency")
+    undecoded = getattr(picture, "tile", ())  # of a file; the last entry is how it has the pixels
+    is_wide = any(tile[3] == "RGB;16B" for tile in undecoded)
+    if isinstance(colour, tuple) and (is_wide or max(colour) > 255):
+        raise PhotoError("a transparent colour of 16 bits a channel; save it with 8")
+
+
 def _to_rgb(picture: Image.Image) -> np.ndarray:
     """uint8 [H, W, 3], filled in bands of rows."""
     width, height = picture.size
@@ -213,9 +223,6 @@ def _to_rgb(picture: Image.Image) -> np.ndarray:
             raise PhotoError(
                 "8-bit values in pixels of 16 or 32 bits; save it with 8 bits a channel"
             )
-    transparent = picture.info.get("transparency")
-    if isinstance(transparent, tuple) and max(transparent) > 255:  # Pillow halves the pixels' bits
-        raise PhotoError("a transparent colour of 16 bits a channel; save it with 8")
     if picture.mode == "F":
         raise PhotoError("floating-point pixels; save it with 8 or 16 bits a channel")
     pixels = np.empty((height, width, 3), np.uint8)

@@ -1,1 +1,1 @@
-"""The training step and the loop that goes through the stages of a run."""
+"""A run from the checks before it to its scores: the training step, and the loop that goes through its stages."""

@@ -85,21 +85,35 @@ def test_a_transparent_grey_of_sixteen_bits_is_white(tmp_path: pathlib.Path) -> 
     np.testing.assert_array_equal(photo, np.repeat([[[0], [255], [64], [128]]], 3, axis=2))
 
 
-def test_a_transparent_colour_of_sixteen_bits_is_refused(tmp_path: pathlib.Path) -> None:
-    Image.new("RGB", (4, 4)).save(tmp_path / "photo.png", transparency=(16384, 0, 0))
+@pytest.mark.parametrize("colour", [(16384, 0, 0), (0, 0, 0)])
+def test_a_transparent_colour_of_sixteen_bits_is_refused(colour: tuple[int, int, int]) -> None:
+    content = png((1, 1), 16, (b"tRNS", struct.pack(">HHH", *colour)), (b"IDAT", b"\0" * 7))
     with pytest.raises(photos.PhotoError, match="a transparent colour of 16 bits a channel"):
-        photos.read(tmp_path / "photo.png")
+        photos.read(content)
+
+
+def test_a_transparent_colour_of_eight_bits_is_white() -> None:
+    pixels = bytes([0, 0, 0, 0, 1, 2, 3])  # the first is the line's filter
+    colour = struct.pack(">HHH", 0, 0, 0)
+    photo = photos.read(png((2, 1), 8, (b"tRNS", colour), (b"IDAT", pixels)))
+    np.testing.assert_array_equal(photo, [[[255, 255, 255], [1, 2, 3]]])
+
+
+def png(size: tuple[int, int], bits: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG in colour; the pixels are compressed here."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        data = zlib.compress(data) if kind == b"IDAT" else data
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", *size, bits, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in ((b"IHDR", header), *chunks))
 
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims to be of that size and has next to nothing in it."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
+    return png((width, height), 8, (b"IDAT", b""))
 
 
 def truncated_jpeg(path: pathlib.Path) -> None:

@@ -4,7 +4,11 @@ import decimal
 import re
 from typing import Any
 
-from pylatexenc.latexencode import UnicodeToLatexEncoder
+from pylatexenc.latexencode import (
+    RULE_REGEX,
+    UnicodeToLatexConversionRule,
+    UnicodeToLatexEncoder,
+)
 
 from fpliif_jax.experiments.comparison.study_tables import ReportTable
 from fpliif_jax.experiments.report import views, wording
@@ -12,11 +16,17 @@ from fpliif_jax.experiments.report.row_view import RowView
 from fpliif_jax.experiments.stats import number_text
 
 _NUMBER = re.compile(r"[0-9]+(?:\.([0-9]*))?")
-_ENCODER = UnicodeToLatexEncoder(unknown_char_policy=lambda letter: "?", unknown_char_warning=False)
+# For letters beyond these the encoder also has commands of packages that the table does not ask for, and of none.
+_BEYOND = re.compile("[^ -~¡-ňŊ-ſΓ-ω–—‘’“”…€←-↔−√∞≈≠≤≥]")
+_ENCODER = UnicodeToLatexEncoder(
+    conversion_rules=[UnicodeToLatexConversionRule(RULE_REGEX, [(_BEYOND, "?")]), "defaults"],
+    unknown_char_policy=lambda letter: "?",
+    unknown_char_warning=False,
+)
 
 
 def escaped(text: Any) -> str:
-    """Text on one line in which nothing is a command; letters that the encoder does not know become '?'."""
+    """Text on one line in which nothing is a command; letters that LaTeX has no font for become '?'."""
     return _ENCODER.unicode_to_latex(wording.plain(text))
 
 

@@ -106,3 +106,12 @@ def test_the_command_scores_each_kind(
     assert rows == [("half-length", "none"), ("half-length", "auto")]
     with pytest.raises(SystemExit, match="--num_faces=1: must be 2 to"):
         kinds.main([f"--output={output}", "--num_faces=1"])
+
+
+def test_a_run_with_the_other_sides_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    swapped = SimpleNamespace(sides_are_swapped=True)
+    monkeypatch.setattr(kinds_measure, "load_for_inference", lambda folder: swapped)
+    with pytest.raises(SystemExit, match=f"{tmp_path}.*Train it again"):
+        kinds.main(["--weights", "--workdirs", str(tmp_path), f"--output={tmp_path}/kinds.json"])

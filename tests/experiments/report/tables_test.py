@@ -73,6 +73,10 @@ def test_latex_escapes_what_it_would_read_as_commands() -> None:
         r"\ensuremath{<}z\ensuremath{>} \ensuremath{\lambda} = 0 {\textrightarrow} 64{\texttwosuperior} "
         r"\ensuremath{\pm} \'e ?"
     )
+    # Commands of other packages, or of none.
+    assert latex.escaped("ж ⅓ ≙ ŉ ∈ | Λ „ő“ 5 €") == (
+        r"? ? ? ? ? | \ensuremath{\Lambda} ?\H{o}{\textquotedblleft} 5 {\texteuro}"
+    )
 
 
 def test_latex_tables_are_whole(tables: list[dict[str, Any]]) -> None:
