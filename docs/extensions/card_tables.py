@@ -5,6 +5,11 @@ from kept_tables import kept
 from markdown_tables import table
 
 from fpliif_jax.fields.json_types import JsonObject
+from fpliif_jax.weights import NAMES
+
+# Of `experiments.groups.kinds`: all kinds, but of half-length pictures only those by `drawn`; these by the other
+# weights; all kinds by a run of `configs/synthetic.py`.
+_KINDS = ("weights", "half_length", "synthetic")
 
 
 def groups(weights: str, *without: str) -> str:
@@ -18,9 +23,40 @@ def groups(weights: str, *without: str) -> str:
 
 
 def _group(name: str, score: JsonObject) -> list[str]:
-    mean = f"{score['mean_f1']:.1f} ({score['low']:.1f}–{score['high']:.1f})"
     lowest = f"{score['lowest_class']} {score['lowest_f1']:.1f}"
-    return [name, str(score["faces"]), mean, f"{score['all_f1']:.1f}", lowest]
+    return [name, str(score["faces"]), _mean(score), f"{score['all_f1']:.1f}", lowest]
+
+
+def kinds() -> str:
+    """Mean F1 of all weights, and of a run on plain faces, on each kind of drawn faces."""
+    rows = [row for name in _KINDS for row in kept(f"drawn_kinds/{name}.json")["rows"]]
+    columns = list(dict.fromkeys((row["kind"], row["find"]) for row in rows))
+    found = {(row["model"], row["kind"], row["find"]): row for row in rows}
+    models = dict.fromkeys(row["model"] for row in rows)
+    lines = []
+    for title, key in (("ten classes", "ten"), ("eight parts", "eight")):
+        lines.append([f"**{title}**"] + [""] * len(columns))
+        for model in models:
+            if key == "eight" or found[model, *columns[0]][key]:
+                scores = [found.get((model, *column), {}).get(key) for column in columns]
+                name = f"`{model}`" if model in NAMES else "`configs/synthetic.py`"
+                lines.append([name, *(_mean(score) if score else "–" for score in scores)])
+    head = [kind if find == "none" else f'{kind}, `find="{find}"`' for kind, find in columns]
+    return table(("", *head), lines)
+
+
+def half_length(weights: str) -> str:
+    """What finding faces is worth on half-length pictures."""
+    rows = kept("drawn_kinds/weights.json")["rows"]
+    of_kind = (row for row in rows if (row["kind"], row["model"]) == ("half-length", weights))
+    none, auto = sorted(of_kind, key=lambda row: row["find"] == "auto")
+    before, after = (row["ten"]["mean_f1"] for row in (none, auto))
+    found, faces = auto["windows"]["1"], auto["ten"]["faces"]
+    return f"{before:.1f} to {after:.1f}, with one face found in {found} of {faces}"
+
+
+def _mean(score: JsonObject) -> str:
+    return f"{score['mean_f1']:.1f} ({score['low']:.1f}–{score['high']:.1f})"
 
 
 def hidden_parts() -> str:

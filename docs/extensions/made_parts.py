@@ -16,7 +16,7 @@ import field_tables
 import kept_tables
 import label_classes
 import markdown_tables
-from card_tables import groups, hidden_parts
+from card_tables import groups, half_length, hidden_parts, kinds
 
 from fpliif_jax.configs import shared
 from fpliif_jax.experiments.report import glossary
@@ -67,7 +67,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         *("drawn-graphs", "drawn-onnx_only"),
     ),
     "glossary.md": {"report terms": report_terms},
-    "model_card.md": {"groups": partial(groups, "drawn")},
+    "model_card.md": {"groups": partial(groups, "drawn"), "kinds": kinds},
     "model_card_19_classes.md": {"groups": partial(groups, "drawn_19_classes", "drawn as")},
     "model_card_small.md": {"groups": partial(groups, "drawn_small", "drawn as")},
     "model_card_stn_icnn.md": {
@@ -91,7 +91,8 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         },
     },
     "predict.md": kept_tables.deployed("drawn-first_photo", "drawn-video")
-    | {"find": kept_tables.found_faces, "rules": kept_tables.rules_of_finding},
+    | {"find": kept_tables.found_faces, "rules": kept_tables.rules_of_finding}
+    | {"half-length": partial(half_length, "drawn")},
     **{page: {"effects": partial(effect_tables.effects, page)} for page in effect_tables.EFFECTS},
 }
 
