@@ -1,4 +1,4 @@
-"""Fingerprints of a raw tree: a dear one of its content, a cheap one of its directory entries."""
+"""Fingerprints of a raw tree: an expensive one of its content, a cheap one of its directory entries."""
 
 import hashlib
 import os
