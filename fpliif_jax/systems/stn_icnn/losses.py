@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 from fpliif_jax.fields import field_checks
 
-Array = jax.Array
 
-
-def segmentation_sum(logits: Array, labels: Array, example_weights: Array, kind: str) -> Array:
+def segmentation_sum(
+    logits: jax.Array, labels: jax.Array, example_weights: jax.Array, kind: str
+) -> jax.Array:
     """Sums a segmentation loss over pixels.
 
     Args:
@@ -40,7 +40,7 @@ def segmentation_sum(logits: Array, labels: Array, example_weights: Array, kind:
     return jnp.sum(jnp.sum(pixels, axis=(1, 2)) * example_weights)
 
 
-def _log_of_rest(logits: Array, log_p: Array) -> Array:
+def _log_of_rest(logits: jax.Array, log_p: jax.Array) -> jax.Array:
     """log(1 − softmax(logits)), exact also where a probability rounds to 1.
 
     Only the largest probability can be above 1/2; for that one the others are summed instead.
@@ -53,7 +53,7 @@ def _log_of_rest(logits: Array, log_p: Array) -> Array:
     return jnp.where(is_largest, rest_of_largest, jnp.log1p(-p_of_smaller))
 
 
-def smooth_l1_sum(theta: Array, target: Array, weights: Array) -> Array:
+def smooth_l1_sum(theta: jax.Array, target: jax.Array, weights: jax.Array) -> jax.Array:
     """Sums smooth L1 over the entries of θ (eq. 20).
 
     Args:
@@ -69,6 +69,6 @@ def smooth_l1_sum(theta: Array, target: Array, weights: Array) -> Array:
     return jnp.sum(jnp.sum(entries, axis=(2, 3)) * weights)
 
 
-def mean(total: Array, count: Array) -> Array:
+def mean(total: jax.Array, count: jax.Array) -> jax.Array:
     """total / count, and 0 where the count is 0."""
     return jnp.where(count > 0, total / jnp.where(count > 0, count, 1.0), 0.0)
