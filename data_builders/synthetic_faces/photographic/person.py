@@ -75,7 +75,11 @@ class PhotographicPerson(Person):
 
 
 def sample_photographic_person(rng: np.random.Generator) -> PhotographicPerson:
-    """Traits of one face. Uses `rng` alone, and nothing of the picture's size."""
+    """Traits of one face. Uses `rng` alone, and nothing of the picture's size.
+
+    The order of the draws is a contract, which is why this is one long function: one more, one less or two that change
+    places draw other faces from the same seed, and that is another version of the drawing.
+    """
 
     def uniform(low: float, high: float) -> float:
         return float(rng.uniform(low, high))
