@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workdirs", nargs="*", default=(), metavar="RUN", help="folders of runs")
     parser.add_argument(
         "--kinds",
-        nargs="*",
+        nargs="+",
         choices=KINDS,
         default=KINDS,
         metavar="KIND",

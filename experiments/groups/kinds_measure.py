@@ -15,7 +15,7 @@ from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
 from fpliif_jax.experiments.groups.kinds import KINDS, Kind
-from fpliif_jax.experiments.groups.measure import check_set, counted
+from fpliif_jax.experiments.groups.measure import GroupsError, check_set, counted
 from fpliif_jax.experiments.groups.scores import Score, interval
 from fpliif_jax.experiments.runs.local_versions import without_local_version
 from fpliif_jax.experiments.stats.number_text import number
@@ -88,6 +88,8 @@ def run(flags: argparse.Namespace) -> None:
       UserError, OSError: what `command_line.run` ends with in one line.
     """
     check_set(flags)
+    if not (flags.weights or flags.workdirs):
+        raise GroupsError("no model: --weights names some of the package, --workdirs runs")
     parsers = {name: FaceParser.from_pretrained(name) for name in flags.weights}
     parsers |= {workdir: _of_run(workdir) for workdir in flags.workdirs}
     for parser in parsers.values():

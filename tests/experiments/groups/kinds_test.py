@@ -106,6 +106,8 @@ def test_the_command_scores_each_kind(
     assert rows == [("half-length", "none"), ("half-length", "auto")]
     with pytest.raises(SystemExit, match="--num_faces=1: must be 2 to"):
         kinds.main([f"--output={output}", "--num_faces=1"])
+    with pytest.raises(SystemExit, match="no model: --weights names"):
+        kinds.main([f"--output={output}", "--weights"])
 
 
 def test_a_run_with_the_other_sides_is_refused(
