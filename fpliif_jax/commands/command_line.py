@@ -29,6 +29,7 @@ from fpliif_jax.commands import (
     interruption,
     strict_options,
     unknown_field,
+    unset_fields,
 )
 from fpliif_jax.commands.memory import is_out_of_memory
 from fpliif_jax.data_builders.errors import USER_ERRORS, UserError, error_line, one_line
@@ -234,8 +235,10 @@ def config_of(arguments: Sequence[str]) -> ml_collections.ConfigDict:
     values, command = flags.FlagValues(), ["", *arguments]
     with _exit_with_one_line(command):
         _define_config_flag(values, command)
-        values(command)
+        kept, unset = unset_fields.taken_out(command)
+        values(kept)
         strict_options.refuse_repeated(values)
+        unset_fields.unset(values, unset)
         # pyrefly: ignore[bad-return] - there is one once it is parsed
         return values["config"].value
 
@@ -244,11 +247,13 @@ def parse_flags(argv: list[str]) -> list[str]:
     """Parses absl's flags; a misspelt field or an unreadable config file is one line and exit code 1."""
     with _exit_with_one_line(argv):
         strict_options.refuse_empty(argv[1:])
+        kept, unset = unset_fields.taken_out(argv)
         try:
-            rest = flags.FLAGS(argv)
+            rest = flags.FLAGS(kept)
         except flags.Error as error:
             sys.exit(f"error: {one_line(error)}; see --help")
         strict_options.refuse_repeated(flags.FLAGS)
+        unset_fields.unset(flags.FLAGS, unset)
         return rest
 
 
