@@ -23,22 +23,20 @@ def taken_out(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     names: list[str] = []
     rest = list(arguments)
     while rest:
-        name, value, length = _field_and_value(rest)
-        if name in config_fields.FIELDS and value in _UNSET and _may_be_unset(name):
-            names.append(name)
+        flag, equals, value = rest[0].partition("=")
+        match = _FIELD.fullmatch(flag)
+        word = value if equals else "".join(rest[1:2])
+        if (
+            match
+            and match[1] in config_fields.FIELDS
+            and word in _UNSET
+            and _may_be_unset(match[1])
+        ):
+            names.append(match[1])
+            rest = rest[1 if equals else 2 :]
         else:
-            kept += rest[:length]
-        rest = rest[length:]
+            kept.append(rest.pop(0))
     return kept, names
-
-
-def _field_and_value(arguments: Sequence[str]) -> tuple[str, str, int]:
-    """The field that the first argument sets, its value, and how many arguments both take; '' where it sets none."""
-    flag, equals, value = arguments[0].partition("=")
-    match = _FIELD.fullmatch(flag)
-    if match is None or equals:
-        return match[1] if match else "", value, 1
-    return match[1], "".join(arguments[1:2]), 2
 
 
 def _may_be_unset(name: str) -> bool:
