@@ -12,7 +12,7 @@ columns: one file answers at any output size, and for crops. STN-iCNN's is one o
     safetensors  model.safetensors, as python -m fpliif_jax.interop writes it
     hub          a folder to upload: model.safetensors (of FP-LIIF), model.onnx, config.json, README.md
 
-Every network file is read back and compared with JAX at six sizes; nothing is left at --output where it differs.
+Every network file is read back and compared with JAX at several sizes; nothing is left at --output where it differs.
 """
 
 import argparse
