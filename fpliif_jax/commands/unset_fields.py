@@ -8,7 +8,6 @@ from absl import flags
 from ml_collections import config_flags
 
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.fields import config_fields
 
 _FIELD = re.compile(r"--?config\.([\w.]+)")
 _UNSET = ("none", "None")
@@ -26,12 +25,7 @@ def taken_out(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         flag, equals, value = rest[0].partition("=")
         match = _FIELD.fullmatch(flag)
         word = value if equals else "".join(rest[1:2])
-        if (
-            match
-            and match[1] in config_fields.FIELDS
-            and word in _UNSET
-            and _may_be_unset(match[1])
-        ):
+        if match and word in _UNSET and _may_be_unset(match[1]):
             names.append(match[1])
             rest = rest[1 if equals else 2 :]
         else:
@@ -40,7 +34,10 @@ def taken_out(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _may_be_unset(name: str) -> bool:
-    return config_fields.FIELDS[name].rule.problem(None) is None
+    from fpliif_jax.fields import config_fields  # here: --help need not wait for it
+
+    field = config_fields.FIELDS.get(name)
+    return field is not None and field.rule.problem(None) is None
 
 
 def unset(values: flags.FlagValues, names: Sequence[str]) -> None:

@@ -69,6 +69,16 @@ def test_all_other_arguments_are_as_they_were() -> None:
         assert unset_fields.taken_out(given) == (others, ["data.synthetic.also"])
 
 
+def test_a_command_without_such_an_argument_does_not_wait_for_the_table_of_fields() -> None:
+    script = (
+        "import sys; from fpliif_jax.commands import command_line, unset_fields;"
+        "unset_fields.taken_out(['main', '--config.seed=1', '--workdir=none']);"
+        "print({'numpy', 'fpliif_jax.fields.config_fields'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_the_main_command_unsets_a_field_and_counts_it_as_given() -> None:
     script = (
         "from absl import flags; from fpliif_jax import main;"
