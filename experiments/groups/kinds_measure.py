@@ -3,7 +3,7 @@
 import argparse
 import collections
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from fpliif_jax.data import renamed_labels
 from fpliif_jax.data_builders import class_names
+from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.data_builders.host.home_folder import expanded
 from fpliif_jax.data_builders.synthetic_faces import draw_face
 from fpliif_jax.data_builders.synthetic_faces.job import face_seed
@@ -92,9 +93,10 @@ def run(flags: argparse.Namespace) -> None:
         raise GroupsError("no model: --weights names some of the package, --workdirs runs")
     parsers = {name: FaceParser.from_pretrained(name) for name in flags.weights}
     parsers |= {workdir: _of_run(workdir) for workdir in flags.workdirs}
-    for parser in parsers.values():
-        in_lapa(parser.class_names)  # before anything long begins
+    _check_classes(parsers)  # before anything long begins
     output = expanded(flags.output)
+    if output.is_dir():
+        raise GroupsError(f"--output={output} is a folder: name the JSON file to write")
     output.parent.mkdir(parents=True, exist_ok=True)
     environment = run_record.environment({})
     environment["platform"] = without_local_version(environment["platform"])
@@ -113,6 +115,18 @@ def run(flags: argparse.Namespace) -> None:
                     output,
                     {"environment": environment, **settings, "kinds": _settings(), "rows": rows},
                 )
+
+
+def _check_classes(parsers: Mapping[str, FaceParser]) -> None:
+    for name, parser in parsers.items():
+        try:
+            in_lapa(parser.class_names)
+        except SettingsError as error:
+            classes = ", ".join(parser.class_names[:4])
+            raise GroupsError(
+                f"{name} has {len(parser.class_names)} classes, {classes} …: kinds are scored in LaPa's, which the 11 "
+                "of LaPa and Helen, the 19 of CelebAMask-HQ and the 9 of facial parts can become"
+            ) from error
 
 
 def _of_run(workdir: str) -> FaceParser:

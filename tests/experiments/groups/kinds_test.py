@@ -110,6 +110,21 @@ def test_the_command_scores_each_kind(
         kinds.main([f"--output={output}", "--weights"])
 
 
+def test_what_cannot_be_scored_or_written_is_told_before_a_face_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(kinds_measure, "drawn", None)
+    arguments = ["--weights", "--workdirs", "runs/mine"]
+    monkeypatch.setattr(
+        kinds_measure, "_of_run", lambda _: SimpleNamespace(class_names=("background", "cat"))
+    )
+    with pytest.raises(SystemExit, match="^error: runs/mine has 2 classes, background, cat …: kin"):
+        kinds.main([*arguments, f"--output={tmp_path}/kinds.json"])
+    monkeypatch.setattr(kinds_measure, "_of_run", lambda _: Oracle(LAPA_AND_HELEN))
+    with pytest.raises(SystemExit, match=f"--output={tmp_path} is a folder: name the JSON file"):
+        kinds.main([*arguments, f"--output={tmp_path}"])
+
+
 def test_a_run_with_the_other_sides_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
