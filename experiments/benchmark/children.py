@@ -66,7 +66,9 @@ def output(what: str, command: Sequence[str | pathlib.Path], **options: Any) -> 
     Raises:
       UserError: it failed: `what`, its exit code and the last line of its stderr.
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False, **options
+    )
     if done.returncode:
         raise UserError(f"{what} ended with {done.returncode}: {last_line(done.stderr)}")
     return done.stdout

@@ -92,8 +92,9 @@ def test_a_step_is_a_process_of_its_own_and_its_failure_one_line(
     assert measured.seconds > 0
     assert 2**26 < measured.peak_bytes < 2**33
     program = tmp_path / "python"
+    # What comes first is no UTF-8.
     program.write_text(
-        "#!/bin/sh\necho progress >&2\necho 'OSError: the disk is full' >&2\nexit 1\n"
+        "#!/bin/sh\nprintf '\\377 \\n' >&2\necho 'OSError: the disk is full' >&2\nexit 1\n"
     )
     program.chmod(0o755)
     monkeypatch.setattr(growth.sys, "executable", str(program))
