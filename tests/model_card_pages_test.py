@@ -70,6 +70,11 @@ def test_scores_of_single_photographs(weights: str) -> None:
     assert f"{said}{quarter:.0f}, half of them below {half:.0f}." in _card(weights)
 
 
+def test_the_recipe_for_two_cpu_cores_beside_that_for_a_gpu() -> None:
+    small, drawn = (str(model_cards.read(name).scores[2].f1["mean"]) for name in (_SMALL, "drawn"))
+    assert f"has {small} on the photographs, where `drawn` has {drawn}." in _card("drawn")
+
+
 def test_the_main_command_on_photographs() -> None:
     drawn, small = (_kept(name, "photographs_resized_256")[0] for name in ("drawn", _SMALL))
     of_drawn, of_small, more = _mean(drawn), _mean(small), _difference(drawn, small)
