@@ -5,7 +5,8 @@ version 2, which today's code draws, it was never trained. For two CPU cores, in
 configs/drawn_faces_small.py.
 Expected: mean F1 91 on its 200 drawn test faces, 11 classes, LaPa's; docs/model_card.md has photographs.
 Run:      python -m fpliif_jax.main --config=configs/drawn_faces.py
-Time:     95 s on an H100 beside drawing. On two CPU cores twelve hours, reckoned from 12.2 s a step (docs/speed.md).
+Time:     95 s on an H100, drawing not counted. On two CPU cores seven hours or more, reckoned from 15 s of processor
+          time a step.
 """
 
 import ml_collections
