@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from fpliif_jax.experiments.groups.scores import Score
 from fpliif_jax.weights import NAMES, model_cards
 
 _RESULTS = pathlib.Path(__file__).parents[1] / "experiments" / "results" / "weights"
@@ -48,11 +49,33 @@ def test_groups_and_classes_are_those_of_the_faces(weights: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("weights", ["drawn_small", "drawn_19_classes"])
-def test_classes_of_the_photographs_are_theirs(weights: str) -> None:
-    with np.load(_RESULTS / weights / "photographs.npz") as file:
-        names, matrices = file["class_names"].tolist(), file["confusion_matrices"]
-    assert len(matrices) == 248
-    scores, f1 = model_cards.read(weights).scores[2].f1, _f1(matrices)[1:]
-    assert list(scores) == [*names[1:], "mean"]
-    assert [score.f1 for score in scores.values()] == [round(one, 2) for one in [*f1, f1.mean()]]
+_OF_NINETEEN = "../../drawn_19_classes/drawn/seed0/evaluations/test-best-256.npz"
+
+
+@pytest.mark.parametrize(
+    ("weights", "column", "file", "images"),
+    [
+        (name, column, file, images)
+        for name in NAMES
+        for column, file, images in (
+            (0, _OF_NINETEEN if name == "drawn_19_classes" else "test_faces.npz", 200),
+            (2, "photographs.npz", 248),
+        )
+    ],
+)
+def test_f1_and_intervals_are_those_of_the_kept_matrices(
+    weights: str, column: int, file: str, images: int
+) -> None:
+    with np.load(_RESULTS / weights / file) as kept:
+        names, matrices = kept["class_names"].tolist(), kept["confusion_matrices"].astype(np.int64)
+        assert len(set(kept["example_ids"])) == len(matrices) == images
+    scored = model_cards.read(weights).scores[column]
+    assert scored.images == images
+    assert list(scored.f1) == [*names[1:], "mean"]
+    classes = range(1, len(names))
+    f1 = _f1(matrices)[1:]
+    for chosen, own, score in zip(
+        [*([one] for one in classes), classes], [*f1, f1.mean()], scored.f1.values(), strict=True
+    ):
+        interval = Score.of(matrices, chosen, resamples=2000)
+        assert score == (round(own, 2), round(interval.low, 1), round(interval.high, 1))
