@@ -67,7 +67,7 @@ CELEBAMASK_HQ_FACIAL_PARTS = {
 
 
 def same_parts(class_names: Sequence[str], other_names: Sequence[str]) -> tuple[int | None, ...]:
-    """For each class the id of the same part of the same side among `other_names`, by what each set means; or None."""
+    """Ids, for each class, of the same part of the same side among `other_names`, by what each set means; else None."""
     others = [_part(name, other_names) for name in other_names]
     parts = [_part(name, class_names) for name in class_names]
     return tuple(others.index(part) if part in others else None for part in parts)
@@ -115,7 +115,7 @@ def whose_left(names: Sequence[str]) -> str:
 
 
 def mirrored_classes(class_names: Sequence[str]) -> tuple[int, ...]:
-    """For each class id, the id of the same part on the other side of the face; else itself."""
+    """Ids, for each class id, of the same part on the other side of the face; where there is none, the class itself."""
     swaps = (("left_", "right_"), ("right_", "left_"), ("l_", "r_"), ("r_", "l_"))
     mirrored = []
     for index, name in enumerate(class_names):

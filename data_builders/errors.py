@@ -13,9 +13,9 @@ def one_line(text: object) -> str:
     )
 
 
-def last_line(said: str) -> str:
-    """Of what a process said before it failed: its error, or 'no message'."""
-    return (said.strip().splitlines() or ["no message"])[-1]
+def last_line(output: str) -> str:
+    """The error of a process that failed: the last line that it printed, or 'no message'."""
+    return (output.strip().splitlines() or ["no message"])[-1]
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:

@@ -250,7 +250,7 @@ class FaceParsingBuilder(TolerantBuilder, skip_registration=True):
             origin_check.check_made_from(tree, origin, digest, self.remedies)
 
     def _digest_labels(self, tree: RawTree | None) -> complete_contents.Digests:
-        """Of a prepared set; where the tree is given that it was made from, that says which example is where."""
+        """Digests of a prepared set's label maps; its tree, where one is given, says which example is where."""
         splits = {
             split: self._open(
                 split,

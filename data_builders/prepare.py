@@ -31,7 +31,7 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS,
 
 @dataclasses.dataclass(frozen=True)
 class PreparedMetadata:
-    """What a prepared set is.
+    """Metadata of a prepared set.
 
     Attributes:
         name: one of `data_builders.BUILDERS`.
@@ -122,7 +122,7 @@ def prepare(
 
 
 def metadata(builder: "tfds.core.DatasetBuilder") -> PreparedMetadata:
-    """What a prepared set is, from the builder that `prepare` returned.
+    """Metadata of a prepared set, from the builder that `prepare` returned.
 
     Raises:
         DataError: it is not prepared.

@@ -87,7 +87,7 @@ class TreeEncoding:
         self._stack.close()
 
     def shards(self) -> dict[str, list[Callable[[], Iterator[tuple[str, Example]]]]]:
-        """By split, shards as slices of one stream: to be taken one after the other, in this order."""
+        """Shards of each split, as slices of one stream: to be taken one after the other, in this order."""
         return {
             split: [
                 functools.partial(itertools.islice, self._examples, length)

@@ -123,11 +123,11 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
     from fpliif_jax.systems.protocol import Protocol
 
     values: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    said: list[list[str]] = []
+    notes: list[list[str]] = []
     for workdir in workdirs:
         results = json.loads((workdir / "results.json").read_text(encoding="utf-8"))
         drawn = ["data: the faces are drawn"] if results["dataset"].get("drawn") else []
-        said.append(drawn + [f"note: {note}" for note in results["notes"]])
+        notes.append(drawn + [f"note: {note}" for note in results["notes"]])
         for entry in results["evaluations"]:
             for title, score in shown_scores(results, entry).items():
                 if score is not None:
@@ -145,12 +145,12 @@ def table(workdirs: Sequence[pathlib.Path]) -> str:
             f"{split:<11}{which:<12}{name:>17} {title:<10}{summary.mean:>7.2f}{sd:>7}{summary.n:>3}  {each}"
         )
     # What is true of all runs, as what they were trained on where that is not what they were scored on.
-    lines += [line for line in (said[0] if said else []) if all(line in own for own in said)]
+    lines += [line for line in (notes[0] if notes else []) if all(line in own for own in notes)]
     return "\n".join(lines)
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Own options, and what is passed on to the runs."""
+    """The command's own options, and the arguments that are passed on to the runs."""
     parser = command_line.CommandParser(_COMMAND, __doc__)
     parser.add_argument("--config", required=True, help="experiment: a name, as lapa, or a file")
     parser.add_argument("--seeds", default="0-4", help="0,1,2 or 0-4 (the default)")

@@ -191,7 +191,7 @@ def description(version: "Version", jobs: "Sequence[Job]", frozen: "FrozenPlan |
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Own options, and what is passed on to the runs."""
+    """The command's own options, and the arguments that are passed on to the runs."""
     parser = command_line.CommandParser(_COMMAND, __doc__)
     parser.add_argument(
         "table",

@@ -1,5 +1,6 @@
 """Tests of the README and docs/: links, lengths, and what the pages take from the code."""
 
+import ast
 import pathlib
 import re
 import tomllib
@@ -27,6 +28,10 @@ PAGES = sorted(
     if "example_report" not in path.parts
 )
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+# First words of docstrings that lean on the name above them: "Of the values" is no answer to what a function returns.
+_FRAGMENT = re.compile(
+    r"(Above|As|At|By|For|From|In|Inside|None|Of|On|Over|Own|That|Those|Through|To|Under|Until|With|Without)\b"
+)
 _CODE = re.compile(r"^(`{3,}).*?^\1`*$", re.DOTALL | re.MULTILINE)
 
 
@@ -177,6 +182,31 @@ def test_docstrings_need_no_marks() -> None:
         "Args:", "  x_y: of ``z_``.", "", ":returns:", r"  A dict: of \*all\*.", "", "Raises:",
         "  ValueError: never.",
     ]  # fmt: skip
+
+
+def _docstrings(code: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node)
+            if docstring is not None:
+                yield node.body[0].lineno, docstring
+
+
+def _fragments(code: str) -> list[int]:
+    return [line for line, text in _docstrings(code) if _FRAGMENT.match(text)]
+
+
+@pytest.mark.parametrize("room", ["configs", "data_builders", "docs", "experiments", "fpliif_jax"])
+def test_docstrings_say_what_the_thing_is(room: str) -> None:
+    files = sorted((ROOT / room).rglob("*.py"))
+    codes = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in files}
+    assert any(text for code in codes.values() for _, text in _docstrings(code))
+    assert [f"{path}:{line}" for path, code in codes.items() for line in _fragments(code)] == []
+
+
+def test_fragments_are_found() -> None:
+    code = '''"""Offers scores."""\ndef mean():\n    """Of the values; None where there is none."""\n'''
+    assert _fragments(code) == [3]
 
 
 # --------------------------------------------------------------------------------------- citation

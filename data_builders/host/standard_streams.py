@@ -26,7 +26,7 @@ def error_descriptor() -> int:
 
 
 def _nowhere() -> TextIO:
-    """In the place of a stream that was closed before the process began."""
+    """A stream into nothing, in the place of one that was closed before the process began."""
     return open(os.devnull, "w", encoding="utf-8")
 
 

@@ -64,7 +64,7 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What a prepared set holds.
+    """Contents of a prepared set.
 
     Attributes:
         label_digests: by split and id, see `label_digests.label_map_digest`.

@@ -11,7 +11,7 @@ from fpliif_jax.data_builders.raw.raw_tree import RawTree
 
 @dataclasses.dataclass(frozen=True)
 class Remedies:
-    """For one set.
+    """Commands and sentences with which a person mends one set.
 
     Attributes:
         name: of the data set.
@@ -38,11 +38,11 @@ class Remedies:
         return f"{command} --data_dir={shlex.quote(str(self.root))}"
 
     def how_to_get_it(self) -> str:
-        """From the download on."""
+        """How a person gets the set, from the download on."""
         return f"{self.instructions} Then: {self.command('DIR')}"
 
     def how_to_rebuild(self, tree: RawTree | None) -> str:
-        """From a tree, or, where that is not given, from the one that it was made from."""
+        """How a person rebuilds the set from a tree or, where that is not given, from the one that it was made from."""
         origin = tree or prepared_set.read_origin(self.folder)
         manual_dir = str(origin.manual_dir) if origin else "DIR"
         return (

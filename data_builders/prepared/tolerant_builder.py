@@ -58,7 +58,7 @@ class TolerantBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         """The error that says that the prepared set is damaged, and how to make it anew."""
 
     def as_data_source(self, *args: Any, **kwargs: Any) -> Any:
-        """As in TFDS. Raises DataError where `dataset_info.json` is damaged."""
+        """Opens the set as TFDS does. Raises DataError where `dataset_info.json` is damaged."""
         if self._damage is not None:
             raise self.damaged(self._damage)
         return super().as_data_source(*args, **kwargs)

@@ -37,7 +37,7 @@ _DRAWN_ID = re.compile(r"synthetic_(train_|val_|test_)?[0-9]{6,}(_1)?")
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """That at least some faces of a tree are drawn.
+    """Note that at least some faces of a tree are drawn.
 
     Attributes:
         settings: the generator's, as its marker has them; None where there is no marker or it is damaged.

@@ -45,7 +45,7 @@ def check_photograph(content: bytes, path: pathlib.Path, remedy: str) -> raw_ima
 
 
 def _bits(image: Image.Image, content: bytes, path: pathlib.Path, remedy: str) -> int:
-    """Most bits of a sample as the file has it: Pillow gives 16-bit colours as 8-bit ones."""
+    """The most bits that a sample has in the file: Pillow gives 16-bit colours as 8-bit ones."""
     if image.format == "PNG":
         return raw_images.png_header(content, path, remedy)[1]
     if image.format == "TIFF":

@@ -130,7 +130,7 @@ def on_hairline(pose: HeadPose, line: np.ndarray) -> np.ndarray:
 
 
 def draw_back_hair(canvas: Canvas, pose: HeadPose, person: Person, colours: np.ndarray) -> None:
-    """What lies behind neck and face."""
+    """Draws the hair behind neck and face."""
     style = person.hair_style
     if style == "bald":
         return

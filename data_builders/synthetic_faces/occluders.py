@@ -1,4 +1,4 @@
-"""Things in front of the face; their label is background."""
+"""Things drawn in front of the face; their label is background."""
 
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ def draw_occluder(
 
 
 def _side(pose: HeadPose, rng: np.random.Generator, arm: RaisedArm | None) -> int:
-    """Of the picture: 1 is the right one."""
+    """Side of the picture that the thing comes from, the arm's if there is one: 1 is right, −1 left."""
     side = int(rng.choice([-1, 1]))
     return side if arm is None else 1 if arm.elbow[0] > pose.centre[0] else -1
 

@@ -59,7 +59,7 @@ EFFECTS = {
 
 
 def effects(page: str) -> str:
-    """By how many points another choice moves the score."""
+    """Table of the points by which another choice moves the score."""
     rows = [(f"`{field}`", other, _difference(runs)) for field, other, runs in EFFECTS[page]]
     return table(("field", "changed to", "difference"), rows)
 

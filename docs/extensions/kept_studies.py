@@ -12,7 +12,7 @@ _RARE = {"eye_g", "hat", "ear_r", "neck_l"}
 
 
 def evaluations(study: str, variant: str, row: str) -> list[dict[str, Any]]:
-    """By a row of results.json, one a seed."""
+    """Evaluations of a study's variant by a row of results.json, one for each seed."""
     paths = sorted((RESULTS / study / variant).glob("seed*/results.json"))
     runs = (json.loads(path.read_text("utf-8"))["evaluations"] for path in paths)
     return [one for evaluations in runs for one in evaluations if one["row"] == row]
@@ -34,7 +34,7 @@ def scores_of(study: str, variant: str, row: str, metric: str | None = None) -> 
 
 
 def signed(value: float) -> str:
-    """With its sign: '−0.35'."""
+    """A number with its sign and two decimals: '−0.35'."""
     return f"{value:+.2f}".replace("-", "−")
 
 

@@ -62,7 +62,7 @@ def rules_of_finding() -> str:
 
 
 def largest_differences(*kinds: str) -> str:
-    """Of PyTorch and JAX, as their tests found them."""
+    """Largest differences between PyTorch and JAX, as their tests found them."""
     largest = kept("amd-epyc-2-cores-parity/differences.json")["largest"]
     return ", ".join(_shown(largest[kind]) for kind in kinds)
 

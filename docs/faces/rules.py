@@ -57,7 +57,7 @@ def look(labeller: Labeller, photo: np.ndarray) -> Looks:
 
 
 def joined(weight: Callable[[float], float], whole_from: float = _INF) -> Rule:
-    """In each window the mean of its probabilities and, times a weight of its share of the photo, the whole photo's.
+    """The rule that adds, in each window, its probabilities and the whole photo's times a weight of the window's share.
 
     The whole photo's answer alone where there is no window, or where its score is at least `whole_from` of the score
     of the only one.
@@ -78,7 +78,7 @@ def joined(weight: Callable[[float], float], whole_from: float = _INF) -> Rule:
 
 
 def everywhere(looks: Looks) -> np.ndarray:
-    """As `joined` with the share as weight; outside the windows the whole photo's times the first window's share."""
+    """Labels as `joined` makes them by the share; outside the windows the whole photo's times the first share."""
     labels = joined(lambda share: share)(looks)
     if looks.windows:
         outside = owners([window for window, *_ in looks.windows], labels.shape) == NOBODY

@@ -60,11 +60,11 @@ class Tables:
         self._values = tuple(values)
 
     def all(self, **fields: str) -> list[PublishedValue]:
-        """Those whose fields have these values, in the order of the files."""
+        """All values whose fields have these contents, in the order of the files."""
         return select(self._values, **fields)
 
     def exactly(self, number: int, **fields: str) -> list[PublishedValue]:
-        """Those whose fields have these values, where there have to be so many.
+        """All values whose fields have these contents, where there have to be so many.
 
         Raises:
           PublishedError: there are more or fewer.
@@ -98,12 +98,12 @@ class Tables:
 
 
 def exact_mean(values: Sequence[PublishedValue]) -> decimal.Decimal:
-    """Of printed percentages, without binary rounding."""
+    """Mean of printed percentages, without binary rounding."""
     return sum((decimal.Decimal(one.printed) for one in values), decimal.Decimal()) / len(values)
 
 
 def rounded(value: decimal.Decimal, decimals: int) -> decimal.Decimal:
-    """To so many digits after the point, halves upwards, as papers round."""
+    """The value with so many digits after the point, rounded half up, as papers round."""
     return value.quantize(decimal.Decimal(1).scaleb(-decimals), decimal.ROUND_HALF_UP)
 
 

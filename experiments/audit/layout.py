@@ -81,7 +81,7 @@ def _summary(findings: Sequence[Finding]) -> str:
 
 
 def to_text(findings: Sequence[Finding]) -> str:
-    """For a terminal of 100 columns."""
+    """Text of the findings for a terminal of 100 columns."""
     lines = [
         *textwrap.wrap(_words("page/Introduction"), _WIDTH, break_on_hyphens=False),
         "",

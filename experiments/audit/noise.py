@@ -48,7 +48,7 @@ def _noise_line(name: str, difference: float, sd: float) -> tuple[tuple[str, ...
 
 
 def _smallest_difference(sd: float, runs: int) -> float:
-    """Of two single runs, at the 95 % level: t times SD · √2, the SD being one of so many runs."""
+    """Least significant difference of two single runs at the 5 % level: t · SD · √2, for the SD of so many runs."""
     return float(stats.t.ppf(0.975, runs - 1)) * sd * 2**0.5
 
 

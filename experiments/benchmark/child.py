@@ -85,7 +85,7 @@ def _torch_program(task: ChildTask, config: ConfigDict, variables: Variables) ->
 
 
 def _torch_device_peak(program: Program) -> int | None:
-    """Most memory of a second call: the first one tries convolution algorithms, each with its own workspace."""
+    """Peak bytes of a second call: the first one tries convolution algorithms, each with its own workspace."""
     import torch
 
     if torch_programs.device_name() == "cpu":

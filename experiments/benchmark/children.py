@@ -86,7 +86,7 @@ def answer(
     Raises:
       NotMeasuredError: it ended without an answer, or as one that failed.
     """
-    said, taken = "", 0.0
+    answer, taken = "", 0.0
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         started = time.perf_counter()
         with subprocess.Popen(
@@ -102,13 +102,13 @@ def answer(
                 # The last line: a library may have said something before. Leaving the process is not part of the time.
                 # pyrefly: ignore[not-iterable] - it is a pipe
                 for line in process.stdout:
-                    said, taken = line, time.perf_counter() - started
+                    answer, taken = line, time.perf_counter() - started
                 process.wait()
             except BaseException:
                 process.kill()
                 raise
         errors.seek(0)
         last = last_line(errors.read())
-    if process.returncode or not said:
+    if process.returncode or not answer:
         raise NotMeasuredError(f"the process ended with {process.returncode}: {last}")
-    return json.loads(said), taken
+    return json.loads(answer), taken

@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from fpliif_jax.commands import command_line
-from fpliif_jax.experiments.benchmark import children, kept, markdown
+from fpliif_jax.experiments.benchmark import children, markdown, results_file
 from fpliif_jax.fields.json_types import JsonObject
 
 _COMMAND = "experiments.benchmark.first_minutes"
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="what pip installs (default: this clone)",
     )
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
-    command_line.run(_COMMAND, kept.run, _measure, parser.parse_args(arguments))
+    command_line.run(_COMMAND, results_file.run, _measure, parser.parse_args(arguments))
 
 
 def _measure(flags: argparse.Namespace) -> tuple[str, JsonObject]:

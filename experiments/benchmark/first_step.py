@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 
 from fpliif_jax.commands import command_line, config_files
 from fpliif_jax.data_builders.errors import UserError, last_line
-from fpliif_jax.experiments.benchmark import children, kept, markdown
+from fpliif_jax.experiments.benchmark import children, markdown, results_file
 from fpliif_jax.fields.json_types import JsonObject
 
 _COMMAND = "experiments.benchmark.first_step"
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--config", default="synthetic", help="of drawn faces (default: synthetic)")
     parser.add_argument("--starts", type=int, default=9, help="after the first (default 9)")
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
-    command_line.run(_COMMAND, kept.run, _measure, parser.parse_args(arguments))
+    command_line.run(_COMMAND, results_file.run, _measure, parser.parse_args(arguments))
 
 
 def _measure(flags: argparse.Namespace) -> tuple[str, JsonObject]:
@@ -69,7 +69,7 @@ def to_first_step(command: Sequence[str], environment: Mapping[str, str]) -> flo
     Raises:
       UserError: it ended before.
     """
-    said = b""
+    output = b""
     started = time.perf_counter()
     with subprocess.Popen(
         command,
@@ -83,13 +83,13 @@ def to_first_step(command: Sequence[str], environment: Mapping[str, str]) -> flo
         try:
             # pyrefly: ignore[missing-attribute] - it is a pipe
             while part := os.read(process.stderr.fileno(), 1 << 16):
-                said = (said + part)[-(1 << 16) :]
-                if _A_STEP.search(said):
+                output = (output + part)[-(1 << 16) :]
+                if _A_STEP.search(output):
                     return time.perf_counter() - started
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    last = last_line(said.decode("utf-8", "replace"))
+    last = last_line(output.decode("utf-8", "replace"))
     raise UserError(f"the command ended with {process.returncode} before its first step: {last}")
 
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.benchmark import children, kept, markdown
+from fpliif_jax.experiments.benchmark import children, markdown, results_file
 from fpliif_jax.fields.json_types import JsonObject
 
 _COMMAND = "experiments.benchmark.growth"
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--workspace", type=pathlib.Path, help="folder to work in (a temporary one)"
     )
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
-    command_line.run(_COMMAND, kept.run, _measure_all, parser.parse_args(arguments))
+    command_line.run(_COMMAND, results_file.run, _measure_all, parser.parse_args(arguments))
 
 
 def _counts(text: str) -> list[int]:

@@ -90,7 +90,7 @@ def labels_of(config: ConfigDict, output_size: int) -> Any:
 
 
 def forward(config: ConfigDict, variables: Variables, output_size: int, batch: int) -> Program:
-    """From normalised images on the first device to label maps on it.
+    """A forward pass from normalised images on the first device to label maps on it.
 
     Args:
       config: of FP-LIIF.
@@ -120,7 +120,7 @@ def logits(
 
 
 def stages_of(config: ConfigDict) -> list[Stage]:
-    """What the training of config goes through."""
+    """Stages that the training of config goes through."""
     model = create_model(config.model, axis_name=parallel.AXIS)
     return systems.of(config).training.make_stages(config, model, class_names(config))
 

@@ -32,7 +32,7 @@ def facts() -> dict[str, Any]:
 
 
 def forward(config: ConfigDict, variables: Variables, output_size: int, batch: int) -> Program:
-    """From normalised images to label maps; threads are ONNX Runtime's own choice.
+    """A forward pass from normalised images to label maps; threads are ONNX Runtime's own choice.
 
     Args:
       config: of FP-LIIF.

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.benchmark import kept, markdown
+from fpliif_jax.experiments.benchmark import markdown, results_file
 from fpliif_jax.fields.json_types import JsonObject
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--workspace", type=pathlib.Path, help="folder to work in, on the disk (a temporary one)"
     )
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write as well")
-    command_line.run(_COMMAND, kept.run, _measure, parser.parse_args(arguments))
+    command_line.run(_COMMAND, results_file.run, _measure, parser.parse_args(arguments))
 
 
 def _sides(text: str) -> list[int]:
@@ -160,7 +160,7 @@ def _ways() -> "dict[str, Callable[[list[Pair]], object]]":
 
 
 def _seconds(way: "Callable[[list[Pair]], object]", pairs: "list[Pair]") -> float:
-    """Of one way by the clock, the files not in memory where the system can be told so."""
+    """Seconds that one way takes by the clock, the files not in memory where the system can be told so."""
     if hasattr(os, "posix_fadvise"):
         for path in (path for pair in pairs for path in (pair.truth, pair.prediction)):
             with open(path, "rb") as file:

@@ -51,7 +51,7 @@ def needs_data(plan: Plan) -> bool:
 
 
 def make_tasks(plan: Plan, loop_seconds: float) -> list[Task]:
-    """All of the plan's; parts that are about output sizes are left out for systems that have but one."""
+    """All tasks of the plan; parts that are about output sizes are left out for systems that have but one."""
     makers = {
         "latency": _latency,
         "throughput": _throughput,
@@ -109,7 +109,7 @@ def _decodes_any_size(plan: Plan) -> bool:
 
 
 def _task(run: Callable[..., None], plan: Plan, *arguments: Any, **about: Any) -> Task:
-    """To call `run` with the plan and the arguments; `about` are the fields of `About`."""
+    """A task that calls `run` with the plan and the arguments; `about` are the fields of `About`."""
     return Task(About(**about), functools.partial(run, plan, *arguments))
 
 

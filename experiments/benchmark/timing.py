@@ -41,7 +41,7 @@ class Program:
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """What takes part in a measurement.
+    """A framework's variant that takes part in a measurement.
 
     Attributes:
       name: of the framework and its variant.

@@ -137,7 +137,7 @@ def forward(
     variant: TorchVariant,
     dtype: str,
 ) -> Program:
-    """From normalised images on the device to label maps on it, as in `jax_programs.forward`.
+    """A forward pass from normalised images on the device to label maps on it, as in `jax_programs.forward`.
 
     Args:
       config: of FP-LIIF.

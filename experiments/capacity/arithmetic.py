@@ -33,7 +33,7 @@ Flops = dict[str, int]
 
 
 def flops(program: Program, computation: Computation, instruction: Instruction) -> Flops:
-    """Of one launch of an instruction, with all that is fused into it; a multiply-add is two.
+    """FLOPs of one launch of an instruction, with all that is fused into it; a multiply-add is two.
 
     Products are those of matrices and of convolutions; those with zeros of the padding are none.
     """

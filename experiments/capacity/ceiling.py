@@ -41,7 +41,7 @@ def ceiling(kernels: Iterable[Kernel], chip: Chip) -> Ceiling:
 
 
 def _seconds(kernel: Kernel, chip: Chip) -> dict[str, float]:
-    """Of one launch, by what it waits for."""
+    """Seconds of one launch, by what it waits for."""
     times: dict[str, float] = collections.defaultdict(float)
     times[MEMORY] = kernel.bytes / chip.bytes_per_second
     rates = chip.rates

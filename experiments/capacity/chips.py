@@ -103,7 +103,7 @@ class Tpu(_Chip):
 
     @property
     def rates(self) -> dict[str, Rate]:
-        """By kind of arithmetic, see `hlo.KINDS`; one that is missing has no published rate."""
+        """Rates by kind of arithmetic, see `hlo.KINDS`; one that is missing has no published rate."""
         bfloat16 = Rate(MATRIX_UNITS, self.bfloat16, "bfloat16")
         # JAX's default precision multiplies float32 in one pass of bfloat16.
         passes = f"float32 in {_TPU_HIGHEST_PASSES} passes of bfloat16"
@@ -125,7 +125,7 @@ class Gpu(_Chip):
 
     @property
     def rates(self) -> dict[str, Rate]:
-        """As of a `Tpu`."""
+        """Rates by kind of arithmetic, as those of a `Tpu`."""
         float32 = Rate(CUDA_CORES, self.float32, "float32")
         return {
             "bfloat16 products": Rate(MATRIX_UNITS, self.bfloat16, "bfloat16"),

@@ -43,7 +43,7 @@ _UNORDERED = {"scatter", "select-and-scatter"}
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """What a program starts.
+    """A kernel that a program starts.
 
     Attributes:
       name: in the HLO.
@@ -159,7 +159,7 @@ _OPERANDS_FIRST = ("all-gather-start", "collective-permute-start")
 
 
 def _bytes(program: Program, computation: Computation, instruction: Instruction) -> int:
-    """That one launch reads and writes."""
+    """Bytes that one launch reads and writes."""
     operands = [computation[name] for name in dict.fromkeys(instruction.operands)]
     opcode = instruction.opcode
     if opcode == "fusion":
@@ -194,7 +194,7 @@ def _fusion_bytes(
 
 
 def _read(program: Program, computation: Computation, source: Instruction) -> int:
-    """Of an array in a fused computation, the bytes that its users take."""
+    """Bytes of an array in a fused computation that its users take."""
     whole, taken = source.result_bytes, 0
     if source.is_root:
         return whole

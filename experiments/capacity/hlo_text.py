@@ -40,7 +40,7 @@ class Array:
 
     @property
     def bytes(self) -> int:
-        """Of main memory."""
+        """Bytes of main memory that the array takes."""
         if not self.is_in_main_memory:
             return 0
         digits = re.search(r"\d+", self.dtype)
@@ -77,7 +77,7 @@ class Instruction:
 
     @property
     def result_bytes(self) -> int:
-        """Of all its arrays."""
+        """Bytes of main memory that all arrays of the result take."""
         return sum(array.bytes for array in self.results)
 
     def called(self, *kinds: str) -> list[str]:
@@ -124,18 +124,18 @@ class Computation:
         return self._users.get(name, [])
 
     def operands(self, instruction: Instruction) -> list[Instruction]:
-        """Those of an instruction, each as often as it is one."""
+        """Operands of an instruction, each as often as it is one."""
         return [self._by_name[name] for name in instruction.operands]
 
     @property
     def root(self) -> Instruction:
-        """What it returns."""
+        """The instruction whose result the computation returns."""
         roots = [one for one in self.instructions if one.is_root]
         return roots[-1] if roots else self.instructions[-1]
 
     @property
     def parameters(self) -> list[Instruction]:
-        """In the order of their numbers."""
+        """Parameters in the order of their numbers."""
         parameters = [one for one in self.instructions if one.opcode == "parameter"]
         return sorted(parameters, key=lambda one: int(one.literal))
 

@@ -6,7 +6,7 @@ _COPIES = {"bitcast", "convert", "copy"}
 
 
 def trips(program: Program, computation: Computation, loop: Instruction) -> int | None:
-    """Of a 'while', as XLA prints it, or as it follows from a counter; None where neither tells.
+    """Trips of a 'while', as XLA prints them, or as they follow from a counter; None where neither tells.
 
     A counter starts at a constant, grows by a constant and is compared with a constant, as those of `jax.lax.scan` and
     `fori_loop` are. XLA prints the number for GPUs and CPUs, not for TPUs.
@@ -45,7 +45,7 @@ def _behind_copies(computation: Computation, instruction: Instruction) -> Instru
 
 
 def _place(computation: Computation, instruction: Instruction) -> int | None:
-    """Which part of what the loop carries it is."""
+    """Index of the part of the loop's state that the instruction is; None if it is none."""
     source = _behind_copies(computation, instruction)
     if (
         source.opcode != "get-tuple-element"
@@ -64,7 +64,7 @@ def _constant(computation: Computation, instruction: Instruction) -> int | None:
 
 
 def _carried_constant(computation: Computation, initial: Instruction, place: int) -> int | None:
-    """What a part begins with."""
+    """The whole number that a part of the loop's state begins with; None if it is no constant."""
     if initial.opcode != "tuple":
         return None
     return _constant(computation, computation.operands(initial)[place])
@@ -76,7 +76,7 @@ def _is_kept(body: Computation, place: int) -> bool:
 
 
 def _step(body: Computation, place: int) -> int | None:
-    """What a trip adds to a part."""
+    """The whole number that a trip adds to a part of the loop's state; None if it is no constant."""
     if body.root.opcode != "tuple":
         return None
     grown = _behind_copies(body, body.operands(body.root)[place])

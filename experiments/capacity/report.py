@@ -26,7 +26,7 @@ _WITHOUT_PROGRAM = (_IMAGES, _FITS)  # what is known of one that could not be co
 
 @dataclasses.dataclass(frozen=True)
 class CeilingOfCall:
-    """As `Ceiling`, with the rate that follows from it."""
+    """The fields of a `Ceiling`, and the rate that follows from them."""
 
     seconds: float
     images_per_second: float
@@ -57,7 +57,7 @@ class Reading:
 
     @classmethod
     def of(cls, compiled: Compiled, chip: Chip) -> "Reading":
-        """Of what was compiled for a chip."""
+        """The reading of what was compiled for a chip."""
         modules = [hlo_text.parse(text) for text in compiled.modules]
         kernels = [kernel for module in modules for kernel in hlo.kernels(module)]
         sums, least = hlo.totals(kernels), ceiling(kernels, chip)
@@ -122,7 +122,7 @@ _Make = Callable[[Program], str]
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """All that is told.
+    """Everything that the report of a config on a chip rests on.
 
     Attributes:
       config: a whole experiment.

@@ -10,7 +10,7 @@ from fpliif_jax.experiments.capacity.chips import Chip, Gpu
 
 
 def absent_devices(chip: Chip, count: int) -> parallel.AbsentDevices:
-    """So many devices of a chip, for `parallel.compiling_for`.
+    """Absent devices of a chip, `count` of them, for `parallel.compiling_for`.
 
     Raises:
       UserError: the installed compiler does not know the chip.

@@ -45,7 +45,7 @@ class _Operations:
 
 @dataclasses.dataclass(frozen=True)
 class _Cost:
-    """What is used of cost.json."""
+    """Fields of cost.json that are used."""
 
     parameters: int
     rows: tuple[_Operations, ...]

@@ -126,5 +126,5 @@ def _may_be_paired(first: Mapping[int, float], second: Mapping[int, float]) -> b
 
 
 def _common_seeds(first: Mapping[int, float], second: Mapping[int, float]) -> set[int]:
-    """Of runs measured elsewhere some have no known seed: these have numbers below 0."""
+    """Seeds that both have; runs measured elsewhere whose seed is not known have numbers below 0 and are left out."""
     return {seed for seed in first.keys() & second.keys() if seed >= 0}

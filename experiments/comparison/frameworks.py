@@ -172,7 +172,7 @@ def _judged(comparison: Comparison) -> str:
 
 
 def _unpaired(lines: Sequence[Line]) -> list[str]:
-    """Same settings, and yet something keeps them apart."""
+    """Reasons why lines of the same settings are not compared, a sentence each."""
     reasons = []
     for first, second in _same_settings(lines):
         names = f"{unique_label(first, lines)} and {unique_label(second, lines)}"

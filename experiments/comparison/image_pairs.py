@@ -67,7 +67,7 @@ def _shared(first: Line, second: Line) -> list[tuple[ScoreKey, ScoreKey]]:
 def _difference(
     first: Line, second: Line, key: ScoreKey, other: ScoreKey, lines: Sequence[Line]
 ) -> Comparison | None:
-    """None where images, classes or true label maps are not the same."""
+    """The comparison by images; None where images, classes or true label maps are not the same."""
     own, others = first.measured.matrices(key), second.measured.matrices(other)
     if own is None or others is None or own.class_names != others.class_names:
         return None

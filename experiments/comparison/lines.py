@@ -114,7 +114,7 @@ class Line:
         return None if main is None else self.measured.scores[main]
 
     def deviations(self) -> list[deviations.Deviation]:
-        """From the published experiment."""
+        """Deviations from the published experiment; none without one."""
         return deviations.deviations(self.config.content, self.variant) if self.variant else []
 
     def obstacles(self) -> list[str]:
@@ -163,7 +163,7 @@ class Line:
         return list(self.first.evaluations[0].class_f1)
 
     def judged(self, values: Mapping[int, float]) -> list[float]:
-        """Of values by seed those that verdicts rest on: runs that were added to a plan later are shown alone."""
+        """The values that verdicts rest on, of values by seed: runs that were added to a plan later are shown alone."""
         seeds = values.keys() if self.judged_seeds is None else self.judged_seeds
         return [value for seed, value in values.items() if seed in seeds]
 

@@ -32,14 +32,14 @@ def sentences(lines: Sequence[Line]) -> list[str]:
             key = (main.metric, main.split, scored_on(line), main.protocol, names)
             mean = _mean_score(line.measured, score)
             by_score.setdefault(key, {})[unique_label(line, lines)] = mean
-    said = []
+    summary = []
     for (metric, split, scored, protocol, names), members in by_score.items():
         title = "mean F1" if metric == "mean_f1" else "overall F1"
         if len(by_score) > 1:
             row = Protocol.of_key(protocol).title
             title += f" of {len(names)} classes ({split} split of {scored}, row {row})"
-        said += _of_score(title, split, members)
-    return said
+        summary += _of_score(title, split, members)
+    return summary
 
 
 def _of_score(title: str, split: str, members: Mapping[str, _MeanScore]) -> list[str]:
@@ -50,29 +50,29 @@ def _of_score(title: str, split: str, members: Mapping[str, _MeanScore]) -> list
     over = f"mean ± SD over {shared or 'the seeds'}"
     if len(members) == 1:
         ((label, text),) = texts.items()
-        said = [f"{label}: {title} {text} ({shared if shared == '1 seed' else over})."]
+        summary = [f"{label}: {title} {text} ({shared if shared == '1 seed' else over})."]
     elif len(members) <= _MOST:
         each = "; ".join(f"{label}: {text}" for label, text in texts.items())
-        said = [f"{heading} of each setting, {over}: {each}."]
+        summary = [f"{heading} of each setting, {over}: {each}."]
     else:
         low, *_, high = sorted(members, key=lambda label: members[label].mean)
-        said = [
+        summary = [
             f"{heading} of {len(members)} settings, {over}: lowest {low}, {texts[low]}; highest {high}, {texts[high]}."
         ]
     if any(one.sd is None for one in members.values()):
-        said.append("How much a score of one seed varies is not known.")
+        summary.append("How much a score of one seed varies is not known.")
     sds = sorted(one.image_sd for one in members.values() if one.image_sd is not None)
     if sds:
         ends = dict.fromkeys((number(sds[0]), number(sds[-1])))
         what = "this mean" if len(members) == 1 else "each of these means"
-        said.append(
+        summary.append(
             f"With other {split} images of the same kind {what} would vary by an SD of {' to '.join(ends)}."
         )
-    return said
+    return summary
 
 
 def _mean_score(measured: MeasuredGroup, score: SeedScores) -> _MeanScore:
-    """Of a score that a setting has, so of at least one seed."""
+    """Mean and spreads of a score that a setting has, so of at least one seed."""
     values = list(score.values.values())
     sd = seed_statistics.summary(values).sd
     image_sd = described(score.values, measured.images(score)).image_sd

@@ -271,7 +271,7 @@ def _validation_value(record: LogRecord, of_location: bool) -> float | None:
 
 
 def _curve(run: SoundRun, points: Sequence[tuple[int, float | None]]) -> Curve:
-    """Of those points that have a value."""
+    """The curve of those points that have a value."""
     steps = [step for step, value in points if value is not None]
     values = [value for _, value in points if value is not None]
     return Curve(run.seed, steps, values, is_finished=isinstance(run, FinishedRun))

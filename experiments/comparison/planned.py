@@ -31,7 +31,7 @@ def planned_studies(lines: Sequence[Line], studies: Sequence[Study]) -> list[Pla
 
 def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[str]:
     """What the summary says of plans."""
-    said = []
+    summary = []
     for plan in plans:
         asked = [one for one in plan.questions if one.answer is not None]
         counts = {answer: sum(one.answer == answer for one in asked) for answer in Answer}
@@ -44,22 +44,22 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
             text += f"; planned questions: {answers}"
         if plan.additions:
             text += f"; added later: {'; '.join(one.what for one in plan.additions)}"
-        said.append(text + ".")
-        said += filter(None, [sentence(plan.marks, plan.title)])
-        said += plan.power[:1]
-    said += [
+        summary.append(text + ".")
+        summary += filter(None, [sentence(plan.marks, plan.title)])
+        summary += plan.power[:1]
+    summary += [
         f"The frozen plan of {study.folder or 'the study'} cannot be read, and nothing is judged: {study.plan_problem}."
         for study in studies
         if study.plan_problem
     ]
     without = [study for study in studies if study.plan is None and not study.plan_problem]
     if without:
-        said.append(
+        summary.append(
             "No plan was frozen before the first run"
             + (f" of {shortened([one.folder or '.' for one in without])}" if plans else "")
             + ": what was compared may have been chosen after the results were seen."
         )
-    return said
+    return summary
 
 
 def _planned_study(study: Study, plan: FrozenPlan, lines: Sequence[Line]) -> PlannedStudy:

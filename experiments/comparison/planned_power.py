@@ -35,7 +35,7 @@ def sentences_on_power(questions: Sequence[AnsweredQuestion]) -> list[str]:
         seeds = f"from {seeds} to {power.count_text(most)} ({_about(last)})"
         how += f"; {_possible(most_sd, last, level)}"
     command = command_names.command_name("experiments.power")
-    said = (
+    needs = (
         f"To find a difference as large as the margin in {100 * _POWER:g} % of cases would take, by the spread seen so "
         f"far, {seeds}. For each question: {command} STUDY."
     )
@@ -46,7 +46,7 @@ def sentences_on_power(questions: Sequence[AnsweredQuestion]) -> list[str]:
     )
     if left_out:
         rests += f" Left out, as equivalence needs another test: {shortened(left_out)}."
-    return [said, rests]
+    return [needs, rests]
 
 
 def _seeds(sd: float, one: AnsweredQuestion, level: float) -> int:

@@ -193,7 +193,7 @@ def _obstacle(
 
 
 def _answered(question: AnsweredQuestion, family: int) -> AnsweredQuestion:
-    """With the answer that its numbers give at 5 % of all questions of the family together."""
+    """The question with its answer, at a level of 5 % for all questions of the family together."""
 
     def with_answer(answer: Answer, reason: str) -> AnsweredQuestion:
         return dataclasses.replace(question, answer=answer, reason=reason)

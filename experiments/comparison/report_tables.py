@@ -99,7 +99,7 @@ def _against_baselines(table: Table, lines: Sequence[Line]) -> list[Comparison]:
 
 
 def _variant_name(line: Line) -> str:
-    """Of the line of its table that it is, or is about."""
+    """Name of the variant that the line is, or is about; '' without one."""
     variant = line.planned or line.variant
     return variant.name if variant else ""
 

@@ -1,4 +1,4 @@
-"""What a number of a study is the score of, and what its values over seeds say.
+"""Scores of a study: what each is a score of, and the statistics of its values over seeds.
 
 Scores are in percent points, intervals (low, high), and what is undefined is None.
 """
@@ -12,7 +12,7 @@ Interval = tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class ScoreKey:
-    """What a number is the score of.
+    """Identity of a score: evaluation, protocol, metric and class.
 
     Attributes:
       split, checkpoint: of the evaluation.
@@ -61,7 +61,7 @@ class Statistics:
 
     @property
     def mean(self) -> float | None:
-        """Of the values; None where nothing was measured."""
+        """Mean of the values; None where nothing was measured."""
         return None if self.summary is None else self.summary.mean
 
     @property

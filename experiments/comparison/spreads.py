@@ -24,7 +24,7 @@ _OTHER_DATA = "as the two are scored on other label maps or in other classes"
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Of one comparison of two variants, in F1 points.
+    """Spread of one comparison of two variants, in F1 points.
 
     Attributes:
       name: of the question, or of the two.

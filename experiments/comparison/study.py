@@ -25,7 +25,7 @@ class Incomplete:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """All of it.
+    """All results of a study, as its report shows them.
 
     Attributes:
       root: name of the folder of the runs.
@@ -55,7 +55,7 @@ class Study:
         return sorted({margin for margin in margins if margin is not None}) or [self.margin]
 
     def __post_init__(self) -> None:
-        """Above all, no verdict on what cannot be compared."""
+        """Refuses what contradicts itself, above all a verdict on what cannot be compared."""
         comparable = {group.identifier: group.comparable for group in self.groups}
         for row in (row for table in self.tables for row in table.rows):
             if row.group is not None and row.group not in comparable:

@@ -17,7 +17,7 @@ FEWEST_FACES = 10  # of a group that may be called the worst
 
 
 class Scored(NamedTuple):
-    """What labelling N drawn faces gave.
+    """Results of labelling N drawn faces.
 
     Attributes:
       groups: of each face its group by the name of the attribute.
@@ -39,7 +39,7 @@ class Score:
 
     @classmethod
     def of(cls, matrices: np.ndarray, classes: Sequence[int], resamples: int) -> "Score":
-        """Of int64 [N, C, C]."""
+        """Score of confusion matrices, int64 [N, C, C]."""
         score = functools.partial(metrics.mean_f1_of, classes=classes)
         bootstrap = image_bootstrap.image_bootstrap(matrices[None], score, resamples=resamples)
         mean = bootstrap.mean if bootstrap else None
@@ -92,7 +92,7 @@ class Scores:
 
     @classmethod
     def of(cls, scored: Scored, names: tuple[str, ...], resamples: int = 2000) -> "Scores":
-        """Of labelled faces; names are those of the classes."""
+        """Scores of labelled faces; names are those of the classes."""
         every_class = range(1, len(names))
         groups = []
         for attribute in ATTRIBUTES:
@@ -110,7 +110,7 @@ class Scores:
 
     @property
     def worst_group(self) -> GroupScore | None:
-        """Of those of at least `FEWEST_FACES` faces, but not all, the one furthest below all faces."""
+        """The group furthest below all faces, of those of at least `FEWEST_FACES` faces, but not all."""
         large = [
             (one.mean_f1 - one.all_f1, one)
             for one in self.groups
@@ -185,7 +185,7 @@ def _group_score(
 
 
 def _percent(value: np.ndarray) -> float | None:
-    """For JSON, which has no NaN."""
+    """A share in percent, for JSON; None in the place of NaN, which JSON has not."""
     return None if np.isnan(value) else 100 * float(value)
 
 

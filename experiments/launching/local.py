@@ -110,7 +110,7 @@ class _Pool:
         self._stopping: int | None = None
 
     def run(self) -> list[Outcome]:
-        """Until nothing is waiting or at work."""
+        """Runs all jobs, until nothing is waiting or at work."""
         with restored_handlers():
             for number in heeded():
                 signal.signal(number, self._stop)
@@ -235,7 +235,7 @@ def start(step: Step, workdir: pathlib.Path, environment: Mapping[str, str]) -> 
 
 
 def _unfinished_steps(job: Job, steps: Sequence[Step]) -> list[Step]:
-    """Those from the first that is not finished: what one leaves may be that of a later one no more."""
+    """Steps from the first that is not finished; files that later ones left may not be theirs any more."""
     return list(itertools.dropwhile(lambda step: step.is_finished(job.workdir), steps))
 
 

@@ -109,7 +109,7 @@ def jobs_of(
 def _arguments(
     table: Table, variant: Variant, scale: str, *replacing: Sequence[str]
 ) -> tuple[str, ...]:
-    """Those of the variant and `replacing`, of which each replaces the fields before it that it sets."""
+    """Arguments of the variant and `replacing`, of which each replaces the fields before it that it sets."""
     given = scales.replaced((), *replacing)
     fields = scales.scaled(variant, scale, table.is_published, given)
     return scales.replaced(scales.as_arguments(*fields), given)

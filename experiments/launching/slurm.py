@@ -36,7 +36,7 @@ class JobTask:
         self._job: Job | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the process, which cannot be sent."""
+        """State without the process, which cannot be sent."""
         return {"_process": None, "_job": self._job}
 
     def __call__(self, job: Job) -> tuple[str, str | None, float]:

@@ -112,7 +112,7 @@ def plan_of(content: Any, name: str, where: str, folder: pathlib.Path | None = N
 def seeds_and_questions(
     content: Any, where: str
 ) -> tuple[tuple[int, ...] | None, tuple[Question, ...]]:
-    """Of a plan these alone, whatever its variants have.
+    """Seeds and questions of a plan, and nothing else of it, whatever its variants have.
 
     Raises:
       PlanError: it has none that could be read.
@@ -279,7 +279,7 @@ class _Reader:
         return tuple(MODULES[name] for name in names)
 
     def seeds(self, content: Content, place: str) -> tuple[int, ...] | None:
-        """Of the plan, or of a variant; None where it says nothing."""
+        """Seeds of the plan, or of a variant; None where it says nothing."""
         text = self._values.text(content, "seeds", place, None)
         if text is None:
             return None

@@ -28,7 +28,7 @@ _START = "train.init_from"
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """When, by which code and with what a plan was frozen or added to.
+    """Record of when, by which code and with what a plan was frozen or added to.
 
     Attributes:
       date: ISO 8601, UTC.
@@ -125,7 +125,7 @@ class Version:
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """Those whose variants are run at this scale."""
+        """Questions whose variants are run at this scale."""
         return tuple(
             one
             for one in self.table.questions

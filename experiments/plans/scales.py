@@ -164,7 +164,7 @@ def is_of_package(file: str) -> bool:
 
 
 def as_arguments(file: str, fields: Fields) -> tuple[str, ...]:
-    """For the command line: --config=NAME --config.FIELD=VALUE …; the package's own files work in any folder."""
+    """Command-line arguments: --config=NAME --config.FIELD=VALUE …; the package's own files work in any folder."""
     return (
         f"--config={pathlib.PurePath(file).stem if is_of_package(file) else file}",
         *(f"--config.{name}={_text(fields[name])}" for name in fields),
@@ -172,7 +172,7 @@ def as_arguments(file: str, fields: Fields) -> tuple[str, ...]:
 
 
 def replaced(arguments: Sequence[str], *given: Sequence[str]) -> tuple[str, ...]:
-    """Those of `arguments` and `given`, of which each replaces the fields before it that it sets."""
+    """Arguments of `arguments` and `given`, of which each replaces the fields before it that it sets."""
     for own in given:
         fields = {argument.partition("=")[0] for argument in own}
         kept = (argument for argument in arguments if argument.partition("=")[0] not in fields)

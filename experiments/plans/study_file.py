@@ -21,7 +21,7 @@ _DEPTH = 3  # folders of studies inside the folder of a report
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """What was started in a folder.
+    """Record of a study that was started in a folder.
 
     Attributes:
       folder: where it is; of a study that was read, relative to where studies were looked for, '' for that

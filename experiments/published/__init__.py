@@ -100,7 +100,7 @@ class PublishedValue:
 
 
 def select(values: Iterable[PublishedValue], **fields: str) -> list[PublishedValue]:
-    """Those whose fields have these values, in their order."""
+    """All values whose fields have these contents, in their order."""
     return [
         value
         for value in values

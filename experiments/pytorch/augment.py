@@ -113,7 +113,7 @@ def warp(
 
 
 def _from_output_to_source(geometry: Geometry, size: int) -> np.ndarray:
-    """For `affine_grid`: float32 [B, 2, 3], from (x, y, 1) of the output to (x, y) of the source, half sides."""
+    """Matrices for `affine_grid`: float32 [B, 2, 3], output (x, y, 1) to source (x, y), both in half sides."""
     rotation, shear, scale, down, right, flip = (
         np.asarray(field, np.float64) for field in geometry
     )

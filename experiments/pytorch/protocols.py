@@ -53,7 +53,7 @@ def predict_labels(logits: Tensor, size: int, upsampling: str) -> Tensor:
 
 
 def _labels_of(values: Tensor) -> Tensor:
-    """As `labeller.labels_of`, of [B, C, h, w]: int64 [B, 1, h, w]."""
+    """Labels as `labeller.labels_of` makes them, of [B, C, h, w]: int64 [B, 1, h, w]."""
     largest, labels = values.max(dim=1, keepdim=True)
     return torch.where(largest.isfinite(), labels, NO_LABEL)
 

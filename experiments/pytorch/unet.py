@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class DoubleConvolution(nn.Module):
-    """Twice 3×3 convolution, norm, ReLU."""
+    """Two rounds of 3×3 convolution, norm and ReLU."""
 
     def __init__(self, inputs: int, features: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()

@@ -75,7 +75,7 @@ def digest_rows(group: ReportGroup) -> list[tuple[str, str, str]]:
 
 
 def place(group: ReportGroup, split: str, checkpoint: str, protocol: str = "") -> str:
-    """As `wording.score_place`; of a set that was scored alone with its name: 'test split of helen, …'."""
+    """Place of a score, of a set that was scored alone with the set's name: 'test split of helen, …'."""
     text = wording.score_place(split, checkpoint, protocol)
     if group.trained_on is None or not split:
         return text

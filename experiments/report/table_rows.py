@@ -72,7 +72,7 @@ def full_name(table: ReportTable, row: ReportRow) -> str:
 
 
 def measured(rows: Iterable[ReportRow]) -> list[ReportRow]:
-    """Those that have values."""
+    """Rows that have values."""
     return [row for row in rows if row.statistics.has_values]
 
 
@@ -86,10 +86,10 @@ def published_in_points(row: ReportRow) -> bool:
     return row.published is not None and row.published.unit in ("percent", "fraction")
 
 
-def _place(key: ScoreKey, told: Collection[str]) -> str:
-    """Those of its parts that are told."""
+def _place(key: ScoreKey, names: Collection[str]) -> str:
+    """Text of the parts of a score's place that have these names."""
     parts = dict(split=key.split, checkpoint=key.checkpoint, protocol=key.protocol)
-    return wording.score_place(**{name: part for name, part in parts.items() if name in told})
+    return wording.score_place(**{name: part for name, part in parts.items() if name in names})
 
 
 def _values(rows: Sequence[ReportRow], field: str) -> set[Any]:

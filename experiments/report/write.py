@@ -64,7 +64,7 @@ def write_report(
 
 
 def write_rendered(study: Study, galleries: Sequence[Gallery], output: pathlib.Path | str) -> None:
-    """As `write_report`, with the pictures of groups as they are shown."""
+    """Writes a report like `write_report`, with the pictures of groups as they are shown."""
     output = pathlib.Path(output)
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ _SPLIT, _CHECKPOINT = "test", "best"
 
 @dataclasses.dataclass(frozen=True)
 class Average:
-    """Of distances, in pixels of the canvas."""
+    """Average of distances, in pixels of the canvas."""
 
     mean: Measure | None = None
 
@@ -36,7 +36,7 @@ class OfCropper:
 
 @dataclasses.dataclass(frozen=True)
 class OfParts:
-    """Of both croppers."""
+    """Distances of both croppers."""
 
     stn: OfCropper
     centroid: OfCropper
@@ -49,7 +49,7 @@ class _Set:
 
 @dataclasses.dataclass(frozen=True)
 class Robustness:
-    """What is used of robustness.json; None where it does not say it."""
+    """Fields of robustness.json that are used; None where it does not say one."""
 
     overall: OfParts
     split: str | None = None
@@ -66,7 +66,7 @@ def default_margin(crop_size: int) -> int:
 
 
 def read(workdir: pathlib.Path, within: pathlib.Path) -> Robustness:
-    """That of a run's folder; `within` as of `bounded_files.read_bytes`.
+    """The test of a run's folder; `within` as in `bounded_files.read_bytes`.
 
     Raises:
       FileNotFoundError: there is none.
@@ -76,7 +76,7 @@ def read(workdir: pathlib.Path, within: pathlib.Path) -> Robustness:
 
 
 def unlike(measured: Robustness, run: Results) -> list[str]:
-    """In what a test is not the one of a study of that run, 'split validation, not test'; of what both files say."""
+    """Differences of a test from that of a study of the run, in what both say: 'split validation, not test'."""
     scored = [
         one for one in run.evaluations if (one.split, one.checkpoint) == (_SPLIT, _CHECKPOINT)
     ]

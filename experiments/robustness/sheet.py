@@ -166,7 +166,7 @@ def _corners(theta: np.ndarray, side: int, form: str) -> list[np.ndarray]:
 
 
 def _cross(draw: ImageDraw.ImageDraw, place: tuple[float, float]) -> None:
-    """Where the part truly is."""
+    """Draws a cross where the part truly is."""
     x, y = place
     for colour, width in ((BLACK, 5), (WHITE, 2)):
         draw.line([x - 7, y, x + 7, y], fill=colour, width=width)
@@ -174,7 +174,7 @@ def _cross(draw: ImageDraw.ImageDraw, place: tuple[float, float]) -> None:
 
 
 def _dot(draw: ImageDraw.ImageDraw, place: tuple[float, float], colour: tuple[int, ...]) -> None:
-    """Where the window has its centre."""
+    """Draws a dot where the window has its centre."""
     x, y = place
     draw.ellipse([x - 6, y - 6, x + 6, y + 6], fill=colour, outline=BLACK)
 

@@ -30,7 +30,7 @@ class Findings(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Average:
-    """Of n values; None where there is none."""
+    """Averages of n values; None where there is none."""
 
     mean: float | None
     median: float | None
@@ -38,7 +38,7 @@ class Average:
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Average":
-        """Of numbers of any shape."""
+        """Averages of numbers of any shape."""
         if not values.size:
             return cls(None, None, 0)
         values = values.astype(np.float64)
@@ -47,7 +47,7 @@ class Average:
 
 @dataclasses.dataclass(frozen=True)
 class OfCropper:
-    """What `python -m experiments.robustness --help` describes."""
+    """Statistics of one cropper, as `python -m experiments.robustness --help` describes them."""
 
     distance_before: Average
     distance_after: Average
@@ -75,7 +75,7 @@ class OfParts:
 
     @classmethod
     def of(cls, findings: Findings, hidden: np.ndarray) -> "OfParts":
-        """Of those that are True in bool [N, 6]."""
+        """Statistics of the parts that are True in bool [N, 6]."""
         images, parts = np.nonzero(hidden)
         had_part = findings.mask_has_part[images, 0, parts]
         has_part = findings.mask_has_part[images, 1 + parts, parts]
@@ -85,7 +85,7 @@ class OfParts:
 
 @dataclasses.dataclass(frozen=True)
 class Statistics:
-    """Of all hidden parts, of those that K's mask lost entirely, and of each part by name."""
+    """Statistics of all hidden parts, of those that K's mask lost entirely, and of each part by name."""
 
     overall: OfParts
     when_lost: OfParts
@@ -93,7 +93,7 @@ class Statistics:
 
     @classmethod
     def of(cls, findings: Findings) -> "Statistics":
-        """Of all images."""
+        """Statistics of all images."""
         present = findings.present
         lost = present & ~np.diagonal(findings.mask_has_part[:, 1:], axis1=1, axis2=2)
         parts = {
@@ -126,7 +126,7 @@ class Statistics:
 
 
 def _of_cropper(findings: Findings, name: str, images: np.ndarray, parts: np.ndarray) -> OfCropper:
-    """Over hidden parts: int [M], image and part of each."""
+    """Statistics of a cropper over hidden parts: int [M], image and part of each."""
     true, boxes = findings.true_centres[images, parts], findings.boxes[images, parts]
     is_other = findings.present[images] & (np.arange(len(PART_NAMES)) != parts[:, None])
     centres = findings.centres[name]

@@ -50,7 +50,7 @@ class Examples:
 
     @property
     def place(self) -> Place:
-        """Of the evaluation that they are ranked by."""
+        """Place of the evaluation that they are ranked by."""
         return (self.split, self.checkpoint, self.rows[0])
 
 

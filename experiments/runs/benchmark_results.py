@@ -66,7 +66,7 @@ class Measurement(About):
     not_measured: str | None = None  # why
 
     def __post_init__(self) -> None:
-        """What was measured has its numbers."""
+        """Refuses something measured that lacks its numbers."""
         _check_measured(self, "median_seconds", "images_per_second", "compile_seconds")
 
 
@@ -136,7 +136,7 @@ class PeakArithmetic:
     not_measured: str | None = None  # why
 
     def __post_init__(self) -> None:
-        """What was measured has its rate."""
+        """Refuses something measured that lacks its rate."""
         _check_measured(self, "flops_per_second")
 
 

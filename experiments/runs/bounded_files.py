@@ -129,7 +129,7 @@ class ArrayFile:
             raise UnreadableError(f"{self._name} has more than {_MOST_MEMBERS:,} arrays")
 
     def read(self, forms: Mapping[str, ArrayForm]) -> dict[str, np.ndarray]:
-        """Some of its arrays. Nothing is decompressed but headers before all of these say what is expected.
+        """Reads some of its arrays. Nothing is decompressed but headers before all of these say what is expected.
 
         Args:
           forms: what the arrays that are read must be, by name; others are not even decompressed.

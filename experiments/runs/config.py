@@ -144,7 +144,7 @@ class RunConfig:
 
     @functools.cached_property
     def flat(self) -> Fields:
-        """All of it by field, for who looks at all fields alike."""
+        """All fields with their values, for who looks at all fields alike."""
         return flatten_config(self.content)
 
     @functools.cached_property

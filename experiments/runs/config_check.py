@@ -84,7 +84,7 @@ def _check_group(
 
 
 def _element_of_optional(field: str) -> type:
-    """Of what a list is whose default is none: names or whole numbers."""
+    """Type of the elements of a list whose default is none: names or whole numbers."""
     return str if isinstance(FIELDS[field].rule, Names) else int
 
 

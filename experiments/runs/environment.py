@@ -70,7 +70,7 @@ class Environment:
 
     @property
     def commits(self) -> set[str | None]:
-        """Of the code that it was started by first and last; runs of earlier versions tell the last alone."""
+        """Commits of the code that it was started by first and last; runs of earlier versions tell the last alone."""
         return {self.git_commit, self.content.get("first_commit", self.git_commit)}
 
     @classmethod

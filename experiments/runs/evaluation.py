@@ -41,17 +41,17 @@ class Evaluation(msgspec.Struct, frozen=True, rename={"protocol": "row"}):
 
     @property
     def means(self) -> Scores:
-        """Those of `MEANS`."""
+        """The mean scores, those of `MEANS`, by name."""
         return {name: getattr(self, name) for name in MEANS}
 
     @property
     def place(self) -> Place:
-        """What tells it from the run's others."""
+        """Split, checkpoint and protocol, which tell it from the run's others."""
         return (self.split, self.checkpoint, self.protocol)
 
     @property
     def file(self) -> pathlib.PurePosixPath:
-        """Of its confusion matrices, in the run's folder."""
+        """File of its confusion matrices, relative to the run's folder."""
         return evaluation_file(*self.place)
 
 

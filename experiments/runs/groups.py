@@ -38,7 +38,7 @@ class Group:
 
     @property
     def finished(self) -> list[FinishedRun]:
-        """Those that may be pooled: scored after the whole of their training."""
+        """Runs that may be pooled: scored after the whole of their training."""
         return [run for run in self.runs if isinstance(run, FinishedRun)]
 
     @property
@@ -144,7 +144,7 @@ def _without_seeds(run: SoundRun) -> JsonObject:
 
 
 def _seed_sources(runs: list[SoundRun]) -> dict[pathlib.Path, tuple]:
-    """For each run (by path) and source of variation: 'follows' the seed, or the value it is fixed at.
+    """Seed of each source of variation, by run (its path): 'follows' the seed, or the value it is fixed at.
 
     A run says which follow. One of an earlier version without results cannot tell: with seed 0 and a source at 0, both
     are possible. So of what is possible each takes what most other runs can share, first those beside it,

@@ -43,7 +43,7 @@ class LogRecord:
 
     @classmethod
     def of(cls, content: JsonObject, name: str) -> "LogRecord":
-        """Of a line.
+        """The record of a line.
 
         Raises:
           UnreadableError: names the first field that is missing or impossible.

@@ -34,7 +34,7 @@ Digests = dict[str, Digest | None]  # by split, and of 'all'; None of a split wi
 
 @dataclasses.dataclass(frozen=True)
 class RecordedDigests:
-    """Of a data set's ids and of its label maps."""
+    """Digests of a data set's ids and of its label maps."""
 
     ids: Digests
     labels: Digests
@@ -96,7 +96,7 @@ class RecordedDataset:
 
     @property
     def digest_of_labels(self) -> str | None:
-        """Of the label maps of all splits."""
+        """Digest of the label maps of all splits; None where none is recorded."""
         return None if self.labels is None else self.labels["all"]
 
 

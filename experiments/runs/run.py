@@ -64,7 +64,7 @@ class Run:
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """Those of results.json, in their order; none where the run has no results."""
+        """Evaluations of results.json, in their order; none where the run has no results."""
         return self.results.evaluations if self.results else ()
 
     @property

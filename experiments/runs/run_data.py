@@ -28,7 +28,7 @@ class RunData:
 
     @classmethod
     def of(cls, config: RunConfig, results: Results, environment: Environment) -> "RunData":
-        """From config.json, results.json and environment.json."""
+        """Data of a run, from config.json, results.json and environment.json."""
         dataset, labels = results.dataset, results.dataset.labels
         return cls(
             (environment.data_fingerprint, dataset.fingerprint),

@@ -29,7 +29,7 @@ def read(kind: type[Kind], path: pathlib.Path, within: pathlib.Path, limit: int)
 def read_sound_rows(
     kind: type[Kind], path: pathlib.Path, within: pathlib.Path, limit: int
 ) -> tuple[Kind, list[str]]:
-    """As `read`, but without the damaged rows of its own tuples of dataclasses, and what is wrong with each of them.
+    """Reads like `read`, but leaves out damaged rows of tuples of dataclasses, and says what is wrong with each.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -73,7 +73,7 @@ def parse(kind: type[Kind], content: Any, name: str) -> Kind:
 
 
 def parse_whole(kind: type[Kind], content: Any, name: str) -> Kind:
-    """As `parse`, of a dataclass whose field `content` has all of the object, as it is."""
+    """Parses like `parse`, for a dataclass whose field `content` has all of the object, as it is."""
     whole = content | {"content": content} if isinstance(content, dict) else content
     return parse(kind, whole, name)
 

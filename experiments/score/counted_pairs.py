@@ -23,7 +23,7 @@ Size = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class CountedImage:
-    """What one pair of label maps gave.
+    """Counts of one pair of label maps, and what else is kept of it.
 
     Attributes:
       matrices: int32 [C, C] by protocol.
@@ -42,7 +42,7 @@ class CountedImage:
 
 @dataclasses.dataclass(frozen=True)
 class Counted:
-    """What all pairs gave.
+    """Counts of all pairs, and what a reader should know of them.
 
     Attributes:
       matrices: int32 [N, C, C] by protocol, in the order of the pairs.
@@ -146,7 +146,7 @@ def _read(
 
 
 def _same_size(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both at the size of the truth."""
+    """Both label maps at the size of the truth."""
     return truth, resize_label_map(prediction, truth.shape, 256, "nearest")
 
 

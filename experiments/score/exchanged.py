@@ -100,7 +100,7 @@ def fit_by_chance(truths: np.ndarray, predictions: np.ndarray) -> bool:
 def warnings(
     exchanged: Sequence[Exchanged], names: Sequence[tuple[str, str]], by_chance: bool
 ) -> list[str]:
-    """At most one sentence on them.
+    """Warnings about exchanged predictions, at most one sentence.
 
     Args:
       exchanged: as `find_exchanged` gives them.

@@ -46,7 +46,7 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """In a sentence."""
+        """The difference and its interval, in a sentence."""
         sentence = (
             f"{self.system} less {self.run} ({self.checkpoint}) at {self.protocol}: mean F1 "
             f"{number_text.difference(self.difference)} points"

@@ -56,7 +56,7 @@ def changed_alone(
 
 
 def warnings(found: dict[int, str], files: Sequence[str]) -> list[str]:
-    """At most one sentence on what `changed_alone` found.
+    """Warnings about what `changed_alone` found, at most one sentence.
 
     Args:
       found: by the image's index.

@@ -121,11 +121,11 @@ def run(flags: argparse.Namespace) -> None:
         f"{subject.system}: {counted(len(pairing.pairs), 'label map')} of {dataset}, {len(names)} classes, percent"
     )
     print(table.text_table(lines, counter.protocols))
-    said = [*table.spans(lines), *(one.text for one in differences)]
-    said += [scored.lowest] if scored.lowest else []
-    said += [f"note: {note}" for note in notes]
-    said += [f"WARNING: {warning}" for warning in scored.warnings]
-    print("\n".join(said))
+    remarks = [*table.spans(lines), *(one.text for one in differences)]
+    remarks += [scored.lowest] if scored.lowest else []
+    remarks += [f"note: {note}" for note in notes]
+    remarks += [f"WARNING: {warning}" for warning in scored.warnings]
+    print("\n".join(remarks))
     if flags.output is not None:
         flags.output.mkdir(parents=True, exist_ok=True)
         content = run_folder.results(subject, list(records.values()))

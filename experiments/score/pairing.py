@@ -102,7 +102,7 @@ class _Way:
         return _ZEROS.sub("", stem) if self.strips_zeros else stem
 
     def key_of_prediction(self, stem: str) -> str | None:
-        """None where the name lacks prefix or suffix."""
+        """Key of a prediction's name without its ending; None where it lacks prefix or suffix."""
         own = stem[len(self.prefix) : len(stem) - len(self.suffix)]
         if not own or self.prefix + own + self.suffix != stem:
             return None
@@ -154,7 +154,7 @@ def _by_key(stems: Mapping[str, str], key_of: Callable[[str], str | None]) -> di
 def _affixes(
     truth: Mapping[str, str], predictions: Mapping[str, str], strips_zeros: bool
 ) -> list[tuple[str, str]]:
-    """None, and the prefix and suffix that most of the names looked at have around the name of a label map.
+    """Prefixes and suffixes to try: none, and those that most of the names looked at have around a label map's name.
 
     They end, or begin, at a separator: '12_labels' is of '12', and '12' is not of '2'.
     """

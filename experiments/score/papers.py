@@ -10,7 +10,7 @@ _GROUPS = ("eyes", "brows", "mouth", "overall")
 
 @dataclasses.dataclass(frozen=True)
 class Use:
-    """That a table of a paper has a score.
+    """A table of a paper that has a score.
 
     Attributes:
       table: which.

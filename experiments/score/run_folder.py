@@ -24,7 +24,7 @@ _LEVELS = 3
 
 
 class Subject(NamedTuple):
-    """What was scored.
+    """Facts about what was scored.
 
     Attributes:
       system: whose label maps.

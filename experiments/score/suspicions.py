@@ -40,7 +40,7 @@ class _Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What would make predictions better.
+    """A change that would make predictions better.
 
     Attributes:
       name: what they seem to be.

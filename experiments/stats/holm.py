@@ -20,7 +20,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def holm_last_axis(p: np.ndarray) -> np.ndarray:
-    """As `holm`, of many families at once: float64 [..., tests]; NaN stays NaN and is not counted."""
+    """Adjusted p-values, as of `holm`, of many families: float64 [..., tests]; NaN stays NaN and is not counted."""
     order = np.argsort(p, axis=-1)  # NaN last
     tests = np.count_nonzero(~np.isnan(p), axis=-1, keepdims=True)
     factors = tests - np.arange(p.shape[-1])

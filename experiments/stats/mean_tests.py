@@ -272,7 +272,7 @@ def _moments(values: Sequence[float]) -> tuple[float, float, int]:
 
 
 def _welch(method: str, ours: tuple[float, float, int], theirs: tuple[float, float, int]) -> TTest:
-    """From mean, SD and n of both: of values that are all equal SciPy would warn."""
+    """Welch's t-test from mean, SD and n of both: of values that are all equal SciPy would warn."""
     difference, counts = difference_of(ours[0], theirs[0]), (ours[2], theirs[2])
     standard_error, df = map(float, welch_error(*ours[1:], *theirs[1:]))
     if standard_error == 0:

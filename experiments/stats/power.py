@@ -54,7 +54,7 @@ def runs_needed(
 def power_of(
     runs: int, sd: float, difference: float, alpha: float, is_paired: bool = True
 ) -> float:
-    """In how many of all cases so many runs of each variant find the difference; arguments as `runs_needed`."""
+    """Power: the share of cases in which so many runs of each variant find the difference; see `runs_needed`."""
     if sd <= difference * 1e-6:  # beyond what the noncentral t is computed for
         return 1.0
     df = runs - 1 if is_paired else 2 * (runs - 1)

@@ -10,7 +10,7 @@ EQUAL = 1e-9  # points
 
 
 def checked(values: Sequence[float]) -> list[float]:
-    """As floats. Raises ValueError where one is not a finite number."""
+    """The values as floats. Raises ValueError where one is not a finite number."""
     numbers = [float(value) for value in values]
     if not all(math.isfinite(value) for value in numbers):
         raise ValueError(f"values {numbers} are not all finite")
@@ -23,7 +23,7 @@ def are_equal(values: Sequence[float]) -> bool:
 
 
 def standard_deviation(values: Sequence[float]) -> float:
-    """Of at least two values, with ddof = 1; 0 where they are equal."""
+    """Standard deviation of at least two values, with ddof = 1; 0 where they are equal."""
     return 0.0 if are_equal(values) else statistics.stdev(values)
 
 

@@ -122,7 +122,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse has it, but that an empty option ends the process."""
+        """Parses like argparse, except that an empty option ends the process."""
         try:
             strict_options.refuse_empty(sys.argv[1:] if args is None else args)
         except UserError as error:
@@ -269,7 +269,9 @@ def _exit_with_one_line(command: Sequence[str]) -> Iterator[None]:
         shown = next((text for text in messages if "Did you mean" in text), messages[0])
         lines = [line.strip() for line in shown.splitlines()]
         if re.fullmatch(r"'\w+'", lines[0]):  # all that a KeyError says
-            lines = unknown_field.told(lines[0].strip("'"), lines[1:], command, _DEFAULT_CONFIG)
+            lines = unknown_field.sentences(
+                lines[0].strip("'"), lines[1:], command, _DEFAULT_CONFIG
+            )
         sys.exit("error: --config: " + "; ".join(lines))
 
 

@@ -17,7 +17,7 @@ _COMPILED = "/jax/core/compile/backend_compile_duration"  # JAX's event, also wh
 
 @functools.cache  # of several calls in a process, one listens
 def give_back() -> None:
-    """From now on, has glibc give back what is free whenever a program of this process is ready to run.
+    """Makes glibc give back what is free whenever a program of this process is ready to run, from now on.
 
     That takes a fraction of a millisecond, and no result depends on it. Nothing is done where there is no glibc.
     """

@@ -72,7 +72,7 @@ def restored_handlers() -> Iterator[None]:
 
 @contextlib.contextmanager
 def as_exceptions() -> Iterator[None]:
-    """Inside, the first signal is an `Ended`, so that what is half written is removed; a later one ends at once."""
+    """Raises `Ended` at the first signal inside, so that what is half written is removed; a later one ends at once."""
     if threading.current_thread() is not threading.main_thread():  # which alone may handle signals
         yield
         return
@@ -157,7 +157,7 @@ class Interruption:
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """Inside, a signal sets `requested` and nothing more; a second Ctrl-C ends at once."""
+        """Lets a signal inside set `requested` and do nothing more; a second Ctrl-C ends at once."""
         self._is_deferred = True
         try:
             yield

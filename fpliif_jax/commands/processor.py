@@ -29,7 +29,7 @@ def features() -> str:
 
 
 def _values(field: str) -> list[str]:
-    """Of all cores, each value once, in order."""
+    """Values of a field over all cores, each once, in order."""
     pairs = (line.partition(":") for line in _lines() or ())
     values = (value.strip() for key, _, value in pairs if key.strip() == field)
     return list(dict.fromkeys(filter(None, values)))

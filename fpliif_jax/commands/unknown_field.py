@@ -1,4 +1,4 @@
-"""What a person is told who sets a field that the config does not have."""
+"""The error message about a field that the config does not have."""
 
 import difflib
 import shlex
@@ -9,8 +9,8 @@ from fpliif_jax.commands import command_names, config_files
 _MOST = 3  # suggestions
 
 
-def told(name: str, suggestions: list[str], command: Sequence[str], default: str) -> list[str]:
-    """That there is no such field, what may be meant, and the command that lists all, a sentence each.
+def sentences(name: str, suggestions: list[str], command: Sequence[str], default: str) -> list[str]:
+    """Sentences that say: there is no such field, what may be meant, and which command lists all fields.
 
     Args:
       name: the part of the field's name that there is not: 'epoch' of 'train.epoch'.

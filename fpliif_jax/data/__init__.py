@@ -1,1 +1,1 @@
-"""From a prepared data set to batches of resized examples."""
+"""The way from a prepared data set to batches of resized examples."""

@@ -120,7 +120,7 @@ class Dataset:
         arrays: list[resize_cache.ResizedArray],
         description: str,
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """As `resize_cache.open_or_build`, in a folder of the set's cache.
+        """Arrays in a folder of the set's cache, made where they are not there, see `resize_cache.open_or_build`.
 
         Raises:
           DataError: the disk is full or the cache cannot be written; says what to do.

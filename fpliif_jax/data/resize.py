@@ -130,7 +130,7 @@ def _pytorch_class_scores(mask: np.ndarray, size: tuple[int, int]) -> tuple[np.n
 
 
 def _extent(occupied: npt.ArrayLike) -> slice:
-    """From the first true element of a vector to the last; there must be one."""
+    """Slice from the first true element of a vector to the last; there must be one."""
     indices = np.flatnonzero(occupied)
     return slice(indices[0], indices[-1] + 1)
 

@@ -122,7 +122,7 @@ def _check_labels(parser: FaceParser, face: np.ndarray, abilities: dict[str, Any
 
 
 def _png(image: np.ndarray) -> bytes:
-    """Without loss, so that every browser decodes the same pixels."""
+    """PNG file of an image: without loss, so that every browser decodes the same pixels."""
     with io.BytesIO() as file:
         Image.fromarray(image).save(file, format="PNG", optimize=True)
         return file.getvalue()

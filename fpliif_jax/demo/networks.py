@@ -42,8 +42,8 @@ def files(chosen: ChosenModel) -> Iterator[tuple[str, dict[str, bytes]]]:
             )
             for name, line in zip(names, lines, strict=True):
                 content = (folder / f"{name}.onnx").read_bytes()
-                said = f"{side}²: {line.removeprefix(f'{folder}{os.sep}')}"
-                yield said, {_path(name, side): content}
+                description = f"{side}²: {line.removeprefix(f'{folder}{os.sep}')}"
+                yield description, {_path(name, side): content}
 
 
 def abilities(chosen: ChosenModel) -> dict[str, Any]:

@@ -121,8 +121,8 @@ def _reason(stderr: str) -> str:
     """The last line of what npm says, without its marks: the lines before it are codes."""
     lines = [line.removeprefix("npm").strip().removeprefix("error").removeprefix("ERR!").strip()
              for line in stderr.splitlines()]  # fmt: skip
-    said = [line for line in lines if line and not line.startswith("A complete log")]
-    return one_line(said[-1][:160]) if said else "it says nothing"
+    messages = [line for line in lines if line and not line.startswith("A complete log")]
+    return one_line(messages[-1][:160]) if messages else "it says nothing"
 
 
 def _checked(path: pathlib.Path, where: str = "") -> bytes:

@@ -120,7 +120,7 @@ def check_same_model(
 
 
 def checkpoints_to_evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> list[str]:
-    """Those of config.eval.checkpoints that the run has, each once.
+    """Checkpoints of config.eval.checkpoints that the run has, each once.
 
     Raises:
       CheckpointError: it has none.

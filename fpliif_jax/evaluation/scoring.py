@@ -194,6 +194,6 @@ def protocol_scores(split_scores: ProtocolScores, class_names: tuple[str, ...]) 
 
 
 def _defined_mean(values: np.ndarray) -> float | None:
-    """None where there is nothing to average, or a window that went to infinity."""
+    """Mean of what is not NaN; None where there is nothing to average, or a window that went to infinity."""
     defined = values[~np.isnan(values)].astype(np.float64)
     return float(defined.mean()) if defined.size and np.isfinite(defined).all() else None

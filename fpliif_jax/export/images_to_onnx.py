@@ -19,7 +19,7 @@ def check_dtypes(equation: Any) -> None:
 
 
 def convolution(add: Add, values: list[Value], equation: Any) -> Value:
-    """Of images, by a kernel."""
+    """Convolution of images by a kernel."""
     parameters = equation.params
     numbers, padding = parameters["dimension_numbers"], parameters["padding"]
     is_plain = parameters["feature_group_count"] == parameters["batch_group_count"] == 1
@@ -81,7 +81,7 @@ def sum_pool(add: Add, values: list[Value], equation: Any) -> Value:
 
 
 def _pool(add: Add, operator: str, images: Value, equation: Any, **attributes: Any) -> Value:
-    """Of images [B, H, W, c]."""
+    """Pooling of images [B, H, W, c]."""
     parameters = equation.params
     window, strides = parameters["window_dimensions"], parameters["window_strides"]
     padding = parameters["padding"][1:3]

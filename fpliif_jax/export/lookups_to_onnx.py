@@ -105,7 +105,7 @@ def index_of_maximum(add: Add, values: list[Value], equation: Any) -> Value:
 
 
 def same(add: Add, values: list[Value], equation: Any) -> Value:
-    """What says something to JAX's compiler or to derivatives alone."""
+    """The value itself: the primitive says something to JAX's compiler or to derivatives alone."""
     (value,) = values
     return value
 

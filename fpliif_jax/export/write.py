@@ -134,7 +134,7 @@ def _write(
 def _write_half(
     chosen: ChosenModel, file_format: str, folder: pathlib.Path, parts: bool
 ) -> list[str]:
-    """As `_write`, with weights that float16 holds."""
+    """Writes like `_write`, with the weights rounded to float16."""
     variables = float16_storage.rounded_to_float16(chosen.trained.variables)
     trained = dataclasses.replace(chosen.trained, variables=variables)
     rounded = chosen._replace(trained=trained)

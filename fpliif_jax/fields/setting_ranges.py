@@ -59,11 +59,11 @@ class Numbers:
 
     @property
     def how_many(self) -> str:
-        """In words: '3', 'one or more'."""
+        """The count in words: '3', 'one or more'."""
         return str(self.count or f"{'one' if self.fewest == 1 else self.fewest} or more")
 
     def problem(self, value: Any) -> str | None:
-        """As `Number.problem`."""
+        """See `Number.problem`."""
         if value is None and self.is_optional:
             return None
         is_several = isinstance(value, list | tuple) and len(value) >= self.fewest
@@ -85,7 +85,7 @@ class Choice:
     is_optional: bool = False
 
     def problem(self, value: Any) -> str | None:
-        """As `Number.problem`."""
+        """See `Number.problem`."""
         if value in self.values and not isinstance(value, bool):
             return None
         if value is None and self.is_optional:
@@ -104,7 +104,7 @@ class NumberOrAuto:
     number: Number
 
     def problem(self, value: Any) -> str | None:
-        """As `Number.problem`."""
+        """See `Number.problem`."""
         problem = None if value == AUTO else self.number.problem(value)
         return problem and f"{problem}, or 'auto'"
 
@@ -117,7 +117,7 @@ class Names:
     is_optional: bool = False
 
     def problem(self, value: Any) -> str | None:
-        """As `Number.problem`."""
+        """See `Number.problem`."""
         if value is None and self.is_optional:
             return None
         if not isinstance(value, list | tuple) or not value:
@@ -134,7 +134,7 @@ class Switch:
     """true or false, and no word for it: 'false' would be true to Python."""
 
     def problem(self, value: Any) -> str | None:
-        """As `Number.problem`."""
+        """See `Number.problem`."""
         return None if isinstance(value, bool) else "must be true or false"
 
 
@@ -143,7 +143,7 @@ class Path:
     """A path, or None; it is looked up, and named, when it is used."""
 
     def problem(self, value: Any) -> str | None:
-        """As `Number.problem`."""
+        """See `Number.problem`."""
         return None if value is None or isinstance(value, str) else "must be a path"
 
 
@@ -154,7 +154,7 @@ class Anything:
     why: str
 
     def problem(self, value: Any) -> str | None:
-        """None."""
+        """See `Number.problem`; there is none."""
         return None
 
 

@@ -50,7 +50,7 @@ def predict(
     """
 
     def write(labelled: tuple[Task, ParsedPhoto | photos.PhotoError]) -> str | None:
-        """What there is to report."""
+        """Writes a photo's results; returns the line to report about one that failed, else None."""
         task, result = labelled
         if isinstance(result, photos.PhotoError):
             return f"{task.source}: {result}"

@@ -65,7 +65,7 @@ class ParsedPhoto:
         weigh: Callable[[], np.ndarray],
         faces: Sequence[tuple[int, int, int, int]] = (),
     ) -> None:
-        """For `labelling.label_photos`; `weigh` computes the probabilities, float32 [C, H, W].
+        """Called by `labelling.label_photos`; `weigh` computes the probabilities, float32 [C, H, W].
 
         The arrays become its own: what `weigh` reads must be others.
         """

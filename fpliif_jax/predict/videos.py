@@ -164,7 +164,7 @@ class Video:
                 )
 
     def _packets(self) -> Iterator[av.Packet]:
-        """What is in the file, as far as it can be read."""
+        """Packets of the file, as far as it can be read."""
         packets = self._container.demux()
         while True:
             try:
@@ -249,12 +249,12 @@ def _opened(path: pathlib.Path) -> Iterator[Any]:
 
 
 def _quarter_turns(picture: av.VideoFrame) -> int:
-    """By how many quarters a frame is turned, counterclockwise, to be shown."""
+    """Quarter turns, counterclockwise, that a frame is turned by to be shown."""
     return round(picture.rotation / 90)
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """What PyAV raises of damaged files."""
+    """Exceptions that PyAV raises for damaged files."""
     return (import_av().FFmpegError, ValueError, OSError, UnicodeError)
 
 

@@ -141,7 +141,7 @@ def read_environment(workdir: pathlib.Path) -> JsonObject:
 
 
 def first_start(workdir: pathlib.Path, goes_on: bool, commit: str | None) -> JsonObject:
-    """When, and by which code, a run was started first, for its environment.json.
+    """Record of when, and by which code, a run was started first, for its environment.json.
 
     Args:
       workdir: of the run; what an earlier session recorded there is kept.
@@ -223,7 +223,7 @@ def _is_up_to(line: str, step: int) -> bool:
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:
-    """Of packages, by default those that a number may depend on; None for one that is not installed."""
+    """Versions of packages, by default those that a number may depend on; None for one that is not installed."""
     return {name: _version(name) for name in packages}
 
 

@@ -42,7 +42,7 @@ def digest(arrays: ArrayTree) -> str:
 
 
 def first_difference(saved: PyTree, expected: PyTree) -> str | None:
-    """In words, the first name, shape or dtype of a checkpoint that a config's model has not; None where all agree.
+    """The first name, shape or dtype that differs between checkpoint and config's model, in words; None if none does.
 
     Args:
       saved: nested dicts of arrays.

@@ -67,7 +67,7 @@ class Protocol:
 
     @property
     def title(self) -> str:
-        """For the eye: '256', '192 → 256', 'true windows'."""
+        """Its name for people: '256', '192 → 256', 'true windows'."""
         return self._joined(" → ").replace("_", " ")
 
     @property

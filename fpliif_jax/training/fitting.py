@@ -64,7 +64,7 @@ def planned_bytes(compiled: Any) -> dict[str, int] | None:
 def choose_for_devices(
     config: ml_collections.ConfigDict, batch_size: int, planned: Planned
 ) -> Chosen:
-    """As `choose`, for the devices of this run."""
+    """Chooses like `choose`, for the devices of this run."""
     backend, memory_bytes = parallel.backend_and_memory()
     return choose(config, batch_size, backend, parallel.smallest(memory_bytes), planned)
 

@@ -42,7 +42,7 @@ class Scored(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Of a column of a table."""
+        """Title of the column of a table."""
         if self.of == "photographs":
             return f"{self.images} photographs, {self.side}²"
         return f"{self.images} drawn test faces, version {self.style_version}, {self.side}²"
@@ -58,7 +58,7 @@ class WorstGroup(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """In the digits of the page's table."""
+        """The group's score beside that of all faces, in the digits of the page's table."""
         f1, low, high = self.f1
         return f"{self.name}, {self.faces} faces: {f1:.1f} ({low:.1f}–{high:.1f}) beside {self.all:.1f} of all faces"
 

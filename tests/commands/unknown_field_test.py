@@ -30,10 +30,10 @@ def test_the_nearest_fields_and_the_command_that_lists_all_are_told(
 
 def test_fields_of_the_config_alone_are_told() -> None:
     command = ["main.py", "--config", "stn_icnn"]
-    told = unknown_field.told("floor_centroid", [], command, "synthetic")
-    assert "did you mean model.floor_centroids?" in told
-    of_fp_liif = unknown_field.told("floor_centroid", [], ["main.py"], "synthetic")
+    suggested = unknown_field.sentences("floor_centroid", [], command, "synthetic")
+    assert "did you mean model.floor_centroids?" in suggested
+    of_fp_liif = unknown_field.sentences("floor_centroid", [], ["main.py"], "synthetic")
     assert "centroids" not in " ".join(of_fp_liif)  # FP-LIIF has none
-    several = unknown_field.told("epoch", [], command, "synthetic")
+    several = unknown_field.sentences("epoch", [], command, "synthetic")
     assert several[1].startswith("did you mean train.epochs or train.")
     assert several[1].count(" or ") == 2

@@ -107,7 +107,7 @@ def draw_arm(
     sleeve: float,
     cloth: Patch,
 ) -> None:
-    """Over clothes on which its sleeve is painted: its shadow on them, round edges, bare skin and hand."""
+    """Draws an arm over clothes that show its sleeve already: its shadow on them, round edges, bare skin and hand."""
     unit = pose.unit
     sleeved = arm.shapes(0, min(sleeve, arm.end), SLEEVE)
     whole = canvas.coverage([*sleeved, *arm.shapes(sleeve, arm.end)])

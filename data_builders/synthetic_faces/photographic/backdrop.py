@@ -11,7 +11,7 @@ _KINDS = {"wall": 34, "blurred": 28, "room": 26, "lights": 12}
 
 
 def _colour(rng: np.random.Generator, colourfulness: float) -> np.ndarray:
-    """Mostly dark, grey or light, seldom saturated: [3]."""
+    """A random colour, mostly dark, grey or light, seldom saturated: [3]."""
     value = rng.choice([rng.uniform(0.02, 0.25), rng.uniform(0.2, 0.8), rng.uniform(0.8, 1.0)])
     hue = rng.uniform(0, 2 * np.pi)
     saturation = colourfulness * rng.uniform(0, 1) ** 1.5 * min(value, 1.1 - value)
@@ -19,7 +19,7 @@ def _colour(rng: np.random.Generator, colourfulness: float) -> np.ndarray:
 
 
 def draw_background(canvas: Canvas, rng: np.random.Generator) -> None:
-    """All of the canvas; label background."""
+    """Paints the background over all of the canvas; label background."""
     size = canvas.size
     kind = chosen(rng, _KINDS)
     colourfulness = rng.uniform(0.1, 1.2)

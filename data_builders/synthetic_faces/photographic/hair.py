@@ -31,7 +31,7 @@ class Hair:
         self.strands = strand_colours(person, pose, canvas.size, rng)
 
     def draw_back(self) -> None:
-        """What lies behind neck and face."""
+        """Draws the hair behind neck and face."""
         style = self.person.hair_style
         if style in ("bald", "buzz"):
             return

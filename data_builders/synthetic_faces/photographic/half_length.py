@@ -164,7 +164,7 @@ def _shade_trunk(
 
 
 def raised_arm(pose: HeadPose, person: PhotographicPerson, half: HalfLength) -> RaisedArm | None:
-    """What holds something before the face, if an arm does."""
+    """The arm that holds something before the face; None if none does."""
     arms = arms_of(pose, person, half)
     return next((RaisedArm(a.joints[1], lit_skin(person)) for a in arms if a.end == RAISED), None)
 

@@ -114,7 +114,7 @@ def draw_hat(
     hat: Hat,
     rng: np.random.Generator,
 ) -> None:
-    """Over hair and forehead."""
+    """Draws a hat over hair and forehead."""
     shapes = _Shapes(pose, hat)
     if hat.kind == "headband":
         ring = np.concatenate([shapes.front_line, shapes.raised(0.30)[::-1]])

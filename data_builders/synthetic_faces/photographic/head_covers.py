@@ -34,7 +34,7 @@ class HeadCover:
 
 
 def sample_head_cover(rng: np.random.Generator) -> HeadCover | None:
-    """What covers the hair of a face, if anything."""
+    """Samples what covers the hair of a face; None if nothing does."""
     wears = rng.random() < _SHARE
     kind = chosen(rng, _KINDS)
     patterns = _HOODS if kind == "hood" else _SCARVES
@@ -55,14 +55,14 @@ def draw_lining(
     cover: HeadCover,
     rng: np.random.Generator,
 ) -> Patch:
-    """What of the cloth lies behind the head; its label comes with `mark_lining`, once clothes have their print."""
+    """Draws the cloth behind the head; its label comes with `mark_lining`, once clothes have their print."""
     lining = canvas.coverage(_outline(pose, cover))
     paint_fabric(canvas, lining, pose, person, cover.fabric, rng.spawn(1)[0], 0.35)
     return lining
 
 
 def mark_lining(canvas: Canvas, lining: Patch) -> None:
-    """Where neck and clothes leave it free."""
+    """Labels the lining where neck and clothes leave it free."""
     is_free = lining.of(canvas.label_map) == classes.BACKGROUND
     canvas.mark_19(lining.scaled(is_free), classes.CLOTH)
 
@@ -136,7 +136,7 @@ def _outline(pose: HeadPose, cover: HeadCover) -> np.ndarray:
 
 
 def _opening(pose: HeadPose, person: PhotographicPerson, cover: HeadCover) -> np.ndarray:
-    """Through which the face is seen, from the top clockwise: pixels [N, 2]."""
+    """Outline of the opening through which the face is seen, from the top clockwise: pixels [N, 2]."""
     drop = 0.3 * person.mouth_opening
     chin = 1.43 * person.length + drop
     if cover.kind == "closed":

@@ -95,7 +95,7 @@ class _Workshop:
 
 
 def draw_earrings(canvas: Canvas, pose: HeadPose, person: PhotographicPerson, jewel: Jewel) -> None:
-    """At the lobes, hanging straight down; hidden where the head turns the ear away."""
+    """Draws earrings at the lobes, hanging straight down; hidden where the head turns the ear away."""
     shop = _Workshop(canvas, pose, person, jewel, classes.EARRING)
     for side in (-1, 1):
         if side * pose.yaw <= 0.22:
@@ -137,7 +137,7 @@ def _draw_earring(shop: _Workshop, jewel: Jewel, lobe: np.ndarray, openness: flo
 
 
 def draw_necklace(canvas: Canvas, pose: HeadPose, person: PhotographicPerson, jewel: Jewel) -> None:
-    """Around the neck's base, or closer to the chin as a choker."""
+    """Draws a necklace around the neck's base, or closer to the chin as a choker."""
     shop = _Workshop(canvas, pose, person, jewel, classes.NECKLACE)
     unit, w, s = pose.unit, person.neck_width, jewel.size * pose.unit
     if jewel.kind == "choker":

@@ -8,7 +8,7 @@ from fpliif_jax.data_builders.synthetic_faces.photographic.person import Photogr
 
 
 def tones(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Of the locks: 128 is the hair itself."""
+    """Random tones of locks, int [count]: 128 is the hair itself."""
     return np.clip(rng.normal(122, 26, count), 50, 200).astype(int)
 
 

@@ -38,7 +38,7 @@ class Neckwear:
 
 
 def sample_neckwear(rng: np.random.Generator) -> Neckwear | None:
-    """What a face wears around the neck, if anything."""
+    """Samples what a face wears around the neck; None if nothing."""
     wears = rng.random() < _SHARE
     kind = chosen(rng, _KINDS)
     patterns = {"scarf": _SCARVES, "roll neck": _SWEATERS, "raised collar": _COATS}[kind]
@@ -61,7 +61,7 @@ def draw_neckwear(
     worn: Neckwear,
     rng: np.random.Generator,
 ) -> None:
-    """Over neck and clothes, and over the chin where the face is drawn already."""
+    """Draws neckwear over neck and clothes, and over the chin where the face is drawn already."""
     draw = {"scarf": _draw_scarf, "roll neck": _draw_roll_neck, "raised collar": _draw_collar}
     draw[worn.kind](canvas, pose, person, worn, rng)
 

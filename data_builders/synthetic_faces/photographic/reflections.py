@@ -38,7 +38,7 @@ class Reflection:
 
 
 def sample_reflection(rng: np.random.Generator) -> Reflection | None:
-    """What a pair of glasses mirrors, if anything that is seen."""
+    """Samples what a pair of glasses mirrors; None if nothing that is seen."""
     shows = rng.random() < _SHARE
     kind = chosen(rng, _KINDS)
     tint = list(_TINTS.values())[int(rng.choice(len(_TINTS), p=_TINT_ODDS))]
@@ -61,7 +61,7 @@ def sample_reflection(rng: np.random.Generator) -> Reflection | None:
 
 
 def draw_reflection(canvas: Canvas, unit: float, glasses: Eyeglasses, mirrored: Reflection) -> None:
-    """Over the lenses, not over the frame. `unit`: pixels of the head's unit."""
+    """Draws a reflection over the lenses, not over the frame. `unit`: pixels of the head's unit."""
     bare = np.ones((canvas.size, canvas.size), np.float32)
     glasses.frame.of(bare)[:] -= glasses.frame.alpha
     for side, lens in zip((-1, 1), glasses.lenses, strict=True):

@@ -189,7 +189,7 @@ def _shown_milliseconds(page: "sync_api.Page", name: str) -> float:
 
 
 def _set_size(page: "sync_api.Page", size: int) -> None:
-    """As a person does who drags the slider."""
+    """Sets the output size with the slider, as a person does."""
     step = _STEPS_OF_AN_OCTAVE * ((size // _SMALLEST).bit_length() - 1)
     page.locator(".pane input[type=range]").first.evaluate(
         "(slider, step) => { slider.value = step; slider.dispatchEvent(new Event('input')); }",

@@ -36,7 +36,7 @@ def check() -> None:
 
 
 def version() -> str:
-    """As the browser says it: 'Chromium 156.0.8078.108 …'."""
+    """Name and version that the browser prints: 'Chromium 156.0.8078.108 …'."""
     done = subprocess.run([path(), "--version"], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 

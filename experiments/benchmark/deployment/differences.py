@@ -122,7 +122,7 @@ def _nodes(content: bytes) -> int:
 def _seconds(
     call: network_files.Call, inputs: Sequence[np.ndarray], rounds: int
 ) -> tuple[float, ...]:
-    """Of processors, that each of some calls takes; one before them does not count."""
+    """Processor seconds of each of some calls; one call before them does not count."""
     call(*inputs)
     marks = [time.process_time()]
     for _ in range(rounds):

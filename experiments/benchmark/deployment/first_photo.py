@@ -81,7 +81,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def medians(taken: Sequence[Taken]) -> tuple[float, float, float]:
-    """Of starts: `read`, `first`, and of all their photos `further`."""
+    """Medians over starts of `read` and `first`, and over all their photos of `further`."""
     further = itertools.chain.from_iterable(one.further for one in taken)
     read, first = ([getattr(one, name) for one in taken] for name in ("read", "first"))
     return statistics.median(read), statistics.median(first), statistics.median(further)

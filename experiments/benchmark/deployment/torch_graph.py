@@ -120,7 +120,7 @@ _PARTS = {"model": _Model, "encoder": _Encoder, "decoder": _Decoder}
 
 
 def _linear(layers: nn.Module) -> list[nn.Linear]:
-    """Those layers that have weights, in order."""
+    """Linear layers, those that have weights, in order."""
     return [one for one in layers.children() if isinstance(one, nn.Linear)]
 
 

@@ -117,7 +117,7 @@ def torch_config(plan: Plan) -> ConfigDict:
 
 
 def _builds(plan: Plan, output_size: int, dtype: str) -> dict[str, tuple[Build, str | None]]:
-    """By candidate: the function that makes its program for a batch, and the candidate whose best batch it uses."""
+    """Each candidate's function that makes its program for a batch, and the candidate whose best batch it uses."""
     config = plan.with_dtype(dtype)
     builds: dict[str, tuple[Build, str | None]] = {
         jax_programs.NAME: (

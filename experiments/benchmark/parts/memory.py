@@ -84,7 +84,7 @@ def measured(plan: Plan, what: str, output_size: int, dtype: str) -> None:
 
 
 def _median(values: list[int | None]) -> int | None:
-    """None where a process could not tell."""
+    """Median, the lower of the two in the middle; None where a process could not tell."""
     known = [value for value in values if value is not None]
     return statistics.median_low(known) if known and len(known) == len(values) else None
 

@@ -146,13 +146,13 @@ def _draw_panel(
 
 
 def _margins(rows: Sequence[ReportRow]) -> list[float]:
-    """Those that rows in F1 points were judged at, each once."""
+    """Margins that rows in F1 points were judged at, each once."""
     margins = (row.margin for row in rows if table_rows.published_in_points(row))
     return sorted({margin for margin in margins if margin is not None})
 
 
 def _shift(row: ReportRow, panel: _Panel) -> float:
-    """What numbers of a row are shown as differences to."""
+    """The value that numbers of a row are shown as differences to; 0 where they are shown as they are."""
     return row.published.value if panel.as_differences and row.published is not None else 0.0
 
 

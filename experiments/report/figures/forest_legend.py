@@ -16,7 +16,7 @@ STACKED_BELOW = 600  # pixels; below, the keys take three lines
 
 
 class Legend(NamedTuple):
-    """What stands below the panels of a plot.
+    """Legend below the panels of a plot.
 
     Attributes:
       width: of the plot, pixels.
@@ -32,7 +32,7 @@ class Legend(NamedTuple):
 
     @classmethod
     def of(cls, table: ReportTable, width: float) -> "Legend":
-        """Of a table with values."""
+        """Legend of a table with values."""
         rows = table_rows.measured(table.rows)
         splits = {row.key.split or "test" for row in rows}
         has_interval = any(row.statistics.t_interval is not None for row in rows)

@@ -66,7 +66,7 @@ def _digits(printed: str) -> int:
 
 
 def _published(printed: str, digits: int) -> str:
-    """As printed, with room for the digits that others have: '96' below '97.6' is not '96.0'."""
+    """A published number as printed, with room for the digits of others: '96' below '97.6' is not '96.0'."""
     if not _NUMBER.fullmatch(printed):
         return escaped(printed)
     room = f"{decimal.Decimal(printed):.{digits}f}".removeprefix(printed)

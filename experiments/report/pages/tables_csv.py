@@ -44,7 +44,7 @@ def render_csv(table: ReportTable) -> str:
 
 
 def _cells(row: ReportRow) -> tuple[Any, ...]:
-    """Under `_COLUMNS`."""
+    """Values of a row, in the order of `_COLUMNS`."""
     statistics = row.statistics
     intervals = (
         statistics.t_interval,

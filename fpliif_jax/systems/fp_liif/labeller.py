@@ -56,7 +56,7 @@ class FPLIIFLabeller:
         return {"images": resize.resize_image(photo, (side, side), self._config.data.bicubic)}
 
     def plan(self, size: tuple[int, int] | None, batch_size: int) -> tuple[labeller.Label, int]:
-        """As `Labeller.plan`."""
+        """See `Labeller.plan`."""
         in_pieces = self._config.model.decoder == "liif"
         if size is None:
             return (self.label_in_pieces if in_pieces else self.label), 1
@@ -90,7 +90,7 @@ class FPLIIFLabeller:
     def lower(
         self, inputs: labeller.Inputs, size: tuple[int, int]
     ) -> dict[str, jax.stages.Lowered]:
-        """As `Labeller.lower`: 'encode', then 'decode'."""
+        """See `Labeller.lower`: 'encode', then 'decode'."""
         with jax.default_matmul_precision(self._config.matmul_precision):
             encode = self._encode.lower(self._variables, inputs["images"])
             latent = jax.tree.map(
@@ -130,7 +130,7 @@ class FPLIIFLabeller:
         return self._labels(pieces, size)[0]
 
     def probabilities(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
-        """As `Labeller.probabilities`: the softmax of the logits at the temperature of the training loss (§4.2).
+        """See `Labeller.probabilities`: the softmax of the logits at the temperature of the training loss (§4.2).
 
         Made in pieces, as by `label_in_pieces`; a program is compiled for all sizes, and a few for small ones.
         """
@@ -174,7 +174,7 @@ class FPLIIFLabeller:
         size: tuple[int, int],
         is_cut: bool = False,
     ) -> Iterator[tuple[int, jax.Array]]:
-        """As `_pieces`, with a batch of one, of the looks together."""
+        """Pieces of the looks together, as `_pieces` makes them of a batch of one."""
         latents = [look.latent for look in looks]
         latent = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *latents)
         weights = np.array([look.weight for look in looks], np.float32)

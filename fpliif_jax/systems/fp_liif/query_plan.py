@@ -95,7 +95,7 @@ def most_queries(backend: str, memory_bytes: int | None, settings: Any) -> int:
 
 
 def training_bytes(batch: int, output_size: tuple[int, int], settings: Any) -> int:
-    """About what a training step takes that decodes all queries at once; see `plan_queries` for the arguments."""
+    """Estimated bytes of a training step that decodes all queries at once; see `plan_queries` for the arguments."""
     members = 1 if settings.ensemble == "none" else 4
     size = jnp.dtype(settings.dtype).itemsize
     of_a_query = _TRAINING_FACTOR * members * sum(settings.mlp_features) * size

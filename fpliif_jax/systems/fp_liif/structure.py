@@ -96,7 +96,7 @@ def _group_blocks(kinds: Mapping[str, Mapping[str, tuple[Any, ...]]]) -> tuple[i
 
 
 def _norms(names: Iterable[str], count: int) -> Norms:
-    """What at least half of the entries that `count` norms could have are there for."""
+    """The contents of norms: those that at least half of the `count` possible norms have."""
     leaves = Counter(
         "running" if leaf.startswith("running_") else "affine"
         for module, _, leaf in (name.rpartition(".") for name in names)

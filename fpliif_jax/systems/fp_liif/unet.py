@@ -14,7 +14,7 @@ Array = jax.Array
 
 
 class DoubleConvolution(nn.Module):
-    """Twice 3×3 convolution, norm, ReLU."""
+    """Two rounds of 3×3 convolution, norm and ReLU."""
 
     in_features: int
     features: int

@@ -1,4 +1,4 @@
-"""From images on a canvas to the coarse network's input, on the device (STN-iCNN §2.5.1).
+"""Resampling of images on a canvas to the coarse network's input, on the device (STN-iCNN §2.5.1).
 
 An image of h × w pixels lies in the middle of an S × S canvas, at row (S − h) // 2 and column
 (S − w) // 2. The coarse network sees it squeezed to a square.

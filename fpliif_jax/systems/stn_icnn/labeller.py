@@ -41,7 +41,7 @@ class STNICNNLabeller:
         return {"images": canvas, "image_sizes": np.array(size, np.int32)}
 
     def plan(self, size: tuple[int, int] | None, batch_size: int) -> tuple[labeller.Label, int]:
-        """As `Labeller.plan`; the work does not depend on the output size."""
+        """See `Labeller.plan`; the work does not depend on the output size."""
         bytes_of_one = self._config.data.image_size**2 * len(self.class_names) * 4
         largest = labeller.photos_at_once(bytes_of_one, batch_size)
         return self.label, 1 if size is None else largest
@@ -75,7 +75,7 @@ class STNICNNLabeller:
         return label_maps
 
     def probabilities(self, inputs: labeller.Inputs, size: tuple[int, int]) -> np.ndarray:
-        """As `Labeller.probabilities`: the nine values of the inverse grid transformer (eq. 5) over their sum.
+        """See `Labeller.probabilities`: the nine values of the inverse grid transformer (eq. 5) over their sum.
 
         Only where windows overlap is that sum not 1: it is the product of the background's probabilities in the
         windows, plus what each of these is short of 1, so at least 1. Where `size` is not the photo's size on the
@@ -97,7 +97,7 @@ class STNICNNLabeller:
     def lower(
         self, inputs: labeller.Inputs, size: tuple[int, int]
     ) -> dict[str, jax.stages.Lowered]:
-        """As `Labeller.lower`: the networks; labels of another size are resized on the CPU."""
+        """See `Labeller.lower`: the networks; labels of another size are resized on the CPU."""
         with jax.default_matmul_precision(self._config.matmul_precision):
             return {"label_canvas": self._label_canvas.lower(self._variables, inputs)}
 

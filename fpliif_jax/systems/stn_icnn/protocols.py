@@ -57,7 +57,7 @@ class _Faces:
 
     @functools.cached_property
     def coarse_logits(self) -> Array:
-        """Of the coarse network, on its grid."""
+        """Logits of the coarse network, on its grid."""
         return self._network(STNICNN.label_coarsely, self._view[0])
 
     @functools.cached_property

@@ -30,7 +30,7 @@ READINGS = (
 
 
 def readings(paper: Fields) -> tuple[Reading, ...]:
-    """Those of a published experiment; the authors' code leaves nothing but rounding open."""
+    """Readings of a published experiment; the authors' code leaves nothing but rounding open."""
     return ROUNDING if paper["model.variant"] == "official" else READINGS
 
 

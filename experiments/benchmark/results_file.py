@@ -1,4 +1,4 @@
-"""What benchmarks that are commands of their own end with: a table, and with --output a file."""
+"""The results of a benchmark that is a command of its own: a table, and with --output a file."""
 
 import argparse
 import json
