@@ -90,9 +90,7 @@ def _check_framework(framework: str, config: ml_collections.ConfigDict) -> None:
         )
     read_fields.check_read(config)
     if importlib.util.find_spec("torch") is None:
-        raise UserError(
-            f"--framework=pytorch needs PyTorch: {command_names.how_to_install('torch')}"
-        )
+        raise UserError(command_names.missing_package("--framework=pytorch", "torch"))
 
 
 def seed_job(

@@ -92,9 +92,7 @@ def _plan() -> Plan:
         if not system.has_torch_twin:
             raise SettingsError(f"--torch: there is no PyTorch {system.title} here")
         if not torch_programs.is_installed():
-            raise SettingsError(
-                f"--torch: PyTorch is not installed: {command_names.how_to_install('torch')}"
-            )
+            raise SettingsError(command_names.missing_package("--torch", "torch"))
         torch_programs.prepare(config)
         variants = tuple(
             torch_programs.VARIANTS[name] for name in dict.fromkeys(flags.FLAGS.torch_variants)
@@ -103,9 +101,7 @@ def _plan() -> Plan:
         if not systems.of(config).inference.decodes_any_size:
             raise SettingsError("--onnx is for forward passes of FP-LIIF")
         if not onnx_programs.is_installed():
-            raise SettingsError(
-                f"--onnx: ONNX Runtime is not installed: {command_names.how_to_install('onnxruntime')}"
-            )
+            raise SettingsError(command_names.missing_package("--onnx", "onnxruntime"))
     plan_fields = {
         "parts": _chosen("parts", flags.FLAGS.parts, PARTS),
         "sizes": _sizes(),

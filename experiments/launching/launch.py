@@ -4,14 +4,14 @@ import argparse
 import pathlib
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import ml_collections
 
 from fpliif_jax.commands import command_names
 from fpliif_jax.data.dataset import evaluation_data, load_dataset
 from fpliif_jax.data_builders.errors import UserError
-from fpliif_jax.experiments.launching import local, slurm
+from fpliif_jax.experiments.launching import local
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
 from fpliif_jax.experiments.launching.options import slurm_parameters
 from fpliif_jax.experiments.plans.name_list import shortened
@@ -45,22 +45,32 @@ def start(
       DataError: the data are not there.
       SlurmError: the jobs cannot be submitted.
     """
+    folder = pathlib.Path(study.folder)
+    run = _launcher(flags, folder)  # what it lacks is an error before anything is made
     for job in jobs:
         for step in job.steps:
             conflict = step.conflict(job.workdir)
             if conflict is not None:
                 raise StudyError(f"{job.name}: {conflict}")
-    folder = pathlib.Path(study.folder)
     run_record.check_workdir(folder)
     if not all(job.is_finished for job in jobs):
         sets = [data for config in configs for data in (evaluation_data(config), config.data)]
         for data in {data.to_json(sort_keys=True): data for data in sets}.values():
             load_dataset(data)
     write_study(folder, study)
-    if flags.launcher == "slurm":
-        parameters = slurm_parameters(flags.slurm)
-        return slurm.run(jobs, folder / "slurm", parameters, flags.slurm_cluster)
-    return local.run(jobs, flags.jobs)
+    return run(jobs)
+
+
+def _launcher(
+    flags: argparse.Namespace, folder: pathlib.Path
+) -> Callable[[Sequence[Job]], list[Outcome]]:
+    if flags.launcher == "local":
+        return lambda jobs: local.run(jobs, flags.jobs)
+    # It needs submitit, which the other launcher does not.
+    from fpliif_jax.experiments.launching import slurm
+
+    parameters = slurm_parameters(flags.slurm)
+    return lambda jobs: slurm.run(jobs, folder / "slurm", parameters, flags.slurm_cluster)
 
 
 def finish(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:

@@ -81,8 +81,8 @@ def run(
         package = (error.name or "").partition(".")[0]
         if package not in command_names.EXTRAS:
             raise
-        name, install = command_names.command_name(command), command_names.how_to_install(package)
-        sys.exit(f"error: {name} needs {package}: {install}")
+        name = command_names.command_name(command)
+        sys.exit(f"error: {command_names.missing_package(name, package)}")
     except KeyboardInterrupt as error:
         print(interrupted, file=sys.stderr)
         sys.exit(error.exit_code if isinstance(error, interruption.Ended) else 130)

@@ -91,7 +91,12 @@ def with_command_names(text: str) -> str:
     )
 
 
-def how_to_install(package: str) -> str:
-    """The command that installs one of `EXTRAS`."""
+def missing_package(what: str, package: str) -> str:
+    """The message that one of `EXTRAS` is missing, and the command that installs it.
+
+    Args:
+      what: the command, option or file that needs it.
+      package: by the name of its module.
+    """
     place = "." if _is_in_checkout() else "fpliif_jax"
-    return f'pip install "{place}[{EXTRAS[package]}]"'
+    return f'{what} needs {package}: pip install "{place}[{EXTRAS[package]}]"'

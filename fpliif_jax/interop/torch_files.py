@@ -144,7 +144,5 @@ def _import_torch(purpose: str) -> Any:
     try:
         import torch
     except ImportError as error:
-        raise InteropError(
-            f"{purpose} needs PyTorch, which is not installed: {command_names.how_to_install('torch')}"
-        ) from error
+        raise InteropError(command_names.missing_package(purpose, "torch")) from error
     return torch

@@ -200,8 +200,7 @@ def import_av() -> types.ModuleType:
     try:
         import av
     except ModuleNotFoundError:
-        install = command_names.how_to_install("av")
-        raise VideoError(f"videos need PyAV, of the extra 'video': {install}") from None
+        raise VideoError(command_names.missing_package("a video", "av")) from None
     return av
 
 

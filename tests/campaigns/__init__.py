@@ -8,4 +8,7 @@ import pathlib
 import sys
 
 _TESTS = pathlib.Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / "helpers"), str(_TESTS / "data_builders")]  # the tests' own modules
+sys.path[:0] = [
+    str(_TESTS / "helpers"),
+    str(_TESTS / "data_builders/prepared"),
+]  # the tests' own modules

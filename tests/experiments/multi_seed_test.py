@@ -152,7 +152,7 @@ def test_pytorch_must_be_there_and_know_the_model_and_its_settings(
 ) -> None:
     command = [f"--workdir={tmp_path / 'study'}", "--framework=pytorch"]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match="error: --framework=pytorch needs PyTorch: pip"):
+    with pytest.raises(SystemExit, match="error: --framework=pytorch needs torch: pip"):
         multi_seed.main([f"--config={TINY}", *command])
     with pytest.raises(SystemExit, match="error: .*config.model.name is 'stn_icnn'"):
         multi_seed.main([f"--config={TINY_ICNN}", *command])

@@ -293,5 +293,5 @@ def test_without_pytorch_says_how_to_get_it(
     for name in [name for name in sys.modules if name.split(".")[0] == "torch"]:
         monkeypatch.delitem(sys.modules, name)
     stn_icnn_from_torch(arrays)
-    with pytest.raises(InteropError, match=r"pip install \".*\[torch\]\""):
+    with pytest.raises(InteropError, match=r"^\S.* needs torch: pip install \".*\[torch\]\"$"):
         load_torch_checkpoint(tmp_path / "some.pth")

@@ -528,9 +528,7 @@ def test_without_pyav_it_is_one_line_that_names_the_extra(
     monkeypatch.setitem(sys.modules, "av", None)
     code, _, err = run("x.mp4")
     assert code == 1
-    assert (
-        err == "error: videos need PyAV, of the extra 'video': pip install \"fpliif_jax[video]\"\n"
-    )
+    assert err == 'error: a video needs av: pip install "fpliif_jax[video]"\n'
 
 
 # -------------------------------------------------------------------------------------- in Python

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import importlib
 import os
 import pathlib
 import signal
@@ -15,9 +16,11 @@ import pytest
 from tiny_run import tiny_config
 
 from fpliif_jax.data_builders.errors import UserError
+from fpliif_jax.experiments import launching
 from fpliif_jax.experiments.launching import launch, local, options, slurm
 from fpliif_jax.experiments.launching.jobs import Job, Outcome, Step
 from fpliif_jax.experiments.plans.seeds import read_seeds
+from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.run_folder.run_config import json_config
 from fpliif_jax.run_folder.run_record import write_json
 
@@ -331,6 +334,24 @@ def test_a_task_about_to_end_saves_and_is_queued_again(tmp_path: pathlib.Path) -
     assert (tmp_path / "a" / "saved").exists()
     assert status == "interrupted"
     assert again[0].args == (job,)
+
+
+def test_submitit_is_needed_for_slurm_alone_and_missing_before_anything_is_made(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    for module in (launch, slurm):
+        monkeypatch.delitem(sys.modules, module.__name__)
+        monkeypatch.delattr(launching, module.__name__.rpartition(".")[2])
+    fresh = importlib.import_module(launch.__name__)
+    parser = argparse.ArgumentParser()
+    options.add_options(parser)
+    jobs = [_job(tmp_path, "a", ("write", "done"))]
+    study = Study(str(tmp_path / "study"), None, "", "", ("a",))
+    with pytest.raises(ModuleNotFoundError, match="submitit"):
+        fresh.start(jobs, parser.parse_args(["--launcher=slurm"]), study, [])
+    assert not list(tmp_path.iterdir())
+    assert _ends(fresh.start(jobs, parser.parse_args([]), study, [])) == {"a": "finished"}
 
 
 @pytest.mark.parametrize(

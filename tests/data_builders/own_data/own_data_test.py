@@ -624,7 +624,7 @@ def test_names_of_celebamask_hq_are_a_list_of_classes() -> None:
     assert found.mirrored_pairs() == [("l_eye", "r_eye"), ("l_brow", "r_brow"), ("l_ear", "r_ear")]
 
 
-PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "own_data.md").read_text()
+PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "own_data.md").read_text()
 
 
 def test_class_lists_of_the_documentation_are_such() -> None:
