@@ -23,7 +23,7 @@ import dataclasses
 import pathlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from fpliif_jax.commands import command_line, command_names
@@ -146,7 +146,7 @@ def _planned_seeds(table: Table) -> str:
     return text + (f"; variants with their own: {own}" if own else "")
 
 
-def _count(items: Sequence[object], what: str) -> str:
+def _count(items: Collection[object], what: str) -> str:
     """'1 seed', '5 seeds'."""
     return f"{len(items)} {what}{'s' * (len(items) != 1)}"
 

@@ -25,6 +25,7 @@ from fpliif_jax.experiments.comparison.study_groups import ReportGroup, RunSumma
 from fpliif_jax.experiments.comparison.summary import summary_of, title_of
 from fpliif_jax.experiments.plans import study_file
 from fpliif_jax.experiments.plans.name_list import shortened
+from fpliif_jax.experiments.plans.run_name import RunName
 from fpliif_jax.experiments.published import read_external
 from fpliif_jax.experiments.runs.environments import environments
 from fpliif_jax.experiments.runs.groups import group_runs
@@ -198,7 +199,7 @@ def _incomplete(
     names = {run.name for run in runs}
     for study in studies:
         for job, name in zip(study.jobs, study.run_names, strict=True):
-            if name not in names and "/seed" in f"/{job}":
+            if name not in names and RunName.parse(job):
                 error = last_error(root / name / "run.log")
                 problem = error or "it has left nothing; the same command starts it"
                 entries.append(Incomplete(name, "failed" if error else "not started", problem))

@@ -235,11 +235,11 @@ def _judged_seeds(
     if study.plan is None:
         return None, _UNREADABLE if study.plan_problem else ""
     first = study.plan.first
-    planned = {run for run in first.runs if run.startswith(f"{variant.name}/seed")}
+    planned = {text: name for text, name in first.runs.items() if name.variant == variant.name}
 
     def is_as_planned(run: FinishedRun) -> bool:
-        name = study.inside(run.name)
-        return name in planned and not first.differences(
+        name = planned.get(study.inside(run.name))
+        return name is not None and not first.differences(
             name, run.results.config.flat, run.results.follows_seed
         )
 

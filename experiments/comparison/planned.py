@@ -64,9 +64,9 @@ def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[s
 
 def _planned_study(study: Study, plan: FrozenPlan, lines: Sequence[Line]) -> PlannedStudy:
     runs = {study.inside(run.name): run for line in lines for run in line.measured.runs.values()}
-    known = set(plan.last.runs)
+    known = plan.last.runs
     differences = {
-        name: plan.last.differences(name, run.results.config.flat, run.results.follows_seed)
+        name: plan.last.differences(known[name], run.results.config.flat, run.results.follows_seed)
         for name, run in runs.items()
         if name in known
     }

@@ -5,12 +5,13 @@ welcome answer would find differences that are none. Everything else is shown wi
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 
 from fpliif_jax.experiments.comparison.lines import APART, Line
 from fpliif_jax.experiments.comparison.planned_study import Answer, AnsweredQuestion
 from fpliif_jax.experiments.comparison.scores import ScoreKey
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
+from fpliif_jax.experiments.plans.run_name import RunName
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Expectation, Question
 from fpliif_jax.experiments.stats import holm, mean_tests, power, seed_statistics
@@ -19,33 +20,53 @@ from fpliif_jax.systems.protocol import Protocol
 ALPHA = 0.05
 
 
+@dataclasses.dataclass(frozen=True)
+class _PlannedRuns:
+    """The finished runs of a study that questions are asked about.
+
+    Attributes:
+      study: that they are of.
+      lines: by variant.
+      labels: by variant, also of those without a run.
+      unlike: names of runs of other settings than planned, on which nothing rests.
+      apart: names of runs that cannot be pooled with those of their variant's line.
+    """
+
+    study: Study
+    lines: Mapping[str, Line]
+    labels: Mapping[str, str]
+    unlike: frozenset[str]
+    apart: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Side:
+    """One of the two that a question compares.
+
+    Attributes:
+      variant: its name.
+      label: of the variant and the protocol.
+      line: its runs; None without any.
+      key: of the score that is compared; None where the runs have no such score.
+      values: by seed.
+      seeds: of the planned runs.
+    """
+
+    variant: str
+    label: str
+    line: Line | None
+    key: ScoreKey | None
+    values: Mapping[int, float]
+    seeds: frozenset[int]
+
+
 def answered_questions(
     study: Study, plan: FrozenPlan, lines: Sequence[Line], unlike: frozenset[str]
 ) -> list[AnsweredQuestion]:
     """All questions with their answers; on runs of other settings than planned, `unlike`, nothing rests."""
-    planned_runs, all_runs = frozenset(plan.first.runs), frozenset(plan.last.runs)
-    known: dict[str, list[tuple[Line, frozenset[str]]]] = {}
-    for line in lines:
-        names = frozenset(study.inside(run.name) for run in line.measured.runs.values()) - unlike
-        if line.planned is not None and names:
-            known.setdefault(line.planned.name, []).append((line, names))
-    # Runs that cannot be pooled are lines of their own: the one with most of the planned runs stands for its variant.
-    of_variant = {
-        name: max(of_it, key=lambda one: len(one[1] & planned_runs))
-        for name, of_it in known.items()
-    }
-    by_variant = {name: line for name, (line, _) in of_variant.items()}
-    apart = frozenset(
-        run
-        for name, of_it in known.items()
-        for _, names in of_it
-        for run in names - of_variant[name][1]
-    )
-    labels = {variant.name: variant.label for variant in plan.last.table.variants}
-    planned = [
-        _compared(one, study, by_variant, labels, planned_runs, unlike, apart, "")
-        for one in plan.first.questions
-    ]
+    first, last = plan.first.runs, plan.last.runs
+    there = _planned_runs(study, plan, lines, unlike)
+    planned = [_compared(one, there, first) for one in plan.first.questions]
     # The p-value of a question that cannot be answered yet is none.
     own = [None if one.reason else one.p for one in planned]
     adjusted = holm.holm([1.0 if p is None else p for p in own])
@@ -56,17 +77,10 @@ def answered_questions(
     names = {one.name for one in plan.first.questions}
     dates = {name: version.moment.date for version, what in plan.added() for name in what.questions}
     later = [one for one in plan.last.questions if one.name not in names]
-    exploratory = [
-        _compared(one, study, by_variant, labels, all_runs, unlike, apart, dates.get(one.name, ""))
-        for one in later
-    ]
-    if all_runs != planned_runs:  # what the runs that were added later say to what was planned
-        more = [
-            _compared(
-                one, study, by_variant, labels, all_runs, unlike, apart, plan.last.moment.date
-            )
-            for one in plan.first.questions
-        ]
+    exploratory = [_compared(one, there, last, dates.get(one.name, "")) for one in later]
+    if last.keys() != first.keys():  # what the runs that were added later say to what was planned
+        date = plan.last.moment.date
+        more = [_compared(one, there, last, date) for one in plan.first.questions]
         before = {one.name: one.pairs for one in planned}
         exploratory += [one for one in more if one.pairs > before[one.name]]
     return answered + [
@@ -74,60 +88,56 @@ def answered_questions(
     ]
 
 
+def _planned_runs(
+    study: Study, plan: FrozenPlan, lines: Sequence[Line], unlike: frozenset[str]
+) -> _PlannedRuns:
+    known: dict[str, list[tuple[Line, frozenset[str]]]] = {}
+    for line in lines:
+        names = frozenset(study.inside(run.name) for run in line.measured.runs.values()) - unlike
+        if line.planned is not None and names:
+            known.setdefault(line.planned.name, []).append((line, names))
+    # Runs that cannot be pooled are lines of their own: the one with most of the planned runs stands for its variant.
+    of_variant = {
+        name: max(of_it, key=lambda one: len(one[1] & plan.first.runs.keys()))
+        for name, of_it in known.items()
+    }
+    apart = frozenset(
+        run
+        for name, of_it in known.items()
+        for _, names in of_it
+        for run in names - of_variant[name][1]
+    )
+    labels = {variant.name: variant.label for variant in plan.last.table.variants}
+    by_variant = {name: line for name, (line, _) in of_variant.items()}
+    return _PlannedRuns(study, by_variant, labels, unlike, apart)
+
+
 def _compared(
-    question: Question,
-    study: Study,
-    lines: Mapping[str, Line],
-    labels: Mapping[str, str],
-    runs: frozenset[str],
-    unlike: frozenset[str],
-    apart: frozenset[str],
-    added: str,
+    question: Question, there: _PlannedRuns, runs: Mapping[str, RunName], added: str = ""
 ) -> AnsweredQuestion:
     """A question with its numbers, over some of the runs; not answered yet."""
-    rows = (question.row, question.against_row or question.row)
-    names = (question.variant, question.against)
-    seeds = [
-        {run.rpartition("/seed")[2] for run in runs if run.startswith(f"{name}/seed")}
-        for name in names
-    ]
-    keys, values = [], []
-    for name, row in zip(names, rows, strict=True):
-        line = lines.get(name)
-        key = None if line is None else _key(line, question, row)
-        keys.append(key)
-        values.append(
-            {
-                seed: value
-                for seed, value in line.measured.scores[key].values.items()
-                if study.inside(line.measured.runs[seed].name) in runs - unlike
-            }
-            if line is not None and key is not None
-            else {}
-        )
-    margins = [lines[name].margin for name in names if name in lines]
-    margin = min(margins, default=0.5)
-    test, equivalence = None, None
-    own, others = values
+    sides = (
+        _side(question, question.variant, question.row, there, runs),
+        _side(question, question.against, question.against_row or question.row, there, runs),
+    )
+    own, others = (side.values for side in sides)
     pairs = len(own.keys() & others.keys())
+    margin = min((side.line.margin for side in sides if side.line is not None), default=0.5)
+    test, equivalence = None, None
     if pairs >= seed_statistics.FEWEST_RUNS:
         test = mean_tests.paired_t(own, others)
         equivalence = mean_tests.paired_equivalence(own, others, margin)
     is_about_equivalence = question.expects == Expectation.EQUIVALENT
     chosen = equivalence if is_about_equivalence else test
-    sides = [
-        ", ".join(filter(None, (labels.get(name, name), Protocol.of_key(row).title)))
-        for name, row in zip(names, rows, strict=True)
-    ]
     return AnsweredQuestion(
         name=question.name,
         text=question.text,
-        a=sides[0],
-        b=sides[1],
+        a=sides[0].label,
+        b=sides[1].label,
         expects=str(question.expects),
         added=added,
         pairs=pairs,
-        planned_pairs=len(seeds[0] & seeds[1]),
+        planned_pairs=len(sides[0].seeds & sides[1].seeds),
         difference=None if test is None else test.difference,
         interval=None if test is None else (test.low, test.high),
         sd=power.sd_of_differences(own, others),
@@ -137,56 +147,69 @@ def _compared(
         p=None if chosen is None else chosen.p,
         p_holm=None,
         answer=None,
-        reason=_obstacle(
-            question,
-            names,
-            lines,
-            keys,
-            pairs,
-            len(seeds[0] & seeds[1]),
-            {run.split("/")[0] for run in unlike & runs},
-            {run.rpartition("/seed")[2] for run in apart & runs if run.split("/")[0] in names},
-        ),
+        reason=_obstacle(question, sides, there, runs),
     )
+
+
+def _side(
+    question: Question, variant: str, row: str, there: _PlannedRuns, runs: Mapping[str, RunName]
+) -> _Side:
+    line, label = there.lines.get(variant), there.labels.get(variant, variant)
+    key, values = None if line is None else _key(line, question, row), {}
+    if line is not None and key is not None:
+        names = {seed: there.study.inside(run.name) for seed, run in line.measured.runs.items()}
+        values = {
+            seed: value
+            for seed, value in line.measured.scores[key].values.items()
+            if names[seed] in runs and names[seed] not in there.unlike
+        }
+    seeds = frozenset(run.seed for run in runs.values() if run.variant == variant)
+    title = ", ".join(filter(None, (label, Protocol.of_key(row).title)))
+    return _Side(variant, title, line, key, values, seeds)
 
 
 def _obstacle(
     question: Question,
-    names: Sequence[str],
-    lines: Mapping[str, Line],
-    keys: Sequence[ScoreKey | None],
-    pairs: int,
-    planned: int,
-    unlike: Set[str],
-    apart: Set[str],
+    sides: tuple[_Side, _Side],
+    there: _PlannedRuns,
+    runs: Mapping[str, RunName],
 ) -> str:
-    """Why a question cannot be judged; '' where it can.
-
-    `unlike` are variants with runs of other settings; `apart` seeds of runs that the others cannot be pooled with.
-    """
-    there = [key for key in keys if key is not None]
-    for name, key in zip(names, keys, strict=True):
-        if name not in lines:
-            settings = " with the planned settings" if name in unlike else ""
-            return f"no run of {name}{settings} is finished"
-        if key is None:
+    """Why a question cannot be judged; '' where it can."""
+    unlike = {runs[name].variant for name in there.unlike & runs.keys()}
+    lines, keys = [], []
+    for side in sides:
+        if side.line is None:
+            settings = " with the planned settings" if side.variant in unlike else ""
+            return f"no run of {side.variant}{settings} is finished"
+        if side.key is None:
             what = " ".join(filter(None, (question.metric, question.class_name, question.row)))
-            return f"the runs of {name} have no score {what}"
-    if there[0].evaluation[:2] != there[1].evaluation[:2]:
+            return f"the runs of {side.variant} have no score {what}"
+        lines.append(side.line)
+        keys.append(side.key)
+    if keys[0].evaluation[:2] != keys[1].evaluation[:2]:
         return "the two are scored on other splits or checkpoints"
     # What is trained on may be what the question is about: only what is scored on must be the same.
-    split = there[0].evaluation[0]
-    scored_on = {dict(lines[name].data.splits or ()).get(split) for name in names}
-    if len(scored_on) > 1:
+    split = keys[0].evaluation[0]
+    if len({dict(line.data.splits or ()).get(split) for line in lines}) > 1:
         return f"the two are scored on other label maps of {split}"
-    classes = [lines[name].class_names for name in names]
-    if there[0].metric not in ("f1", "group_f1") and classes[0] != classes[1]:
+    is_over_classes = keys[0].metric not in ("f1", "group_f1")
+    if is_over_classes and lines[0].class_names != lines[1].class_names:
         return "the two are scored in other classes"
-    if pairs < planned:
-        other = " or of other settings" if not unlike.isdisjoint(names) else ""
-        reasons = [f"missing{other}"] if planned - pairs > len(apart) else []
-        reasons += [APART] if apart else []
-        return f"{planned - pairs} of {planned} planned pairs of runs are {', or '.join(reasons)}"
+    planned = len(sides[0].seeds & sides[1].seeds)
+    missing = planned - len(sides[0].values.keys() & sides[1].values.keys())
+    if missing > 0:
+        names = {side.variant for side in sides}
+        apart = {
+            runs[name].seed for name in there.apart & runs.keys() if runs[name].variant in names
+        }
+        reasons = []
+        if missing > len(apart):
+            reasons.append(
+                "missing" if unlike.isdisjoint(names) else "missing or of other settings"
+            )
+        if apart:
+            reasons.append(APART)
+        return f"{missing} of {planned} planned pairs of runs are {', or '.join(reasons)}"
     if planned < seed_statistics.FEWEST_RUNS:
         return f"{planned} planned pairs of runs are too few for a test"
     return ""

@@ -12,6 +12,7 @@ from fpliif_jax.commands import command_line
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching.jobs import Job, Step, training_step
 from fpliif_jax.experiments.plans import scales
+from fpliif_jax.experiments.plans.run_name import RunName
 from fpliif_jax.experiments.plans.variant import Table, Variant
 from fpliif_jax.experiments.robustness import recorded
 from fpliif_jax.experiments.runs import seed_sources
@@ -123,11 +124,12 @@ def _training_job(
     workdir: pathlib.Path,
     passed_on: Sequence[str],
 ) -> Job:
-    folder = workdir / variant.name / f"seed{seed}"
+    name = str(RunName(variant.name, seed))
+    folder = workdir / name
     own = (f"--config.seed={seed}",)
     needs = None
     if variant.needs is not None:
-        needs = f"{variant.needs}/seed{seed}"
+        needs = str(RunName(variant.needs, seed))
         own += (f"--config.train.init_from={workdir / needs}",)
     arguments = _arguments(table, variant, scale, passed_on, own)
     train = training_step("fpliif_jax.main", arguments, folder)
@@ -135,7 +137,7 @@ def _training_job(
         Step(module, (f"--workdir={folder}",), output, unlike=_UNLIKE.get(module))
         for module, output in variant.then
     )
-    return Job(f"{variant.name}/seed{seed}", folder, (train, *then), needs, seed)
+    return Job(name, folder, (train, *then), needs, seed)
 
 
 def _measuring_job(variant: Variant, workdir: pathlib.Path, arguments: tuple[str, ...]) -> Job:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import itertools
 import json
@@ -14,6 +15,7 @@ import msgspec
 
 from fpliif_jax.experiments.plans import committed_file, plan_content
 from fpliif_jax.experiments.plans.plan_values import Content
+from fpliif_jax.experiments.plans.run_name import RunName
 from fpliif_jax.experiments.plans.variant import Question, Table
 from fpliif_jax.experiments.runs.seed_sources import FOLLOWS, possible_seeds
 from fpliif_jax.experiments.runs.value_types import SEED_SOURCES, SeedSource, is_integer
@@ -64,7 +66,7 @@ class PlannedContent(msgspec.Struct, frozen=True):
       plan: of `plan_content.content_of`.
       text: of its file; None of a table of a paper.
       configs: fields by variant that is run at this scale, without what is no part of a plan.
-      runs: names, '<variant>/seed<seed>', in order.
+      runs: their names, in order.
       follows_seed: by variant the sources of variation that follow a run's seed; not in plans of form 1.
     """
 
@@ -78,8 +80,8 @@ class PlannedContent(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuses what the types cannot."""
-        if not all(run.isprintable() for run in self.runs):
-            raise ValueError("has runs whose names cannot be printed")
+        if not all(map(RunName.parse, self.runs)):
+            raise ValueError("has runs that are not called '<variant>/seed<seed>'")
         follows = self.follows_seed
         if follows is not msgspec.UNSET and follows.keys() != self.configs.keys():
             raise ValueError("has follows_seed of other variants than configs")
@@ -118,10 +120,10 @@ class Version:
         """Flat, by variant that is run at this scale, without what is no part of a plan."""
         return self.content.configs
 
-    @property
-    def runs(self) -> tuple[str, ...]:
-        """Names of the planned runs, '<variant>/seed<seed>', in order."""
-        return self.content.runs
+    @functools.cached_property
+    def runs(self) -> dict[str, RunName]:
+        """The planned runs by name, in order."""
+        return {text: name for text in self.content.runs if (name := RunName.parse(text))}
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -154,30 +156,28 @@ class Version:
         }
 
     def differences(
-        self, run: str, config: Mapping[str, Any], follows: Collection[str] | None = None
+        self, run: RunName, config: Mapping[str, Any], follows: Collection[str] | None = None
     ) -> list[tuple[str, Any, Any]]:
         """What a run's config has otherwise than was planned.
 
         Args:
-          run: its name, '<variant>/seed<seed>'.
+          run: its name; the plan need not have it.
           config: flat, of the finished run.
           follows: the sources of variation that follow its seed; None where its results do not say.
 
         Returns:
           (field, value, planned value); fields that the plan does not know came with later code, which its commit says.
         """
-        name, _, seed = run.partition("/seed")
+        name = run.variant
         needs = {variant.name: variant.needs for variant in self.table.variants}.get(name)
         planned_fields = dict(self.configs.get(name, {}))
         own = config_fields.with_earlier(_planned_fields(config), planned_fields)
         differences: list[tuple[str, Any, Any]] = []
-        if seed and str(config.get("seed")) != seed:
-            differences.append(
-                ("seed", config.get("seed"), int(seed) if seed.isdecimal() else seed)
-            )
+        if config.get("seed") != run.seed:
+            differences.append(("seed", config.get("seed"), run.seed))
         if needs is not None:  # it starts from the run of the same seed, wherever the study lies
             planned_fields.pop(_START, None)
-            first, start = f"{needs}/seed{seed}", own.get(_START)
+            first, start = str(RunName(needs, run.seed)), own.get(_START)
             if pathlib.PurePosixPath(str(start)).parts[-2:] != tuple(first.split("/")):
                 differences.append((_START, start, first))
 
@@ -208,7 +208,7 @@ def version_of(
       scale: of `experiments.plans.scales`.
       text: of its file; None of a table of a paper.
       configs: of `seed_sources.settings_of`, by variant that is run at this scale.
-      runs: names of the planned runs, '<variant>/seed<seed>'.
+      runs: names of the planned runs.
       command: that was typed.
     """
     table = dataclasses.replace(table, questions=table.asked)

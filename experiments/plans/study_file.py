@@ -115,7 +115,7 @@ def _of_plan(folder: str, plan: FrozenPlan | None, plan_problem: str) -> Study |
     """What is known of a study by its plan alone; None without a plan."""
     if plan is not None:
         last = plan.last
-        return Study(folder, last.table, last.scale, last.moment.command, last.runs, plan)
+        return Study(folder, last.table, last.scale, last.moment.command, tuple(last.runs), plan)
     return Study(folder, None, "", "", (), None, plan_problem) if plan_problem else None
 
 

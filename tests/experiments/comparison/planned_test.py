@@ -21,6 +21,7 @@ from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.plans import plan_file, plan_version, study_file
 from fpliif_jax.experiments.plans.frozen_plan import FrozenPlan
 from fpliif_jax.experiments.plans.plan_version import Version
+from fpliif_jax.experiments.plans.run_name import RunName
 from fpliif_jax.experiments.plans.tables import plan_and_text
 from fpliif_jax.experiments.report.plan_view import plan_view
 from fpliif_jax.experiments.report.write import write_report
@@ -639,11 +640,11 @@ def test_what_follows_the_seed_or_the_study_is_as_planned() -> None:
     run = flatten_config(config_of(seed=3))
     moved = run | {"data.manual_dir": "elsewhere", "train.init_from": "study/base/seed3"}
     assert run["seeds.data_order"] == 3
-    assert version.differences("none/seed3", moved) == []
-    assert version.differences("none/seed3", moved | {"seeds.data_order": 5}) == [
+    assert version.differences(RunName("none", 3), moved) == []
+    assert version.differences(RunName("none", 3), moved | {"seeds.data_order": 5}) == [
         ("seeds.data_order", 5, "config.seed's")
     ]
-    assert version.differences("base/seed3", moved)[0][0] == "train.init_from"
+    assert version.differences(RunName("base", 3), moved)[0][0] == "train.init_from"
 
 
 _FIXED = "seeds.data_order"
@@ -676,8 +677,9 @@ def test_a_run_whose_seed_is_fixed_is_not_one_whose_seed_follows(
     planned: Any, seed: int, value: int | None, follows: bool | None, difference: Any
 ) -> None:
     table = plan_file.plan_of(_CONTENT, "edges", "edges.toml")
-    name = f"none/seed{seed}"
-    version = plan_version.version_of(table, "paper", "", {"none": {_FIXED: planned}}, [name], "")
+    name = RunName("none", seed)
+    configs = {"none": {_FIXED: planned}}
+    version = plan_version.version_of(table, "paper", "", configs, [str(name)], "")
     recorded = None if follows is None else ["data_order"] * follows
     differences = version.differences(name, {"seed": seed, _FIXED: value}, recorded)
     assert differences == ([] if difference is None else [(_FIXED, *difference)])
@@ -816,11 +818,13 @@ def test_a_run_starts_from_the_run_of_the_plan_that_it_needs(start: str | None) 
     configs = {one.name: _settings() for one in table.variants}
     version = plan_version.version_of(table, "paper", "", configs, ["none/seed3"], "typed")
     run = flatten_config(config_of(seed=3)) | {"train.init_from": "study/base/seed3"}
-    assert version.differences("none/seed3", run) == []
+    assert version.differences(RunName("none", 3), run) == []
     run["train.init_from"] = start
-    assert version.differences("none/seed3", run) == [("train.init_from", start, "base/seed3")]
+    assert version.differences(RunName("none", 3), run) == [
+        ("train.init_from", start, "base/seed3")
+    ]
     del run["train.init_from"]
-    assert version.differences("none/seed3", run) == [("train.init_from", None, "base/seed3")]
+    assert version.differences(RunName("none", 3), run) == [("train.init_from", None, "base/seed3")]
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"table": "none"}'])

@@ -184,6 +184,7 @@ def test_a_file_that_is_not_what_was_frozen_is_refused(
 def test_hostile_plans_of_the_right_digest_are_refused(tmp_path: pathlib.Path) -> None:
     for field, value in (
         ("runs", 3),
+        *(("runs", [name]) for name in ("with", "with/seed", "with/seed01", "wi\x1bth/seed0")),
         ("configs", []),
         ("plan", {"variants": 3}),
         ("name", 5),
@@ -326,7 +327,8 @@ class TestReproduce:
         self.run("--seeds=0", "--config.data.manual_dir=here")
         assert self.started == [["a/seed0", "b/seed0"]]
         first = self.plan()
-        assert first.last.runs == ("a/seed0", "b/seed0", "a/seed1")  # of the file, not of --seeds
+        # Of the file, not of --seeds.
+        assert list(first.last.runs) == ["a/seed0", "b/seed0", "a/seed1"]
         assert first.first.content.text == self.file.read_text(encoding="utf-8")
         self.run("--config.data.manual_dir=there")
         assert self.started[1:] == [["a/seed0", "b/seed0", "a/seed1"]]

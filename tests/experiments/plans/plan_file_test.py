@@ -12,6 +12,7 @@ from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.experiments.launching import plan_jobs
 from fpliif_jax.experiments.plans import plan_content, plan_file, plan_version, scales, tables
 from fpliif_jax.experiments.plans.plan_values import PlanError
+from fpliif_jax.experiments.plans.run_name import RunName
 from fpliif_jax.experiments.plans.variant import Expectation, Question, Table, Variant
 from fpliif_jax.run_folder.run_config import json_config
 
@@ -289,7 +290,7 @@ def test_what_starts_from_a_variant_that_is_left_out_starts_from_the_one_that_is
     assert jobs[0].steps[0].config["train"]["init_from"] == "D/long/seed0"
     version = plan_version.version_of(plan, "smoke", None, {"from_short": {}}, [], "")
     config = {"seed": 0, "train.init_from": "elsewhere/long/seed0"}
-    assert version.differences("from_short/seed0", config) == []
+    assert version.differences(RunName("from_short", 0), config) == []
 
 
 def test_a_few_steps_take_no_more_images_than_are_planned_or_there(tmp_path: pathlib.Path) -> None:
