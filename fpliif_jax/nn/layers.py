@@ -71,7 +71,9 @@ def _drawn(draw: Callable[..., Array], key: Array, shape: tuple[int, ...], dtype
         return draw(key, shape, dtype)
     count = math.prod(shape)
     longer = max(1024, 1 << (count - 1).bit_length())
-    return np.asarray(draw(key, (longer,), dtype))[:count].reshape(shape)
+    # Of numbers that there is no memory for, waiting raises an error; reading them ends the process.
+    numbers = jax.block_until_ready(draw(key, (longer,), dtype))
+    return np.asarray(numbers)[:count].reshape(shape)
 
 
 # ------------------------------------------------------------------------ linear transformations

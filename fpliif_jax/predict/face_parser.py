@@ -182,7 +182,8 @@ class FaceParser:
         """Parses any number of photos in bounded memory, reading ahead.
 
         Args:
-          sources: photos, as for a call; taken as they are needed.
+          sources: photos, as for a call; taken as they are needed, some before the results of those before. An array
+            or picture may be written to once the next one is asked for, as those of a camera or an animation are.
           size, find, batch_size: as for a call.
           on_error: called with a photo that cannot be used and the reason; the photo is then passed over.
 

@@ -56,7 +56,7 @@ def label_photos(
 
     Args:
       labeller: the model.
-      sources: photos; taken as they are needed.
+      sources: photos; taken as they are needed. Arrays and pictures may be others when the next one is taken.
       output_size: (height, width), or None for each photo's own.
       batch_size: the most photos the network sees at once, where they have one output size.
       find: 'auto' to look for faces and parse each in its window, too, see `find_faces`; or 'none'.
@@ -71,9 +71,12 @@ def label_photos(
     label, batch_size = labeller.plan(output_size, batch_size)
     finder = FaceFinder(labeller.class_names) if find == AUTO else None
 
-    def load(source: Source) -> tuple[Source, _Loaded | photos.PhotoError]:
+    def load(item: tuple[Source, Any]) -> tuple[Source, _Loaded | photos.PhotoError]:
+        source, held = item
+        if isinstance(held, photos.PhotoError):
+            return source, held
         try:
-            photo = read(source)
+            photo = held if isinstance(held, np.ndarray) else read(held)
         except photos.PhotoError as error:
             return source, error
         background = photo if output_size is None else resize.resize_image(photo, output_size)
@@ -84,7 +87,8 @@ def label_photos(
             background = background.copy()
         return source, _Loaded(inputs, background, photo if finder else None)
 
-    loading = ordered_map(load, sources, num_workers(), ahead=batch_size + num_workers())
+    ahead = batch_size + num_workers()
+    loading = ordered_map(load, _held(sources), num_workers(), ahead)
     with contextlib.closing(loading):
         while results := list(itertools.islice(loading, batch_size)):
             good = [loaded for _, loaded in results if isinstance(loaded, _Loaded)]
@@ -102,6 +106,16 @@ def label_photos(
                     yield source, _parsed(labeller, loaded, next(parts_of_next), label_maps)
                 else:
                     yield source, loaded
+
+
+def _held(sources: Iterable[Source]) -> Iterator[tuple[Source, Any]]:
+    """Each source with what of it is read later, by a thread, or the error of one that cannot be read."""
+    for source in sources:
+        try:
+            held = photos.held(source)
+        except photos.PhotoError as error:
+            held = error
+        yield source, held
 
 
 def _faces(labeller: Labeller, finder: FaceFinder, loaded: _Loaded) -> list[_Part]:

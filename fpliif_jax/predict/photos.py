@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import pathlib
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -32,6 +33,9 @@ MAX_PIXELS = 179_000_000  # more is taken for a decompression bomb; phones reach
 MAX_BYTES = 512 * MEBIBYTE  # 108 million pixels are 309 MiB where nothing is compressed
 _BAND = 8_000_000  # pixels converted at once, so that a large photo is not there several times
 
+
+# Pillow decodes a picture that is open when its pixels are first asked for, and two threads at once spoil it.
+_open_pictures = threading.Lock()
 
 # A file, the content of one, pixels, or a picture that Pillow has open.
 Photo = str | os.PathLike[str] | bytes | np.ndarray | Image.Image
@@ -152,6 +156,18 @@ def read(photo: Photo) -> np.ndarray:
         raise PhotoError(f"damaged ({type(error).__name__}: {error})") from error
 
 
+def held(photo: Any) -> Any:
+    """The pixels of an array or a picture, as `read` gives them, and anything else as it is.
+
+    Whoever gives one after the other may have the next one in the place of the last: as a camera's buffer, or the
+    frames of an animation, which are one picture of Pillow's.
+
+    Raises:
+      PhotoError: as `read`.
+    """
+    return read(photo) if isinstance(photo, np.ndarray | Image.Image) else photo
+
+
 def _picture_of_array(pixels: np.ndarray) -> Image.Image:
     is_photo = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
     if pixels.dtype != np.uint8 or not is_photo or not pixels.size:
@@ -165,7 +181,8 @@ def _picture_of_array(pixels: np.ndarray) -> Image.Image:
 @contextlib.contextmanager
 def _opened(photo: str | os.PathLike[str] | bytes | Image.Image) -> Iterator[Image.Image]:
     if isinstance(photo, Image.Image):
-        yield photo
+        with _open_pictures:
+            yield photo
     elif isinstance(photo, bytes):
         if len(photo) > MAX_BYTES:
             raise PhotoError(f"larger than the {MAX_BYTES / MEBIBYTE:g} MiB that are read")

@@ -13,6 +13,8 @@ from fpliif_jax.data_builders.errors import SettingsError
 
 IGNORE_LABEL = 255  # of pixels that do not count, neither in a loss nor in a score
 
+LARGEST_SIDE = 2**14  # of an image, as of config.data.image_size
+
 _SIZES = re.compile(r"([0-9]{1,9})(?:\s*(?:->|→|to)\s*([0-9]{1,9}))?")
 
 
@@ -41,12 +43,14 @@ class Protocol:
           text: also '192→256' and '192 → 256', as tables print it, or a `key`, '192to256'.
 
         Raises:
-          SettingsError: it is neither.
+          SettingsError: it is neither, or larger than any image.
         """
         match = _SIZES.fullmatch(str(text))
         sizes = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if min(sizes) < 1:
             raise SettingsError(f"{text!r}: a protocol is a size such as '512', or '192->256'")
+        if max(sizes) > LARGEST_SIDE:
+            raise SettingsError(f"{text!r}: a protocol has sides of {LARGEST_SIDE} at most")
         return cls(*sizes)
 
     @classmethod

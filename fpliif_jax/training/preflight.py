@@ -187,15 +187,36 @@ def warn_of_lost_rates(config: ml_collections.ConfigDict) -> None:
         decays = math.floor(math.log(_LOST_RATE / rate, settings.decay_factor)) + 1
         kept = decays * settings.decay_every_epochs
         if kept < settings.epochs:
-            own = config.train.get(stage.name)
-            has_own = isinstance(own, ml_collections.ConfigDict) and own.get("epochs") is not None
             logging.warning(
                 "stage %s: after %d of %d epochs the learning rate is below 1e-9, and most float32 weights no longer "
                 "change. That is how the config's schedule reads (docs/audit.md); config.train.decay_every_epochs "
-                "makes it slower, config.train.%s=%d leaves the rest out",
-                *(stage.name, kept, settings.epochs),
-                *(f"{stage.name}.epochs" if has_own else "epochs", kept),
+                "makes it slower, %s=%d leaves the rest out",
+                *(stage.name, kept, settings.epochs, _field_of(config, stage, "epochs"), kept),
             )
+
+
+def warn_of_empty_places(config: ml_collections.ConfigDict, stage: Stage, examples: int) -> None:
+    """Says in a line where no batch of a stage is ever full, as with few photos of one's own.
+
+    Args:
+      config: of the run.
+      stage: what is trained.
+      examples: of an epoch, every copy of an image counted.
+    """
+    places = stage.settings.batch_size
+    if examples < places:
+        logging.warning(
+            "stage %s: an epoch has %d images, and a batch has room for %d, which every step computes whether used or "
+            "not: %s=%d is the same training but for rounding, and sooner done",
+            *(stage.name, examples, places, _field_of(config, stage, "batch_size"), examples),
+        )
+
+
+def _field_of(config: ml_collections.ConfigDict, stage: Stage, name: str) -> str:
+    """Where a stage's setting was made: for it alone, or for all stages."""
+    own = config.train.get(stage.name)
+    has_own = isinstance(own, ml_collections.ConfigDict) and own.get(name) is not None
+    return f"config.train.{stage.name}.{name}" if has_own else f"config.train.{name}"
 
 
 def _check_framing(config: ml_collections.ConfigDict) -> None:

@@ -21,7 +21,7 @@ from fpliif_jax.run_folder.run_record import MetricsLog
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.stage import Stage
 from fpliif_jax.systems.step_numbers import StepNumbers
-from fpliif_jax.training import fitting
+from fpliif_jax.training import fitting, preflight
 from fpliif_jax.training.optimizer import make_optimizer
 from fpliif_jax.training.other_networks import other_networks
 from fpliif_jax.training.progress import Progress, StageSteps
@@ -97,6 +97,7 @@ def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
     settings = stage.settings
     split = load_split(run.dataset, "train", (stage.label_size,))
     steps = StageSteps(len(split) * stage.copies, settings.batch_size, settings.epochs)
+    preflight.warn_of_empty_places(config, stage, steps.examples)
     optimizer = make_optimizer(settings, stage.learning_rates, steps.per_epoch)
     variables = init_variables(run.model, config)
     if progress.stage_step > 0:

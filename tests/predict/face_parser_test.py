@@ -4,13 +4,15 @@ import contextlib
 import copy
 import dataclasses
 import io
+import itertools
 import os
 import pathlib
 import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 import untrained_models
 from blotchy_photos import make_photo, png, save_run
-from PIL import Image
+from PIL import Image, ImageSequence
 from untrained_models import CLASS_NAMES
 
 import fpliif_jax
@@ -358,6 +360,48 @@ def test_a_stream_reads_ahead_a_little(parsers: dict[str, FaceParser]) -> None:
     next(stream)
     assert len(taken) <= 2 + 4 + 2  # a batch ahead, one photo a thread
     stream.close()
+
+
+def _frames_of_one_picture(frames: list[np.ndarray]) -> Iterator[Image.Image]:
+    file = io.BytesIO()
+    pictures = [Image.fromarray(frame) for frame in frames]
+    pictures[0].save(file, "TIFF", save_all=True, append_images=pictures[1:])
+    return iter(ImageSequence.Iterator(Image.open(file)))
+
+
+def _frames_in_one_array(frames: list[np.ndarray]) -> Iterator[np.ndarray]:
+    buffer = np.empty_like(frames[0])
+    for frame in frames:
+        buffer[:] = frame
+        yield buffer
+    buffer[:] = 0
+
+
+@pytest.mark.parametrize("given", [_frames_of_one_picture, _frames_in_one_array])
+def test_a_stream_keeps_what_it_was_given_whatever_is_written_there_since(
+    given: Callable[[list[np.ndarray]], Iterator[Any]],
+    parsers: dict[str, FaceParser],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames = [make_photo(seed=seed) for seed in range(5)]
+    monkeypatch.setattr(labelling, "num_workers", lambda: 1)
+    slow = png(np.tile(make_photo(), (50, 50, 1)))  # the only thread is at work on it meanwhile
+    sources = itertools.chain([slow], given(frames))
+    stream = parsers["fp_liif"].stream(sources, 8, batch_size=len(frames) + 1)
+    next(iter(stream))
+    for frame, parsed in zip(frames, stream, strict=True):
+        np.testing.assert_array_equal(parsed.photo, parsers["fp_liif"](frame, 8).photo)
+
+
+def test_one_picture_that_is_not_decoded_yet_is_read_by_many_threads() -> None:
+    pixels = np.tile(make_photo(), (25, 25, 1))
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    expected = photos.read(file.getvalue())
+    for _ in range(3):
+        with Image.open(file) as picture, futures.ThreadPoolExecutor(4) as pool:
+            for read in pool.map(photos.read, [picture] * 4):
+                np.testing.assert_array_equal(read, expected)
 
 
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")

@@ -4,6 +4,8 @@ from fractions import Fraction
 
 import pytest
 
+from fpliif_jax.data_builders.errors import SettingsError
+from fpliif_jax.fields import config_fields
 from fpliif_jax.systems.protocol import Protocol
 
 SPELLINGS = [
@@ -33,6 +35,13 @@ def test_every_spelling_is_the_same_protocol(
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a protocol is a size"):
         Protocol.parse(text)
+
+
+@pytest.mark.parametrize("text", ["16385", "32->99999", "99999->32"])
+def test_sides_larger_than_any_image_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="sides of 16384 at most"):
+        Protocol.parse(text)
+    assert Protocol.parse("16384").output_size == config_fields.FIELDS["data.image_size"].rule.high
 
 
 def test_a_protocol_with_a_name_is_called_so() -> None:

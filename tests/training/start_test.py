@@ -77,6 +77,26 @@ def test_a_run_begins_with_the_weights_bit_for_bit_and_says_so(
             loop.train(started(config, other), tmp_path, dataset, Interruption())
 
 
+@pytest.mark.parametrize("batch_size", [13, 14])
+def test_a_batch_that_is_never_full_is_told(
+    batch_size: int,
+    lapa_download: pathlib.Path,
+    data_dir: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(loop, "run_stage", lambda *_: True)
+    config = tiny_config(lapa_download, data_dir)
+    config.train.batch_size = batch_size
+    dataset = load_dataset(config.data)
+    loop.train(config, tmp_path, dataset, Interruption())
+    told = [message for message in caplog.messages if "has room for" in message]
+    assert len(told) == (batch_size > 13)
+    if told:
+        assert "an epoch has 13 images" in told[0] and "config.train.batch_size=13 is" in told[0]
+
+
 def test_a_run_of_before_there_was_the_field_goes_on() -> None:
     config = started(tiny_config(), None)
     before = json_config(config)
