@@ -122,11 +122,16 @@ class _Pool:
         return [self._outcomes[job.name] for job in self._jobs]
 
     def _run_all(self) -> None:
-        with Progress(len(self._waiting), len(self._environments)) as progress:
+        before, slots = len(self._outcomes), len(self._environments)
+        with Progress(len(self._jobs), slots, before) as progress:
+            is_told = False
             while self._waiting or self._running:
                 self._end_the_blocked(progress)
                 self._start_the_ready(progress)
                 time.sleep(_POLL_SECONDS)
+                if self._stopping is not None and not is_told:
+                    is_told = True
+                    progress.stop()
                 self._collect(progress)
                 if progress.is_bar:
                     progress.show(self._doing())

@@ -7,27 +7,36 @@ from typing import Self
 
 from tqdm import tqdm
 
+from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.launching.jobs import Job, Outcome
 
 
 class Progress:
     """How far the jobs of a study are, on stderr."""
 
-    def __init__(self, total: int, slots: int | None) -> None:
-        """Begins with none of them.
+    def __init__(self, total: int, slots: int | None, before: int = 0) -> None:
+        """Begins, and says how many need not be run again.
 
         Args:
-          total: number of jobs.
+          total: number of jobs of the study.
           slots: how many run at once; None where that is not known, and so not how long they take.
+          before: how many of them were finished before.
         """
         self.is_bar = sys.stderr.isatty()
         self._bar = tqdm(
-            total=total, unit="run", desc="study", leave=False, disable=not self.is_bar
+            total=total,
+            initial=before,
+            unit="run",
+            desc="study",
+            leave=False,
+            disable=not self.is_bar,
         )
         self._total, self._slots = total, slots
-        self._ended = 0
+        self._ended = before
         self._started: dict[str, float] = {}  # of those at work
         self._seconds: list[float] = []  # that each took of those that are finished
+        if 0 < before < total:
+            self._say(f"{before} of {total} finished before")
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +69,20 @@ class Progress:
             after = f" after {taken}" if has_begun else ""
             self._say(
                 f"{outcome.job.name}: {outcome.status}{after}{self._done()}: {outcome.problem}"
+            )
+
+    def tell(self, line: str) -> None:
+        """Prints a line above the bar, on stdout."""
+        self._bar.write(line)
+        sys.stdout.flush()
+
+    def stop(self) -> None:
+        """A signal has come, and was handed on."""
+        if self._started:
+            self._bar.write(
+                f"interrupted: {counted(len(self._started), 'run')} to save and end after the steps under way; a "
+                "second Ctrl-C ends them at once",
+                file=sys.stderr,
             )
 
     def show(self, doing: str) -> None:

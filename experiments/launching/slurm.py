@@ -85,18 +85,23 @@ def run(
     check_needs(jobs)
     outcomes = {job.name: Outcome(job, "skipped") for job in jobs if job.is_finished}
     waiting = [job for job in jobs if job.name not in outcomes]
-    # An array's tasks are independent, so what others need goes first, in an array of its own.
-    while waiting:
-        ready = [job for job in waiting if job.needs is None or job.needs in outcomes]
-        for job in ready:
-            if job.needs is not None and not outcomes[job.needs].is_well:
-                why = f"it needs {job.needs}, which is {outcomes[job.needs].status}"
-                outcomes[job.name] = Outcome(job, "blocked", why)
-        waiting = [job for job in waiting if job not in ready]
-        ready = [job for job in ready if job.name not in outcomes]
-        if ready:
-            submitted = _submit(ready, folder, parameters, cluster)
-            outcomes |= {outcome.job.name: outcome for outcome in _wait(submitted)}
+    with Progress(len(jobs), None, len(outcomes)) as progress:
+        # An array's tasks are independent, so what others need goes first, in an array of its own.
+        while waiting:
+            ready = [job for job in waiting if job.needs is None or job.needs in outcomes]
+            for job in ready:
+                if job.needs is not None and not outcomes[job.needs].is_well:
+                    why = f"it needs {job.needs}, which is {outcomes[job.needs].status}"
+                    outcomes[job.name] = Outcome(job, "blocked", why)
+                    progress.end(outcomes[job.name])
+            waiting = [job for job in waiting if job not in ready]
+            ready = [job for job in ready if job.name not in outcomes]
+            if ready:
+                submitted = _submit(ready, folder, parameters, cluster)
+                ids = ", ".join(task.job_id for _, task in submitted)
+                logs = f"(logs in {os.path.relpath(folder)})"
+                progress.tell(f"submitted {counted(len(ready), 'task')}: {ids} {logs}")
+                outcomes |= {one.job.name: one for one in _wait(submitted, progress)}
     return [outcomes[job.name] for job in jobs]
 
 
@@ -109,26 +114,20 @@ def _submit(
         submitted = executor.map_array(JobTask(), jobs)
     except (RuntimeError, ValueError, TypeError, NameError, OSError) as error:
         raise SlurmError(f"submitit: {error}") from error
-    ids = ", ".join(task.job_id for task in submitted)
-    print(
-        f"submitted {counted(len(jobs), 'task')}: {ids} (logs in {os.path.relpath(folder)})",
-        flush=True,
-    )
     return list(zip(jobs, submitted, strict=True))
 
 
-def _wait(submitted: list[tuple[Job, Any]]) -> list[Outcome]:
+def _wait(submitted: list[tuple[Job, Any]], progress: Progress) -> list[Outcome]:
     outcomes, left = [], list(submitted)
-    with Progress(len(left), None) as progress:
-        while left:
-            for job, task in list(left):
-                if not task.done():
-                    continue
-                left.remove((job, task))
-                outcomes.append(_outcome(job, task))
-                progress.end(outcomes[-1])
-            if left:
-                time.sleep(_POLL_SECONDS)
+    while left:
+        for job, task in list(left):
+            if not task.done():
+                continue
+            left.remove((job, task))
+            outcomes.append(_outcome(job, task))
+            progress.end(outcomes[-1])
+        if left:
+            time.sleep(_POLL_SECONDS)
     return outcomes
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import ml_collections
 import torch
-from tqdm import tqdm
 
 from fpliif_jax import interop
 from fpliif_jax.commands.interruption import Interruption
@@ -41,6 +40,7 @@ from fpliif_jax.systems.step_numbers import MICROBATCH
 from fpliif_jax.training import fitting, records
 from fpliif_jax.training.progress import Progress, StageSteps, Stopwatch
 from fpliif_jax.training.step import init_variables
+from fpliif_jax.training.step_bar import StepBar
 
 STAGE = "parsing"
 
@@ -230,8 +230,9 @@ def run_stage(run: Run, log: MetricsLog, interruption: Interruption) -> None:
         _check_finite(run, metrics, batch)
         progress.step += 1
         progress.stage_step += 1
-        progress.count_step(metrics, steps.images(progress.step), stopwatch.lap())
-        bar.update()
+        seconds = stopwatch.lap()
+        progress.count_step(metrics, steps.images(progress.step), seconds)
+        bar.count(seconds)
         return rate
 
     def end_epoch() -> None:
@@ -250,8 +251,9 @@ def run_stage(run: Run, log: MetricsLog, interruption: Interruption) -> None:
         local_slice=slice(0, settings.batch_size),
         steps=range(progress.step, steps.last),
     )
-    bar = tqdm(total=steps.last, initial=progress.step, desc=f"training {STAGE}", unit="step")
-    with interruption.deferred(), bar:
+    device = next(run.model.parameters()).device.type
+    bar = StepBar(STAGE, steps.last, progress.step, device, disable=False)
+    with interruption.deferred("saves and ends after this step"), bar:
         for batch in batches:
             rate = step(batch)
             ends_stage = progress.step == steps.last

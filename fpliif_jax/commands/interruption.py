@@ -31,6 +31,7 @@ _ENDED = {
 # Environment variable with the number of the process that launched this one and that it is to end with.
 PARENT = "FPLIIF_JAX_PARENT"
 _ONCE = 0.25  # seconds within which a signal that comes again is the same one
+_GRACE = 0.5  # seconds in which the main thread heeds a signal, unless native code is at work
 _AGAIN = 0.05  # seconds after which a signal that was lost, or that came too early, comes again
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
@@ -130,10 +131,15 @@ def _is_in_extension(frame: types.FrameType | None) -> bool:
 
 
 class Interruption:
-    """Handles SIGTERM (exit code `SAVED`), SIGINT (130) and SIGHUP (129)."""
+    """Handles SIGTERM (exit code `SAVED`), SIGINT (130) and SIGHUP (129).
+
+    Python calls a handler only between two of its own instructions, and so not before JAX has computed what the main
+    thread waits for, a step for one, which may take minutes. So a thread gets the signals, too, as they come: it says
+    that they came, and ends the process where that cannot wait.
+    """
 
     def __init__(self, message: str = "interrupted: the same command goes on") -> None:
-        """Installs the handlers.
+        """Installs the handlers; those of an earlier one are no longer called.
 
         Args:
           message: printed where the process ends at once.
@@ -141,10 +147,13 @@ class Interruption:
         self.requested = False
         self._message = message
         self._signal: int | None = None
-        self._first = 0.0  # when the first signal came
+        self._first: float | None = None  # when the first signal came that was deferred
         self._is_deferred = False
+        self._until = ""
+        self._ending = threading.Lock()  # taken by who ends the process
         for number in heeded():
             signal.signal(number, self._handle)
+        _watch(self)
         follow_parent()
 
     @property
@@ -156,28 +165,87 @@ class Interruption:
         return SAVED if self._signal is None else 128 + self._signal
 
     @contextlib.contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Lets a signal inside set `requested` and do nothing more; a second Ctrl-C ends at once."""
-        self._is_deferred = True
+    def deferred(self, until: str = "") -> Iterator[None]:
+        """Lets a signal inside set `requested` and do nothing more; a second Ctrl-C ends at once.
+
+        Args:
+          until: what is finished first, printed at the first signal: 'saves and ends after this step'; '': nothing is.
+        """
+        self._is_deferred, self._until = True, until
         try:
             yield
         finally:
             self._is_deferred = False
 
-    def _handle(self, number: int, frame: types.FrameType | None) -> None:
-        # A cluster may send one signal to a process and, by its parent, once more.
+    def came(self, number: int) -> None:
+        """Called in a thread of its own, when a signal comes whose handler is that of this object."""
         now = time.monotonic()
-        repeated = self.requested and number == signal.SIGINT and now > self._first + _ONCE
-        if not self.requested:
-            self._first = now
+        if self._first is not None:
+            # A cluster may send one signal to a process and, by its parent, once more.
+            if number == signal.SIGINT and now > self._first + _ONCE:
+                self._end(number)
+            return
+        if not (self._is_deferred or self.requested):
+            time.sleep(_GRACE)  # the handler ends the process first, unless native code is at work
+            if not (self._is_deferred or self.requested):
+                self._end(number)
+        self._first = now
+        if self._is_deferred and self._until:
+            _write(f"\ninterrupted: {self._until}; a second Ctrl-C ends at once")
+
+    def _handle(self, number: int, frame: types.FrameType | None) -> None:
         self.requested, self._signal = True, number
-        if not self._is_deferred or repeated:
-            # What was being printed when the signal came cannot be printed to again.
-            with contextlib.suppress(RuntimeError, OSError, ValueError):
-                sys.stdout.flush()
-            with contextlib.suppress(OSError):
-                os.write(standard_streams.error_descriptor(), f"{self._message}\n".encode())
-            os._exit(self.exit_code)
+        if not self._is_deferred:
+            self._end(number)
+
+    def _end(self, number: int) -> None:
+        is_main = threading.current_thread() is threading.main_thread()
+        if self._ending.acquire(blocking=False):
+            if is_main:
+                _flush()
+            else:  # the main thread may be printing, and keep others waiting
+                flushing = threading.Thread(target=_flush, daemon=True)
+                flushing.start()
+                flushing.join(_GRACE)
+            _write(self._message)
+        elif not is_main:  # which ends the process
+            return
+        os._exit(128 + number)
+
+
+_watched: Interruption | None = None
+_signal_pipe: int | None = None
+
+
+def _watch(interruption: Interruption) -> None:
+    """Has a thread call `came` of this object at each signal that it handles."""
+    global _watched, _signal_pipe
+    _watched = interruption
+    if _signal_pipe is None:
+        reader, _signal_pipe = os.pipe()
+        os.set_blocking(_signal_pipe, False)
+        threading.Thread(target=_read_signals, args=(reader,), daemon=True).start()
+    signal.set_wakeup_fd(_signal_pipe, warn_on_full_buffer=False)
+
+
+def _read_signals(reader: int) -> None:
+    while True:
+        (number,) = os.read(reader, 1)
+        watched = _watched
+        # Handlers may have been put back since.
+        if watched is not None and signal.getsignal(number) == watched._handle:
+            watched.came(number)
+
+
+def _flush() -> None:
+    # What was being printed when the signal came cannot be printed to again.
+    with contextlib.suppress(RuntimeError, OSError, ValueError):
+        sys.stdout.flush()
+
+
+def _write(line: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(standard_streams.error_descriptor(), f"{line}\n".encode())
 
 
 def follow_parent() -> None:

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from absl import logging
-from tqdm import tqdm
 
 from fpliif_jax import systems
 from fpliif_jax.commands.interruption import Interruption
@@ -28,6 +27,7 @@ from fpliif_jax.training.optimizer import learning_rate_schedule
 from fpliif_jax.training.prepare import PreparedStage, Run, prepare_stage
 from fpliif_jax.training.progress import Progress, Stopwatch
 from fpliif_jax.training.step import State
+from fpliif_jax.training.step_bar import StepBar
 
 
 def train(
@@ -124,9 +124,11 @@ def run_stage(run: Run, prepared: PreparedStage, state: State, interruption: Int
         metrics = jax.tree.map(float, parallel.unreplicate(dispatched.metrics))
         stop = metrics.pop("stop")
         _check_finite(run, prepared, dispatched, metrics)
-        progress.count_step(metrics, steps.images(dispatched.stage_step), stopwatch.lap())
-        bar.update()
-        return stop > 0
+        seconds = stopwatch.lap()
+        progress.count_step(metrics, steps.images(dispatched.stage_step), seconds)
+        bar.count(seconds)
+        # A process alone need not wait until the batch that says so is learned.
+        return stop > 0 or (interruption.requested and jax.process_count() == 1)
 
     def log_interval() -> None:
         rates = _learning_rates(prepared, progress.stage_step - 1)
@@ -145,7 +147,8 @@ def run_stage(run: Run, prepared: PreparedStage, state: State, interruption: Int
             run.save("last", state)
 
     interrupted, pending = False, None
-    with interruption.deferred(), _progress_bar(prepared, progress.stage_step) as bar:
+    until = "saves and ends after the steps under way"
+    with interruption.deferred(until), _step_bar(prepared, progress.stage_step) as bar:
         for batch in prepared.batches(progress.stage_step):
             batch["stop"] = np.full(len(batch["weights"]), interruption.requested, np.float32)
             example_ids = batch["example_ids"]
@@ -232,11 +235,6 @@ def _end_stage(run: Run, stage: Stage, state: State) -> None:
     progress.stage_step = 0
 
 
-def _progress_bar(prepared: PreparedStage, steps_taken: int) -> tqdm:
-    return tqdm(
-        total=prepared.steps.last,
-        initial=steps_taken,
-        desc=f"training {prepared.stage.name}",
-        unit="step",
-        disable=not parallel.is_main_process(),
-    )
+def _step_bar(prepared: PreparedStage, taken: int) -> StepBar:
+    name, is_main = prepared.stage.name, parallel.is_main_process()
+    return StepBar(name, prepared.steps.last, taken, jax.default_backend(), disable=not is_main)

@@ -1,5 +1,6 @@
 """Tests of fpliif_jax.commands.interruption, in a process of their own."""
 
+import contextlib
 import gc
 import os
 import pathlib
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from importlib.machinery import ExtensionFileLoader
 
 import pytest
@@ -94,6 +96,71 @@ def test_native_code_that_calls_python_cannot_swallow_it(number: signal.Signals,
     child.send_signal(number)
     assert child.communicate(timeout=30) == ("", "interrupted: the same command goes on\n")
     assert child.returncode == code
+
+
+NATIVE_PROGRAM = """
+import contextlib, hashlib, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from fpliif_jax.commands.interruption import Interruption
+interruption = Interruption()
+with interruption.deferred("ends after this step") if {deferred} else contextlib.nullcontext():
+    print("printed, and not yet written")
+    print("ready", file=sys.stderr, flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**8)  # as JAX does: Python gets no word in for minutes
+    print("went on", flush=True)
+"""
+
+
+@contextlib.contextmanager
+def _native(deferred: bool) -> Iterator[subprocess.Popen[str]]:
+    child = subprocess.Popen(
+        [sys.executable, "-c", NATIVE_PROGRAM.format(deferred=deferred)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stderr.readline() == "ready\n"
+        yield child
+    finally:
+        child.kill()
+
+
+ENDED = ("printed, and not yet written\n", "interrupted: the same command goes on\n")
+
+
+def test_while_jax_computes_it_says_at_once_that_it_waits_and_a_second_ctrl_c_ends_it() -> None:
+    with _native(deferred=True) as child:
+        child.send_signal(signal.SIGINT)
+        assert child.stderr.readline() == "\n"
+        said = "interrupted: ends after this step; a second Ctrl-C ends at once\n"
+        assert child.stderr.readline() == said
+        time.sleep(0.3)
+        child.send_signal(signal.SIGTERM)  # as a cluster does, by the parent
+        time.sleep(0.3)
+        assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=20) == ENDED
+        assert child.returncode == 130
+
+
+@pytest.mark.parametrize(("number", "code"), _CODES)
+def test_native_code_does_not_keep_it_from_ending_at_once(
+    number: signal.Signals, code: int
+) -> None:
+    with _native(deferred=False) as child:
+        child.send_signal(number)
+        assert child.communicate(timeout=20) == ENDED
+        assert child.returncode == code
+
+
+def test_it_is_of_no_concern_to_it_once_others_handle_signals() -> None:
+    handled = []
+    interruption = Interruption()
+    signal.signal(signal.SIGINT, lambda *_: handled.append(1))
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(0.7)  # it would have ended this process
+    assert handled and not interruption.requested
 
 
 def test_a_second_ctrl_c_does_not_wait() -> None:

@@ -19,7 +19,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder import checkpoint
-from fpliif_jax.training import loop, prepare, step
+from fpliif_jax.training import loop, prepare, step, step_bar
 
 
 class Loop(ClockedLoop):
@@ -35,8 +35,11 @@ class Loop(ClockedLoop):
         config: ml_collections.ConfigDict,
         workdir: pathlib.Path,
         monkeypatch: pytest.MonkeyPatch,
+        stop_at: int | None = None,
     ) -> None:
+        """`stop_at`: a signal comes while this step is dispatched."""
         super().__init__(monkeypatch)
+        self._stop_at, self._interruption = stop_at, Interruption()
         self._num_classes = config.model.num_classes
         self.epochs: dict[int, list[tuple[int, int]]] = collections.defaultdict(list)
         networks = ("coarse", "localisation", "fine")
@@ -50,11 +53,13 @@ class Loop(ClockedLoop):
         clock = types.SimpleNamespace(perf_counter=lambda: self._now)
         monkeypatch.setattr(prepare, "time", clock)
         self.saving: list[float] = []
-        assert loop.train(config, workdir, dataset, Interruption(), self.saving)
+        is_finished = loop.train(config, workdir, dataset, self._interruption, self.saving)
+        assert is_finished == (stop_at is None)
         self.read_records(workdir)
 
     def _step(self, state: dict, batch: dict[str, np.ndarray]) -> tuple[dict, dict]:
         self._now += 1
+        self._interruption.requested |= self._now == self._stop_at
         epochs, examples, copies, weights = (
             batch[name].ravel().tolist() for name in ("epoch", "example_ids", "copy", "weights")
         )
@@ -95,6 +100,28 @@ def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
     expected = {"epochs": 3, "steps": 12, "seconds": 11, "images_per_second": 35 / 11}
     assert run.train == expected
     assert run.saving == [1_000] * 4  # the last of each epoch, and the best, which is the first
+
+
+def test_alone_it_stops_after_the_step_that_was_dispatched_when_the_signal_came(
+    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a run of several processes each step says whether to stop, and so the next one does."""
+    assert Loop(config, tmp_path, monkeypatch, stop_at=2).train["steps"] == 2
+
+
+def test_a_stage_of_days_is_told_after_the_first_timed_step(
+    config: ml_collections.ConfigDict,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(step_bar, "_DAY", 4.0)
+    Loop(config, tmp_path, monkeypatch)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stage ")]
+    assert told == [
+        "stage parsing: 10 steps of 1 s are left, about 2.5 days on this CPU, without validation; docs/training.md has "
+        "what a GPU takes, and configs/synthetic.py is done in minutes"
+    ]
 
 
 def test_the_logged_rate_is_that_of_the_step(

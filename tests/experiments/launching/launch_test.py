@@ -43,7 +43,9 @@ def _ends(outcomes: list[Outcome]) -> dict[str, str]:
     return {outcome.job.name: outcome.status for outcome in outcomes}
 
 
-def test_a_failure_stops_no_other_and_says_why(tmp_path: pathlib.Path) -> None:
+def test_a_failure_stops_no_other_and_says_why(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     jobs = [
         _job(tmp_path, "a", ("write", "done")),
         _job(tmp_path, "b", ("fail",)),
@@ -54,8 +56,11 @@ def test_a_failure_stops_no_other_and_says_why(tmp_path: pathlib.Path) -> None:
     assert "error: it is broken; mend it (exit code 1; " in outcomes[1].problem
     log = (tmp_path / "b" / "run.log").read_text()
     assert log.startswith("$ python -m fake_step fail ")
+    capsys.readouterr()
     again = local.run(jobs, 1)
     assert _ends(again) == {"a": "skipped", "b": "failed", "c": "skipped"}
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == ["2 of 3 finished before", "b: started, 3 of 3"]
     assert (tmp_path / "a" / "starts").read_text().count("write") == 1
 
 
@@ -139,7 +144,7 @@ def test_a_folder_that_cannot_be_made_is_a_failure_of_that_job_alone(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_handed_on_as_sigterm_and_nothing_new_starts(
-    number: signal.Signals, tmp_path: pathlib.Path
+    number: signal.Signals, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs = [_job(tmp_path, "a", ("save", "done")), _job(tmp_path, "b", ("write", "done"))]
 
@@ -157,6 +162,8 @@ def test_a_signal_is_handed_on_as_sigterm_and_nothing_new_starts(
     assert (tmp_path / "a" / "saved").exists()
     assert not (tmp_path / "b").exists()
     assert signal.getsignal(number) == before
+    said = "interrupted: 1 run to save and end after the steps under way; a second Ctrl-C ends them at once"
+    assert capsys.readouterr().err.splitlines() == ["a: started, 1 of 2", said]
 
 
 def test_no_later_step_starts_after_a_signal(tmp_path: pathlib.Path) -> None:

@@ -51,6 +51,22 @@ def test_a_log_has_a_line_at_the_start_and_the_end_of_each_job(
     ]
 
 
+def test_what_was_finished_before_counts_among_all_and_not_in_the_time_that_is_left(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Progress(5, 1, before=2) as progress:
+        progress.begin(_job("seed2"))
+        clock[0] += 100
+        progress.end(Outcome(_job("seed2"), "finished", None, 100.0))
+    with Progress(5, 1, before=5):
+        pass  # its end says so
+    assert capsys.readouterr().err.splitlines() == [
+        "2 of 5 finished before",
+        "seed2: started, 3 of 5",
+        "seed2: finished in 01:40, 3 of 5, about 03:20 left",
+    ]
+
+
 def test_jobs_at_the_same_time_share_what_is_left(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:

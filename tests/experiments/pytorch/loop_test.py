@@ -23,6 +23,7 @@ from fpliif_jax.experiments.pytorch import checkpoint, loop, step
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.protocols import make_predictor
 from fpliif_jax.systems import parse_protocols
+from fpliif_jax.training import step_bar
 
 CPU = torch.device("cpu")
 ROOT = pathlib.Path(__file__).parents[3]
@@ -83,13 +84,19 @@ def config(lapa_download: pathlib.Path, data_dir: pathlib.Path) -> ml_collection
 
 
 def test_time_is_that_of_the_steps_alone_and_images_are_those_learned(
-    config: ml_collections.ConfigDict, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    config: ml_collections.ConfigDict,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """As `training/clocked_loop_test` has it for JAX."""
+    monkeypatch.setattr(step_bar, "_DAY", 4.0)
     found = Loop(config, tmp_path, monkeypatch)
     # The first step, which warms up, does not count.
     expected = {"epochs": 3, "steps": 12, "seconds": 11, "images_per_second": 35 / 11}
     assert found.train == expected
+    told = "stage parsing: 10 steps of 1 s are left, about 2.5 days on this CPU, without validation"
+    assert told in capsys.readouterr().err
 
 
 def test_the_logged_rate_is_that_of_the_step(

@@ -6,6 +6,7 @@ import json
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import jax
 import ml_collections
@@ -15,6 +16,7 @@ from scipy import ndimage
 from tiny_icnn_run import tiny_icnn_config
 
 from fpliif_jax.commands.interruption import Interruption
+from fpliif_jax.data.batches import Batch
 from fpliif_jax.data.dataset import Dataset, load_dataset
 from fpliif_jax.data.resized_split import load_split
 from fpliif_jax.data_builders.class_names import FACIAL_PARTS
@@ -43,11 +45,19 @@ class StopAfter:
 
     @property
     def requested(self) -> bool:
-        self._left -= 1
         return self._left <= 0
 
-    def deferred(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def deferred(self, _: str) -> Iterator[None]:
+        train_batches = prepare.train_batches
+
+        def counted(*arguments: Any) -> Iterator[Batch]:
+            for batch in train_batches(*arguments):
+                self._left -= 1
+                yield batch
+
+        with mock.patch.object(prepare, "train_batches", counted):
+            yield
 
 
 @pytest.fixture(scope="module", autouse=True)
