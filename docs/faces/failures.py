@@ -38,13 +38,13 @@ def picture(name: str) -> pathlib.Path:
 
 
 def worst_groups(scores: Scores) -> list[GroupScore]:
-    """Those furthest below all faces, the worst first, of the groups that may be called so."""
+    """The groups furthest below all faces, the worst first, of those with enough faces."""
     large = [one for one in scores.groups if FEWEST_FACES <= one.faces < scores.overall.faces]
     return sorted(large, key=lambda one: (one.mean_f1 or 0) - (one.all_f1 or 0))[:_GROUPS]
 
 
 def worst_faces(scored: Scored, groups: list[GroupScore]) -> Iterator[tuple[GroupScore, int]]:
-    """Of each group the worst face by its own mean F1 that is neither the worst of all nor shown already."""
+    """The worst face of each group by its own mean F1 that is neither the worst of all nor shown already."""
     order = np.argsort(metrics.mean_f1(scored.matrices), kind="stable").tolist()
     shown = {order[0]}
     for group in groups:
