@@ -2,7 +2,7 @@
 
 Published: mean F1 86.07 (Table 2, one run), 85.90 ± 0.20 (Table 7), 256² in and out.
 Run:       python -m fpliif_jax.main --config=configs/celebamask_hq.py --config.data.manual_dir=DOWNLOADS
-Time:      400 epochs on 4 A100 in the paper; not measured here.
+Time:      not measured; reckoned in docs/training.md, "How long it takes".
 """
 
 import ml_collections

@@ -2,7 +2,7 @@
 
 Published: overall F1 91.2 (Table 3, group F1 of brows, eyes, nose and mouth), 91.12 ± 0.10 (Table 7).
 Run:       python -m fpliif_jax.main --config=configs/helen.py --config.data.manual_dir=DOWNLOADS
-Time:      not given in the paper; not measured here.
+Time:      not measured; reckoned in docs/training.md, "How long it takes".
 
 Batch size and λ are not given for Helen: LaPa's are used (docs/reproduction.md).
 """

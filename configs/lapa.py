@@ -2,9 +2,7 @@
 
 Published: mean F1 92.41 (Table 1, one run), 92.35 ± 0.06 (Table 7), 256² in and out, 2.29 M parameters.
 Run:       python -m fpliif_jax.main --config=configs/lapa.py --config.data.manual_dir=DOWNLOADS
-Time:      400 epochs on 4 A100 in the paper; at 142 images/s on one H100 (float32) about 14 hours.
-           Taken literally, the paper's learning rate is lost in rounding after 120 epochs (docs/audit.md, 22): a line
-           says so at the start, and `--config.train.epochs=120` takes about four hours.
+Time:      hours on one H100, months on CPU cores (docs/training.md, "How long it takes").
 """
 
 import ml_collections

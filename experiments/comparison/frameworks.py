@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from fpliif_jax.data_builders.errors import counted
+from fpliif_jax.evaluation.score_titles import score_title
 from fpliif_jax.experiments.comparison import differences
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.measured import SeedScores
@@ -149,7 +150,7 @@ def _sentence(first: str, second: str, comparison: Comparison | None) -> str:
         seeds = f"On the same {comparison.n} seeds"
     elif comparison.common_seeds:
         seeds = f"Unpaired, with {counted(comparison.common_seeds, 'common seed')}"
-    what = "mean F1" if comparison.metric == "mean_f1" else "overall F1"
+    what = score_title(comparison.metric, comparison.class_name)
     difference = number_text.difference(comparison.difference)
     interval = number_text.interval(comparison.interval, signed=True)
     return (

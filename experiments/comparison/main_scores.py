@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fpliif_jax.data_builders.errors import counted
+from fpliif_jax.evaluation.score_titles import score_title
 from fpliif_jax.experiments.comparison.data_notes import scored_on
 from fpliif_jax.experiments.comparison.lines import Line, unique_label
 from fpliif_jax.experiments.comparison.measured import MeasuredGroup, SeedScores, described
@@ -29,16 +30,19 @@ def sentences(lines: Sequence[Line]) -> list[str]:
         score = line.main_score
         if score is not None:
             main, names = score.key, tuple(line.class_names)
-            key = (main.metric, main.split, scored_on(line), main.protocol, names)
+            key = (main.measure, main.split, scored_on(line), main.protocol, names)
             mean = _mean_score(line.measured, score)
             by_score.setdefault(key, {})[unique_label(line, lines)] = mean
     summary = []
-    for (metric, split, scored, protocol, names), members in by_score.items():
-        title = "mean F1" if metric == "mean_f1" else "overall F1"
+    for (measure, split, scored, protocol, names), members in by_score.items():
+        title = score_title(*measure)
         if len(by_score) > 1:
             row = Protocol.of_key(protocol).title
             title += f" of {len(names)} classes ({split} split of {scored}, row {row})"
         summary += _of_score(title, split, members)
+    fewest = seed_statistics.FEWEST_RUNS
+    if any(one.n < fewest for members in by_score.values() for one in members.values()):
+        summary.append(f"An interval over seeds needs {fewest} of them.")
     return summary
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-_OVER_SEEDS = "95 % interval of the mean"
+from fpliif_jax.experiments.stats.seed_statistics import FEWEST_RUNS
 
 
 def terms(
@@ -16,7 +16,8 @@ def terms(
     """
     points = f"{' or '.join(f'{margin:g}' for margin in margins)} F1 points"
     whose = ", of each row its runs' own," if len(margins) > 1 else ""
-    all_terms = (
+    none = "" if has_interval_over_seeds else ": no score here has as many, and so none has it"
+    return (
         (
             "seed",
             "One complete training from scratch. A seed changes the initial weights, the order of the images "
@@ -29,10 +30,10 @@ def terms(
             "much a single training varies. It is not the uncertainty of the mean: that is the interval.",
         ),
         (
-            _OVER_SEEDS,
+            "95 % interval of the mean",
             "Student's t-interval over seeds: where the mean of very many seeds would lie. It takes the seeds' "
             "scores for roughly normal. The bootstrap interval makes no such assumption, but with few seeds it "
-            "is too narrow.",
+            f"is too narrow. Both, and the prediction interval, need {FEWEST_RUNS} seeds{none}.",
         ),
         (
             "interval over test images",
@@ -108,4 +109,3 @@ def terms(
             "hand.",
         ),
     )
-    return tuple(item for item in all_terms if has_interval_over_seeds or item[0] != _OVER_SEEDS)

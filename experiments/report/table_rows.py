@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fpliif_jax.data_builders.class_names import class_title
+from fpliif_jax.evaluation.score_titles import score_title
 from fpliif_jax.experiments.comparison.scores import ScoreKey
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTable
@@ -42,7 +43,7 @@ def common_text(table: ReportTable) -> str:
     parts = [_place(key, common)]
     if "metric" in common and key.metric:
         class_name = key.class_name if "class_name" in common else None
-        parts.append(wording.metric_name(key.metric, class_name))
+        parts.append(score_title(key.metric, class_name))
     return ", ".join(filter(None, parts))
 
 
@@ -55,7 +56,7 @@ def detail(table: ReportTable, row: ReportRow) -> str:
     class_name = row.key.class_name
     names_class = class_name not in (None, "mean") and class_title(class_name) in label
     if ("metric" in differing or "class_name" in differing) and row.key.metric and not names_class:
-        parts.append(wording.metric_name(row.key.metric, class_name))
+        parts.append(score_title(row.key.metric, class_name))
     parts.append(_place(row.key, differing))
     others = {other.group for other in rows if other.label == row.label}
     if len(others) > 1:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fpliif_jax.data_builders.errors import counted
+from fpliif_jax.evaluation.score_titles import score_title
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.comparison.study_tables import Comparison, ReportTable
@@ -151,7 +152,7 @@ def score_views(group: ReportGroup) -> dict[str, list[ScoreView]]:
             continue
         statistics = score.statistics
         view = ScoreView(
-            metric=wording.metric_name(*score.key.measure),
+            metric=score_title(*score.key.measure),
             measured=wording.mean_sd(statistics.summary),
             t_interval=number_text.interval(statistics.t_interval),
             image_interval=number_text.interval(statistics.image_interval),
@@ -198,7 +199,7 @@ def _comparison_view(item: Comparison) -> ComparisonView:
     return ComparisonView(
         a=item.a,
         b=item.b,
-        metric=wording.metric_name(item.metric, item.class_name),
+        metric=score_title(item.metric, item.class_name),
         difference=number_text.difference(item.difference),
         interval=number_text.interval(item.interval, signed=True),
         test=f"{item.test}, n = {item.n}" + (f", {common}" if item.common_seeds else ""),

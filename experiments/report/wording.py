@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fpliif_jax import systems
-from fpliif_jax.data_builders.class_names import class_title
 from fpliif_jax.data_builders.errors import counted
 from fpliif_jax.experiments.comparison.study_groups import ReportGroup
 from fpliif_jax.experiments.comparison.study_tables import Published, ReportRow
@@ -18,14 +17,6 @@ _ICNN_ROWS = {
     "true_windows": "fine networks on windows around the true centroids",
     "centroid_windows": "fine networks on windows around the coarse mask's centroids",
     "coarse": "the coarse network alone",
-}
-_METRICS = {
-    "mean_f1": "mean F1",
-    "f1": "F1",
-    "group_f1": "group F1",
-    "miou": "mIoU",
-    "miou_with_background": "mIoU with background",
-    "per_image_mean_f1": "per-image mean F1",
 }
 
 
@@ -89,16 +80,6 @@ def row_order(key: str) -> tuple[int, int]:
     """Sorts rows by the size they are decoded at, then scored at; rows without a size stay in place, last."""
     protocol = Protocol.of_key(key)
     return (protocol.output_size, protocol.scored_at) if protocol.scored_at else (2**31, 0)
-
-
-def metric_name(metric: str, class_name: str | None = None) -> str:
-    """'F1 of skin', 'mean F1', 'group F1 of eyes', 'overall F1'."""
-    if (metric, class_name) == ("group_f1", "overall"):
-        return "overall F1"
-    text = _METRICS.get(metric, str(metric).replace("_", " "))
-    if class_name in (None, "", "mean"):
-        return text
-    return f"{text} of {class_title(class_name)}"
 
 
 def model_name(model: str) -> str:

@@ -8,20 +8,15 @@ from typing import Any
 
 from fpliif_jax.data_builders.class_names import CELEBAMASK_HQ_FACIAL_PARTS
 from fpliif_jax.evaluation import metrics
+from fpliif_jax.evaluation.score_titles import score_title
 from fpliif_jax.experiments.runs.evaluation import Evaluation
 from fpliif_jax.experiments.score import papers
 from fpliif_jax.experiments.score.counting import CANVAS
 from fpliif_jax.experiments.stats.number_text import number
 from fpliif_jax.fields.json_types import JsonObject
 
-_WITHOUT_CLASS = {
-    "mean_f1": "mean F1",
-    "mean_f1_with_background": "mean F1 with background",
-    "per_image_mean_f1": "per-image F1",
-    "miou": "mIoU",
-    "miou_with_background": "mIoU with background",
-}
-_GROUPS = {"overall": "overall F1", "overall_merged": "overall F1, merged"}
+_F1_OF_ALL = ("mean_f1", "mean_f1_with_background", "per_image_mean_f1")
+_GROUPS_OF_ALL = ("overall", "overall_merged")
 _COLUMNS = ("score", "metric", "class", "scored_at", "percent", "apart", "tables")
 
 
@@ -72,30 +67,30 @@ def score_lines(
         name: metrics.mean_f1(total, with_background=True) for name, total in totals.items()
     }
 
-    def line(title: str, metric: str, class_name: str, values: dict[str, Any]) -> ScoreLine:
+    def line(metric: str, class_name: str, values: dict[str, Any]) -> ScoreLine:
         percents = {name: None if v is None else 100 * v for name, v in values.items()}
-        return ScoreLine(
-            title, metric, class_name, percents, tuple(papers.uses(dataset, metric, class_name))
-        )
+        title = f"F1 of {class_name}" if metric == "f1" else score_title(metric, class_name)
+        uses = tuple(papers.uses(dataset, metric, class_name))
+        return ScoreLine(title, metric, class_name, percents, uses)
 
     of_all = [name for name in evaluations if name != CANVAS]
     lines = []
-    for metric, title in _WITHOUT_CLASS.items():
+    for metric in (*_F1_OF_ALL, "miou", "miou_with_background"):
         values = {
             name: evaluations[name].means.get(metric, with_background[name]) for name in of_all
         }
-        lines.append(line(title, metric, "mean", values))
+        lines.append(line(metric, "mean", values))
     first = evaluations[of_all[0]]
     for group in first.group_f1:
         values = {name: one.group_f1.get(group) for name, one in evaluations.items()}
-        lines.append(line(_GROUPS.get(group, f"group F1 of {group}"), "group_f1", group, values))
+        lines.append(line("group_f1", group, values))
     of_canvas = evaluations[CANVAS].class_f1 if CANVAS in evaluations else {}
     for name in first.class_f1:
         values = {protocol: evaluations[protocol].class_f1[name] for protocol in of_all}
         part = CELEBAMASK_HQ_FACIAL_PARTS.get(name, name)
         if part in of_canvas:
             values[CANVAS] = of_canvas[part]
-        lines.append(line(f"F1 of {name}", "f1", name, values))
+        lines.append(line("f1", name, values))
     return lines
 
 
@@ -122,8 +117,7 @@ def spans(lines: Sequence[ScoreLine]) -> list[str]:
     called_f1 = [
         (percent, f"{line.title}, {name}")
         for line in lines
-        if line.metric in ("mean_f1", "mean_f1_with_background", "per_image_mean_f1")
-        or line.class_name in _GROUPS
+        if line.metric in _F1_OF_ALL or line.class_name in _GROUPS_OF_ALL
         for name, percent in line.percents.items()
         if percent is not None
     ]

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fpliif_jax import systems
+from fpliif_jax.evaluation.score_titles import score_title
 from fpliif_jax.systems.protocol import Protocol
 
-_TITLES = {"mean_f1": "mean F1", "miou": "mIoU"}
+_PER_IMAGE = "per_image_mean_f1"
 
 
 def shown_scores(results: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, float | None]:
@@ -21,15 +22,16 @@ def shown_scores(results: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[s
       be held against is the first.
     """
     metric, name = systems.of_name(results["model"]).paper.main_score(results["dataset"]["name"])
-    main = {f"{name} F1": entry[metric].get(name)} if metric == "group_f1" else {}
-    return main | {title: entry[metric] for metric, title in _TITLES.items()}
+    main = {score_title(metric, name): entry[metric].get(name)} if metric == "group_f1" else {}
+    return main | {score_title(other): entry[other] for other in ("mean_f1", "miou")}
 
 
 def table(results: Mapping[str, Any]) -> str:
     """The evaluations of results.json as text, scores in percent as in the paper's tables."""
     lines: list[str] = []
     for entry in results["evaluations"]:
-        scores = shown_scores(results, entry) | {"per image": entry["per_image_mean_f1"]}
+        scores = shown_scores(results, entry)
+        scores |= {score_title(_PER_IMAGE): entry[_PER_IMAGE]}
         widths = {title: max(len(title) + 2, 8) for title in scores}
         if not lines:
             titles = "".join(f"{title:>{width}}" for title, width in widths.items())

@@ -34,7 +34,7 @@ def test_the_score_that_the_paper_compares_comes_first_by_its_name(
     percents = ["75.19", "61.00", "52.00"][-len(titles) :]
     results["evaluations"] = [entry]
     head, line, drawn = table(results).splitlines()
-    assert head.split("row")[1].split() == " ".join([*titles, "per image", "images"]).split()
+    assert head.split("row")[1].split() == " ".join([*titles, "per-image F1", "images"]).split()
     assert line.split()[3:] == [*percents, "–", str(entry["images"])]
     assert [head.index(title) + len(title) for title in titles] == [
         line.index(percent) + len(percent) for percent in percents

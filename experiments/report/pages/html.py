@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from fpliif_jax.data_builders.class_names import class_title, sides_note
 from fpliif_jax.data_builders.errors import counted
+from fpliif_jax.evaluation.score_titles import score_title
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import data_text, glossary, views, wording
 from fpliif_jax.experiments.report.figures import figure_svg, icons
@@ -75,6 +76,7 @@ def render_html(
         sides_note=sides_note,
         views=views,
         wording=wording,
+        score_title=score_title,
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fpliif_jax.evaluation.score_titles import score_title
 from fpliif_jax.experiments.comparison.study import Study
 from fpliif_jax.experiments.report import data_text, glossary, views, wording
 from fpliif_jax.experiments.report.figures import icons
@@ -185,7 +186,7 @@ def _groups(study: Study) -> str:
                 escaped(data_text.data_text(group)),
                 escaped(wording.settings_text(group)),
                 wording.mean_sd(score.statistics.summary) if score else number_text.MISSING,
-                escaped(wording.metric_name(*score.key.measure)) if score else "",
+                escaped(score_title(*score.key.measure)) if score else "",
                 _seeds(wording.seeds(score.statistics.values)) if score else number_text.MISSING,
             ]
         )

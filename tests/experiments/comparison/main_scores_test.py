@@ -23,14 +23,12 @@ def _write(folder: pathlib.Path, scores: dict[str, list[float]]) -> None:
 
 def _said(folder: pathlib.Path) -> list[str]:
     study, _ = analyse(folder)
-    return [
-        text for text in study.summary if "ean F1" in text or "SD of" in text or "varies" in text
-    ]
+    return [text for text in study.summary if re.search("ean F1|SD of|varies|interval", text)]
 
 
 def test_each_setting_is_named_with_its_seeds(tmp_path: pathlib.Path) -> None:
     _write(tmp_path, {"3": [80.0, 81.0], "4": [70.0], "5": [60.0, 62.0, 64.0]})
-    each, alone, images = _said(tmp_path)
+    each, alone, images, fewest = _said(tmp_path)
     found = re.fullmatch(r"Mean F1 of each setting, mean ± SD over the seeds: (.*)\.", each)
     texts = dict(text.split(": ") for text in found[1].split("; "))
     assert texts.keys() == {"3", "4/seed0", "5"}
@@ -41,6 +39,7 @@ def test_each_setting_is_named_with_its_seeds(tmp_path: pathlib.Path) -> None:
         r"With other test images of the same kind each of these means would vary by an SD of [\d.]+( to [\d.]+)?\.",
         images,
     )
+    assert fewest == "An interval over seeds needs 3 of them."
 
 
 def test_of_many_settings_the_lowest_and_the_highest_are_named(tmp_path: pathlib.Path) -> None:
@@ -67,12 +66,14 @@ def test_scores_of_other_rows_are_not_set_side_by_side(tmp_path: pathlib.Path) -
     assert "other: mean F1 of 10 classes (test split of lapa, row 192 → 256) 75." in told[1]
 
 
-@pytest.mark.parametrize("percents", [[80.0], [80.0, 81.0]])
+@pytest.mark.parametrize("percents", [[80.0], [80.0, 81.0], [80.0, 81.0, 83.0]])
 def test_of_one_setting_its_mean_is_told(percents: list[float], tmp_path: pathlib.Path) -> None:
     _write(tmp_path, {"3": percents})
     told = _said(tmp_path)
-    assert told[0].endswith("(mean ± SD over 2 seeds)." if len(percents) == 2 else " (1 seed).")
-    assert ("one seed varies" in " ".join(told)) == (len(percents) == 1)
+    count = len(percents)
+    assert told[0].endswith(" (1 seed)." if count == 1 else f"(mean ± SD over {count} seeds).")
+    assert ("one seed varies" in " ".join(told)) == (count == 1)
+    assert ("An interval over seeds needs 3 of them." in told) == (count < 3)
 
 
 def test_differences_are_told_with_how_many_may_be_noise() -> None:
