@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import pathlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,12 +11,14 @@ from fpliif_jax.evaluation import metrics
 from fpliif_jax.experiments.runs.bounded_files import ArrayFile, ArrayForm, UnreadableError
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.run import Run, RunError, printable
+from fpliif_jax.systems.protocol import IGNORE_LABEL
 
 MATRICES_LIMIT = 128 * MEBIBYTE  # of CelebAMask-HQ's 30,000 images 83
 _EXAMPLES_LIMIT = 512 * MEBIBYTE
 _TEXTS_LIMIT = 8 * MEBIBYTE  # of an array of ids or names
 _MOST_IMAGES = 10**6
 _SAME_SCORE = 1e-9
+_EXAMPLES = "examples.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +79,9 @@ def load_matrices(run: Run, evaluation: Evaluation) -> Matrices:
     try:
         with _telling_of(run):
             arrays = ArrayFile(run.path / file, run.path, MATRICES_LIMIT).read(forms)
+            ids, class_names = (
+                _texts(arrays[key], str(file), key) for key in ("example_ids", "class_names")
+            )
     except FileNotFoundError:
         raise RunError(f"{run.name}: {file} is missing; evaluate the run again") from None
 
@@ -85,8 +89,6 @@ def load_matrices(run: Run, evaluation: Evaluation) -> Matrices:
         if not fits:
             raise RunError(f"{run.name}: {file}: {problem}")
 
-    where = f"{run.name}: {file}"
-    ids, class_names = (_texts(arrays[key], where, key) for key in ("example_ids", "class_names"))
     counted = arrays["confusion_matrices"]
     # The largest sum over images that float64 holds exactly.
     most = min(2**40, 2**53 // max(1, len(ids)))
@@ -118,25 +120,26 @@ def load_examples(run: Run) -> Examples | None:
     Raises:
       RunError: the file is damaged, or its arrays do not fit together.
     """
-    file = pathlib.Path("examples.npz")
-    texts = {key: ArrayForm("U", (None,), _TEXTS_LIMIT) for key in ("ids", "rows", "class_names")}
     try:
         with _telling_of(run):
-            array_file = ArrayFile(run.path / file, run.path, _EXAMPLES_LIMIT)
-            named = array_file.read(texts)
+            examples = _read_examples(ArrayFile(run.path / _EXAMPLES, run.path, _EXAMPLES_LIMIT))
+            _check_fits(examples)
     except FileNotFoundError:
         return None
+    return _by_rank(examples)
 
-    def require(fits: bool, problem: str) -> None:
-        if not fits:
-            raise RunError(f"{run.name}: {file}: {problem}")
 
-    where = f"{run.name}: {file}"
+def _read_examples(file: ArrayFile) -> Examples:
+    """The arrays of that form; what is in them may be anything."""
+    form = ArrayForm("U", (None,), _TEXTS_LIMIT)
     ids, rows, class_names = (
-        _texts(array, where, key, may_be_empty=False) for key, array in named.items()
+        _texts(array, _EXAMPLES, key, may_be_empty=False)
+        for key, array in file.read(dict.fromkeys(("ids", "rows", "class_names"), form)).items()
     )
     count = len(ids)
-    labels = ArrayForm("u", (count, None, None))
+    truths, predictions = (
+        [f"{key}_{index}" for index in range(len(rows))] for key in ("truth", "prediction")
+    )
     forms = {
         "images": ArrayForm("u", (count, None, None, 3)),
         "per_image_f1": ArrayForm("f", (count,)),
@@ -145,49 +148,60 @@ def load_examples(run: Run) -> Examples | None:
         "split": ArrayForm("U", (), _TEXTS_LIMIT),
         "checkpoint": ArrayForm("U", (), _TEXTS_LIMIT),
     }
-    for index in range(len(rows)):
-        forms |= {f"truth_{index}": labels, f"prediction_{index}": labels}
-    with _telling_of(run):
-        arrays = array_file.read(forms)
-    images, f1, rank = arrays["images"], arrays["per_image_f1"].astype(np.float64), arrays["rank"]
-    require(images.dtype == np.uint8, "images are not uint8")
-    require(images.size > 0, "images are empty")
-    require(bool(((f1 >= 0) & (f1 <= 1)).all()), "per_image_f1 is not between 0 and 1")
-    size = int(arrays["split_size"])
-    fits = len(set(rank.tolist())) == len(rank) and rank.min() >= 0 and rank.max() < size
-    require(bool(fits), "rank is not a place in the split")
-    truths, predictions = [], []
-    for index in range(len(rows)):
-        truth, prediction = arrays[f"truth_{index}"], arrays[f"prediction_{index}"]
-        for key, array in (("truth", truth), ("prediction", prediction)):
-            fits = array.dtype == np.uint8 and array.shape == truth.shape and array.size > 0
-            require(fits, f"{key}_{index} is not uint8 [K, h, w]")
-            known = array < len(class_names)
-            if key == "truth":
-                known |= array == 255
-            require(bool(known.all()), f"{key}_{index} has classes without a name")
-        truths.append(truth)
-        predictions.append(prediction)
-    split, checkpoint = (str(arrays[key]) for key in ("split", "checkpoint"))
-    order = np.argsort(rank)
-    # As they are written; then nothing is copied.
-    is_sorted = bool((order == np.arange(len(order))).all())
-
-    def in_order(array: np.ndarray) -> np.ndarray:
-        return array if is_sorted else array[order]
-
+    labels = ArrayForm("u", (count, None, None))
+    arrays = file.read(forms | dict.fromkeys((*truths, *predictions), labels))
     return Examples(
-        in_order(images),
-        tuple(ids[index] for index in order),
-        in_order(f1),
-        in_order(rank).astype(np.int64),
-        size,
-        split,
-        checkpoint,
-        rows,
-        tuple(map(in_order, truths)),
-        tuple(map(in_order, predictions)),
-        class_names,
+        images=arrays["images"],
+        ids=ids,
+        per_image_f1=arrays["per_image_f1"].astype(np.float64),
+        rank=arrays["rank"].astype(np.int64),  # what is too large gets negative, which is no rank
+        split_size=int(arrays["split_size"]),
+        split=str(arrays["split"]),
+        checkpoint=str(arrays["checkpoint"]),
+        rows=rows,
+        truths=tuple(arrays[key] for key in truths),
+        predictions=tuple(arrays[key] for key in predictions),
+        class_names=class_names,
+    )
+
+
+def _check_fits(examples: Examples) -> None:
+    """Refuses values that are not what they stand for, and arrays that do not fit together."""
+    images, f1, rank = examples.images, examples.per_image_f1, examples.rank
+    _require(images.dtype == np.uint8, "images are not uint8")
+    _require(images.size > 0, "images are empty")
+    _require(((f1 >= 0) & (f1 <= 1)).all(), "per_image_f1 is not between 0 and 1")
+    is_different = len(set(rank.tolist())) == len(rank)
+    is_place = is_different and rank.min() >= 0 and rank.max() < examples.split_size
+    _require(is_place, "rank is not a place in the split")
+    for index, pair in enumerate(zip(examples.truths, examples.predictions, strict=True)):
+        for key, array in zip(("truth", "prediction"), pair, strict=True):
+            is_map = array.dtype == np.uint8 and array.shape == pair[0].shape and array.size > 0
+            _require(is_map, f"{key}_{index} is not uint8 [K, h, w]")
+            known = array < len(examples.class_names)
+            if key == "truth":
+                known |= array == IGNORE_LABEL
+            _require(known.all(), f"{key}_{index} has classes without a name")
+
+
+def _require(fits: bool | np.bool_, problem: str) -> None:
+    if not fits:
+        raise UnreadableError(f"{_EXAMPLES}: {problem}")
+
+
+def _by_rank(examples: Examples) -> Examples:
+    """From the worst to the best; as they are written they are so, and nothing is copied."""
+    order = np.argsort(examples.rank)
+    if (order == np.arange(len(order))).all():
+        return examples
+    return dataclasses.replace(
+        examples,
+        images=examples.images[order],
+        ids=tuple(examples.ids[index] for index in order),
+        per_image_f1=examples.per_image_f1[order],
+        rank=examples.rank[order],
+        truths=tuple(truth[order] for truth in examples.truths),
+        predictions=tuple(prediction[order] for prediction in examples.predictions),
     )
 
 
@@ -231,14 +245,14 @@ def _telling_of(run: Run) -> Iterator[None]:
         raise RunError(printable(f"{run.name}: {error}")) from error
 
 
-def _texts(array: np.ndarray, where: str, key: str, may_be_empty: bool = True) -> tuple[str, ...]:
+def _texts(array: np.ndarray, file: str, key: str, may_be_empty: bool = True) -> tuple[str, ...]:
     """The texts, each different, of a list of a run's file; half of a surrogate pair is no text."""
     if array.ndim == 1 and array.dtype.kind == "U" and (len(array) or may_be_empty):
         texts = tuple(array.tolist())
         is_utf8 = not any("\ud800" <= letter <= "\udfff" for text in texts for letter in text)
         if is_utf8 and len(set(texts)) == len(texts):
             return texts
-    raise RunError(f"{where}: {key} are not a list of different texts")
+    raise UnreadableError(f"{file}: {key} are not a list of different texts")
 
 
 def same_score(recorded: float | None, computed: float | None) -> bool:

@@ -127,15 +127,13 @@ class RunConfig:
             synthetic=form.data.synthetic,
         )
 
-    def check_follows(self, sources: Collection[str]) -> None:
-        """Refuses sources of variation that follow the seed and have another one.
-
-        Raises:
-          ValueError: names the first of them.
-        """
-        for source in sources:
-            if self.content.get("seeds", {}).get(source) != self.seed:
-                raise ValueError(f"follows_seed has {source}, whose seed is not the run's")
+    def problem_of_seeds(self, sources: Collection[str]) -> str | None:
+        """The first of the sources of variation that follow the seed and have another one, in words; None of none."""
+        seeds = self.content.get("seeds", {})
+        others = (source for source in sources if seeds.get(source) != self.seed)
+        return next(
+            (f"follows_seed has {one}, whose seed is not the run's" for one in others), None
+        )
 
     @property
     def is_of_elsewhere(self) -> bool:

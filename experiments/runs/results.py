@@ -4,7 +4,7 @@ What earlier versions did not record is None.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -177,10 +177,8 @@ class Results:
             train=file.train or Training(),
             unfinished=how_far.unfinished(config.flat, content.get("train")),
         )
-        try:
-            _check_is_consistent(results, file.config_fingerprint)
-        except ValueError as error:
-            raise UnreadableError(f"{name}: {error}") from error
+        for problem in _contradictions(results, file.config_fingerprint):
+            raise UnreadableError(f"{name}: {problem}")
         return results
 
     @property
@@ -210,8 +208,8 @@ def check_same_settings(config: RunConfig, evaluated: RunConfig) -> None:
         )
 
 
-def _check_is_consistent(results: Results, fingerprint: str | None) -> None:
-    """What results.json says twice must be the same; ValueError where it is not."""
+def _contradictions(results: Results, fingerprint: str | None) -> Iterator[str]:
+    """What results.json says twice and not the same."""
     config = results.config
     for field, own, stated in (
         ("seed", results.seed, config.seed),
@@ -219,18 +217,18 @@ def _check_is_consistent(results: Results, fingerprint: str | None) -> None:
         ("dataset.name", results.dataset.name, config.eval_dataset or config.data_name),
     ):
         if own != stated:
-            raise ValueError(f"{field} is {own!r}, its config has {stated!r}")
+            yield f"{field} is {own!r}, its config has {stated!r}"
     if fingerprint not in (None, config_fingerprint(config.content)):
-        raise ValueError("config is not the one of its config_fingerprint")
+        yield "config is not the one of its config_fingerprint"
     if (results.model == ELSEWHERE) != (results.framework == ELSEWHERE):
-        raise ValueError(f"model and framework are not both {ELSEWHERE!r}")
+        yield f"model and framework are not both {ELSEWHERE!r}"
     if results.parameters is None and results.model != ELSEWHERE:
-        raise ValueError("has no 'parameters'")
-    config.check_follows(results.follows_seed or ())
+        yield "has no 'parameters'"
+    problem_of_seeds = config.problem_of_seeds(results.follows_seed or ())
+    if problem_of_seeds is not None:
+        yield problem_of_seeds
     places = set()
     for index, evaluation in enumerate(results.evaluations):
         if evaluation.place in places:
-            raise ValueError(
-                f"evaluations[{index}] is a second one of {' '.join(evaluation.place)}"
-            )
+            yield f"evaluations[{index}] is a second one of {' '.join(evaluation.place)}"
         places.add(evaluation.place)

@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
 from fpliif_jax.experiments.runs import run_log, scores_alone
@@ -68,7 +68,7 @@ def read_runs(
     for folder, problem in _run_folders(root, levels):
         inside = root.resolve().name if folder == root else folder.relative_to(root).as_posix()
         name = printable(inside)
-        run = _broken(folder, name, problem) if problem else read_run(folder, name)
+        run = _broken(folder, name, [problem], _Files()) if problem else read_run(folder, name)
         read.append(dataclasses.replace(run, study=_study_folder(folder, root)))
     return sorted(read, key=lambda run: _natural(run.name))
 
@@ -107,81 +107,102 @@ def _holds_run(path: pathlib.Path) -> bool:
     return any(os.path.lexists(path / name) for name in ("config.json", "results.json"))
 
 
-def _broken(folder: pathlib.Path, name: str, problem: str) -> Run:
-    return Run(folder, name, "broken", problem, None, None, Environment(), ())
+class _Files(NamedTuple):
+    """What the files of a run's folder say, in the order that `Run` has it; None and nothing where they do not."""
+
+    config: RunConfig | None = None
+    results: Results | None = None
+    environment: Environment = Environment()
+    records: tuple[LogRecord, ...] = ()
+
+
+def _broken(
+    folder: pathlib.Path,
+    name: str,
+    problems: Sequence[str],
+    files: _Files,
+    has_matrices: bool = True,
+) -> Run:
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return Run(folder, name, "broken", problems[0] + more, *files, has_matrices=has_matrices)
 
 
 def _read_run(folder: pathlib.Path, name: str, keep_matrices: bool, without_matrices: bool) -> Run:
+    files, problems = _read_files(folder)
+    problems += _contradictions(files)
+    has_matrices = not (without_matrices and scores_alone.has_no_matrices(folder))
+    config, results, environment, records = files
+    if problems or config is None:
+        gone = "config.json has gone since the folder was listed"
+        return _broken(folder, name, problems or [gone], files, has_matrices)
+    if results is None or results.unfinished is not None:
+        far = _how_far(folder, files)
+        sound = (folder, name, "unfinished", far, config, results, environment, records)
+        return SoundRun(*sound, has_matrices=has_matrices)
+    finished = (folder, name, "finished", None, config, results, environment, records)
+    try:
+        return _checked(FinishedRun(*finished, has_matrices=has_matrices), keep_matrices)
+    except (UnreadableError, RunError) as error:
+        problem = printable(error).removeprefix(f"{name}: ")
+        return _broken(folder, name, [problem], files, has_matrices)
+
+
+def _read_files(folder: pathlib.Path) -> tuple[_Files, list[str]]:
+    """What its files say, and what is wrong with those that cannot be read."""
     problems: list[str] = []
 
-    def read(file_name: str, parse: Callable[[Any], Kind]) -> Kind | None:
+    def tried(read: Callable[[], Kind]) -> Kind | None:
         try:
-            content = parse_json(read_bytes(folder / file_name, folder, _JSON_LIMIT), file_name)
-            _check_lengths(content, file_name)
-            return parse(content)
+            return read()
         except FileNotFoundError:
             return None
         except UnreadableError as error:
             problems.append(printable(error))
             return None
 
-    config = read("config.json", RunConfig.of)
-    results = read("results.json", Results.of)
-    environment = read("environment.json", Environment.of) or Environment()
-    records: tuple[LogRecord, ...] = ()
-    try:
-        records = _read_records(folder)
-    except UnreadableError as error:
-        problems.append(printable(error))
+    config = tried(lambda: RunConfig.of(_read_json(folder, "config.json")))
+    results = tried(lambda: Results.of(_read_json(folder, "results.json")))
+    environment = tried(lambda: Environment.of(_read_json(folder, "environment.json")))
+    records = tried(lambda: _read_records(folder))
     if config is None and results is not None:
         config = results.config  # evaluated without being trained here
+    return _Files(config, results, environment or Environment(), records or ()), problems
+
+
+def _contradictions(files: _Files) -> Iterator[str]:
+    """What two files of a run say, and not the same."""
+    config, results, environment, _ = files
     if config is not None and results is not None and config.seed != results.seed:
-        problems.append(
+        yield (
             f"config.json has seed {config.seed}, results.json seed {results.seed}: "
             "they are of different runs"
         )
     stated = results and results.framework, environment.framework
     if None not in stated and len(set(stated)) > 1:
-        problems.append(
-            f"the framework is not clear: results.json has {stated[0]}, environment.json has {stated[1]}"
-        )
-    try:
-        if config is not None:
-            config.check_follows(environment.follows_seed or ())
-    except ValueError as error:
-        problems.append(f"environment.json: {error}")
-    has_matrices = not (without_matrices and scores_alone.has_no_matrices(folder))
-    if config is None and not problems:
-        problems.append("config.json has gone since the folder was listed")
-    far = None if results is None else results.unfinished
-    if config is not None and results is not None and not problems and far is None:
-        run = FinishedRun(
-            *(folder, name, "finished", None, config, results, environment, records),
-            has_matrices=has_matrices,
-        )
-        try:
-            check_same_settings(config, results.config)
-            if has_matrices:
-                kept = {place: one for place, one in checked_matrices(run) if keep_matrices}
-                return dataclasses.replace(run, matrices=kept)
-            scores_alone.check(run)
-            return run
-        except (UnreadableError, RunError) as error:
-            problems.append(printable(error).removeprefix(f"{name}: "))
-    if problems or config is None:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        problem = problems[0] + more
-        return Run(
-            *(folder, name, "broken", problem, config, results, environment, records),
-            has_matrices=has_matrices,
-        )
-    problem = (
-        _how_far(folder, config, records) if far is None else printable(f"results.json: {far}")
-    )
-    return SoundRun(
-        *(folder, name, "unfinished", problem, config, results, environment, records),
-        has_matrices=has_matrices,
-    )
+        yield f"the framework is not clear: results.json has {stated[0]}, environment.json has {stated[1]}"
+    problem = config and config.problem_of_seeds(environment.follows_seed or ())
+    if problem:
+        yield f"environment.json: {problem}"
+
+
+def _checked(run: FinishedRun, keep_matrices: bool) -> FinishedRun:
+    """The run once its scores are what its config and its confusion matrices say, with these where they are kept.
+
+    Raises:
+      UnreadableError, RunError: they are not.
+    """
+    check_same_settings(run.config, run.results.config)
+    if not run.has_matrices:
+        scores_alone.check(run)
+        return run
+    kept = {place: one for place, one in checked_matrices(run) if keep_matrices}
+    return dataclasses.replace(run, matrices=kept)
+
+
+def _read_json(folder: pathlib.Path, name: str) -> Any:
+    content = parse_json(read_bytes(folder / name, folder, _JSON_LIMIT), name)
+    _check_lengths(content, name)
+    return content
 
 
 def _check_lengths(content: Any, name: str) -> None:
@@ -211,7 +232,10 @@ def _read_records(folder: pathlib.Path) -> tuple[LogRecord, ...]:
     return tuple(records)
 
 
-def _how_far(folder: pathlib.Path, config: RunConfig | None, records: Sequence[LogRecord]) -> str:
+def _how_far(folder: pathlib.Path, files: _Files) -> str:
+    config, results, _, records = files
+    if results is not None:
+        return printable(f"results.json: {results.unfinished}")
     parts = ["no results.json: not finished"]
     if records:
         last = max(records, key=lambda record: record.step)

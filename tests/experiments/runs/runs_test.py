@@ -391,6 +391,19 @@ def test_files_that_are_no_json_are_broken_in_one_line(
     assert "\n" not in run.problem and len(run.problem) < 400
 
 
+@pytest.mark.parametrize("where", ["results.config_fingerprint", "runs.check_same_settings"])
+def test_a_bug_is_no_broken_run(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("a bug")
+
+    write_run(tmp_path / "seed0", config_of(0))
+    monkeypatch.setattr(f"fpliif_jax.experiments.runs.{where}", fail)
+    with pytest.raises(ValueError, match="a bug"):
+        runs.read_runs(tmp_path)
+
+
 @pytest.mark.parametrize(
     "config",
     [
