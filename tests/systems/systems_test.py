@@ -26,6 +26,7 @@ from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.export import model_card, write
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.fields.setting_ranges import AUTO
+from fpliif_jax.predict.find_faces import FindError
 from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
@@ -319,7 +320,10 @@ def test_a_third_system_is_checked_trained_evaluated_used_and_exported_with_one_
     assert losses[-1] < losses[0]
 
     photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    parsed = FaceParser.from_run(tmp_path)(photo)
+    parser = FaceParser.from_run(tmp_path)
+    with pytest.raises(FindError, match="parses no windows of a photo: use find='none'"):
+        parser(photo, find="auto")
+    parsed = parser(photo)
     assert parsed.labels.shape == (40, 50)
     np.testing.assert_array_equal(parsed.probabilities.argmax(0), parsed.labels)
 
