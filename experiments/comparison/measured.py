@@ -17,10 +17,11 @@ from fpliif_jax.experiments.comparison.study_groups import Confusion, Curve, Cur
 from fpliif_jax.experiments.runs.arrays import load_matrices
 from fpliif_jax.experiments.runs.evaluation import Evaluation, Matrices, Place
 from fpliif_jax.experiments.runs.groups import Group
-from fpliif_jax.experiments.runs.log_record import LogRecord
 from fpliif_jax.experiments.runs.run import FinishedRun, RunError, SoundRun
 from fpliif_jax.experiments.runs.value_types import ELSEWHERE
 from fpliif_jax.experiments.stats import image_bootstrap, seed_statistics
+from fpliif_jax.systems.stage import ValidationScore
+from fpliif_jax.systems.system import System
 
 _RESAMPLES = 1000
 AnyRun = TypeVar("AnyRun", bound=SoundRun)
@@ -80,11 +81,15 @@ class MeasuredGroup:
                 pairs.append((earlier, seed))
         return tuple(pairs)
 
+    @property
+    def _system(self) -> System:
+        model = self.results.model
+        return systems.of_label_maps() if model == ELSEWHERE else systems.of_name(model)
+
     @functools.cached_property
     def main(self) -> ScoreKey | None:
         """The score that stands for the group: the paper's for this model and data, on the best checkpoint."""
-        model = self.results.model
-        system = systems.of_label_maps() if model == ELSEWHERE else systems.of_name(model)
+        system = self._system
         measure = system.paper.main_score(self.results.dataset.name)
         keys = [key for key in self.scores if key.measure == measure]
         order = {"test": 0, "validation": 1, "train": 2}
@@ -151,7 +156,8 @@ class MeasuredGroup:
         names: dict[str, None] = {}
         for run in runs:
             names |= dict.fromkeys(one.stage for one in run.metrics if one.stage is not None)
-        return Curves([_stage_curves(name, runs) for name in names])
+        score_of = self._system.training.validation_score
+        return Curves([_stage_curves(name, score_of(name), runs) for name in names])
 
     def _stack(self, where: Place) -> list[Matrices] | None:
         """The matrices of an evaluation, run by run; None where a run has none, or they do not fit together."""
@@ -245,33 +251,24 @@ def _one_a_seed(runs: Iterable[AnyRun]) -> dict[int, AnyRun]:
     return dict(sorted(by_seed.items()))
 
 
-def _stage_curves(stage: str, runs: Iterable[SoundRun]) -> StageCurves:
-    of_location = stage == "localisation"
+def _stage_curves(stage: str, score: ValidationScore, runs: Iterable[SoundRun]) -> StageCurves:
     loss, validation = [], []
     for run in runs:
         records = [record for record in run.metrics if record.stage == stage]
         trained = [(r.step, r.loss) for r in records if r.split == "train"]
         loss.append(_curve(run, trained))
-        validated = [
-            (r.step, _validation_value(r, of_location)) for r in records if r.split == "validation"
-        ]
-        validation.append(_curve(run, validated))
+        validated = [(r.step, r.score(score.name)) for r in records if r.split == "validation"]
+        validation.append(_curve(run, validated, score.factor))
     return StageCurves(
         stage,
         [curve for curve in loss if curve.steps],
         [curve for curve in validation if curve.steps],
-        "window error, pixels" if of_location else "mean F1, percent",
+        score.title,
     )
 
 
-def _validation_value(record: LogRecord, of_location: bool) -> float | None:
-    if of_location:
-        return None if record.window_error is None else record.window_error.mean
-    return None if record.mean_f1 is None else 100 * record.mean_f1
-
-
-def _curve(run: SoundRun, points: Sequence[tuple[int, float | None]]) -> Curve:
-    """The curve of those points that have a value."""
+def _curve(run: SoundRun, points: Sequence[tuple[int, float | None]], factor: int = 1) -> Curve:
+    """The points that have a value, which is multiplied by the factor."""
     steps = [step for step, value in points if value is not None]
-    values = [value for _, value in points if value is not None]
+    values = [factor * value for _, value in points if value is not None]
     return Curve(run.seed, steps, values, is_finished=isinstance(run, FinishedRun))

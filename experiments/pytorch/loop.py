@@ -15,7 +15,7 @@ from fpliif_jax.data.batches import EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data_builders.class_names import mirrored_classes
-from fpliif_jax.evaluation import scoring
+from fpliif_jax.evaluation import metrics, scoring
 from fpliif_jax.experiments.pytorch import checkpoint
 from fpliif_jax.experiments.pytorch.fp_liif import FPLIIF
 from fpliif_jax.experiments.pytorch.protocols import make_predictor, make_scorer
@@ -149,7 +149,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
     prepare: Callable[[Batch], Inputs]
-    validate: Callable[[], scoring.MeasuredScores] | None
+    validate: Callable[[], metrics.Scores] | None
 
     def save(self, which: str, log: MetricsLog) -> None:
         """Writes a checkpoint."""
@@ -200,14 +200,14 @@ def _make_validation(
     dataset: Dataset,
     model: FPLIIF,
     device: torch.device,
-) -> Callable[[], scoring.MeasuredScores] | None:
+) -> Callable[[], metrics.Scores] | None:
     if "validation" in dataset.missing_splits:
         return None
     protocols = parse_protocols(config, (str(config.data.image_size),))
     split = load_split(dataset, "validation", scoring.label_sizes(protocols))
     score = make_scorer(make_predictor(model, config, protocols, device), config.model.num_classes)
 
-    def validate() -> scoring.MeasuredScores:
+    def validate() -> metrics.Scores:
         (scores,) = scoring.score_split(
             score, split, protocols, config.eval.batch_size, description="validating"
         ).values()

@@ -41,6 +41,11 @@ class LogRecord:
     window_error: WindowError | None = None
     timing: Timing | None = None
 
+    def score(self, name: str) -> float | None:
+        """A validation's score, or the mean of a measure; None where the record has none of that name."""
+        value = getattr(self, name, None)
+        return value.mean if isinstance(value, WindowError) else value
+
     @classmethod
     def of(cls, content: JsonObject, name: str) -> "LogRecord":
         """The record of a line.

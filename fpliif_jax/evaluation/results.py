@@ -16,9 +16,8 @@ from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.data.set_names import set_name, trained_on
 from fpliif_jax.data_builders.errors import DataError
 from fpliif_jax.devices import parallel
-from fpliif_jax.evaluation import examples
+from fpliif_jax.evaluation import examples, metrics
 from fpliif_jax.evaluation.scoring import (
-    MeasuredScores,
     ProtocolScores,
     TrainedModel,
     label_sizes,
@@ -35,7 +34,7 @@ from fpliif_jax.systems import parse_protocols
 from fpliif_jax.systems.protocol import Protocol
 
 
-class EvaluationRecord(MeasuredScores):
+class EvaluationRecord(metrics.Scores):
     """An entry of 'evaluations' of results.json: what was scored, by the protocol 'row', and its scores."""
 
     split: str
@@ -101,7 +100,7 @@ class Evaluation:
             example_ids=ids,
             confusion_matrices=self.scores.matrices,
             class_names=np.array(class_names),
-            **self.scores.measures,
+            **{measure.name: values for measure, values in self.scores.measures.items()},
         )
 
 

@@ -12,14 +12,13 @@ from tqdm import tqdm
 
 from fpliif_jax import systems
 from fpliif_jax.data.batches import Batch, evaluation_batches
-from fpliif_jax.data.facial_parts import PART_NAMES
 from fpliif_jax.data.resized_split import Split
 from fpliif_jax.data_builders.errors import UserError
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import metrics
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.labeller import NO_LABEL
-from fpliif_jax.systems.protocol import Prediction, Protocol
+from fpliif_jax.systems.protocol import Measure, Prediction, Protocol
 
 
 class ScoringError(UserError):
@@ -32,11 +31,11 @@ class ProtocolScores(NamedTuple):
     Attributes:
       matrices: int32 [N, C, C], the confusion matrix of every image; -1 throughout where values of the network are no
         numbers, which `score_split` refuses.
-      measures: by name, float32 [N, …].
+      measures: float32 [N, parts] each, see `Prediction`.
     """
 
     matrices: np.ndarray
-    measures: dict[str, np.ndarray]
+    measures: dict[Measure, np.ndarray]
 
 
 Score = Callable[[Batch], dict[str, ProtocolScores]]
@@ -170,26 +169,19 @@ def _refuse_no_numbers(
         )
 
 
-class MeasuredScores(metrics.Scores, total=False):
-    """The scores by a protocol and the means of what it measures besides, ready for JSON.
+def protocol_scores(split_scores: ProtocolScores, class_names: tuple[str, ...]) -> metrics.Scores:
+    """All scores by a protocol: those of its labels, and under their names its measures.
 
-    Attributes:
-      window_error, window_size_error: {'mean': over images and parts, 'brow1': …}, in pixels; None where no image has
-        the part.
+    Returns:
+      Ready for JSON; of a measure {'mean': over images and parts, 'nose': …}, None where no image has the part.
     """
-
-    window_error: dict[str, float | None]
-    window_size_error: dict[str, float | None]
-
-
-def protocol_scores(split_scores: ProtocolScores, class_names: tuple[str, ...]) -> MeasuredScores:
-    """All scores by a protocol: `metrics.scores`, and the means of its measures, which are [N, 6], of the six parts."""
-    scores = MeasuredScores(**metrics.scores(split_scores.matrices, class_names))
-    for name, values in split_scores.measures.items():
+    scores = metrics.scores(split_scores.matrices, class_names)
+    for measure, values in split_scores.measures.items():
         means = {"mean": _defined_mean(values)}
-        for part, column in zip(PART_NAMES, values.T, strict=True):
+        for part, column in zip(measure.parts, values.T, strict=True):
             means[part] = _defined_mean(column)
-        scores[name] = means  # pyrefly: ignore[unsupported-operation] - one of the two
+        # pyrefly: ignore[unsupported-operation] - the system's own, beside those that every system has
+        scores[measure.name] = means
     return scores
 
 

@@ -32,7 +32,7 @@ _CERTAIN = 0.6  # one from which it shows a face
 _AS_GOOD = 0.95  # of a score, from which a later framing is kept
 _SMALLEST_REGION = 0.01  # of a window's cells
 _LARGEST_WINDOW = 0.75  # of the photo's sides: who fills more is parsed with the whole photo
-_USE_NONE = "use find='none', of the command --find=none"
+USE_NONE = "use find='none', of the command --find=none"
 _MOST_SHARED = 0.5  # of a face with another window's face, and of a window with another
 
 Weigh = Callable[[Window], np.ndarray]  # a window of a photo -> probabilities [C, GRID, GRID]
@@ -82,14 +82,14 @@ class FaceFinder:
         parts = [PART_OF_ALIAS.get(name, name) for name in class_names]
         if "skin" not in parts:
             raise FindError(
-                f"faces are found by their skin, and the model's classes are {', '.join(class_names)}: {_USE_NONE}"
+                f"faces are found by their skin, and the model's classes are {', '.join(class_names)}: {USE_NONE}"
             )
         self.face_classes = [label for label, part in enumerate(parts) if part in _FACE]
         self._inner = [label for label, part in enumerate(parts) if part in _INNER]
         if not self._inner:
             raise FindError(
                 "faces are found by their brows, eyes, nose and lips, and the model's classes are "
-                f"{', '.join(class_names)}: {_USE_NONE}"
+                f"{', '.join(class_names)}: {USE_NONE}"
             )
 
     def find(self, size: tuple[int, int], weigh: Weigh) -> list[Window]:

@@ -13,10 +13,10 @@ import numpy as np
 from fpliif_jax.data import resize
 from fpliif_jax.data_builders.host.ordered_map import ordered_map
 from fpliif_jax.predict import photos
-from fpliif_jax.predict.find_faces import AUTO, GRID, FaceFinder
+from fpliif_jax.predict.find_faces import AUTO, GRID, USE_NONE, FaceFinder, FindError
 from fpliif_jax.predict.parsed_photo import ParsedPhoto
 from fpliif_jax.predict.windows import Window, owners
-from fpliif_jax.systems.labeller import Inputs, Labeller, Look
+from fpliif_jax.systems.labeller import Inputs, Labeller, Look, WindowLabeller
 
 Source = TypeVar("Source")  # a photo, or a frame of a video
 MAX_WORKERS = 4  # threads that decode; each may hold a photo of `photos.MAX_PIXELS`
@@ -25,6 +25,23 @@ MAX_WORKERS = 4  # threads that decode; each may hold a photo of `photos.MAX_PIX
 class _Part(NamedTuple):
     window: Window  # of the label map
     inputs: Inputs  # of that part of the photo
+
+
+class _Search(NamedTuple):
+    finder: FaceFinder
+    labeller: WindowLabeller
+
+    @classmethod
+    def by(cls, labeller: Labeller) -> "_Search":
+        """The search for faces with this model.
+
+        Raises:
+          FindError: it cannot.
+        """
+        finder = FaceFinder(labeller.class_names)
+        if not isinstance(labeller, WindowLabeller):
+            raise FindError(f"the model parses no windows of a photo: {USE_NONE}")
+        return cls(finder, labeller)
 
 
 class _Loaded(NamedTuple):
@@ -69,7 +86,7 @@ def label_photos(
       FindError: the model cannot find faces.
     """
     label, batch_size = labeller.plan(output_size, batch_size)
-    finder = FaceFinder(labeller.class_names) if find == AUTO else None
+    search = _Search.by(labeller) if find == AUTO else None
 
     def load(item: tuple[Source, Any]) -> tuple[Source, _Loaded | photos.PhotoError]:
         source, held = item
@@ -81,18 +98,18 @@ def label_photos(
             return source, error
         background = photo if output_size is None else resize.resize_image(photo, output_size)
         inputs = labeller.network_input(photo)
-        read_again = [*jax.tree.leaves(inputs), *([photo] if finder else [])]
+        read_again = [*jax.tree.leaves(inputs), *([photo] if search else [])]
         if any(np.may_share_memory(background, one) for one in read_again):
             # Probabilities are of the other one, whatever is written here.
             background = background.copy()
-        return source, _Loaded(inputs, background, photo if finder else None)
+        return source, _Loaded(inputs, background, photo if search else None)
 
     ahead = batch_size + num_workers()
     loading = ordered_map(load, _held(sources), num_workers(), ahead)
     with contextlib.closing(loading):
         while results := list(itertools.islice(loading, batch_size)):
             good = [loaded for _, loaded in results if isinstance(loaded, _Loaded)]
-            faces = [_faces(labeller, finder, loaded) if finder else [] for loaded in good]
+            faces = [_faces(search, loaded) if search else [] for loaded in good]
             wholes = [loaded for loaded, parts in zip(good, faces, strict=True) if not parts]
             label_maps: Iterator[np.ndarray] = iter(())
             if wholes:
@@ -103,7 +120,8 @@ def label_photos(
             parts_of_next = iter(faces)
             for source, loaded in results:
                 if isinstance(loaded, _Loaded):
-                    yield source, _parsed(labeller, loaded, next(parts_of_next), label_maps)
+                    parts = next(parts_of_next)
+                    yield source, _parsed(labeller, search, loaded, parts, label_maps)
                 else:
                     yield source, loaded
 
@@ -118,7 +136,9 @@ def _held(sources: Iterable[Source]) -> Iterator[tuple[Source, Any]]:
         yield source, held
 
 
-def _faces(labeller: Labeller, finder: FaceFinder, loaded: _Loaded) -> list[_Part]:
+def _faces(search: _Search, loaded: _Loaded) -> list[_Part]:
+    finder, labeller = search
+
     def network_input(window: Window) -> Inputs:
         # pyrefly: ignore[bad-argument-type] - there where faces are to be found
         return labeller.network_input(np.ascontiguousarray(window.of(loaded.photo)))
@@ -135,27 +155,31 @@ def _faces(labeller: Labeller, finder: FaceFinder, loaded: _Loaded) -> list[_Par
 
 
 def _parsed(
-    labeller: Labeller, loaded: _Loaded, faces: list[_Part], label_maps: Iterator[np.ndarray]
+    labeller: Labeller,
+    search: _Search | None,
+    loaded: _Loaded,
+    faces: list[_Part],
+    label_maps: Iterator[np.ndarray],
 ) -> ParsedPhoto:
     """The parsed photo; its label map is the next one where there are no faces to put together."""
     size = loaded.background.shape[:2]
     names = labeller.class_names
-    if not faces:
+    if search is None or not faces:
         weigh = functools.partial(_probabilities, labeller, loaded.inputs, size)
         return ParsedPhoto(next(label_maps), loaded.background, names, weigh)
     whole = loaded.inputs  # not the photo, which would stay as long as what is parsed
-    of_looks: Any = labeller  # that of STN-iCNN takes none: it has no skin and finds no faces
+    by_windows = search.labeller
     owner = owners([face.window for face in faces], size)
 
     def weigh_faces() -> np.ndarray:
         background = np.zeros((len(names), *size), np.float32)
         background[0] = 1
         return _joined(
-            background, owner, faces, whole, of_looks.encode, of_looks.probabilities_of_looks
+            background, owner, faces, whole, by_windows.encode, by_windows.probabilities_of_looks
         )
 
     labels = _joined(
-        np.zeros(size, np.uint8), owner, faces, whole, of_looks.encode, of_looks.label_looks
+        np.zeros(size, np.uint8), owner, faces, whole, by_windows.encode, by_windows.label_looks
     )
     windows = [face.window for face in faces]
     return ParsedPhoto(labels, loaded.background, names, weigh_faces, windows)

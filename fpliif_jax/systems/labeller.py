@@ -1,7 +1,7 @@
 """What a labeller is: a trained model as a function from photos to label maps of any size."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -83,6 +83,28 @@ class Labeller(Protocol):
 
     def lower(self, inputs: Inputs, size: tuple[int, int]) -> dict[str, jax.stages.Lowered]:
         """The programs that `label` calls with these arguments, by name, for JAX's default device; none is run."""
+
+
+@runtime_checkable
+class WindowLabeller(Labeller, Protocol):
+    """One that also parses windows of a photo, each seen together with the whole: it can be asked to find faces."""
+
+    def encode(self, inputs: Inputs) -> Any:
+        """The latent of a photo, or a part of one, for `Look`; `inputs` are of it alone, not stacked."""
+
+    def label_looks(self, looks: Sequence[Look], size: tuple[int, int]) -> np.ndarray:
+        """The label map of the largest `probabilities_of_looks`, uint8 [height, width]."""
+
+    def probabilities_of_looks(self, looks: Sequence[Look], size: tuple[int, int]) -> np.ndarray:
+        """The mean of the `probabilities` of several looks at a picture, by their weights.
+
+        Args:
+          looks: at least one.
+          size: (height, width) of the part of the picture that is asked for.
+
+        Returns:
+          float32 [C, height, width].
+        """
 
 
 def photos_at_once(bytes_of_one: int, batch_size: int) -> int:

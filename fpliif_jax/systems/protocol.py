@@ -102,15 +102,27 @@ class Protocol:
         return f"{self.output_size}{arrow}{self.scored_at}"
 
 
+class Measure(NamedTuple):
+    """What a system measures on an image besides its labels.
+
+    Attributes:
+      name: in metrics.jsonl, results.json and the files of evaluations.
+      parts: what it is measured of, a number each.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+
+
 class Prediction(NamedTuple):
     """What a protocol makes of a batch.
 
     Attributes:
       truth: int32 [B, h, w], of JAX or of NumPy; `IGNORE_LABEL` does not count.
       labels: int32 [B, h, w], predicted class ids; `labeller.NO_LABEL` where the values of the network are no numbers.
-      measures: by name, float32 [B, …], NaN where undefined.
+      measures: float32 [B, parts] each, NaN where undefined.
     """
 
     truth: jax.Array | np.ndarray
     labels: jax.Array | np.ndarray
-    measures: dict[str, jax.Array]
+    measures: dict[Measure, jax.Array]

@@ -6,7 +6,7 @@ that neither changes the gradient.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,6 +16,37 @@ from fpliif_jax.nn.variables import Variables
 
 Array = jax.Array
 Arrays = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationScore:
+    """How the validations of a stage are read: its best state is chosen by this score, and a report draws it.
+
+    Attributes:
+      name: of a score in metrics.jsonl, or of a measure there, whose mean counts.
+      title: for the eye, with its unit.
+      factor: from metrics.jsonl to that unit.
+      smallest_is_best: whether it is an error.
+    """
+
+    name: str
+    title: str
+    factor: int = 1
+    smallest_is_best: bool = False
+
+    def quality(self, scores: Mapping[str, Any]) -> float | None:
+        """The higher, the better the state; None where there is nothing to score.
+
+        Args:
+          scores: by the stage's protocol, see `scoring.protocol_scores`.
+        """
+        value = scores[self.name]
+        if isinstance(value, Mapping):
+            value = value["mean"]
+        return -value if self.smallest_is_best and value is not None else value
+
+
+MEAN_F1 = ValidationScore("mean_f1", "mean F1, percent", factor=100)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +65,6 @@ class Stage:
       sums: (variables, inputs) -> (loss sums, new batch statistics).
       total: (loss sums, normalisers) -> (loss, its parts).
       validation_protocol: of the evaluation, by which the best state is chosen.
-      score: of that protocol: 'mean_f1', or 'window_error', of which the smallest is the best.
       copies: how many times an epoch shows each image.
       fresh: networks that start from new parameters.
       cast: the parameters in the types that the model casts them to, where that is done once a step; None: it
@@ -50,7 +80,6 @@ class Stage:
     sums: Callable[[Variables, Arrays], tuple[Arrays, Any]]
     total: Callable[[Arrays, Arrays], tuple[Array, Arrays]]
     validation_protocol: str
-    score: str = "mean_f1"
     copies: int = 1
     fresh: tuple[str, ...] = ()
     cast: Callable[[Any], Any] | None = None

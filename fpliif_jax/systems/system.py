@@ -15,7 +15,7 @@ from fpliif_jax.systems.labeller import Labeller
 from fpliif_jax.systems.network_function import NetworkFunction
 from fpliif_jax.systems.protocol import Prediction, Protocol
 from fpliif_jax.systems.reading import ROUNDING, Reading
-from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.stage import MEAN_F1, Stage, ValidationScore
 from fpliif_jax.systems.step_numbers import Chosen, Planned
 
 Config = ml_collections.ConfigDict
@@ -53,11 +53,18 @@ class Training:
         None where that is not known, what a step with some numbers is planned to take) -> the numbers of a training
         step; None: train.microbatch alone, where 'auto' is all of the rows.
       step_fields: the fields of these numbers besides train.microbatch; a run keeps them wherever it goes on.
+      validation_scores: name of a stage -> how its validations are read, where that is not by the mean F1;
+        metrics.jsonl has each of these scores wherever the protocol of a validation gives it.
     """
 
     make_stages: Callable[[Config, nn.Module, tuple[str, ...]], list[Stage]]
     choose_step_numbers: Callable[[Config, int, str, int | None, Planned], Chosen] | None = None
     step_fields: tuple[str, ...] = ()
+    validation_scores: Mapping[str, ValidationScore] = dataclasses.field(default_factory=dict)
+
+    def validation_score(self, stage: str) -> ValidationScore:
+        """How the validations of the stage of that name are read."""
+        return self.validation_scores.get(stage, MEAN_F1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -205,14 +205,10 @@ def _validate(run: Run, prepared: PreparedStage, epoch: int, state: State) -> No
     if prepared.validate is None:
         return
     stage, scores = prepared.stage, prepared.validate(state)
-    records.log_validation(run.log, run.progress, stage.name, epoch, scores)
-    if stage.score == "window_error":
-        score = scores["window_error"]["mean"]
-        score = None if score is None else -score
-    else:
-        # pyrefly: ignore[bad-typed-dict-key] - the name of a score
-        score = scores[stage.score]
-    if run.progress.is_best(score):
+    training = systems.of(run.config).training
+    own = [score.name for score in training.validation_scores.values()]
+    records.log_validation(run.log, run.progress, stage.name, epoch, scores, own)
+    if run.progress.is_best(training.validation_score(stage.name).quality(scores)):
         run.save("best", state)
 
 

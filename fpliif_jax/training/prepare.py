@@ -12,7 +12,7 @@ from fpliif_jax.data.batches import Batch, EpochOrder, train_batches
 from fpliif_jax.data.dataset import Dataset
 from fpliif_jax.data.resized_split import Split, load_split
 from fpliif_jax.devices import parallel
-from fpliif_jax.evaluation import scoring
+from fpliif_jax.evaluation import metrics, scoring
 from fpliif_jax.fields.json_types import JsonObject
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.run_folder import checkpoint
@@ -84,7 +84,7 @@ class PreparedStage:
     split: Split
     batches: Callable[[int], Iterator[Batch]]
     step: Step
-    validate: Callable[[State], scoring.MeasuredScores] | None
+    validate: Callable[[State], metrics.Scores] | None
 
 
 def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
@@ -136,7 +136,7 @@ def prepare_stage(run: Run) -> tuple[PreparedStage, State]:
 
 def _make_validation(
     run: Run, stage: Stage, numbers: StepNumbers
-) -> Callable[[State], scoring.MeasuredScores] | None:
+) -> Callable[[State], metrics.Scores] | None:
     if "validation" in run.dataset.missing_splits:
         return None
     protocols = parse_protocols(run.config, (stage.validation_protocol,))
@@ -145,7 +145,7 @@ def _make_validation(
     own = fitting.with_numbers(run.config, numbers)
     eval_step = scoring.make_eval_step(create_model(own.model, parallel.AXIS), own, protocols)
 
-    def validate(state: State) -> scoring.MeasuredScores:
+    def validate(state: State) -> metrics.Scores:
         variables = {"params": state["params"]}
         if state["batch_stats"]:
             variables["batch_stats"] = state["batch_stats"]

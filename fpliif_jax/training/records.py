@@ -12,8 +12,8 @@ from fpliif_jax.data_builders.errors import DataError, UserError
 from fpliif_jax.run_folder.run_record import MetricsLog
 from fpliif_jax.training.progress import Progress, StageSteps
 
-# The scores of a validation that metrics.jsonl has.
-_VALIDATION_SCORES = ("mean_f1", "miou", "class_f1", "window_error")
+# The scores of a validation that metrics.jsonl has of every system.
+_VALIDATION_SCORES = ("mean_f1", "miou", "class_f1")
 
 
 class TrainingError(UserError):
@@ -94,7 +94,12 @@ def log_interval(
 
 
 def log_validation(
-    log: MetricsLog | None, progress: Progress, stage: str, epoch: int, scores: Mapping[str, Any]
+    log: MetricsLog | None,
+    progress: Progress,
+    stage: str,
+    epoch: int,
+    scores: Mapping[str, Any],
+    own: Iterable[str] = (),
 ) -> None:
     """Writes the scores of a validation.
 
@@ -104,6 +109,7 @@ def log_validation(
       stage: name of the stage.
       epoch: of the stage, from 1, that has ended.
       scores: of `scoring.protocol_scores`.
+      own: names of scores that the system's validations are read by.
     """
     if log is not None:
         log.write(
@@ -112,6 +118,6 @@ def log_validation(
                 "split": "validation",
                 "stage": stage,
                 "epoch": epoch,
-                **{name: scores[name] for name in _VALIDATION_SCORES if name in scores},
+                **{name: scores[name] for name in (*_VALIDATION_SCORES, *own) if name in scores},
             }
         )

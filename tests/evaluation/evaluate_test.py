@@ -31,7 +31,7 @@ from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import create_model, parse_protocols
 from fpliif_jax.systems.fp_liif import protocols
-from fpliif_jax.systems.protocol import Prediction, Protocol
+from fpliif_jax.systems.protocol import Measure, Prediction, Protocol
 from fpliif_jax.training.step import init_variables
 
 
@@ -469,16 +469,18 @@ def test_only_other_data_are_noted(
     assert notes == [[f"trained on other data (fingerprint {other})"], [], []]
 
 
-def test_window_errors_are_means_of_what_is_there() -> None:
+def test_measures_are_means_of_what_is_there() -> None:
     nan, inf = float("nan"), float("inf")
+    measure = Measure("distance", tuple("abcdef"))
     errors = np.array(
         [[1, 4, nan, inf, nan, 0], [2, nan, nan, 1, nan, 0], [6, 6, nan, 1, 5, 0]], np.float32
     )
-    found = scoring.ProtocolScores(np.ones((3, 2, 2), np.int32), {"window_error": errors})
-    means = scoring.protocol_scores(found, ("background", "nose"))["window_error"]
-    assert list(means.values()) == [None, 3, 5, None, None, 5, 0]  # all parts, then each
-    finite = scoring.ProtocolScores(found.matrices, {"window_error": errors[1:]})
-    assert scoring.protocol_scores(finite, ("background", "nose"))["window_error"]["mean"] == 21 / 8
+    found = scoring.ProtocolScores(np.ones((3, 2, 2), np.int32), {measure: errors})
+    means = scoring.protocol_scores(found, ("background", "nose"))["distance"]
+    assert list(means) == ["mean", *"abcdef"]
+    assert list(means.values()) == [None, 3, 5, None, None, 5, 0]
+    finite = scoring.ProtocolScores(found.matrices, {measure: errors[1:]})
+    assert scoring.protocol_scores(finite, ("background", "nose"))["distance"]["mean"] == 21 / 8
     json.dumps(means, allow_nan=False)
 
 

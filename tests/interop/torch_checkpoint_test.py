@@ -25,6 +25,7 @@ from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import load_for_inference
 from fpliif_jax.systems import create_model
 from fpliif_jax.systems.stn_icnn import protocols
+from fpliif_jax.systems.stn_icnn.windows import WINDOW_ERROR
 from fpliif_jax.training import train_and_evaluate
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -124,7 +125,7 @@ def test_the_authors_file_is_evaluated(
     with np.load(tmp_path / "evaluations" / "test-given-image.npz") as file:
         matrices = file["confusion_matrices"]
         np.testing.assert_allclose(
-            file["window_error"], predicted.measures["window_error"], atol=1e-3
+            file["window_error"], predicted.measures[WINDOW_ERROR], atol=1e-3
         )
     counted = np.asarray(predicted.truth) != 255
     for matrix, labels, mask in zip(matrices, np.asarray(predicted.labels), counted, strict=True):

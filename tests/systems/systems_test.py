@@ -26,13 +26,15 @@ from fpliif_jax.experiments.cost import model_cost
 from fpliif_jax.export import model_card, write
 from fpliif_jax.export.network_files import ExportError
 from fpliif_jax.fields.setting_ranges import AUTO
+from fpliif_jax.predict.find_faces import FindError
+from fpliif_jax.run_folder import checkpoint
 from fpliif_jax.run_folder.inference_checkpoint import InferenceCheckpoint, load_for_inference
 from fpliif_jax.run_folder.run_config import flatten_config, json_config
 from fpliif_jax.systems import labeller
 from fpliif_jax.systems.network_function import NetworkFunction
-from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
+from fpliif_jax.systems.protocol import IGNORE_LABEL, Measure, Prediction, Protocol
 from fpliif_jax.systems.reading import Reading
-from fpliif_jax.systems.stage import Stage
+from fpliif_jax.systems.stage import Stage, ValidationScore
 from fpliif_jax.systems.system import (
     Inference,
     Network,
@@ -67,6 +69,9 @@ def test_an_unknown_system_is_refused_with_those_there_are(name: object) -> None
     config = ml_collections.ConfigDict({"model": {"name": name}})
     with pytest.raises(ValueError, match="model.name is .* one of 'fp_liif', 'stn_icnn'"):
         systems.of(config)
+
+
+_DOUBT = Measure("doubt", ("upper_half", "lower_half"))
 
 
 class _PixelByPixel(nn.Module):
@@ -104,13 +109,16 @@ def _stages(
 
 def _predictor(model: nn.Module, config: ml_collections.ConfigDict, protocols: tuple) -> object:
     def predict(variables: dict, batch: dict) -> dict[str, Prediction]:
-        labels = jnp.argmax(model.apply(variables, batch["images"]), -1).astype(jnp.int32)
+        logits = model.apply(variables, batch["images"])
+        labels = jnp.argmax(logits, -1).astype(jnp.int32)
+        doubt = 1 - jax.nn.softmax(logits).max(-1)
+        doubts = doubt.reshape(len(doubt), 2, -1).mean(-1)
         truth = batch[f"labels_{config.data.image_size}"].astype(jnp.int32)
         return {
             protocol.key: Prediction(
                 truth if protocol.name == "whole" else jnp.where(truth > 0, truth, IGNORE_LABEL),
                 labels,
-                {},
+                {_DOUBT: doubts} if protocol.name == "whole" else {},
             )
             for protocol in protocols
         }
@@ -178,7 +186,12 @@ SYSTEM = System(
             [("dense", 3 * config.num_classes * image_size**2)]
         ),
     ),
-    training=Training(make_stages=_stages),
+    training=Training(
+        make_stages=_stages,
+        validation_scores={
+            "only": ValidationScore("doubt", "doubt, a share", smallest_is_best=True)
+        },
+    ),
     scoring=Scoring(parse_protocol=_protocol, make_predictor=_predictor),
     inference=Inference(
         decodes_any_size=False,
@@ -294,13 +307,23 @@ def test_a_third_system_is_checked_trained_evaluated_used_and_exported_with_one_
     assert loop.train(config, tmp_path, dataset, Interruption())
     results = evaluate(config, tmp_path, dataset)
     assert {found["row"] for found in results["evaluations"]} == {"whole", "foreground"}
+    assert {"doubt" in found for found in results["evaluations"] if found["row"] == "whole"} == {
+        True
+    }
     assert results["model"] == "pixel_by_pixel"
-    losses = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    losses = [line["loss"] for line in losses if "loss" in line]
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    validated = {line["step"]: line["doubt"] for line in lines if line["split"] == "validation"}
+    assert {tuple(doubt) for doubt in validated.values()} == {("mean", *_DOUBT.parts)}
+    least = min(validated, key=lambda step: validated[step]["mean"])
+    assert checkpoint.saved_step(tmp_path, "best") == least
+    losses = [line["loss"] for line in lines if "loss" in line]
     assert losses[-1] < losses[0]
 
     photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    parsed = FaceParser.from_run(tmp_path)(photo)
+    parser = FaceParser.from_run(tmp_path)
+    with pytest.raises(FindError, match="parses no windows of a photo: use find='none'"):
+        parser(photo, find="auto")
+    parsed = parser(photo)
     assert parsed.labels.shape == (40, 50)
     np.testing.assert_array_equal(parsed.probabilities.argmax(0), parsed.labels)
 

@@ -19,6 +19,7 @@ from fpliif_jax.data.dataset import load_dataset
 from fpliif_jax.devices import parallel
 from fpliif_jax.evaluation import scoring
 from fpliif_jax.run_folder import checkpoint
+from fpliif_jax.systems.stn_icnn.windows import WINDOW_ERROR
 from fpliif_jax.training import loop, prepare, step, step_bar
 
 
@@ -71,9 +72,8 @@ class Loop(ClockedLoop):
     def _score(self, score: object, split: object, rows: tuple, *_, **__):  # noqa: ANN202
         self._now += 100
         matrices = np.ones((1, self._num_classes, self._num_classes), np.int32)
-        return {
-            rows[0]: scoring.ProtocolScores(matrices, {"window_error": np.ones((1, 6), np.float32)})
-        }
+        errors = {WINDOW_ERROR: np.ones((1, 6), np.float32)}
+        return {rows[0]: scoring.ProtocolScores(matrices, errors)}
 
     def _save(self, workdir: object, which: str, step: int, state: object, progress: dict) -> None:
         self._now += 1_000

@@ -115,14 +115,11 @@ class FPLIIFLabeller:
         return self._labels(self._pieces(self._label_queries, latent, size), size)
 
     def encode(self, inputs: labeller.Inputs) -> Any:
-        """The latent of a photo, or a part of one, for `Look`; `inputs` are of it alone, not stacked.
-
-        By the program for one that the search for faces has compiled.
-        """
+        """As `WindowLabeller.encode`, by the program for one photo that the search for faces has compiled."""
         return self._encoded(inputs["images"][None])
 
     def label_looks(self, looks: Sequence[labeller.Look], size: tuple[int, int]) -> np.ndarray:
-        """The label map of the largest `probabilities_of_looks`, uint8 [height, width].
+        """As `WindowLabeller.label_looks`.
 
         Made as by `label_in_pieces`: the probabilities are never there for more than a piece.
         """
@@ -141,15 +138,7 @@ class FPLIIFLabeller:
     def probabilities_of_looks(
         self, looks: Sequence[labeller.Look], size: tuple[int, int]
     ) -> np.ndarray:
-        """The mean of the `probabilities` of several looks at a picture, by their weights.
-
-        Args:
-          looks: at least one.
-          size: (height, width) of the part of the picture that is asked for.
-
-        Returns:
-          float32 [C, height, width].
-        """
+        """As `WindowLabeller.probabilities_of_looks`."""
         pieces = self._pieces_of_looks(self._weigh_looks, looks, size, is_cut=True)
         return self._probabilities(pieces, 1, size)[0]
 

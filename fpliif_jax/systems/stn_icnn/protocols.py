@@ -13,7 +13,7 @@ from fpliif_jax.nn.applied import Applied
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.labeller import NO_LABEL, labels_of
 from fpliif_jax.systems.pixels import to_unit_range
-from fpliif_jax.systems.protocol import IGNORE_LABEL, Prediction, Protocol
+from fpliif_jax.systems.protocol import IGNORE_LABEL, Measure, Prediction, Protocol
 from fpliif_jax.systems.stn_icnn import framing, windows
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn.model import STNICNN
@@ -86,7 +86,7 @@ class _Faces:
         return self.labels_in(self.theta, self.coarse_logits)
 
     @functools.cached_property
-    def errors(self) -> dict[str, Array]:
+    def errors(self) -> dict[Measure, Array]:
         """Errors of the system's windows."""
         return self.errors_of(self.theta)
 
@@ -98,7 +98,7 @@ class _Faces:
         are_numbers = windows.are_numbers(theta, coarse_logits)[:, None, None]
         return jnp.where(are_numbers, labels_of(probabilities), NO_LABEL).astype(jnp.int32)
 
-    def errors_of(self, theta: Array) -> dict[str, Array]:
+    def errors_of(self, theta: Array) -> dict[Measure, Array]:
         """See `windows.window_errors`."""
         return windows.window_errors(
             theta, *self.true_windows, self._side, self._settings.theta_form

@@ -18,7 +18,7 @@ from fpliif_jax.data_builders.errors import SettingsError
 from fpliif_jax.fields import field_checks
 from fpliif_jax.nn.variables import Variables
 from fpliif_jax.systems.pixels import to_unit_range
-from fpliif_jax.systems.stage import Array, Arrays, Stage
+from fpliif_jax.systems.stage import Array, Arrays, Stage, ValidationScore
 from fpliif_jax.systems.stn_icnn import augment, framing, losses
 from fpliif_jax.systems.stn_icnn import settings as stn_icnn_settings
 from fpliif_jax.systems.stn_icnn.loss_of_parts import (
@@ -27,9 +27,14 @@ from fpliif_jax.systems.stn_icnn.loss_of_parts import (
     part_targets,
     part_total,
 )
-from fpliif_jax.systems.stn_icnn.windows import true_windows
+from fpliif_jax.systems.stn_icnn.windows import WINDOW_ERROR, true_windows
 
 STAGES = ("coarse", "localisation", "fine", "end_to_end")
+VALIDATION_SCORES = {
+    "localisation": ValidationScore(
+        WINDOW_ERROR.name, "window error, pixels", smallest_is_best=True
+    )
+}
 
 
 def make_stages(
@@ -138,10 +143,7 @@ def _localisation_stage(
     def total(loss_sums: Arrays, counts: Arrays) -> tuple[Array, Arrays]:
         return losses.mean(loss_sums["smooth_l1"], counts["entries"]), {}
 
-    stage = "localisation"
-    return _stage(
-        stage, config, rates, prepare, normalisers, sums, total, "coarse", score="window_error"
-    )
+    return _stage("localisation", config, rates, prepare, normalisers, sums, total, "coarse")
 
 
 def _fine_stage(
@@ -240,7 +242,6 @@ def _stage(
     sums: Callable[[Variables, Arrays], tuple[Arrays, Any]],
     total: Callable[[Arrays, Arrays], tuple[Array, Arrays]],
     validation_protocol: str,
-    score: str = "mean_f1",
     fresh: tuple[str, ...] = (),
 ) -> Stage:
     if not any(rates.values()):
@@ -260,7 +261,6 @@ def _stage(
         sums=sums,
         total=total,
         validation_protocol=validation_protocol,
-        score=score,
         copies=config.augment.copies if config.augment.enabled else 1,
         fresh=fresh,
     )

@@ -43,7 +43,7 @@ SYSTEM = System(
     data={"framing": "canvas", "labels": "facial_parts"},
     has_torch_twin=False,
     network=Network(create=settings.create, input_shapes=settings.input_shapes),
-    training=Training(make_stages=stages.make_stages),
+    training=Training(make_stages=stages.make_stages, validation_scores=stages.VALIDATION_SCORES),
     scoring=Scoring(
         parse_protocol=protocols.parse_protocol, make_predictor=protocols.make_predictor
     ),

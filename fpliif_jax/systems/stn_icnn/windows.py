@@ -4,10 +4,16 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fpliif_jax.data.facial_parts import PART_NAMES
+from fpliif_jax.systems.protocol import Measure
 from fpliif_jax.systems.stn_icnn import part_centres, theta_forms
 from fpliif_jax.systems.stn_icnn.model import part_sizes
 
 Array = jax.Array
+
+# In pixels of the canvas: between the centres of a window and the true one, and between their sides.
+WINDOW_ERROR = Measure("window_error", PART_NAMES)
+WINDOW_SIZE_ERROR = Measure("window_size_error", PART_NAMES)
 
 
 def true_windows(labels: Array, settings: ml_collections.ConfigDict) -> tuple[Array, Array]:
@@ -61,7 +67,7 @@ def crop_sizes(settings: ml_collections.ConfigDict) -> tuple[int, ...]:
 
 def window_errors(
     theta: Array, true_theta: Array, has_window: Array, side: int, form: str
-) -> dict[str, Array]:
+) -> dict[Measure, Array]:
     """How far windows are from the true ones, in pixels of the canvas.
 
     Args:
@@ -71,8 +77,7 @@ def window_errors(
       form: config.model.theta_form.
 
     Returns:
-      'window_error', between the centres, and 'window_size_error', between the sides: float32 [B, 6] each,
-      NaN for parts without a true window.
+      float32 [B, 6] each, NaN for parts without a true window.
     """
     centre, true_centre = (
         theta_forms.centres_of_theta(each, side, form) for each in (theta, true_theta)
@@ -84,6 +89,6 @@ def window_errors(
     size_error = jnp.abs(scale - true_scale) * theta_forms.pixels_per_scale(side, form)
     there = has_window > 0
     return {
-        "window_error": jnp.where(there, distance, jnp.nan),
-        "window_size_error": jnp.where(there, size_error, jnp.nan),
+        WINDOW_ERROR: jnp.where(there, distance, jnp.nan),
+        WINDOW_SIZE_ERROR: jnp.where(there, size_error, jnp.nan),
     }

@@ -4,6 +4,7 @@ Two splits of other images, two checkpoints, two rows, a seed that was run twice
 and matrices that are not their own transposes: a score of the wrong place, axis, class or run is another number.
 """
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from fpliif_jax.data_builders.class_names import FACIAL_PARTS, LAPA_AND_HELEN
 from fpliif_jax.experiments.comparison import measured
 from fpliif_jax.experiments.comparison.analysis import analyse
 from fpliif_jax.experiments.plans.tables import plan_and_text
+from fpliif_jax.systems.fp_liif import system as fp_liif
+from fpliif_jax.systems.stn_icnn import stages
 
 RESAMPLES = 300
 FOLDERS = {"seed2": 2, "seed10": 10, "seed1": 1, "seed1-again": 1}
@@ -92,8 +95,15 @@ def _write(root: pathlib.Path, config_changes: dict[str, Any] | None = None) -> 
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
-    """Fewer resamples of images, which are drawn again here, and none of runs, which other tests are about."""
+    """Fewer resamples of images, which are drawn again here, and none of runs, which other tests are about.
+
+    The runs' second stage is one of STN-iCNN's: its validations are read as there.
+    """
+    training = dataclasses.replace(
+        fp_liif.SYSTEM.training, validation_scores=stages.VALIDATION_SCORES
+    )
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fp_liif, "SYSTEM", dataclasses.replace(fp_liif.SYSTEM, training=training))
         patch.setattr(measured, "_RESAMPLES", RESAMPLES)
         patch.setattr(measured.seed_statistics, "bootstrap_interval", lambda values: None)
         yield

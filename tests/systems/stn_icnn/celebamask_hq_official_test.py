@@ -179,8 +179,10 @@ def test_windows_of_both_sizes_go_there_and_back(form: str) -> None:
             np.testing.assert_array_equal(found[name].labels, truth)
     for name, error, size_error in (("image", 3, 2), ("centroid_windows", 0, 0)):
         measures = found[name].measures
-        np.testing.assert_allclose(measures["window_error"], [[error] * 6], atol=1e-4)
-        np.testing.assert_allclose(measures["window_size_error"], [[size_error] * 6], atol=1e-4)
+        np.testing.assert_allclose(measures[windows.WINDOW_ERROR], [[error] * 6], atol=1e-4)
+        np.testing.assert_allclose(
+            measures[windows.WINDOW_SIZE_ERROR], [[size_error] * 6], atol=1e-4
+        )
 
 
 class _Perfect(STNICNN):

@@ -390,12 +390,16 @@ def test_each_stage_has_its_own_rates_and_is_chosen_by_its_own_score() -> None:
         config, create_model(config.model), FACIAL_PARTS
     )
     assert [stage.learning_rates for stage in found] == [{n: rates[n]} for n in rates] + [joint]
-    assert [(stage.validation_protocol, stage.score) for stage in found] == [
+    score = systems.of(config).training.validation_score
+    assert [(stage.validation_protocol, score(stage.name).name) for stage in found] == [
         ("coarse", "mean_f1"),
         ("coarse", "window_error"),
         ("true_windows", "mean_f1"),
         ("image", "mean_f1"),
     ]
+    validated = {"mean_f1": 0.5, "window_error": {"mean": 2.0, "nose": 3.0}}
+    assert [score(stage.name).quality(validated) for stage in found] == [0.5, -2.0, 0.5, 0.5]
+    assert score("localisation").quality({"window_error": {"mean": None}}) is None
     assert [stage.fresh for stage in found] == [(), (), (), ("fine",)]
     config.train.end_to_end.fresh_fine = False
     assert _stage(config, "end_to_end").fresh == ()
