@@ -99,7 +99,7 @@ class Protocol:
 
 
 class Prediction(NamedTuple):
-    """What a protocol makes of a batch.
+    """True and predicted label maps of a batch by a protocol, and its measures.
 
     Attributes:
       truth: int32 [B, h, w], of JAX or of NumPy; `IGNORE_LABEL` does not count.
