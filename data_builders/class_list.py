@@ -21,7 +21,7 @@ _LONGEST_SHOWN = 80
 
 @dataclasses.dataclass(frozen=True)
 class ClassList:
-    """What the pixels of label maps mean.
+    """The classes of label maps, and the pixel values that stand for them.
 
     Attributes:
         names: index = id; the first is 'background'.

@@ -24,7 +24,7 @@ ABOVE_PACKAGE = pathlib.Path(fpliif_jax.__file__).parents[1]  # where -m finds i
 
 @dataclasses.dataclass(frozen=True)
 class ChildTask:
-    """What a fresh process does once; `batch` is that of a forward pass, `config` an experiment's as JSON."""
+    """Task that a fresh process does once; `batch` is that of a forward pass, `config` an experiment's as JSON."""
 
     what: str  # 'forward', 'training' (a step of the first stage) or 'gradient' (that without augmentation)
     framework: str  # 'jax' or 'torch'

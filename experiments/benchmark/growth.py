@@ -37,7 +37,7 @@ STEPS = ("draw", "prepare", "resize", "open", "evaluate", "bootstrap")
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """What a process is told to do."""
+    """Order to a fresh process: the step that it does, and on how much."""
 
     step: str  # of `growth_steps.STEPS`
     folder: pathlib.Path  # all steps of a benchmark work in it

@@ -66,17 +66,17 @@ class Line:
 
     @property
     def data(self) -> RunData:
-        """What the runs were trained and evaluated on."""
+        """The data that the runs were trained and evaluated on."""
         return self._recorded.data
 
     @property
     def dataset(self) -> RecordedDataset:
-        """What the runs were evaluated on."""
+        """The data set that the runs were evaluated on."""
         return self._recorded.results.scored_set
 
     @property
     def training(self) -> TrainingData | None:
-        """What the runs were trained on, where that is not what they were scored on."""
+        """The data that the runs were trained on; None where they were scored on the same set, or nothing is known."""
         return training_data(self._recorded)
 
     @property

@@ -30,7 +30,7 @@ def planned_studies(lines: Sequence[Line], studies: Sequence[Study]) -> list[Pla
 
 
 def sentences(plans: Sequence[PlannedStudy], studies: Sequence[Study]) -> list[str]:
-    """What the summary says of plans."""
+    """Sentences of the summary about plans."""
     summary = []
     for plan in plans:
         asked = [one for one in plan.questions if one.answer is not None]

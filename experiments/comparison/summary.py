@@ -27,7 +27,7 @@ def summary_of(
     tables: Sequence[ReportTable],
     incomplete: Sequence[Incomplete],
 ) -> list[str]:
-    """What a reader should know first, in plain sentences."""
+    """The summary: what a reader should know first, in plain sentences."""
     sentences = []
     if lines:
         count = sum(len(line.measured.runs) for line in lines)

@@ -13,7 +13,7 @@ from fpliif_jax.run_folder.same_run import goes_on_with
 
 @dataclasses.dataclass(frozen=True)
 class Additions:
-    """What one plan has that an earlier one has not, by name."""
+    """Names of what one plan has that an earlier one has not."""
 
     variants: tuple[str, ...]
     runs: tuple[str, ...]

@@ -42,7 +42,7 @@ def edge_map(labels: Tensor, width: int) -> Tensor:
 def pixel_counts(
     labels: Tensor, weights: Tensor, config: ml_collections.ConfigDict
 ) -> tuple[Tensor, Tensor]:
-    """What the two terms of the loss are divided by.
+    """The numbers of pixels that the two terms of the loss are divided by.
 
     Args:
       labels: integer [B, H, W].

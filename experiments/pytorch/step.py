@@ -19,7 +19,7 @@ Batch = dict[str, np.ndarray]
 
 
 class Inputs(NamedTuple):
-    """What the model and the loss take.
+    """A batch as the model and the loss take it.
 
     Attributes:
       images: float32 [B, 3, S, S], normalised.

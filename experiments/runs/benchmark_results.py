@@ -117,7 +117,7 @@ class Fit:
 
 @dataclasses.dataclass(frozen=True)
 class DataSheet:
-    """What a device can do by its maker."""
+    """Rate of a device by its maker's data sheet."""
 
     flops_per_second: Measure
     source: str

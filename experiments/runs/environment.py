@@ -19,7 +19,7 @@ _LONGEST_DEVICES = 1000  # characters: the report names each kind once
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What environment.json says; None or nothing where it, or the file, is not there.
+    """Content of environment.json; None or empty where a field, or the file, is not there.
 
     Attributes:
       content: all of it, for who compares field by field.

@@ -102,7 +102,7 @@ class RecordedDataset:
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What results.json says of a run's training; more fields of it are not used."""
+    """Fields of results.json about a run's training that are used."""
 
     seconds: Measure | None = None
     images_per_second: Measure | None = None

@@ -14,7 +14,7 @@ from fpliif_jax.run_folder.run_config import config_of_json
 
 @dataclasses.dataclass(frozen=True)
 class InferenceCheckpoint:
-    """What prediction and evaluation need of a run.
+    """A checkpoint with all that prediction and evaluation need of its run.
 
     Attributes:
       config: the run's settings.

@@ -23,7 +23,7 @@ _OF_LABEL_MAPS = "fp_liif"
 
 
 def names() -> tuple[str, ...]:
-    """What config.model.name may be."""
+    """Names of the systems: the values of config.model.name."""
     return tuple(_SYSTEMS)
 
 

@@ -115,7 +115,7 @@ class Measure(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a protocol makes of a batch.
+    """True and predicted label maps of a batch by a protocol, and its measures.
 
     Attributes:
       truth: int32 [B, h, w], of JAX or of NumPy; `IGNORE_LABEL` does not count.

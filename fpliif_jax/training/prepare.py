@@ -30,7 +30,7 @@ from fpliif_jax.training.step import State, Step, init_state, init_variables, ma
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What the stages of a run share.
+    """A training run: what its stages share.
 
     Attributes:
       config: its settings.

@@ -68,7 +68,7 @@ def is_folder_of_run(start: object) -> TypeGuard[str]:
 
 
 def shipped(name: str) -> Shipped:
-    """What is known of the weights with that name.
+    """The record of the weights with that name.
 
     Raises:
       WeightsError: there are none; lists the names.

@@ -65,7 +65,7 @@ class FineNets(nn.Module):
 
 
 class Outputs(TypedDict):
-    """What an STN-iCNN makes of B faces; all float32.
+    """Outputs of an STN-iCNN for B faces; all float32.
 
     Attributes:
       coarse_logits: [B, s, s, 9].
