@@ -47,7 +47,8 @@ ExitCode = TypeVar("ExitCode", bound=int | None)
 
 def user_error_line(error: Exception) -> str:
     """The line that one of `USER_ERRORS` ends a command with."""
-    return command_names.with_command_names(one_line(error_line(error)))
+    line = command_names.with_command_names(one_line(error_line(error)))
+    return command_names.with_place_of_pages(line)
 
 
 def run(
@@ -90,8 +91,9 @@ def run(
         if not is_out_of_memory(error):
             raise
         first_line = (str(error).splitlines() or ["no more can be had"])[0].rstrip(".")
+        page = command_names.with_place_of_pages("docs/training.md")
         sys.exit(
-            f"error: out of memory: {first_line}; take a smaller batch or size (docs/training.md, Memory)"
+            f"error: out of memory: {first_line}; take a smaller batch or size ({page}, Memory)"
         )
 
 
@@ -133,6 +135,7 @@ class CommandParser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """The documentation, then usage and options."""
         documentation = command_names.with_command_names(self._documentation).strip()
+        documentation = command_names.with_place_of_pages(documentation)
         return f"{documentation}\n\n{super().format_help()}".lstrip()
 
 

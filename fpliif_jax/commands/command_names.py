@@ -91,6 +91,13 @@ def with_command_names(text: str) -> str:
     )
 
 
+def with_place_of_pages(text: str) -> str:
+    """A text in which every docs/PAGE.md is said to be of the repository, where this is no clone that has it."""
+    if fpliif_jax.IS_CHECKOUT:
+        return text
+    return re.sub(r"(?<![\w=/])docs/[\w/]+\.md", r"\g<0> of the repository", text)
+
+
 def missing_package(what: str, package: str) -> str:
     """The message that one of `EXTRAS` is missing, and the command that installs it.
 

@@ -206,6 +206,24 @@ def test_a_command_is_named_as_it_was_started(
     assert command_names.with_command_names(text) == f"{report}, {audit}. python -m pip"
 
 
+@pytest.mark.parametrize(("is_checkout", "of"), [(False, " of the repository"), (True, "")])
+def test_pages_are_said_to_be_of_the_repository_where_it_is_not(
+    monkeypatch: pytest.MonkeyPatch, is_checkout: bool, of: str
+) -> None:
+    def work() -> None:
+        raise UserError("it is wrong (docs/how_to/own.md, 2), --output=docs/audit.md")
+
+    monkeypatch.setattr(fpliif_jax, "IS_CHECKOUT", is_checkout)
+    with pytest.raises(SystemExit) as ended:
+        command_line.run("experiments.report", work)
+    assert (
+        ended.value.code
+        == f"error: it is wrong (docs/how_to/own.md{of}, 2), --output=docs/audit.md"
+    )
+    parser = command_line.CommandParser("experiments.report", "docs/studies.md has more.")
+    assert parser.format_help().startswith(f"docs/studies.md{of} has more.")
+
+
 @pytest.mark.parametrize(
     ("is_checkout", "remedy"),
     [(False, 'pip install "fpliif_jax[study]"'), (True, 'pip install ".[study]"')],
