@@ -8,38 +8,15 @@ import dataclasses
 import pathlib
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
+from fpliif_jax.experiments.robustness.statistics import OfParts
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.results import Results
-from fpliif_jax.experiments.runs.value_types import Measure
 
 FILE = "robustness/robustness.json"
 _LIMIT = 16 * MEBIBYTE
 # Without options: of these images, by this checkpoint.
 _SPLIT, _CHECKPOINT = "test", "best"
-
-
-@dataclasses.dataclass(frozen=True)
-class Average:
-    """Of distances, in pixels of the canvas."""
-
-    mean: Measure | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class OfCropper:
-    """Distances from the true centres before a part is hidden, and after."""
-
-    distance_before: Average
-    distance_after: Average
-
-
-@dataclasses.dataclass(frozen=True)
-class OfParts:
-    """Of both croppers."""
-
-    stn: OfCropper
-    centroid: OfCropper
 
 
 @dataclasses.dataclass(frozen=True)
