@@ -14,6 +14,7 @@ from fpliif_jax.experiments.comparison.study_tables import ReportRow, ReportTabl
 from fpliif_jax.experiments.plans.study_file import Study
 from fpliif_jax.experiments.plans.variant import Variant
 from fpliif_jax.experiments.robustness import recorded
+from fpliif_jax.experiments.robustness.statistics import OfParts
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError
 from fpliif_jax.experiments.runs.run import Run, printable
 
@@ -63,7 +64,7 @@ def tables(
 
 def _read(
     root: pathlib.Path, study: Study, variant: Variant, runs: Mapping[str, Run]
-) -> tuple[dict[int, recorded.OfParts], list[Incomplete]]:
+) -> tuple[dict[int, OfParts], list[Incomplete]]:
     by_seed, unusable = {}, []
     for path in sorted((root / study.folder / variant.name).glob(f"seed*/{recorded.FILE}")):
         run = path.parents[1]
@@ -91,7 +92,7 @@ def _read(
     return dict(sorted(by_seed.items())), unusable
 
 
-def _rows(variant: Variant, by_seed: dict[int, recorded.OfParts]) -> list[ReportRow]:
+def _rows(variant: Variant, by_seed: dict[int, OfParts]) -> list[ReportRow]:
     rows = []
     for cropper, cropper_label in _CROPPERS.items():
         for moment, moment_label in _MOMENTS.items():

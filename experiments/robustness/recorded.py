@@ -8,38 +8,15 @@ import dataclasses
 import pathlib
 
 from fpliif_jax.data_builders.host.regular_files import MEBIBYTE
+from fpliif_jax.experiments.robustness.statistics import OfParts
 from fpliif_jax.experiments.runs import typed_json
 from fpliif_jax.experiments.runs.bounded_files import UnreadableError, parse_json, read_bytes
 from fpliif_jax.experiments.runs.results import Results
-from fpliif_jax.experiments.runs.value_types import Measure
 
 FILE = "robustness/robustness.json"
 _LIMIT = 16 * MEBIBYTE
 # Without options: of these images, by this checkpoint.
 _SPLIT, _CHECKPOINT = "test", "best"
-
-
-@dataclasses.dataclass(frozen=True)
-class Average:
-    """Average of distances, in pixels of the canvas."""
-
-    mean: Measure | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class OfCropper:
-    """Distances from the true centres before a part is hidden, and after."""
-
-    distance_before: Average
-    distance_after: Average
-
-
-@dataclasses.dataclass(frozen=True)
-class OfParts:
-    """Distances of both croppers."""
-
-    stn: OfCropper
-    centroid: OfCropper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +26,7 @@ class _Set:
 
 @dataclasses.dataclass(frozen=True)
 class Robustness:
-    """Fields of robustness.json that are used; None where it does not say one."""
+    """What is used of robustness.json; None where it does not say it."""
 
     overall: OfParts
     split: str | None = None
@@ -66,7 +43,7 @@ def default_margin(crop_size: int) -> int:
 
 
 def read(workdir: pathlib.Path, within: pathlib.Path) -> Robustness:
-    """The test of a run's folder; `within` as in `bounded_files.read_bytes`.
+    """That of a run's folder; `within` as of `bounded_files.read_bytes`.
 
     Raises:
       FileNotFoundError: there is none.
@@ -76,7 +53,7 @@ def read(workdir: pathlib.Path, within: pathlib.Path) -> Robustness:
 
 
 def unlike(measured: Robustness, run: Results) -> list[str]:
-    """Differences of a test from that of a study of the run, in what both say: 'split validation, not test'."""
+    """In what a test is not the one of a study of that run, 'split validation, not test'; of what both files say."""
     scored = [
         one for one in run.evaluations if (one.split, one.checkpoint) == (_SPLIT, _CHECKPOINT)
     ]

@@ -1,4 +1,7 @@
-"""How far the windows went when parts were hidden: statistics of both croppers, and as text."""
+"""How far the windows went when parts were hidden: statistics of both croppers, and as text.
+
+`robustness.json` has them as they are. What has a default here may be missing there: nothing else is read again.
+"""
 
 import dataclasses
 from typing import NamedTuple
@@ -6,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fpliif_jax.data.facial_parts import PART_NAMES
+from fpliif_jax.experiments.runs.value_types import Measure
 
 CROPPERS = ("stn", "centroid")
 
@@ -32,15 +36,15 @@ class Findings(NamedTuple):
 class Average:
     """Averages of n values; None where there is none."""
 
-    mean: float | None
-    median: float | None
-    n: int
+    mean: Measure | None = None
+    median: Measure | None = None
+    n: int = 0
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Average":
         """Averages of numbers of any shape."""
         if not values.size:
-            return cls(None, None, 0)
+            return cls()
         values = values.astype(np.float64)
         return cls(float(values.mean()), float(np.median(values)), values.size)
 
@@ -51,13 +55,13 @@ class OfCropper:
 
     distance_before: Average
     distance_after: Average
-    moved: Average
-    inside_before: float | None
-    inside_after: float | None
-    others_moved: Average
+    moved: Average = Average()
+    inside_before: Measure | None = None
+    inside_after: Measure | None = None
+    others_moved: Average = Average()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class OfParts:
     """Statistics over hidden parts.
 
@@ -67,9 +71,9 @@ class OfParts:
       stn, centroid: by cropper.
     """
 
-    hidden: int
-    lost_before: int
-    lost: int
+    hidden: int = 0
+    lost_before: int = 0
+    lost: int = 0
     stn: OfCropper
     centroid: OfCropper
 
@@ -80,7 +84,12 @@ class OfParts:
         had_part = findings.mask_has_part[images, 0, parts]
         has_part = findings.mask_has_part[images, 1 + parts, parts]
         of_croppers = {name: _of_cropper(findings, name, images, parts) for name in CROPPERS}
-        return cls(len(images), int((~had_part).sum()), int((~has_part).sum()), **of_croppers)
+        return cls(
+            hidden=len(images),
+            lost_before=int((~had_part).sum()),
+            lost=int((~has_part).sum()),
+            **of_croppers,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
