@@ -10,16 +10,16 @@ _PACKAGES = {"fpliif_jax", "data_builders", "experiments"}
 
 
 def end_at_ctrl_c() -> None:
-    """Has Ctrl-C end a process that was started as a command, with exit code 130, until it handles that itself.
+    """Has Ctrl-C end a command, with exit code 130, until it handles that itself.
 
     Nothing is begun yet that an exception would have to undo, and one that is raised while an extension is being
-    imported can abort the process. Call it before anything else is imported. Other processes are left as they are.
+    imported can abort the process. Call it before anything else is imported.
     """
-    if _is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
 
 
-def _is_command() -> bool:
+def is_command() -> bool:
     """Whether this process was started with a module or a script of this package; known before that is run."""
     # What stands where sys.argv has '-m', or else the file.
     started = "".join(sys.orig_argv[-len(sys.argv) :][:1]).removeprefix("-m")
