@@ -26,7 +26,7 @@ class _Set:
 
 @dataclasses.dataclass(frozen=True)
 class Robustness:
-    """What is used of robustness.json; None where it does not say it."""
+    """Fields of robustness.json that are used; None where it does not say one."""
 
     overall: OfParts
     split: str | None = None
@@ -43,7 +43,7 @@ def default_margin(crop_size: int) -> int:
 
 
 def read(workdir: pathlib.Path, within: pathlib.Path) -> Robustness:
-    """That of a run's folder; `within` as of `bounded_files.read_bytes`.
+    """The test of a run's folder; `within` as in `bounded_files.read_bytes`.
 
     Raises:
       FileNotFoundError: there is none.
@@ -53,7 +53,7 @@ def read(workdir: pathlib.Path, within: pathlib.Path) -> Robustness:
 
 
 def unlike(measured: Robustness, run: Results) -> list[str]:
-    """In what a test is not the one of a study of that run, 'split validation, not test'; of what both files say."""
+    """Differences of a test from that of a study of the run, in what both say: 'split validation, not test'."""
     scored = [
         one for one in run.evaluations if (one.split, one.checkpoint) == (_SPLIT, _CHECKPOINT)
     ]

@@ -27,7 +27,7 @@ _REQUIREMENTS = "requirements.txt"
 
 
 def tell() -> None:
-    """From now on a missing package of `NEEDED` that nobody handles is one line; the exit code stays 1.
+    """Makes one line of a missing package of `NEEDED` that nobody handles, from now on; the exit code stays 1.
 
     Call it in a command, before anything else is imported: `command_line.run` cannot be there yet.
     """
