@@ -190,7 +190,7 @@ def _require(fits: bool | np.bool_, problem: str) -> None:
 
 
 def _by_rank(examples: Examples) -> Examples:
-    """From the worst to the best; as they are written they are so, and nothing is copied."""
+    """Sorts from the worst to the best; as they are written they are so, and nothing is copied."""
     order = np.argsort(examples.rank)
     if (order == np.arange(len(order))).all():
         return examples

@@ -115,11 +115,11 @@ class FPLIIFLabeller:
         return self._labels(self._pieces(self._label_queries, latent, size), size)
 
     def encode(self, inputs: labeller.Inputs) -> Any:
-        """As `WindowLabeller.encode`, by the program for one photo that the search for faces has compiled."""
+        """See `WindowLabeller.encode`: made by the program for one photo that the search for faces has compiled."""
         return self._encoded(inputs["images"][None])
 
     def label_looks(self, looks: Sequence[labeller.Look], size: tuple[int, int]) -> np.ndarray:
-        """As `WindowLabeller.label_looks`.
+        """See `WindowLabeller.label_looks`.
 
         Made as by `label_in_pieces`: the probabilities are never there for more than a piece.
         """
