@@ -138,7 +138,7 @@ class FPLIIFLabeller:
     def probabilities_of_looks(
         self, looks: Sequence[labeller.Look], size: tuple[int, int]
     ) -> np.ndarray:
-        """As `WindowLabeller.probabilities_of_looks`."""
+        """See `WindowLabeller.probabilities_of_looks`."""
         pieces = self._pieces_of_looks(self._weigh_looks, looks, size, is_cut=True)
         return self._probabilities(pieces, 1, size)[0]
 
