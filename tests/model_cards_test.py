@@ -49,7 +49,11 @@ def test_groups_and_classes_are_those_of_the_faces(weights: str) -> None:
     ]
 
 
-_OF_NINETEEN = "../../drawn_19_classes/drawn/seed0/evaluations/test-best-256.npz"
+# Where the run is kept, the matrices of its own 200 faces are there.
+_OF_RUNS = {
+    "drawn_19_classes": "../../drawn_19_classes/drawn/seed0/evaluations/test-best-256.npz",
+    "drawn_stn_icnn": "../../drawn_stn_icnn/seed0/evaluations/test-last-image.npz",
+}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ _OF_NINETEEN = "../../drawn_19_classes/drawn/seed0/evaluations/test-best-256.npz
         (name, column, file, images)
         for name in NAMES
         for column, file, images in (
-            (0, _OF_NINETEEN if name == "drawn_19_classes" else "test_faces.npz", 200),
+            (0, _OF_RUNS.get(name, "test_faces.npz"), 200),
             (2, "photographs.npz", 248),
         )
     ],
