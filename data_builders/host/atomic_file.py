@@ -15,6 +15,7 @@ from fpliif_jax.data_builders.errors import naming, naming_instead
 _SUFFIX = ".partial"
 # Of this and of folders that Python's tempfile names; other programs have files called .NAME.partial.
 _LEFTOVER = f".*.{'[a-z0-9_]' * 8}{_SUFFIX}"
+_SHOWN = 50  # characters of the name, so that a file of the longest name that there may be has one, too
 _OLD = 24 * 3600  # seconds; nothing takes that long to write
 
 
@@ -32,7 +33,7 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
             errno.EINVAL, "not a file but a device or a pipe, which is not replaced", path
         )
     # A name that is nobody's yet: the folder may have come from elsewhere, with links in it.
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}"
+    temporary = path.parent / f".{path.name[:_SHOWN]}.{secrets.token_hex(4)}{_SUFFIX}"
     with naming_instead(path):
         file = open(temporary, "xb")  # noqa: SIM115 - closed below, with errors that name another
     try:

@@ -31,3 +31,10 @@ def test_the_umask_says_who_may_read_it(tmp_path: pathlib.Path, umask: int) -> N
         os.umask(before)
     (path,) = tmp_path.iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "顔" * 85])
+def test_a_file_of_the_longest_name_is_written(tmp_path: pathlib.Path, name: str) -> None:
+    with atomic_file.replacing(tmp_path / name) as file:
+        file.write(b"new")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
