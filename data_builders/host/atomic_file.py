@@ -15,7 +15,9 @@ from fpliif_jax.data_builders.errors import naming, naming_instead
 _SUFFIX = ".partial"
 # Of this and of folders that Python's tempfile names; other programs have files called .NAME.partial.
 _LEFTOVER = f".*.{'[a-z0-9_]' * 8}{_SUFFIX}"
-_SHOWN = 50  # characters of the name, so that a file of the longest name that there may be has one, too
+_SHOWN = (
+    50  # characters of the name, so that a file of the longest name that there may be has one, too
+)
 _OLD = 24 * 3600  # seconds; nothing takes that long to write
 
 

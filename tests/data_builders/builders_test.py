@@ -131,7 +131,10 @@ print(sum(len(list(s)) for s in tfds.data_source("lapa", data_dir=sys.argv[2]).v
 for name in sys.modules:
     assert name.split(".")[0] not in ("tensorflow", "jax"), name
     own = {"commands"}  # an empty room, and what fpliif_jax itself needs
-    own |= {f"commands.{name}" for name in ("first_imports", "lazy_exports", "one_module")}
+    own |= {
+        f"commands.{name}"
+        for name in ("first_imports", "lazy_exports", "missing_packages", "one_module")
+    }
     part = name.partition("fpliif_jax.")[2]
     assert not part or part.startswith("data_builders") or part in own, name
 """
